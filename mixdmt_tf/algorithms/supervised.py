@@ -1,0 +1,42 @@
+"""Labels only: what every semi-supervised method must beat.
+
+The same network, augmentation, optimizer, moving average and number of steps as the
+other methods, without the unlabelled images.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Dict
+
+import tensorflow as tf
+
+from mixdmt_tf.algorithms import base
+from mixdmt_tf.data.recipe import Recipe
+from mixdmt_tf.equations import cross_entropy
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(base.Config):
+    """Only the settings that all methods share."""
+
+
+class Method(base.Algorithm):
+    """Cross-entropy on the labelled images."""
+
+    reported = ("loss_x", "accuracy_x")
+
+    @classmethod
+    def recipe(cls, config: Any) -> Recipe:
+        """Labelled images, augmented once."""
+        return Recipe()
+
+    def losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
+        """Mean cross-entropy."""
+        y = tf.one_hot(batch["y"], self.task.num_classes)
+        logits = self.network(batch["x"], training=True)
+        hits = tf.equal(tf.argmax(logits, -1, tf.int32), batch["y"])
+        return (
+            {"loss_x": base.Term(cross_entropy(y, logits))},
+            {"accuracy_x": tf.cast(hits, tf.float32)},
+        )

@@ -1,0 +1,224 @@
+"""Command lines and flagfiles, split into flags with the place where each was given.
+
+absl reads flagfiles too, but then forgets which line a flag came from, so that its
+messages can't say where to look.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from pathlib import Path
+from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from mixdmt_tf.cli.values import shown
+from mixdmt_tf.errors import UsageError
+from mixdmt_tf.settings import Setting, nearest, to_text
+
+_BOOLS = ("true", "false")
+# What word processors and chat windows make of a dash.
+_TYPOGRAPHIC_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
+_NEGATIVE_NUMBER = re.compile(r"-[0-9.]")
+# Flags that every command has. Flagfiles may name other flagfiles.
+FLAGFILE = Setting("flagfile", "str")
+QUESTIONS = ("help", "helpfull", "version")
+
+
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """One flag as somebody gave it.
+
+    Attributes:
+        name: of the flag.
+        text: its value, not yet converted.
+        file: the flagfile, or '' for the command line.
+        line: line number in the flagfile.
+    """
+
+    name: str
+    text: str
+    file: str = ""
+    line: int = 0
+
+    @property
+    def place(self) -> str:
+        """Where to look, to begin a message with: 'my.flags:3: ' or nothing."""
+        return f"{self.file}:{self.line}: " if self.file else ""
+
+
+class Reader:
+    """Splits a command line, and the flagfiles it names, into flags."""
+
+    def __init__(
+        self,
+        settings: Mapping[str, Setting],
+        texts: Dict[Path, str],
+        strict: bool = True,
+        elsewhere: Callable[[str], Optional[str]] = lambda name: None,
+    ) -> None:
+        """Says what is known.
+
+        Args:
+            settings: the known flags by name.
+            texts: contents of flagfiles read before; those read here are added. A pipe,
+                as in --flagfile=<(...), can be read only once.
+            strict: refuse what isn't a known flag. Otherwise it is passed over, which
+                serves to find the few flags that decide which others there are.
+            elsewhere: tells which choice would make an unknown flag known, if any.
+        """
+        self._settings = {**settings, FLAGFILE.name: FLAGFILE}
+        self._texts = texts
+        self._strict = strict
+        self._elsewhere = elsewhere
+
+    def read(self, argv: Sequence[str]) -> Tuple[List[Given], List[str]]:
+        """Splits the arguments after the program's name.
+
+        Returns:
+            The flags, those of flagfiles first, so that the last one of a name counts
+            and the command line wins; and the arguments that aren't flags.
+
+        Raises:
+            UsageError: for what isn't a flag, a missing value, a missing flagfile.
+        """
+        on_line: List[Given] = []
+        in_files: List[Given] = []
+        positional: List[str] = []
+        rest = list(argv)
+        while rest:
+            written = rest.pop(0)
+            if written == "--":
+                positional += rest
+                break
+            if written in ("", "-") or written[0] not in "-" + _TYPOGRAPHIC_DASHES:
+                positional.append(written)
+                continue
+            name, text = self._split(written, Given("", ""))
+            if name is None:
+                continue
+            if text is None:
+                if not rest or _is_flag(rest[0]):
+                    raise self._missing_value(name, "")
+                text = rest.pop(0)
+            elif written == f"--{name}" and rest and rest[0].lower() in _BOOLS:
+                raise UsageError(
+                    f"{rest[0]} after {written}: a value of true or false needs a '='\n"
+                    f"write {written}={rest[0]}"
+                )
+            if name == FLAGFILE.name:
+                in_files += self._read_file(text, Given(name, text), ())
+            else:
+                on_line.append(Given(name, text))
+        return in_files + on_line, positional
+
+    def _read_file(
+        self, name: str, named_by: Given, outer: Tuple[Path, ...]
+    ) -> List[Given]:
+        """Flags of a flagfile, which may name others."""
+        if not name.strip():
+            raise self._missing_value(FLAGFILE.name, named_by.place)
+        path = Path(os.path.expanduser(name.strip()))
+        if outer and os.path.exists(outer[-1].parent / path):
+            path = outer[-1].parent / path
+        try:
+            if path not in self._texts:
+                self._texts[path] = path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError:
+            raise UsageError(
+                f"{named_by.place}the flagfile {path} is not a text file in UTF-8"
+            ) from None
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise UsageError(
+                f"{named_by.place}can't read the flagfile {shown(str(path))}: "
+                f"{reason}{_similar_file(path)}"
+            ) from None
+        if any(os.path.realpath(path) == os.path.realpath(each) for each in outer):
+            raise UsageError(f"{named_by.place}the flagfile {path} includes itself")
+        given: List[Given] = []
+        for number, line in enumerate(self._texts[path].split("\n"), start=1):
+            written = line.strip()
+            if not written or written.startswith(("#", "//")):
+                continue
+            here = Given("", "", str(path), number)
+            flag, text = self._split(written, here)
+            if flag is None:
+                continue
+            if text is None:
+                raise self._missing_value(flag, here.place)
+            here = dataclasses.replace(here, name=flag, text=text)
+            if flag == FLAGFILE.name:
+                given += self._read_file(text, here, (*outer, path))
+            else:
+                given.append(here)
+        return given
+
+    def _split(self, written: str, at: Given) -> Tuple[Optional[str], Optional[str]]:
+        """Name and value of one flag: None for a name to pass over, a value to come."""
+        bare = written.lstrip("-" + _TYPOGRAPHIC_DASHES)
+        dashes = written[: len(written) - len(bare)]
+        name, equals, text = bare.partition("=")
+        value = text if equals else None
+        if dashes == "--":
+            setting = self._settings.get(name)
+            if setting is not None:
+                is_switch = setting.type == "bool" and value is None
+                return name, "true" if is_switch else value
+            negated = self._settings.get(name[2:]) if name.startswith("no") else None
+            if negated is not None and negated.type == "bool":
+                if value is None:
+                    return negated.name, "false"
+                raise UsageError(
+                    f"{at.place}--{name} takes no value\n"
+                    f"write --{name} or --{negated.name}=false"
+                )
+        if not self._strict:
+            return None, None
+        first, _, second = bare.partition(" ")
+        correct = self._correct(name, value)
+        hint = f"did you mean {correct}?" if correct else "--help lists the flags"
+        if dashes == "--" and at.file and first in self._settings and second:
+            problem = f"{shown(written)} lacks a '='"
+            hint = f"write --{first}={second.strip()}"
+        elif dashes == "--":
+            problem = f"unknown flag --{shown(name)}"
+            hint = self._elsewhere(name) or hint
+        elif any(dash in dashes for dash in _TYPOGRAPHIC_DASHES):
+            problem = f"{shown(written)} begins with a typographic dash"
+        elif dashes:
+            problem = f"{shown(written)}: flags begin with two dashes"
+        else:
+            problem = f"{shown(written)} is not a flag: expected --name=value"
+        raise UsageError(f"{at.place}{problem}\n{hint}")
+
+    def _correct(self, name: str, value: Optional[str]) -> Optional[str]:
+        """A flag of a known name near `name`, with the value."""
+        negations = ["no" + s.name for s in self._settings.values() if s.type == "bool"]
+        known = [*self._settings, *negations, *QUESTIONS]
+        near = name if name in known else nearest(name, known)
+        return near and f"--{near}" + ("" if value is None else f"={shown(value)}")
+
+    def _missing_value(self, name: str, place: str) -> UsageError:
+        setting = self._settings[name]
+        expected, example = setting.expected, to_text(setting.default) or "..."
+        if name == FLAGFILE.name:
+            expected, example = "the name of a file", "FILE"
+        return UsageError(
+            f"{place}--{name} lacks a value: expected {expected}\n"
+            f"write --{name}={example}"
+        )
+
+
+def _is_flag(word: str) -> bool:
+    return word.startswith("-") and not _NEGATIVE_NUMBER.match(word) and word != "-"
+
+
+def _similar_file(path: Path) -> str:
+    try:
+        near = nearest(path.name, (each.name for each in path.parent.iterdir()))
+    except OSError:
+        return ""
+    if near is None or near == path.name:
+        return ""
+    return f"\ndid you mean {path.with_name(near)}?"

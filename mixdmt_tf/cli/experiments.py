@@ -1,0 +1,105 @@
+"""Flags of whole experiments, and experiments from flags.
+
+Which settings there are depends on `--algorithm` and `--network`; the names of both,
+and of data sets, are the names of files. Nothing here imports TensorFlow until the
+command line is known to be right.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from typing import TYPE_CHECKING, Any, Callable, List, Mapping, Optional, Sequence, Tuple
+
+from mixdmt_tf.cli import flags
+from mixdmt_tf.errors import UsageError
+from mixdmt_tf.settings import modules
+
+if TYPE_CHECKING:
+    from mixdmt_tf.experiments.experiment import Experiment
+
+SELECTORS = ("algorithm", "network")
+
+
+def groups_for(algorithm: Optional[str] = None, *more: flags.Group) -> flags.GroupsFor:
+    """The groups of flags of an experiment.
+
+    Args:
+        algorithm: the only one allowed; None for all there are.
+        *more: groups of the command itself, shown first.
+    """
+    choices = {
+        "algorithm": (algorithm,)
+        if algorithm
+        else modules("mixdmt_tf.algorithms", "Method"),
+        "network": modules("mixdmt_tf.models", "build"),
+        "dataset": modules("mixdmt_tf.data.sources", "load"),
+    }
+
+    def groups(chosen: Mapping[str, str]) -> List[flags.Group]:
+        method = chosen.get("algorithm", algorithm or "realmix")
+        network = chosen.get("network", "wide_resnet")
+        return [
+            *more,
+            flags.group("run", "mixdmt_tf.experiments.config", choices=choices),
+            flags.group("data", "mixdmt_tf.data.config", choices=choices),
+            flags.group("network", f"mixdmt_tf.models.{network}", f"network {network}"),
+            flags.group(
+                "method", f"mixdmt_tf.algorithms.{method}", f"algorithm {method}"
+            ),
+        ]
+
+    return groups
+
+
+def parse(
+    argv: Sequence[str],
+    program: str,
+    summary: str,
+    algorithm: Optional[str] = None,
+    more: Tuple[flags.Group, ...] = (),
+) -> flags.Parsed:
+    """Reads the command line of a command that takes an experiment's flags."""
+    return flags.parse(
+        argv, program, summary, groups_for(algorithm, *more), SELECTORS
+    )
+
+
+def build(parsed: flags.Parsed) -> "Experiment":
+    """The experiment that a command line describes. Imports TensorFlow."""
+    from mixdmt_tf import algorithms, models
+    from mixdmt_tf.data.config import Config as DataConfig
+    from mixdmt_tf.experiments.config import Config as RunConfig
+    from mixdmt_tf.experiments.experiment import Experiment
+
+    values: Mapping[str, Mapping[str, Any]] = parsed.values
+    run = RunConfig(**values["run"])
+    return Experiment(
+        run,
+        DataConfig(**values["data"]),
+        models.network(run.network).Config(**values["network"]),
+        algorithms.algorithm(run.algorithm).Config(**values["method"]),
+    )
+
+
+def read_run(workdir: str) -> Tuple[pathlib.Path, Callable[[], "Experiment"]]:
+    """The experiment of a run folder.
+
+    Returns:
+        The folder, and a function that builds the experiment (it imports TensorFlow).
+
+    Raises:
+        UsageError: if the folder holds no run.
+    """
+    if not workdir:
+        raise UsageError("--workdir is missing; expected the folder of a run")
+    folder = pathlib.Path(workdir).expanduser()
+    flagfile = folder / "flags.txt"
+    if not flagfile.is_file():
+        raise UsageError(
+            f"--workdir={workdir} holds no run: there is no {flagfile}\n"
+            "expected a folder that a training command made"
+        )
+    parsed = flags.parse(
+        [f"--flagfile={flagfile}"], "flags.txt", "", groups_for(), SELECTORS
+    )
+    return folder, lambda: build(parsed)

@@ -1,0 +1,269 @@
+"""Declared settings to absl flags, and a command line back to values.
+
+Which flags there are may depend on others: `--algorithm=vat` brings the settings of
+`algorithms/vat.py`. So a command line is read twice, first for the flags that choose,
+then strictly for all. Nothing here is global and nothing is imported for a flag: the
+declarations are read from source text, and the values come out as plain dictionaries
+for the constructors of the `Config` classes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
+
+from absl import flags
+
+import mixdmt_tf
+from mixdmt_tf.cli import help as help_text
+from mixdmt_tf.cli.arguments import FLAGFILE, QUESTIONS, Given, Reader
+from mixdmt_tf.cli.values import Parser, Serializer, shown, suggest
+from mixdmt_tf.errors import UsageError
+from mixdmt_tf.settings import DeclarationError, Setting, Value, declared, to_text
+
+_HELP = {"-h", "-help", "--h", "--help", "--helpfull", "--helpshort"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """Settings that belong together.
+
+    Attributes:
+        name: key of their values in `Parsed.values`, such as 'network'.
+        title: heading in `--help` and in flagfiles, such as 'network wide_resnet'.
+        settings: in the order shown.
+    """
+
+    name: str
+    title: str
+    settings: Tuple[Setting, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Parsed:
+    """What a command line says.
+
+    Attributes:
+        groups: the groups of flags there were.
+        values: every value, by name of the group and name of the setting.
+        given: names of the flags that were given rather than left at their default.
+        chosen: values of the selectors.
+        arguments: the arguments that aren't flags.
+    """
+
+    groups: Tuple[Group, ...]
+    values: Dict[str, Dict[str, Value]]
+    given: FrozenSet[str]
+    chosen: Dict[str, str]
+    arguments: Tuple[str, ...] = ()
+
+
+GroupsFor = Callable[[Mapping[str, str]], Sequence[Group]]
+
+
+def group(
+    name: str,
+    module: str,
+    title: Optional[str] = None,
+    choices: Optional[Mapping[str, Sequence[str]]] = None,
+) -> Group:
+    """The settings that a module declares in its `Config`, as a group.
+
+    Args:
+        name: of the group.
+        module: dotted name.
+        title: heading, the name if there is none.
+        choices: allowed values by name of a setting, where they aren't literals but
+            the names of the files in a folder (`settings.modules`).
+
+    Raises:
+        DeclarationError: if the declaration can't be read.
+    """
+    settings = [
+        dataclasses.replace(each, choices=tuple(choices[each.name]))
+        if choices and each.name in choices
+        else each
+        for each in declared(module)
+    ]
+    return Group(name, title or name, tuple(settings))
+
+
+def parse(
+    argv: Sequence[str],
+    program: str,
+    summary: str,
+    groups_for: GroupsFor,
+    selectors: Sequence[str] = (),
+    arguments: Sequence[str] = (),
+) -> Parsed:
+    """Reads a command line; answers `--help` and `--version`.
+
+    Args:
+        argv: the arguments without the program's name.
+        program: name of the command, for `--help`.
+        summary: what it does, for `--help`.
+        groups_for: the groups of flags under the given values of the selectors; called
+            with {} first, which means their defaults.
+        selectors: names of the settings, in these groups, that the groups depend on.
+        arguments: names of the arguments that aren't flags, all of them required.
+
+    Raises:
+        UsageError: in one to three lines, what was given, what is expected, and the
+            nearest right flag or value.
+        SystemExit: with code 0, after printing what `--help` or `--version` ask for.
+        DeclarationError: if two groups declare a flag of the same name.
+    """
+    before_positional = argv[: argv.index("--")] if "--" in argv else argv
+    if "--version" in before_positional:
+        print(f"mixdmt_tf {mixdmt_tf.__version__}")
+        raise SystemExit(0)
+    groups = tuple(groups_for({}))
+    chosen = {}
+    texts: Dict[Path, str] = {}
+    if selectors:
+        known = {name: _by_name(groups)[name] for name in selectors}
+        given, _ = Reader(known, texts, strict=False).read(argv)
+        flag_values = _define(groups)
+        for each in given:
+            _set(flag_values, each, known[each.name])
+        chosen = {name: str(flag_values[name].value) for name in selectors}
+        groups = tuple(groups_for(chosen))
+    if _HELP.intersection(before_positional):
+        sections = [(each.title, each.settings) for each in groups]
+        print(help_text.text(program, summary, sections, arguments), end="")
+        raise SystemExit(0)
+
+    settings = _by_name(groups)
+
+    def elsewhere(name: str) -> Optional[str]:
+        return _elsewhere(name, groups_for, settings, chosen)
+
+    given, positional = Reader(settings, texts, elsewhere=elsewhere).read(argv)
+    flag_values = _define(groups)
+    first: Dict[Tuple[str, str], Value] = {}
+    for each in given:
+        value = _set(flag_values, each, settings[each.name])
+        # A flagfile overrides the one before, but no file contradicts itself.
+        other = first.setdefault((each.name, each.file), value)
+        if other != value:
+            raise UsageError(
+                f"{each.place}--{each.name} is given twice, as {to_text(other)} and "
+                f"as {to_text(value)}\nkeep one of them"
+            )
+    _check_positional(positional, arguments, settings)
+    return Parsed(
+        groups,
+        {
+            each.name: {s.name: flag_values[s.name].value for s in each.settings}
+            for each in groups
+        },
+        frozenset(each.name for each in given),
+        chosen,
+        tuple(positional),
+    )
+
+
+def write_flagfile(parsed: Parsed) -> str:
+    """The text of a flagfile that repeats the run: every value, defaults included."""
+    lines: List[str] = []
+    for each in parsed.groups:
+        lines += ["", f"# {each.title}"]
+        for name, value in parsed.values[each.name].items():
+            lines.append(f"--{name}={to_text(value)}")
+    return "\n".join(lines[1:]) + "\n"
+
+
+def _by_name(groups: Sequence[Group]) -> Dict[str, Setting]:
+    """All settings; no two groups may have a flag or a name in common."""
+    if len({each.name for each in groups}) < len(groups):
+        raise DeclarationError(f"groups of one name: {[each.name for each in groups]}")
+    owners: Dict[str, str] = {
+        name: "every command" for name in (FLAGFILE.name, *QUESTIONS)
+    }
+    for each in groups:
+        for setting in each.settings:
+            owner = owners.setdefault(setting.name, each.name)
+            if owner != each.name:
+                raise DeclarationError(
+                    f"--{setting.name} is declared by both '{owner}' and '{each.name}'"
+                )
+    return {setting.name: setting for each in groups for setting in each.settings}
+
+
+def _define(groups: Sequence[Group]) -> flags.FlagValues:
+    """Flags of absl for the settings, in an object of their own."""
+    flag_values = flags.FlagValues()  # type: ignore[no-untyped-call, unused-ignore]
+    for each in groups:
+        for setting in each.settings:
+            flags.DEFINE_flag(
+                flags.Flag(
+                    Parser(setting),
+                    Serializer(),
+                    setting.name,
+                    setting.default,
+                    setting.help,
+                    boolean=setting.type == "bool",
+                ),
+                flag_values,
+                module_name=each.title,
+            )
+    return flag_values
+
+
+def _set(flag_values: flags.FlagValues, given: Given, setting: Setting) -> Value:
+    """Gives a flag its value."""
+    flag = flag_values[given.name]
+    try:
+        flag.parse(given.text)
+    except flags.IllegalFlagValueError as error:
+        # absl's message quotes ours, which is the one that it was raised from.
+        got = given.text and shown(given.text)
+        message = f"{given.place}--{given.name}={got}: {error.__context__}"
+        near = suggest(setting, given.text)
+        if near is not None:
+            message += f"\ndid you mean --{given.name}={near}?"
+        elif given.file and "#" in given.text:
+            message += "\na comment in a flagfile has a line of its own"
+        raise UsageError(message) from None
+    value: Value = flag.value
+    return value
+
+
+def _elsewhere(
+    name: str,
+    groups_for: GroupsFor,
+    settings: Mapping[str, Setting],
+    chosen: Mapping[str, str],
+) -> Optional[str]:
+    """Which choice would bring the flag `name`, if one would."""
+    for selector, current in chosen.items():
+        bringing = [
+            str(choice)
+            for choice in settings[selector].choices or ()
+            if name in _by_name(groups_for({**chosen, selector: str(choice)}))
+        ]
+        if bringing:
+            return f"it belongs to --{selector}={', '.join(bringing)}, not to {current}"
+    return None
+
+
+def _check_positional(
+    positional: Sequence[str],
+    arguments: Sequence[str],
+    settings: Mapping[str, Setting],
+) -> None:
+    if len(positional) < len(arguments):
+        missing = arguments[len(positional)]
+        raise UsageError(f"expected an argument: {missing}\n--help shows the usage")
+    if len(positional) > len(arguments):
+        extra = positional[len(arguments)]
+        expected = " ".join(arguments) or "only flags"
+        hint = "--help lists the flags"
+        if extra.partition("=")[0] in settings:
+            hint = f"did you mean --{extra}?"
+        elif extra.endswith(".flags"):
+            hint = f"did you mean --{FLAGFILE.name}={extra}?"
+        raise UsageError(
+            f"unexpected argument {shown(extra)}; expected {expected}\n{hint}"
+        )

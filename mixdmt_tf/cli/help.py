@@ -1,0 +1,71 @@
+"""The text of `--help`."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from typing import Iterable, List, Sequence, Tuple
+
+from mixdmt_tf.settings import Setting, to_text
+
+_COLUMN = 30
+_WIDEST = 100
+
+
+def text(
+    program: str,
+    summary: str,
+    groups: Iterable[Tuple[str, Iterable[Setting]]],
+    arguments: Sequence[str] = (),
+) -> str:
+    """Lays out what a command does and all its flags.
+
+    Args:
+        program: name of the command.
+        summary: what it does, in a sentence or a few paragraphs.
+        groups: title and settings of each group of flags.
+        arguments: names of the arguments that aren't flags.
+
+    Returns:
+        Lines of `--name=default`, the help, and what is allowed in brackets.
+    """
+    width = min(shutil.get_terminal_size().columns, _WIDEST)
+    usage = " ".join([f"usage: {program}", *arguments, "[--flag=value ...]"])
+    lines = [summary.strip(), "", usage]
+    for title, settings in groups:
+        lines += ["", title]
+        for setting in settings:
+            flag = f"--{setting.name}={to_text(setting.default)}"
+            lines += _entry(flag, setting.help + _allowed(setting), width)
+    lines += ["", "every command"]
+    lines += _entry(
+        "--flagfile=FILE",
+        "read flags from this file, one --name=value per line; lines that begin with # "
+        "are comments; flags of the command line win",
+        width,
+    )
+    lines += _entry("--help, -h, --helpfull", "show this", width)
+    lines += _entry("--version", "show the version", width)
+    lines += ["", "Shown are the defaults. --name and --noname are true and false."]
+    return "\n".join(lines) + "\n"
+
+
+def _allowed(setting: Setting) -> str:
+    bounded = setting.low is not None or setting.high is not None
+    if setting.choices is None and not bounded and setting.type in ("bool", "str"):
+        return ""
+    return f" [{setting.expected}]"
+
+
+def _entry(flag: str, explanation: str, width: int) -> List[str]:
+    """One flag: its explanation begins beside it, or below it if there is no room."""
+    lines = textwrap.wrap(
+        explanation,
+        width=max(width, _COLUMN + 20),
+        initial_indent=" " * _COLUMN,
+        subsequent_indent=" " * _COLUMN,
+        break_on_hyphens=False,
+    )
+    if len(flag) + 4 > _COLUMN or not lines:
+        return [f"  {flag}", *lines]
+    return [f"  {flag}".ljust(_COLUMN) + lines[0].lstrip(), *lines[1:]]

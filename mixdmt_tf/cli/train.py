@@ -1,0 +1,77 @@
+"""`bin/train` and `bin/train_realmix`: train, or go on training."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from typing import Optional, Sequence
+
+from mixdmt_tf.cli import experiments, flags
+from mixdmt_tf.cli.main import run
+from mixdmt_tf.settings import setting
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Settings of the command itself, which are no part of the run."""
+
+    dry_run: bool = setting(
+        False,
+        "go through everything once (copies, two steps, evaluation, checkpoint, "
+        "resumption, export) on 64 images in a temporary folder",
+    )
+
+
+def main(argv: Sequence[str], algorithm: Optional[str] = None) -> int:
+    """Runs the command.
+
+    Args:
+        argv: the arguments without the program's name.
+        algorithm: the only one allowed, None for all.
+
+    Returns:
+        The exit code.
+    """
+    return run(lambda argv: _train(argv, algorithm), argv)
+
+
+def command() -> None:
+    """The installed command `mixdmt-train`."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def command_realmix() -> None:
+    """The installed command `mixdmt-train-realmix`."""
+    sys.exit(main(sys.argv[1:], "realmix"))
+
+
+def _train(argv: Sequence[str], algorithm: Optional[str]) -> int:
+    program = f"train_{algorithm}" if algorithm else "train"
+    parsed = experiments.parse(
+        argv,
+        program,
+        "Trains a classifier from few labelled and many unlabelled images.\n"
+        "The same command on the same --workdir goes on where it stopped.",
+        algorithm,
+        (flags.group("command", "mixdmt_tf.cli.train"),),
+    )
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    experiment = experiments.build(parsed)
+
+    from mixdmt_tf.experiments import fit, rehearsal, results
+    from mixdmt_tf.experiments.interrupts import Interrupted
+
+    try:
+        if parsed.values["command"]["dry_run"]:
+            print(results.describe(rehearsal.rehearse(experiment)))
+            print("dry run complete: nothing was kept")
+            return 0
+        outcome = fit.train(experiment)
+    except Interrupted as stop:
+        print(stop, file=sys.stderr)
+        return stop.exit_code
+    print(results.describe(outcome))
+    folder = outcome["flags"]["workdir"]
+    print(f"run folder: {folder}\nSavedModel: {os.path.join(folder, 'export')}")
+    return 0

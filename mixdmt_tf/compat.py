@@ -1,0 +1,59 @@
+"""Everything that differs between the two supported stacks, and nothing else.
+
+Stack A is TensorFlow 2.15 with Keras 2.15 and tensorflow-addons (Python 3.9 to 3.11),
+stack B is TensorFlow 2.21 with Keras 3.15 (newer Pythons).
+"""
+
+from __future__ import annotations
+
+from typing import Any, List, Sequence
+
+import keras
+import tensorflow as tf
+
+KERAS_3 = not keras.__version__.startswith("2.")
+
+
+def tf_variable(variable: Any) -> tf.Variable:
+    """The `tf.Variable` behind a Keras weight (Keras 3 wraps it, Keras 2 is one)."""
+    return variable.value if KERAS_3 else variable
+
+
+def is_loss_scaling(optimizer: Any) -> bool:
+    """Whether the optimizer scales the loss (mixed_float16)."""
+    if KERAS_3:
+        return isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    return isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer)
+
+
+def scale_loss(optimizer: Any, loss: tf.Tensor) -> tf.Tensor:
+    """The loss times the loss scale, where the optimizer has one."""
+    if not is_loss_scaling(optimizer):
+        return loss
+    return optimizer.scale_loss(loss) if KERAS_3 else optimizer.get_scaled_loss(loss)
+
+
+def apply_scaled_gradients(
+    optimizer: Any, gradients: Sequence[tf.Tensor], variables: Sequence[Any]
+) -> None:
+    """Applies the gradients of a scaled loss, summed over the replicas.
+
+    A step whose gradients overflow on any replica is skipped on all of them. Keras 3
+    asks the first replica only and would apply the others' infinities, so the answer
+    is reduced over all replicas before the optimizer sees the gradients.
+    """
+    gradients = list(gradients)
+    if is_loss_scaling(optimizer):
+        gradients = _poison_unless_all_finite(gradients)
+        if not KERAS_3:
+            gradients = optimizer.get_unscaled_gradients(gradients)
+    optimizer.apply_gradients(zip(gradients, variables))
+
+
+def _poison_unless_all_finite(gradients: List[tf.Tensor]) -> List[tf.Tensor]:
+    finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in gradients])
+    overflows = tf.distribute.get_replica_context().all_reduce(
+        tf.distribute.ReduceOp.SUM, tf.cast(~finite, tf.float32)
+    )
+    poison = tf.where(overflows > 0, float("nan"), 0.0)
+    return [g + tf.cast(poison, g.dtype) for g in gradients]

@@ -1,0 +1,1 @@
+"""Data: sources, splits, augmentation, copies and the batches made of them."""

@@ -1,0 +1,1 @@
+"""Augmentations, each split into drawing the parameters and applying them."""

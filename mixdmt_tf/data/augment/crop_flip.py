@@ -1,0 +1,49 @@
+"""Weak augmentation: horizontal flip and reflect-pad-and-crop.
+
+RealMix section 4 and its released `libml/data.py`: CIFAR flips and crops from a border
+of 4 reflected pixels, SVHN only crops.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+UNIFORMS = 3  # random numbers that one image takes: shift down, shift right, flip
+
+
+def crop_flip(
+    images: tf.Tensor, uniforms: tf.Tensor, padding: int, flip: bool
+) -> tf.Tensor:
+    """Shifts each image by up to `padding` pixels, reflecting at the border, and flips.
+
+    Equals padding by reflection (the border pixel itself is not repeated), cropping at
+    a uniformly random place, and flipping with probability one half; done as a single
+    gather, with each image's own shift.
+
+    Args:
+        images: [n, H, W, C] of any dtype.
+        uniforms: float32 [n, 3] in [0, 1), the random numbers to use.
+        padding: border in pixels, smaller than H and W.
+        flip: whether to flip.
+
+    Returns:
+        Images of the shape and dtype of `images`.
+    """
+    shape = tf.shape(images)
+    height, width = shape[1], shape[2]
+    shifts = tf.cast(uniforms[:, :2] * (2 * padding + 1), tf.int32) - padding
+    rows = _reflect(tf.range(height) + shifts[:, :1], height)  # [n, H]
+    columns = _reflect(tf.range(width) + shifts[:, 1:], width)  # [n, W]
+    if flip:
+        mirrored = uniforms[:, 2:] < 0.5
+        columns = tf.where(mirrored, tf.reverse(columns, [1]), columns)
+    places = rows[:, :, None] * width + columns[:, None, :]  # [n, H, W]
+    pixels = tf.reshape(images, [shape[0], height * width, shape[3]])
+    moved = tf.gather(pixels, places, axis=1, batch_dims=1)
+    return tf.ensure_shape(moved, images.shape)
+
+
+def _reflect(index: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """Mirrors indices that lie outside 0, ..., size - 1 at the first or last one."""
+    index = tf.abs(index)
+    return size - 1 - tf.abs(size - 1 - index)

@@ -1,0 +1,116 @@
+"""Augmented copies of the unlabelled images (RealMix section 3.1).
+
+Copy k of image i is a pure function of (seed, i, k): whether it is read from a disk,
+held in memory or made when a batch asks for it, it is the same picture.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from typing import Tuple
+
+import numpy as np
+import tensorflow as tf
+
+from mixdmt_tf.data import draws
+from mixdmt_tf.data.augment import crop_flip, erasing
+
+VERSION = 1  # raise when the pictures of some settings change
+MAX_COPIES = 1 << 24
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Copies:
+    """The items of the unlabelled stream: item k N + i is copy k of the i-th image.
+
+    The originals are not among them, as in RealMix: with `augment='none'` copies are
+    the images themselves, and so is the whole set when `count` is 0.
+
+    Attributes:
+        images: uint8 [M, H, W, C], the training images.
+        ids: int64 [N], which of them are unlabelled.
+        count: copies of each image.
+        augment: 'cutout' (random erasing), 'simple' (shift and flip) or 'none'.
+        seed: the run's seed.
+        fingerprint: of the training data.
+        padding: largest shift of 'simple', in pixels.
+        flip: whether 'simple' flips.
+    """
+
+    images: np.ndarray
+    ids: np.ndarray
+    count: int
+    augment: str
+    seed: int
+    fingerprint: str
+    padding: int
+    flip: bool
+
+    def __len__(self) -> int:
+        """Number of items."""
+        return len(self.ids) * max(self.count, 1)
+
+    @property
+    def item_shape(self) -> Tuple[int, int, int]:
+        """(H, W, C) of one picture."""
+        return self.images.shape[1:]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all pictures together."""
+        return len(self) * int(np.prod(self.item_shape))
+
+    @property
+    def plain(self) -> bool:
+        """Whether every item is simply its image, so that nothing is worth storing."""
+        return self.count == 0 or self.augment == "none"
+
+    def key(self) -> str:
+        """A digest of everything that determines the pictures and their order."""
+        facts = {
+            "version": VERSION,
+            "data": self.fingerprint,
+            "ids": hashlib.sha256(np.asarray(self.ids, "<i8").tobytes()).hexdigest(),
+            "count": self.count,
+            "augment": self.augment,
+            "seed": self.seed,
+            "padding": self.padding,
+            "flip": self.flip,
+            "shape": list(self.item_shape),
+        }
+        text = json.dumps(facts, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def maker(self):
+        """A function from items, int64 [n], to pictures, uint8 [n, H, W, C]."""
+        images = tf.constant(self.images)
+        ids = tf.constant(self.ids, tf.int64)
+        size = len(self.ids)
+
+        def make(items: tf.Tensor) -> tf.Tensor:
+            own = tf.gather(ids, items % size)
+            pictures = tf.gather(images, own)
+            if self.plain:
+                return pictures
+            if self.augment == "cutout":
+                uniforms = self._uniforms(own, items // size, erasing.UNIFORMS)
+                return erasing.random_erasing(pictures, uniforms)
+            uniforms = self._uniforms(own, items // size, crop_flip.UNIFORMS)
+            return crop_flip.crop_flip(pictures, uniforms, self.padding, self.flip)
+
+        return make
+
+    def _uniforms(self, ids: tf.Tensor, copies: tf.Tensor, number: int) -> tf.Tensor:
+        """float32 [n, number], drawn from the key (seed, image, copy) of each row."""
+        first, second = draws.purpose_key(self.seed, "copies")
+        # Two 64-bit words make a Philox key: the seed's and the picture's.
+        run = tf.constant((first << 31) + second, tf.int64)
+        pictures = ids * MAX_COPIES + copies
+
+        def one(picture):
+            return draws.uniform(tf.stack([run, picture]), [number])
+
+        signature = tf.TensorSpec([number], tf.float32)
+        return tf.map_fn(one, pictures, fn_output_signature=signature)

@@ -1,0 +1,84 @@
+"""Random numbers that depend on nothing but their key.
+
+Every draw of the data path is keyed by the run's seed, a purpose, and the global step
+(or an image's number). No generator has a state, so a batch can be asked for out of
+order, on any replica and after any restart, and is the same batch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Tuple
+
+import tensorflow as tf
+
+Key = tf.Tensor  # int64 [2]
+
+
+def purpose_key(seed: int, purpose: str) -> Tuple[int, int]:
+    """Two 31-bit numbers for one seed and one purpose, independent of all others."""
+    digest = hashlib.sha256(f"{seed}/{purpose}".encode()).digest()
+    mask = 0x7FFFFFFF
+    return (
+        int.from_bytes(digest[:4], "little") & mask,
+        int.from_bytes(digest[4:8], "little") & mask,
+    )
+
+
+def step_key(seed: int, purpose: str, step: tf.Tensor) -> Key:
+    """The key of one purpose at one step: int64 [2]."""
+    first, second = purpose_key(seed, purpose)
+    base = tf.constant([first, second], tf.int64)
+    return tf.random.experimental.stateless_fold_in(base, tf.cast(step, tf.int64))
+
+
+def uniform(key: Key, shape) -> tf.Tensor:
+    """float32 draws from [0, 1); the same on every device (Philox)."""
+    return tf.random.stateless_uniform(shape, key, alg="philox")
+
+
+def beta(key: Key, shape, parameter: float) -> tf.Tensor:
+    """float32 draws from Beta(parameter, parameter).
+
+    Made of two Gamma draws. In float32 both can be zero when the parameter is tiny; the
+    limit of Beta is then a fair coin between 0 and 1.
+    """
+    gamma = tf.random.stateless_gamma(
+        tf.concat([[2], shape], 0), key, alpha=tf.constant(parameter, tf.float64),
+        dtype=tf.float64,
+    )
+    total = gamma[0] + gamma[1]
+    coin = tf.cast(uniform(key, shape) < 0.5, tf.float64)
+    return tf.cast(tf.where(total > 0, gamma[0] / total, coin), tf.float32)
+
+
+def permutation(key: Key, size: int) -> tf.Tensor:
+    """A uniformly random permutation of 0, ..., size - 1: int32 [size]."""
+    return tf.argsort(uniform(key, [size]), stable=True)
+
+
+def shuffled(seed: int, purpose: str, positions: tf.Tensor, size: int) -> tf.Tensor:
+    """The items at these positions of an endless stream of reshuffled passes.
+
+    Position p lies in pass p // size; every pass is another permutation of 0, ...,
+    size - 1. Any position costs the same, so nothing is buffered or skipped.
+
+    Args:
+        seed: the run's seed.
+        purpose: which stream.
+        positions: int64 [n], positions in the stream.
+        size: items per pass.
+
+    Returns:
+        int64 [n], item numbers.
+    """
+    passes = positions // size
+    run = tf.constant(purpose_key(seed, purpose), tf.int64)
+    run = tf.broadcast_to(run, [tf.size(passes), 2])
+    # The raw op: the public wrapper pads the key on the wrong axis for a vector.
+    return tf.raw_ops.RandomIndexShuffle(
+        index=positions % size,
+        seed=tf.concat([run, passes[:, None]], axis=1),
+        max_index=tf.constant(size - 1, tf.int64),
+        rounds=8,
+    )

@@ -1,0 +1,161 @@
+"""Image files as arrays: found, checked before they are decoded, brought to one size.
+
+PNG, JPEG and BMP of any size and kind become uint8 RGB. The whole picture is resized to
+a square, whatever its shape, so nothing is cut off; what is transparent lies on white;
+cameras' notes on which side is up are obeyed; 16 bits per channel keep the upper 8.
+Nothing is ever written or renamed.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+import pathlib
+import warnings
+from typing import List, Optional, Sequence, Set, Tuple
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from mixdmt_tf.errors import UserError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
+FORMATS = ("PNG", "JPEG", "BMP")
+# A file of a few kilobytes can ask for gigabytes. 50 million pixels, more than most
+# cameras take, are 200 MB while they are decoded.
+MAX_PIXELS = 50_000_000
+LISTED = 20
+CHUNK = 16
+
+
+def find(folder: pathlib.Path) -> Tuple[List[pathlib.Path], int]:
+    """All image files below a folder.
+
+    Links to folders are followed, each folder once. A file counts as an image by its
+    suffix, upper or lower case.
+
+    Returns:
+        Paths sorted by their parts, and the number of entries left out: hidden ones and
+        files with other suffixes.
+
+    Raises:
+        UserError: if a folder can't be listed.
+    """
+    found: List[pathlib.Path] = []
+    ignored = 0
+    seen: Set[str] = set()
+    for parent, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
+        place = os.path.realpath(parent)
+        if place in seen:  # a link that leads back
+            folders.clear()
+            continue
+        seen.add(place)
+        ignored += sum(hidden(each) for each in folders)
+        folders[:] = sorted(each for each in folders if not hidden(each))
+        for each in files:
+            if hidden(each) or not each.lower().endswith(SUFFIXES):
+                ignored += 1
+            else:
+                found.append(pathlib.Path(parent, each))
+    return sorted(found), ignored
+
+
+def hidden(name: str) -> bool:
+    """Whether a file or folder name is one of those that listings leave out."""
+    return name.startswith(".")
+
+
+def printable(text: object) -> str:
+    """A path or name for a message: no line breaks, control codes or half letters."""
+    word = str(text)
+    return word if word.isprintable() else ascii(word)
+
+
+def read(paths: Sequence[pathlib.Path], size: int) -> np.ndarray:
+    """Decodes files in parallel and resizes each to `size` x `size`.
+
+    Resizing is bilinear with antialiasing (Pillow's); of a large JPEG a smaller version
+    is decoded, at least four times as large as what is wanted.
+
+    Args:
+        paths: of the files.
+        size: height and width.
+
+    Returns:
+        uint8 [N, size, size, 3].
+
+    Raises:
+        UserError: naming every file (up to 20) that can't be used, and why.
+    """
+    pictures = np.empty((len(paths), size, size, 3), np.uint8)
+
+    def read_chunk(start: int) -> List[str]:
+        problems = []
+        for row in range(start, min(start + CHUNK, len(paths))):
+            problem = _read_one(paths[row], pictures[row])
+            if problem:
+                problems.append(f"{printable(paths[row])}: {problem}")
+        return problems
+
+    starts = range(0, len(paths), CHUNK)
+    with warnings.catch_warnings():
+        # Pillow warns of oddities that it can deal with, without naming the file.
+        warnings.simplefilter("ignore")
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            problems = [
+                line for lines in pool.map(read_chunk, starts) for line in lines
+            ]
+    if problems:
+        listed = problems[:LISTED]
+        if len(problems) > LISTED:
+            listed.append(f"and {len(problems) - LISTED} more")
+        raise UserError(
+            f"{len(problems)} of {len(paths)} image files can't be used; repair or "
+            "remove them:\n  " + "\n  ".join(listed)
+        )
+    return pictures
+
+
+def _read_one(path: pathlib.Path, out: np.ndarray) -> Optional[str]:
+    """Decodes a file into `out`, uint8 [S, S, 3]; says what is wrong if that fails."""
+    try:
+        if not path.is_file():  # opening a pipe would wait forever
+            return "not a file, or a link to nothing"
+        if not path.stat().st_size:
+            return "empty"
+        with Image.open(path, formats=FORMATS) as picture:  # reads the header only
+            width, height = picture.size
+            if width * height > MAX_PIXELS:
+                return f"{width} x {height} pixels; expected at most {MAX_PIXELS:,}"
+            out[:] = _square_rgb(picture, out.shape[0])
+    except UnidentifiedImageError:
+        return "not a PNG, JPEG or BMP picture, or damaged"
+    except Image.DecompressionBombError:
+        return f"far too many pixels; expected at most {MAX_PIXELS:,}"
+    # Damaged files make decoders raise almost anything.
+    except Exception as error:
+        return printable(error) or type(error).__name__
+    return None
+
+
+def _square_rgb(picture: Image.Image, size: int) -> np.ndarray:
+    """A picture of any mode and size as uint8 [size, size, 3]."""
+    picture.draft(None, (4 * size, 4 * size))
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode.startswith("I"):
+        # 16-bit grey. Pillow's own conversion would clip the values at 255.
+        upper_bits = np.asarray(picture).astype(np.int32) >> 8
+        picture = Image.fromarray(upper_bits.astype(np.uint8))
+    see_through = picture.mode in ("LA", "PA", "RGBA") or "transparency" in picture.info
+    picture = picture.convert("RGBA" if see_through else "RGB")
+    picture = picture.resize((size, size), Image.Resampling.BILINEAR)
+    if see_through:
+        white = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(white, picture).convert("RGB")
+    return np.asarray(picture)
+
+
+def _refuse(error: OSError) -> None:
+    raise UserError(
+        f"{printable(error.filename)} can't be listed: {error.strerror}"
+    ) from error

@@ -1,0 +1,146 @@
+"""Batches as a pure function of (seed, step, replica).
+
+There is no shuffle buffer and no iterator state: which images, which augmentation and
+which mixup coefficients make up step t is computed from t. A run can therefore be
+resumed at any step at once, and every replica computes its own rows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Dict, Optional
+
+import tensorflow as tf
+
+from mixdmt_tf.data import draws
+from mixdmt_tf.data.augment import crop_flip
+from mixdmt_tf.data.precomputed import Store
+from mixdmt_tf.data.recipe import Recipe
+from mixdmt_tf.data.source import Source
+from mixdmt_tf.data.splits import Split
+
+Batch = Dict[str, tf.Tensor]
+
+
+def to_float(images: tf.Tensor) -> tf.Tensor:
+    """uint8 pixels to float32 in [-1, 1], the range that all networks expect."""
+    return tf.cast(images, tf.float32) * (2.0 / 255.0) - 1.0
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pipeline:
+    """The training batches of one run.
+
+    Attributes:
+        source: the data set.
+        split: which of its training images are labelled and unlabelled.
+        recipe: what the algorithm needs.
+        seed: the run's seed.
+        batch: labelled images per step over all replicas; as many unlabelled images.
+        store: pictures of the unlabelled stream (`precomputed.open_store`); item
+            k N + i is a copy of the i-th unlabelled image. None: no unlabelled images.
+        store_size: number of items of the store.
+    """
+
+    source: Source
+    split: Split
+    recipe: Recipe
+    seed: int
+    batch: int
+    store: Optional[Store] = None
+    store_size: int = 0
+
+    def dataset(self, start: int, stop: int, replicas: int = 1) -> tf.data.Dataset:
+        """Batches of the steps start, ..., stop - 1.
+
+        With several replicas the elements alternate between them, each with
+        batch / replicas rows: what `strategy.distribute_datasets_from_function` hands
+        out one by one.
+
+        Args:
+            start: first step.
+            stop: one past the last step.
+            replicas: number of replicas.
+
+        Returns:
+            A data set of dictionaries as `Recipe` describes them.
+        """
+        make = self._maker(replicas)
+        elements = tf.data.Dataset.range(start * replicas, stop * replicas)
+        elements = elements.map(
+            lambda element: make(element // replicas, element % replicas),
+            num_parallel_calls=2,
+            deterministic=True,
+        )
+        return elements.prefetch(4)
+
+    def at(self, step: int, replica: int = 0, replicas: int = 1) -> Batch:
+        """The batch of one step, asked for directly."""
+        make = self._maker(replicas)
+        return make(tf.constant(step, tf.int64), tf.constant(replica, tf.int64))
+
+    def _maker(self, replicas: int):
+        if self.batch % replicas:
+            raise ValueError(
+                f"a batch of {self.batch} cannot be shared by {replicas} replicas"
+            )
+        rows = self.batch // replicas
+        images = tf.constant(self.source.train.images)
+        labels = tf.constant(self.source.train.labels, tf.int32)
+        labeled = tf.constant(self.split.labeled, tf.int64)
+        views = self.recipe.unlabeled_views
+
+        def make(step: tf.Tensor, replica: tf.Tensor) -> Batch:
+            first = replica * rows
+            positions = step * self.batch + first + tf.range(rows, dtype=tf.int64)
+            ids = tf.gather(labeled, self._shuffled("labeled", positions, labeled))
+            x = self._augment(tf.gather(images, ids), "x", step, first)
+            batch = {"step": step, "x": x, "y": tf.gather(labels, ids)}
+            if views:
+                batch.update(self._unlabeled(labels, step, first, positions))
+            if self.recipe.mixup_groups:
+                batch.update(self._mixup(step, replica, rows))
+            return batch
+
+        return make
+
+    def _shuffled(self, stream: str, positions, pool) -> tf.Tensor:
+        return draws.shuffled(self.seed, stream, positions, int(pool.shape[0]))
+
+    def _unlabeled(self, labels, step, first, positions) -> Batch:
+        if self.store is None:
+            raise ValueError("the recipe asks for unlabelled images, there is no store")
+        unlabeled = tf.constant(self.split.unlabeled, tf.int64)
+        items = draws.shuffled(self.seed, "unlabeled", positions, self.store_size)
+        pictures = self.store(items)
+        pictures = tf.ensure_shape(pictures, items.shape + pictures.shape[1:])
+        views = [
+            self._augment(pictures, f"u{view}", step, first)
+            for view in range(self.recipe.unlabeled_views)
+        ]
+        ids = tf.gather(unlabeled, items % len(self.split.unlabeled))
+        return {"u": tf.stack(views, axis=1), "u_truth": tf.gather(labels, ids)}
+
+    def _augment(self, images, purpose: str, step, first) -> tf.Tensor:
+        """Weak augmentation of this replica's rows, drawn for the whole batch."""
+        key = draws.step_key(self.seed, purpose, step)
+        uniforms = draws.uniform(key, [self.batch, crop_flip.UNIFORMS])
+        uniforms = uniforms[first : first + tf.shape(images, tf.int64)[0]]
+        source = self.source
+        return to_float(
+            crop_flip.crop_flip(images, uniforms, source.crop_padding, source.flip)
+        )
+
+    def _mixup(self, step, replica, rows: int) -> Batch:
+        """Beta draws and partners, for each replica its own: partners are local."""
+        groups = self.recipe.mixup_groups
+        key = draws.step_key(self.seed, "mixup", step)
+        key = tf.random.experimental.stateless_fold_in(key, replica)
+        lam = draws.beta(key, [rows * sum(groups)], self.recipe.mixup_beta)
+        partners, start = [], 0
+        for group in groups:
+            key = tf.random.experimental.stateless_fold_in(key, 1)
+            partners.append(start + draws.permutation(key, rows * group))
+            start += rows * group
+        return {"lam": lam, "partner": tf.concat(partners, 0)}
+

@@ -1,0 +1,27 @@
+"""Data sets, one file each: `--dataset=NAME` is NAME.py and its function `load`."""
+
+from __future__ import annotations
+
+import importlib
+
+from mixdmt_tf.data.config import Config
+from mixdmt_tf.data.source import Source
+from mixdmt_tf.errors import UsageError
+from mixdmt_tf.settings import modules, nearest
+
+
+def load(config: Config) -> Source:
+    """Loads the data set that `config.dataset` names.
+
+    Raises:
+        UsageError: if there is no such data set.
+        UserError: if its data are missing or damaged.
+    """
+    names = modules(__name__, "load")
+    if config.dataset not in names:
+        near = nearest(config.dataset, names)
+        raise UsageError(
+            f"--dataset={config.dataset}: expected one of {', '.join(names)}"
+            + (f"\ndid you mean {near}?" if near else "")
+        )
+    return importlib.import_module(f"{__name__}.{config.dataset}").load(config)

@@ -1,0 +1,48 @@
+"""What the equations demand of their arguments, checked on entry.
+
+Only static shapes are looked at, while TensorFlow traces: the checks cost nothing in
+the compiled step, and a batch size that is not known yet passes. They exist because
+broadcasting hides mistakes: losses [B] times a mask [B, 1] is a matrix [B, B], and its
+mean is a believable number.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+
+def require_same_shape(**tensors: tf.Tensor) -> None:
+    """Demand that all tensors have the shape of the first; nothing broadcasts.
+
+    Args:
+        **tensors: tensors by the name that the error message shall use.
+
+    Raises:
+        ValueError: when two ranks, or two known sizes of an axis, differ.
+    """
+    (first, expected), *others = [(name, x.shape) for name, x in tensors.items()]
+    for name, shape in others:
+        if not shape.is_compatible_with(expected):
+            raise ValueError(
+                f"{name} must have the shape of {first}, {expected}, got {shape}"
+            )
+
+
+def require_rank(low: int, high: int | None = None, **tensors: tf.Tensor) -> None:
+    """Demand that the rank of each tensor lies in low..high, both included.
+
+    Args:
+        low: the smallest rank allowed.
+        high: the largest rank allowed; None for no limit.
+        **tensors: tensors by the name that the error message shall use.
+
+    Raises:
+        ValueError: when a known rank is outside.
+    """
+    wanted = f"at least {low}" if high is None else f"{low} to {high}"
+    wanted = str(low) if low == high else wanted
+    for name, x in tensors.items():
+        rank = x.shape.rank
+        if rank is None or (low <= rank and (high is None or rank <= high)):
+            continue
+        raise ValueError(f"{name} must have rank {wanted}, got shape {x.shape}")

@@ -1,0 +1,122 @@
+"""Masks that leave examples out of a loss: 1 keeps, 0 drops.
+
+RealMix (arXiv:1912.08766) sections 3.4 and 3.5. All masks are float32 and
+stop-gradiented. Use them with `reductions.masked_mean`.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import tensorflow as tf
+
+from mixdmt_tf.equations.contracts import require_rank, require_same_shape
+
+
+def tsa_mask(labels: tf.Tensor, logits: tf.Tensor, eta: float | tf.Tensor) -> tf.Tensor:
+    """Drop labelled examples of which the network is already sure.
+
+    Training signal annealing, RealMix section 3.5, from UDA (arXiv:1904.12848). With
+    p = softmax(logits), an example is dropped when p_c > labels_c * eta for every class
+    c that its label contains. For a one-hot label that is UDA's rule, p_correct > eta;
+    scaling by labels_c is RealMix's extension to labels mixed by MixUp.
+
+    The inequality is strict, as in UDA's code, so that a tie keeps the example: an
+    untrained network that predicts 1/C everywhere learns from the first step
+    (eta = 1/C), and eta = 1 drops nothing, however sure the network is. RealMix's code
+    would drop a tie. A label of zeros (an ignored pixel) contains no class and is
+    dropped.
+
+    Stop-gradient: the whole result.
+
+    Args:
+        labels: [..., C] one-hot or mixed labels, any number type.
+        logits: [..., C], any float type.
+        eta: scalar threshold, from `schedules.tsa_threshold`.
+
+    Returns:
+        [...] float32, 0 or 1.
+
+    Raises:
+        ValueError: when the shapes differ or eta is not a scalar.
+    """
+    labels, logits = tf.cast(labels, tf.float32), tf.cast(logits, tf.float32)
+    eta = tf.cast(eta, tf.float32)
+    require_rank(1, logits=logits)
+    require_same_shape(logits=logits, labels=labels)
+    require_rank(0, 0, eta=eta)
+    unsure = tf.nn.softmax(logits) <= labels * eta
+    keep = tf.reduce_any((labels > 0) & unsure, axis=-1)
+    return tf.stop_gradient(tf.cast(keep, tf.float32))
+
+
+def tsa_mask_released(
+    labels: tf.Tensor, logits: tf.Tensor, eta: float | tf.Tensor
+) -> tf.Tensor:
+    """Drop labelled examples by the rule in RealMix's released code, a slip.
+
+    https://github.com/uizard-technologies/realmix, realmix.py, anneal_sup_loss. The
+    comments there describe the rule of `tsa_mask`, but the threshold of class c is
+    logits_c * eta where labels_c * eta is meant, and classes outside the label take
+    part with probability 0. An example is kept when, for any class c,
+    [labels_c > 0] * p_c < logits_c * eta. As a trained network's logits exceed 1,
+    almost nothing is dropped; the published numbers probably rest on this.
+
+    Stop-gradient: the whole result.
+
+    Args:
+        labels: [..., C] one-hot or mixed labels, any number type.
+        logits: [..., C], any float type.
+        eta: scalar threshold, from `schedules.tsa_threshold`.
+
+    Returns:
+        [...] float32, 0 or 1.
+
+    Raises:
+        ValueError: when the shapes differ or eta is not a scalar.
+    """
+    labels, logits = tf.cast(labels, tf.float32), tf.cast(logits, tf.float32)
+    eta = tf.cast(eta, tf.float32)
+    require_rank(1, logits=logits)
+    require_same_shape(logits=logits, labels=labels)
+    require_rank(0, 0, eta=eta)
+    label_probs = tf.where(labels > 0, tf.nn.softmax(logits), 0.0)
+    keep = tf.reduce_any(label_probs < logits * eta, axis=-1)
+    return tf.stop_gradient(tf.cast(keep, tf.float32))
+
+
+def ood_mask(confidence: tf.Tensor, mu: float) -> tf.Tensor:
+    """Drop the share mu of unlabelled examples that the network is least sure of.
+
+    Out-of-distribution masking, RealMix section 3.4. With the confidences sorted in
+    ascending order, the threshold is the one at index floor(N * mu), and examples
+    strictly above it are kept: N - floor(N * mu) - 1 of them when no two are equal. The
+    paper says only "the bottom mu %"; index and strictness are those of its code. The
+    threshold moves with every batch because entropy minimisation drives confidences
+    above any fixed one.
+
+    Stop-gradient: the whole result.
+
+    Args:
+        confidence: [N] largest predicted probability of each example, any float type.
+            Take it from a float32 softmax: half precision makes ties.
+        mu: share to drop, a Python float below 1; 0 or less keeps every example.
+
+    Returns:
+        [N] float32, 0 or 1.
+
+    Raises:
+        ValueError: when mu is not below 1, or confidence is not a vector.
+    """
+    confidence = tf.cast(confidence, tf.float32)
+    require_rank(1, 1, confidence=confidence)
+    if not mu < 1:
+        raise ValueError(f"mu must be below 1 (1 would leave nothing), got {mu}")
+    if mu <= 0:
+        return tf.ones_like(confidence)
+    # Integers, because 100 * 0.29 is 28.999999999999996 in floating point.
+    share = Fraction(float(mu)).limit_denominator(10**6)
+    count = tf.size(confidence, out_type=tf.int64)
+    index = tf.minimum(count * share.numerator // share.denominator, count - 1)
+    threshold = tf.gather(tf.sort(confidence), index)
+    return tf.stop_gradient(tf.cast(confidence > threshold, tf.float32))

@@ -1,0 +1,83 @@
+"""Numbers that change during training, as functions of the step.
+
+Nothing here remembers a step. A step may be a Python number or an integer tensor of any
+shape (a whole curve at once); results are float32 of that shape.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+
+def linear_ramp(step: int | tf.Tensor, length: int) -> tf.Tensor:
+    """Return step / length, held in [0, 1]: the ramp of the unlabelled weight lambda_u.
+
+    RealMix section 4 follows MixMatch (arXiv:1905.02249), which ramps lambda_u up
+    linearly over the first 16,000 steps (in its code 16,384). A length of 0 means no
+    ramp: 1 at every step.
+
+    Args:
+        step: [...] steps done.
+        length: steps until the ramp reaches 1.
+
+    Returns:
+        [...] float32 in [0, 1].
+
+    Raises:
+        ValueError: when length is negative.
+    """
+    if length < 0:
+        raise ValueError(f"length must be 0 or more, got {length}")
+    step = tf.cast(step, tf.float32)
+    if length == 0:
+        return tf.ones_like(step)
+    return tf.clip_by_value(step / length, 0.0, 1.0)
+
+
+def tsa_threshold(
+    schedule: str, step: int | tf.Tensor, total: int, num_classes: int
+) -> tf.Tensor:
+    """Return eta = alpha * (1 - 1/C) + 1/C, the threshold of training signal annealing.
+
+    RealMix section 3.5, from UDA (arXiv:1904.12848). With r = step / total held in
+    [0, 1], alpha is r (linear), 1 - exp(-5 r) (log: releases the labels early) or
+    exp(5 (r - 1)) (exp: releases them late). RealMix uses linear.
+
+    Args:
+        schedule: "linear", "log" or "exp".
+        step: [...] steps done.
+        total: steps of the whole training.
+        num_classes: C, 2 or more.
+
+    Returns:
+        [...] float32 in [1/C, 1].
+
+    Raises:
+        ValueError: when schedule is another word, num_classes is below 2 or total is
+            negative.
+    """
+    if num_classes < 2:
+        raise ValueError(f"num_classes must be 2 or more, got {num_classes}")
+    r = linear_ramp(step, total)
+    curves = {"linear": r, "log": 1 - tf.exp(-5 * r), "exp": tf.exp(5 * (r - 1))}
+    if schedule not in curves:
+        raise ValueError(f"schedule must be one of {list(curves)}, got {schedule!r}")
+    return curves[schedule] * (1 - 1 / num_classes) + 1 / num_classes
+
+
+def ema_decay_warmup(step: int | tf.Tensor, decay: float) -> tf.Tensor:
+    """Return min(decay, (1 + step) / (10 + step)), a decay that starts low.
+
+    The `num_updates` rule of TensorFlow's ExponentialMovingAverage. RealMix and
+    MixMatch keep the decay constant, and an average with decay 0.999 still carries 13 %
+    of the initial weights after 2,000 steps; short runs want this instead.
+
+    Args:
+        step: [...] updates done before this one.
+        decay: the decay that is finally reached.
+
+    Returns:
+        [...] float32.
+    """
+    step = tf.cast(step, tf.float32)
+    return tf.minimum((1 + step) / (10 + step), decay)

@@ -1,0 +1,18 @@
+"""Errors that are meant for the person at the command line."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """What went wrong, what was expected and what to do, in one to three lines.
+
+    The command line prints the message without a traceback and ends with `exit_code`.
+    """
+
+    exit_code = 1
+
+
+class UsageError(UserError):
+    """The flags or arguments themselves are wrong."""
+
+    exit_code = 2

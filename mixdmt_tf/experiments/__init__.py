@@ -1,0 +1,1 @@
+"""Running an algorithm on data: the loop, what it writes, and how it goes on."""

@@ -1,0 +1,78 @@
+"""Settings of a run that belong neither to the data nor to the algorithm."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from mixdmt_tf.settings import check, setting, settings_of
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """How long, how fast, where to, and what is written on the way."""
+
+    algorithm: str = setting("realmix", "method: the name of a file in algorithms/")
+    network: str = setting("wide_resnet", "network: the name of a file in models/")
+    workdir: str = setting(
+        "",
+        "the run's folder, where the same command goes on after a stop; default: "
+        "runs/ALGORITHM_DATASET_LABELS_seedSEED",
+        harmless=True,
+    )
+    seed: int = setting(1, "seed of split, weights, copies and batches", low=0)
+    steps: int = setting(
+        524288,
+        "training steps; a resumed run may be given more (paper: 500k)",
+        low=1,
+        harmless=True,
+    )
+    batch: int = setting(
+        64,
+        "labelled images per step on all devices together, and as many unlabelled ones",
+        low=1,
+    )
+    precision: str = setting(
+        "auto",
+        "auto: what is fastest on this hardware without hurting the result",
+        choices=("auto", "float32", "mixed_bfloat16", "mixed_float16"),
+    )
+    strategy: str = setting(
+        "auto",
+        "auto: mirrored if there are several GPUs; mirrored: all GPUs (or CPU devices)",
+        choices=("auto", "none", "mirrored"),
+    )
+    eval_every: int = setting(
+        1024,
+        "steps between evaluations (65,536 images at the paper's batch)",
+        low=1,
+        harmless=True,
+    )
+    checkpoint_every: int = setting(
+        1024, "steps between checkpoints", low=1, harmless=True
+    )
+    keep_checkpoints: int = setting(
+        2, "checkpoints kept besides the best", low=1, harmless=True
+    )
+    log_every: int = setting(
+        50, "steps between points in TensorBoard", low=1, harmless=True
+    )
+    steps_per_execution: int = setting(
+        1, "steps per call of the compiled function", low=1, harmless=True
+    )
+    jit_compile: str = setting(
+        "auto",
+        "XLA; auto: on one GPU only, since it is slower on CPUs and fails on replicas",
+        choices=("auto", "on", "off"),
+    )
+    deterministic: bool = setting(
+        True, "bit-exact runs and resumption, at a cost of 0 to 10 % of the speed"
+    )
+    compare_supervised: bool = setting(
+        False,
+        "also train on the labels alone under the same budget and report its error",
+        harmless=True,
+    )
+
+    def __post_init__(self) -> None:
+        """Refuses values out of range with a UsageError."""
+        check(settings_of(type(self)), self)

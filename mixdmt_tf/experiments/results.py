@@ -1,0 +1,86 @@
+"""The numbers that a run ends with."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import statistics
+from typing import Any, Dict, List, Optional
+
+from mixdmt_tf import __version__
+from mixdmt_tf.experiments.experiment import Experiment
+from mixdmt_tf.experiments.recorder import Row
+
+MEDIAN_OVER = 20  # evaluations, as MixMatch and RealMix report
+
+
+def summarize(experiment: Experiment, rows: List[Row]) -> Dict[str, Any]:
+    """What `results.json` holds; all errors in percent, None where there is no data.
+
+    `test_error` are the averaged weights after the last step, `..._raw` the raw ones,
+    `..._median20` the median of the last 20 evaluations (the papers' figure), and
+    `..._best` the evaluation with the smallest validation error.
+    """
+    last = rows[-1]
+    best = best_row(rows)
+    return {
+        "algorithm": experiment.algorithm,
+        "dataset": experiment.data.dataset,
+        "labels": experiment.data.labels,
+        "seed": experiment.run.seed,
+        "steps": int(last["step"]),
+        "test_error": last.get("test_error"),
+        "test_error_raw": last.get("test_raw_error"),
+        "test_error_median20": _median(rows, "test_error"),
+        "test_error_raw_median20": _median(rows, "test_raw_error"),
+        "test_error_best": best.get("test_error") if best else None,
+        "best_step": int(best["step"]) if best else None,
+        "validation_error": last.get("validation_error"),
+        "validation_error_raw": last.get("validation_raw_error"),
+        "seconds": last["seconds"],
+        "versions": versions(),
+        "flags": experiment.to_flags(),
+    }
+
+
+def best_row(rows: List[Row]) -> Optional[Row]:
+    """The evaluation with the smallest validation error; the earliest of equals."""
+    scored = [row for row in rows if "validation_error" in row]
+    return min(scored, key=lambda row: row["validation_error"]) if scored else None
+
+
+def _median(rows: List[Row], name: str) -> Optional[float]:
+    values = [row[name] for row in rows[-MEDIAN_OVER:] if name in row]
+    return statistics.median(values) if values else None
+
+
+def versions() -> Dict[str, str]:
+    """Versions of everything that may change a number."""
+    found = {"mixdmt_tf": __version__, "python": platform.python_version()}
+    for name in ("tensorflow", "tensorflow-cpu", "keras", "numpy", "tensorflow-addons"):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def describe(results: Dict[str, Any]) -> str:
+    """The result as a few lines for the terminal."""
+    name = results["algorithm"]
+    lines = []
+    if results["test_error"] is not None:
+        lines.append(
+            f"test error of {name}: {results['test_error']:.2f} % "
+            f"(raw weights {results['test_error_raw']:.2f} %, median of the last "
+            f"{MEDIAN_OVER} evaluations {results['test_error_median20']:.2f} %)"
+        )
+    elif results["validation_error"] is not None:
+        lines.append(f"validation error of {name}: {results['validation_error']:.2f} %")
+    if results.get("supervised_error") is not None:
+        lines.append(
+            f"test error of supervised, same labels and steps: "
+            f"{results['supervised_error']:.2f} % "
+            f"(raw weights {results['supervised_error_raw']:.2f} %)"
+        )
+    return "\n".join(lines)

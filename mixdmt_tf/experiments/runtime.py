@@ -1,0 +1,73 @@
+"""TensorFlow's global switches: precision, devices, determinism, compilation."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+
+from mixdmt_tf.errors import UsageError
+from mixdmt_tf.experiments import config
+
+
+def resolve(run: config.Config) -> config.Config:
+    """Replaces every 'auto' by what it means on this hardware.
+
+    The run's flagfile records the outcome, so that it repeats the run elsewhere.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    changes = {}
+    if run.precision == "auto":
+        changes["precision"] = _fastest_precision(gpus)
+    if run.strategy == "auto":
+        changes["strategy"] = "mirrored" if len(gpus) > 1 else "none"
+    if run.jit_compile == "auto":
+        changes["jit_compile"] = "on" if len(gpus) == 1 else "off"
+    run = dataclasses.replace(run, **changes)
+    if run.jit_compile == "on" and run.strategy == "mirrored":
+        raise UsageError(
+            "--jit_compile=on cannot be used with --strategy=mirrored: TensorFlow's "
+            "XLA fails on several replicas.\nUse --jit_compile=auto."
+        )
+    return run
+
+
+def _fastest_precision(gpus) -> str:
+    """bfloat16 where the hardware computes in it, float16 on older tensor cores."""
+    if gpus:
+        details = tf.config.experimental.get_device_details(gpus[0])
+        capability = details.get("compute_capability", (0, 0))
+        if capability >= (8, 0):
+            return "mixed_bfloat16"
+        return "mixed_float16" if capability >= (7, 0) else "float32"
+    try:
+        with open("/proc/cpuinfo") as file:
+            flags = next((line for line in file if line.startswith("flags")), "")
+    except OSError:
+        return "float32"
+    return "mixed_bfloat16" if "avx512_bf16" in flags.split() else "float32"
+
+
+def start(run: config.Config) -> tf.distribute.Strategy:
+    """Applies a resolved config to TensorFlow and returns the strategy.
+
+    Seeds the weights' initializers; everything else is drawn statelessly.
+    """
+    keras.utils.set_random_seed(run.seed)
+    if run.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    keras.mixed_precision.set_global_policy(run.precision)
+    if run.strategy == "mirrored":
+        gpus = tf.config.list_logical_devices("GPU")
+        devices = gpus or tf.config.list_logical_devices("CPU")
+        strategy = tf.distribute.MirroredStrategy([device.name for device in devices])
+    else:
+        strategy = tf.distribute.get_strategy()
+    replicas = strategy.num_replicas_in_sync
+    if run.batch % replicas:
+        raise UsageError(
+            f"--batch={run.batch} cannot be shared by {replicas} devices; "
+            f"expected a multiple of {replicas}."
+        )
+    return strategy

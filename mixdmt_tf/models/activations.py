@@ -1,0 +1,30 @@
+"""Activations whose gradients are ours because TensorFlow's are slow."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable("mixdmt_tf")
+@tf.custom_gradient
+def leaky_relu(x):
+    """Leaky ReLU with slope 0.1, as in MixMatch's and RealMix's network.
+
+    The values are those of `tf.nn.leaky_relu(x, 0.1)`. The gradient is written out as
+    `dy * (0.9 * [x > 0] + 0.1)`: TensorFlow's own kernel for it costs a sixth of a
+    bfloat16 forward and backward pass of WRN-28-2 on a CPU
+    (`benchmarks/leaky_relu.py`).
+
+    Args:
+        x: any floating tensor.
+
+    Returns:
+        A tensor of the shape and dtype of `x`.
+    """
+
+    def gradient(dy):
+        positive = tf.cast(x > 0, dy.dtype)
+        return dy * (positive * 0.9 + 0.1)
+
+    return tf.maximum(x, x * 0.1), gradient

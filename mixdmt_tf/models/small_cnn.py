@@ -1,0 +1,49 @@
+"""A small network without batch normalization, for tests and quick looks.
+
+Nothing in it depends on the other rows of the batch, which makes properties such as
+'two replicas equal one' exact.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Tuple
+
+import keras
+
+from mixdmt_tf.settings import setting
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Size of the network."""
+
+    filters: int = setting(16, "filters of the first of two convolutions", low=1)
+
+
+def build(
+    config: Config,
+    input_shape: Tuple[int, int, int],
+    num_classes: int,
+    portable: bool = False,
+) -> keras.Model:
+    """Builds two strided convolutions, a mean over positions, and a dense layer.
+
+    Args:
+        config: number of filters.
+        input_shape: (height, width, channels) of the images.
+        num_classes: number of classes C.
+        portable: accepted as all networks do; there are only stock layers here.
+
+    Returns:
+        A functional model: float images [B, H, W, channels] in [-1, 1] to float32
+        logits [B, C].
+    """
+    del portable
+    images = keras.Input(input_shape, name="image")
+    x = images
+    for filters in (config.filters, 2 * config.filters):
+        x = keras.layers.Conv2D(filters, 3, 2, padding="same", activation="relu")(x)
+    x = keras.layers.GlobalAveragePooling2D(dtype="float32")(x)
+    logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(x)
+    return keras.Model(images, logits, name="small_cnn")

@@ -1,0 +1,95 @@
+"""Metadata, dependencies and commands of mixdmt_tf: the one build definition.
+
+Two stacks, one code. TensorFlow Addons exists for nothing newer than TensorFlow 2.15,
+and TensorFlow 2.15 for nothing newer than Python 3.11. So Python 3.9-3.11 gets that
+trio, and newer Pythons get the TensorFlow and Keras of today without the addons.
+`constraints.txt` beside this file holds one tested version of everything.
+"""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).resolve().parent
+
+
+def version() -> str:
+    """Reads the version without importing the package and all that it imports."""
+    source = (ROOT / "mixdmt_tf" / "__init__.py").read_text(encoding="utf-8")
+    found = re.search(r'^__version__(?:: str)? = "([^"]+)"$', source, re.MULTILINE)
+    if found is None:
+        raise RuntimeError('mixdmt_tf/__init__.py has no line __version__ = "..."')
+    return found.group(1)
+
+
+ADDONS_STACK = [
+    "tensorflow>=2.15.1,<2.16",
+    "keras>=2.15,<2.16",
+    "tensorflow-addons>=0.23,<0.24",
+    "tensorboard>=2.15,<2.16",
+    "tensorflow-datasets>=4.9.3,<4.9.8",
+    # Newer ones want a protobuf that TensorFlow 2.15 refuses. Not all of them say so:
+    # some install beside it and fail when they are imported.
+    "tensorflow-metadata>=1.15,<1.16",
+    "numpy>=1.23.5,<2",
+    # TensorBoard 2.15 imports pkg_resources, which setuptools 81 and up may lack.
+    "setuptools<81",
+]
+KERAS_3_STACK = [
+    "tensorflow>=2.21,<2.22",
+    "keras>=3.15.1,<3.16",
+    "tensorboard>=2.20,<2.22",  # no longer a dependency of TensorFlow itself
+    "tensorflow-datasets>=4.9.9,<5",
+    "numpy>=1.26.4,<3",
+]
+EITHER_STACK = [
+    "absl-py>=1.4",
+    "pillow>=9.4",
+    "scikit-learn>=1.3",  # carries the handwritten digits of the quick start
+]
+
+TEST = ["pytest>=7.4", "pytest-xdist>=3.3"]
+
+setup(
+    name="mixdmt_tf",
+    version=version(),
+    description="Semi-supervised image learning in Keras: RealMix, DMT and their kin",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    classifiers=[
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.9",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+    packages=find_packages(include=["mixdmt_tf", "mixdmt_tf.*"]),
+    python_requires=">=3.9,<3.14",
+    install_requires=[
+        *EITHER_STACK,
+        *(f'{requirement}; python_version < "3.12"' for requirement in ADDONS_STACK),
+        *(f'{requirement}; python_version >= "3.12"' for requirement in KERAS_3_STACK),
+    ],
+    extras_require={
+        "test": TEST,
+        "plot": ["matplotlib>=3.7"],
+        "dev": [*TEST, "ruff>=0.6", "mypy>=1.11", "pre-commit>=3.5"],
+    },
+    # The executables of bin/, under names that cannot clash on anybody's PATH.
+    entry_points={
+        "console_scripts": [
+            "mixdmt-train = mixdmt_tf.cli.train:command",
+            "mixdmt-train-realmix = mixdmt_tf.cli.train:command_realmix",
+            "mixdmt-evaluate = mixdmt_tf.cli.evaluate:command",
+            "mixdmt-predict = mixdmt_tf.cli.predict:command",
+            "mixdmt-export-model = mixdmt_tf.cli.export_model:command",
+            "mixdmt-precompute-augmentations ="
+            " mixdmt_tf.cli.precompute_augmentations:command",
+        ]
+    },
+)

@@ -1,0 +1,94 @@
+"""Exceptions to messages and exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mixdmt_tf.cli import main
+from mixdmt_tf.errors import UsageError, UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+ZOO = [sys.executable, "-m", "tests.cli.zoo.command"]
+
+
+def zoo(*argv: str) -> "subprocess.CompletedProcess[str]":
+    """Runs the example command in a process of its own."""
+    return subprocess.run(
+        [*ZOO, *argv], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+
+
+def raising(error: BaseException):
+    """A main function that raises."""
+
+    def command(argv):
+        raise error
+
+    return command
+
+
+@pytest.mark.parametrize("returned, code", [(None, 0), (0, 0), (3, 3)])
+def test_a_code_is_passed_on(returned, code):
+    assert main.run(lambda argv: returned, []) == code
+
+
+def test_arguments_are_passed_on():
+    seen = []
+    main.run(seen.extend, ["--a", "b"])
+    assert seen == ["--a", "b"]
+
+
+@pytest.mark.parametrize(
+    "error, code, message",
+    [
+        (UserError("no data in a/b\nput them there"), 1, "error: no data in a/b\nput"),
+        (UsageError("unknown flag --x"), 2, "error: unknown flag --x\n"),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+        (SystemExit(0), 0, ""),
+        (SystemExit(None), 0, ""),
+        (SystemExit(5), 5, ""),
+        (SystemExit("a reason"), 1, "a reason\n"),
+    ],
+)
+def test_what_is_not_a_bug_has_no_traceback(error, code, message, capsys):
+    assert main.run(raising(error), []) == code
+    said = capsys.readouterr().err
+    assert said.startswith(message) and bool(said) == bool(message)
+    assert "Traceback" not in said
+
+
+def test_a_bug_keeps_its_traceback(capsys):
+    assert main.run(raising(ZeroDivisionError("of ours")), []) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("Traceback") and "ZeroDivisionError: of ours" in said
+    assert said.splitlines()[-1].startswith("This is a bug in mixdmt_tf")
+
+
+def test_a_command_in_a_shell():
+    done = zoo("--labels=250", "--noema")
+    assert (done.returncode, done.stderr) == (0, "")
+    said = json.loads(done.stdout)
+    assert said["values"]["run"]["labels"] == 250
+    assert said["given"] == ["ema", "labels"]
+
+
+def test_nobody_reads_the_output():
+    child = subprocess.Popen(
+        [*ZOO, "--help"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    child.stdout.close()
+    complaint = child.stderr.read()
+    child.stderr.close()
+    assert (child.wait(timeout=60), complaint) == (141, b"")
+
+
+def test_nobody_wants_the_output():
+    done = subprocess.run(
+        ["sh", "-c", '"$0" "$@" >&-', *ZOO, "--help"], cwd=ROOT, capture_output=True
+    )
+    assert (done.returncode, done.stderr) == (0, b"")

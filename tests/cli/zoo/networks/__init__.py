@@ -1,0 +1,1 @@
+"""Modules that must be read and never be imported."""

@@ -1,0 +1,182 @@
+"""One line for each equation: how to call it and how to make inputs for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable, Sequence
+
+import numpy as np
+
+from mixdmt_tf import equations
+from tests.oracles import (
+    averages,
+    losses,
+    masks,
+    mixing,
+    reductions,
+    schedules,
+    targets,
+)
+
+Inputs = Callable[[np.random.Generator, Sequence[int]], list]
+
+
+@dataclass(frozen=True)
+class Case:
+    """An equation as a function of tensors only, with its oracle.
+
+    `inputs(rng, shape)` makes arguments that lead to results of about that shape.
+    `half` is False where rounding the input to 16 bits makes no sense (step numbers).
+    """
+
+    name: str
+    equation: Callable
+    oracle: Callable
+    inputs: Inputs
+    shapes: Sequence[Sequence[int]] = ((6, 10), (1, 2), (5, 3), (2, 3, 4, 5))
+    half: bool = True
+
+
+def probabilities(rng, shape):
+    """Return float32 [..., C] rows that sum to 1, some of them nearly one-hot."""
+    powers = np.exp(3 * rng.normal(size=shape))
+    return (powers / powers.sum(-1, keepdims=True)).astype(np.float32)
+
+
+def logits(rng, shape):
+    """Return float32 logits of a network that is sure of some examples."""
+    return (3 * rng.normal(size=shape)).astype(np.float32)
+
+
+def mixed_labels(rng, shape):
+    """Return float32 [..., C] labels as MixUp leaves them: one class or two."""
+    one, two = (
+        np.eye(shape[-1])[rng.integers(shape[-1], size=shape[:-1])] for _ in "ab"
+    )
+    lam = rng.choice([0.6, 0.9, 1.0], size=list(shape[:-1]) + [1])
+    return (lam * one + (1 - lam) * two).astype(np.float32)
+
+
+def _labels_logits(rng, shape):
+    return [mixed_labels(rng, shape), logits(rng, shape)]
+
+
+def _pair(rng, shape):
+    return [logits(rng, shape), logits(rng, shape)]
+
+
+def _steps(rng, shape):
+    return [rng.integers(0, 150, size=shape)]
+
+
+def _masked(rng, shape):
+    return [logits(rng, shape), rng.integers(0, 2, size=shape).astype(np.float32)]
+
+
+PER_CLASS = [  # [..., C] -> [...] or [..., C]
+    Case(
+        "cross_entropy", equations.cross_entropy, losses.cross_entropy, _labels_logits
+    ),
+    Case(
+        "squared_error",
+        equations.squared_error,
+        losses.squared_error,
+        lambda rng, shape: [probabilities(rng, shape), probabilities(rng, shape)],
+    ),
+    Case(
+        "sharpen",
+        lambda p: equations.sharpen(p, 0.5),
+        lambda p: targets.sharpen(p, 0.5),
+        lambda rng, shape: [probabilities(rng, shape)],
+    ),
+    Case(
+        "tsa_mask",
+        lambda labels, logits: equations.tsa_mask(labels, logits, 0.55),
+        lambda labels, logits: masks.tsa_mask(labels, logits, 0.55),
+        _labels_logits,
+    ),
+    Case(
+        "tsa_mask_released",
+        lambda labels, logits: equations.tsa_mask_released(labels, logits - 4, 0.55),
+        lambda labels, logits: masks.tsa_mask_released(labels, logits - 4, 0.55),
+        _labels_logits,
+    ),
+]
+
+CASES = PER_CLASS + [
+    Case(
+        "guess_label",
+        equations.guess_label,
+        targets.guess_label,
+        lambda rng, shape: [probabilities(rng, [3, *shape])],
+    ),
+    Case(
+        "ood_mask",
+        lambda confidence: equations.ood_mask(confidence, 0.29),
+        lambda confidence: masks.ood_mask(confidence, 0.29),
+        lambda rng, shape: [rng.uniform(size=shape).astype(np.float32)],
+        shapes=([100], [7], [1]),
+    ),
+    Case(
+        "linear_ramp",
+        lambda step: equations.linear_ramp(step, 100),
+        lambda step: schedules.linear_ramp(step, 100),
+        _steps,
+        shapes=([50], []),
+        half=False,
+    ),
+    *[
+        Case(
+            "tsa_threshold",
+            lambda step, s=schedule: equations.tsa_threshold(s, step, 100, 7),
+            lambda step, s=schedule: schedules.tsa_threshold(s, step, 100, 7),
+            _steps,
+            shapes=([50], []),
+            half=False,
+        )
+        for schedule in ("linear", "log", "exp")
+    ],
+    Case(
+        "ema_decay_warmup",
+        lambda step: equations.ema_decay_warmup(step, 0.9),
+        lambda step: schedules.ema_decay_warmup(step, 0.9),
+        _steps,
+        shapes=([50], []),
+        half=False,
+    ),
+    Case(
+        "ema",
+        lambda average, value: equations.ema(average, value, 0.9),
+        lambda average, value: averages.ema(average, value, 0.9),
+        _pair,
+        shapes=([5], [3, 3, 2, 4]),
+    ),
+    Case(
+        "decay_weight",
+        lambda w: equations.decay_weight(w, 0.5, 0.1),
+        lambda w: averages.decay_weight(w, 0.5, 0.1),
+        lambda rng, shape: [logits(rng, shape)],
+        shapes=([5], [3, 3, 2, 4]),
+    ),
+    Case(
+        "mix",
+        equations.mix,
+        mixing.mix,
+        lambda rng, shape: _pair(rng, shape) + [rng.uniform(size=shape[:1])],
+        shapes=([6], [4, 3], [5, 2, 3, 3]),
+    ),
+    Case(
+        "interleave",
+        lambda *batches: equations.interleave(batches),
+        lambda *batches: mixing.interleave(batches),
+        lambda rng, shape: [logits(rng, shape) for _ in range(4)],
+        shapes=([7, 3], [9], [3, 2], [8, 2, 2, 3]),
+    ),
+    Case(
+        "masked_mean",
+        equations.masked_mean,
+        reductions.masked_mean,
+        _masked,
+        shapes=([8], [1], [2, 3, 4]),
+    ),
+]

@@ -1,0 +1,80 @@
+"""Ramps, thresholds and the warm-up of the average."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mixdmt_tf.equations import ema_decay_warmup, linear_ramp, tsa_threshold
+
+
+def test_weight_of_the_unlabelled_loss():
+    """lambda_u = 75 after a ramp of 16,384 steps, as in RealMix's code."""
+    weights = 75 * linear_ramp([0, 1024, 8192, 16384, 20000], 16384)
+    np.testing.assert_allclose(weights, [0, 4.6875, 37.5, 75, 75])
+
+
+def test_no_ramp():
+    """A length of 0 gives full weight from the first step, in the step's shape."""
+    np.testing.assert_array_equal(linear_ramp([0, 1, 99], 0), [1, 1, 1])
+    assert linear_ramp(0, 0).shape == []
+
+
+def test_ramp_takes_the_step_as_training_counts_it():
+    """A Python int, an int64 tensor or a variable."""
+    for step in (3, tf.constant(3, tf.int64), tf.Variable(3, dtype=tf.int64)):
+        assert linear_ramp(step, 4) == 0.75
+
+
+def test_ramp_refuses_a_negative_length():
+    """It would run backwards."""
+    with pytest.raises(ValueError, match="length must be 0 or more, got -1"):
+        linear_ramp(0, -1)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "num_classes", "eta"),
+    [
+        ("linear", 10, [0.1, 0.325, 0.55, 0.775, 1]),
+        ("log", 10, [0.1, 0.742146, 0.926124, 0.978834, 0.993936]),
+        ("exp", 10, [0.106064, 0.121166, 0.173876, 0.357854, 1]),
+        ("linear", 6, [0.166667, 0.375, 0.583333, 0.791667, 1]),
+        ("log", 6, [0.166667, 0.761246, 0.931596, 0.980402, 0.994385]),
+        ("exp", 6, [0.172282, 0.186265, 0.235071, 0.405421, 1]),
+    ],
+)
+def test_tsa_threshold_at_each_quarter(schedule, num_classes, eta):
+    """Start, quarters and end of the training."""
+    steps = [0, 250, 500, 750, 1000]
+    computed = tsa_threshold(schedule, steps, 1000, num_classes)
+    np.testing.assert_allclose(computed, eta, atol=1e-6)
+
+
+@pytest.mark.parametrize("schedule", ["linear", "log", "exp"])
+def test_tsa_threshold_rises_and_then_stays(schedule):
+    """A run that is prolonged beyond `total` keeps the last threshold."""
+    eta = tsa_threshold(schedule, np.arange(0, 101), 100, 10).numpy()
+    assert np.all(np.diff(eta) > 0)
+    assert tsa_threshold(schedule, 500, 100, 10).numpy() == pytest.approx(eta[-1])
+
+
+def test_tsa_schedules_in_order_of_patience():
+    """At every moment exp releases least and log most."""
+    exp, linear, log = (
+        tsa_threshold(s, np.arange(1, 100), 100, 10) for s in ("exp", "linear", "log")
+    )
+    assert np.all(exp < linear) and np.all(linear < log)
+
+
+def test_tsa_threshold_refuses_what_it_does_not_know():
+    """The message lists what it knows."""
+    with pytest.raises(ValueError, match=r"\['linear', 'log', 'exp'\], got 'cosine'"):
+        tsa_threshold("cosine", 0, 100, 10)
+    with pytest.raises(ValueError, match="num_classes must be 2 or more, got 1"):
+        tsa_threshold("linear", 0, 100, 1)
+
+
+def test_ema_decay_warmup():
+    """0.1 at first; 0.999 from step 8990 on."""
+    steps = [0, 1, 90, 8989, 8990, 10**6]
+    decay = [0.1, 2 / 11, 0.91, 8990 / 8999, 0.999, 0.999]
+    np.testing.assert_allclose(ema_decay_warmup(steps, 0.999), decay, rtol=1e-6)

@@ -1,0 +1,19 @@
+"""Oracles of averaged and decayed weights (RealMix section 4)."""
+
+import numpy as np
+
+
+def ema(average, value, decay):
+    """Weigh the old average by decay, the new value by the rest."""
+    new = np.zeros(average.shape)
+    for i in np.ndindex(*new.shape):
+        new[i] = decay * float(average[i]) + (1 - decay) * float(value[i])
+    return new
+
+
+def decay_weight(w, weight_decay, learning_rate):
+    """Multiply each weight by a factor a little below 1."""
+    decayed = np.zeros(w.shape)
+    for i in np.ndindex(*decayed.shape):
+        decayed[i] = float(w[i]) * (1 - weight_decay * learning_rate)
+    return decayed

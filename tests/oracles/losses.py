@@ -1,0 +1,32 @@
+"""Oracles of the loss terms (RealMix Eq. 1 and 2; MixMatch Eq. 3 and 4)."""
+
+import math
+
+import numpy as np
+
+
+def softmax(logits):
+    """Return the probabilities of one row of logits, a list of floats."""
+    largest = max(logits)
+    exponentials = [math.exp(logit - largest) for logit in logits]
+    return [e / sum(exponentials) for e in exponentials]
+
+
+def cross_entropy(labels, logits):
+    """Sum -label * log p, class by class, for each example."""
+    loss = np.zeros(logits.shape[:-1])
+    for i in np.ndindex(*loss.shape):
+        p = softmax([float(logit) for logit in logits[i]])
+        for c in range(logits.shape[-1]):
+            if labels[i][c] > 0:
+                loss[i] -= float(labels[i][c]) * math.log(p[c])
+    return loss
+
+
+def squared_error(q, p):
+    """Average the squares of the differences, class by class, for each example."""
+    loss = np.zeros(p.shape[:-1])
+    for i in np.ndindex(*loss.shape):
+        for c in range(p.shape[-1]):
+            loss[i] += (float(q[i][c]) - float(p[i][c])) ** 2 / p.shape[-1]
+    return loss

@@ -1,0 +1,43 @@
+"""Oracles of the masks (RealMix sections 3.4 and 3.5; RealMix's released code)."""
+
+from decimal import ROUND_FLOOR, Decimal
+
+import numpy as np
+
+from tests.oracles.losses import softmax
+
+
+def tsa_mask(labels, logits, eta):
+    """Keep an example of which some class of its label is not yet above threshold."""
+    mask = np.zeros(logits.shape[:-1])
+    for i in np.ndindex(*mask.shape):
+        p = softmax([float(logit) for logit in logits[i]])
+        for c, label in enumerate(labels[i]):
+            if label > 0 and not p[c] > float(label) * eta:
+                mask[i] = 1
+    return mask
+
+
+def tsa_mask_released(labels, logits, eta):
+    """Keep an example if p (0 outside the label) < logit * eta for any class."""
+    mask = np.zeros(logits.shape[:-1])
+    for i in np.ndindex(*mask.shape):
+        p = softmax([float(logit) for logit in logits[i]])
+        for c, label in enumerate(labels[i]):
+            of_label = p[c] if label > 0 else 0.0
+            if of_label < float(logits[i][c]) * eta:
+                mask[i] = 1
+    return mask
+
+
+def ood_mask(confidence, mu):
+    """Keep an example if more than floor(N * mu) examples are less sure than it."""
+    if mu <= 0:
+        return np.ones(len(confidence))
+    exact = len(confidence) * Decimal(str(mu))
+    dropped = int(exact.to_integral_value(rounding=ROUND_FLOOR))
+    mask = np.zeros(len(confidence))
+    for i, own in enumerate(confidence):
+        less_sure = sum(1 for other in confidence if other < own)
+        mask[i] = 1 if less_sure > dropped else 0
+    return mask

@@ -1,0 +1,186 @@
+"""Declarations of settings, read from source text without importing anything."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import textwrap
+
+import pytest
+
+from mixdmt_tf.settings import (
+    DeclarationError,
+    Setting,
+    declared,
+    modules,
+    settings_of,
+)
+
+HEADER = """\
+import dataclasses
+from typing import ClassVar, Optional
+from mixdmt_tf.settings import setting
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+"""
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """Writes modules of a package called `made`, and forgets them afterwards."""
+    folder = tmp_path / "made"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def write(**sources):
+        for name, source in sources.items():
+            (folder / f"{name}.py").write_text(textwrap.dedent(source), "utf-8")
+        return folder
+
+    write(__init__="raise AssertionError('imported')")
+    yield write
+    for name in [name for name in sys.modules if name.split(".")[0] == "made"]:
+        del sys.modules[name]
+
+
+def test_every_type_and_keyword(package):
+    package(
+        all_of_them=HEADER
+        + """\
+    shared: ClassVar[int] = 3
+    constant = 4
+    count: int = setting(-3, "how many", low=-5, high=10)
+    rate: float = setting(-1e-8, help="a " "share", low=-1)
+    switch: bool = setting(default=False, help="on or off", harmless=True)
+    name: str = setting("b", "a name", choices=("a", "b"))
+    limit: Optional[int] = setting(None, "a limit")
+    word: Optional[str] = setting("x", "a word")
+
+    @property
+    def double(self) -> int:
+        return 2 * self.count
+"""
+    )
+    assert declared("made.all_of_them") == (
+        Setting("count", "int", False, -3, "how many", low=-5, high=10),
+        Setting("rate", "float", False, -1e-8, "a share", low=-1),
+        Setting("switch", "bool", False, False, "on or off", harmless=True),
+        Setting("name", "str", False, "b", "a name", choices=("a", "b")),
+        Setting("limit", "int", True, None, "a limit"),
+        Setting("word", "str", True, "x", "a word"),
+    )
+
+
+@pytest.mark.parametrize(
+    "imports, base",
+    [
+        ("from made import base", "base.Config"),
+        ("from made import base as ground", "ground.Config"),
+        ("import made.base", "made.base.Config"),
+        ("import made.base as ground", "ground.Config"),
+        ("from made.base import Config", "Config"),
+        ("from made.base import Config as Ground", "Ground"),
+    ],
+)
+def test_inherited_fields_keep_their_place(package, imports, base):
+    package(
+        base=HEADER
+        + '    a: int = setting(1, "a")\n'
+        + '    b: int = setting(2, "b")\n',
+        derived=f"""\
+{imports}
+import dataclasses
+from mixdmt_tf.settings import setting
+
+@dataclasses.dataclass(frozen=True)
+class Config({base}):
+    c: int = setting(3, "c")
+    a: float = setting(0.5, "another a")
+""",
+        __init__="",
+    )
+    read = declared("made.derived")
+    assert [(each.name, each.default) for each in read] == [
+        ("a", 0.5),
+        ("b", 2),
+        ("c", 3),
+    ]
+    assert "made.derived" not in sys.modules
+    assert read == settings_of(importlib.import_module("made.derived").Config)
+
+
+def test_base_of_the_same_file(package):
+    package(
+        both=HEADER.replace("Config", "Common")
+        + """\
+    a: int = setting(1, "a")
+
+@dataclasses.dataclass(frozen=True)
+class Config(Common):
+    b: int = setting(2, "b")
+"""
+    )
+    assert [each.name for each in declared("made.both")] == ["a", "b"]
+    assert [each.name for each in declared("made.both", "Common")] == ["a"]
+
+
+FIRST_LINE = HEADER.count("\n") + 1
+
+
+@pytest.mark.parametrize(
+    "field, expected",
+    [
+        ("a: int = setting(2 * 3, 'product')", "literals only"),
+        ("a: int = setting(DEFAULT, 'a constant')", "literals only"),
+        ("a: str = setting('x', f'formatted')", "literals only"),
+        ("a: int = setting(1, 'a', low=LOW)", "literals only"),
+        ("a: list = setting(1, 'a list')", "the type is list"),
+        ("a: Optional[list] = setting(None, 'a')", "the type is Optional[list]"),
+        ("a: int = 3", "expected setting("),
+        ("a: int", "expected setting("),
+        ("a = setting(1, 'no type')", "without a type"),
+        ("a: int = setting(1)", "expected setting("),
+        ("a: int = setting(1, 'a', None)", "expected setting("),
+        ("a: int = setting(1, 'a', lowest=0)", "expected setting("),
+        ("a: int = setting(1.0, 'a')", "1.0 is not an integer"),
+        ("a: int = setting(True, 'a')", "True is not an integer"),
+        ("a: float = setting(1, 'a')", "write 1.0"),
+        ("a: int = setting(0, 'a', low=1)", "0 is not an integer >= 1"),
+        ("a: str = setting('z', 'a', choices=('x', 'y'))", "not one of x, y"),
+        ("a: int = setting(None, 'a')", "None is not an integer"),
+    ],
+)
+def test_a_bad_declaration_names_file_and_line(package, field, expected):
+    folder = package(bad=f"{HEADER}    {field}\n")
+    with pytest.raises(DeclarationError) as caught:
+        declared("made.bad")
+    assert str(caught.value).startswith(f"{folder / 'bad.py'}:{FIRST_LINE}: ")
+    assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "source, expected",
+    [
+        ("class Config(unknown.Config): pass", "bad.py:1: can't tell where"),
+        ("class Config(A, B): pass", "bad.py:1: Config has several bases"),
+        ("x = 3", "expected a class Config"),
+        ("import absent\nclass Config(absent.Config): pass", "no source file"),
+    ],
+)
+def test_a_class_that_cannot_be_found(package, source, expected):
+    package(bad=source)
+    with pytest.raises(DeclarationError) as caught:
+        declared("made.bad")
+    assert expected in str(caught.value)
+
+
+def test_modules_are_found_by_file_name(package):
+    package(
+        b_net="def build(): pass",
+        a_net="x = 1\ndef build(\n): pass",
+        helper="def build_more(): pass\n    def build(): pass",
+        _private="def build(): pass",
+        __init__="def build(): pass",
+    )
+    assert modules("made", "build") == ("a_net", "b_net")

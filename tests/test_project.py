@@ -1,0 +1,201 @@
+"""The rules of the house that a machine can check, on the source text alone."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import setuptools
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "mixdmt_tf"
+LAYERS = ("equations", "models", "data", "algorithms", "experiments", "cli")
+SERVED_PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+SCRIPTS = sorted(p for p in (ROOT / "bin").iterdir() if p.is_file() and not p.suffix)
+PYTHON_FILES = sorted(
+    [
+        *MODULES,
+        *SCRIPTS,
+        *(ROOT / "bin").glob("*.py"),
+        *(ROOT / "tests").rglob("*.py"),
+        *(ROOT / "tools").rglob("*.py"),
+        ROOT / "setup.py",
+    ]
+)
+SHIPPED = [path for path in PYTHON_FILES if "tests" not in path.relative_to(ROOT).parts]
+
+
+def every(paths):
+    """Runs a test once for each file, under the file's name."""
+    names = [str(path.relative_to(ROOT)) for path in paths]
+    return pytest.mark.parametrize("path", paths, ids=names)
+
+
+def tree(path):
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def imported(path):
+    """Returns the dotted names that a file imports anywhere, functions included."""
+    names = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = node.module or ""
+            if node.level:  # from . import x, counted from the file's own package
+                package = path.relative_to(ROOT).with_suffix("").parts[: -node.level]
+                start = ".".join(filter(None, [*package, start]))
+            names.update(f"{start}.{alias.name}" for alias in node.names)
+    return names
+
+
+def layer_of(dotted_name):
+    """Returns the layer in `mixdmt_tf.<layer>...`, or None for all other names."""
+    parts = dotted_name.split(".")
+    found = parts[1] if parts[0] == "mixdmt_tf" and len(parts) > 1 else None
+    return found if found in LAYERS else None
+
+
+def test_each_folder_of_the_package_is_a_layer():
+    folders = {path.parent.relative_to(PACKAGE).parts[:1] for path in MODULES}
+
+    assert {name for parts in folders for name in parts} <= set(LAYERS)
+
+
+@every(MODULES)
+def test_imports_only_from_its_own_layer_and_from_those_to_the_left(path):
+    own = path.relative_to(PACKAGE).parts[0]
+    allowed = LAYERS[: LAYERS.index(own) + 1] if own in LAYERS else ()
+
+    wrong = {n for n in imported(path) if layer_of(n) not in (None, *allowed)}
+
+    assert not wrong, f"{own} may import from {allowed or 'no layer'}"
+
+
+@every([path for path in SHIPPED if "cli" not in path.parts])
+def test_flags_end_at_the_command_line(path):
+    names = {n.id for n in ast.walk(tree(path)) if isinstance(n, ast.Name)}
+    attributes = {n.attr for n in ast.walk(tree(path)) if isinstance(n, ast.Attribute)}
+
+    assert "FLAGS" not in names | attributes
+    assert not {n for n in imported(path) if n.startswith("absl.flags")}
+
+
+def test_importing_the_package_and_its_layers_does_not_import_tensorflow():
+    # Only equations may: it gathers its functions by name. The command line lives on
+    # this, since TensorFlow takes seconds to import and --help half of one to answer.
+    light = [f"mixdmt_tf.{layer}" for layer in LAYERS if layer != "equations"]
+    light += [f"mixdmt_tf.{path.stem}" for path in PACKAGE.glob("[!_]*.py")]
+    light.remove("mixdmt_tf.compat")  # what differs between two TensorFlows
+    program = (
+        f"import importlib, sys\nfor name in {light}:\n"
+        "    importlib.import_module(name)\n"
+        "    heavy = {'tensorflow', 'keras'} & set(sys.modules)\n"
+        "    assert not heavy, f'{name} imports {heavy}'\n"
+    )
+
+    result = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True
+    )
+
+    assert result.returncode == 0, result.stderr
+
+
+@every(PYTHON_FILES)
+def test_no_file_is_longer_than_300_lines(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
+
+
+@every(SHIPPED)
+def test_nothing_that_runs_what_a_file_says(path):
+    """Data and weights of strangers are read: nothing may execute what they hold."""
+    unsafe_modules = {"pickle", "dill", "joblib", "shelve", "marshal", "cloudpickle"}
+    assert not unsafe_modules & {name.split(".")[0] for name in imported(path)}
+    for call in (n for n in ast.walk(tree(path)) if isinstance(n, ast.Call)):
+        called = call.func.id if isinstance(call.func, ast.Name) else ""
+        assert called not in {"eval", "exec"}, f"line {call.lineno}"
+        for option in call.keywords:
+            value = getattr(option.value, "value", None)
+            if option.arg == "allow_pickle":
+                assert value is False, f"line {call.lineno}"
+            if option.arg == "safe_mode":  # Keras: False lets a model bring code along
+                assert value is True, f"line {call.lineno}"
+
+
+@every(SCRIPTS)
+def test_scripts_are_short_and_can_be_run(path):
+    lines = path.read_text(encoding="utf-8").splitlines()
+
+    assert len(lines) <= 15
+    assert lines[0].startswith("#!")
+    assert os.access(path, os.X_OK)
+
+
+@pytest.fixture(name="setup_arguments", scope="module")
+def fixture_setup_arguments():
+    """Returns what setup.py hands to setuptools."""
+    arguments = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(setuptools, "setup", arguments.update)
+        patch.chdir(ROOT)
+        runpy.run_path(str(ROOT / "setup.py"))
+    return arguments
+
+
+def test_an_installed_command_for_each_script_and_no_other(setup_arguments):
+    commands = {}
+    for line in setup_arguments["entry_points"]["console_scripts"]:
+        name, module, function = re.fullmatch(r"(\S+) = (\S+):(\S+)", line).groups()
+        commands[name] = (module, function)
+
+    assert set(commands) == {f"mixdmt-{p.name.replace('_', '-')}" for p in SCRIPTS}
+    for name, (module, function) in commands.items():
+        script = ROOT / "bin" / name[len("mixdmt-") :].replace("-", "_")
+        assert f'"{module}"' in script.read_text(encoding="utf-8")
+        source = (ROOT / module.replace(".", "/")).with_suffix(".py")
+        functions = [n for n in tree(source).body if isinstance(n, ast.FunctionDef)]
+        assert function in {node.name for node in functions}
+
+
+def test_all_of_the_package_is_installed(setup_arguments):
+    folders = {path.parent.relative_to(ROOT) for path in MODULES}
+
+    assert set(setup_arguments["packages"]) == {".".join(f.parts) for f in folders}
+
+
+@pytest.mark.parametrize("python", SERVED_PYTHONS)
+def test_one_tested_version_of_each_requirement(setup_arguments, python):
+    """constraints.txt pins what setup.py asks for, within the bounds that it sets."""
+    environment = {"python_version": python}
+    pins = {}
+    for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            continue
+        pin = Requirement(line)
+        if pin.marker is None or pin.marker.evaluate(environment):
+            assert pin.name not in pins, f"two versions on Python {python}"
+            pins[pin.name] = next(iter(pin.specifier)).version
+
+    wanted = [*setup_arguments["install_requires"]]
+    for extra in setup_arguments["extras_require"].values():
+        wanted.extend(extra)
+    for requirement in map(Requirement, wanted):
+        if requirement.marker is None or requirement.marker.evaluate(environment):
+            assert requirement.specifier.contains(pins[requirement.name])
+
+
+def test_each_served_python_is_in_the_range_that_pip_goes_by(setup_arguments):
+    requires = Requirement(f"python{setup_arguments['python_requires']}").specifier
+
+    assert all(requires.contains(python) for python in SERVED_PYTHONS)
+    assert not requires.contains("3.8") and not requires.contains("3.14")
