@@ -126,4 +126,5 @@ def test_settings_of_reads_real_annotations_too():
 def test_nearest():
     assert nearest("cifar", ["svhn", "cifar10"]) == "cifar10"
     assert nearest("CIFAR10", ["cifar100", "cifar10"]) == "cifar10"
+    assert nearest("tsa", ["x", "TSA"]) == "TSA"
     assert nearest("xyz", ["svhn", "cifar10"]) is None

@@ -44,6 +44,7 @@ else:
 PYTHON
 }
 
+newline=$'\n'
 choose_python() {
     local name answer found=""
     if [ -n "${PYTHON:-}" ]; then
@@ -59,16 +60,21 @@ choose_python() {
             python=$name
             return
         fi
-        found+="  $name: $answer"$'\n'
+        found+="${found:+$newline}  $name: $answer"
     done
     fail "No Python here can serve. $needed" \
-        "Found on the PATH: ${found:+$'\n'}${found:-none.}" \
+        "Found on the PATH:" "${found:-  no Python at all}" \
         "Install one, or name one: make install PYTHON=/path/to/python3.11"
 }
 
 version_of() {
     "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || true
 }
+
+# What a link leads to belongs to somebody else, who may be using it.
+[ ! -L "$venv" ] ||
+    fail "$venv is a link to $(readlink "$venv"): make installs into no folder but its own." \
+        "Remove the link, or install there yourself: pip install -c constraints.txt -e '.[$extra]'"
 
 # An environment that works stays, unless another version of Python was asked for.
 have=$([ -x "$venv/bin/python" ] && version_of "$venv/bin/python" || true)

@@ -19,7 +19,7 @@ from typing import Dict, List
 
 ROOT = Path(__file__).resolve().parent.parent
 HEADER = """\
-# The versions that mixdmt_tf is tested with: pip install -c constraints.txt -e ".[test]"
+# The versions that mixdmt_tf is tested with: pip install -c constraints.txt -e .
 # Written by tools/lock.py on 64-bit Linux for Python {first} to {last}; do not edit.
 """
 

@@ -17,7 +17,7 @@ import tensorflow as tf
 from mixdmt_tf import compat
 from mixdmt_tf.data.recipe import Recipe
 from mixdmt_tf.equations import decay_weight, ema, ema_decay_warmup, masked_mean
-from mixdmt_tf.settings import setting
+from mixdmt_tf.settings import check, setting, settings_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +44,10 @@ class Config:
         "use min(ema_decay, (1 + t) / (10 + t)) at step t: an average of .999 still "
         "carries the initial weights after 2,000 steps",
     )
+
+    def __post_init__(self) -> None:
+        """Refuses values out of range with a UsageError."""
+        check(settings_of(type(self)), self)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,7 +13,7 @@ release.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, List
+from typing import Dict, List
 
 import tensorflow as tf
 
@@ -136,7 +136,8 @@ class Method(base.Algorithm):
 
         # L_u, section 3.4: rows that look out of distribution do not count.
         probs_u = tf.nn.softmax(logits_u)
-        ranked = tf.tile(p, [len(u), 1]) if config.ood_confidence == "guess" else probs_u
+        guessed = config.ood_confidence == "guess"
+        ranked = tf.tile(p, [len(u), 1]) if guessed else probs_u
         in_distribution = ood_mask(tf.reduce_max(ranked, -1), config.ood_rate)
 
         lambda_u = config.lambda_u * linear_ramp(step, config.lambda_u_ramp)

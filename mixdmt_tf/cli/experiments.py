@@ -7,8 +7,18 @@ command line is known to be right.
 
 from __future__ import annotations
 
+import os
 import pathlib
-from typing import TYPE_CHECKING, Any, Callable, List, Mapping, Optional, Sequence, Tuple
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 from mixdmt_tf.cli import flags
 from mixdmt_tf.errors import UsageError
@@ -59,26 +69,27 @@ def parse(
     more: Tuple[flags.Group, ...] = (),
 ) -> flags.Parsed:
     """Reads the command line of a command that takes an experiment's flags."""
-    return flags.parse(
-        argv, program, summary, groups_for(algorithm, *more), SELECTORS
-    )
+    return flags.parse(argv, program, summary, groups_for(algorithm, *more), SELECTORS)
 
 
 def build(parsed: flags.Parsed) -> "Experiment":
     """The experiment that a command line describes. Imports TensorFlow."""
-    from mixdmt_tf import algorithms, models
     from mixdmt_tf.data.config import Config as DataConfig
     from mixdmt_tf.experiments.config import Config as RunConfig
-    from mixdmt_tf.experiments.experiment import Experiment
 
     values: Mapping[str, Mapping[str, Any]] = parsed.values
-    run = RunConfig(**values["run"])
-    return Experiment(
-        run,
-        DataConfig(**values["data"]),
-        models.network(run.network).Config(**values["network"]),
-        algorithms.algorithm(run.algorithm).Config(**values["method"]),
-    )
+    # These two refuse what does not go together, before TensorFlow is imported.
+    run, data = RunConfig(**values["run"]), DataConfig(**values["data"])
+
+    # Libraries that TensorFlow looks for in vain are of no interest to users; its
+    # errors arrive as exceptions.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from mixdmt_tf import algorithms, models
+    from mixdmt_tf.experiments.experiment import Experiment
+
+    network = models.network(run.network).Config(**values["network"])
+    method = algorithms.algorithm(run.algorithm).Config(**values["method"])
+    return Experiment(run, data, network, method)
 
 
 def read_run(workdir: str) -> Tuple[pathlib.Path, Callable[[], "Experiment"]]:

@@ -56,7 +56,6 @@ def _train(argv: Sequence[str], algorithm: Optional[str]) -> int:
         algorithm,
         (flags.group("command", "mixdmt_tf.cli.train"),),
     )
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     experiment = experiments.build(parsed)
 
     from mixdmt_tf.experiments import fit, rehearsal, results

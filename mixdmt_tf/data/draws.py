@@ -44,7 +44,9 @@ def beta(key: Key, shape, parameter: float) -> tf.Tensor:
     limit of Beta is then a fair coin between 0 and 1.
     """
     gamma = tf.random.stateless_gamma(
-        tf.concat([[2], shape], 0), key, alpha=tf.constant(parameter, tf.float64),
+        tf.concat([[2], shape], 0),
+        key,
+        alpha=tf.constant(parameter, tf.float64),
         dtype=tf.float64,
     )
     total = gamma[0] + gamma[1]

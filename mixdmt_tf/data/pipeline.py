@@ -143,4 +143,3 @@ class Pipeline:
             partners.append(start + draws.permutation(key, rows * group))
             start += rows * group
         return {"lam": lam, "partner": tf.concat(partners, 0)}
-

@@ -20,7 +20,7 @@ import tensorflow as tf
 from mixdmt_tf import compat
 from mixdmt_tf.algorithms.base import Algorithm
 from mixdmt_tf.errors import UserError
-from mixdmt_tf.experiments.files import write_atomically
+from mixdmt_tf.files import write_atomically
 
 MANIFEST = "manifest.json"
 
@@ -128,9 +128,7 @@ class Checkpoints:
         for candidate in reversed(wanted):
             manifest = self._intact(self._path(candidate))
             if manifest is None:
-                self.say(
-                    f"checkpoint step-{candidate:08d} is damaged and is not used"
-                )
+                self.say(f"checkpoint step-{candidate:08d} is damaged and is not used")
                 continue
             if self._split not in (None, manifest["split"]):
                 raise UserError(

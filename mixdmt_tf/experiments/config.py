@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import check, setting, settings_of
 
 
@@ -76,3 +77,8 @@ class Config:
     def __post_init__(self) -> None:
         """Refuses values out of range with a UsageError."""
         check(settings_of(type(self)), self)
+        if self.jit_compile == "on" and self.strategy == "mirrored":
+            raise UsageError(
+                "--jit_compile=on cannot be used with --strategy=mirrored: "
+                "TensorFlow's XLA fails on several replicas.\nUse --jit_compile=auto."
+            )

@@ -91,12 +91,10 @@ class Score:
 def score(
     scorer: Scorer,
     weights: List[np.ndarray],
-    images: Optional[Images],
+    images: Images,
     poll: Callable[[], None] = lambda: None,
-) -> Optional[Score]:
-    """Scores weights on labelled images; None if there are none."""
-    if images is None or not len(images):
-        return None
+) -> Score:
+    """Scores weights on labelled images."""
     probabilities = scorer.predict(weights, images.images, poll)
     predicted = probabilities.argmax(-1)
     by_class = accuracy_by_class(images.labels, predicted, probabilities.shape[-1])
@@ -127,7 +125,6 @@ def evaluate(
         ("_raw", algorithm.network.get_weights()),
     ):
         for name, images in sets.items():
-            result = score(scorer, weights, images, poll)
-            if result is not None:
-                scores[name + suffix] = result
+            if images is not None and len(images):
+                scores[name + suffix] = score(scorer, weights, images, poll)
     return scores

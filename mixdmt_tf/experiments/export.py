@@ -16,6 +16,8 @@ from mixdmt_tf.errors import UserError
 from mixdmt_tf.experiments.evaluation import Scorer
 
 CLASSES = "classes.json"
+SAMPLE = 64  # images that an exported model is compared on
+TOLERANCE = 1e-4
 
 
 class Servable(tf.Module):
@@ -36,94 +38,83 @@ class Servable(tf.Module):
         self.serve = serve
 
 
-def export_saved_model(
+def export(
+    format_name: str,
     scorer: Scorer,
     weights: List[np.ndarray],
     class_names: Sequence[str],
-    folder: pathlib.Path,
-    sample: np.ndarray,
+    place: pathlib.Path,
 ) -> None:
-    """Writes a SavedModel, loads it back, and compares its answers.
+    """Writes a model, loads it back, and compares its answers with the network's.
 
     Args:
+        format_name: 'saved_model', 'keras' or 'tflite'.
         scorer: the network.
         weights: which weights.
-        class_names: written beside as `classes.json`.
-        folder: where to; replaced as a whole once the new one is verified.
-        sample: uint8 [n, H, W, C] to compare on.
+        class_names: written into a SavedModel's folder as `classes.json`.
+        place: file or folder; replaced as a whole once the new one is verified.
 
     Raises:
-        UserError: if the loaded model answers differently; nothing is replaced.
+        UserError: if the loaded model answers differently, or `place` cannot be
+            written; what was there stays.
     """
+    writers = {"saved_model": _saved_model, "keras": _keras, "tflite": _tflite}
+    shape = (SAMPLE,) + tuple(scorer.network.input_shape[1:])
+    sample = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     expected = scorer.predict(weights, sample)
-    servable = Servable(scorer)
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    shutil.rmtree(beside, ignore_errors=True)
+    beside = place.with_name(f".{os.getpid()}-{place.name}")
     try:
-        signatures = {"serving_default": servable.serve}
-        tf.saved_model.save(servable, str(beside), signatures=signatures)
-        (beside / CLASSES).write_text(json.dumps(list(class_names)), encoding="utf-8")
-        loaded = tf.saved_model.load(str(beside)).signatures["serving_default"]
-        answers = loaded(image=tf.constant(sample))["probabilities"].numpy()
-        _require_equal(answers, expected, folder)
-        shutil.rmtree(folder, ignore_errors=True)
-        os.rename(beside, folder)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        answers = writers[format_name](scorer, beside, sample)
+        if format_name == "saved_model":
+            names = json.dumps(list(class_names))
+            (beside / CLASSES).write_text(names, encoding="utf-8")
+        worst = float(np.abs(answers - expected).max())
+        if not worst < TOLERANCE:
+            raise UserError(
+                f"the exported model {place} answers differently from the trained one: "
+                f"probabilities differ by up to {worst:.2g}.\nIt was not kept."
+            )
+        _remove(place)
+        os.rename(beside, place)
+    except OSError as error:
+        raise UserError(f"{place} cannot be written: {error.strerror}") from error
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        _remove(beside)
 
 
-def export_keras(
-    scorer: Scorer, weights: List[np.ndarray], path: pathlib.Path, sample: np.ndarray
-) -> None:
-    """Writes a `.keras` file of stock layers, loads it back, and compares.
+def _remove(path: pathlib.Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
-    It loads with plain Keras: rescaling and softmax are layers of the model.
 
-    Raises:
-        UserError: if the loaded model answers differently; the file is removed.
-    """
-    expected = scorer.predict(weights, sample)
+def _saved_model(scorer: Scorer, path: pathlib.Path, sample: np.ndarray) -> np.ndarray:
+    """uint8 images of any batch size in, probabilities and labels out."""
+    servable = Servable(scorer)
+    signatures = {"serving_default": servable.serve}
+    tf.saved_model.save(servable, str(path), signatures=signatures)
+    loaded = tf.saved_model.load(str(path)).signatures["serving_default"]
+    return loaded(image=tf.constant(sample))["probabilities"].numpy()
+
+
+def _keras(scorer: Scorer, path: pathlib.Path, sample: np.ndarray) -> np.ndarray:
+    """Stock layers only, rescaling and softmax among them: loads with plain Keras."""
     images = keras.Input(scorer.network.input_shape[1:], name="image")
     scaled = keras.layers.Rescaling(2.0 / 255.0, -1.0, dtype="float32")(images)
     outputs = keras.layers.Softmax(dtype="float32")(scorer.network(scaled))
-    beside = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        keras.Model(images, outputs, name="classifier").save(str(beside))
-        loaded = keras.models.load_model(str(beside))
-        answers = np.asarray(loaded(sample.astype(np.float32), training=False))
-        _require_equal(answers, expected, path)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    keras.Model(images, outputs, name="classifier").save(str(path))
+    loaded = keras.models.load_model(str(path))
+    return np.asarray(loaded(sample.astype(np.float32), training=False))
 
 
-def export_tflite(
-    scorer: Scorer, weights: List[np.ndarray], path: pathlib.Path, sample: np.ndarray
-) -> None:
-    """Writes a TensorFlow Lite model (uint8 in), runs it, and compares.
-
-    Raises:
-        UserError: if it answers differently; nothing is written.
-    """
-    expected = scorer.predict(weights, sample)
+def _tflite(scorer: Scorer, path: pathlib.Path, sample: np.ndarray) -> np.ndarray:
+    """TensorFlow Lite with the same signature as the SavedModel."""
     servable = Servable(scorer)
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
         [servable.serve.get_concrete_function()], servable
     )
-    model = converter.convert()
-    runner = tf.lite.Interpreter(model_content=model).get_signature_runner()
-    _require_equal(runner(image=sample)["probabilities"], expected, path)
-    beside = path.with_name(f".{os.getpid()}-{path.name}")
-    beside.write_bytes(model)
-    os.replace(beside, path)
-
-
-def _require_equal(
-    answers: np.ndarray, expected: np.ndarray, path: pathlib.Path
-) -> None:
-    worst = float(np.abs(answers - expected).max())
-    if not worst < 1e-4:
-        raise UserError(
-            f"the exported model {path} answers differently from the trained one: "
-            f"probabilities differ by up to {worst:.2g}.\nIt was not kept."
-        )
+    path.write_bytes(converter.convert())
+    runner = tf.lite.Interpreter(model_path=str(path)).get_signature_runner()
+    return runner(image=sample)["probabilities"]

@@ -35,7 +35,7 @@ class Interrupts:
         self._previous: Dict[int, Any] = {}
 
     def __enter__(self) -> "Interrupts":
-        """Installs the handlers (in the main thread; elsewhere signals do not arrive)."""
+        """Installs the handlers, in the main thread: others get no signals."""
         for number in (signal.SIGTERM, signal.SIGINT):
             try:
                 self._previous[number] = signal.signal(number, self._handle)

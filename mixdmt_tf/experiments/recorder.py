@@ -15,8 +15,8 @@ from tensorboard.plugins.hparams import api as hparams
 
 from mixdmt_tf.data.source import Source
 from mixdmt_tf.experiments.evaluation import Score
-from mixdmt_tf.experiments.files import write_atomically
 from mixdmt_tf.experiments.pictures import confusion_matrix, grid, matrix_picture
+from mixdmt_tf.files import write_atomically
 
 Row = Dict[str, float]
 

@@ -12,7 +12,7 @@ from typing import Any, Dict, Optional
 
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.experiments.experiment import Experiment
-from mixdmt_tf.experiments.files import write_atomically
+from mixdmt_tf.files import write_atomically
 
 
 class RunFolder:
@@ -74,7 +74,9 @@ class RunFolder:
             ) from error
         self._lock.truncate(0)
         since = time.strftime("%Y-%m-%d %H:%M:%S")
-        self._lock.write(f"process {os.getpid()} on {socket.gethostname()} since {since}")
+        self._lock.write(
+            f"process {os.getpid()} on {socket.gethostname()} since {since}"
+        )
         self._lock.flush()
 
     def _claim(self, experiment: Experiment) -> None:

@@ -23,14 +23,9 @@ def resolve(run: config.Config) -> config.Config:
     if run.strategy == "auto":
         changes["strategy"] = "mirrored" if len(gpus) > 1 else "none"
     if run.jit_compile == "auto":
-        changes["jit_compile"] = "on" if len(gpus) == 1 else "off"
-    run = dataclasses.replace(run, **changes)
-    if run.jit_compile == "on" and run.strategy == "mirrored":
-        raise UsageError(
-            "--jit_compile=on cannot be used with --strategy=mirrored: TensorFlow's "
-            "XLA fails on several replicas.\nUse --jit_compile=auto."
-        )
-    return run
+        single = len(gpus) == 1 and run.strategy != "mirrored"
+        changes["jit_compile"] = "on" if single else "off"
+    return dataclasses.replace(run, **changes)
 
 
 def _fastest_precision(gpus) -> str:

@@ -16,9 +16,9 @@ from mixdmt_tf.errors import UserError
 from mixdmt_tf.experiments.checkpoints import Checkpoints
 from mixdmt_tf.experiments.evaluation import Scorer
 from mixdmt_tf.experiments.experiment import Experiment
-from mixdmt_tf.experiments.files import write_atomically
 from mixdmt_tf.experiments.recorder import read_rows
 from mixdmt_tf.experiments.results import best_row
+from mixdmt_tf.files import write_atomically
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,14 +7,9 @@ A network module has a frozen dataclass `Config` and a function
 from __future__ import annotations
 
 import importlib
-from typing import Any, Dict
+from typing import Any
 
 
 def network(name: str) -> Any:
     """The module `mixdmt_tf.models.<name>`, imported when it is asked for."""
     return importlib.import_module(f"{__name__}.{name}")
-
-
-def configure(name: str, values: Dict[str, Any]) -> Any:
-    """The `Config` of network `name` with these settings."""
-    return network(name).Config(**values)

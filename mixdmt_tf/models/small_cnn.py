@@ -11,7 +11,7 @@ from typing import Tuple
 
 import keras
 
-from mixdmt_tf.settings import setting
+from mixdmt_tf.settings import check, setting, settings_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,6 +19,10 @@ class Config:
     """Size of the network."""
 
     filters: int = setting(16, "filters of the first of two convolutions", low=1)
+
+    def __post_init__(self) -> None:
+        """Refuses values out of range with a UsageError."""
+        check(settings_of(type(self)), self)
 
 
 def build(

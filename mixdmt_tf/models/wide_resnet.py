@@ -14,7 +14,7 @@ from typing import Tuple
 import keras
 
 from mixdmt_tf.models.activations import leaky_relu
-from mixdmt_tf.settings import setting
+from mixdmt_tf.settings import check, setting, settings_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,9 +22,11 @@ class Config:
     """Size of the network."""
 
     depth: int = setting(
-        28, "layers with weights: 6 blocks-per-stage + 4 (10, 16, 22, 28, 40, ...)", low=10
+        28,
+        "layers with weights: 4, and 6 for each block of a stage",
+        choices=(10, 16, 22, 28, 34, 40, 46, 52, 58, 64, 70, 76, 82, 88, 94, 100),
     )
-    width: int = setting(2, "stages have 16, 32, 64, ... times this many filters", low=1)
+    width: int = setting(2, "the stages have 16, 32, 64, ... x width filters", low=1)
     stages: int = setting(
         3, "stages; each after the first halves the image (STL-10 runs use 4)", low=1
     )
@@ -37,13 +39,13 @@ class Config:
         high=1.0,
     )
 
+    def __post_init__(self) -> None:
+        """Refuses values out of range with a UsageError."""
+        check(settings_of(type(self)), self)
+
     @property
     def blocks(self) -> int:
         """Residual blocks per stage."""
-        if (self.depth - 4) % 6:
-            raise ValueError(
-                f"depth={self.depth} is not 6 n + 4; expected 10, 16, 22, 28, 34, 40, ..."
-            )
         return (self.depth - 4) // 6
 
 
@@ -65,9 +67,6 @@ def build(
     Returns:
         A functional model: float images [B, H, W, channels] in [-1, 1] to float32
         logits [B, C], whatever the precision policy.
-
-    Raises:
-        ValueError: if the depth is not 6 n + 4.
     """
 
     def activate(x):
@@ -79,7 +78,7 @@ def build(
         return keras.layers.Activation(leaky_relu)(x)
 
     def convolve(x, filters, kernel, stride=1):
-        # He initialization over the fan-out, not truncated: N(0, sqrt(2 / (k^2 f_out))).
+        # He initialization over the fan-out, not truncated: N(0, 2 / (k^2 filters)).
         deviation = (2.0 / (kernel * kernel * filters)) ** 0.5
         return keras.layers.Conv2D(
             filters,

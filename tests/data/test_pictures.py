@@ -129,6 +129,16 @@ def test_large_jpegs_look_the_same_as_when_decoded_in_full(tmp_path):
     assert distance.max() <= 4
 
 
+def test_no_detail_is_lost_on_the_way_to_a_size(tmp_path):
+    """The smaller version of a JPEG is still larger than what is wanted."""
+    noise = np.random.RandomState(0).randint(0, 256, (24, 24)).astype(np.uint8)
+    path = tmp_path / "a.jpg"
+    Image.fromarray(np.kron(noise, np.ones((8, 8), np.uint8))).save(path, quality=95)
+    in_full = Image.open(path).convert("RGB").resize((48, 48), Image.BILINEAR)
+    distance = np.abs(_only(path, 48).astype(int) - np.asarray(in_full).astype(int))
+    assert distance.max() <= 4
+
+
 def test_rows_follow_the_paths(tmp_path):
     """In spite of the threads."""
     paths = [

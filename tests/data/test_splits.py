@@ -124,9 +124,7 @@ def test_validation_images_of_the_source():
     assert len(default.unlabeled) == 600 - 18
     assert splits.validation_images(none, source) is None
     held_out = splits.validation_images(some, source)
-    np.testing.assert_array_equal(
-        held_out.images, source.train.images[some.validation]
-    )
+    np.testing.assert_array_equal(held_out.images, source.train.images[some.validation])
     assert len(held_out) == 9
 
 
@@ -166,7 +164,7 @@ def test_a_file_gives_the_split_back(tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == ["split.json"]
 
 
-def test_fields_of_the_file(tmp_path):
+def test_fields_of_the_file():
     """The file is plain JSON for other programs."""
     source = made_up.source()
     split = splits.make_split(source, 18, 9, seed=11)

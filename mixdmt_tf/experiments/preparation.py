@@ -1,0 +1,71 @@
+"""What a run needs before its first step: a split, and copies of the images."""
+
+from __future__ import annotations
+
+import pathlib
+
+from mixdmt_tf.data import sources, splits
+from mixdmt_tf.data.copies import Copies
+from mixdmt_tf.data.precomputed import Store, open_store
+from mixdmt_tf.data.source import Source
+from mixdmt_tf.experiments.experiment import Experiment
+from mixdmt_tf.experiments.progress import Progress
+
+
+def precompute(experiment: Experiment) -> None:
+    """Makes the copies that a run of this experiment will read, and nothing else.
+
+    Raises:
+        UserError: if they cannot be written.
+    """
+    source = sources.load(experiment.data)
+    split = draw_split(experiment, source)
+    print(splits.describe(split, source), flush=True)
+    open_copies(experiment, unlabeled_copies(experiment, source, split))
+
+
+def draw_split(experiment: Experiment, source: Source) -> splits.Split:
+    """The split of `--split`, or the one drawn with the run's seed."""
+    data = experiment.data
+    if data.split:
+        return splits.read_split(pathlib.Path(data.split), source)
+    return splits.make_split(source, data.labels, data.validation, experiment.run.seed)
+
+
+def open_split(
+    experiment: Experiment, path: pathlib.Path, source: Source
+) -> splits.Split:
+    """The run folder's own split; a new folder gets one."""
+    own = path / "split.json"
+    if not own.exists():
+        splits.write_split(own, draw_split(experiment, source))
+    return splits.read_split(own, source)
+
+
+def open_copies(experiment: Experiment, copies: Copies) -> Store:
+    """The store of these copies, made with a progress line where it is missing."""
+    data = experiment.data
+    making = Progress("copies", "pictures")
+    try:
+        return open_store(
+            copies, data.copies_store, data.cache_folder(), making.update, making.say
+        )
+    finally:
+        making.close()
+
+
+def unlabeled_copies(
+    experiment: Experiment, source: Source, split: splits.Split
+) -> Copies:
+    """The pictures of the unlabelled stream."""
+    data = experiment.data
+    return Copies(
+        source.train.images,
+        split.unlabeled,
+        data.copies,
+        data.copies_augment,
+        experiment.run.seed,
+        source.fingerprint(),
+        source.crop_padding,
+        source.flip,
+    )
