@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from typing import Any, Iterable, Optional, Tuple
+from typing import Any, Iterable, Mapping, Optional, Tuple
 
 from mixdmt_tf.declarations import (
     DeclarationError,
@@ -35,6 +35,7 @@ __all__ = [
     "Value",
     "check",
     "declared",
+    "flagfile",
     "modules",
     "nearest",
     "setting",
@@ -108,6 +109,21 @@ def to_text(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return repr(value) if isinstance(value, float) else str(value)
+
+
+def flagfile(sections: Iterable[Tuple[str, Mapping[str, Value]]]) -> str:
+    """The text of a flagfile: titles as comments, below each its settings.
+
+    Args:
+        sections: (title, values by name of the setting).
+    """
+    parts = [
+        "\n".join(
+            [f"# {title}", *(f"--{name}={to_text(v)}" for name, v in values.items())]
+        )
+        for title, values in sections
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def nearest(word: str, words: Iterable[str]) -> Optional[str]:

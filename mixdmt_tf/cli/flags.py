@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
+from typing import Callable, Dict, FrozenSet, Mapping, Optional, Sequence, Tuple
 
 from absl import flags
 
@@ -162,16 +162,6 @@ def parse(
         chosen,
         tuple(positional),
     )
-
-
-def write_flagfile(parsed: Parsed) -> str:
-    """The text of a flagfile that repeats the run: every value, defaults included."""
-    lines: List[str] = []
-    for each in parsed.groups:
-        lines += ["", f"# {each.title}"]
-        for name, value in parsed.values[each.name].items():
-            lines.append(f"--{name}={to_text(value)}")
-    return "\n".join(lines[1:]) + "\n"
 
 
 def _by_name(groups: Sequence[Group]) -> Dict[str, Setting]:

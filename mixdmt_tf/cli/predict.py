@@ -75,12 +75,13 @@ def _predict(argv: Sequence[str]) -> None:
     for path, row in zip(paths, probabilities):
         best = int(row.argmax())
         numbers = [f"{row[best]:.6f}", *(f"{p:.6f}" for p in row)]
-        name = path.relative_to(images_folder)
-        rows.append([str(name), model.class_names[best], *numbers])
+        # Names need not be valid text in any encoding.
+        name = str(path.relative_to(images_folder)).encode(errors="backslashreplace")
+        rows.append([name.decode(), model.class_names[best], *numbers])
     if config.output == "-":
         csv.writer(sys.stdout, lineterminator="\n").writerows(rows)
         return
-    _write(pathlib.Path(config.output), rows)
+    _write(pathlib.Path(config.output).expanduser(), rows)
     print(f"{len(paths):,} images: {config.output}")
 
 

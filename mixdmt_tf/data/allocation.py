@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Optional, Sequence
+from typing import Optional
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
 def draw_order(
-    class_counts: Sequence[int], number: int, limits: Optional[Sequence[int]] = None
+    class_counts: ArrayLike, number: int, limits: Optional[ArrayLike] = None
 ) -> np.ndarray:
     """The class of each image drawn, one after the other.
 
@@ -18,7 +19,7 @@ def draw_order(
     picks the first `number` are the same.
 
     Args:
-        class_counts: images in each class.
+        class_counts: int [C], images in each class.
         number: of images to draw.
         limits: images that may be drawn from each class; default: all.
 
@@ -46,8 +47,8 @@ def draw_order(
 
 
 def allocate(
-    class_counts: Sequence[int], labels: int, limits: Optional[Sequence[int]] = None
+    class_counts: ArrayLike, labels: int, limits: Optional[ArrayLike] = None
 ) -> np.ndarray:
     """Labelled images per class, int64 [C], by the rule of `draw_order`."""
     order = draw_order(class_counts, labels, limits)
-    return np.bincount(order, minlength=len(class_counts))
+    return np.bincount(order, minlength=np.size(class_counts))

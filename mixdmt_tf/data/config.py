@@ -21,10 +21,10 @@ class Config:
         "~/tensorflow_datasets); for --dataset=folder the folder of the pictures",
         harmless=True,
     )
-    labels: int = setting(
-        250,
+    labels: Optional[int] = setting(
+        None,
         "training images whose labels are used, at least one per class; the labels of "
-        "the others are hidden",
+        "the others are hidden; default: 250, of a folder labeled/ all",
         low=1,
     )
     validation: Optional[int] = setting(
@@ -38,7 +38,9 @@ class Config:
         32, "height and width that --dataset=folder resizes pictures to", low=4
     )
     split: str = setting(
-        "", "a split.json of another run, used instead of drawing --labels"
+        "",
+        "a split.json of another run, used instead of drawing --labels",
+        harmless=True,  # as a path: a run compares what the file holds
     )
     copies: int = setting(
         50,

@@ -68,6 +68,7 @@ class Source:
         validation: only if the data set brings validation images of its own.
         flip: whether a picture's mirror image is as good a picture of its class.
         crop_padding: largest random shift in pixels.
+        default_labels: how many labels are used unless the user says so.
         notes: sentences that the user should read, such as on files left out.
     """
 
@@ -78,6 +79,7 @@ class Source:
     validation: Optional[Images] = None
     flip: bool = False
     crop_padding: int = 0
+    default_labels: int = 250
     notes: Tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -115,7 +117,8 @@ class Source:
     @property
     def image_shape(self) -> Tuple[int, int, int]:
         """(H, W, C) of every picture."""
-        return self.train.images.shape[1:]
+        _, height, width, channels = self.train.images.shape
+        return height, width, channels
 
     def fingerprint(self) -> str:
         """Sha256, in hex, of everything that determines the training data.
@@ -131,6 +134,6 @@ class Source:
         pictures, labels = self.train.images, self.train.labels
         facts = [self.name, list(self.class_names), list(pictures.shape)]
         digest = hashlib.sha256(json.dumps(facts).encode())
-        digest.update(np.ascontiguousarray(pictures))
-        digest.update(np.ascontiguousarray(labels, "<i4"))
+        digest.update(np.ascontiguousarray(pictures).data)
+        digest.update(np.ascontiguousarray(labels, "<i4").data)
         return digest.hexdigest()

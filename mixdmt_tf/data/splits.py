@@ -14,7 +14,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import pathlib
 from typing import List, Optional
 
@@ -23,6 +22,7 @@ import numpy as np
 from mixdmt_tf.data.allocation import allocate, draw_order
 from mixdmt_tf.data.source import UNKNOWN, Images, Source
 from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.files import write_atomically
 
 __all__ = [
     "Split",
@@ -103,13 +103,13 @@ class Split:
 
 
 def make_split(
-    source: Source, labels: int, validation: Optional[int], seed: int
+    source: Source, labels: Optional[int], validation: Optional[int], seed: int
 ) -> Split:
     """Draws a split.
 
     Args:
         source: the data set.
-        labels: number of labelled images.
+        labels: number of labelled images, as `Config.labels` says.
         validation: images held out, as `Config.validation` says. Unless given, no more
             are held out than `labels` leaves.
         seed: at least 0.
@@ -126,6 +126,8 @@ def make_split(
     counts = np.array([len(ids) for ids in by_class])
     known, classes = int(counts.sum()), int(np.count_nonzero(counts))
     own = validation is None and source.validation is not None
+    if labels is None:
+        labels = source.default_labels
     if labels < classes:
         raise UsageError(
             f"--labels={labels}: expected at least one for each of the {classes} "
@@ -179,16 +181,7 @@ def _deal(packs: List[np.ndarray], order: np.ndarray) -> np.ndarray:
 
 def write_split(path: pathlib.Path, split: Split) -> None:
     """Writes `split.json` beside its place and renames it, so that it is never half."""
-    path = pathlib.Path(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with beside.open("w", encoding="utf-8") as file:
-            file.write(split.to_json())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    write_atomically(pathlib.Path(path), split.to_json())
 
 
 def read_split(path: pathlib.Path, source: Source) -> Split:

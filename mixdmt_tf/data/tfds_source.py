@@ -150,6 +150,8 @@ def _fetch(data_dir: pathlib.Path, prepared_as: str, url: str) -> None:
     try:
         with _quiet(), contextlib.redirect_stdout(sys.stderr):
             tfds = _tensorflow_datasets()
+            if not sys.stderr.isatty():
+                tfds.disable_progress_bar()
             # Its bucket has nothing that we need, and asking for it can take long.
             tfds.core.utils.gcs_utils._is_gcs_disabled = True
             tfds.builder(prepared_as, data_dir=data_dir).download_and_prepare()

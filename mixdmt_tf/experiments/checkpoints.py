@@ -58,10 +58,10 @@ class Checkpoints:
         keep: int = 2,
         say: Callable[[str], None] = print,
     ):
-        """Opens the folder and removes what an interrupted save left behind.
+        """Opens the folder. Only `save` writes there: others may look on meanwhile.
 
         Args:
-            folder: where they live, made if missing.
+            folder: where they live, made by the first `save`.
             checkpoint: the objects to save, from `state`.
             split_digest: of the run's split; a checkpoint of another one is refused.
                 None: whatever there is.
@@ -73,9 +73,7 @@ class Checkpoints:
         self.say = say
         self._checkpoint = checkpoint
         self._split = split_digest
-        folder.mkdir(parents=True, exist_ok=True)
-        for leftover in folder.glob(".*.tmp"):
-            shutil.rmtree(leftover)
+        self._present: Optional[int] = None
 
     def steps(self) -> List[int]:
         """Steps of the checkpoints that are there, ascending."""
@@ -83,6 +81,9 @@ class Checkpoints:
 
     def save(self, step: int, best: Optional[int] = None) -> pathlib.Path:
         """Saves the present state as that of `step` (the number of finished steps).
+
+        What an interrupted save left behind is removed. The step that was saved or
+        restored last is not written again: that state is there.
 
         Args:
             step: finished steps.
@@ -92,9 +93,22 @@ class Checkpoints:
             UserError: if it cannot be written; the earlier checkpoints stay.
         """
         final = self._path(step)
+        if step != self._present:
+            self._write(step, final)
+            self._present = step
+        # Later ones can only be damaged ones that `restore` passed over.
+        known = [each for each in self.steps() if each <= step]
+        for old in known[: -self.keep]:
+            if old != best:
+                shutil.rmtree(self._path(old))
+        return final
+
+    def _write(self, step: int, final: pathlib.Path) -> None:
         beside = self.folder / f".{final.name}.tmp"
         try:
-            shutil.rmtree(beside, ignore_errors=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for leftover in self.folder.glob(".*.tmp"):
+                shutil.rmtree(leftover)
             beside.mkdir()
             self._checkpoint.write(str(beside / "state"))
             files = {path.name: _digest(path) for path in sorted(beside.iterdir())}
@@ -104,16 +118,12 @@ class Checkpoints:
             os.rename(beside, final)
         except (OSError, tf.errors.OpError) as error:
             shutil.rmtree(beside, ignore_errors=True)
-            free = shutil.disk_usage(self.folder).free
+            free = shutil.disk_usage(self.folder.parent).free
             raise UserError(
                 f"the checkpoint of step {step} could not be written to {self.folder} "
                 f"({free / 1e6:,.0f} MB free).\nEarlier checkpoints are intact: make "
                 "room and run the same command again."
             ) from error
-        for old in self.steps()[: -self.keep]:
-            if old != best:
-                shutil.rmtree(self._path(old))
-        return final
 
     def restore(self, step: Optional[int] = None) -> Optional[int]:
         """Restores the newest intact checkpoint, or that of `step`.
@@ -138,6 +148,7 @@ class Checkpoints:
                 )
             status = self._checkpoint.read(str(self._path(candidate) / "state"))
             status.assert_existing_objects_matched().expect_partial()
+            self._present = candidate
             return candidate
         return None
 

@@ -17,7 +17,7 @@ class Config:
     workdir: str = setting(
         "",
         "the run's folder, where the same command goes on after a stop; default: "
-        "runs/ALGORITHM_DATASET_LABELS_seedSEED",
+        "runs/, named after algorithm, data set, labels and seed",
         harmless=True,
     )
     seed: int = setting(1, "seed of split, weights, copies and batches", low=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Dict, List, Tuple
 
+from mixdmt_tf import settings
 from mixdmt_tf.data import config as data_config
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.experiments import config as run_config
@@ -56,12 +57,9 @@ class Experiment:
 
     def flagfile(self) -> str:
         """A flagfile for `bin/train` that repeats the run."""
-        lines = []
-        for title, config in self.groups:
-            lines += ["", f"# {title}"]
-            for each in settings_of(type(config)):
-                lines.append(f"--{each.name}={to_text(getattr(config, each.name))}")
-        return "\n".join(lines[1:]) + "\n"
+        return settings.flagfile(
+            (title, dataclasses.asdict(config)) for title, config in self.groups
+        )
 
     def require_same(self, flagfile: str, workdir: str) -> None:
         """Refuses to go on with a run that was started under other settings.

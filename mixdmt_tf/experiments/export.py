@@ -56,12 +56,14 @@ def export(
 
     Raises:
         UserError: if the loaded model answers differently, or `place` cannot be
-            written; what was there stays.
+            written or holds something else; what was there stays.
     """
     writers = {"saved_model": _saved_model, "keras": _keras, "tflite": _tflite}
     shape = (SAMPLE,) + tuple(scorer.network.input_shape[1:])
     sample = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     expected = scorer.predict(weights, sample)
+    place = place.absolute()
+    _refuse_to_replace(place, format_name)
     beside = place.with_name(f".{os.getpid()}-{place.name}")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -81,6 +83,19 @@ def export(
         raise UserError(f"{place} cannot be written: {error.strerror}") from error
     finally:
         _remove(beside)
+
+
+def _refuse_to_replace(place: pathlib.Path, format_name: str) -> None:
+    """A folder is deleted only if it is empty or an earlier SavedModel."""
+    if format_name != "saved_model":
+        if place.is_dir():
+            raise UserError(f"{place} is a folder; expected the name of a file")
+    elif place.exists() and not (place / "saved_model.pb").is_file():
+        if not place.is_dir() or any(place.iterdir()):
+            raise UserError(
+                f"{place} holds something else than a SavedModel and is left alone.\n"
+                "Choose a new folder for the model."
+            )
 
 
 def _remove(path: pathlib.Path) -> None:

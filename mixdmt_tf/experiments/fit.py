@@ -35,7 +35,7 @@ def train(experiment: Experiment, source: Optional[Source] = None) -> Dict[str, 
         Interrupted: after a signal; the same call goes on.
     """
     run = runtime.resolve(experiment.run)
-    path = pathlib.Path(run.workdir) if run.workdir else default_path(experiment)
+    path = pathlib.Path(run.workdir or default_path(experiment)).expanduser()
     experiment = dataclasses.replace(
         experiment, run=dataclasses.replace(run, workdir=str(path))
     )

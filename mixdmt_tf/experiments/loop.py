@@ -51,7 +51,7 @@ class Schedule:
 
     def due(self, every: int, step: int) -> bool:
         """Whether something that happens every so often happens after `step` steps."""
-        return step % every == 0 or step == self.steps
+        return step % every == 0 or step >= self.steps
 
     def next_event(self, step: int) -> int:
         """The step at which something happens next."""
@@ -86,7 +86,7 @@ def train(
         The number of finished steps; fewer than `schedule.steps` after a stop.
 
     Raises:
-        UserError: if the loss is no longer finite; nothing is saved then.
+        UserError: if the loss or a weight is no longer finite; nothing is saved then.
     """
     evaluated = evaluated or set()
     replicas = strategy.num_replicas_in_sync
@@ -107,12 +107,11 @@ def train(
     if start and schedule.due(schedule.eval_every, start) and start not in evaluated:
         hooks.evaluate(start)  # the run was stopped between a step and its evaluation
     while step < schedule.steps:
-        until = schedule.next_event(step)
-        execute(batches, tf.constant(until - step))
-        step = until
+        before, step = step, schedule.next_event(step)
+        execute(batches, tf.constant(step - before))
         # The mean loss since the last reset: once not finite, it stays so.
         if not math.isfinite(float(algorithm.means["loss"].result())):
-            raise _not_finite(_means(algorithm), step, schedule)
+            raise _not_finite("the loss is", before + 1, step, _means(algorithm))
         if schedule.due(schedule.log_every, step):
             numbers = _means(algorithm)
             hooks.log(step, numbers)
@@ -120,11 +119,16 @@ def train(
                 metric.reset_state()
         hooks.progress(step, numbers)
         stop = hooks.should_stop()
-        if stop or schedule.due(schedule.checkpoint_every, step):
+        save = stop or schedule.due(schedule.checkpoint_every, step)
+        evaluate = not stop and schedule.due(schedule.eval_every, step)
+        # A loss that is still finite can have a gradient that is not.
+        if (save or evaluate) and not _weights_are_finite(algorithm):
+            raise _not_finite("the weights are", before + 1, step, numbers)
+        if save:
             hooks.save(step)
         if stop:
             return step
-        if schedule.due(schedule.eval_every, step):
+        if evaluate:
             hooks.evaluate(step)
     return step
 
@@ -138,11 +142,16 @@ def _means(algorithm: Algorithm) -> Numbers:
     }
 
 
-def _not_finite(numbers: Numbers, step: int, schedule: Schedule) -> UserError:
+def _weights_are_finite(algorithm: Algorithm) -> bool:
+    weights = algorithm.average.weights
+    return bool(tf.reduce_all([tf.reduce_all(tf.math.is_finite(w)) for w in weights]))
+
+
+def _not_finite(what: str, first: int, last: int, numbers: Numbers) -> UserError:
     terms = ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())
-    first = step - schedule.steps_per_execution + 1
+    steps = f"step {last}" if first == last else f"steps {first}-{last}"
     return UserError(
-        f"the loss is not finite at step {step if first == step else f'{first}-{step}'}"
-        f": {terms}.\nThe last checkpoint is intact. Try a smaller --learning_rate, or "
+        f"{what} not finite at {steps}: {terms}.\n"
+        "The last checkpoint is intact. Try a smaller --learning_rate, or "
         "--precision=float32."
     )

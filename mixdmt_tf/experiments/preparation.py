@@ -8,6 +8,7 @@ from mixdmt_tf.data import sources, splits
 from mixdmt_tf.data.copies import Copies
 from mixdmt_tf.data.precomputed import Store, open_store
 from mixdmt_tf.data.source import Source
+from mixdmt_tf.errors import UserError
 from mixdmt_tf.experiments.experiment import Experiment
 from mixdmt_tf.experiments.progress import Progress
 
@@ -28,18 +29,32 @@ def draw_split(experiment: Experiment, source: Source) -> splits.Split:
     """The split of `--split`, or the one drawn with the run's seed."""
     data = experiment.data
     if data.split:
-        return splits.read_split(pathlib.Path(data.split), source)
+        return _given_split(data.split, source)
     return splits.make_split(source, data.labels, data.validation, experiment.run.seed)
 
 
 def open_split(
     experiment: Experiment, path: pathlib.Path, source: Source
 ) -> splits.Split:
-    """The run folder's own split; a new folder gets one."""
+    """The run folder's own split; a new folder gets one.
+
+    Raises:
+        UserError: if `--split` names a file that holds another one.
+    """
     own = path / "split.json"
     if not own.exists():
         splits.write_split(own, draw_split(experiment, source))
-    return splits.read_split(own, source)
+    split, given = splits.read_split(own, source), experiment.data.split
+    if given and _given_split(given, source).digest() != split.digest():
+        raise UserError(
+            f"--split={given} is not the split that {path} was started with.\n"
+            "Go on without --split, or choose another --workdir."
+        )
+    return split
+
+
+def _given_split(path: str, source: Source) -> splits.Split:
+    return splits.read_split(pathlib.Path(path).expanduser(), source)
 
 
 def open_copies(experiment: Experiment, copies: Copies) -> Store:

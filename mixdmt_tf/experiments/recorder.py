@@ -28,7 +28,11 @@ def read_rows(run_folder: pathlib.Path) -> List[Row]:
         return []
     with path.open(newline="", encoding="utf-8") as file:
         return [
-            {name: float(value) for name, value in row.items() if value}
+            {
+                name: int(float(value)) if name == "step" else float(value)
+                for name, value in row.items()
+                if value
+            }
             for row in csv.DictReader(file)
         ]
 

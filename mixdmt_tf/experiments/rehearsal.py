@@ -30,7 +30,8 @@ def rehearse(experiment: Experiment) -> Dict[str, Any]:
     source = shrink(sources.load(experiment.data), IMAGES)
     with tempfile.TemporaryDirectory(prefix="mixdmt-dry-run-") as folder:
         path = pathlib.Path(folder)
-        labels = min(experiment.data.labels, len(source.train) // 2)
+        labels = experiment.data.labels or source.default_labels
+        labels = min(labels, len(source.train) // 2)
         labels = max(labels, source.num_classes)
         data = dataclasses.replace(
             experiment.data,

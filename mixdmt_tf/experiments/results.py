@@ -14,7 +14,7 @@ from mixdmt_tf.experiments.recorder import Row
 MEDIAN_OVER = 20  # evaluations, as MixMatch and RealMix report
 
 
-def summarize(experiment: Experiment, rows: List[Row]) -> Dict[str, Any]:
+def summarize(experiment: Experiment, labels: int, rows: List[Row]) -> Dict[str, Any]:
     """What `results.json` holds; all errors in percent, None where there is no data.
 
     `test_error` are the averaged weights after the last step, `..._raw` the raw ones,
@@ -26,7 +26,7 @@ def summarize(experiment: Experiment, rows: List[Row]) -> Dict[str, Any]:
     return {
         "algorithm": experiment.algorithm,
         "dataset": experiment.data.dataset,
-        "labels": experiment.data.labels,
+        "labels": labels,
         "seed": experiment.run.seed,
         "steps": int(last["step"]),
         "test_error": last.get("test_error"),

@@ -82,8 +82,11 @@ class RunFolder:
     def _claim(self, experiment: Experiment) -> None:
         flags = self.path / "flags.txt"
         if flags.exists():
-            text = flags.read_text(encoding="utf-8")
-            experiment.require_same(text, str(self.path))
+            # Until there is a split, nothing has been made that depends on settings:
+            # a command that was refused may be put right.
+            if (self.path / "split.json").exists():
+                text = flags.read_text(encoding="utf-8")
+                experiment.require_same(text, str(self.path))
         elif any(each.name != ".lock" for each in self.path.iterdir()):
             raise UserError(
                 f"--workdir={self.path} is not empty and holds no run (no flags.txt).\n"
@@ -100,6 +103,7 @@ def read_results(folder: pathlib.Path) -> Optional[Dict[str, Any]]:
 
 def default_path(experiment: Experiment) -> pathlib.Path:
     """Where a run goes that was given no `--workdir`."""
-    dataset = pathlib.Path(experiment.data.dataset).name
-    name = f"{experiment.algorithm}_{dataset}_{experiment.data.labels}"
-    return pathlib.Path("runs") / f"{name}_seed{experiment.run.seed}"
+    parts = [experiment.algorithm, experiment.data.dataset]
+    if experiment.data.labels is not None:
+        parts.append(str(experiment.data.labels))
+    return pathlib.Path("runs") / "_".join([*parts, f"seed{experiment.run.seed}"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import keras
 import tensorflow as tf
@@ -44,6 +45,18 @@ def _fastest_precision(gpus) -> str:
     return "mixed_bfloat16" if "avx512_bf16" in flags.split() else "float32"
 
 
+@functools.lru_cache(maxsize=None)
+def mirrored_strategy() -> tf.distribute.MirroredStrategy:
+    """The process's one strategy over all GPUs, or all CPU devices without GPUs.
+
+    One, because TensorFlow numbers the collective operations of every new strategy from
+    the same start: those of a second one are taken for the first one's and fail.
+    """
+    gpus = tf.config.list_logical_devices("GPU")
+    devices = gpus or tf.config.list_logical_devices("CPU")
+    return tf.distribute.MirroredStrategy([device.name for device in devices])
+
+
 def start(run: config.Config) -> tf.distribute.Strategy:
     """Applies a resolved config to TensorFlow and returns the strategy.
 
@@ -54,9 +67,7 @@ def start(run: config.Config) -> tf.distribute.Strategy:
         tf.config.experimental.enable_op_determinism()
     keras.mixed_precision.set_global_policy(run.precision)
     if run.strategy == "mirrored":
-        gpus = tf.config.list_logical_devices("GPU")
-        devices = gpus or tf.config.list_logical_devices("CPU")
-        strategy = tf.distribute.MirroredStrategy([device.name for device in devices])
+        strategy = mirrored_strategy()
     else:
         strategy = tf.distribute.get_strategy()
     replicas = strategy.num_replicas_in_sync

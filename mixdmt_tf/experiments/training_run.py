@@ -166,7 +166,7 @@ class TrainingRun:
             self.interrupts.deferred = False
             self.progress.close()
             self.recorder.close()
-        if done < run.steps:
+        if done < run.steps or self._asked_to_stop():
             raise self._stopped(done)
 
     def _stopped(self, step: int) -> Interrupted:
@@ -180,7 +180,8 @@ class TrainingRun:
 
     def _log(self, step: int, numbers: Dict[str, float]) -> None:
         self.numbers = numbers
-        self.recorder.log(step, numbers)
+        rate = float(self.algorithm.optimizer.learning_rate)
+        self.recorder.log(step, {**numbers, "learning_rate": rate})
 
     def _show(self, step: int, numbers: Dict[str, float]) -> None:
         shown = ("loss", "loss_x", "loss_u")
@@ -205,12 +206,15 @@ class TrainingRun:
             for name in self.sets
             if name in scores
         )
-        self.progress.say(f"step {step:,}: error {errors}")
+        nothing = "no validation or test images to score"
+        self.progress.say(f"step {step:,}: {'error ' + errors if errors else nothing}")
         if results.best_row(self.recorder.rows) is row:
             self._save(step)
 
     def _finish(self) -> Dict[str, Any]:
-        outcome = results.summarize(self.experiment, self.recorder.rows)
+        outcome = results.summarize(
+            self.experiment, len(self.split.labeled), self.recorder.rows
+        )
         weights = self.algorithm.average.in_network(self.algorithm.network)
         names = self.source.class_names
         export.export("saved_model", self.scorer, weights, names, self.path / "export")

@@ -82,7 +82,7 @@ def test_one_file_may_be_included_twice(write):
 
 
 def test_a_pipe_is_read_once():
-    # As a shell makes one of --flagfile=<(echo --labels=7): a second look finds nothing.
+    # As a shell makes of --flagfile=<(echo --labels=7): a second look finds nothing.
     reading, writing = os.pipe()
     os.write(writing, b"--labels=7\n")
     os.close(writing)

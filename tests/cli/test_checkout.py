@@ -48,7 +48,7 @@ def greet(checkout, *options, python=sys.executable, cwd=None):
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=20,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mixdmt_tf import settings
 from mixdmt_tf.cli import flags
 from mixdmt_tf.settings import DeclarationError, Setting
 from tests.cli.zoo.command import parse
@@ -77,6 +78,12 @@ def test_arguments_that_are_no_flags():
     assert parse(["--", "--photos"], ("DIR",)).arguments == ("--photos",)
 
 
+def flagfile(parsed):
+    return settings.flagfile(
+        (group.title, parsed.values[group.name]) for group in parsed.groups
+    )
+
+
 def test_a_flagfile_repeats_the_run(tmp_path):
     argv = [
         "--algorithm=realmix",
@@ -91,15 +98,15 @@ def test_a_flagfile_repeats_the_run(tmp_path):
     ]
     parsed = parse(argv)
     path = tmp_path / "flags.txt"
-    path.write_text(flags.write_flagfile(parsed), "utf-8")
+    path.write_text(flagfile(parsed), "utf-8")
     again = parse([f"--flagfile={path}"])
     assert again.values == parsed.values
     assert again.groups == parsed.groups
-    assert flags.write_flagfile(again) == path.read_text("utf-8")
+    assert flagfile(again) == path.read_text("utf-8")
 
 
 def test_a_flagfile_has_a_comment_per_group_and_every_value():
-    text = flags.write_flagfile(parse(["--algorithm=supervised", "--noema"]))
+    text = flagfile(parse(["--algorithm=supervised", "--noema"]))
     assert text.startswith("# method\n--algorithm=supervised\n\n# run\n")
     assert text.endswith(
         "\n# algorithm supervised\n--learning_rate=0.002\n--ema=false\n"

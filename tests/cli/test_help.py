@@ -85,9 +85,10 @@ def test_lines_fit_the_terminal(monkeypatch):
 
 @pytest.mark.parametrize("question", ["--help", "--version", "--lables=3"])
 def test_an_answer_takes_less_than_half_a_second(question):
-    # The command itself fails if TensorFlow, Keras or NumPy was imported.
+    # The best of several tries: the machine may be busy with other things. The command
+    # itself fails if TensorFlow, Keras or NumPy was imported.
     seconds = []
-    for _ in range(3):
+    while not seconds or (min(seconds) >= 0.5 and len(seconds) < 5):
         start = time.perf_counter()
         done = zoo(question)
         seconds.append(time.perf_counter() - start)

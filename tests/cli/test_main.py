@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -77,9 +78,14 @@ def test_a_command_in_a_shell():
     assert said["given"] == ["ema", "labels"]
 
 
-def test_nobody_reads_the_output():
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_nobody_reads_the_output(unbuffered):
     child = subprocess.Popen(
-        [*ZOO, "--help"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*ZOO, "--help"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     child.stdout.close()
     complaint = child.stderr.read()

@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 from absl import logging
 
 from mixdmt_tf.data import tfds_source
@@ -143,10 +144,17 @@ def test_missing_data_without_a_network(tmp_path, dead_end):
 
 def test_a_name_that_nobody_resolves_is_not_waited_for(monkeypatch):
     """Looking one up has no timeout of its own."""
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: time.sleep(5))
+    given_up = threading.Event()
+
+    def resolve(*args, **kwargs):
+        given_up.wait(5)
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
     start = time.perf_counter()
     assert not tfds_source._answers("http://nowhere.invalid/", seconds=0.3)
     assert time.perf_counter() - start < 2
+    given_up.set()
 
 
 def test_a_server_that_keeps_silent_is_not_waited_for():
@@ -160,11 +168,12 @@ def test_a_server_that_keeps_silent_is_not_waited_for():
         assert time.perf_counter() - start < 2
 
 
-def test_a_server_that_refuses_answers():
-    """It is there; whether it has the file is found out by fetching."""
+@pytest.fixture(name="somebody")
+def refusing_server():
+    """An address whose server is there and refuses everything."""
 
     class Refusing(http.server.BaseHTTPRequestHandler):
-        def do_HEAD(self):  # noqa: N802
+        def do_HEAD(self):
             self.send_error(403)
 
         def log_message(self, *args):
@@ -172,8 +181,55 @@ def test_a_server_that_refuses_answers():
 
     with http.server.HTTPServer(("127.0.0.1", 0), Refusing) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        assert tfds_source._answers(f"http://127.0.0.1:{server.server_port}/x")
+        yield f"http://127.0.0.1:{server.server_port}/data.tar.gz"
         server.shutdown()
+
+
+def test_a_server_that_refuses_answers(somebody):
+    """It is there; whether it has the file is found out by fetching."""
+    assert tfds_source._answers(somebody)
+
+
+class TinyMade(tfds.core.GeneratorBasedBuilder):
+    """A data set that TensorFlow Datasets can prepare without downloading."""
+
+    VERSION = tfds.core.Version("1.2.3")
+
+    def _info(self):
+        image = tfds.features.Image(shape=(4, 4, 3))
+        label = tfds.features.ClassLabel(names=["cat", "dog"])
+        features = tfds.features.FeaturesDict({"image": image, "label": label})
+        return tfds.core.DatasetInfo(builder=self, features=features)
+
+    def _split_generators(self, dl_manager):
+        return {"train": self._generate_examples(), "test": self._generate_examples()}
+
+    def _generate_examples(self):
+        for row in range(6):
+            image = np.full((4, 4, 3), 10 * row, np.uint8)
+            yield row, {"image": image, "label": row % 2}
+
+
+def test_missing_data_are_fetched(tmp_path, somebody, capsys):
+    """Prepared in `data_dir`, where the next call finds them without asking."""
+    source = _load(tmp_path, somebody, prepared_as="tiny_made")
+    assert source.class_names == ("cat", "dog")
+    assert sorted(source.train.images[:, 0, 0, 0]) == [0, 10, 20, 30, 40, 50]
+    assert (source.train.images[:, 0, 0, 0] // 10 % 2 == source.train.labels).all()
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"fetching tiny_made from {somebody} into {tmp_path}\n")
+    again = _load(tmp_path, prepared_as="tiny_made")
+    assert again.fingerprint() == source.fingerprint()
+
+
+def test_fetching_that_fails(tmp_path, somebody):
+    """The cause comes first, then what to put where."""
+    with pytest.raises(UserError) as caught:
+        _load(tmp_path, somebody, prepared_as="no_such_set")
+    message = str(caught.value)
+    assert "could not be fetched (" in message
+    assert str(tmp_path / "no_such_set") in message
 
 
 def _cut(folder):

@@ -24,4 +24,6 @@ def load(config: Config) -> Source:
             f"--dataset={config.dataset}: expected one of {', '.join(names)}"
             + (f"\ndid you mean {near}?" if near else "")
         )
-    return importlib.import_module(f"{__name__}.{config.dataset}").load(config)
+    module = importlib.import_module(f"{__name__}.{config.dataset}")
+    source: Source = module.load(config)
+    return source

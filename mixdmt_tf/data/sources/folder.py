@@ -7,7 +7,7 @@ Two layouts of `--data_dir`, in which a class is called like its folder:
 
     labeled/<class>/   unlabeled/   val/<class>/   test/<class>/
         images below unlabeled/, however nested, are of unknown class. All labels of
-        labeled/ are used if --labels is their number; a smaller one hides the others.
+        labeled/ are used, unless --labels hides some of them.
 
 unlabeled/, val/ and test/ may be missing, and may stand beside train/ as well. Images
 may lie in folders inside a class's folder. Hidden files and files that aren't PNG, JPEG
@@ -77,6 +77,7 @@ def load(config: Config) -> Source:
     images = _read(parts, config.image_size)
     ignored = sum(part.ignored for part in parts.values())
     note = f"left out in {root}: {ignored:,} hidden or not PNG, JPEG or BMP, or "
+    known = len(parts["train"].labels) - parts["train"].labels.count(UNKNOWN)
     return Source(
         name="folder",
         class_names=class_names,
@@ -85,6 +86,7 @@ def load(config: Config) -> Source:
         validation=images.get("val"),
         flip=True,
         crop_padding=config.image_size // 8,
+        default_labels=known if labeled.name == "labeled" else Source.default_labels,
         notes=(note + "outside of class folders",) if ignored else (),
     )
 

@@ -1,0 +1,88 @@
+"""Small made-up batches, and algorithms on networks small enough for them."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List
+
+import numpy as np
+import tensorflow as tf
+
+from mixdmt_tf import algorithms, models
+from mixdmt_tf.algorithms.base import Task
+from mixdmt_tf.data.recipe import Recipe
+
+SHAPE = (8, 8, 1)
+CLASSES = 4
+
+
+def build(name: str, network: str = "small_cnn", labels: int = 8, **settings: Any):
+    """A compiled algorithm on a small network."""
+    module = algorithms.algorithm(name)
+    if network == "small_cnn":
+        config = models.network(network).Config(filters=4)
+    else:
+        config = models.network(network).Config(depth=10, width=1)
+    built = models.network(network).build(config, SHAPE, CLASSES)
+    method = module.Method(
+        built, module.Config(**settings), Task(CLASSES, labels, steps=100)
+    )
+    method.compile()
+    return method
+
+
+def make(recipe: Recipe, rows: int, step: int = 3, seed: int = 0) -> Dict[str, Any]:
+    """A batch as `Recipe` describes it, of random pictures."""
+    rng = np.random.default_rng(seed)
+    views = recipe.unlabeled_views
+    batch = {
+        "step": np.int64(step),
+        "x": rng.uniform(-1, 1, (rows,) + SHAPE).astype(np.float32),
+        "y": rng.integers(0, CLASSES, rows).astype(np.int32),
+    }
+    if views:
+        batch["u"] = rng.uniform(-1, 1, (rows, views) + SHAPE).astype(np.float32)
+        batch["u_truth"] = rng.integers(0, CLASSES, rows).astype(np.int32)
+    if recipe.mixup_groups:
+        batch["lam"] = rng.beta(0.75, 0.75, rows * sum(recipe.mixup_groups))
+        batch["lam"] = batch["lam"].astype(np.float32)
+        partners: List[np.ndarray] = []
+        start = 0
+        for group in recipe.mixup_groups:
+            partners.append(start + rng.permutation(rows * group))
+            start += rows * group
+        batch["partner"] = np.concatenate(partners).astype(np.int32)
+    return {name: tf.constant(value) for name, value in batch.items()}
+
+
+def merge(first: Dict[str, Any], second: Dict[str, Any]) -> Dict[str, Any]:
+    """The batch of one device that holds the rows of two replicas.
+
+    Rows of a mixed-up batch come in blocks (x, first view, second view, ...); a partner
+    keeps its replica.
+    """
+    rows = len(first["x"])
+    merged = {"step": first["step"]}
+    for name in set(first) - {"step", "lam", "partner"}:
+        merged[name] = tf.concat([first[name], second[name]], 0)
+    if "lam" in first:
+        blocks = len(first["lam"]) // rows
+
+        def interleave(parts):
+            stacked = np.stack([np.reshape(part, (blocks, rows)) for part in parts], 1)
+            return tf.constant(stacked.reshape(-1))
+
+        def place(index, replica):
+            block, row = np.divmod(np.asarray(index), rows)
+            return (block * 2 * rows + replica * rows + row).astype(np.int32)
+
+        merged["lam"] = interleave([first["lam"], second["lam"]])
+        merged["partner"] = interleave(
+            [place(first["partner"], 0), place(second["partner"], 1)]
+        )
+    return merged
+
+
+def weights(algorithm) -> List[np.ndarray]:
+    """Trainable weights and their averages."""
+    pairs = algorithm.average.pairs()
+    return [w.numpy() for w, _ in pairs] + [average.numpy() for _, average in pairs]
