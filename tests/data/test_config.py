@@ -17,7 +17,7 @@ def test_the_command_line_reads_the_same_declarations_as_python():
 def test_only_what_leaves_the_pictures_alone_may_change_on_resuming():
     """The three settings about places are harmless, all others matter."""
     harmless = {each.name for each in settings_of(Config) if each.harmless}
-    assert harmless == {"data_dir", "copies_store", "cache_dir"}
+    assert harmless == {"data_dir", "copies_store", "cache_dir", "split"}
 
 
 @pytest.mark.parametrize(

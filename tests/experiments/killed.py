@@ -4,16 +4,16 @@ python -m tests.experiments.killed WORKDIR MOMENT [FLAGS...]
 
 MOMENT says when the process sends itself which signal: `progress:5:KILL` after step 5,
 `write:6:KILL` in the middle of writing the checkpoint of step 6 (its files are there,
-their digests are not), `rename:6:KILL` when only its renaming is left; `never`. A
-session that gets to its end prints the digest of weights, optimizer and average.
+their digests are not), or `never`. A session that gets to its end prints the digest of
+weights, optimizer and average.
 """
 
 from __future__ import annotations
 
-import os
 import pathlib
 import signal
 import sys
+from typing import Callable
 
 from mixdmt_tf.cli import train
 from mixdmt_tf.experiments import checkpoints
@@ -27,9 +27,7 @@ def main(workdir: str, moment: str, *more: str) -> int:
         event, step, name = moment.split(":")
         strike = tiny.signals(signal.Signals[f"SIG{name}"])
         if event == "write":
-            strike_before_writing(int(step), strike)
-        elif event == "rename":
-            strike_before_renaming(int(step), strike)
+            strike_while_writing(int(step), strike)
         else:
             moments[event, int(step)] = strike
     with tiny.Watch(moments) as watch:
@@ -39,28 +37,16 @@ def main(workdir: str, moment: str, *more: str) -> int:
     return code
 
 
-def strike_before_writing(step, strike):
-    """Ends the process between the files of a checkpoint and their manifest."""
+def strike_while_writing(step: int, strike: Callable[[], None]) -> None:
+    """Ends the process between the files of a checkpoint and their digests."""
     write = checkpoints.write_atomically
 
-    def write_or_die(path, text):
+    def write_or_die(path: pathlib.Path, text: str) -> None:
         if path.parent.name == f".step-{step:08d}.tmp":
             strike()
         write(path, text)
 
     checkpoints.write_atomically = write_or_die
-
-
-def strike_before_renaming(step, strike):
-    """Ends the process when a checkpoint is complete but not in its place."""
-    rename = os.rename
-
-    def rename_or_die(old, new):
-        if pathlib.Path(new).name == f"step-{step:08d}":
-            strike()
-        rename(old, new)
-
-    os.rename = rename_or_die
 
 
 if __name__ == "__main__":
