@@ -45,6 +45,8 @@ KERAS_3_STACK = [
 ]
 EITHER_STACK = [
     "absl-py>=1.4",
+    # TensorFlow Datasets imports it to fetch data, and forgets to ask for it.
+    "importlib-resources>=5.12",
     "pillow>=9.4",
     "scikit-learn>=1.3",  # carries the handwritten digits of the quick start
 ]

@@ -28,6 +28,7 @@ PYTHON_FILES = sorted(
         *(ROOT / "bin").glob("*.py"),
         *(ROOT / "tests").rglob("*.py"),
         *(ROOT / "tools").rglob("*.py"),
+        *(ROOT / "benchmarks").rglob("*.py"),
         ROOT / "setup.py",
     ]
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from typing import Tuple
 
+import numpy as np
 import tensorflow as tf
 
 Key = tf.Tensor  # int64 [2]
@@ -40,8 +41,9 @@ def uniform(key: Key, shape) -> tf.Tensor:
 def beta(key: Key, shape, parameter: float) -> tf.Tensor:
     """float32 draws from Beta(parameter, parameter).
 
-    Made of two Gamma draws. In float32 both can be zero when the parameter is tiny; the
-    limit of Beta is then a fair coin between 0 and 1.
+    Made of two Gamma draws. When the parameter is tiny both can be too small for
+    float64, and TensorFlow returns the smallest number; the limit of Beta is then a
+    fair coin between 0 and 1.
     """
     gamma = tf.random.stateless_gamma(
         tf.concat([[2], shape], 0),
@@ -51,7 +53,8 @@ def beta(key: Key, shape, parameter: float) -> tf.Tensor:
     )
     total = gamma[0] + gamma[1]
     coin = tf.cast(uniform(key, shape) < 0.5, tf.float64)
-    return tf.cast(tf.where(total > 0, gamma[0] / total, coin), tf.float32)
+    drawn = total > 2 * np.finfo(np.float64).tiny
+    return tf.cast(tf.where(drawn, gamma[0] / total, coin), tf.float32)
 
 
 def permutation(key: Key, size: int) -> tf.Tensor:

@@ -12,7 +12,7 @@ import hashlib
 import os
 import pathlib
 import shutil
-from typing import Callable, Dict, Optional
+from typing import Callable, Dict, List, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -39,7 +39,7 @@ def open_store(
     Args:
         copies: which pictures.
         kind: 'disk', 'memory', 'virtual' or 'auto': disk where `cache_dir` has room for
-            twice the pictures, virtual otherwise.
+            twice the pictures that are not there yet, virtual otherwise.
         cache_dir: the folder of all disk stores.
         report: called with (done, total) while pictures are made.
         say: receives a sentence on what was chosen.
@@ -50,25 +50,42 @@ def open_store(
     if copies.plain:
         return copies.maker()
     size = f"{copies.nbytes / 1e6:,.0f} MB"
+    folder = cache_dir / f"copies-{copies.key()[:24]}"
     if kind == "auto":
-        kind = "disk" if _room(cache_dir) > 2 * copies.nbytes else "virtual"
+        kind = "disk" if _disk_will_do(copies, folder) else "virtual"
         if kind == "virtual":
-            say(f"copies: made on the fly, {cache_dir} has no room for {size}")
+            say(f"copies: made on the fly, {cache_dir} cannot take {size}")
     if kind == "virtual":
         return copies.maker()
     if kind == "memory":
         say(f"copies: {len(copies):,} pictures in memory, {size}")
         return _in_memory(copies, report)
-    folder = cache_dir / f"copies-{copies.key()[:24]}"
     say(f"copies: {len(copies):,} pictures in {folder}, {size}")
     return OnDisk(copies, folder, report).gather
 
 
+def _disk_will_do(copies: Copies, folder: pathlib.Path) -> bool:
+    """Whether what `folder` lacks can be written and leaves as much room again.
+
+    A store that was begun or finished counts, so that a resumed run decides as before.
+    """
+    there = sum(path.stat().st_size for path in folder.glob("shard-*.u8"))
+    missing = copies.nbytes - there
+    ground = _ground(folder)
+    writable = ground.is_dir() and os.access(ground, os.W_OK | os.X_OK)
+    return missing <= 0 or (writable and _room(folder) > 2 * missing)
+
+
+def _ground(folder: pathlib.Path) -> pathlib.Path:
+    """The folder or, before it is made, the closest of its parents that exists."""
+    while not os.path.exists(folder):  # pathlib's raises where it may not look
+        folder = folder.parent
+    return folder
+
+
 def _room(folder: pathlib.Path) -> int:
     """Free bytes where `folder` is or would be made."""
-    while not folder.exists():
-        folder = folder.parent
-    return shutil.disk_usage(folder).free
+    return shutil.disk_usage(_ground(folder)).free
 
 
 def _in_memory(copies: Copies, report: Optional[Report]) -> Store:
@@ -83,8 +100,13 @@ def _in_memory(copies: Copies, report: Optional[Report]) -> Store:
     _fill(copies, traced(copies), 0, pictures)
     if report:
         report(len(copies), len(copies))
-    held = tf.constant(pictures)
-    return lambda items: tf.gather(held, items)
+
+    def gather(items: tf.Tensor) -> tf.Tensor:
+        # A tf.constant would be a second copy of everything.
+        taken = tf.numpy_function(pictures.__getitem__, [items], tf.uint8)
+        return tf.ensure_shape(taken, (None,) + copies.item_shape)
+
+    return gather
 
 
 def traced(copies: Copies) -> Store:
@@ -107,8 +129,8 @@ class OnDisk:
 
     A shard is written beside, synced and renamed to `shard-<index>-<sha256>.u8`, so a
     file under that name is complete; opening checks every digest and makes damaged
-    shards again. An interrupted build goes on with the first missing shard. Only one
-    chunk per thread is ever held in memory.
+    shards again. An interrupted build goes on with the first missing shard. No more
+    than one shard per thread is ever held in memory.
     """
 
     def __init__(
@@ -138,7 +160,7 @@ class OnDisk:
             folder.mkdir(parents=True, exist_ok=True)
             intact = self._intact()
             missing = [shard for shard in shards if shard not in intact]
-            self._need_room(len(missing))
+            self._need_room(missing)
             intact.update(self._build(copies, missing, len(intact), report))
         except OSError as error:
             raise UserError(
@@ -170,15 +192,21 @@ class OnDisk:
                 actual = hashlib.sha256()
                 for block in iter(lambda: file.read(1 << 20), b""):
                     actual.update(block)
-            if actual.hexdigest() == digest:
+            size = self._rows_of(int(index)) * int(np.prod(self.item_shape))
+            if actual.hexdigest() == digest and path.stat().st_size == size:
                 found[int(index)] = path
             else:
                 print(f"copies: {path.name} is damaged and is made again")
                 path.unlink()
         return found
 
-    def _need_room(self, shards: int) -> None:
-        needed = shards * self.rows * int(np.prod(self.item_shape))
+    def _rows_of(self, shard: int) -> int:
+        """Pictures in a shard; the last one has what is left."""
+        return min(self.rows, self.total - shard * self.rows)
+
+    def _need_room(self, shards: List[int]) -> None:
+        rows = sum(map(self._rows_of, shards))
+        needed = rows * int(np.prod(self.item_shape))
         free = _room(self.folder)
         if needed > free:
             raise UserError(
@@ -210,12 +238,10 @@ class OnDisk:
         return built
 
     def _build_shard(self, copies: Copies, make: Store, shard: int) -> pathlib.Path:
-        first = shard * self.rows
-        rows = min(self.rows, self.total - first)
         beside = self.folder / f".{os.getpid()}-{shard}.tmp"
         try:
-            out = np.empty((rows,) + self.item_shape, np.uint8)
-            _fill(copies, make, first, out)
+            out = np.empty((self._rows_of(shard),) + self.item_shape, np.uint8)
+            _fill(copies, make, shard * self.rows, out)
             digest = hashlib.sha256(out.data).hexdigest()
             with beside.open("wb") as file:
                 file.write(out.data)

@@ -138,7 +138,7 @@ def _means(algorithm: Algorithm) -> Numbers:
     return {
         metric.name: float(metric.result())
         for metric in algorithm.metrics
-        if float(metric.count) > 0
+        if float(tf.convert_to_tensor(metric.count)) > 0
     }
 
 

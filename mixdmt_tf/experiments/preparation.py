@@ -9,7 +9,6 @@ from mixdmt_tf.data.copies import Copies
 from mixdmt_tf.data.precomputed import Store, open_store
 from mixdmt_tf.data.source import Source
 from mixdmt_tf.errors import UserError
-from mixdmt_tf.errors import UserError
 from mixdmt_tf.experiments.experiment import Experiment
 from mixdmt_tf.experiments.progress import Progress
 

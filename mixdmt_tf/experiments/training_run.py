@@ -180,7 +180,7 @@ class TrainingRun:
 
     def _log(self, step: int, numbers: Dict[str, float]) -> None:
         self.numbers = numbers
-        rate = float(self.algorithm.optimizer.learning_rate)
+        rate = float(tf.convert_to_tensor(self.algorithm.optimizer.learning_rate))
         self.recorder.log(step, {**numbers, "learning_rate": rate})
 
     def _show(self, step: int, numbers: Dict[str, float]) -> None:

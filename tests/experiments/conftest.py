@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import keras
 import pytest
 
 from tests.experiments import tiny
@@ -12,11 +11,3 @@ from tests.experiments import tiny
 def finished(tmp_path_factory) -> tiny.Finished:
     """RealMix with its supervised comparison; read only."""
     return tiny.finished(tmp_path_factory)
-
-
-@pytest.fixture(autouse=True)
-def the_precision_of_before():
-    """A run sets Keras's global policy: the next test gets the old one back."""
-    policy = keras.mixed_precision.global_policy()
-    yield
-    keras.mixed_precision.set_global_policy(policy)

@@ -35,7 +35,7 @@ def clock(monkeypatch):
         (99.4, "99 s"),
         (100, "2 min"),
         (3600, "60 min"),
-        (5990, "100 min"[:0] + "1 h 40 min"),
+        (5990, "1 h 40 min"),
         (7500, "2 h 05 min"),
         (86400, "24 h 00 min"),
     ],
@@ -107,9 +107,7 @@ def test_steps_of_an_earlier_session_are_not_counted_into_the_speed(clock):
     line.update(9_000, 10_000)
     clock.now += 100
     line.update(9_200, 10_000)
-    assert stream.getvalue() == "realmix 9,200/10,000  2.0 steps/s  400 s left\n".replace(
-        "400 s", "7 min"
-    )
+    assert stream.getvalue() == "realmix 9,200/10,000  2.0 steps/s  7 min left\n"
 
 
 def test_no_speed_is_made_up_before_anything_was_done(clock):

@@ -1,0 +1,59 @@
+"""What a leaky ReLU with a gradient of our own saves of WRN-28-2's cost.
+
+    .venv/bin/python benchmarks/leaky_relu.py [--precision=mixed_bfloat16] [--steps=8]
+
+Prints the median seconds of a forward and backward pass over 64 images of 32x32x3 with
+TensorFlow's gradient and with ours, taken in turns, and their ratio.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+
+import keras
+import tensorflow as tf
+
+from mixdmt_tf.models import wide_resnet
+
+
+def passes(portable: bool):
+    """A compiled forward and backward pass; `portable` is Keras's own layer."""
+    network = wide_resnet.build(
+        wide_resnet.Config(), (32, 32, 3), 10, portable=portable
+    )
+    images = tf.random.stateless_uniform([64, 32, 32, 3], [1, 2], -1.0, 1.0)
+
+    @tf.function
+    def run():
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.square(network(images, training=True)))
+        return tape.gradient(loss, network.trainable_variables)
+
+    run()
+    return run
+
+
+def seconds(function) -> float:
+    """Time of one call."""
+    started = time.perf_counter()
+    function()
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    """Runs both in turns and prints the medians."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--precision", default="mixed_bfloat16")
+    parser.add_argument("--steps", type=int, default=8)
+    arguments = parser.parse_args()
+    keras.mixed_precision.set_global_policy(arguments.precision)
+    theirs, ours = passes(portable=True), passes(portable=False)
+    times = [(seconds(theirs), seconds(ours)) for _ in range(arguments.steps)]
+    a, b = (statistics.median(column) for column in zip(*times))
+    print(f"TensorFlow's gradient {a:.3f} s, ours {b:.3f} s, ratio {b / a:.2f}")
+
+
+if __name__ == "__main__":
+    main()
