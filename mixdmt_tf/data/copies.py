@@ -16,6 +16,9 @@ import tensorflow as tf
 
 from mixdmt_tf.data import draws
 from mixdmt_tf.data.augment import crop_flip, erasing
+from mixdmt_tf.data.config import Config
+from mixdmt_tf.data.source import Source
+from mixdmt_tf.data.splits import Split
 
 VERSION = 1  # raise when the pictures of some settings change
 MAX_COPIES = 1 << 24
@@ -114,3 +117,24 @@ class Copies:
 
         signature = tf.TensorSpec([number], tf.float32)
         return tf.map_fn(one, pictures, fn_output_signature=signature)
+
+
+def of_split(source: Source, split: Split, config: Config, seed: int) -> Copies:
+    """The copies of a split's unlabelled images.
+
+    Args:
+        source: the data set.
+        split: which of its training images are unlabelled.
+        config: of which `copies` and `copies_augment` are used.
+        seed: the run's seed.
+    """
+    return Copies(
+        source.train.images,
+        split.unlabeled,
+        config.copies,
+        config.copies_augment,
+        seed,
+        source.fingerprint(),
+        source.crop_padding,
+        source.flip,
+    )

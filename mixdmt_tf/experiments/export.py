@@ -67,22 +67,23 @@ def export(
     beside = place.with_name(f".{os.getpid()}-{place.name}")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        answers = writers[format_name](scorer, beside, sample)
-        if format_name == "saved_model":
-            names = json.dumps(list(class_names))
-            (beside / CLASSES).write_text(names, encoding="utf-8")
-        worst = float(np.abs(answers - expected).max())
-        if not worst < TOLERANCE:
-            raise UserError(
-                f"the exported model {place} answers differently from the trained one: "
-                f"probabilities differ by up to {worst:.2g}.\nIt was not kept."
-            )
-        _remove(place)
-        os.rename(beside, place)
+        try:
+            answers = writers[format_name](scorer, beside, sample)
+            if format_name == "saved_model":
+                names = json.dumps(list(class_names))
+                (beside / CLASSES).write_text(names, encoding="utf-8")
+            worst = float(np.abs(answers - expected).max())
+            if not worst < TOLERANCE:
+                raise UserError(
+                    f"the exported model {place} answers differently from the trained "
+                    f"one: probabilities differ by up to {worst:.2g}.\nIt was not kept."
+                )
+            _remove(place)
+            os.rename(beside, place)
+        finally:
+            _remove(beside)
     except OSError as error:
         raise UserError(f"{place} cannot be written: {error.strerror}") from error
-    finally:
-        _remove(beside)
 
 
 def _refuse_to_replace(place: pathlib.Path, format_name: str) -> None:

@@ -123,7 +123,8 @@ def train(
         evaluate = not stop and schedule.due(schedule.eval_every, step)
         # A loss that is still finite can have a gradient that is not.
         if (save or evaluate) and not _weights_are_finite(algorithm):
-            raise _not_finite("the weights are", before + 1, step, numbers)
+            latest = _means(algorithm) or numbers
+            raise _not_finite("the weights are", before + 1, step, latest)
         if save:
             hooks.save(step)
         if stop:

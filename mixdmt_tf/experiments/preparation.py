@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 
 from mixdmt_tf.data import sources, splits
-from mixdmt_tf.data.copies import Copies
+from mixdmt_tf.data.copies import Copies, of_split
 from mixdmt_tf.data.precomputed import Store, open_store
 from mixdmt_tf.data.source import Source
 from mixdmt_tf.errors import UserError
@@ -72,15 +72,5 @@ def open_copies(experiment: Experiment, copies: Copies) -> Store:
 def unlabeled_copies(
     experiment: Experiment, source: Source, split: splits.Split
 ) -> Copies:
-    """The pictures of the unlabelled stream."""
-    data = experiment.data
-    return Copies(
-        source.train.images,
-        split.unlabeled,
-        data.copies,
-        data.copies_augment,
-        experiment.run.seed,
-        source.fingerprint(),
-        source.crop_padding,
-        source.flip,
-    )
+    """The pictures of the run's unlabelled stream."""
+    return of_split(source, split, experiment.data, experiment.run.seed)

@@ -6,7 +6,6 @@ import keras
 import tensorflow as tf
 
 
-@keras.saving.register_keras_serializable("mixdmt_tf")
 @tf.custom_gradient
 def leaky_relu(x):
     """Leaky ReLU with slope 0.1, as in MixMatch's and RealMix's network.
@@ -28,3 +27,16 @@ def leaky_relu(x):
         return dy * (positive * 0.9 + 0.1)
 
     return tf.maximum(x, x * 0.1), gradient
+
+
+@keras.saving.register_keras_serializable("mixdmt_tf")
+class LeakyReLU(keras.layers.Layer):
+    """`leaky_relu` as a layer.
+
+    In `keras.layers.Activation` Keras would save the function by its name, and load its
+    own function of that name, whose slope is 0.2.
+    """
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        """Returns `leaky_relu(x)`."""
+        return leaky_relu(x)

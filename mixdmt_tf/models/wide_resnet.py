@@ -13,7 +13,7 @@ from typing import Tuple
 
 import keras
 
-from mixdmt_tf.models.activations import leaky_relu
+from mixdmt_tf.models.activations import LeakyReLU
 from mixdmt_tf.settings import check, setting, settings_of
 
 
@@ -73,9 +73,7 @@ def build(
         x = keras.layers.BatchNormalization(
             momentum=config.batch_norm_momentum, epsilon=1e-3
         )(x)
-        if portable:
-            return keras.layers.LeakyReLU(0.1)(x)
-        return keras.layers.Activation(leaky_relu)(x)
+        return keras.layers.LeakyReLU(0.1)(x) if portable else LeakyReLU()(x)
 
     def convolve(x, filters, kernel, stride=1):
         # He initialization over the fan-out, not truncated: N(0, 2 / (k^2 filters)).

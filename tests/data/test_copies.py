@@ -34,7 +34,9 @@ def by_copy(some):
     return made(some).reshape((some.count, len(some.ids)) + some.item_shape)
 
 
-@pytest.mark.parametrize(("count", "augment"), [(0, "cutout"), (0, "simple"), (3, "none")])
+@pytest.mark.parametrize(
+    ("count", "augment"), [(0, "cutout"), (0, "simple"), (3, "none")]
+)
 def test_plain_copies_are_the_unlabelled_images(count, augment):
     some = copies(count=count, augment=augment)
 
@@ -75,9 +77,8 @@ def test_cutout_copies_have_one_grey_hole_in_three_of_ten():
             hole = (picture != image).any(-1)
             if hole.any():
                 erased += 1
-                rows, columns = np.nonzero(hole)
-                box = picture[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-                assert len(np.unique(box)) == 1
+                box = np.ix_(hole.any(1), hole.any(0))
+                assert len(np.unique(picture[box])) == 1
     assert 0.25 < erased / 900 < 0.35
 
 
@@ -99,9 +100,8 @@ def test_images_are_augmented_independently():
     """The same picture under two ids has other copies."""
     one = made_up.images([0], shape=(8, 8, 3)).images
     source = made_up.source(train=made_up.images([0, 1] * 20, shape=(8, 8, 3)))
-    some = streams.copies_of(
-        source, SPLIT, 2, "simple", ids=np.arange(40), padding=2, images=one.repeat(40, 0)
-    )
+    changes = {"images": one.repeat(40, 0), "ids": np.arange(40), "padding": 2}
+    some = streams.copies_of(source, SPLIT, 2, "simple", **changes)
 
     for pictures in by_copy(some):
         assert len(np.unique(pictures.reshape(40, -1), axis=0)) > 10
@@ -130,7 +130,8 @@ def test_order_and_company_do_not_matter():
     make = some.maker()
     np.testing.assert_array_equal(make(tf.constant(items)), everything[items])
     for item in items:
-        np.testing.assert_array_equal(make(tf.constant(item, shape=[1]))[0], everything[item])
+        alone = make(tf.constant(item, shape=[1]))
+        np.testing.assert_array_equal(alone[0], everything[item])
 
 
 @pytest.mark.parametrize("augment", ["cutout", "simple", "none"])
@@ -142,18 +143,15 @@ def test_same_inside_tf_data(augment):
 
 def test_these_pictures_never_change():
     """Or VERSION has to: copies that were made before would be used as if new."""
-    source = made_up.source(crop_padding=1, flip=True)
     digests = [
         hashlib.sha256(made(copies(count=4, augment=augment, ids=np.arange(30))).data)
         for augment in ("cutout", "simple")
     ]
 
-    assert source.fingerprint() == SOURCE.fingerprint()
     assert VERSION == 1
-    assert [digest.hexdigest()[:16] for digest in digests] == GOLDEN
+    assert digests[0].hexdigest()[:16] == "5cc4f59de4837d98"
+    assert digests[1].hexdigest()[:16] == "1ea65d7e3d299800"
 
-
-GOLDEN = ["5cc4f59de4837d98", "1ea65d7e3d299800"]
 
 CHANGES = {
     "fingerprint": "another",

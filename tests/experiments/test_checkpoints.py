@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -256,7 +257,7 @@ def test_a_step_that_is_there_is_not_written_twice(folder, monkeypatch):
 
 def algorithm(seed=1, steps=0):
     """A tiny algorithm after some steps."""
-    tf.keras.utils.set_random_seed(seed)
+    keras.utils.set_random_seed(seed)
     network = small_cnn.build(small_cnn.Config(filters=2), (8, 8, 1), 3)
     made = supervised.Method(network, supervised.Config(), base.Task(3, 6, 10))
     made.compile()

@@ -42,9 +42,7 @@ def test_smallest_and_largest_numbers():
     for number, corner in ((0.0, 0), (largest, 8)):
         uniforms = np.array([[number, number, 0.9]], np.float32)
         expected = oracle.variant(image[0], corner, corner, 4, False)
-        np.testing.assert_array_equal(
-            crop_flip(image, uniforms, 4, True)[0], expected
-        )
+        np.testing.assert_array_equal(crop_flip(image, uniforms, 4, True)[0], expected)
 
 
 def test_middle_number_leaves_the_image_in_place():
@@ -69,7 +67,8 @@ def test_every_variant_equally_often():
 
     results = crop_flip(np.repeat(image, count, 0), numbers(count), 1, True).numpy()
 
-    made = [np.sum((results == v).all((1, 2, 3))) for v in oracle.variants(image[0], 1, True)]
+    variants = oracle.variants(image[0], 1, True)
+    made = [np.sum((results == each).all((1, 2, 3))) for each in variants]
     assert sum(made) == count
     assert min(made) > 60 and max(made) < 140
 

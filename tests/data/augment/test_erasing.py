@@ -26,7 +26,7 @@ def erased(count, size=32, seed=0, always=True):
 
 @pytest.mark.parametrize("shape", [(32, 32, 3), (8, 8, 1), (12, 20, 3)])
 def test_equals_the_loop(shape):
-    """Fed with the same numbers, many attempts at rectangles that do not fit included."""
+    """Fed with the same numbers, those of rectangles that do not fit included."""
     pixels = np.random.RandomState(1).randint(0, 256, (300,) + shape)
     images, uniforms = pixels.astype(np.uint8), numbers(300)
 
@@ -103,8 +103,7 @@ def test_rectangles_reach_every_border():
     """A corner can be erased as well as the middle."""
     _, holes = erased(1000, size=16)
 
-    reached = holes.any(0)
-    assert reached.all()
+    assert holes.any(0).all()
 
 
 def test_probability_is_the_first_number():

@@ -1,0 +1,83 @@
+"""What every network keeps to; a new file in `models/` takes part by being there."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+from mixdmt_tf import models
+from mixdmt_tf.settings import modules, settings_of
+
+NAMES = modules("mixdmt_tf.models", "build")
+every_network = pytest.mark.parametrize("name", NAMES)
+
+
+def built(name, shape=(8, 8, 3), classes=3, portable=False):
+    """The network at its smallest: the least that the settings allow."""
+    module = models.network(name)
+    smallest = {
+        setting.name: min(setting.choices) if setting.choices else int(setting.low)
+        for setting in settings_of(module.Config)
+        if setting.type == "int"
+    }
+    return module.build(module.Config(**smallest), shape, classes, portable)
+
+
+def images(shape=(8, 8, 3), count=4):
+    pixels = np.random.RandomState(0).uniform(-1, 1, (count, *shape))
+    return pixels.astype(np.float32)
+
+
+def test_networks_are_found_by_their_files():
+    assert {"wide_resnet", "small_cnn"} <= set(NAMES)
+    assert models.network("small_cnn").__name__ == "mixdmt_tf.models.small_cnn"
+    with pytest.raises(ModuleNotFoundError, match="no_such_network"):
+        models.network("no_such_network")
+
+
+@every_network
+def test_settings_are_frozen_and_have_defaults(name):
+    config = models.network(name).Config()
+
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(config, dataclasses.fields(config)[0].name, None)
+
+
+@every_network
+@pytest.mark.parametrize("shape", [(8, 8, 3), (9, 7, 1)])
+def test_images_of_any_size_and_number_become_logits(name, shape):
+    model = built(name, shape, classes=5)
+
+    assert model.input_shape == (None, *shape)
+    for count in (1, 4):
+        logits = model(images(shape, count))
+        assert logits.shape == (count, 5) and np.all(np.isfinite(logits))
+
+
+@every_network
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
+def test_logits_are_float32(name, policy):
+    keras.mixed_precision.set_global_policy(policy)
+
+    assert built(name)(images(), training=True).dtype == "float32"
+
+
+@every_network
+def test_portable_network_takes_the_same_weights_and_gives_the_same_values(name):
+    usual, portable = built(name), built(name, portable=True)
+    portable.set_weights(usual.get_weights())
+
+    np.testing.assert_allclose(portable(images()), usual(images()), rtol=1e-5)
+    assert "mixdmt_tf" not in portable.to_json()
+
+
+@every_network
+def test_starting_weights_follow_the_seed(name):
+    starts = []
+    for seed in (1, 1, 2):
+        keras.utils.set_random_seed(seed)
+        starts.append(np.concatenate([w.ravel() for w in built(name).get_weights()]))
+
+    np.testing.assert_array_equal(starts[0], starts[1])
+    assert np.any(starts[0] != starts[2])

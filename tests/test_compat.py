@@ -1,0 +1,112 @@
+"""The seam between two Keras versions, on one device."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mixdmt_tf import compat
+
+SCALE = 8.0
+
+
+def sgd():
+    return keras.optimizers.SGD(0.5)
+
+
+def loss_scaling():
+    """SGD as the mixed_float16 policy wraps it, with a small scale."""
+    if compat.KERAS_3:
+        return keras.optimizers.LossScaleOptimizer(sgd(), initial_scale=SCALE)
+    return keras.mixed_precision.LossScaleOptimizer(sgd(), initial_scale=SCALE)
+
+
+def scale_of(optimizer):
+    return float(optimizer.dynamic_scale if compat.KERAS_3 else optimizer.loss_scale)
+
+
+def layer():
+    """A layer with the weights [[1], [2]] and [0]."""
+    dense = keras.layers.Dense(1)
+    dense.build((None, 2))
+    dense.set_weights([np.array([[1.0], [2.0]]), np.array([0.0])])
+    return dense
+
+
+def test_keras_3_is_told_from_keras_2():
+    assert compat.KERAS_3 == (int(keras.__version__.split(".")[0]) >= 3)
+
+
+def test_tf_variable_is_the_weight_itself():
+    """Assigning to it is what the layer sees."""
+    dense = layer()
+    variables = [compat.tf_variable(weight) for weight in dense.weights]
+
+    assert all(isinstance(variable, tf.Variable) for variable in variables)
+    variables[1].assign([3.0])
+    np.testing.assert_array_equal(dense(np.ones([1, 2])), [[6.0]])
+
+
+def test_a_plain_optimizer_leaves_the_loss_alone():
+    loss = tf.constant(1.5)
+
+    assert not compat.is_loss_scaling(sgd())
+    assert compat.scale_loss(sgd(), loss) is loss
+
+
+def test_a_scaling_optimizer_scales_the_loss():
+    optimizer = loss_scaling()
+    optimizer.build(layer().trainable_variables)
+
+    assert compat.is_loss_scaling(optimizer)
+    assert compat.scale_loss(optimizer, tf.constant(1.5)) == 1.5 * SCALE
+
+
+@pytest.mark.parametrize("make", [sgd, loss_scaling])
+@pytest.mark.parametrize("traced", [False, True])
+def test_a_step_is_the_same_with_and_without_scaling(make, traced):
+    """w - 0.5 dw, the scale gone from the gradient."""
+    dense, optimizer = layer(), make()
+    optimizer.build(dense.trainable_variables)
+
+    def step():
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(dense(tf.constant([[3.0, 4.0]])))
+            scaled = compat.scale_loss(optimizer, loss)
+        variables = dense.trainable_variables
+        gradients = tape.gradient(scaled, variables)
+        compat.apply_scaled_gradients(optimizer, gradients, variables)
+
+    (tf.function(step) if traced else step)()
+
+    np.testing.assert_allclose(dense.get_weights()[0], [[-0.5], [0.0]], rtol=1e-6)
+    np.testing.assert_allclose(dense.get_weights()[1], [-0.5], rtol=1e-6)
+
+
+@pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("place", [0, 1])
+def test_an_overflow_anywhere_skips_the_step_and_halves_the_scale(bad, place):
+    """Also the variables whose own gradients are finite stay as they are."""
+    dense, optimizer = layer(), loss_scaling()
+    optimizer.build(dense.trainable_variables)
+    gradients = [np.ones([2, 1], np.float32), np.ones([1], np.float32)]
+    gradients[place][0] = bad
+
+    compat.apply_scaled_gradients(
+        optimizer, list(map(tf.constant, gradients)), dense.trainable_variables
+    )
+
+    assert scale_of(optimizer) == SCALE / 2
+    np.testing.assert_array_equal(dense.get_weights()[0], [[1], [2]])
+    np.testing.assert_array_equal(dense.get_weights()[1], [0])
+
+
+def test_a_step_after_an_overflow_counts_again():
+    dense, optimizer = layer(), loss_scaling()
+    optimizer.build(dense.trainable_variables)
+    for value in (np.inf, 1.0):
+        gradients = [tf.fill([2, 1], value), tf.fill([1], value)]
+        compat.apply_scaled_gradients(optimizer, gradients, dense.trainable_variables)
+
+    step = 0.5 / (SCALE / 2)  # the gradient was that of a loss scaled by 4
+    np.testing.assert_allclose(dense.get_weights()[1], [-step], rtol=1e-6)

@@ -1,0 +1,76 @@
+"""Files that are either there whole or not there."""
+
+import os
+
+import pytest
+
+from mixdmt_tf.files import write_atomically
+
+
+def test_writes_and_replaces(tmp_path):
+    """Nothing else is left in the folder."""
+    path = tmp_path / "results.json"
+    for text in ("first\n", "ä second one\n"):
+        write_atomically(path, text)
+        assert path.read_bytes() == text.encode("utf-8")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_is_complete_and_on_the_disk_before_it_takes_its_place(tmp_path, monkeypatch):
+    """Power may fail at any time: bytes first, then the name."""
+    path = tmp_path / "split.json"
+    path.write_text("old")
+    events = []
+    sync, rename = os.fsync, os.replace
+
+    def fsync(descriptor):
+        events.append(("synced", os.fstat(descriptor).st_size, path.read_text()))
+        sync(descriptor)
+
+    def replace(source, target):
+        events.append(("renamed", len(source.read_text()), path.read_text()))
+        assert source.parent == path.parent  # another disk could not be renamed from
+        rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", replace)
+    write_atomically(path, "new text")
+
+    assert events == [("synced", 8, "old"), ("renamed", 8, "old")]
+    assert path.read_text() == "new text"
+
+
+@pytest.mark.parametrize("failing", ["fsync", "replace"])
+@pytest.mark.parametrize("existing", [True, False])
+def test_failure_leaves_what_was_there(failing, existing, tmp_path, monkeypatch):
+    """The old file or none, and no half of the new one."""
+    path = tmp_path / "flags.txt"
+    if existing:
+        path.write_text("old")
+
+    def fail(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, failing, fail)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(path, "new")
+
+    assert [each.name for each in tmp_path.iterdir()] == ["flags.txt"] * existing
+    assert not existing or path.read_text() == "old"
+
+
+def test_folder_that_is_not_there(tmp_path):
+    """The error of the system, not one of tidying up."""
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        write_atomically(tmp_path / "nowhere" / "file", "text")
+
+
+def test_two_processes_do_not_write_into_each_other(tmp_path, monkeypatch):
+    """The file beside has the process's number in its name."""
+    names = []
+    monkeypatch.setattr(os, "replace", lambda source, target: names.append(source.name))
+    for process in (11, 12):
+        monkeypatch.setattr(os, "getpid", lambda process=process: process)
+        write_atomically(tmp_path / "file", "text")
+
+    assert len(set(names)) == 2
