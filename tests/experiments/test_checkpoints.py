@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mixdmt_tf import models
 from mixdmt_tf.algorithms import base, supervised
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.experiments import checkpoints

@@ -85,7 +85,9 @@ def test_statistics_of_batch_normalization_are_not_those_of_the_batch():
     scorer = Scorer("wide_resnet", wide_resnet.Config(depth=10, width=1), (8, 8, 1), 4)
     weights, pixels = scorer.network.get_weights(), images(6).images
     together = scorer.predict(weights, pixels)
-    alone = np.concatenate([scorer.predict(weights, pixels[i : i + 1]) for i in range(6)])
+    alone = np.concatenate(
+        [scorer.predict(weights, pixels[i : i + 1]) for i in range(6)]
+    )
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 

@@ -91,7 +91,9 @@ def test_what_may_change_in_a_resumed_run(name, setting, value):
     experiment = tiny.experiment("runs/x", "--ood_rate=0.5")
     now, new = to_text(value), other(setting, value)
     assert now != new
-    started = experiment.flagfile().replace(f"\n--{name}={now}\n", f"\n--{name}={new}\n")
+    started = experiment.flagfile().replace(
+        f"\n--{name}={now}\n", f"\n--{name}={new}\n"
+    )
     assert f"--{name}={new}\n" in started
     if setting.harmless:
         experiment.require_same(started, "runs/x")

@@ -183,7 +183,7 @@ def test_what_a_whole_run_leaves_for_tensorboard(finished):
     assert picture(found, "copies").shape[1] == 3 * 66  # an original and two copies
     assert found.PluginTagToContent("hparams")
     assert set(scalar(found, "train/learning_rate").values()) == {
-        float(np.float32(0.002))
+        float(np.float32(0.01))
     }
 
 

@@ -77,7 +77,9 @@ def test_auto_strategy_and_xla(hardware, gpus, strategy, expected):
 
 def test_what_was_asked_for_stays(hardware):
     hardware(gpus=2)
-    wanted = Config(precision="mixed_float16", strategy="none", jit_compile="on", seed=9)
+    wanted = Config(
+        precision="mixed_float16", strategy="none", jit_compile="on", seed=9
+    )
     assert runtime.resolve(wanted) == wanted
 
 

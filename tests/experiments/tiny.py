@@ -31,6 +31,8 @@ FLAGS = (
     "--eval_every=4",
     "--checkpoint_every=3",
     "--log_every=2",
+    "--learning_rate=0.01",
+    "--ema_decay=0.8",
     "--copies=2",
     "--copies_store=virtual",
 )

@@ -1,0 +1,13 @@
+"""One finished run for the commands that look at one."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.experiments import tiny
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> tiny.Finished:
+    """RealMix with its supervised comparison; read only."""
+    return tiny.finished(tmp_path_factory)

@@ -1,0 +1,70 @@
+"""Flags of whole experiments, and run folders read back."""
+
+from __future__ import annotations
+
+import pytest
+
+from mixdmt_tf.cli import experiments, flags
+from mixdmt_tf.cli.train import Config as TrainConfig
+from mixdmt_tf.errors import UsageError
+from mixdmt_tf.settings import declared, modules
+from tests.experiments import tiny
+
+
+def names(groups):
+    return [group.name for group in groups]
+
+
+def test_groups_follow_algorithm_and_network():
+    groups_for = experiments.groups_for()
+    titles = [group.title for group in groups_for({})]
+    assert titles[2:] == ["network wide_resnet", "algorithm realmix"]
+    chosen = {"algorithm": "supervised", "network": "small_cnn"}
+    titles = [group.title for group in groups_for(chosen)]
+    assert titles == ["run", "data", "network small_cnn", "algorithm supervised"]
+
+
+def test_a_command_may_bring_flags_of_its_own():
+    own = flags.group("command", "mixdmt_tf.cli.train")
+    assert names(experiments.groups_for(None, own)({}))[0] == "command"
+    assert own.settings == declared("mixdmt_tf.cli.train")
+    assert TrainConfig().dry_run is False
+
+
+@pytest.mark.parametrize("name", modules("mixdmt_tf.algorithms", "Method"))
+def test_every_algorithm_can_be_chosen(name):
+    parsed = experiments.parse([f"--algorithm={name}"], "train", "")
+    assert experiments.build(parsed).algorithm == name
+
+
+def test_the_only_algorithm_of_a_command():
+    parsed = experiments.parse([], "train_realmix", "", "realmix")
+    assert parsed.values["run"]["algorithm"] == "realmix"
+    with pytest.raises(UsageError):
+        experiments.parse(["--algorithm=supervised"], "train_realmix", "", "realmix")
+
+
+@pytest.mark.parametrize("flag", ["--dataset=cifar11", "--network=wideresnet"])
+def test_names_that_no_file_has(flag):
+    with pytest.raises(UsageError, match="did you mean"):
+        experiments.parse([flag], "train", "")
+
+
+def test_values_reach_the_configs_they_belong_to():
+    built = tiny.experiment("runs/x", "--ema_decay=0.5", "--copies_augment=simple")
+    assert built.run.steps == 12 and built.data.copies_augment == "simple"
+    assert built.network.filters == 4 and built.method.ema_decay == 0.5
+
+
+def test_a_run_folder_gives_its_experiment_back(finished, monkeypatch):
+    folder, build = experiments.read_run(str(finished.folder))
+    assert folder == finished.folder
+    assert build().to_flags() == finished.results["flags"]
+    monkeypatch.setenv("HOME", str(finished.folder.parent))
+    assert experiments.read_run(f"~/{finished.folder.name}")[0] == finished.folder
+
+
+def test_a_spoilt_flagfile_is_refused(tmp_path):
+    (tmp_path / "flags.txt").write_text("--steps=many\n")
+    with pytest.raises(UsageError, match="steps"):
+        experiments.read_run(str(tmp_path))

@@ -1,0 +1,107 @@
+"""`bin/export_model`; the models themselves are tested in tests/experiments."""
+
+from __future__ import annotations
+
+import shutil
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mixdmt_tf.cli.export_model import main
+from mixdmt_tf.experiments import trained
+from tests.cli import commands
+from tests.experiments import tiny
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def run(finished, tmp_path_factory):
+    """A copy of the finished run, to export from."""
+    folder = tmp_path_factory.mktemp("copied") / "run"
+    return shutil.copytree(finished.folder, folder)
+
+
+def expected(folder, weights="ema", checkpoint="last"):
+    """What the network answers."""
+    model = trained.load(tiny.experiment(folder), folder, checkpoint)
+    return model.scorer.predict(model.weights(weights), IMAGES)
+
+
+def saved_model(path):
+    serve = tf.saved_model.load(str(path)).signatures["serving_default"]
+    return serve(image=tf.constant(IMAGES))["probabilities"]
+
+
+def keras_file(path):
+    return keras.models.load_model(str(path))(IMAGES.astype(np.float32))
+
+
+def tflite(path):
+    interpreter = tf.lite.Interpreter(model_path=str(path))
+    return interpreter.get_signature_runner()(image=IMAGES)["probabilities"]
+
+
+READERS = {"saved_model": saved_model, "keras": keras_file, "tflite": tflite}
+
+
+def test_help():
+    text = commands.helps_at_once("export_model")
+    assert "usage: export_model [--flag=value ...]" in text
+    assert "--format=saved_model" in text
+
+
+def test_it_needs_a_run(capsys, tmp_path):
+    commands.needs_a_run(capsys, main, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "format_name, name",
+    [("saved_model", "export"), ("keras", "model.keras"), ("tflite", "model.tflite")],
+)
+def test_each_format_has_its_place_in_the_run(run, format_name, name, capsys):
+    if (run / name).exists():  # the run's own export is replaced
+        shutil.rmtree(run / name)
+    assert main([f"--workdir={run}", f"--format={format_name}"]) == 0
+    assert capsys.readouterr().out == f"step 12, ema weights: {run / name}\n"
+    answer = np.asarray(READERS[format_name](run / name))
+    np.testing.assert_allclose(answer, expected(run), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "more, chosen",
+    [
+        (("--weights=raw",), {"weights": "raw"}),
+        (("--checkpoint=best",), {"checkpoint": "best"}),
+    ],
+)
+def test_other_weights_to_another_place(run, more, chosen, tmp_path, capsys):
+    place = tmp_path / "new" / "folder" / "model.tflite"
+    argv = [f"--workdir={run}", f"--output={place}", "--format=tflite", *more]
+    assert main(argv) == 0
+    assert capsys.readouterr().out.endswith(f": {place}\n")
+    answer = tflite(place)
+    np.testing.assert_allclose(answer, expected(run, **chosen), atol=1e-5)
+    assert np.abs(answer - expected(run)).max() > 1e-4
+
+
+def test_a_keras_file_needs_its_suffix(run, capsys, tmp_path):
+    argv = (f"--workdir={run}", "--format=keras", f"--output={tmp_path / 'model.h5'}")
+    said = commands.refusal(capsys, main, *argv)
+    assert "expected a name ending in .keras" in said
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("output", [".", "photos", "notes.txt"])
+def test_what_is_no_model_is_left_alone(run, output, capsys, tmp_path, monkeypatch):
+    (tmp_path / "photos").mkdir()
+    for name in ("photos/holiday.jpg", "notes.txt"):
+        (tmp_path / name).write_text("precious")
+    monkeypatch.chdir(tmp_path)
+    argv = (f"--workdir={run}", f"--output={output}")
+    said = commands.refusal(capsys, main, *argv, code=1)
+    assert "is left alone" in said
+    assert (tmp_path / "photos" / "holiday.jpg").read_text() == "precious"
+    assert (tmp_path / "notes.txt").read_text() == "precious"

@@ -1,0 +1,159 @@
+"""`bin/predict`."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mixdmt_tf.cli.predict import main
+from mixdmt_tf.data.config import Config as DataConfig
+from mixdmt_tf.data.sources import digits
+from mixdmt_tf.experiments import fit, trained
+from tests.cli import commands
+from tests.data import made_up
+from tests.experiments import tiny
+
+
+def write(path, pixels):
+    """Writes uint8 [H, W] or [H, W, 3] pixels as an image file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """A folder with digits, grey and coloured, and something else; their pixels."""
+    pixels = digits.load(DataConfig(dataset="digits")).test.images[:4]
+    folder = tmp_path / "photos"
+    write(folder / "b.png", pixels[0, :, :, 0])
+    write(folder / "a.bmp", pixels[1, :, :, 0])
+    write(folder / "more" / "c, d.PNG", pixels[2, :, :, 0])
+    write(folder / "z.png", np.repeat(pixels[3], 3, axis=-1))
+    (folder / "readme.txt").write_text("no image")
+    names = ["a.bmp", "b.png", "more/c, d.PNG", "z.png"]
+    return folder, names, pixels[[1, 0, 2, 3]]
+
+
+def read(text):
+    """Header, files, labels and numbers of a CSV file."""
+    header, *rows = csv.reader(io.StringIO(text))
+    numbers = np.array([row[2:] for row in rows], np.float64)
+    return header, [row[0] for row in rows], [row[1] for row in rows], numbers
+
+
+def test_help():
+    text = commands.helps_at_once("predict")
+    assert "usage: predict DIR_OF_IMAGES [--flag=value ...]" in text
+
+
+def test_it_needs_a_run(capsys, tmp_path):
+    commands.needs_a_run(capsys, main, tmp_path, "photos")
+
+
+def test_a_grey_model(finished, photos, tmp_path, capsys):
+    folder, names, pixels = photos
+    output = tmp_path / "out.csv"
+    argv = [f"--workdir={finished.folder}", str(folder), f"--output={output}"]
+    assert main(argv) == 0
+    assert capsys.readouterr().out == f"4 images: {output}\n"
+    header, files, labels, numbers = read(output.read_text(encoding="utf-8"))
+    assert header == ["file", "label", "confidence", *"0123456789"]
+    assert files == names
+    model = trained.load(tiny.experiment(finished.folder), finished.folder)
+    expected = model.scorer.predict(model.averaged, pixels)
+    np.testing.assert_allclose(numbers[:, 1:], expected, atol=1e-6)
+    np.testing.assert_allclose(numbers[:, 0], expected.max(-1), atol=1e-6)
+    assert labels == [str(best) for best in expected.argmax(-1)]
+
+
+@pytest.mark.parametrize(
+    "more, weights, checkpoint",
+    [("--weights=raw", "raw", "last"), ("--checkpoint=best", "ema", "best")],
+)
+def test_other_weights_to_the_terminal(
+    finished, photos, more, weights, checkpoint, capsys
+):
+    folder, names, pixels = photos
+    argv = [f"--workdir={finished.folder}", "--output=-", str(folder), more]
+    assert main(argv) == 0
+    _, files, _, numbers = read(capsys.readouterr().out)  # nothing but the table
+    assert files == names
+    where = finished.folder
+    model = trained.load(tiny.experiment(where), where, checkpoint)
+    expected = model.scorer.predict(model.weights(weights), pixels)
+    np.testing.assert_allclose(numbers[:, 1:], expected, atol=1e-6)
+    usual = trained.load(tiny.experiment(where), where)
+    usual = usual.scorer.predict(usual.averaged, pixels)
+    assert np.abs(numbers[:, 1:] - usual).max() > 1e-5
+
+
+def test_a_coloured_model(tmp_path, capsys):
+    run, folder = tmp_path / "run", tmp_path / "photos"
+    images = made_up.images([0, 1, 2] * 10, shape=(8, 8, 3))
+    source = dataclasses.replace(
+        made_up.source(), train=images, class_names=("cat", "dog, big", "owl")
+    )
+    flags = (tiny.SUPERVISED, "--labels=6", "--validation=0", "--steps=1")
+    fit.train(tiny.experiment(run, *flags), source)
+    write(folder / "colour.png", images.images[0])
+    grey = images.images[1, :, :, 0]
+    write(folder / "grey.png", grey)
+    write(folder / "large.png", images.images[2].repeat(8, 0).repeat(8, 1))
+    capsys.readouterr()
+    assert main([f"--workdir={run}", str(folder), "--output=-"]) == 0
+    header, files, labels, numbers = read(capsys.readouterr().out)
+    assert header[3:] == ["cat", "dog, big", "owl"]
+    assert files == ["colour.png", "grey.png", "large.png"]
+    model = trained.load(tiny.experiment(run, *flags), run)
+    pixels = np.stack([images.images[0], np.repeat(grey[..., None], 3, -1)])
+    expected = model.scorer.predict(model.averaged, pixels)
+    np.testing.assert_allclose(numbers[:2, 1:], expected, atol=1e-6)
+    assert labels[:2] == [header[3 + best] for best in expected.argmax(-1)]
+    np.testing.assert_allclose(numbers[:, 1:].sum(-1), 1, atol=1e-5)
+
+
+def test_a_file_name_that_is_no_text(finished, tmp_path, capsys):
+    name = os.fsdecode(b"\xff.png")
+    write(tmp_path / "photos" / name, np.zeros((8, 8), np.uint8))
+    output = tmp_path / "out.csv"
+    where = [f"--workdir={finished.folder}", f"--output={output}"]
+    assert main([*where, str(tmp_path / "photos")]) == 0
+    assert read(output.read_text(encoding="utf-8"))[1] == [r"\udcff.png"]
+
+
+def test_a_folder_without_images(finished, tmp_path, capsys):
+    (tmp_path / "readme.txt").write_text("no image")
+    argv = (f"--workdir={finished.folder}", f"--output={tmp_path / 'out.csv'}")
+    said = commands.refusal(capsys, main, *argv, str(tmp_path), code=1)
+    assert f"{tmp_path} has no PNG, JPEG or BMP images below it" in said
+    for wrong in (tmp_path / "missing", tmp_path / "readme.txt"):
+        said = commands.refusal(capsys, main, *argv, str(wrong), code=1)
+        assert f"{wrong} is not a folder" in said
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_the_folder_has_to_be_named(finished, capsys):
+    said = commands.refusal(capsys, main, f"--workdir={finished.folder}")
+    assert "expected an argument: DIR_OF_IMAGES" in said
+
+
+def test_a_damaged_image_is_named(finished, photos, tmp_path, capsys):
+    folder, *_ = photos
+    (folder / "broken.png").write_bytes(b"not a picture")
+    argv = (f"--workdir={finished.folder}", f"--output={tmp_path / 'out.csv'}")
+    said = commands.refusal(capsys, main, *argv, str(folder), code=1)
+    assert "1 of 5 image files" in said and "broken.png" in said
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_an_output_that_cannot_be_written(finished, photos, tmp_path, capsys):
+    output = tmp_path / "missing" / "out.csv"
+    argv = (f"--workdir={finished.folder}", f"--output={output}", str(photos[0]))
+    said = commands.refusal(capsys, main, *argv, code=1)
+    assert f"--output={output} cannot be written: No such file or directory" in said
