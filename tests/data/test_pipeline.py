@@ -65,7 +65,7 @@ def test_steps_and_seeds_change_everything():
 
 
 def test_these_batches_never_change():
-    """Published runs are repeated by their seeds, interrupted ones go on with theirs."""
+    """Published runs are repeated, and interrupted ones go on, by their seeds."""
     source = made_up.source(crop_padding=1, flip=True)
     batch = streams.pipeline(streams.SEPARATE, source, batch=4, count=3).at(1000)
 

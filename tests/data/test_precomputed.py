@@ -107,15 +107,22 @@ def test_auto_takes_the_disk_only_if_twice_the_pictures_fit(tmp_path, free):
     assert len(said) == 2 and str(tmp_path) in said[1]
 
 
-def test_auto_stays_with_a_disk_store_that_is_there(tmp_path, free):
+def test_auto_stays_with_a_disk_store_that_was_begun(tmp_path, free, small_shards):
     """The store itself took the room: a resumed run must not turn to the slow way."""
     open_store(COPIES, "disk", tmp_path, say=quiet)
+    (folder,) = tmp_path.iterdir()
     said = []
-    free(10)
-
+    free(0)
     open_store(COPIES, "auto", tmp_path, say=said.append)
+    assert "pictures in" in said.pop()
 
-    assert "pictures in" in said[0]
+    for shard in list(folder.iterdir())[:3]:
+        shard.unlink()
+    missing = COPIES.nbytes - sum(path.stat().st_size for path in folder.iterdir())
+    for room, expected in ((2 * missing, "on the fly"), (2 * missing + 1, str(folder))):
+        free(room)
+        open_store(COPIES, "auto", tmp_path, say=said.append)
+        assert expected in said.pop()
 
 
 def test_auto_turns_away_from_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
