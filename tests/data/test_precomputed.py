@@ -168,8 +168,7 @@ def test_memory_that_does_not_suffice_is_refused(tmp_path, monkeypatch):
 def test_pictures_in_memory_are_reported(tmp_path):
     """All at once, when they are there."""
     seen = []
-    report = lambda done, total: seen.append((done, total))  # noqa: E731
 
-    open_store(COPIES, "memory", tmp_path, report, quiet)
+    open_store(COPIES, "memory", tmp_path, lambda *made: seen.append(made), quiet)
 
     assert seen == [(35, 35)]
