@@ -78,12 +78,18 @@ def shuffled(seed: int, purpose: str, positions: tf.Tensor, size: int) -> tf.Ten
         int64 [n], item numbers.
     """
     passes = positions // size
-    run = tf.constant(purpose_key(seed, purpose), tf.int64)
-    run = tf.broadcast_to(run, [tf.size(passes), 2])
+    first, second = purpose_key(seed, purpose)
+    # For small pools the op looks at the lowest 8 bits of each word of its key only, so
+    # the number of the pass is spread over all three.
+    key = [
+        tf.bitwise.bitwise_xor(passes // 65536, tf.constant(first, tf.int64)),
+        tf.bitwise.bitwise_xor(passes // 256, tf.constant(second, tf.int64)),
+        passes,
+    ]
     # The raw op: the public wrapper pads the key on the wrong axis for a vector.
     return tf.raw_ops.RandomIndexShuffle(
         index=positions % size,
-        seed=tf.concat([run, passes[:, None]], axis=1),
+        seed=tf.stack(key, axis=1),
         max_index=tf.constant(size - 1, tf.int64),
         rounds=8,
     )

@@ -158,6 +158,7 @@ class OnDisk:
         shards = range(-(-self.total // self.rows))
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            self._sweep()
             intact = self._intact()
             missing = [shard for shard in shards if shard not in intact]
             self._need_room(missing)
@@ -182,6 +183,17 @@ class OnDisk:
             shard, place = divmod(int(item), self.rows)
             row[:] = self._maps[shard][place * size : (place + 1) * size]
         return out.reshape((-1,) + self.item_shape)
+
+    def _sweep(self) -> None:
+        """Removes what builds that were killed left behind; others may be at work."""
+        for path in self.folder.glob(".*.tmp"):
+            builder = int(path.name[1:].partition("-")[0])
+            try:
+                os.kill(builder, 0)
+            except ProcessLookupError:
+                path.unlink(missing_ok=True)
+            except PermissionError:  # alive, and somebody else's
+                continue
 
     def _intact(self) -> Dict[int, pathlib.Path]:
         """The shards that are there and hold what their names say."""

@@ -45,7 +45,7 @@ class Progress:
         now = time.monotonic()
         if self.first is None:
             # Speed and time left are measured from here: a resumed run did not do the
-            # first steps in this session.
+            # first steps in this process.
             self.first, self.started = done, now
         if now - self.shown < self.interval and done < total:
             return

@@ -17,6 +17,7 @@ from mixdmt_tf.data import splits
 from mixdmt_tf.data.copies import Copies
 from mixdmt_tf.data.pipeline import Pipeline
 from mixdmt_tf.data.source import Source
+from mixdmt_tf.errors import UsageError
 from mixdmt_tf.experiments import (
     checkpoints,
     evaluation,
@@ -123,6 +124,12 @@ class TrainingRun:
         pipeline = Pipeline(self.source, self.split, self.recipe, run.seed, run.batch)
         if not self.recipe.unlabeled_views:
             return pipeline
+        if not len(self.split.unlabeled):
+            raise UsageError(
+                f"--algorithm={self.experiment.algorithm} needs unlabelled images, and "
+                f"all {len(self.split.labeled)} of {self.source.name} are labelled.\n"
+                "Give fewer --labels, or train with bin/train --algorithm=supervised."
+            )
         copies = preparation.unlabeled_copies(self.experiment, self.source, self.split)
         store = preparation.open_copies(self.experiment, copies)
         self._show_copies(copies)

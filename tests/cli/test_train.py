@@ -125,3 +125,11 @@ def test_a_dry_run_does_everything_and_keeps_nothing(finished, tmp_path, monkeyp
     # TensorFlow has files of its own there until the process ends.
     assert not list(temporary.glob("mixdmt*")) and not list(elsewhere.iterdir())
     assert (finished.folder / "flags.txt").read_bytes() == before
+
+
+def test_no_unlabelled_images_are_a_sentence(tmp_path, capsys):
+    flags = tiny.flags(tmp_path / "run", "--labels=1442", "--validation=0")
+    assert train.main(flags) == 2
+    message = capsys.readouterr().err
+    assert "all 1442 of digits are labelled" in message
+    assert "--algorithm=supervised" in message

@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import subprocess
+import sys
 import tracemalloc
 
 import numpy as np
@@ -205,3 +207,14 @@ def test_a_disk_that_fills_up_meanwhile(tmp_path, monkeypatch):
 
     assert not list(tmp_path.iterdir())
     np.testing.assert_array_equal(everything(on_disk(tmp_path)), EXPECTED)
+
+
+def test_what_a_killed_build_left_is_removed_and_a_living_one_is_left_alone(tmp_path):
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()  # a number that no process has any more
+    dead, alive = (tmp_path / f".{pid}-3.tmp" for pid in (killed.pid, os.getppid()))
+    dead.write_bytes(b"half")
+    alive.write_bytes(b"half")
+    on_disk(tmp_path)
+    assert not dead.exists()
+    assert alive.exists()

@@ -194,3 +194,11 @@ def test_same_inside_tf_data(function):
 
     for step, result in zip(steps, mapped):
         np.testing.assert_array_equal(result, function(tf.constant(step)))
+
+
+@pytest.mark.parametrize("size", [20, 250])
+def test_no_pass_is_repeated(size):
+    """Also beyond pass 256, where the key of the shuffling op has used up a word."""
+    passes = draws.shuffled(1, "labeled", positions(0, 1500 * size), size)
+    seen = {tuple(row) for row in passes.numpy().reshape(1500, size)}
+    assert len(seen) == 1500

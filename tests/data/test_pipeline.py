@@ -71,7 +71,7 @@ def test_these_batches_never_change():
 
     pixels = [np.round((batch[name] + 1) * 127.5).astype(np.uint8) for name in "xu"]
     digests = [hashlib.sha256(each.tobytes()).hexdigest()[:8] for each in pixels]
-    assert digests == ["88b9b80c", "02e52964"]
+    assert digests == ["fc49db9f", "02e52964"]
     assert batch["partner"].numpy()[4:].tolist() == [4, 7, 11, 9, 6, 10, 8, 5]
     np.testing.assert_allclose(
         batch["lam"][:3], [0.4762398, 0.0297552, 0.0811109], rtol=1e-5
