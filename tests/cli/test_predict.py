@@ -28,13 +28,17 @@ def write(path, pixels):
 
 @pytest.fixture
 def photos(tmp_path):
-    """A folder with digits, grey and coloured, and something else; their pixels."""
+    """A folder with grey digits, a coloured picture, and a text; their grey pixels."""
     pixels = digits.load(DataConfig(dataset="digits")).test.images[:4]
     folder = tmp_path / "photos"
     write(folder / "b.png", pixels[0, :, :, 0])
     write(folder / "a.bmp", pixels[1, :, :, 0])
     write(folder / "more" / "c, d.PNG", pixels[2, :, :, 0])
-    write(folder / "z.png", np.repeat(pixels[3], 3, axis=-1))
+    colours = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
+    write(folder / "z.png", colours)
+    red, green, blue = np.moveaxis(colours.astype(np.float64), -1, 0)
+    pixels = pixels.copy()
+    pixels[3, :, :, 0] = np.round(0.299 * red + 0.587 * green + 0.114 * blue)
     (folder / "readme.txt").write_text("no image")
     names = ["a.bmp", "b.png", "more/c, d.PNG", "z.png"]
     return folder, names, pixels[[1, 0, 2, 3]]

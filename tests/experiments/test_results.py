@@ -46,7 +46,7 @@ def test_facts_of_the_run():
 
 
 def test_the_papers_figure_is_the_median_of_the_last_twenty():
-    last = list(range(20))
+    last = [*range(19), 500]
     random.Random(0).shuffle(last)
     found = summary(rows([1000, 2000, 3000] + last))
     assert found["test_error_median20"] == 9.5
@@ -54,7 +54,7 @@ def test_the_papers_figure_is_the_median_of_the_last_twenty():
 
 
 def test_the_median_of_fewer_than_twenty():
-    assert summary(rows([5, 1, 9]))["test_error_median20"] == 5.0
+    assert summary(rows([5, 1, 90]))["test_error_median20"] == 5.0
 
 
 def test_the_best_evaluation_is_chosen_by_validation_not_by_test():

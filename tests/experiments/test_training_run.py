@@ -83,23 +83,28 @@ def child(folder, moment):
     )
 
 
-def test_killed_in_training_and_in_a_checkpoint_and_resumed(finished, tmp_path):
-    folder = tmp_path / "run"
-    assert child(folder, "progress:8:KILL").returncode == -9
-    assert steps(folder) == ([4], [4, 6])
-    again = child(folder, "write:9:KILL")
-    assert again.returncode == -9
+def test_killed_in_training_and_resumed(finished, tmp_path):
+    assert child(tmp_path, "progress:8:KILL").returncode == -9
+    assert steps(tmp_path) == ([4], [4, 6])
+    again = child(tmp_path, "never")
+    assert again.returncode == 0, again.stderr
     assert "going on at step 6 (50 % done)" in again.stdout
-    assert steps(folder)[1] == [4, 6]
-    (half,) = (folder / "checkpoints").glob(".*")
+    assert again.stdout.splitlines()[-1] == f"digest {finished.session.digest}"
+    assert steps(tmp_path)[0] == [4, 8, 12]
+    assert scores(tmp_path) == scores(finished.folder)
+
+
+def test_killed_while_a_checkpoint_is_written_and_resumed(finished, tmp_path):
+    assert child(tmp_path, "write:9:KILL").returncode == -9
+    assert steps(tmp_path) == ([4, 8], [4, 6])
+    (half,) = (tmp_path / "checkpoints").glob(".*")
     assert half.name == ".step-00000009.tmp" and list(half.iterdir())
-    last = child(folder, "never")
-    assert last.returncode == 0, last.stderr
-    assert "going on at step 6 (50 % done)" in last.stdout
-    assert last.stdout.splitlines()[-1] == f"digest {finished.session.digest}"
+    again = tiny.session(tmp_path)
+    assert "going on at step 6 (50 % done)" in again.out
+    assert (again.code, again.digest) == (0, finished.session.digest)
     assert not half.exists()
-    assert steps(folder)[0] == [4, 8, 12]
-    assert scores(folder) == scores(finished.folder)
+    assert steps(tmp_path)[0] == [4, 8, 12]
+    assert scores(tmp_path) == scores(finished.folder)
 
 
 @pytest.mark.parametrize(
