@@ -9,11 +9,10 @@ TensorFlow's gradient and with ours, taken in turns, and their ratio.
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
 
 import keras
 import tensorflow as tf
+from turns import medians_in_turns
 
 from mixdmt_tf.models import wide_resnet
 
@@ -35,13 +34,6 @@ def passes(portable: bool):
     return run
 
 
-def seconds(function) -> float:
-    """Time of one call."""
-    started = time.perf_counter()
-    function()
-    return time.perf_counter() - started
-
-
 def main() -> None:
     """Runs both in turns and prints the medians."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -50,8 +42,7 @@ def main() -> None:
     arguments = parser.parse_args()
     keras.mixed_precision.set_global_policy(arguments.precision)
     theirs, ours = passes(portable=True), passes(portable=False)
-    times = [(seconds(theirs), seconds(ours)) for _ in range(arguments.steps)]
-    a, b = (statistics.median(column) for column in zip(*times))
+    a, b = medians_in_turns(theirs, ours, arguments.steps)
     print(f"TensorFlow's gradient {a:.3f} s, ours {b:.3f} s, ratio {b / a:.2f}")
 
 

@@ -12,12 +12,11 @@ average, metrics, the loop. Both run in turns in one process; the ratio is what 
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
 
 import keras
 import numpy as np
 import tensorflow as tf
+from turns import medians_in_turns
 
 from mixdmt_tf.algorithms import base, realmix
 from mixdmt_tf.data import splits
@@ -73,13 +72,6 @@ def whole_step(config: wide_resnet.Config):
     return lambda: step(next(batches))
 
 
-def seconds(function) -> float:
-    """Time of one call."""
-    started = time.perf_counter()
-    function()
-    return time.perf_counter() - started
-
-
 def main() -> None:
     """Runs both in turns and prints the medians."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -96,8 +88,7 @@ def main() -> None:
     for function in (bare, whole):
         function()
         function()
-    times = [(seconds(bare), seconds(whole)) for _ in range(arguments.steps)]
-    a, b = (statistics.median(column) for column in zip(*times))
+    a, b = medians_in_turns(bare, whole, arguments.steps)
     print(
         f"WRN-{arguments.depth}-{arguments.width}, {arguments.precision}: bare step "
         f"{a:.3f} s, whole step {b:.3f} s, ratio {b / a:.2f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -54,7 +55,11 @@ def _run(main: Callable[[Sequence[str]], Optional[int]], argv: Sequence[str]) ->
         return request.code or 0
     except BrokenPipeError:
         raise
-    except Exception:
+    except Exception as error:
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+            print(f"error: the disk is full: {error}", file=sys.stderr)
+            print("Make room and run the same command again.", file=sys.stderr)
+            return UserError.exit_code
         traceback.print_exc()
         print(
             "This is a bug in mixdmt_tf, not in your command: please report it with "

@@ -68,7 +68,9 @@ def _train(argv: Sequence[str], algorithm: Optional[str]) -> int:
             return 0
         outcome = fit.train(experiment)
     except Interrupted as stop:
-        print(stop, file=sys.stderr)
+        rehearsed = parsed.values["command"]["dry_run"]
+        message = "dry run stopped, nothing was kept" if rehearsed else stop
+        print(message, file=sys.stderr)
         return stop.exit_code
     print(results.describe(outcome))
     folder = outcome["flags"]["workdir"]

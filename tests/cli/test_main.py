@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -98,3 +99,13 @@ def test_nobody_wants_the_output():
         ["sh", "-c", '"$0" "$@" >&-', *ZOO, "--help"], cwd=ROOT, capture_output=True
     )
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_full_disk_is_no_bug_of_ours(capsys):
+    full = OSError(errno.ENOSPC, "No space left on device", "runs/a/metrics.csv")
+    assert main.run(raising(full), []) == 1
+    message = capsys.readouterr().err
+    assert "the disk is full" in message and "runs/a/metrics.csv" in message
+    assert "Traceback" not in message
+    assert main.run(raising(OSError(errno.EIO, "no")), []) == 1
+    assert "Traceback" in capsys.readouterr().err
