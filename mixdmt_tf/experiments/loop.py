@@ -144,7 +144,8 @@ def _means(algorithm: Algorithm) -> Numbers:
 
 
 def _weights_are_finite(algorithm: Algorithm) -> bool:
-    weights = algorithm.average.weights
+    """Of all weights, the running statistics of batch normalization among them."""
+    weights = map(tf.convert_to_tensor, algorithm.network.weights)
     return bool(tf.reduce_all([tf.reduce_all(tf.math.is_finite(w)) for w in weights]))
 
 

@@ -21,7 +21,7 @@ class Stub:
         }
         self.metrics = list(self.means.values())
         self.weights = [tf.Variable([1.0, 1.0]), tf.Variable(1.0)]
-        self.average = self
+        self.network = self
         self.steps = tf.Variable(tf.zeros([0], tf.int64), shape=[None])
         self.breaks_weights_at = -1 if breaks_weights_at is None else breaks_weights_at
 
