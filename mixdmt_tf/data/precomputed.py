@@ -186,7 +186,7 @@ class OnDisk:
 
     def _sweep(self) -> None:
         """Removes what builds that were killed left behind; others may be at work."""
-        for path in self.folder.glob(".*.tmp"):
+        for path in self.folder.glob(".[0-9]*-*.tmp"):
             builder = int(path.name[1:].partition("-")[0])
             try:
                 os.kill(builder, 0)
