@@ -19,6 +19,13 @@ def tf_variable(variable: Any) -> tf.Variable:
     return variable.value if KERAS_3 else variable
 
 
+def slot_index(optimizer: Any, variable: Any) -> int:
+    """Where a variable's state is in an optimizer's lists, in the order of `build`."""
+    if KERAS_3:
+        return optimizer._get_variable_index(variable)
+    return optimizer._index_dict[optimizer._var_key(variable)]
+
+
 def is_loss_scaling(optimizer: Any) -> bool:
     """Whether the optimizer scales the loss (mixed_float16)."""
     if KERAS_3:

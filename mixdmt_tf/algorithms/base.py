@@ -13,25 +13,51 @@ from typing import Any, Dict, List, Optional, Tuple, Union
 
 import keras
 import tensorflow as tf
+from keras.optimizers.schedules import LearningRateSchedule
 
 from mixdmt_tf import compat
+from mixdmt_tf.algorithms.momentum import Momentum, learning_rate
+from mixdmt_tf.algorithms.moving_average import MovingAverage
 from mixdmt_tf.data.recipe import Recipe
 from mixdmt_tf.equations import decay_weight, ema, ema_decay_warmup, masked_mean
+from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import check, setting, settings_of
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """What all methods of the MixMatch family share: MixMatch section 4 and release."""
+    """How weights are updated; defaults are MixMatch's (section 4 and release).
 
-    learning_rate: float = setting(0.002, "learning rate of Adam, constant", low=0.0)
+    Any method can be trained with any of these, so that methods can be compared on the
+    same footing; a method that was published with others redeclares them.
+    """
+
+    optimizer: str = setting(
+        "adam",
+        "adam, or sgd with momentum (as torch and TensorFlow 1 define it)",
+        choices=("adam", "sgd"),
+    )
+    learning_rate: float = setting(0.002, "learning rate at the start", low=0.0)
+    learning_rate_schedule: str = setting(
+        "constant",
+        "cosine_7_16: times cos(7 pi t / 16 T), as UDA and FixMatch; cosine: to zero "
+        "at the end of the run",
+        choices=("constant", "cosine_7_16", "cosine"),
+    )
     adam_epsilon: float = setting(
         1e-8, "epsilon of Adam (the papers' is 1e-8, Keras's default 1e-7)", low=0.0
     )
+    momentum: float = setting(0.9, "momentum of sgd", low=0.0, high=1.0)
+    nesterov: bool = setting(False, "Nesterov's form of the momentum of sgd")
     weight_decay: float = setting(
-        0.02,
-        "after each step kernels are multiplied by 1 - weight_decay * learning_rate",
-        low=0.0,
+        0.02, "strength of the weight decay, in the form below", low=0.0
+    )
+    weight_decay_form: str = setting(
+        "multiply",
+        "multiply: kernels times 1 - weight_decay * learning_rate after each step; l2: "
+        "weight_decay times the weight is added to the gradient of all weights; "
+        "l2_kernels: of kernels (l2 with sgd only)",
+        choices=("multiply", "l2", "l2_kernels"),
     )
     ema_decay: float = setting(
         0.999,
@@ -46,8 +72,14 @@ class Config:
     )
 
     def __post_init__(self) -> None:
-        """Refuses values out of range with a UsageError."""
+        """Refuses values out of range, or that don't go together, with UsageError."""
         check(settings_of(type(self)), self)
+        if self.optimizer == "adam" and self.weight_decay_form != "multiply":
+            raise UsageError(
+                f"--weight_decay_form={self.weight_decay_form} needs --optimizer=sgd: "
+                "Adam would divide the decay by the size of the gradients.\n"
+                "Use --weight_decay_form=multiply with --optimizer=adam."
+            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,11 +90,13 @@ class Task:
         num_classes: C.
         labels: number of labelled images.
         steps: length of the whole run, for schedules.
+        mismatch: expected share of unlabelled images that are of no class, in [0, 1].
     """
 
     num_classes: int
     labels: int
     steps: int
+    mismatch: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,11 +109,14 @@ class Term:
         values: float32 [n].
         mask: float32 [n] of zeros and ones, None for all rows.
         weight: the factor of this term in the total loss.
+        over_all: take the mean over all rows instead, those that don't count being 0,
+            as methods with a confidence threshold do.
     """
 
     values: tf.Tensor
     mask: Optional[tf.Tensor] = None
     weight: Union[float, tf.Tensor] = 1.0
+    over_all: bool = False
 
 
 # A number to log: a tensor, or (values, which of them count).
@@ -97,9 +134,13 @@ class Algorithm(keras.Model):
     Attributes:
         reported: names of everything `losses` returns, terms and reports; they become
             the metrics of the step.
+        has_teacher: whether the method predicts with the averaged weights, too.
+        teacher: then, a network like `network` whose trainable weights are the
+            averages; None otherwise. Its own running statistics are not used.
     """
 
     reported: Tuple[str, ...] = ()
+    has_teacher: bool = False
 
     def __init__(self, network: keras.Model, config: Config, task: Task):
         """Wraps a built network.
@@ -113,7 +154,8 @@ class Algorithm(keras.Model):
         self.network = network
         self.config = config
         self.task = task
-        self.average = MovingAverage(network)
+        self.teacher = keras.models.clone_model(network) if self.has_teacher else None
+        self.average = MovingAverage(network, self.teacher)
         self.means = {
             name: keras.metrics.Mean(name=name, dtype="float32")
             for name in ("loss",) + self.reported
@@ -129,7 +171,7 @@ class Algorithm(keras.Model):
         raise NotImplementedError
 
     def compile(self, optimizer: Optional[Any] = None, **kwargs: Any) -> None:
-        """Chooses the optimizer: by default Adam as the papers set it.
+        """Chooses the optimizer: by default what the settings say.
 
         Under the mixed_float16 policy Keras wraps it in dynamic loss scaling.
 
@@ -138,10 +180,27 @@ class Algorithm(keras.Model):
             **kwargs: handed to `keras.Model.compile`.
         """
         if optimizer is None:
-            optimizer = keras.optimizers.Adam(
-                self.config.learning_rate, epsilon=self.config.adam_epsilon
-            )
+            optimizer = self._optimizer()
         super().compile(optimizer=optimizer, **kwargs)
+
+    def _learning_rate(self) -> Union[float, LearningRateSchedule]:
+        config = self.config
+        schedule = config.learning_rate_schedule
+        return learning_rate(config.learning_rate, schedule, self.task.steps)
+
+    def _optimizer(self) -> keras.optimizers.Optimizer:
+        config = self.config
+        rate = self._learning_rate()
+        if config.optimizer == "adam":
+            return keras.optimizers.Adam(rate, epsilon=config.adam_epsilon)
+        form = config.weight_decay_form
+        return Momentum(
+            rate,
+            config.momentum,
+            config.nesterov,
+            l2=0.0 if form == "multiply" else config.weight_decay,
+            kernels_only=form == "l2_kernels",
+        )
 
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Logits of the raw (not averaged) weights."""
@@ -188,65 +247,36 @@ class Algorithm(keras.Model):
         decay = tf.constant(config.ema_decay, tf.float32)
         if config.ema_warmup:
             decay = ema_decay_warmup(step, config.ema_decay)
+        multiply = config.weight_decay and config.weight_decay_form == "multiply"
+        rate = self._learning_rate()
+        rate = rate(step) if callable(rate) else rate
 
         def decay_kernel(weight):
-            weight.assign(
-                decay_weight(weight, config.weight_decay, config.learning_rate)
-            )
+            weight.assign(decay_weight(weight, config.weight_decay, rate))
 
         def move(average, weight, decay):
             average.assign(ema(average, weight, decay))
 
         def update(strategy, decay):
             for weight, average in self.average.pairs():
-                if config.weight_decay and "kernel" in weight.name:
+                if multiply and "kernel" in weight.name:
                     strategy.extended.update(weight, decay_kernel)
                 strategy.extended.update(average, move, args=(weight, decay))
 
         tf.distribute.get_replica_context().merge_call(update, args=(decay,))
 
 
-class MovingAverage(tf.Module):
-    """An exponential moving average of the trainable weights.
-
-    It starts from the initial weights and has no bias correction (MixMatch
-    `libml/utils.py`). Batch normalization's running statistics are not averaged
-    again; with averaged weights they are used as they are.
-    """
-
-    def __init__(self, network: keras.Model):
-        """Copies the network's trainable weights."""
-        super().__init__()
-        self.weights = [compat.tf_variable(w) for w in network.trainable_variables]
-        self.averages = [
-            tf.Variable(tf.identity(w), trainable=False, name="average")
-            for w in self.weights
-        ]
-
-    def pairs(self) -> List[Tuple[tf.Variable, tf.Variable]]:
-        """(weight, its average) for all trainable weights."""
-        return list(zip(self.weights, self.averages))
-
-    def in_network(self, network: keras.Model) -> List[Any]:
-        """All weights in the network's order, trainable ones replaced by averages.
-
-        Returns:
-            NumPy arrays as `network.set_weights` takes them.
-        """
-        averages = {id(weight): average for weight, average in self.pairs()}
-        weights = map(compat.tf_variable, network.weights)
-        return [averages.get(id(weight), weight).numpy() for weight in weights]
-
-
 def mean_over_replicas(term: Term) -> tf.Tensor:
     """This replica's share of the mean of a term over the rows of all replicas.
 
-    The shares of all replicas add up to sum(mask * values) / max(sum(mask), 1), and so
-    do their gradients, which optimizers sum. This is the only place that knows of
-    replicas in a loss.
+    The shares of all replicas add up to sum(mask * values) / max(sum(mask), 1), or to
+    sum(mask * values) / rows if the term is `over_all`, and so do their gradients,
+    which optimizers sum. This is the only place that knows of replicas in a loss.
     """
-    mask = tf.ones_like(term.values) if term.mask is None else term.mask
+    everything = tf.ones_like(term.values)
+    mask = everything if term.mask is None else term.mask
+    counted = everything if term.over_all else mask
     rows = tf.distribute.get_replica_context().all_reduce(
-        tf.distribute.ReduceOp.SUM, tf.stop_gradient(tf.reduce_sum(mask))
+        tf.distribute.ReduceOp.SUM, tf.stop_gradient(tf.reduce_sum(counted))
     )
     return masked_mean(term.values, mask, rows)

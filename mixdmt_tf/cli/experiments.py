@@ -43,6 +43,7 @@ def groups_for(algorithm: Optional[str] = None, *more: flags.Group) -> flags.Gro
         else modules("mixdmt_tf.algorithms", "Method"),
         "network": modules("mixdmt_tf.models", "build"),
         "dataset": modules("mixdmt_tf.data.sources", "load"),
+        "unlabeled_dataset": modules("mixdmt_tf.data.sources", "load"),
     }
 
     def groups(chosen: Mapping[str, str]) -> List[flags.Group]:

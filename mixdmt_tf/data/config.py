@@ -7,6 +7,7 @@ import os
 import pathlib
 from typing import Optional
 
+from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import check, setting, settings_of
 
 
@@ -42,16 +43,44 @@ class Config:
         "a split.json of another run, used instead of drawing --labels",
         harmless=True,  # as a path: a run compares what the file holds
     )
-    copies: int = setting(
-        50,
-        "augmented copies of each unlabelled image, 0: the images themselves "
-        "(RealMix section 3.1)",
+    mismatch: Optional[int] = setting(
+        None,
+        "percentage of unlabelled images that are of no class: the six animals of "
+        "CIFAR-10 with 400 labels each against four classes of unlabelled images "
+        "(RealMix section 4.2.2); other classes: the next two",
+        choices=(0, 25, 50, 75, 100),
+    )
+    labeled_classes: str = setting(
+        "",
+        "classes to be told apart, as numbers or names: 2,3,4 or bird,cat,deer; "
+        "default: all",
+    )
+    unlabeled_classes: str = setting(
+        "",
+        "classes of the unlabelled images, as numbers or names, or all; default: "
+        "labeled_classes, and none beside unlabeled_dataset or unlabeled_dir",
+    )
+    unlabeled_dataset: Optional[str] = setting(
+        None, "another data set whose training images are the unlabelled ones"
+    )
+    unlabeled_dir: str = setting(
+        "",
+        "the unlabelled images: any pictures below this folder; with "
+        "unlabeled_dataset where that one's data are",
+        harmless=True,
+    )
+    copies: Optional[int] = setting(
+        None,
+        "augmented copies of each unlabelled image (RealMix section 3.1), 0: the "
+        "images themselves; default: as the method was published, 50 for realmix",
         low=0,
     )
     copies_augment: str = setting(
-        "cutout",
-        "how copies differ; cutout: random erasing, simple: shift and flip",
-        choices=("cutout", "simple", "none"),
+        "auto",
+        "how copies differ; cutout: random erasing, simple: shift and flip, "
+        "randaugment and autoaugment: chains of strong operations, auto: as the method "
+        "was published",
+        choices=("auto", "cutout", "simple", "randaugment", "autoaugment", "none"),
     )
     copies_store: str = setting(
         "auto",
@@ -68,8 +97,15 @@ class Config:
     )
 
     def __post_init__(self) -> None:
-        """Refuses values out of range with a UsageError."""
+        """Refuses values out of range, or that don't go together, with UsageError."""
         check(settings_of(type(self)), self)
+        given = [n for n in ("labeled", "unlabeled") if getattr(self, f"{n}_classes")]
+        if self.mismatch is not None and (self.dataset != "cifar10" or given):
+            raise UsageError(
+                f"--mismatch={self.mismatch} stands for certain classes of "
+                "--dataset=cifar10.\nOf another data set, or other classes, say which "
+                "with --labeled_classes and --unlabeled_classes."
+            )
 
     def cache_folder(self) -> pathlib.Path:
         """The folder that `cache_dir` means; it need not exist."""

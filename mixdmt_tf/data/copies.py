@@ -17,6 +17,7 @@ import tensorflow as tf
 from mixdmt_tf.data import draws
 from mixdmt_tf.data.augment import crop_flip, erasing
 from mixdmt_tf.data.config import Config
+from mixdmt_tf.data.recipe import Recipe
 from mixdmt_tf.data.source import Source
 from mixdmt_tf.data.splits import Split
 
@@ -119,6 +120,22 @@ class Copies:
         return tf.map_fn(one, pictures, fn_output_signature=signature)
 
 
+def fill_in(config: Config, recipe: Recipe) -> Config:
+    """Fills in the copies that a method was published with, where none are asked for.
+
+    Args:
+        config: the user's settings.
+        recipe: the method's.
+    """
+    given, augment = config.copies, config.copies_augment
+    if augment == "auto":
+        # Who asks for copies of a method that had none wants copies that differ.
+        strong = "cutout" if given else "none"
+        augment = strong if recipe.copies_augment == "none" else recipe.copies_augment
+    copies = recipe.copies if given is None else given
+    return dataclasses.replace(config, copies=copies, copies_augment=augment)
+
+
 def of_split(source: Source, split: Split, config: Config, seed: int) -> Copies:
     """The copies of a split's unlabelled images.
 
@@ -127,7 +144,12 @@ def of_split(source: Source, split: Split, config: Config, seed: int) -> Copies:
         split: which of its training images are unlabelled.
         config: of which `copies` and `copies_augment` are used.
         seed: the run's seed.
+
+    Raises:
+        ValueError: if the config leaves open which copies (see `fill_in`).
     """
+    if config.copies is None or config.copies_augment == "auto":
+        raise ValueError("copies and copies_augment must be given; `fill_in` helps")
     return Copies(
         source.train.images,
         split.unlabeled,

@@ -38,6 +38,11 @@ def uniform(key: Key, shape) -> tf.Tensor:
     return tf.random.stateless_uniform(shape, key, alg="philox")
 
 
+def normal(key: Key, shape) -> tf.Tensor:
+    """float32 draws from the standard normal distribution."""
+    return tf.random.stateless_normal(shape, key, alg="philox")
+
+
 def beta(key: Key, shape, parameter: float) -> tf.Tensor:
     """float32 draws from Beta(parameter, parameter).
 

@@ -36,7 +36,7 @@ class Pipeline:
         split: which of its training images are labelled and unlabelled.
         recipe: what the algorithm needs.
         seed: the run's seed.
-        batch: labelled images per step over all replicas; as many unlabelled images.
+        batch: labelled images per step over all replicas.
         store: pictures of the unlabelled stream (`precomputed.open_store`); item
             k N + i is a copy of the i-th unlabelled image. None: no unlabelled images.
         store_size: number of items of the store.
@@ -88,7 +88,6 @@ class Pipeline:
         images = tf.constant(self.source.train.images)
         labels = tf.constant(self.source.train.labels, tf.int32)
         labeled = tf.constant(self.split.labeled, tf.int64)
-        views = self.recipe.unlabeled_views
 
         def make(step: tf.Tensor, replica: tf.Tensor) -> Batch:
             first = replica * rows
@@ -96,8 +95,8 @@ class Pipeline:
             ids = tf.gather(labeled, self._shuffled("labeled", positions, labeled))
             x = self._augment(tf.gather(images, ids), "x", step, first)
             batch = {"step": step, "x": x, "y": tf.gather(labels, ids)}
-            if views:
-                batch.update(self._unlabeled(labels, step, first, positions))
+            if self.recipe.unlabeled_views:
+                batch.update(self._unlabeled(images, labels, step, replica, replicas))
             if self.recipe.mixup_groups:
                 batch.update(self._mixup(step, replica, rows))
             return batch
@@ -107,24 +106,41 @@ class Pipeline:
     def _shuffled(self, stream: str, positions, pool) -> tf.Tensor:
         return draws.shuffled(self.seed, stream, positions, int(pool.shape[0]))
 
-    def _unlabeled(self, labels, step, first, positions) -> Batch:
+    def _unlabeled(self, images, labels, step, replica, replicas: int) -> Batch:
+        recipe = self.recipe
         if self.store is None:
             raise ValueError("the recipe asks for unlabelled images, there is no store")
-        unlabeled = tf.constant(self.split.unlabeled, tf.int64)
+        total = self.batch * recipe.unlabeled_ratio
+        rows = total // replicas
+        first = replica * rows
+        positions = step * total + first + tf.range(rows, dtype=tf.int64)
         items = draws.shuffled(self.seed, "unlabeled", positions, self.store_size)
+        unlabeled = tf.constant(self.split.unlabeled, tf.int64)
+        ids = tf.gather(unlabeled, items % len(self.split.unlabeled))
         pictures = self.store(items)
         pictures = tf.ensure_shape(pictures, items.shape + pictures.shape[1:])
-        views = [
-            self._augment(pictures, f"u{view}", step, first)
-            for view in range(self.recipe.unlabeled_views)
-        ]
-        ids = tf.gather(unlabeled, items % len(self.split.unlabeled))
-        return {"u": tf.stack(views, axis=1), "u_truth": tf.gather(labels, ids)}
 
-    def _augment(self, images, purpose: str, step, first) -> tf.Tensor:
+        def views(of, purpose, number):
+            drawn = (f"{purpose}{view}" for view in range(number))
+            return [self._augment(of, each, step, first, total) for each in drawn]
+
+        batch = {
+            "u": tf.stack(views(pictures, "u", recipe.unlabeled_views), axis=1),
+            "u_truth": tf.gather(labels, ids),
+        }
+        if recipe.original_views:
+            originals = views(tf.gather(images, ids), "o", recipe.original_views)
+            batch["u_original"] = tf.stack(originals, axis=1)
+        if recipe.noise:
+            key = draws.step_key(self.seed, "noise", step)
+            noise = draws.normal(key, [total, *self.source.image_shape])
+            batch["u_noise"] = noise[first : first + rows]
+        return batch
+
+    def _augment(self, images, purpose: str, step, first, total=None) -> tf.Tensor:
         """Weak augmentation of this replica's rows, drawn for the whole batch."""
         key = draws.step_key(self.seed, purpose, step)
-        uniforms = draws.uniform(key, [self.batch, crop_flip.UNIFORMS])
+        uniforms = draws.uniform(key, [total or self.batch, crop_flip.UNIFORMS])
         uniforms = uniforms[first : first + tf.shape(images, tf.int64)[0]]
         source = self.source
         return to_float(

@@ -14,27 +14,41 @@ from typing import Tuple
 class Recipe:
     """The pieces of one training batch.
 
-    With b rows on a replica, K = `unlabeled_views` and images of shape [H, W, C] a
-    batch is a dictionary of
+    With b rows on a replica, n = b `unlabeled_ratio`, K = `unlabeled_views`,
+    O = `original_views` and images of shape [H, W, C] a batch is a dictionary of
 
     - `step`: int64 [], the global step, from which schedules are computed;
     - `x`: float32 [b, H, W, C] in [-1, 1], labelled images, augmented once;
     - `y`: int32 [b], their classes;
-    - `u`: float32 [b, K, H, W, C] (if K > 0), K independent augmentations of each of b
-      unlabelled images;
-    - `u_truth`: int32 [b] (if K > 0), the hidden classes, -1 where nobody knows. For
-      reports only: an algorithm that trains on them is cheating;
+    - `u`: float32 [n, K, H, W, C] (if K > 0), K independent augmentations of each of n
+      pictures of the unlabelled stream, which are augmented copies if there are any;
+    - `u_original`: float32 [n, O, H, W, C] (if O > 0), augmentations of the very images
+      whose copies `u` shows;
+    - `u_truth`: int32 [n] (if K > 0), the hidden classes, -1 where nobody knows, -2 or
+      less for images known to be of no class. For reports only: an algorithm that
+      trains on them is cheating;
+    - `u_noise`: float32 [n, H, W, C] (if `noise`), standard normal draws;
     - `lam`: float32 [G b] and `partner`: int32 [G b] (if mixup is asked for), Beta
       draws and partner rows for the G = sum(`mixup_groups`) blocks of b rows.
 
     Attributes:
         unlabeled_views: K, 0 for methods that use labels only.
+        unlabeled_ratio: unlabelled images for each labelled one.
+        original_views: O, for methods that compare a copy with its image.
+        noise: whether noise in the shape of the unlabelled images is needed.
         mixup_groups: blocks of b rows that are shuffled together when partners are
             drawn: `(1 + K,)` mixes labelled and unlabelled rows jointly, `(1, K)`
             separately. Empty: no mixup.
         mixup_beta: both parameters of the Beta distribution.
+        copies: augmented copies of each unlabelled image, unless the user says so.
+        copies_augment: how they differ, unless the user says so.
     """
 
     unlabeled_views: int = 0
+    unlabeled_ratio: int = 1
+    original_views: int = 0
+    noise: bool = False
     mixup_groups: Tuple[int, ...] = ()
     mixup_beta: float = 1.0
+    copies: int = 0
+    copies_augment: str = "none"

@@ -15,6 +15,12 @@ from mixdmt_tf.errors import UserError
 UNKNOWN = -1
 """The label of a picture whose class nobody knows."""
 
+OUTSIDE = -2
+"""Labels up to this one mean: known to be a picture of none of the classes.
+
+-2 is a picture from other data, -3 - c one of class c of the whole data set.
+"""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Images:
@@ -22,7 +28,8 @@ class Images:
 
     Attributes:
         images: uint8 [N, H, W, C], read-only.
-        labels: int32 [N], read-only; `UNKNOWN` (-1) where nobody knows the class.
+        labels: int32 [N], read-only; `UNKNOWN` (-1) where nobody knows the class,
+            `OUTSIDE` (-2) or less for pictures of none.
     """
 
     images: np.ndarray
@@ -62,14 +69,16 @@ class Source:
     Attributes:
         name: of the file in `data/sources/` that made it.
         class_names: of the classes 0, 1, ...
-        train: all training images, before anybody hides labels. Labels that are
-            `UNKNOWN` stay so: such images are never labelled nor validation images.
+        train: all training images, before anybody hides labels. Those whose label is
+            `UNKNOWN` or `OUTSIDE` are never labelled nor validation images.
         test: None if the data set has no test images.
         validation: only if the data set brings validation images of its own.
         flip: whether a picture's mirror image is as good a picture of its class.
         crop_padding: largest random shift in pixels.
         default_labels: how many labels are used unless the user says so.
         notes: sentences that the user should read, such as on files left out.
+        pool: bool [N], which training images may be used unlabelled; None: all.
+        outside_names: of the labels -2, -3, ..., what such pictures show.
     """
 
     name: str
@@ -81,6 +90,8 @@ class Source:
     crop_padding: int = 0
     default_labels: int = 250
     notes: Tuple[str, ...] = ()
+    pool: Optional[np.ndarray] = None
+    outside_names: Tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuses labels that are no class of this data set.
@@ -91,7 +102,8 @@ class Source:
             UserError: naming part, row, label and the allowed range.
             ValueError: if parts have pictures of different shapes.
         """
-        for part, lowest in (("train", UNKNOWN), ("test", 0), ("validation", 0)):
+        outside = UNKNOWN - len(self.outside_names)
+        for part, lowest in (("train", outside), ("test", 0), ("validation", 0)):
             images = getattr(self, part)
             if images is None:
                 continue
@@ -123,8 +135,8 @@ class Source:
     def fingerprint(self) -> str:
         """Sha256, in hex, of everything that determines the training data.
 
-        That is: name, class names, and pictures and labels in their order. What is
-        done to pictures later (`flip`, `crop_padding`) and how they are judged
+        That is: name, class names, pictures and labels in their order, and the pool.
+        What is done to pictures later (`flip`, `crop_padding`) and how they are judged
         (`test`, `validation`) is not part of it.
         """
         return self._fingerprint
@@ -136,4 +148,6 @@ class Source:
         digest = hashlib.sha256(json.dumps(facts).encode())
         digest.update(np.ascontiguousarray(pictures).data)
         digest.update(np.ascontiguousarray(labels, "<i4").data)
+        if self.pool is not None:
+            digest.update(np.packbits(self.pool).data)
         return digest.hexdigest()

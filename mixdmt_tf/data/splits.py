@@ -20,7 +20,7 @@ from typing import List, Optional
 import numpy as np
 
 from mixdmt_tf.data.allocation import allocate, draw_order
-from mixdmt_tf.data.source import UNKNOWN, Images, Source
+from mixdmt_tf.data.source import OUTSIDE, UNKNOWN, Images, Source
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.files import write_atomically
 
@@ -115,8 +115,10 @@ def make_split(
         seed: at least 0.
 
     Returns:
-        The split; everything neither labelled nor held out is unlabelled, with images
-        of unknown class.
+        The split; everything in the pool that is neither labelled nor held out is
+        unlabelled, with images of unknown class. Of classes that are not to be told
+        apart as large a share is left out as of the others, so that a class has as
+        many unlabelled images whether it is one of them or not.
 
     Raises:
         UsageError: if there are too few labels for the classes or too few images.
@@ -157,8 +159,12 @@ def make_split(
     held_out = _deal(
         [pack[::-1] for pack in packs], draw_order(counts, validation, left)
     )
-    rest = np.ones(len(truth), bool)
+    rest = np.ones(len(truth), bool) if source.pool is None else source.pool.copy()
     rest[labeled] = rest[held_out] = False
+    for outside in range(OUTSIDE - len(source.outside_names) + 1, OUTSIDE):
+        ids = np.flatnonzero(truth == outside)
+        order = np.argsort(raw.random_raw(len(ids)), kind="stable")
+        rest[ids[order[: len(ids) * (labels + validation) // known]]] = False
     return Split(
         dataset=source.name,
         seed=seed,
@@ -225,7 +231,7 @@ def _problem(split: Split, source: Source) -> Optional[str]:
             return f"{part} has the id {outside[0]}; expected 0 to {total - 1}"
         np.add.at(seen, ids, 1)
         if part != "unlabeled":
-            nameless = ids[source.train.labels[ids] == UNKNOWN]
+            nameless = ids[source.train.labels[ids] < 0]
             if len(nameless):
                 return f"{part} has the id {nameless[0]}, an image without a label"
     if seen.max(initial=0) > 1:
@@ -257,11 +263,12 @@ def describe(split: Split, source: Source) -> str:
         "test": test.labels if test else train[:0],
     }
     rows = [("class", *columns)]
-    values = list(range(source.num_classes))
-    names = list(source.class_names)
-    if UNKNOWN in train[split.unlabeled]:
-        values, names = values + [UNKNOWN], names + ["(unknown)"]
-    for value, name in zip(values, names):
+    names = dict(enumerate(source.class_names))
+    negative = {UNKNOWN: "(unknown)"}
+    negative.update((OUTSIDE - i, name) for i, name in enumerate(source.outside_names))
+    present = set(train[split.unlabeled].tolist())
+    names.update((v, name) for v, name in negative.items() if v in present)
+    for value, name in names.items():
         counts = (np.count_nonzero(each == value) for each in columns.values())
         rows.append((name, *(f"{count:,}" for count in counts)))
     rows.append(("total", *(f"{len(each):,}" for each in columns.values())))

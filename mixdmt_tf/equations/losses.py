@@ -1,7 +1,8 @@
-"""The two loss terms of RealMix, one value per example (or pixel): the caller reduces.
+"""The loss terms, one value per example (or pixel): the caller reduces.
 
 RealMix (arXiv:1912.08766) section 3 minimises L_x + lambda_u * L_u, with cross-entropy
-on labelled examples for L_x and a squared error on unlabelled ones for L_u.
+on labelled examples for L_x and a squared error on unlabelled ones for L_u. Others
+compare predictions by their Kullback-Leibler divergence, and VAT adds their entropy.
 """
 
 from __future__ import annotations
@@ -59,3 +60,54 @@ def squared_error(q: tf.Tensor, p: tf.Tensor) -> tf.Tensor:
     require_rank(1, p=p)
     require_same_shape(p=p, q=q)
     return tf.reduce_mean(tf.square(q - p), axis=-1)
+
+
+def kl_divergence(target_logits: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Return KL(p || q) = sum over c of p_c * (log p_c - log q_c) of each example.
+
+    With p = softmax(target_logits) and q = softmax(logits): the divergence D of VAT
+    (arXiv:1704.03976, section 3) and of UDA (arXiv:1904.12848, section 2), where p is
+    the prediction for the clean image. Computed from logits: the logarithm of a softmax
+    that has saturated to 0 would be infinite.
+
+    Nothing is stop-gradiented; both papers hold p constant, which is up to the caller.
+
+    Args:
+        target_logits: [..., C] of p, any float type.
+        logits: [..., C] of q, any float type.
+
+    Returns:
+        [...] float32, 0 or more up to rounding.
+
+    Raises:
+        ValueError: when the shapes differ.
+    """
+    target_logits = tf.cast(target_logits, tf.float32)
+    logits = tf.cast(logits, tf.float32)
+    require_rank(1, logits=logits)
+    require_same_shape(logits=logits, target_logits=target_logits)
+    log_p, log_q = tf.nn.log_softmax(target_logits), tf.nn.log_softmax(logits)
+    return tf.reduce_sum(tf.nn.softmax(target_logits) * (log_p - log_q), axis=-1)
+
+
+def entropy(logits: tf.Tensor) -> tf.Tensor:
+    """Return -sum over c of p_c * log p_c of each example, with p = softmax(logits).
+
+    Entropy minimisation (Grandvalet and Bengio 2004), the term that VAT
+    (arXiv:1704.03976, section 4) adds as VAT+EntMin.
+
+    Nothing is stop-gradiented.
+
+    Args:
+        logits: [..., C], any float type.
+
+    Returns:
+        [...] float32 in [0, log C], in nats.
+
+    Raises:
+        ValueError: when logits is a scalar.
+    """
+    logits = tf.cast(logits, tf.float32)
+    require_rank(1, logits=logits)
+    log_p = tf.nn.log_softmax(logits)
+    return -tf.reduce_sum(tf.exp(log_p) * log_p, axis=-1)

@@ -1,7 +1,7 @@
 """Masks that leave examples out of a loss: 1 keeps, 0 drops.
 
-RealMix (arXiv:1912.08766) sections 3.4 and 3.5. All masks are float32 and
-stop-gradiented. Use them with `reductions.masked_mean`.
+RealMix (arXiv:1912.08766) sections 3.4 and 3.5, and confidence thresholds. All masks
+are float32 and stop-gradiented. Use them with `reductions.masked_mean`.
 """
 
 from __future__ import annotations
@@ -120,3 +120,79 @@ def ood_mask(confidence: tf.Tensor, mu: float) -> tf.Tensor:
     index = tf.minimum(count * share.numerator // share.denominator, count - 1)
     threshold = tf.gather(tf.sort(confidence), index)
     return tf.stop_gradient(tf.cast(confidence > threshold, tf.float32))
+
+
+def confidence_mask(probs: tf.Tensor, threshold: float) -> tf.Tensor:
+    """Keep examples of whose likeliest class the network is surer than a threshold.
+
+    The mask of Pseudo-Label (Lee 2013) in the form of Oliver et al. 2018
+    (arXiv:1804.09170) and MixMatch's code: largest probability > 0.95, strictly. UDA's
+    (arXiv:1904.12848) is the same with 0.8. The losses of these methods are averaged
+    over all examples, those that are dropped counting as 0.
+
+    Stop-gradient: the whole result.
+
+    Args:
+        probs: [..., C] probabilities, any float type. Take them from a float32 softmax.
+        threshold: in [0, 1].
+
+    Returns:
+        [...] float32, 0 or 1.
+
+    Raises:
+        ValueError: when probs is a scalar.
+    """
+    probs = tf.cast(probs, tf.float32)
+    require_rank(1, probs=probs)
+    keep = tf.reduce_max(probs, axis=-1) > threshold
+    return tf.stop_gradient(tf.cast(keep, tf.float32))
+
+
+def confidence_mask_inclusive(probs: tf.Tensor, threshold: float) -> tf.Tensor:
+    """Keep examples of whose likeliest class the network is at least as sure as asked.
+
+    The mask of FixMatch (arXiv:2001.07685) Eq. 4, largest probability >= 0.95, where
+    `confidence_mask` has a strict inequality. They differ only in ties; at a threshold
+    of 1 this one keeps examples whose softmax has saturated.
+
+    Stop-gradient: the whole result.
+
+    Args:
+        probs: [..., C] probabilities, any float type. Take them from a float32 softmax.
+        threshold: in [0, 1].
+
+    Returns:
+        [...] float32, 0 or 1.
+
+    Raises:
+        ValueError: when probs is a scalar.
+    """
+    probs = tf.cast(probs, tf.float32)
+    require_rank(1, probs=probs)
+    keep = tf.reduce_max(probs, axis=-1) >= threshold
+    return tf.stop_gradient(tf.cast(keep, tf.float32))
+
+
+def confidence_mask_released(probs: tf.Tensor, threshold: float) -> tf.Tensor:
+    """Weigh every example with the share of those that `confidence_mask` keeps, a slip.
+
+    MixMatch's released pseudo_label.py multiplies losses [B] by a mask [B, 1]. That
+    makes a matrix [B, B], and its mean is mean(losses) * mean(mask): the network also
+    learns its least certain guesses as long as it is sure of others. The published
+    Pseudo-Label numbers of MixMatch, which RealMix quotes, carry it.
+
+    Stop-gradient: the whole result.
+
+    Args:
+        probs: [B, C] probabilities, any float type.
+        threshold: in [0, 1].
+
+    Returns:
+        [B] float32 in [0, 1], all equal. Average over all examples.
+
+    Raises:
+        ValueError: when probs is not a matrix.
+    """
+    require_rank(2, 2, probs=tf.convert_to_tensor(probs))
+    mask = confidence_mask(probs, threshold)
+    return tf.reduce_mean(mask) * tf.ones_like(mask)

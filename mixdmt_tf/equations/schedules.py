@@ -6,6 +6,8 @@ shape (a whole curve at once); results are float32 of that shape.
 
 from __future__ import annotations
 
+import math
+
 import tensorflow as tf
 
 
@@ -81,3 +83,41 @@ def ema_decay_warmup(step: int | tf.Tensor, decay: float) -> tf.Tensor:
     """
     step = tf.cast(step, tf.float32)
     return tf.minimum((1 + step) / (10 + step), decay)
+
+
+def cosine_7_16(step: int | tf.Tensor, total: int) -> tf.Tensor:
+    """Return cos(7 pi t / (16 T)), a factor of the learning rate that ends at 0.195.
+
+    FixMatch (arXiv:2001.07685) section 2.4, from UDA's code (arXiv:1904.12848). With
+    t = step held in [0, T]: a run prolonged beyond `total` keeps the last rate.
+
+    Args:
+        step: [...] steps done, t.
+        total: T, steps of the whole training; 0: the last value at every step.
+
+    Returns:
+        [...] float32, from 1 down to cos(7 pi / 16).
+
+    Raises:
+        ValueError: when total is negative.
+    """
+    return tf.cos(7 * math.pi / 16 * linear_ramp(step, total))
+
+
+def cosine_to_zero(step: int | tf.Tensor, total: int) -> tf.Tensor:
+    """Return (1 + cos(pi t / T)) / 2, a factor of the learning rate that ends at 0.
+
+    SGDR (Loshchilov and Hutter, arXiv:1608.03983) Eq. 5 without restarts and with a
+    smallest rate of 0, as DMT (arXiv:2004.08514) uses it. Steps beyond T give 0.
+
+    Args:
+        step: [...] steps done, t.
+        total: T, steps of the whole training; 0: the last value at every step.
+
+    Returns:
+        [...] float32 in [0, 1].
+
+    Raises:
+        ValueError: when total is negative.
+    """
+    return (1 + tf.cos(math.pi * linear_ramp(step, total))) / 2

@@ -1,7 +1,8 @@
-"""Targets guessed for unlabelled examples. Both functions stop the gradient.
+"""Targets: guessed for unlabelled examples, smoothed for labelled ones.
 
 RealMix (arXiv:1912.08766) algorithm 2: average the predictions for several augmented
-views of an image, then sharpen the average.
+views of an image, then sharpen the average. Pseudo-Label goes to the end of that road
+and takes the likeliest class for true. What is guessed is stop-gradiented.
 """
 
 from __future__ import annotations
@@ -61,3 +62,75 @@ def sharpen(p: tf.Tensor, temperature: float) -> tf.Tensor:
     relative = p / tf.reduce_max(p, axis=-1, keepdims=True)
     powers = tf.pow(relative, 1 / temperature)
     return tf.stop_gradient(powers / tf.reduce_sum(powers, axis=-1, keepdims=True))
+
+
+def sharpen_logits(logits: tf.Tensor, temperature: float) -> tf.Tensor:
+    """Return logits / T, whose softmax is what `sharpen` makes of softmax(logits).
+
+    UDA (arXiv:1904.12848) section 3.3 and code: targets softmax(logits / 0.4), which
+    `losses.kl_divergence` takes as logits. Unlike probabilities they can't underflow.
+
+    Stop-gradient: the whole result. The target is not to be learnt from.
+
+    Args:
+        logits: [..., C], any float type.
+        temperature: T > 0.
+
+    Returns:
+        [..., C] float32.
+
+    Raises:
+        ValueError: when temperature is not above 0, or logits is a scalar.
+    """
+    if not temperature > 0:
+        raise ValueError(f"temperature must be above 0, got {temperature}")
+    logits = tf.cast(logits, tf.float32)
+    require_rank(1, logits=logits)
+    return tf.stop_gradient(logits / temperature)
+
+
+def hard_label(p: tf.Tensor) -> tf.Tensor:
+    """Return the one-hot vector of the likeliest class; among equals, the first.
+
+    Pseudo-Label (Lee 2013, section 3).
+
+    Stop-gradient: the whole result, which has no gradient anyway.
+
+    Args:
+        p: [..., C] probabilities or logits, any float type.
+
+    Returns:
+        [..., C] float32.
+
+    Raises:
+        ValueError: when p is a scalar.
+    """
+    p = tf.cast(p, tf.float32)
+    require_rank(1, p=p)
+    return tf.stop_gradient(tf.one_hot(tf.argmax(p, axis=-1), tf.shape(p)[-1]))
+
+
+def smooth_labels(labels: tf.Tensor, epsilon: float) -> tf.Tensor:
+    """Return labels - epsilon * (labels - 1/C): label smoothing.
+
+    Szegedy et al. 2016 (arXiv:1512.00567), section 7, as MixMatch's code applies it to
+    its supervised baseline (fully_supervised/fs_baseline.py).
+
+    Nothing is stop-gradiented; labels are data.
+
+    Args:
+        labels: [..., C] one-hot or mixed labels, any number type.
+        epsilon: in [0, 1]; 0 changes nothing, 1 forgets the label.
+
+    Returns:
+        [..., C] float32, each row with the sum that it had if that was 1.
+
+    Raises:
+        ValueError: when epsilon is outside [0, 1], or labels is a scalar.
+    """
+    if not 0 <= epsilon <= 1:
+        raise ValueError(f"epsilon must be in [0, 1], got {epsilon}")
+    labels = tf.cast(labels, tf.float32)
+    require_rank(1, labels=labels)
+    classes = tf.cast(tf.shape(labels)[-1], tf.float32)
+    return labels - epsilon * (labels - 1 / classes)

@@ -10,9 +10,10 @@ from typing import Any, Dict, Optional
 import keras
 
 from mixdmt_tf import algorithms
+from mixdmt_tf.algorithms import base
 from mixdmt_tf.data import sources
 from mixdmt_tf.data.source import Source
-from mixdmt_tf.experiments import runtime
+from mixdmt_tf.experiments import preparation, runtime
 from mixdmt_tf.experiments.experiment import Experiment
 from mixdmt_tf.experiments.interrupts import Interrupts
 from mixdmt_tf.experiments.run_folder import RunFolder, default_path, read_results
@@ -34,6 +35,7 @@ def train(experiment: Experiment, source: Optional[Source] = None) -> Dict[str, 
         UserError: for everything that the user can put right.
         Interrupted: after a signal; the same call goes on.
     """
+    experiment = preparation.resolve(experiment)
     run = runtime.resolve(experiment.run)
     path = pathlib.Path(run.workdir or default_path(experiment)).expanduser()
     experiment = dataclasses.replace(
@@ -60,7 +62,7 @@ def _supervised(experiment: Experiment, path: pathlib.Path, source: Source):
         config = algorithms.algorithm("supervised").Config
         shared = {
             field.name: getattr(experiment.method, field.name)
-            for field in dataclasses.fields(config)
+            for field in dataclasses.fields(base.Config)
         }
         run = dataclasses.replace(experiment.run, workdir=str(path / "supervised"))
         split = str(path / "split.json")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 
+from mixdmt_tf import algorithms
 from mixdmt_tf.data import sources, splits
-from mixdmt_tf.data.copies import Copies, of_split
+from mixdmt_tf.data.copies import Copies, fill_in, of_split
 from mixdmt_tf.data.precomputed import Store, open_store
 from mixdmt_tf.data.source import Source
 from mixdmt_tf.errors import UserError
@@ -23,6 +25,13 @@ def precompute(experiment: Experiment) -> None:
     split = draw_split(experiment, source)
     print(splits.describe(split, source), flush=True)
     open_copies(experiment, unlabeled_copies(experiment, source, split))
+
+
+def resolve(experiment: Experiment) -> Experiment:
+    """Fills in what the settings leave to the method: which copies it is meant for."""
+    method = algorithms.algorithm(experiment.algorithm).Method
+    data = fill_in(experiment.data, method.recipe(experiment.method))
+    return dataclasses.replace(experiment, data=data)
 
 
 def draw_split(experiment: Experiment, source: Source) -> splits.Split:
@@ -73,4 +82,4 @@ def unlabeled_copies(
     experiment: Experiment, source: Source, split: splits.Split
 ) -> Copies:
     """The pictures of the run's unlabelled stream."""
-    return of_split(source, split, experiment.data, experiment.run.seed)
+    return of_split(source, split, resolve(experiment).data, experiment.run.seed)

@@ -7,7 +7,7 @@ import dataclasses
 import io
 import pathlib
 import time
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -86,6 +86,7 @@ class Recorder:
         scores: Mapping[str, Score],
         numbers: Mapping[str, float],
         seconds: float,
+        more: Optional[Mapping[str, float]] = None,
     ) -> Row:
         """Writes one evaluation: a CSV row, scalars, a confusion matrix.
 
@@ -94,18 +95,22 @@ class Recorder:
             scores: from `evaluation.evaluate`.
             numbers: the latest means of the training step.
             seconds: training time so far, all sessions together.
+            more: further numbers by their column's name.
 
         Returns:
             The row.
         """
         row: Row = {"step": step, "seconds": round(seconds, 1)}
         row.update({f"{name}_error": result.error for name, result in scores.items()})
+        row.update(more or {})
         row.update({f"train_{name}": value for name, value in numbers.items()})
         self.rows = [old for old in self.rows if old["step"] < step] + [row]
         self._write_csv()
         with self._writer.as_default(step):
             for name, result in scores.items():
                 tf.summary.scalar(f"error/{name}", result.error)
+            for name, value in (more or {}).items():
+                tf.summary.scalar(f"unlabeled/{name}", value)
             for name in ("validation", "test"):
                 if name in scores:
                     self._write_details(name, scores[name])

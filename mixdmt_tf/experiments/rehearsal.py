@@ -12,7 +12,7 @@ import numpy as np
 
 from mixdmt_tf.data import sources
 from mixdmt_tf.data.source import Images, Source
-from mixdmt_tf.experiments import fit
+from mixdmt_tf.experiments import fit, preparation
 from mixdmt_tf.experiments.experiment import Experiment
 
 IMAGES = 64
@@ -27,6 +27,7 @@ def rehearse(experiment: Experiment) -> Dict[str, Any]:
     Returns:
         The results of the rehearsal.
     """
+    experiment = preparation.resolve(experiment)
     source = shrink(sources.load(experiment.data), IMAGES)
     with tempfile.TemporaryDirectory(prefix="mixdmt-dry-run-") as folder:
         path = pathlib.Path(folder)
@@ -65,18 +66,23 @@ def shrink(source: Source, images: int) -> Source:
     def few(part: Optional[Images]) -> Optional[Images]:
         if part is None or len(part) <= images:
             return part
+        return part.take(chosen(part))
+
+    def chosen(part: Images) -> np.ndarray:
+        if len(part) <= images:
+            return np.arange(len(part))
         # Class by class in turn, so that every class is there.
         order = np.argsort(part.labels, kind="stable")
         rank = np.empty(len(part), np.int64)
         rank[order] = np.arange(len(part))
         first = {label: rank[part.labels == label].min() for label in set(part.labels)}
         turn = rank - np.array([first[label] for label in part.labels])
-        chosen = np.sort(np.lexsort((part.labels, turn))[:images])
-        return Images(part.images[chosen], part.labels[chosen])
+        return np.sort(np.lexsort((part.labels, turn))[:images])
 
     return dataclasses.replace(
         source,
         train=few(source.train),
         test=few(source.test),
         validation=few(source.validation),
+        pool=None if source.pool is None else source.pool[chosen(source.train)],
     )

@@ -10,7 +10,7 @@ from typing import List, Optional, Tuple
 import numpy as np
 import tensorflow as tf
 
-from mixdmt_tf.algorithms.base import MovingAverage
+from mixdmt_tf.algorithms.moving_average import MovingAverage
 from mixdmt_tf.data.source import Source
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.experiments.checkpoints import Checkpoints

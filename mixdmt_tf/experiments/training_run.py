@@ -20,6 +20,7 @@ from mixdmt_tf.data.source import Source
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.experiments import (
     checkpoints,
+    detection,
     evaluation,
     export,
     loop,
@@ -68,8 +69,10 @@ class TrainingRun:
         }
         self.progress = Progress(experiment.algorithm, "steps")
         self.recipe = self.module.Method.recipe(experiment.method)
-        views = 1 + self.recipe.unlabeled_views
-        self.recorder = Recorder(path, source, experiment.run.batch * views)
+        self.detection = detection.open_detection(source, self.split)
+        views = self.recipe.unlabeled_views + self.recipe.original_views
+        images = experiment.run.batch * (1 + self.recipe.unlabeled_ratio * views)
+        self.recorder = Recorder(path, source, images)
         self.numbers: Dict[str, float] = {}
 
     def complete(self) -> Dict[str, Any]:
@@ -78,7 +81,8 @@ class TrainingRun:
         pipeline = self._pipeline()
         config, source = self.experiment.network, self.source
         shape, classes = source.image_shape, source.num_classes
-        task = base.Task(classes, len(self.split.labeled), run.steps)
+        mismatch = (self.experiment.data.mismatch or 0) / 100
+        task = base.Task(classes, len(self.split.labeled), run.steps, mismatch)
         with self.strategy.scope():
             network = models.network(run.network).build(config, shape, classes)
             self.algorithm = self.module.Method(network, self.experiment.method, task)
@@ -206,8 +210,11 @@ class TrainingRun:
                 raise self._stopped(step)
 
         scores = evaluation.evaluate(self.scorer, self.algorithm, self.sets, poll)
+        found: Dict[str, float] = {}
+        if self.detection:
+            found = self.detection.scores(self.scorer, self.algorithm, poll)
         seconds = self.earlier + time.monotonic() - self.session_started
-        row = self.recorder.record(step, scores, self.numbers, seconds)
+        row = self.recorder.record(step, scores, self.numbers, seconds, found)
         errors = "  ".join(
             f"{name} {row[name + '_error']:.2f} % (raw {row[name + '_raw_error']:.2f})"
             for name in self.sets

@@ -15,9 +15,10 @@ def test_the_command_line_reads_the_same_declarations_as_python():
 
 
 def test_only_what_leaves_the_pictures_alone_may_change_on_resuming():
-    """The three settings about places are harmless, all others matter."""
+    """The settings about places are harmless, all others matter."""
     harmless = {each.name for each in settings_of(Config) if each.harmless}
-    assert harmless == {"data_dir", "copies_store", "cache_dir", "split"}
+    places = {"data_dir", "unlabeled_dir", "copies_store", "cache_dir", "split"}
+    assert harmless == places
 
 
 @pytest.mark.parametrize(

@@ -255,7 +255,7 @@ def test_separate_partners_stay_in_their_group(replicas):
 
 def test_groups_are_shuffled_independently():
     """Two groups of the same size are not shuffled alike."""
-    pipeline = streams.pipeline(Recipe(2, (1, 1, 1)))
+    pipeline = streams.pipeline(Recipe(2, mixup_groups=(1, 1, 1)))
     partner = pipeline.at(0)["partner"].numpy().reshape(3, 8)
 
     orders = partner - np.arange(3)[:, None] * 8

@@ -31,7 +31,7 @@ def mixup(blocks):
         (Recipe(unlabeled_views=1), {**ALWAYS, **unlabeled(1)}),
         (Recipe(mixup_groups=(1,)), {**ALWAYS, **mixup(1)}),
         (streams.JOINT, {**ALWAYS, **unlabeled(2), **mixup(3)}),
-        (Recipe(3, (1, 1, 2)), {**ALWAYS, **unlabeled(3), **mixup(4)}),
+        (Recipe(3, mixup_groups=(1, 1, 2)), {**ALWAYS, **unlabeled(3), **mixup(4)}),
     ],
     ids=["labels only", "one view", "mixup of labels", "joint mixup", "three groups"],
 )

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Callable, Sequence
 
 import numpy as np
+import tensorflow as tf
 
 from mixdmt_tf import equations
 from tests.oracles import (
+    adversarial,
     averages,
     losses,
     masks,
@@ -73,6 +75,24 @@ def _masked(rng, shape):
     return [logits(rng, shape), rng.integers(0, 2, size=shape).astype(np.float32)]
 
 
+def _weights(images):
+    """Return a linear network for images of that shape, three classes."""
+    size = int(np.prod(images.shape[1:]))
+    return np.random.default_rng(3).normal(0, 0.2, [size, 3]).astype(np.float32)
+
+
+def _adversarial(images, noise):
+    images, weights = tf.cast(images, tf.float32), _weights(images)
+
+    def predict(x):
+        return tf.matmul(tf.reshape(x, [-1, len(weights)]), weights)
+
+    def divergence(r):
+        return equations.kl_divergence(predict(images), predict(images + r))
+
+    return equations.adversarial_perturbation(divergence, noise, 4.0, 0.2)
+
+
 PER_CLASS = [  # [..., C] -> [...] or [..., C]
     Case(
         "cross_entropy", equations.cross_entropy, losses.cross_entropy, _labels_logits
@@ -82,6 +102,43 @@ PER_CLASS = [  # [..., C] -> [...] or [..., C]
         equations.squared_error,
         losses.squared_error,
         lambda rng, shape: [probabilities(rng, shape), probabilities(rng, shape)],
+    ),
+    Case("kl_divergence", equations.kl_divergence, losses.kl_divergence, _pair),
+    Case(
+        "entropy",
+        equations.entropy,
+        losses.entropy,
+        lambda rng, shape: [logits(rng, shape)],
+    ),
+    Case(
+        "sharpen_logits",
+        lambda logits: equations.sharpen_logits(logits, 0.4),
+        lambda logits: targets.sharpen_logits(logits, 0.4),
+        lambda rng, shape: [logits(rng, shape)],
+    ),
+    Case(
+        "hard_label",
+        equations.hard_label,
+        targets.hard_label,
+        lambda rng, shape: [probabilities(rng, shape)],
+    ),
+    Case(
+        "smooth_labels",
+        lambda labels: equations.smooth_labels(labels, 0.1),
+        lambda labels: targets.smooth_labels(labels, 0.1),
+        lambda rng, shape: [mixed_labels(rng, shape)],
+    ),
+    Case(
+        "confidence_mask_inclusive",
+        lambda probs: equations.confidence_mask_inclusive(probs, 0.5),
+        lambda probs: masks.confidence_mask_inclusive(probs, 0.5),
+        lambda rng, shape: [np.round(4 * probabilities(rng, shape)) / 4],
+    ),
+    Case(
+        "confidence_mask",
+        lambda probs: equations.confidence_mask(probs, 0.7),
+        lambda probs: masks.confidence_mask(probs, 0.7),
+        lambda rng, shape: [probabilities(rng, shape)],
     ),
     Case(
         "sharpen",
@@ -111,6 +168,29 @@ CASES = PER_CLASS + [
         lambda rng, shape: [probabilities(rng, [3, *shape])],
     ),
     Case(
+        "confidence_mask_released",
+        lambda probs: equations.confidence_mask_released(probs, 0.7),
+        lambda probs: masks.confidence_mask_released(probs, 0.7),
+        lambda rng, shape: [probabilities(rng, shape)],
+        shapes=([6, 10], [1, 2], [5, 3]),
+    ),
+    Case(
+        "unit_perturbation",
+        equations.unit_perturbation,
+        adversarial.unit_perturbation,
+        lambda rng, shape: [logits(rng, shape)],
+        shapes=([6, 10], [1, 2], [5, 2, 3, 3]),
+    ),
+    Case(
+        "adversarial_perturbation",
+        _adversarial,
+        lambda images, noise: adversarial.adversarial_perturbation(
+            images, _weights(images), noise, 4.0, 0.2
+        ),
+        _pair,
+        shapes=([6, 10], [1, 4], [5, 2, 3, 3]),
+    ),
+    Case(
         "ood_mask",
         lambda confidence: equations.ood_mask(confidence, 0.29),
         lambda confidence: masks.ood_mask(confidence, 0.29),
@@ -136,6 +216,22 @@ CASES = PER_CLASS + [
         )
         for schedule in ("linear", "log", "exp")
     ],
+    Case(
+        "cosine_7_16",
+        lambda step: equations.cosine_7_16(step, 100),
+        lambda step: schedules.cosine_7_16(step, 100),
+        _steps,
+        shapes=([50], []),
+        half=False,
+    ),
+    Case(
+        "cosine_to_zero",
+        lambda step: equations.cosine_to_zero(step, 100),
+        lambda step: schedules.cosine_to_zero(step, 100),
+        _steps,
+        shapes=([50], []),
+        half=False,
+    ),
     Case(
         "ema_decay_warmup",
         lambda step: equations.ema_decay_warmup(step, 0.9),

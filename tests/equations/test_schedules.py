@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mixdmt_tf.equations import ema_decay_warmup, linear_ramp, tsa_threshold
+from mixdmt_tf.equations import (
+    cosine_7_16,
+    cosine_to_zero,
+    ema_decay_warmup,
+    linear_ramp,
+    tsa_threshold,
+)
 
 
 def test_weight_of_the_unlabelled_loss():
@@ -78,3 +84,23 @@ def test_ema_decay_warmup():
     steps = [0, 1, 90, 8989, 8990, 10**6]
     decay = [0.1, 2 / 11, 0.91, 8990 / 8999, 0.999, 0.999]
     np.testing.assert_allclose(ema_decay_warmup(steps, 0.999), decay, rtol=1e-6)
+
+
+def test_learning_rate_of_fixmatch():
+    """lr = 0.03 at the start, at quarters, at the end and beyond."""
+    rates = 0.03 * cosine_7_16([0, 250, 500, 750, 1000, 2000], 1000)
+    expected = [0.03, 0.028247, 0.023190, 0.015423, 0.0058527, 0.0058527]
+    np.testing.assert_allclose(rates, expected, rtol=1e-4)
+
+
+def test_learning_rate_that_falls_to_zero():
+    """Half of it in the middle."""
+    factors = cosine_to_zero([0, 250, 500, 750, 1000, 2000], 1000)
+    expected = [1, 0.8535534, 0.5, 0.1464466, 0, 0]
+    np.testing.assert_allclose(factors, expected, atol=1e-7)
+
+
+@pytest.mark.parametrize("factor", [cosine_7_16, cosine_to_zero])
+def test_learning_rates_only_fall(factor):
+    """At every step of a run."""
+    assert np.all(np.diff(factor(np.arange(101), 100)) < 0)

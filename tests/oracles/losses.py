@@ -1,4 +1,4 @@
-"""Oracles of the loss terms (RealMix Eq. 1 and 2; MixMatch Eq. 3 and 4)."""
+"""Oracles of the loss terms (RealMix Eq. 1, 2; MixMatch Eq. 3, 4; VAT section 3)."""
 
 import math
 
@@ -30,3 +30,23 @@ def squared_error(q, p):
         for c in range(p.shape[-1]):
             loss[i] += (float(q[i][c]) - float(p[i][c])) ** 2 / p.shape[-1]
     return loss
+
+
+def kl_divergence(target_logits, logits):
+    """Sum p * log(p / q), class by class, for each example."""
+    divergence = np.zeros(logits.shape[:-1])
+    for i in np.ndindex(*divergence.shape):
+        p = softmax([float(logit) for logit in target_logits[i]])
+        q = softmax([float(logit) for logit in logits[i]])
+        for c in range(logits.shape[-1]):
+            divergence[i] += p[c] * math.log(p[c] / q[c])
+    return divergence
+
+
+def entropy(logits):
+    """Sum -p * log p, class by class, for each example."""
+    result = np.zeros(logits.shape[:-1])
+    for i in np.ndindex(*result.shape):
+        for p_c in softmax([float(logit) for logit in logits[i]]):
+            result[i] -= p_c * math.log(p_c)
+    return result

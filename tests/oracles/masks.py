@@ -1,4 +1,4 @@
-"""Oracles of the masks (RealMix sections 3.4 and 3.5; RealMix's released code)."""
+"""Oracles of the masks (RealMix sections 3.4, 3.5; Pseudo-Label; released code)."""
 
 from decimal import ROUND_FLOOR, Decimal
 
@@ -41,3 +41,26 @@ def ood_mask(confidence, mu):
         less_sure = sum(1 for other in confidence if other < own)
         mask[i] = 1 if less_sure > dropped else 0
     return mask
+
+
+def confidence_mask(probs, threshold):
+    """Keep an example if any of its probabilities is above the threshold."""
+    mask = np.zeros(probs.shape[:-1])
+    for i in np.ndindex(*mask.shape):
+        mask[i] = 1 if any(float(p) > threshold for p in probs[i]) else 0
+    return mask
+
+
+def confidence_mask_inclusive(probs, threshold):
+    """Drop an example if all of its probabilities are below the threshold."""
+    mask = np.ones(probs.shape[:-1])
+    for i in np.ndindex(*mask.shape):
+        mask[i] = 0 if all(float(p) < threshold for p in probs[i]) else 1
+    return mask
+
+
+def confidence_mask_released(probs, threshold):
+    """What losses of 1, times a mask [B, 1], average to: for each example the same."""
+    kept = confidence_mask(probs, threshold)
+    matrix = [[1.0 * mask for _ in kept] for mask in kept]
+    return np.full(len(kept), np.mean(matrix))

@@ -36,3 +36,21 @@ def ema_decay_warmup(step, decay):
         done = int(np.asarray(step)[i])
         decays[i] = min(decay, (1 + done) / (10 + done))
     return decays
+
+
+def cosine_7_16(step, total):
+    """Follow a cosine for 7/16 of half a turn (FixMatch section 2.4)."""
+    factors = np.zeros(np.shape(step))
+    for i in np.ndindex(*factors.shape):
+        done = min(int(np.asarray(step)[i]), total)
+        factors[i] = math.cos(7 * math.pi * done / (16 * total))
+    return factors
+
+
+def cosine_to_zero(step, total):
+    """Follow a cosine for half a turn, moved and halved to go from 1 to 0 (SGDR)."""
+    factors = np.zeros(np.shape(step))
+    for i in np.ndindex(*factors.shape):
+        done = min(int(np.asarray(step)[i]), total)
+        factors[i] = 0.5 * (1 + math.cos(math.pi * done / total))
+    return factors

@@ -1,4 +1,4 @@
-"""Oracles of the guessed targets (RealMix algorithm 2 and Eq. 3)."""
+"""Oracles of guessed targets (RealMix alg. 2, Eq. 3) and of smoothed labels."""
 
 import numpy as np
 
@@ -20,3 +20,29 @@ def sharpen(p, temperature):
         for c, power in enumerate(powers):
             sharpened[i][c] = power / sum(powers)
     return sharpened
+
+
+def hard_label(p):
+    """Put a 1 where nothing is greater, at the first such class."""
+    labels = np.zeros(p.shape)
+    for i in np.ndindex(*p.shape[:-1]):
+        row = [float(p_c) for p_c in p[i]]
+        labels[i][row.index(max(row))] = 1
+    return labels
+
+
+def smooth_labels(labels, epsilon):
+    """Move epsilon of the way to the uniform distribution, class by class."""
+    smoothed = np.zeros(labels.shape)
+    for i in np.ndindex(*labels.shape):
+        uniform = 1 / labels.shape[-1]
+        smoothed[i] = float(labels[i]) - epsilon * (float(labels[i]) - uniform)
+    return smoothed
+
+
+def sharpen_logits(logits, temperature):
+    """Divide one logit after the other."""
+    result = np.zeros(logits.shape)
+    for i in np.ndindex(*logits.shape):
+        result[i] = float(logits[i]) / temperature
+    return result

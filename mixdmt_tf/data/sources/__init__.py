@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 
+from mixdmt_tf.data import selection
 from mixdmt_tf.data.config import Config
 from mixdmt_tf.data.source import Source
 from mixdmt_tf.errors import UsageError
@@ -11,12 +12,22 @@ from mixdmt_tf.settings import modules, nearest
 
 
 def load(config: Config) -> Source:
-    """Loads the data set that `config.dataset` names.
+    """Loads the data set that `config.dataset` names, with the classes asked for.
 
     Raises:
-        UsageError: if there is no such data set.
+        UsageError: if there is no such data set, or no such class.
         UserError: if its data are missing or damaged.
     """
+    source = whole(config)
+    if config.unlabeled_dataset:
+        source = selection.add_dataset(source, whole(selection.other(config)))
+    elif config.unlabeled_dir:
+        source = selection.add_folder(source, config.unlabeled_dir)
+    return selection.select(source, config)
+
+
+def whole(config: Config) -> Source:
+    """The data set that `config.dataset` names, with all classes and nothing added."""
     names = modules(__name__, "load")
     if config.dataset not in names:
         near = nearest(config.dataset, names)

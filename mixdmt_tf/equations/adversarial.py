@@ -1,0 +1,74 @@
+"""The virtual adversarial perturbation: the small change that alters a prediction most.
+
+Miyato, Maeda, Koyama and Ishii 2017 (VAT, arXiv:1704.03976), section 3.3. No random
+numbers are drawn here: the caller draws the direction that the search starts from.
+"""
+
+from __future__ import annotations
+
+from typing import Callable
+
+import tensorflow as tf
+
+from mixdmt_tf.equations.contracts import require_rank
+
+
+def unit_perturbation(d: tf.Tensor) -> tf.Tensor:
+    """Return d / ||d||_2 for each example; zero stays zero.
+
+    The bar over d in VAT section 3.3, computed as in MixMatch's vat_utils.py: first by
+    the largest absolute value and then by the L2 norm, since the square of a gradient
+    of 1e-23 is 0 in float32. The constants 1e-12 and 1e-6 are that code's; they spare a
+    division by zero.
+
+    Nothing is stop-gradiented.
+
+    Args:
+        d: [B, ...] one perturbation for each example, any float type.
+
+    Returns:
+        [B, ...] float32.
+
+    Raises:
+        ValueError: when d has no axis besides that of the examples.
+    """
+    d = tf.cast(d, tf.float32)
+    require_rank(2, d=d)
+    axes = list(range(1, d.shape.rank))
+    d = d / (1e-12 + tf.reduce_max(tf.abs(d), axis=axes, keepdims=True))
+    square = tf.reduce_sum(tf.square(d), axis=axes, keepdims=True)
+    return d / tf.sqrt(1e-6 + square)
+
+
+def adversarial_perturbation(
+    divergence: Callable[[tf.Tensor], tf.Tensor],
+    noise: tf.Tensor,
+    xi: float,
+    epsilon: float,
+) -> tf.Tensor:
+    """Return r_adv = epsilon * g / ||g||_2, with g = the gradient of D(r) at r = xi d.
+
+    VAT section 3.3 and algorithm 1: one step of the power iteration, from the unit
+    vector d along `noise`, for the dominant eigenvector of the Hessian of D at r = 0.
+    D has its minimum there, so that its gradient at xi d is xi times the Hessian times
+    d, up to terms in xi^2: a finite difference. xi must be small against the curvature
+    and large against the rounding of images and predictions.
+
+    Stop-gradient: the whole result. The weights are to make the network smooth along
+    r_adv, not to turn r_adv away.
+
+    Args:
+        divergence: from perturbations r [B, ...] to D(r) [B], the divergence of the
+            predictions for the images plus r from those for the images.
+        noise: [B, ...] any float type, standard normal.
+        xi: step of the finite difference, above 0; an L2 norm, as epsilon.
+        epsilon: L2 norm of the result.
+
+    Returns:
+        [B, ...] float32; 0 where the gradient is 0.
+    """
+    d = xi * unit_perturbation(noise)
+    with tf.GradientTape() as tape:
+        tape.watch(d)
+        total = tf.reduce_sum(divergence(d))
+    return tf.stop_gradient(epsilon * unit_perturbation(tape.gradient(total, d)))

@@ -1,0 +1,27 @@
+"""Oracles of virtual adversarial training (VAT section 3.3), for a linear network."""
+
+import numpy as np
+
+from tests.oracles.losses import softmax
+
+
+def unit_perturbation(d):
+    """Divide each example by the square root of its sum of squares, one by one."""
+    units = np.zeros(d.shape)
+    for i, example in enumerate(np.asarray(d, np.float64)):
+        length = sum(value**2 for value in example.ravel()) ** 0.5
+        units[i] = example / length if length > 0 else 0.0
+    return units
+
+
+def adversarial_perturbation(images, weights, noise, xi, epsilon):
+    """Gradient by hand: of KL(p || softmax((x + r) W)) it is W (q - p), at r = xi d."""
+    images, weights = np.asarray(images, np.float64), np.asarray(weights, np.float64)
+    moved = images + xi * unit_perturbation(noise)
+    gradients = np.zeros(images.shape)
+    for i in range(len(images)):
+        p = softmax(list(images[i].ravel() @ weights))
+        q = softmax(list(moved[i].ravel() @ weights))
+        gradient = weights @ (np.array(q) - np.array(p))
+        gradients[i] = gradient.reshape(images[i].shape)
+    return epsilon * unit_perturbation(gradients)
