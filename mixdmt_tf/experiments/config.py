@@ -27,9 +27,20 @@ class Config:
         low=1,
         harmless=True,
     )
+    init_from: str = setting(
+        "",
+        "run folder whose network's weights are the start (transfer learning); the "
+        "output layer is new unless the classes are the same",
+    )
+    init_weights: str = setting(
+        "ema",
+        "which weights of init_from: averaged or raw ones",
+        choices=("ema", "raw"),
+    )
     batch: int = setting(
         64,
-        "labelled images per step on all devices together, and as many unlabelled ones",
+        "labelled images per step on all devices together; the method says how many "
+        "unlabelled ones there are for each",
         low=1,
     )
     precision: str = setting(

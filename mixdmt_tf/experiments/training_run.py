@@ -27,6 +27,7 @@ from mixdmt_tf.experiments import (
     preparation,
     results,
     trained,
+    transfer,
 )
 from mixdmt_tf.experiments.experiment import Experiment
 from mixdmt_tf.experiments.interrupts import Interrupted, Interrupts
@@ -98,6 +99,11 @@ class TrainingRun:
             self.progress.say,
         )
         start = self.checkpoints.restore() or 0
+        if run.init_from and not start:
+            network = self.algorithm.network
+            names = source.class_names
+            print(transfer.initialize(network, self.experiment, names), flush=True)
+            self.algorithm.average.restart()
         self._announce(start)
         self._train(pipeline, start)
         return self._finish()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mixdmt_tf.equations import accuracy_by_class, error_rate
+from mixdmt_tf.equations import accuracy_by_class, auroc, error_rate
 from tests.oracles import metrics
 
 LABELS, PREDICTIONS = [0, 0, 1, 1, 3, 3, 3, 3], [0, 1, 1, 1, 3, 0, 2, 3]
@@ -73,3 +73,37 @@ def test_accuracy_by_class_refuses_labels_outside():
     """They would make the result longer than the classes."""
     with pytest.raises(ValueError, match="labels must be below 3, got 3"):
         accuracy_by_class(LABELS, PREDICTIONS, 3)
+
+
+def test_auroc_by_hand():
+    """Of 2 x 3 pairs the positives win three, and tie one."""
+    positive = [True, False, True, False, False]
+    scores = [0.9, 0.95, 0.5, 0.5, 0.4]
+    assert auroc(positive, scores) == pytest.approx((2 + 1 + 0.5) / 6)
+    assert auroc([True, False], [1.0, 0.0]) == 1.0
+    assert auroc([True, False], [0.0, 1.0]) == 0.0
+    assert auroc([True, False, True], [0.3, 0.3, 0.3]) == 0.5
+
+
+def test_auroc_equals_its_oracle():
+    """Scores of few values, so that there are ties."""
+    rng = np.random.default_rng(2)
+    for _ in range(20):
+        positive = np.append([True, False], rng.random(40) < 0.3)
+        scores = rng.integers(0, 9, 42) / 9
+        wanted = metrics.auroc(positive, scores)
+        assert auroc(positive, scores) == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(
+    ("positive", "scores", "message"),
+    [
+        ([True, False], [0.1], "scores must be"),
+        ([True, True], [0.1, 0.2], "a positive and a negative"),
+        ([], [], "a positive and a negative"),
+    ],
+)
+def test_auroc_refuses(positive, scores, message):
+    """It has no meaning there."""
+    with pytest.raises(ValueError, match=message):
+        auroc(positive, scores)

@@ -23,3 +23,14 @@ def accuracy_by_class(labels, predictions, num_classes):
                 right += 1 if predictions[i] == c else 0
         accuracies.append(100 * right / total if total else math.nan)
     return accuracies
+
+
+def auroc(positive, scores):
+    """Every pair of a positive and a negative example, one by one."""
+    won = pairs = 0.0
+    for one, up in zip(scores, positive):
+        for other, down in zip(scores, positive):
+            if up and not down:
+                pairs += 1
+                won += 1.0 if one > other else 0.5 if one == other else 0.0
+    return won / pairs
