@@ -34,9 +34,10 @@ class MovingAverage(tf.Module):
                 for w in self.weights
             ]
         else:
+            # The teacher stays trainable to Keras, or its batch normalization would use
+            # running statistics in training mode too; nobody asks for its gradients.
             held = teacher.trainable_variables
             self.averages = [compat.tf_variable(w) for w in held]
-            teacher.trainable = False
             self.restart()
 
     def restart(self) -> None:

@@ -78,9 +78,18 @@ class Config:
     copies_augment: str = setting(
         "auto",
         "how copies differ; cutout: random erasing, simple: shift and flip, "
-        "randaugment and autoaugment: chains of strong operations, auto: as the method "
-        "was published",
-        choices=("auto", "cutout", "simple", "randaugment", "autoaugment", "none"),
+        "randaugment (UDA's; FixMatch's) and autoaugment (found on CIFAR-10; on SVHN): "
+        "chains of strong operations, auto: as the method was published",
+        choices=(
+            "auto",
+            "cutout",
+            "simple",
+            "randaugment",
+            "randaugment_fixmatch",
+            "autoaugment",
+            "autoaugment_svhn",
+            "none",
+        ),
     )
     copies_store: str = setting(
         "auto",

@@ -7,6 +7,7 @@ held in memory or made when a batch asks for it, it is the same picture.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 from typing import Tuple
@@ -15,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf.data import draws
-from mixdmt_tf.data.augment import crop_flip, erasing
+from mixdmt_tf.data.augment import autoaugment, crop_flip, erasing, randaugment
 from mixdmt_tf.data.config import Config
 from mixdmt_tf.data.recipe import Recipe
 from mixdmt_tf.data.source import Source
@@ -23,6 +24,21 @@ from mixdmt_tf.data.splits import Split
 
 VERSION = 1  # raise when the pictures of some settings change
 MAX_COPIES = 1 << 24
+
+# How many random numbers a picture takes, and what they do to it.
+AUGMENTATIONS = {
+    "cutout": (erasing.UNIFORMS, erasing.random_erasing),
+    "randaugment": (randaugment.UDA.uniforms, randaugment.randaugment),
+    "randaugment_fixmatch": (
+        randaugment.FIXMATCH.uniforms,
+        functools.partial(randaugment.randaugment, policy=randaugment.FIXMATCH),
+    ),
+    "autoaugment": (autoaugment.UNIFORMS, autoaugment.autoaugment),
+    "autoaugment_svhn": (
+        autoaugment.UNIFORMS,
+        functools.partial(autoaugment.autoaugment, policy=autoaugment.SVHN),
+    ),
+}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -36,7 +52,7 @@ class Copies:
         images: uint8 [M, H, W, C], the training images.
         ids: int64 [N], which of them are unlabelled.
         count: copies of each image.
-        augment: 'cutout' (random erasing), 'simple' (shift and flip) or 'none'.
+        augment: 'simple' (shift and flip), one of AUGMENTATIONS, or 'none'.
         seed: the run's seed.
         fingerprint: of the training data.
         padding: largest shift of 'simple', in pixels.
@@ -98,11 +114,11 @@ class Copies:
             pictures = tf.gather(images, own)
             if self.plain:
                 return pictures
-            if self.augment == "cutout":
-                uniforms = self._uniforms(own, items // size, erasing.UNIFORMS)
-                return erasing.random_erasing(pictures, uniforms)
-            uniforms = self._uniforms(own, items // size, crop_flip.UNIFORMS)
-            return crop_flip.crop_flip(pictures, uniforms, self.padding, self.flip)
+            if self.augment == "simple":
+                uniforms = self._uniforms(own, items // size, crop_flip.UNIFORMS)
+                return crop_flip.crop_flip(pictures, uniforms, self.padding, self.flip)
+            number, apply = AUGMENTATIONS[self.augment]
+            return apply(pictures, self._uniforms(own, items // size, number))
 
         return make
 

@@ -11,7 +11,7 @@ VAT 3.3: unit vector of each example          `adversarial.unit_perturbation`
 VAT 3.3: r_adv                                `adversarial.adversarial_perturbation`
 RealMix Alg. 2: average over the views        `targets.guess_label`
 RealMix Eq. 3: sharpening                     `targets.sharpen`
-UDA 3.3: sharpening of logits                 `targets.sharpen_logits`
+UDA, techniques: softmax temperature          `targets.sharpen_logits`
 Pseudo-Label 3: the likeliest class           `targets.hard_label`
 MixMatch, code: label smoothing               `targets.smooth_labels`
 RealMix Eq. 4-7: MixUp with lam'              `mixing.mix`

@@ -70,5 +70,7 @@ def adversarial_perturbation(
     d = xi * unit_perturbation(noise)
     with tf.GradientTape() as tape:
         tape.watch(d)
-        total = tf.reduce_sum(divergence(d))
+        # Loss scaling for half precision: otherwise float16 underflows on the way back
+        # as soon as the network is sure. Only the direction counts.
+        total = 256 * tf.reduce_sum(divergence(d))
     return tf.stop_gradient(epsilon * unit_perturbation(tape.gradient(total, d)))

@@ -67,8 +67,9 @@ def sharpen(p: tf.Tensor, temperature: float) -> tf.Tensor:
 def sharpen_logits(logits: tf.Tensor, temperature: float) -> tf.Tensor:
     """Return logits / T, whose softmax is what `sharpen` makes of softmax(logits).
 
-    UDA (arXiv:1904.12848) section 3.3 and code: targets softmax(logits / 0.4), which
-    `losses.kl_divergence` takes as logits. Unlike probabilities they can't underflow.
+    UDA (arXiv:1904.12848), sharpening predictions by a softmax temperature of 0.4;
+    `losses.kl_divergence` takes the target as logits. Unlike probabilities, they
+    can't underflow.
 
     Stop-gradient: the whole result. The target is not to be learnt from.
 

@@ -40,8 +40,14 @@ def make(recipe: Recipe, rows: int, step: int = 3, seed: int = 0) -> Dict[str, A
         "y": rng.integers(0, CLASSES, rows).astype(np.int32),
     }
     if views:
-        batch["u"] = rng.uniform(-1, 1, (rows, views) + SHAPE).astype(np.float32)
-        batch["u_truth"] = rng.integers(0, CLASSES, rows).astype(np.int32)
+        n, originals = rows * recipe.unlabeled_ratio, recipe.original_views
+        batch["u"] = rng.uniform(-1, 1, (n, views) + SHAPE).astype(np.float32)
+        batch["u_truth"] = rng.integers(0, CLASSES, n).astype(np.int32)
+        if originals:
+            pictures = rng.uniform(-1, 1, (n, originals) + SHAPE)
+            batch["u_original"] = pictures.astype(np.float32)
+        if recipe.noise:
+            batch["u_noise"] = rng.normal(size=(n,) + SHAPE).astype(np.float32)
     if recipe.mixup_groups:
         batch["lam"] = rng.beta(0.75, 0.75, rows * sum(recipe.mixup_groups))
         batch["lam"] = batch["lam"].astype(np.float32)

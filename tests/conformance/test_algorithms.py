@@ -8,13 +8,14 @@ import pytest
 import tensorflow as tf
 
 from mixdmt_tf import algorithms
-from mixdmt_tf.settings import modules
+from mixdmt_tf.algorithms import base
+from mixdmt_tf.settings import modules, settings_of
 from tests.algorithms import batches
 
 NAMES = modules("mixdmt_tf.algorithms", "Method")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 ROWS = 8
-UNSUPERVISED = ("loss_u",)
+UNSUPERVISED = ("loss_u", "loss_entropy")
 
 pytestmark = pytest.mark.parametrize("name", NAMES)
 
@@ -55,24 +56,86 @@ def test_half_precision_computes_nearly_the_same_loss(name, precision):
     assert float(half.train_step(batch)["loss"]) == pytest.approx(expected, rel=0.03)
 
 
-def test_every_weight_gets_a_gradient(name):
+def test_every_weight_gets_a_gradient_and_the_teachers_none(name):
     method = batches.build(name, network="wide_resnet")
     batch = batch_for(method)
+    teachers = method.teacher.trainable_variables if method.teacher else []
     with tf.GradientTape() as tape:
         terms, _ = method.losses(batch)
         loss = tf.add_n([tf.reduce_mean(term.values) for term in terms.values()])
-    gradients = tape.gradient(loss, method.network.trainable_variables)
-    for weight, gradient in zip(method.network.trainable_variables, gradients):
+    variables = method.network.trainable_variables
+    gradients = tape.gradient(loss, [*variables, *teachers])
+    assert gradients[len(variables) :] == [None] * len(teachers)
+    for weight, gradient in zip(variables, gradients):
         assert gradient is not None, weight.name
         # A convolution's bias before batch normalization has none by construction.
         if "bias" not in weight.name:
             assert np.abs(gradient).max() > 0, weight.name
-    assert not any(average.trainable for average in method.average.averages)
+
+
+def test_a_teacher_predicts_with_the_averages_of_the_weights(name):
+    method = batches.build(name, network="wide_resnet", ema_decay=0.5)
+    if method.teacher is None:
+        pytest.skip("has no teacher")
+    first = method.network.get_weights()
+    for got, expected in zip(method.teacher.get_weights(), first):
+        np.testing.assert_array_equal(got, expected)
+    method.train_step(batch_for(method))
+    pairs = zip(method.network.trainable_variables, method.teacher.trainable_variables)
+    for weight, average in pairs:
+        assert (weight.numpy() != average.numpy()).any(), weight.name
+    for average, held in zip(
+        method.average.averages, method.teacher.trainable_variables
+    ):
+        np.testing.assert_array_equal(average, held)
+    # Its own running statistics are never used and never moved.
+    for weight, held, start in zip(
+        method.teacher.weights, method.teacher.get_weights(), first
+    ):
+        if "moving" in weight.name:
+            np.testing.assert_array_equal(held, start)
+
+
+def test_without_its_unsupervised_weight_it_is_supervised(name):
+    """On a network whose rows do not see each other, and with nothing mixed in."""
+    config = algorithms.algorithm(name).Config
+    zero = {
+        each.name: 0.0
+        for each in settings_of(config)
+        if each.name in ("lambda_u", "lambda_entropy")
+    }
+    assert bool(zero) == bool(batch_for_name(name).keys() & {"u"})
+    plain = batches.build("supervised", labels=300, **same_updates(name))
+    method = batches.build(name, labels=300, **zero, **same_updates(name))
+    method.network.set_weights(plain.network.get_weights())
+    for (_, one), (_, two) in zip(method.average.pairs(), plain.average.pairs()):
+        one.assign(two)
+    for seed in range(2):
+        batch = batch_for(method, seed)
+        if "lam" in batch:
+            batch["lam"] = tf.ones_like(batch["lam"])
+        method.train_step(batch)
+        plain.train_step({key: batch[key] for key in ("step", "x", "y")})
+    for got, expected in zip(batches.weights(method), batches.weights(plain)):
+        np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
+
+
+def batch_for_name(name):
+    return batch_for(batches.build(name))
+
+
+def same_updates(name):
+    """The settings that say how weights are updated; SGD forgives rounding."""
+    config = algorithms.algorithm(name).Config()
+    shared = {each.name for each in settings_of(base.Config)}
+    values = {key: getattr(config, key) for key in shared}
+    return {**values, "optimizer": "sgd", "learning_rate": 0.01}
 
 
 def test_unsupervised_terms_have_a_value_and_a_gradient(name):
     method = batches.build(name)
     terms, _ = method.losses(batch_for(method))
+    assert set(terms) <= {"loss_x", *UNSUPERVISED}
     found = [term for term in UNSUPERVISED if term in terms]
     assert bool(found) == bool(method.recipe(method.config).unlabeled_views)
     for term in found:

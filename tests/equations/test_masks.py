@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mixdmt_tf.equations import ood_mask, tsa_mask, tsa_mask_released, tsa_threshold
+from mixdmt_tf.equations import (
+    confidence_mask,
+    confidence_mask_inclusive,
+    ood_mask,
+    tsa_mask,
+    tsa_mask_released,
+    tsa_threshold,
+)
 from tests.equations.cases import logits as random_logits
 from tests.equations.cases import mixed_labels
 from tests.oracles import masks as oracles
@@ -206,3 +213,24 @@ def test_masks_carry_no_gradient(mask):
         tape.watch(x)
         loss = tf.reduce_sum(mask(x))
     assert tape.gradient(loss, x) is None
+
+
+def test_only_a_tie_tells_the_confidence_masks_apart():
+    """UDA and Pseudo-Label demand more than the threshold, FixMatch as much."""
+    probs = [[0.25, 0.75], [0.5, 0.5], [0.0, 1.0], [0.7, 0.3]]
+    np.testing.assert_array_equal(confidence_mask(probs, 0.75), [0, 0, 1, 0])
+    np.testing.assert_array_equal(confidence_mask_inclusive(probs, 0.75), [1, 0, 1, 0])
+    np.testing.assert_array_equal(confidence_mask(probs, 1.0), [0, 0, 0, 0])
+    np.testing.assert_array_equal(confidence_mask_inclusive(probs, 1.0), [0, 0, 1, 0])
+
+
+@pytest.mark.parametrize("mask", [confidence_mask, confidence_mask_inclusive])
+def test_confidence_masks_stop_the_gradient_and_refuse_scalars(mask):
+    """A confidence [] has no axis of classes."""
+    probs = tf.constant([[0.9, 0.1]])
+    with tf.GradientTape() as tape:
+        tape.watch(probs)
+        kept = tf.reduce_sum(mask(probs, 0.8))
+    assert kept == 1 and tape.gradient(kept, probs) is None
+    with pytest.raises(ValueError, match="rank at least 1"):
+        mask(0.9, 0.8)

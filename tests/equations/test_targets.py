@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mixdmt_tf.equations import guess_label, sharpen
+from mixdmt_tf.equations import guess_label, sharpen, sharpen_logits
 
 VIEWS = np.array([[[0.7, 0.2, 0.1]], [[0.1, 0.6, 0.3]]])
 
@@ -104,7 +104,28 @@ def test_sharpen_refuses_a_scalar():
         sharpen(0.5, 0.5)
 
 
-@pytest.mark.parametrize("guess", [guess_label, lambda p: sharpen(p, 0.5)])
+def test_sharpening_logits_is_sharpening():
+    """Seen from behind the softmax; also where probabilities underflow to 0."""
+    logits = tf.constant([[2.0, 1.0, -1.0], [0.0, 0.0, 0.0], [300.0, 0.0, -300.0]])
+    for temperature in (0.4, 0.5, 1.0, 2.0):
+        sharpened = tf.nn.softmax(sharpen_logits(logits, temperature))
+        wanted = sharpen(tf.nn.softmax(logits), temperature)
+        np.testing.assert_allclose(sharpened, wanted, rtol=1e-5, atol=1e-12)
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
+def test_sharpening_logits_refuses_what_sharpen_refuses(temperature):
+    """A temperature that is not positive, and a scalar."""
+    with pytest.raises(ValueError, match="temperature must be above 0, got"):
+        sharpen_logits([0.5, 0.5], temperature)
+    with pytest.raises(ValueError, match="rank at least 1"):
+        sharpen_logits(0.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    "guess",
+    [guess_label, lambda p: sharpen(p, 0.5), lambda p: sharpen_logits(p, 0.5)],
+)
 def test_targets_stop_the_gradient(guess):
     """Nothing flows back to the predictions that the target was guessed from."""
     probs = tf.constant(VIEWS, tf.float32)

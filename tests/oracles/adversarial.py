@@ -14,14 +14,14 @@ def unit_perturbation(d):
     return units
 
 
-def adversarial_perturbation(images, weights, noise, xi, epsilon):
+def adversarial_perturbation(images, weights, noise, xi, epsilon, biases=0.0):
     """Gradient by hand: of KL(p || softmax((x + r) W)) it is W (q - p), at r = xi d."""
     images, weights = np.asarray(images, np.float64), np.asarray(weights, np.float64)
     moved = images + xi * unit_perturbation(noise)
     gradients = np.zeros(images.shape)
     for i in range(len(images)):
-        p = softmax(list(images[i].ravel() @ weights))
-        q = softmax(list(moved[i].ravel() @ weights))
+        p = softmax(list(images[i].ravel() @ weights + biases))
+        q = softmax(list(moved[i].ravel() @ weights + biases))
         gradient = weights @ (np.array(q) - np.array(p))
         gradients[i] = gradient.reshape(images[i].shape)
     return epsilon * unit_perturbation(gradients)

@@ -1,0 +1,39 @@
+"""A whole run of every method: stopped and gone on, exported, and both agree."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mixdmt_tf.data import sources
+from mixdmt_tf.experiments import trained
+from mixdmt_tf.settings import modules
+from tests.experiments import tiny
+
+NAMES = modules("mixdmt_tf.algorithms", "Method")
+SHORT = ("--steps=6", "--eval_every=3", "--copies=2", "--copies_augment=cutout")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_resumed_equals_uninterrupted_and_export_equals_model(name, tmp_path):
+    chosen = (f"--algorithm={name}", *SHORT)
+    straight = tiny.session(tmp_path / "straight", *chosen)
+    assert straight.code == 0, straight.err
+    stop = {("progress", 4): tiny.TERMINATE}
+    stopped = tiny.session(tmp_path / "stopped", *chosen, moments=stop)
+    assert stopped.code == 143, stopped.err
+    assert stopped.digest != straight.digest
+    resumed = tiny.session(tmp_path / "stopped", *chosen)
+    assert resumed.code == 0, resumed.err
+    assert resumed.steps[0] > 4
+    assert resumed.digest == straight.digest
+
+    experiment = tiny.experiment(tmp_path / "straight", *chosen)
+    model = trained.load(experiment, tmp_path / "straight")
+    images = sources.load(experiment.data).test.images
+    expected = model.scorer.predict(model.averaged, images)
+    exported = tf.saved_model.load(str(tmp_path / "straight" / "export"))
+    got = exported.signatures["serving_default"](image=tf.constant(images))
+    np.testing.assert_allclose(got["probabilities"], expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(got["label"], expected.argmax(-1))
