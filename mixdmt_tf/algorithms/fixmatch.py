@@ -16,43 +16,22 @@ from typing import Dict, Tuple
 
 import tensorflow as tf
 
-from mixdmt_tf.algorithms import base
-from mixdmt_tf.algorithms.uda import guess_reports, joint_pass
+from mixdmt_tf.algorithms import base, strong
 from mixdmt_tf.data.recipe import Recipe
 from mixdmt_tf.equations import confidence_mask_inclusive, cross_entropy, hard_label
 from mixdmt_tf.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(base.Config):
+class Config(strong.Config):
     """Settings of FixMatch, sections 2 and 4 and the release."""
 
-    optimizer: str = setting(
-        "sgd",
-        "adam, or sgd with momentum (as torch and TensorFlow 1 define it)",
-        choices=("adam", "sgd"),
-    )
-    learning_rate: float = setting(0.03, "learning rate at the start", low=0.0)
-    learning_rate_schedule: str = setting(
-        "cosine_7_16",
-        "cosine_7_16: times cos(7 pi t / 16 T), section 2.4; cosine: to zero at the "
-        "end of the run",
-        choices=("constant", "cosine_7_16", "cosine"),
-    )
-    nesterov: bool = setting(True, "Nesterov's form of the momentum of sgd")
-    weight_decay: float = setting(
-        0.0005, "strength of the weight decay, in the form below", low=0.0
-    )
     weight_decay_form: str = setting(
         "l2_kernels",
         "multiply: kernels times 1 - weight_decay * learning_rate after each step; l2: "
         "weight_decay times the weight is added to the gradient of all weights; "
         "l2_kernels: of kernels (l2 with sgd only)",
         choices=("multiply", "l2", "l2_kernels"),
-    )
-    lambda_u: float = setting(1.0, "weight of the unlabelled loss", low=0.0)
-    unlabeled_ratio: int = setting(
-        7, "mu, unlabelled images in a batch for each labelled one", low=1
     )
     confidence_threshold: float = setting(
         0.95,
@@ -77,19 +56,13 @@ class Method(base.Algorithm):
     @classmethod
     def recipe(cls, config: Config) -> Recipe:
         """A strong view (a copy) and a weak view of each unlabelled image."""
-        return Recipe(
-            unlabeled_views=1,
-            unlabeled_ratio=config.unlabeled_ratio,
-            original_views=1,
-            copies=100,
-            copies_augment="randaugment",
-        )
+        return strong.recipe(config, "randaugment_fixmatch")
 
     def losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Equations 3 and 4."""
         config = self.config
         y = tf.one_hot(batch["y"], self.task.num_classes)
-        logits_x, logits_weak, logits_strong = joint_pass(self.network, batch)
+        logits_x, logits_weak, logits_strong = strong.joint_pass(self.network, batch)
 
         probs = tf.nn.softmax(logits_weak)
         q = hard_label(probs)
@@ -104,5 +77,5 @@ class Method(base.Algorithm):
                     over_all=True,
                 ),
             },
-            guess_reports(probs, kept, batch["u_truth"]),
+            strong.guess_reports(probs, kept, batch["u_truth"]),
         )

@@ -36,6 +36,7 @@ def load(
     prepared_as: str,
     url: str,
     train: Sequence[str] = ("train",),
+    test: str = "test",
     flip: bool,
     crop_padding: int,
 ) -> Source:
@@ -47,6 +48,7 @@ def load(
         prepared_as: its name in TensorFlow Datasets, and of its folder in `data_dir`.
         url: from where TensorFlow Datasets downloads it.
         train: splits that make up the training images, in this order.
+        test: split of the test images.
         flip: see `Source`.
         crop_padding: see `Source`.
 
@@ -71,7 +73,7 @@ def load(
                 name=name,
                 class_names=tuple(builder.info.features["label"].names),
                 train=_read(builder, train),
-                test=_read(builder, ["test"]),
+                test=_read(builder, [test]),
                 flip=flip,
                 crop_padding=crop_padding,
             )

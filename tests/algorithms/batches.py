@@ -18,6 +18,8 @@ CLASSES = 4
 def build(name: str, network: str = "small_cnn", labels: int = 8, **settings: Any):
     """A compiled algorithm on a small network."""
     module = algorithms.algorithm(name)
+    if hasattr(module.Config, "unlabeled_ratio"):
+        settings.setdefault("unlabeled_ratio", 2)  # seven take long
     if network == "small_cnn":
         config = models.network(network).Config(filters=4)
     else:

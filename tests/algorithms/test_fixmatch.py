@@ -58,5 +58,5 @@ def test_published_settings():
         unlabeled_ratio=7,
         original_views=1,
         copies=100,
-        copies_augment="randaugment",
+        copies_augment="randaugment_fixmatch",
     )

@@ -7,14 +7,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mixdmt_tf.data.copies import VERSION
+from mixdmt_tf.data.config import Config
+from mixdmt_tf.data.copies import AUGMENTATIONS, VERSION, fill_in, of_split
+from mixdmt_tf.data.recipe import Recipe
 from mixdmt_tf.data.splits import make_split
+from mixdmt_tf.settings import settings_of
 from tests.data import made_up, streams
 from tests.data.graphs import assert_same_in_tf_data
 from tests.oracles import crop_flip as oracle
 
 SOURCE = made_up.source(crop_padding=1, flip=True)
 SPLIT = make_split(SOURCE, labels=6, validation=5, seed=0)
+STRONG = sorted(set(AUGMENTATIONS) - {"cutout"})
 UNLABELED = SOURCE.train.images[SPLIT.unlabeled]
 
 
@@ -82,7 +86,7 @@ def test_cutout_copies_have_one_grey_hole_in_three_of_ten():
     assert 0.25 < erased / 900 < 0.35
 
 
-@pytest.mark.parametrize("augment", ["cutout", "simple"])
+@pytest.mark.parametrize("augment", ["cutout", "simple", *STRONG])
 def test_copies_of_an_image_differ(augment):
     """That is what more of them are for."""
     source = made_up.source(
@@ -107,7 +111,7 @@ def test_images_are_augmented_independently():
         assert len(np.unique(pictures.reshape(40, -1), axis=0)) > 10
 
 
-@pytest.mark.parametrize("augment", ["cutout", "simple"])
+@pytest.mark.parametrize("augment", ["cutout", "simple", *STRONG])
 def test_a_copy_depends_on_seed_image_and_number_only(augment):
     """Not on how many copies there are, nor on which other images are unlabelled."""
     pictures = by_copy(copies(count=3, augment=augment))
@@ -134,7 +138,7 @@ def test_order_and_company_do_not_matter():
         np.testing.assert_array_equal(alone[0], everything[item])
 
 
-@pytest.mark.parametrize("augment", ["cutout", "simple", "none"])
+@pytest.mark.parametrize("augment", ["cutout", "simple", "none", *STRONG])
 def test_same_inside_tf_data(augment):
     some = copies(count=3, augment=augment)
 
@@ -188,3 +192,33 @@ def test_key_changes_with_nothing_else():
 
     assert same.key() == copies().key()
     assert len(copies().key()) == 64
+
+
+def test_every_way_to_differ_can_be_asked_for():
+    (augment,) = (each for each in settings_of(Config) if each.name == "copies_augment")
+    assert set(augment.choices) == {"auto", "simple", "none", *AUGMENTATIONS}
+
+
+@pytest.mark.parametrize(
+    ("settings", "published", "expected"),
+    [
+        ({}, (50, "cutout"), (50, "cutout")),
+        ({}, (0, "none"), (0, "none")),
+        ({"copies": 7}, (100, "randaugment"), (7, "randaugment")),
+        ({"copies": 7}, (0, "none"), (7, "cutout")),
+        ({"copies": 0}, (0, "none"), (0, "none")),
+        ({"copies_augment": "simple"}, (50, "cutout"), (50, "simple")),
+        ({"copies": 3, "copies_augment": "none"}, (50, "cutout"), (3, "none")),
+    ],
+)
+def test_what_is_left_to_the_method(settings, published, expected):
+    number, augment = published
+    recipe = Recipe(1, copies=number, copies_augment=augment)
+    filled = fill_in(Config(**settings), recipe)
+    assert (filled.copies, filled.copies_augment) == expected
+    assert fill_in(filled, Recipe(1, copies=9, copies_augment="simple")) == filled
+
+
+def test_copies_must_be_settled():
+    with pytest.raises(ValueError, match="fill_in"):
+        of_split(SOURCE, SPLIT, Config(), seed=0)
