@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from mixdmt_tf.data.recipe import Recipe
-from tests.algorithms import batches
+from mixdmt_tf.errors import UsageError
+from tests.algorithms import batches, stepping
+from tests.oracles import frame_steps
 
 
 def test_loss_is_the_cross_entropy_of_the_labelled_rows():
@@ -20,3 +23,22 @@ def test_loss_is_the_cross_entropy_of_the_labelled_rows():
 def test_it_asks_for_no_unlabelled_images():
     method = batches.build("supervised")
     assert method.recipe(method.config) == Recipe()
+
+
+@pytest.mark.parametrize("smoothing", [0.001, 0.1, 1.0])
+def test_label_smoothing(smoothing):
+    method = stepping.trained_a_little("supervised", smoothing=smoothing)
+    batch = batches.make(Recipe(), 6)
+    expected = frame_steps.labelled(
+        stepping.forward(method.network),
+        stepping.as_numpy(batch),
+        batches.CLASSES,
+        smoothing,
+    )
+    loss = stepping.value(method.losses(batch)[0]["loss_x"])
+    assert loss == pytest.approx(expected, rel=1e-4)
+
+
+def test_smoothing_beyond_uniform_is_refused():
+    with pytest.raises(UsageError, match="smoothing=1.5"):
+        batches.build("supervised", smoothing=1.5)
