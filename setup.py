@@ -47,7 +47,7 @@ EITHER_STACK = [
     "absl-py>=1.4",
     # TensorFlow Datasets imports it to fetch data, and forgets to ask for it.
     "importlib-resources>=5.12",
-    "pillow>=9.4",
+    "pillow>=10.1",
     "scikit-learn>=1.3",  # carries the handwritten digits of the quick start
 ]
 
@@ -90,6 +90,7 @@ setup(
             "mixdmt-evaluate = mixdmt_tf.cli.evaluate:command",
             "mixdmt-predict = mixdmt_tf.cli.predict:command",
             "mixdmt-export-model = mixdmt_tf.cli.export_model:command",
+            "mixdmt-reproduce = mixdmt_tf.cli.reproduce:command",
             "mixdmt-precompute-augmentations ="
             " mixdmt_tf.cli.precompute_augmentations:command",
         ]

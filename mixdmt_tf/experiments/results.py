@@ -10,6 +10,7 @@ from typing import Any, Dict, List, Optional
 from mixdmt_tf import __version__
 from mixdmt_tf.experiments.experiment import Experiment
 from mixdmt_tf.experiments.recorder import Row
+from mixdmt_tf.experiments.report import machine
 
 MEDIAN_OVER = 20  # evaluations, as MixMatch and RealMix report
 
@@ -42,6 +43,7 @@ def summarize(experiment: Experiment, labels: int, rows: List[Row]) -> Dict[str,
         "ood_precision": last.get("ood_precision"),
         "seconds": last["seconds"],
         "versions": versions(),
+        "machine": machine(),
         "flags": experiment.to_flags(),
     }
 

@@ -123,7 +123,7 @@ def cosines(one, other):
 
 @pytest.mark.parametrize(
     ("precision", "least"),
-    [("float32", 0.85), ("mixed_bfloat16", 0.7), ("mixed_float16", 0.8)],
+    [("float32", 0.85), ("mixed_bfloat16", 0.8), ("mixed_float16", 0.85)],
 )
 def test_the_default_step_finds_the_direction_in_every_precision(precision, least):
     """The released one finds it in none."""
@@ -134,7 +134,7 @@ def test_the_default_step_finds_the_direction_in_every_precision(precision, leas
     network = wide_resnet.build(config, shape, 10)
     network.set_weights(reference.get_weights())
     rng = np.random.default_rng(0)
-    images, noise = tf.constant(rng.normal(0, 0.5, (2, 4, *shape)), tf.float32)
+    images, noise = tf.constant(rng.normal(0, 0.5, (2, 8, *shape)), tf.float32)
     exact = exact_direction(reference, images, noise)
 
     def found(xi):

@@ -4,30 +4,15 @@ from __future__ import annotations
 
 import pathlib
 
-import numpy as np
 import pytest
 
-from mixdmt_tf import algorithms, models
-from mixdmt_tf.algorithms import base
 from mixdmt_tf.cli import experiments
-from mixdmt_tf.data import splits
-from mixdmt_tf.data.pipeline import Pipeline
-from mixdmt_tf.data.source import Images, Source
-from mixdmt_tf.experiments import preparation
+from mixdmt_tf.experiments import tables
 
 ROOT = pathlib.Path(__file__).parents[2]
 FOLDER = ROOT / "flags"
 FLAGFILES = sorted(p for p in FOLDER.rglob("*.flags") if p.parent.name != "base")
-SHAPES = {  # of the real data, and their number of classes
-    "cifar10": (32, 32, 3, 10),
-    "cifar100": (32, 32, 3, 100),
-    "svhn": (32, 32, 3, 10),
-    "svhn_extra": (32, 32, 3, 10),
-    "fashion_mnist": (28, 28, 1, 10),
-    "stl10": (96, 96, 3, 10),
-    "digits": (8, 8, 1, 10),
-}
-
+TABLES = [tables.load(FOLDER, name) for name in tables.find(FOLDER)]
 per_flagfile = pytest.mark.parametrize(
     "path", FLAGFILES, ids=[str(p.relative_to(FOLDER)) for p in FLAGFILES]
 )
@@ -35,16 +20,6 @@ per_flagfile = pytest.mark.parametrize(
 
 def parse(path, *more):
     return experiments.parse([f"--flagfile={path}", *more], "train", "")
-
-
-def stand_in(dataset, rows):
-    """Random pictures of the shape of the real ones."""
-    *shape, classes = SHAPES[dataset]
-    rng = np.random.default_rng(0)
-    labels = np.arange(rows, dtype=np.int32) % classes
-    images = rng.integers(0, 256, (rows, *shape), np.uint8)
-    names = tuple(f"class {c}" for c in range(classes))
-    return Source(dataset, names, Images(images, labels), crop_padding=1)
 
 
 def test_there_are_flagfiles():
@@ -72,41 +47,20 @@ def test_its_command_parses(path, monkeypatch):
     assert experiments.parse(arguments, script, "", algorithm).values
 
 
-@per_flagfile
-def test_it_trains_two_steps(path):
-    # The rows differ in data and method; a small network of the same kind trains fast.
-    parsed = parse(
-        path, "--depth=10", "--width=1", "--batch=4", "--copies_store=virtual"
-    )
-    labels = parsed.values["data"]["labels"]
-    experiment = experiments.build(parsed)
-    classes = SHAPES[experiment.data.dataset][-1]
-    source = stand_in(experiment.data.dataset, labels + classes)
-    split = splits.make_split(source, labels, 0, experiment.run.seed)
-    module = algorithms.algorithm(experiment.algorithm)
-    recipe = module.Method.recipe(experiment.method)
-    copies = preparation.unlabeled_copies(experiment, source, split)
-    store = preparation.open_copies(experiment, copies)
-    pipeline = Pipeline(
-        source,
-        split,
-        recipe,
-        experiment.run.seed,
-        experiment.run.batch,
-        store,
-        len(copies),
-    )
-    network = models.network(experiment.run.network).build(
-        experiment.network, source.image_shape, classes
-    )
-    task = base.Task(classes, labels, experiment.run.steps)
-    method = module.Method(network, experiment.method, task)
-    method.compile()
-    before = network.get_weights()
-    for step in (0, 1):
-        logs = method.train_step(pipeline.at(step))
-        assert all(np.isfinite(value) for value in logs.values())
-    assert any((a != b).any() for a, b in zip(network.get_weights(), before))
+@pytest.mark.parametrize("table", TABLES, ids=[table.name for table in TABLES])
+def test_a_table_has_its_rows_at_both_budgets(table):
+    for name in table.rows:
+        paper, cpu = (table.row(name, budget) for budget in tables.BUDGETS)
+        assert cpu.seconds, f"{cpu.flagfile}: no '# Cost: 12 minutes ...'"
+        assert paper.first == cpu.first
+        # tests/cli/test_reproduce.py reads every column.
+        column = table.columns[0]
+        flags = [f"--{table.flag}={column}"] if column else []
+        small = parse(cpu.flagfile, *flags).values["run"]
+        large = parse(paper.flagfile, *flags).values["run"]
+        assert small["steps"] <= large["steps"]
+        assert small["algorithm"] == large["algorithm"]
+        assert not small["compare_supervised"]
 
 
 def test_the_papers_rows_differ_only_where_they_should():

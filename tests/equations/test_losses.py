@@ -1,10 +1,15 @@
-"""Cross-entropy and squared error."""
+"""Cross-entropy, squared error, divergence and entropy."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from mixdmt_tf.equations import cross_entropy, squared_error
+from mixdmt_tf.equations import (
+    cross_entropy,
+    entropy,
+    kl_divergence,
+    squared_error,
+)
 
 
 def test_cross_entropy_of_known_probabilities():
@@ -106,3 +111,60 @@ def test_losses_refuse_other_shapes(loss):
         loss(np.zeros([4, 3]), np.zeros([2, 4, 3]))
     with pytest.raises(ValueError, match="rank at least 1"):
         loss(1.0, 1.0)
+
+
+P, Q = np.array([[0.5, 0.25, 0.25]]), np.array([[0.25, 0.25, 0.5]])
+
+
+def test_kl_divergence_of_known_probabilities():
+    """.5 log 2 - .25 log 2; it isn't symmetric, as (p, uniform) shows."""
+    divergence = kl_divergence(np.log(P), np.log(Q))
+    np.testing.assert_allclose(divergence, [0.25 * np.log(2)], rtol=1e-5)
+    uniform = np.zeros([1, 3])
+    one, other = kl_divergence(np.log(P), uniform), kl_divergence(uniform, np.log(P))
+    np.testing.assert_allclose(one, [np.log(3) - 1.5 * np.log(2)], rtol=1e-4)
+    np.testing.assert_allclose(other, [5 / 3 * np.log(2) - np.log(3)], rtol=1e-4)
+
+
+def test_kl_divergence_of_a_prediction_from_itself_is_zero():
+    """Whatever is added to the logits."""
+    logits = np.array([[2.0, -1.0, 0.5], [100.0, 0.0, -100.0]])
+    np.testing.assert_allclose(kl_divergence(logits, logits + 8), 0, atol=1e-6)
+
+
+def test_kl_divergence_is_cross_entropy_less_entropy():
+    """Its definition read in another way, and how its gradient looks."""
+    target, logits = tf.constant(np.log(P), tf.float32), tf.constant([[1.0, -2.0, 0.0]])
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        divergence = kl_divergence(target, logits)
+    expected = cross_entropy(P, logits) - entropy(target)
+    np.testing.assert_allclose(divergence, expected, rtol=1e-5)
+    gradient = tape.gradient(divergence, logits)
+    np.testing.assert_allclose(gradient, tf.nn.softmax(logits) - P, rtol=1e-5)
+
+
+def test_entropy_of_known_probabilities():
+    """1.5 bits, and log C for a uniform prediction."""
+    np.testing.assert_allclose(entropy(np.log(P)), [1.5 * np.log(2)], rtol=1e-6)
+    np.testing.assert_allclose(entropy(np.zeros([1, 7])), [np.log(7)], rtol=1e-6)
+
+
+def test_divergence_and_entropy_stay_finite_when_the_softmax_saturates():
+    """Logits +-1e4: 0 and 2e4, gradients included."""
+    logits = tf.constant([[1e4, -1e4]])
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(logits)
+        apart, none = kl_divergence(logits, -logits), entropy(logits)
+    np.testing.assert_allclose(apart, [2e4])
+    np.testing.assert_array_equal(none, [0])
+    for value in (apart, none):
+        assert np.all(np.isfinite(tape.gradient(value, logits)))
+
+
+def test_divergence_and_entropy_refuse_other_shapes():
+    """As the other losses."""
+    with pytest.raises(ValueError, match=r"\(2, 4, 3\), got \(4, 3\)"):
+        kl_divergence(np.zeros([4, 3]), np.zeros([2, 4, 3]))
+    with pytest.raises(ValueError, match="rank at least 1"):
+        entropy(1.0)

@@ -7,6 +7,7 @@ import tensorflow as tf
 from mixdmt_tf.equations import (
     confidence_mask,
     confidence_mask_inclusive,
+    confidence_mask_released,
     ood_mask,
     tsa_mask,
     tsa_mask_released,
@@ -234,3 +235,20 @@ def test_confidence_masks_stop_the_gradient_and_refuse_scalars(mask):
     assert kept == 1 and tape.gradient(kept, probs) is None
     with pytest.raises(ValueError, match="rank at least 1"):
         mask(0.9, 0.8)
+
+
+def test_confidence_mask_as_released_spreads_over_all_rows():
+    """Losses 1, 2 and 6, the outer two being sure: 2, where 7/3 is meant."""
+    probs = [[0.97, 0.03], [0.6, 0.4], [0.01, 0.99]]
+    losses = np.array([1.0, 2.0, 6.0])
+    released = confidence_mask_released(probs, 0.95)
+    np.testing.assert_allclose(released, [2 / 3] * 3, rtol=1e-6)
+    assert np.mean(losses * released) == pytest.approx(2.0)
+    meant = confidence_mask(probs, 0.95)
+    assert np.mean(losses * meant) == pytest.approx(7 / 3)
+
+
+def test_confidence_mask_as_released_knows_batches_only():
+    """Pixels would need a rule of which the release has none."""
+    with pytest.raises(ValueError, match="probs must have rank 2"):
+        confidence_mask_released(np.zeros([2, 4, 4, 3]), 0.95)

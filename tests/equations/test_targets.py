@@ -1,10 +1,16 @@
-"""Guessing and sharpening the targets of unlabelled examples."""
+"""Guessed targets of unlabelled examples, smoothed labels of others."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from mixdmt_tf.equations import guess_label, sharpen, sharpen_logits
+from mixdmt_tf.equations import (
+    guess_label,
+    hard_label,
+    sharpen,
+    sharpen_logits,
+    smooth_labels,
+)
 
 VIEWS = np.array([[[0.7, 0.2, 0.1]], [[0.1, 0.6, 0.3]]])
 
@@ -133,3 +139,44 @@ def test_targets_stop_the_gradient(guess):
         tape.watch(probs)
         loss = tf.reduce_sum(tf.square(guess(probs)))
     assert tape.gradient(loss, probs) is None
+
+
+def test_hard_label_is_the_likeliest_class():
+    """Of equals the first, and of logits as of probabilities."""
+    expected = [[0, 1, 0], [1, 0, 0], [0, 0, 1]]
+    p = np.array([[0.2, 0.7, 0.1], [0.4, 0.4, 0.2], [0.0, 0.0, 1.0]])
+    np.testing.assert_array_equal(hard_label(p), expected)
+    np.testing.assert_array_equal(hard_label(p * 9 - 4), expected)
+
+
+def test_hard_label_is_where_sharpening_ends():
+    """With a temperature near 0."""
+    p = np.array([[0.2, 0.5, 0.3], [0.1, 0.1, 0.8]])
+    np.testing.assert_allclose(sharpen(p, 0.01), hard_label(p), atol=1e-6)
+
+
+def test_hard_label_refuses_one_number():
+    """It has no classes."""
+    with pytest.raises(ValueError, match="p must have rank at least 1"):
+        hard_label(0.7)
+
+
+def test_smooth_labels_at_one_tenth():
+    """.9 of the label and .1 shared by all classes."""
+    np.testing.assert_allclose(
+        smooth_labels([[0, 1, 0, 0]], 0.1), [[0.025, 0.925, 0.025, 0.025]], rtol=1e-6
+    )
+
+
+def test_smooth_labels_from_nothing_to_uniform():
+    """Both ends, on mixed labels."""
+    labels = np.array([[0.75, 0.25, 0.0, 0.0]], np.float32)
+    np.testing.assert_array_equal(smooth_labels(labels, 0.0), labels)
+    np.testing.assert_allclose(smooth_labels(labels, 1.0), np.full([1, 4], 0.25))
+
+
+@pytest.mark.parametrize("epsilon", [-0.1, 1.1, float("nan")])
+def test_smooth_labels_refuses_shares_that_are_none(epsilon):
+    """Negative labels would follow."""
+    with pytest.raises(ValueError, match="epsilon must be in"):
+        smooth_labels([[0.0, 1.0]], epsilon)

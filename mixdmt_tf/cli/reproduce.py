@@ -1,0 +1,159 @@
+"""`bin/reproduce`: the rows of a paper's table, and the table with our numbers."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import pathlib
+import sys
+from typing import AbstractSet, Any, Mapping, Sequence, Tuple
+
+import mixdmt_tf
+from mixdmt_tf.cli import experiments, flags
+from mixdmt_tf.cli.main import run
+from mixdmt_tf.errors import UsageError
+from mixdmt_tf.settings import setting, to_text
+
+# `bin/train`, in this Python and from this very package.
+LAUNCH = (
+    "import sys; sys.path[0] = sys.argv.pop(1); "
+    "from mixdmt_tf.cli.train import main; sys.exit(main(sys.argv[1:]))"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Settings of the command."""
+
+    table: str = setting("", "paper and table, such as realmix/2")
+    budget: str = setting(
+        "cpu",
+        "paper: as published, for GPUs; cpu: small enough for two cores",
+        choices=("paper", "cpu"),
+    )
+    seeds: int = setting(
+        2, "runs of each cell, with seeds 1, 2, ... (RealMix reports two)", low=1
+    )
+    rows: str = setting("", "run only these rows: names with commas between them")
+    columns: str = setting("", "run only these columns: values, commas between them")
+    workdir: str = setting(
+        "runs/reproduce", "folder of the tables and of all their runs"
+    )
+    data_dir: str = setting("", "folder of the data, handed on to each run")
+    tables_dir: str = setting(
+        "", "folder of the tables; default: flags/ of the checkout"
+    )
+    dry_run: bool = setting(
+        False, "print the commands and what they will cost, and run nothing"
+    )
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the command and returns its exit code."""
+    return run(_reproduce, argv)
+
+
+def command() -> None:
+    """The installed command `mixdmt-reproduce`."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def _reproduce(argv: Sequence[str]) -> int:
+    parsed = flags.parse(
+        argv,
+        "reproduce",
+        "Runs the rows of a table of a paper and writes the table with our numbers.\n"
+        "The same command goes on where it stopped.",
+        lambda _: [flags.group("command", "mixdmt_tf.cli.reproduce")],
+    )
+    values: Mapping[str, Any] = parsed.values["command"]
+    config = Config(**values)
+
+    from mixdmt_tf.experiments import cells, report, reproduce, tables
+
+    table = tables.load(_root(config.tables_dir), config.table)
+    there = [row for row in table.rows if table.has(row, config.budget)]
+    rows = tables.choose("rows", config.rows, table.rows)
+    missing = [row for row in rows if row not in there]
+    if missing and config.rows or not there:
+        raise UsageError(
+            f"table {table.name} has no {', '.join(missing)} at --budget="
+            f"{config.budget}\nthere are: {', '.join(there) or 'none'}"
+        )
+    columns = tables.choose("columns", config.columns, filter(None, table.columns))
+    folder = pathlib.Path(config.workdir).expanduser() / table.name / config.budget
+    common = [f"--data_dir={config.data_dir}"] if config.data_dir else []
+    known = cells.cells(table, config.budget, folder, _read, common)
+    chosen = [
+        known[row, column]
+        for column in columns or ("",)
+        for row in rows
+        if row in there
+    ]
+    runs = cells.plan(chosen, config.seeds)
+    everything = list(known.values())
+    if config.dry_run:
+        for number, one in enumerate(runs, start=1):
+            _describe(f"[{number}/{len(runs)}]", one, table, everything)
+        print(f"cost: {reproduce.cost_in_words(runs, everything)}")
+        return 0
+
+    def write(failed: AbstractSet[Tuple[str, str, int]]) -> None:
+        report.write(table, config.budget, known, folder, failed)
+
+    print(f"cost: {reproduce.cost_in_words(runs, everything)}", flush=True)
+    package = pathlib.Path(mixdmt_tf.__file__).resolve().parents[1]
+    launch = [sys.executable, "-c", LAUNCH, str(package)]
+    write(frozenset())
+    code = reproduce.execute(table, runs, launch, write)
+    print((folder / "table.md").read_text(encoding="utf-8"))
+    print(f"written to {folder}: table.md, table.csv, table.png")
+    return code
+
+
+def _root(given: str) -> pathlib.Path:
+    """The folder of the tables."""
+    if given:
+        root = pathlib.Path(given).expanduser().resolve()
+    else:
+        root = pathlib.Path(mixdmt_tf.__file__).resolve().parents[1] / "flags"
+    if not root.is_dir():
+        raise UsageError(
+            f"there is no {root}: tables are in flags/ of a checkout and are not "
+            "installed with the package\nname that folder with --tables_dir"
+        )
+    return root
+
+
+def _read(argv: Sequence[str]) -> Tuple[int, Mapping[str, str]]:
+    """Steps of a training command, and its settings that decide over its numbers."""
+    from mixdmt_tf.data.config import Config as DataConfig
+    from mixdmt_tf.experiments.config import Config as RunConfig
+
+    parsed = experiments.parse(argv, "train", "")
+    values: Mapping[str, Any] = parsed.values["run"]
+    data: Mapping[str, Any] = parsed.values["data"]
+    RunConfig(**values), DataConfig(**data)  # refuse what does not go together
+    settings = {
+        each.name: to_text(parsed.values[group.name][each.name])
+        for group in parsed.groups
+        for each in group.settings
+        if not each.harmless
+    }
+    return int(values["steps"]), settings
+
+
+def _describe(prefix: str, one: Any, table: Any, known: Sequence[Any]) -> None:
+    """Prints one run: how far it is, its cost, its command."""
+    from mixdmt_tf.experiments import progress, reproduce
+
+    cell, seed = one
+    done = cell.steps_done(seed)
+    state = "finished"
+    if cell.results(seed) is None:
+        left = reproduce.seconds_left(one, known)
+        state = "cost unknown" if left is None else progress.duration(left)
+        if 0 < done:
+            state += f", at {math.floor(100 * done / cell.steps)} %"
+    print(f"{prefix} {cell.title(table, seed)}: {state}")
+    print(f"    bin/train {' '.join(cell.command(seed))}")

@@ -1,0 +1,296 @@
+"""Tables of papers as folders of flagfiles: `--table=realmix/2`.
+
+A table is the folder `flags/realmix/table_2/`. It holds `table.ini`, one flagfile for
+each row at the paper's budget, and in `cpu/` the same rows at the budget of two CPU
+cores. What is published stands in the opening comments of the paper's rows and nowhere
+else. Nothing here imports TensorFlow.
+"""
+
+from __future__ import annotations
+
+import configparser
+import dataclasses
+import pathlib
+import re
+from typing import Dict, Iterable, List, Optional, Tuple
+
+from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.settings import nearest
+
+BUDGETS = ("paper", "cpu")
+PICTURES = ("bars", "lines", "log_lines")
+# What may be shown: the word in table.ini and the number of `results.json`.
+SHOWN = {
+    "error": "test_error",
+    "raw": "test_error_raw",
+    "median20": "test_error_median20",
+}
+
+_HEADER = re.compile(r"# (Paper|Published error|Cost|Command|First): (.*)")
+_NUMBER = re.compile(r"(\d+(?:\.\d+)?)(?: ?± ?(\d+(?:\.\d+)?))?(?: ?%)?")
+_WORDS = ("not recoverable", "not published", "none")
+_COST = re.compile(r"(?:about )?(\d+(?:\.\d+)?) (second|minute|hour|day)s?\b")
+_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+    """One number of a paper.
+
+    Attributes:
+        text: as it is shown: '47.32 ± 4.71', 'not recoverable'.
+        value: error in percent, None if there is none.
+        std: standard deviation in percent, None if there is none.
+    """
+
+    text: str
+    value: Optional[float] = None
+    std: Optional[float] = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One row at one budget.
+
+    Attributes:
+        name: of the flagfile, without its ending.
+        label: what the paper calls it.
+        flagfile: where.
+        published: by value of the column flag; '' in a table of one column.
+        seconds: cost of one run as the flagfile states it, None if it doesn't.
+        first: the row whose run must be finished before, or None.
+    """
+
+    name: str
+    label: str
+    flagfile: pathlib.Path
+    published: Dict[str, Published]
+    seconds: Optional[float]
+    first: Optional[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """What `table.ini` says.
+
+    Attributes:
+        name: as in `--table`.
+        folder: where it is.
+        title: one line.
+        flag: the flag whose values are the columns, None in a table of one column.
+        columns: its values, ('',) in a table of one column.
+        rows: names, in the paper's order.
+        shown: a key of `SHOWN`: the number that stands first and is drawn.
+        picture: one of `PICTURES`.
+    """
+
+    name: str
+    folder: pathlib.Path
+    title: str
+    flag: Optional[str]
+    columns: Tuple[str, ...]
+    rows: Tuple[str, ...]
+    shown: str
+    picture: str
+
+    def has(self, row: str, budget: str) -> bool:
+        """Whether there is a flagfile of the row at this budget."""
+        return self._flagfile(row, budget).is_file()
+
+    def row(self, name: str, budget: str) -> Row:
+        """Reads what a row's flagfiles open with.
+
+        Args:
+            name: of the row; also one that `rows` lacks but another row's 'First' has.
+            budget: one of `BUDGETS`.
+
+        Raises:
+            UserError: if the flagfile is missing or opens with something else.
+        """
+        path = self._flagfile(name, budget)
+        header, paper = read_header(path), read_header(self._flagfile(name, "paper"))
+        found = re.search(r", row (.+?)\.?$", paper["Paper"])
+        if found is None:
+            raise UserError(
+                f"{self._flagfile(name, 'paper')}: '# Paper: {paper['Paper']}' names "
+                "no row\nexpected '# Paper: ..., table N, row LABEL.'"
+            )
+        return Row(
+            name,
+            found[1],
+            path,
+            self._published(paper["Published error"], name),
+            cost(header.get("Cost", "")),
+            header.get("First"),
+        )
+
+    def _flagfile(self, row: str, budget: str) -> pathlib.Path:
+        folder = self.folder if budget == "paper" else self.folder / budget
+        return folder / f"{row}.flags"
+
+    def _published(self, text: str, row: str) -> Dict[str, Published]:
+        try:
+            return published(text, self.columns)
+        except ValueError as error:
+            raise UserError(
+                f"{self._flagfile(row, 'paper')}: '# Published error: {text}': {error}"
+            ) from None
+
+
+def find(root: pathlib.Path) -> Dict[str, pathlib.Path]:
+    """Folders of the tables in a folder of flagfiles, by the name of `--table`.
+
+    `realmix/table_2/` is called realmix/2, and `realmix/figure_3/` realmix/figure_3.
+    """
+    folders = (path.parent for path in root.glob("*/*/table.ini"))
+    found = {
+        f"{folder.parent.name}/{re.sub('^table_', '', folder.name)}": folder
+        for folder in folders
+    }
+    return dict(sorted(found.items()))
+
+
+def load(root: pathlib.Path, name: str) -> Table:
+    """Reads `table.ini`.
+
+    Args:
+        root: the folder `flags/`.
+        name: such as 'realmix/2'.
+
+    Raises:
+        UsageError: if there is no such table, with the names of those there are.
+        UserError: if the file is not as expected.
+    """
+    folders = find(root)
+    if name not in folders:
+        given = f"--table={name}: no such table" if name else "--table is missing"
+        raise UsageError(f"{given}{_those_there_are(name, folders, '--table=')}")
+    path = folders[name] / "table.ini"
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read_string(path.read_text(encoding="utf-8"), str(path))
+        section = dict(parser["table"])
+        title, rows = section.pop("title"), tuple(section.pop("rows").split())
+    except (configparser.Error, KeyError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{path} is not the description of a table: {error}\n"
+            "expected a section [table] with title, rows and, if there are several, "
+            "columns"
+        ) from None
+    flag, _, values = section.pop("columns", "").partition(":")
+    columns = tuple(values.split()) or ("",)
+    shown, picture = section.pop("shown", "error"), section.pop("picture", "bars")
+    _check_words(path, "shown", [shown], SHOWN)
+    _check_words(path, "picture", [picture], PICTURES)
+    expected = ("title", "columns", "rows", "shown", "picture")
+    _check_words(path, "setting", section, expected)
+    if not rows or (flag.strip() and columns == ("",)):
+        raise UserError(f"{path}: expected 'rows = a b' and 'columns = FLAG: 1 2 3'")
+    return Table(
+        name, folders[name], title, flag.strip() or None, columns, rows, shown, picture
+    )
+
+
+def choose(kind: str, given: str, known: Iterable[str]) -> Tuple[str, ...]:
+    """Those of `known` that a flag such as `--rows=a,b` names, in their own order.
+
+    Args:
+        kind: name of the flag.
+        given: names with commas between them, '' for all.
+        known: the names there are.
+
+    Raises:
+        UsageError: for an unknown name, with those there are.
+    """
+    known = tuple(known)
+    wanted = [each.strip() for each in given.split(",") if each.strip()]
+    for each in wanted:
+        if each not in known:
+            near = _those_there_are(each, known, f"--{kind}=")
+            raise UsageError(f"--{kind}={given}: the table has no {each}{near}")
+    return tuple(each for each in known if not wanted or each in wanted)
+
+
+def read_header(path: pathlib.Path) -> Dict[str, str]:
+    """The lines '# Paper: ...' and so on that a flagfile opens with, by their names.
+
+    Raises:
+        UserError: if the file is missing or 'Paper' or 'Published error' are.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"can't read {path}: {reason}") from None
+    header: Dict[str, str] = {}
+    for line in lines:
+        if not line.startswith("#"):
+            break
+        match = _HEADER.fullmatch(line.rstrip())
+        if match:
+            header[match[1]] = match[2].strip()
+    missing = [each for each in ("Paper", "Published error") if each not in header]
+    if missing:
+        raise UserError(f"{path} does not open with a line '# {missing[0]}: ...'")
+    return header
+
+
+def published(text: str, columns: Tuple[str, ...]) -> Dict[str, Published]:
+    """Parses '250: 47.32 ± 4.71; 500: not recoverable', or a lone number or words.
+
+    Remarks in parentheses are passed over. Columns that aren't named have no number.
+
+    Args:
+        text: what follows '# Published error:'.
+        columns: values of the column flag; ('',) in a table of one column.
+
+    Raises:
+        ValueError: in words, what is wrong.
+    """
+    text = re.sub(r"\([^)]*\)", "", text).strip()
+    if text in _WORDS:
+        return dict.fromkeys(columns, Published(text))
+    found: Dict[str, Published] = {}
+    for part in text.split(";"):
+        column, colon, value = part.rpartition(":")
+        column, value = column.strip(), " ".join(value.split())
+        if column not in columns:
+            expected = f"one of {', '.join(columns)} and a colon before the number"
+            raise ValueError(
+                f"expected {expected if columns != ('',) else 'no colon'}, got "
+                f"'{part.strip()}'"
+            )
+        match = _NUMBER.fullmatch(value)
+        if match:
+            std = float(match[2]) if match[2] else None
+            found[column] = Published(value.rstrip(" %"), float(match[1]), std)
+        elif value in _WORDS:
+            found[column] = Published(value)
+        else:
+            words = "', '".join(_WORDS)
+            raise ValueError(f"'{value}': expected 1.23, 1.23 ± 0.45, '{words}'")
+    return {column: found.get(column, Published("none")) for column in columns}
+
+
+def cost(text: str) -> Optional[float]:
+    """Seconds, from '12 minutes on 2 CPU cores.'; None if no time stands there."""
+    match = _COST.match(text)
+    return float(match[1]) * _SECONDS[match[2]] if match else None
+
+
+def _check_words(
+    path: pathlib.Path, name: str, given: Iterable[str], known: Iterable[str]
+) -> None:
+    for each in given:
+        if each not in known:
+            raise UserError(
+                f"{path}: {name} '{each}': expected one of {', '.join(known)}"
+            )
+
+
+def _those_there_are(given: str, known: Iterable[str], flag: str) -> str:
+    """More lines of a message: what there is, and what was probably meant."""
+    known = list(known)
+    lines: List[str] = [f"\nthere are: {', '.join(known) or 'none'}"]
+    near = nearest(given, known) if given else None
+    return "".join([*lines, f"\ndid you mean {flag}{near}?" if near else ""])

@@ -1,0 +1,89 @@
+"""`bin/reproduce`."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from mixdmt_tf.cli.reproduce import main
+from mixdmt_tf.experiments import tables
+from tests.cli import commands
+from tests.experiments import made_table
+
+TABLES = tables.find(commands.ROOT / "flags")
+
+
+def test_help():
+    text = commands.helps_at_once("reproduce")
+    assert "usage: reproduce [--flag=value ...]" in text and "--seeds=2" in text
+
+
+def test_a_dry_run_needs_no_tensorflow_and_leaves_nothing(tmp_path):
+    flags = made_table.write(tmp_path)
+    done = commands.without_tensorflow(
+        "reproduce",
+        "--table=made/1",
+        f"--tables_dir={flags}",
+        f"--workdir={tmp_path / 'runs'}",
+        "--rows=clever",
+        "--data_dir=there",
+        "--dry_run",
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "[4/4] clever, labels 50, seed 2: 2 min\n" in done.stdout
+    assert "clever.flags --data_dir=there --labels=50 --seed=2" in done.stdout
+    assert "cost: about 8 min" in done.stdout
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    "flag, said",
+    [
+        ("--table=made/11", "there are: made/1\ndid you mean --table=made/1?"),
+        ("--table=", "--table is missing"),
+        ("--rows=clevr", "did you mean --rows=clever?"),
+        ("--columns=21", "there are: 20, 50"),
+        ("--seeds=0", "expected an integer >= 1"),
+        ("--tables_dir=nowhere", "name that folder with --tables_dir"),
+    ],
+)
+def test_what_there_is_not(flag, said, capsys, tmp_path):
+    argv = {"--table": "made/1", "--tables_dir": str(made_table.write(tmp_path))}
+    argv.update([flag.split("=")])
+    given = [f"{name}={value}" for name, value in argv.items()]
+    assert said in commands.refusal(capsys, main, *given)
+
+
+def test_a_flagfile_that_is_wrong_is_found_before_anything_runs(capsys, tmp_path):
+    flags = made_table.write(tmp_path)
+    path = flags / "made" / "table_1" / "clever.flags"
+    path.write_text(path.read_text("utf-8") + "--tsaa=log\n", "utf-8")
+    argv = ["--table=made/1", f"--tables_dir={flags}", f"--workdir={tmp_path / 'r'}"]
+    said = commands.refusal(capsys, main, *argv)
+    assert "did you mean --tsa" in said and not (tmp_path / "r").exists()
+
+
+def test_a_real_run(capfd, tmp_path):
+    flags = made_table.write(tmp_path)
+    path = flags / "made" / "table_1" / "plain.flags"
+    tiny = "--network=small_cnn\n--filters=4\n--batch=8\n--steps=2\n--eval_every=2\n"
+    text = path.read_text("utf-8").replace("--steps=10\n", tiny)
+    path.write_text(text, "utf-8")
+    argv = ["--table=made/1", f"--tables_dir={flags}", f"--workdir={tmp_path / 'r'}"]
+    argv += ["--rows=plain", "--columns=20", "--seeds=1"]
+    assert main(argv) == 0
+    folder = tmp_path / "r" / "made" / "1" / "cpu"
+    found = json.loads((folder / "plain" / "20-seed1" / "results.json").read_text())
+    said = capfd.readouterr().out
+    assert f"**{found['test_error']:.2f} (n=1)**" in said
+    assert main(argv) == 0
+    assert "[1/1] plain, labels 20, seed 1: finished" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("budget", tables.BUDGETS)
+@pytest.mark.parametrize("name", TABLES)
+def test_each_table_of_the_checkout_can_be_planned(name, budget, capsys, tmp_path):
+    argv = [f"--table={name}", f"--budget={budget}", f"--workdir={tmp_path}"]
+    assert main([*argv, "--dry_run"]) == 0
+    assert "cost: " in capsys.readouterr().out

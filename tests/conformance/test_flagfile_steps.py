@@ -1,0 +1,94 @@
+"""Every flagfile trains."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mixdmt_tf import algorithms, models
+from mixdmt_tf.algorithms import base
+from mixdmt_tf.cli import experiments
+from mixdmt_tf.data import selection, splits
+from mixdmt_tf.data.pipeline import Pipeline
+from mixdmt_tf.data.source import Images, Source
+from mixdmt_tf.experiments import preparation
+from tests.conformance.test_flagfiles import FLAGFILES, FOLDER, parse
+
+SHAPES = {  # of the real data, and their number of classes
+    "cifar10": (32, 32, 3, 10),
+    "cifar100": (32, 32, 3, 100),
+    "svhn": (32, 32, 3, 10),
+    "svhn_extra": (32, 32, 3, 10),
+    "fashion_mnist": (28, 28, 1, 10),
+    "stl10": (96, 96, 3, 10),
+    "imagenet32": (32, 32, 3, 1000),
+    "digits": (8, 8, 1, 10),
+}
+
+
+def stand_in(dataset, rows):
+    """Random pictures of the shape of the real ones."""
+    *shape, classes = SHAPES[dataset]
+    rng = np.random.default_rng(0)
+    labels = np.arange(rows, dtype=np.int32) % classes
+    images = rng.integers(0, 256, (rows, *shape), np.uint8)
+    names = tuple(f"class {c}" for c in range(classes))
+    return Source(dataset, names, Images(images, labels), crop_padding=1)
+
+
+def paths_through_the_code(path):
+    """What decides which code a flagfile runs: everything but numbers."""
+    parsed = parse(path)
+    values = {**parsed.values["method"], **parsed.values["data"]}
+    for place in ("labels", "data_dir"):
+        del values[place]
+    words = {
+        name: "a number" if type(value) in (int, float) else value
+        for name, value in values.items()
+    }
+    return parsed.values["run"]["algorithm"], tuple(words.items())
+
+
+TRAINED = list({paths_through_the_code(path): path for path in FLAGFILES}.values())
+
+
+@pytest.mark.parametrize(
+    "path", TRAINED, ids=[str(p.relative_to(FOLDER)) for p in TRAINED]
+)
+def test_it_trains_two_steps(path):
+    # The rows differ in data and method; a small network of the same kind trains fast.
+    more = ["--depth=10", "--width=1", "--batch=4", "--copies_store=virtual"]
+    if parse(path).values["method"].get("unlabeled_ratio"):
+        more.append("--unlabeled_ratio=2")
+    experiment = experiments.build(parse(path, *more))
+    dataset = experiment.data.dataset
+    # As few labels as leave annealing what it is: for 250 or less.
+    labels = min(experiment.data.labels or 300, 300)
+    labels = max(labels, SHAPES[dataset][-1])
+    source = selection.select(stand_in(dataset, 4 * labels), experiment.data)
+    classes = source.num_classes
+    split = splits.make_split(source, labels, 0, experiment.run.seed)
+    module = algorithms.algorithm(experiment.algorithm)
+    recipe = module.Method.recipe(experiment.method)
+    copies = preparation.unlabeled_copies(experiment, source, split)
+    store = preparation.open_copies(experiment, copies)
+    pipeline = Pipeline(
+        source,
+        split,
+        recipe,
+        experiment.run.seed,
+        experiment.run.batch,
+        store,
+        len(copies),
+    )
+    network = models.network(experiment.run.network).build(
+        experiment.network, source.image_shape, classes
+    )
+    task = base.Task(classes, labels, experiment.run.steps)
+    method = module.Method(network, experiment.method, task)
+    method.compile()
+    before = network.get_weights()
+    for step in (0, 1):
+        logs = method.train_step(pipeline.at(step))
+        assert all(np.isfinite(value) for value in logs.values())
+    assert any((a != b).any() for a, b in zip(network.get_weights(), before))
