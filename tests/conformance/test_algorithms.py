@@ -51,6 +51,7 @@ def test_half_precision_computes_nearly_the_same_loss(name, precision):
     keras.mixed_precision.set_global_policy(precision)
     half = batches.build(name, network="wide_resnet")
     half.network.set_weights(full.network.get_weights())
+    half.average.restart()
     batch = batch_for(full)
     expected = float(full.train_step(batch)["loss"])
     assert float(half.train_step(batch)["loss"]) == pytest.approx(expected, rel=0.03)
