@@ -1,43 +1,63 @@
 """Every formula of the papers, one pure function each: the index.
 
-============================================  =====================================
-Paper, equation                               Function
-============================================  =====================================
-RealMix Eq. 1, 2: L_x                         `losses.cross_entropy`
-RealMix Eq. 2: L_u                            `losses.squared_error`
-VAT 3, UDA 2: divergence of two predictions   `losses.kl_divergence`
-VAT 4: entropy                                `losses.entropy`
-VAT 3.3: unit vector of each example          `adversarial.unit_perturbation`
-VAT 3.3: r_adv                                `adversarial.adversarial_perturbation`
-RealMix Alg. 2: average over the views        `targets.guess_label`
-RealMix Eq. 3: sharpening                     `targets.sharpen`
-UDA, techniques: softmax temperature          `targets.sharpen_logits`
-Pseudo-Label 3: the likeliest class           `targets.hard_label`
-MixMatch, code: label smoothing               `targets.smooth_labels`
-RealMix Eq. 4-7: MixUp with lam'              `mixing.mix`
-MixMatch, code: batches that share statistics `mixing.interleave`
-RealMix 3.4: out-of-distribution mask         `masks.ood_mask`
-Pseudo-Label, UDA 3: confidence mask          `masks.confidence_mask`
-FixMatch Eq. 4: confidence mask with ties     `masks.confidence_mask_inclusive`
-MixMatch, code: the first, as released        `masks.confidence_mask_released`
-RealMix 3.5: TSA mask, as intended            `masks.tsa_mask`
-RealMix, code: TSA mask, as released          `masks.tsa_mask_released`
-RealMix 3.5, UDA: TSA threshold eta           `schedules.tsa_threshold`
-MixMatch: ramp of lambda_u                    `schedules.linear_ramp`
-RealMix 3.4, 3.5: mean over what is kept      `reductions.masked_mean`
-Mean Teacher, RealMix 4: averaged weights     `averages.ema`
-TensorFlow: warm-up of the average's decay    `schedules.ema_decay_warmup`
-FixMatch 2.4, UDA: decay of the learning rate `schedules.cosine_7_16`
-SGDR Eq. 5, DMT: decay of the learning rate   `schedules.cosine_to_zero`
-RealMix 4, MixMatch: weight decay             `averages.decay_weight`
-RealMix tables: error rate                    `metrics.error_rate`
-RealMix 4.2.2: accuracy of each class         `metrics.accuracy_by_class`
-RealMix 3.4: how well confidence separates    `metrics.auroc`
-============================================  =====================================
+==============================================  ======================================
+Paper, equation                                 Function
+==============================================  ======================================
+RealMix Eq. 1, 2: L_x                           `losses.cross_entropy`
+RealMix Eq. 2: L_u                              `losses.squared_error`
+VAT 3, UDA 2: divergence of two predictions     `losses.kl_divergence`
+VAT 4: entropy                                  `losses.entropy`
+VAT 3.3: unit vector of each example            `adversarial.unit_perturbation`
+VAT 3.3: r_adv                                  `adversarial.adversarial_perturbation`
+RealMix Alg. 2: average over the views          `targets.guess_label`
+RealMix Eq. 3: sharpening                       `targets.sharpen`
+UDA, techniques: softmax temperature            `targets.sharpen_logits`
+Pseudo-Label 3: the likeliest class             `targets.hard_label`
+MixMatch, code: label smoothing                 `targets.smooth_labels`
+RealMix Eq. 4-7: MixUp with lam'                `mixing.mix`
+MixMatch, code: batches that share statistics   `mixing.interleave`
+RealMix 3.4: out-of-distribution mask           `masks.ood_mask`
+Pseudo-Label, UDA 3: confidence mask            `masks.confidence_mask`
+FixMatch Eq. 4: confidence mask with ties       `masks.confidence_mask_inclusive`
+MixMatch, code: the first, as released          `masks.confidence_mask_released`
+RealMix 3.5: TSA mask, as intended              `masks.tsa_mask`
+RealMix, code: TSA mask, as released            `masks.tsa_mask_released`
+RealMix 3.5, UDA: TSA threshold eta             `schedules.tsa_threshold`
+MixMatch: ramp of lambda_u                      `schedules.linear_ramp`
+DMT 4.2.1, Mean Teacher: ramp of gamma          `schedules.sigmoid_ramp`
+RealMix 3.4, 3.5: mean over what is kept        `reductions.masked_mean`
+Mean Teacher, RealMix 4: averaged weights       `averages.ema`
+TensorFlow: warm-up of the average's decay      `schedules.ema_decay_warmup`
+FixMatch 2.4, UDA: decay of the learning rate   `schedules.cosine_7_16`
+SGDR Eq. 5, DMT: decay of the learning rate     `schedules.cosine_to_zero`
+DeepLab, DMT 5.2.2: decay of the learning rate  `schedules.polynomial_to_zero`
+RealMix 4, MixMatch: weight decay               `averages.decay_weight`
+DMT Eq. 6: agreement and disagreement           `dynamic.disagreement_cases`
+DMT Eq. 6: dynamic weight                       `dynamic.dynamic_weight`
+DMT 5.4: weight without cases, DMT-Naive        `dynamic.naive_weight`
+DMT 5.4: label of DMT-Flip                      `dynamic.flipped_label`
+DMT 5.4: weight of DMT-Flip                     `dynamic.flipped_weight`
+DMT Alg. 1: number of images to keep            `selection.top_count`
+DMT, code: the same, as released                `selection.top_count_released`
+DMT Alg. 1: the most confident images           `selection.top_confident`
+DMT, code: pixels that are ranked               `selection.ranking_sample`
+DMT Alg. 2: threshold of each class             `selection.class_thresholds`
+DMT, code: the same, as released                `selection.class_thresholds_released`
+DMT Eq. 2: pseudo labels above a threshold      `selection.threshold_labels`
+DMT Eq. 11: two subsets, maximally different    `selection.difference_maximized`
+RealMix tables: error rate                      `metrics.error_rate`
+RealMix 4.2.2: accuracy of each class           `metrics.accuracy_by_class`
+RealMix 3.4: how well confidence separates      `metrics.auroc`
+DMT Fig. 1: accuracy at each confidence         `metrics.accuracy_by_confidence`
+DMT App. C: fine-grained testing                `metrics.fine_grained_accuracy`
+DMT Tables 4-7: pixels of each pair of classes  `metrics.confusion_counts`
+DMT Tables 4-7: IoU of each class               `metrics.iou_by_class`
+DMT Tables 4-7: mean IoU                        `metrics.mean_iou`
+==============================================  ======================================
 
 RealMix is arXiv:1912.08766, MixMatch arXiv:1905.02249, UDA arXiv:1904.12848, VAT
-arXiv:1704.03976 and Mean Teacher arXiv:1703.01780; Pseudo-Label is Lee 2013 (ICML
-workshop). A plain number is a section.
+arXiv:1704.03976, Mean Teacher arXiv:1703.01780, DMT arXiv:2004.08514 and DeepLab
+arXiv:1606.00915; Pseudo-Label is Lee 2013 (ICML workshop). A plain number is a section.
 
 What holds for all of them:
 
@@ -45,13 +65,21 @@ What holds for all of them:
   class. No batch mean is taken except by `masked_mean`; the caller reduces.
 * Inputs of any float type are cast to float32, and results are float32.
 * Nothing broadcasts: shapes that don't fit raise ValueError.
-* Each docstring says what is stop-gradiented: the guessed targets and the masks.
+* Each docstring says what is stop-gradiented: guessed targets, masks, weights.
 * No random numbers, no state, no configuration. Everything can be traced by
-  `tf.function` with an unknown batch size and compiled by XLA (`metrics` is NumPy).
+  `tf.function` with an unknown batch size and compiled by XLA, except `selection` and
+  `metrics`, which are NumPy and keep its dtypes.
 """
 
 from mixdmt_tf.equations.adversarial import adversarial_perturbation, unit_perturbation
 from mixdmt_tf.equations.averages import decay_weight, ema
+from mixdmt_tf.equations.dynamic import (
+    disagreement_cases,
+    dynamic_weight,
+    flipped_label,
+    flipped_weight,
+    naive_weight,
+)
 from mixdmt_tf.equations.losses import (
     cross_entropy,
     entropy,
@@ -66,7 +94,16 @@ from mixdmt_tf.equations.masks import (
     tsa_mask,
     tsa_mask_released,
 )
-from mixdmt_tf.equations.metrics import accuracy_by_class, auroc, error_rate
+from mixdmt_tf.equations.metrics import (
+    accuracy_by_class,
+    accuracy_by_confidence,
+    auroc,
+    confusion_counts,
+    error_rate,
+    fine_grained_accuracy,
+    iou_by_class,
+    mean_iou,
+)
 from mixdmt_tf.equations.mixing import interleave, mix
 from mixdmt_tf.equations.reductions import masked_mean
 from mixdmt_tf.equations.schedules import (
@@ -74,7 +111,19 @@ from mixdmt_tf.equations.schedules import (
     cosine_to_zero,
     ema_decay_warmup,
     linear_ramp,
+    polynomial_to_zero,
+    sigmoid_ramp,
     tsa_threshold,
+)
+from mixdmt_tf.equations.selection import (
+    class_thresholds,
+    class_thresholds_released,
+    difference_maximized,
+    ranking_sample,
+    threshold_labels,
+    top_confident,
+    top_count,
+    top_count_released,
 )
 from mixdmt_tf.equations.targets import (
     guess_label,
@@ -86,31 +135,51 @@ from mixdmt_tf.equations.targets import (
 
 __all__ = [
     "accuracy_by_class",
+    "accuracy_by_confidence",
     "adversarial_perturbation",
     "auroc",
+    "class_thresholds",
+    "class_thresholds_released",
     "confidence_mask",
     "confidence_mask_inclusive",
     "confidence_mask_released",
+    "confusion_counts",
     "cosine_7_16",
     "cosine_to_zero",
     "cross_entropy",
     "decay_weight",
+    "difference_maximized",
+    "disagreement_cases",
+    "dynamic_weight",
     "ema",
     "ema_decay_warmup",
     "entropy",
     "error_rate",
+    "fine_grained_accuracy",
+    "flipped_label",
+    "flipped_weight",
     "guess_label",
     "hard_label",
     "interleave",
+    "iou_by_class",
     "kl_divergence",
     "linear_ramp",
     "masked_mean",
+    "mean_iou",
     "mix",
+    "naive_weight",
     "ood_mask",
+    "polynomial_to_zero",
+    "ranking_sample",
     "sharpen",
     "sharpen_logits",
+    "sigmoid_ramp",
     "smooth_labels",
     "squared_error",
+    "threshold_labels",
+    "top_confident",
+    "top_count",
+    "top_count_released",
     "tsa_mask",
     "tsa_mask_released",
     "tsa_threshold",

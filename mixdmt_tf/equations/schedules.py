@@ -36,6 +36,27 @@ def linear_ramp(step: int | tf.Tensor, length: int) -> tf.Tensor:
     return tf.clip_by_value(step / length, 0.0, 1.0)
 
 
+def sigmoid_ramp(step: int | tf.Tensor, length: int) -> tf.Tensor:
+    """Return exp(-5 (1 - t/T)^2), a ramp that starts at 0.0067: that of DMT's gamma.
+
+    DMT (arXiv:2004.08514) section 4.2.1 multiplies gamma_max with it, since a network
+    that starts from random weights has little to say at first; the ramp is Mean
+    Teacher's (arXiv:1703.01780). With t = step held in [0, T]. DMT's released code
+    takes gamma_max itself at the very first step, and t = step + 1 afterwards.
+
+    Args:
+        step: [...] steps done, t.
+        length: T, steps until the ramp reaches 1; 0 means no ramp.
+
+    Returns:
+        [...] float32 in [exp(-5), 1].
+
+    Raises:
+        ValueError: when length is negative.
+    """
+    return tf.exp(-5 * tf.square(1 - linear_ramp(step, length)))
+
+
 def tsa_threshold(
     schedule: str, step: int | tf.Tensor, total: int, num_classes: int
 ) -> tf.Tensor:
@@ -121,3 +142,27 @@ def cosine_to_zero(step: int | tf.Tensor, total: int) -> tf.Tensor:
         ValueError: when total is negative.
     """
     return (1 + tf.cos(math.pi * linear_ramp(step, total))) / 2
+
+
+def polynomial_to_zero(
+    step: int | tf.Tensor, total: int, power: float = 0.9
+) -> tf.Tensor:
+    """Return (1 - t/T)^power, a factor of the learning rate that ends at 0: "poly".
+
+    DeepLab (arXiv:1606.00915) with a power of 0.9, which DMT (arXiv:2004.08514) section
+    5.2.2 uses for segmentation. Steps beyond T give 0.
+
+    Args:
+        step: [...] steps done, t.
+        total: T, steps of the whole training; 0: the last value at every step.
+        power: above 0.
+
+    Returns:
+        [...] float32 in [0, 1].
+
+    Raises:
+        ValueError: when total is negative, or power is not above 0.
+    """
+    if not power > 0:
+        raise ValueError(f"power must be above 0, got {power}")
+    return tf.pow(1 - linear_ramp(step, total), power)

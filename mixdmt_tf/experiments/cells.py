@@ -152,7 +152,10 @@ def cells(
     for name in table.rows:
         if table.has(name, budget):
             for column in table.columns:
-                make(name, column, ())
+                same = name in table.one_run
+                found[name, column] = make(
+                    name, table.columns[0] if same else column, ()
+                )
     return found
 
 

@@ -15,6 +15,7 @@ import re
 from typing import Dict, Iterable, List, Optional, Tuple
 
 from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.experiments.headers import Published, cost, published, read_header
 from mixdmt_tf.settings import nearest
 
 BUDGETS = ("paper", "cpu")
@@ -25,27 +26,6 @@ SHOWN = {
     "raw": "test_error_raw",
     "median20": "test_error_median20",
 }
-
-_HEADER = re.compile(r"# (Paper|Published error|Cost|Command|First): (.*)")
-_NUMBER = re.compile(r"(\d+(?:\.\d+)?)(?: ?± ?(\d+(?:\.\d+)?))?(?: ?%)?")
-_WORDS = ("not recoverable", "not published", "none")
-_COST = re.compile(r"(?:about )?(\d+(?:\.\d+)?) (second|minute|hour|day)s?\b")
-_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
-
-
-@dataclasses.dataclass(frozen=True)
-class Published:
-    """One number of a paper.
-
-    Attributes:
-        text: as it is shown: '47.32 ± 4.71', 'not recoverable'.
-        value: error in percent, None if there is none.
-        std: standard deviation in percent, None if there is none.
-    """
-
-    text: str
-    value: Optional[float] = None
-    std: Optional[float] = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,6 +62,7 @@ class Table:
         rows: names, in the paper's order.
         shown: a key of `SHOWN`: the number that stands first and is drawn.
         picture: one of `PICTURES`.
+        one_run: rows that are the same in every column, so that one run serves all.
     """
 
     name: str
@@ -92,6 +73,7 @@ class Table:
     rows: Tuple[str, ...]
     shown: str
     picture: str
+    one_run: Tuple[str, ...] = ()
 
     def has(self, row: str, budget: str) -> bool:
         """Whether there is a flagfile of the row at this budget."""
@@ -182,12 +164,16 @@ def load(root: pathlib.Path, name: str) -> Table:
     shown, picture = section.pop("shown", "error"), section.pop("picture", "bars")
     _check_words(path, "shown", [shown], SHOWN)
     _check_words(path, "picture", [picture], PICTURES)
-    expected = ("title", "columns", "rows", "shown", "picture")
+    one_run = tuple(section.pop("one_run", "").split())
+    _check_words(path, "one_run", one_run, rows)
+    expected = ("title", "columns", "rows", "shown", "picture", "one_run")
     _check_words(path, "setting", section, expected)
     if not rows or (flag.strip() and columns == ("",)):
         raise UserError(f"{path}: expected 'rows = a b' and 'columns = FLAG: 1 2 3'")
+    flag = flag.strip()
+    folder = folders[name]
     return Table(
-        name, folders[name], title, flag.strip() or None, columns, rows, shown, picture
+        name, folder, title, flag or None, columns, rows, shown, picture, one_run
     )
 
 
@@ -209,73 +195,6 @@ def choose(kind: str, given: str, known: Iterable[str]) -> Tuple[str, ...]:
             near = _those_there_are(each, known, f"--{kind}=")
             raise UsageError(f"--{kind}={given}: the table has no {each}{near}")
     return tuple(each for each in known if not wanted or each in wanted)
-
-
-def read_header(path: pathlib.Path) -> Dict[str, str]:
-    """The lines '# Paper: ...' and so on that a flagfile opens with, by their names.
-
-    Raises:
-        UserError: if the file is missing or 'Paper' or 'Published error' are.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"can't read {path}: {reason}") from None
-    header: Dict[str, str] = {}
-    for line in lines:
-        if not line.startswith("#"):
-            break
-        match = _HEADER.fullmatch(line.rstrip())
-        if match:
-            header[match[1]] = match[2].strip()
-    missing = [each for each in ("Paper", "Published error") if each not in header]
-    if missing:
-        raise UserError(f"{path} does not open with a line '# {missing[0]}: ...'")
-    return header
-
-
-def published(text: str, columns: Tuple[str, ...]) -> Dict[str, Published]:
-    """Parses '250: 47.32 ± 4.71; 500: not recoverable', or a lone number or words.
-
-    Remarks in parentheses are passed over. Columns that aren't named have no number.
-
-    Args:
-        text: what follows '# Published error:'.
-        columns: values of the column flag; ('',) in a table of one column.
-
-    Raises:
-        ValueError: in words, what is wrong.
-    """
-    text = re.sub(r"\([^)]*\)", "", text).strip()
-    if text in _WORDS:
-        return dict.fromkeys(columns, Published(text))
-    found: Dict[str, Published] = {}
-    for part in text.split(";"):
-        column, colon, value = part.rpartition(":")
-        column, value = column.strip(), " ".join(value.split())
-        if column not in columns:
-            expected = f"one of {', '.join(columns)} and a colon before the number"
-            raise ValueError(
-                f"expected {expected if columns != ('',) else 'no colon'}, got "
-                f"'{part.strip()}'"
-            )
-        match = _NUMBER.fullmatch(value)
-        if match:
-            std = float(match[2]) if match[2] else None
-            found[column] = Published(value.rstrip(" %"), float(match[1]), std)
-        elif value in _WORDS:
-            found[column] = Published(value)
-        else:
-            words = "', '".join(_WORDS)
-            raise ValueError(f"'{value}': expected 1.23, 1.23 ± 0.45, '{words}'")
-    return {column: found.get(column, Published("none")) for column in columns}
-
-
-def cost(text: str) -> Optional[float]:
-    """Seconds, from '12 minutes on 2 CPU cores.'; None if no time stands there."""
-    match = _COST.match(text)
-    return float(match[1]) * _SECONDS[match[2]] if match else None
 
 
 def _check_words(

@@ -9,9 +9,20 @@ import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf import equations
+from tests.equations.inputs import (
+    labels_logits,
+    logits,
+    masked,
+    mixed_labels,
+    pair,
+    probabilities,
+    pseudo_labelled,
+    steps,
+)
 from tests.oracles import (
     adversarial,
     averages,
+    dynamic,
     losses,
     masks,
     mixing,
@@ -39,42 +50,6 @@ class Case:
     half: bool = True
 
 
-def probabilities(rng, shape):
-    """Return float32 [..., C] rows that sum to 1, some of them nearly one-hot."""
-    powers = np.exp(3 * rng.normal(size=shape))
-    return (powers / powers.sum(-1, keepdims=True)).astype(np.float32)
-
-
-def logits(rng, shape):
-    """Return float32 logits of a network that is sure of some examples."""
-    return (3 * rng.normal(size=shape)).astype(np.float32)
-
-
-def mixed_labels(rng, shape):
-    """Return float32 [..., C] labels as MixUp leaves them: one class or two."""
-    one, two = (
-        np.eye(shape[-1])[rng.integers(shape[-1], size=shape[:-1])] for _ in "ab"
-    )
-    lam = rng.choice([0.6, 0.9, 1.0], size=list(shape[:-1]) + [1])
-    return (lam * one + (1 - lam) * two).astype(np.float32)
-
-
-def _labels_logits(rng, shape):
-    return [mixed_labels(rng, shape), logits(rng, shape)]
-
-
-def _pair(rng, shape):
-    return [logits(rng, shape), logits(rng, shape)]
-
-
-def _steps(rng, shape):
-    return [rng.integers(0, 150, size=shape)]
-
-
-def _masked(rng, shape):
-    return [logits(rng, shape), rng.integers(0, 2, size=shape).astype(np.float32)]
-
-
 def _weights(images):
     """Return a linear network for images of that shape, three classes."""
     size = int(np.prod(images.shape[1:]))
@@ -94,16 +69,14 @@ def _adversarial(images, noise):
 
 
 PER_CLASS = [  # [..., C] -> [...] or [..., C]
-    Case(
-        "cross_entropy", equations.cross_entropy, losses.cross_entropy, _labels_logits
-    ),
+    Case("cross_entropy", equations.cross_entropy, losses.cross_entropy, labels_logits),
     Case(
         "squared_error",
         equations.squared_error,
         losses.squared_error,
         lambda rng, shape: [probabilities(rng, shape), probabilities(rng, shape)],
     ),
-    Case("kl_divergence", equations.kl_divergence, losses.kl_divergence, _pair),
+    Case("kl_divergence", equations.kl_divergence, losses.kl_divergence, pair),
     Case(
         "entropy",
         equations.entropy,
@@ -150,13 +123,43 @@ PER_CLASS = [  # [..., C] -> [...] or [..., C]
         "tsa_mask",
         lambda labels, logits: equations.tsa_mask(labels, logits, 0.55),
         lambda labels, logits: masks.tsa_mask(labels, logits, 0.55),
-        _labels_logits,
+        labels_logits,
     ),
     Case(
         "tsa_mask_released",
         lambda labels, logits: equations.tsa_mask_released(labels, logits - 4, 0.55),
         lambda labels, logits: masks.tsa_mask_released(labels, logits - 4, 0.55),
-        _labels_logits,
+        labels_logits,
+    ),
+    Case(
+        "disagreement_cases",
+        equations.disagreement_cases,
+        dynamic.disagreement_cases,
+        pseudo_labelled,
+    ),
+    Case(
+        "dynamic_weight",
+        lambda y, c, p: equations.dynamic_weight(y, c, p, 2.5, 4),
+        lambda y, c, p: dynamic.dynamic_weight(y, c, p, 2.5, 4),
+        pseudo_labelled,
+    ),
+    Case(
+        "naive_weight",
+        lambda y, c, p: equations.naive_weight(y, p, 2.5),
+        lambda y, c, p: dynamic.naive_weight(y, p, 2.5),
+        pseudo_labelled,
+    ),
+    Case(
+        "flipped_label",
+        equations.flipped_label,
+        dynamic.flipped_label,
+        pseudo_labelled,
+    ),
+    Case(
+        "flipped_weight",
+        lambda y, c, p: equations.flipped_weight(y, c, p, 4, 2.5),
+        lambda y, c, p: dynamic.flipped_weight(y, c, p, 4, 2.5),
+        pseudo_labelled,
     ),
 ]
 
@@ -187,7 +190,7 @@ CASES = PER_CLASS + [
         lambda images, noise: adversarial.adversarial_perturbation(
             images, _weights(images), noise, 4.0, 0.2
         ),
-        _pair,
+        pair,
         shapes=([6, 10], [1, 4], [5, 2, 3, 3]),
     ),
     Case(
@@ -197,46 +200,39 @@ CASES = PER_CLASS + [
         lambda rng, shape: [rng.uniform(size=shape).astype(np.float32)],
         shapes=([100], [7], [1]),
     ),
-    Case(
-        "linear_ramp",
-        lambda step: equations.linear_ramp(step, 100),
-        lambda step: schedules.linear_ramp(step, 100),
-        _steps,
-        shapes=([50], []),
-        half=False,
-    ),
+    *[
+        Case(
+            curve,
+            lambda step, curve=curve: getattr(equations, curve)(step, 100),
+            lambda step, curve=curve: getattr(schedules, curve)(step, 100),
+            steps,
+            shapes=([50], []),
+            half=False,
+        )
+        for curve in (
+            "linear_ramp",
+            "sigmoid_ramp",
+            "cosine_7_16",
+            "cosine_to_zero",
+            "polynomial_to_zero",
+        )
+    ],
     *[
         Case(
             "tsa_threshold",
             lambda step, s=schedule: equations.tsa_threshold(s, step, 100, 7),
             lambda step, s=schedule: schedules.tsa_threshold(s, step, 100, 7),
-            _steps,
+            steps,
             shapes=([50], []),
             half=False,
         )
         for schedule in ("linear", "log", "exp")
     ],
     Case(
-        "cosine_7_16",
-        lambda step: equations.cosine_7_16(step, 100),
-        lambda step: schedules.cosine_7_16(step, 100),
-        _steps,
-        shapes=([50], []),
-        half=False,
-    ),
-    Case(
-        "cosine_to_zero",
-        lambda step: equations.cosine_to_zero(step, 100),
-        lambda step: schedules.cosine_to_zero(step, 100),
-        _steps,
-        shapes=([50], []),
-        half=False,
-    ),
-    Case(
         "ema_decay_warmup",
         lambda step: equations.ema_decay_warmup(step, 0.9),
         lambda step: schedules.ema_decay_warmup(step, 0.9),
-        _steps,
+        steps,
         shapes=([50], []),
         half=False,
     ),
@@ -244,7 +240,7 @@ CASES = PER_CLASS + [
         "ema",
         lambda average, value: equations.ema(average, value, 0.9),
         lambda average, value: averages.ema(average, value, 0.9),
-        _pair,
+        pair,
         shapes=([5], [3, 3, 2, 4]),
     ),
     Case(
@@ -258,7 +254,7 @@ CASES = PER_CLASS + [
         "mix",
         equations.mix,
         mixing.mix,
-        lambda rng, shape: _pair(rng, shape) + [rng.uniform(size=shape[:1])],
+        lambda rng, shape: pair(rng, shape) + [rng.uniform(size=shape[:1])],
         shapes=([6], [4, 3], [5, 2, 3, 3]),
     ),
     Case(
@@ -272,7 +268,7 @@ CASES = PER_CLASS + [
         "masked_mean",
         equations.masked_mean,
         reductions.masked_mean,
-        _masked,
+        masked,
         shapes=([8], [1], [2, 3, 4]),
     ),
 ]

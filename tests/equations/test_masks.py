@@ -13,8 +13,8 @@ from mixdmt_tf.equations import (
     tsa_mask_released,
     tsa_threshold,
 )
-from tests.equations.cases import logits as random_logits
-from tests.equations.cases import mixed_labels
+from tests.equations.inputs import logits as random_logits
+from tests.equations.inputs import mixed_labels
 from tests.oracles import masks as oracles
 
 CONFIDENCE = [0.31, 0.95, 0.62, 0.44, 0.88, 0.53, 0.71, 0.99]

@@ -9,6 +9,8 @@ from mixdmt_tf.equations import (
     cosine_to_zero,
     ema_decay_warmup,
     linear_ramp,
+    polynomial_to_zero,
+    sigmoid_ramp,
     tsa_threshold,
 )
 
@@ -100,7 +102,29 @@ def test_learning_rate_that_falls_to_zero():
     np.testing.assert_allclose(factors, expected, atol=1e-7)
 
 
-@pytest.mark.parametrize("factor", [cosine_7_16, cosine_to_zero])
+def test_learning_rate_of_deeplab():
+    """lr = 0.001 at the start, at quarters, at the end and beyond."""
+    rates = 1e-3 * polynomial_to_zero([0, 250, 500, 750, 1000, 2000], 1000)
+    expected = [1e-3, 7.7189e-4, 5.3589e-4, 2.8717e-4, 0, 0]
+    np.testing.assert_allclose(rates, expected, rtol=2e-5)
+    np.testing.assert_allclose(polynomial_to_zero(1, 4, power=2), 0.5625)
+    with pytest.raises(ValueError, match="power must be above 0, got 0"):
+        polynomial_to_zero(1, 4, power=0)
+
+
+def test_ramp_of_gamma():
+    """gamma_max = 4 over 10,000 steps; it stays at 4."""
+    steps = [0, 1, 1000, 2500, 5000, 7500, 10_000, 20_000]
+    expected = [0.0269518, 0.0269788, 0.0696895, 0.2402187, 1.1460192, 2.9264625, 4, 4]
+    np.testing.assert_allclose(4 * sigmoid_ramp(steps, 10_000), expected, rtol=2e-6)
+
+
+def test_ramps_of_length_zero():
+    """Full weight from the first step."""
+    np.testing.assert_array_equal(sigmoid_ramp([0, 1, 99], 0), [1, 1, 1])
+
+
+@pytest.mark.parametrize("factor", [cosine_7_16, cosine_to_zero, polynomial_to_zero])
 def test_learning_rates_only_fall(factor):
     """At every step of a run."""
     assert np.all(np.diff(factor(np.arange(101), 100)) < 0)

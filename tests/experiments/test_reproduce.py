@@ -20,9 +20,9 @@ def read(argv):
 class Made:
     """The made-up table with its cells at the budget of a CPU."""
 
-    def __init__(self, root, first=""):
+    def __init__(self, root, first="", ini=made_table.INI):
         self.root, self.folder = root, root / "runs"
-        self.table = tables.load(made_table.write(root, first), "made/1")
+        self.table = tables.load(made_table.write(root, first, ini), "made/1")
         self.cells = cells.cells(self.table, "cpu", self.folder, read)
         in_table = [c for (row, _), c in self.cells.items() if row in self.table.rows]
         self.runs = cells.plan(in_table, 2)
@@ -76,6 +76,18 @@ def test_every_run_once_and_the_table_of_them(tmp_path, capsys):
     assert "`bin/train --flagfile=flags/made/table_1/cpu/clever.flags --lab" in text
     assert (made.folder / "table.png").read_bytes()[:4] == b"\x89PNG"
     assert made.execute() == 0 and made.log() == []
+
+
+def test_one_run_may_serve_all_columns(tmp_path):
+    made = Made(tmp_path, ini=made_table.INI + "one_run = plain\n")
+    assert made.execute() == 0
+    assert made.log() == [run for run in ALL if not run.startswith("plain/50")]
+    made.report()
+    rows = made.rows()
+    assert rows["Plain", "50"]["error_mean"] == rows["Plain", "20"]["error_mean"] != ""
+    assert rows["Plain", "50"]["n"] == "2"
+    assert rows["Clever", "50"]["command"].endswith("--labels=50 --seed=1")
+    assert rows["Plain", "50"]["command"].endswith("--labels=20 --seed=1")
 
 
 def test_other_steps_or_settings_are_not_finished(tmp_path):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mixdmt_tf.errors import UsageError, UserError
-from mixdmt_tf.experiments import tables
-from mixdmt_tf.experiments.tables import Published
+from mixdmt_tf.experiments import headers, tables
+from mixdmt_tf.experiments.headers import Published
 from tests.experiments import made_table
 
 
@@ -43,6 +43,7 @@ def test_an_unknown_table(name, tmp_path):
         ("lines", "pie", "expected one of bars, lines, log_lines"),
         ("labels: 20 50", "labels:", "expected 'rows"),
         ("picture", "pictures", "expected one of title"),
+        ("picture", "one_run = nobody\npicture", "one_run 'nobody': expected one of"),
     ],
 )
 def test_a_description_that_is_wrong(old, new, said, tmp_path):
@@ -61,7 +62,7 @@ def test_a_description_that_is_wrong(old, new, said, tmp_path):
     ],
 )
 def test_one_published_number(text, value, std):
-    found = tables.published(text, ("",))[""]
+    found = headers.published(text, ("",))[""]
     assert (found.value, found.std) == (value, std)
 
 
@@ -69,7 +70,7 @@ def test_one_published_number(text, value, std):
 def test_what_is_no_published_number(text):
     columns = ("250", "500") if "30" in text else ("",)
     with pytest.raises(ValueError, match="expected"):
-        tables.published(text, columns)
+        headers.published(text, columns)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_what_is_no_published_number(text):
     ],
 )
 def test_cost(text, seconds):
-    assert tables.cost(text) == seconds
+    assert headers.cost(text) == seconds
 
 
 def test_rows_and_columns_are_chosen_by_name():

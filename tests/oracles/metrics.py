@@ -34,3 +34,39 @@ def auroc(positive, scores):
                 pairs += 1
                 won += 1.0 if one > other else 0.5 if one == other else 0.0
     return won / pairs
+
+
+def fine_grained_accuracy(labels, probs):
+    """Add up the probabilities of the classes that were predicted correctly."""
+    total = 0.0
+    for label, p in zip(labels, probs):
+        if all(p[label] > p[c] for c in range(len(p)) if c != label):
+            total += float(p[label])
+    return 100 * total / len(labels)
+
+
+def accuracy_by_confidence(labels, predictions, confidence, bins):
+    """Sort the examples into their ranges, one range after another."""
+    numbers, accuracies = [], []
+    for b in range(bins):
+        right = []
+        for label, prediction, score in zip(labels, predictions, confidence):
+            above = score * bins >= b
+            below = score * bins < b + 1 or b == bins - 1
+            if above and below:
+                right.append(label == prediction)
+        numbers.append(len(right))
+        accuracies.append(100 * sum(right) / len(right) if right else math.nan)
+    return numbers, accuracies
+
+
+def iou_by_class(labels, predictions, num_classes, ignored):
+    """Form, for each class, the sets of its pixels, of those predicted, and compare."""
+    results = []
+    valid = {i for i in range(len(labels)) if labels[i] != ignored}
+    for c in range(num_classes):
+        true = {i for i in valid if labels[i] == c}
+        predicted = {i for i in valid if predictions[i] == c}
+        union = true | predicted
+        results.append(100 * len(true & predicted) / len(union) if union else math.nan)
+    return results

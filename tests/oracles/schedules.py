@@ -1,4 +1,4 @@
-"""Oracles of the schedules (MixMatch's ramp, UDA's TSA, TensorFlow's EMA warm-up)."""
+"""Oracles of the schedules: ramps, thresholds and factors of the learning rate."""
 
 import math
 
@@ -53,4 +53,22 @@ def cosine_to_zero(step, total):
     for i in np.ndindex(*factors.shape):
         done = min(int(np.asarray(step)[i]), total)
         factors[i] = 0.5 * (1 + math.cos(math.pi * done / total))
+    return factors
+
+
+def sigmoid_ramp(step, length):
+    """Rise along exp(-5 (1 - t/T)^2), then stay at 1 (DMT section 4.2.1)."""
+    ramp = np.zeros(np.shape(step))
+    for i in np.ndindex(*ramp.shape):
+        left = 1 - min(int(np.asarray(step)[i]), length) / length
+        ramp[i] = math.exp(-5 * left * left)
+    return ramp
+
+
+def polynomial_to_zero(step, total):
+    """Take the 0.9th power of the share of steps that are left (DeepLab)."""
+    factors = np.zeros(np.shape(step))
+    for i in np.ndindex(*factors.shape):
+        left = max(total - int(np.asarray(step)[i]), 0) / total
+        factors[i] = math.exp(0.9 * math.log(left)) if left else 0.0
     return factors

@@ -1,0 +1,177 @@
+"""Weights of DMT's dynamic loss: how far two networks agree on a pseudo label.
+
+Dynamic Mutual Training (arXiv:2004.08514) section 4.1.1. Network A has guessed labels
+y_A with confidence c_A; network B learns them, each weighed by what B itself predicts.
+The loss of Eq. 7 is weight * `losses.cross_entropy`; a labelled example has weight 1
+(Eq. 9). Eq. 7 and 9 divide by the size of the batch, examples of weight 0 included.
+
+Labels are one-hot, and a row of zeros is an example without a label: in no case, with
+weight 0. `tf.one_hot` makes such rows of 255 (an ignored pixel) and of -1.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from mixdmt_tf.equations.contracts import require_rank, require_same_shape
+from mixdmt_tf.equations.targets import hard_label
+
+
+def disagreement_cases(
+    labels: tf.Tensor, confidence: tf.Tensor, probs: tf.Tensor
+) -> tf.Tensor:
+    """Tell which of the three cases of DMT Eq. 6 each example is.
+
+    Agreement: y_B = y_A. Negative disagreement: y_B differs and c_A >= c_B, ties
+    included. Positive disagreement: y_B differs and c_A < c_B; the pseudo label is
+    probably wrong. y_B is the likeliest class of probs, the first among equals, and c_B
+    its probability.
+
+    Stop-gradient: the whole result.
+
+    Args:
+        labels: [..., C] one-hot pseudo labels y_A, any number type; zeros for none.
+        confidence: [...] c_A, any float type; any value where there is no label.
+        probs: [..., C] probabilities that network B predicts, any float type.
+
+    Returns:
+        [..., 3] float32, one-hot: agreement, negative, positive; zeros without a label.
+
+    Raises:
+        ValueError: when the shapes don't fit.
+    """
+    labels, probs = tf.cast(labels, tf.float32), tf.cast(probs, tf.float32)
+    confidence = tf.cast(confidence, tf.float32)
+    require_rank(1, probs=probs)
+    require_same_shape(probs=probs, labels=labels)
+    own_confidence = tf.reduce_max(probs, axis=-1)
+    require_same_shape(examples=own_confidence, confidence=confidence)
+    agree = tf.reduce_sum(labels * hard_label(probs), axis=-1)
+    differ = tf.reduce_sum(labels, axis=-1) - agree
+    positive = tf.where(confidence < own_confidence, differ, 0.0)
+    return tf.stop_gradient(tf.stack([agree, differ - positive, positive], axis=-1))
+
+
+def dynamic_weight(
+    labels: tf.Tensor,
+    confidence: tf.Tensor,
+    probs: tf.Tensor,
+    gamma1: float | tf.Tensor,
+    gamma2: float | tf.Tensor,
+) -> tf.Tensor:
+    """Return omega: p_B^gamma1 in agreement, p_B^gamma2 or 0 in disagreement.
+
+    DMT Eq. 6. p_B is the probability that network B gives to the pseudo label; gamma2
+    is for negative disagreement (`disagreement_cases`), a positive one weighs 0. With
+    both gammas 0 the positive ones still weigh 0; Curriculum Labeling and CBST, which
+    the released code runs as gamma 0, use no weights at all.
+
+    Stop-gradient: the whole result. Otherwise B would lower its loss by lowering p_B.
+
+    Args:
+        labels: [..., C] one-hot pseudo labels y_A, any number type; zeros for none.
+        confidence: [...] c_A, any float type; any value where there is no label.
+        probs: [..., C] probabilities that network B predicts, any float type.
+        gamma1: scalar, 0 or more.
+        gamma2: scalar, 0 or more.
+
+    Returns:
+        [...] float32 in [0, 1]; 0 without a label.
+
+    Raises:
+        ValueError: when the shapes don't fit, or a gamma is not a scalar.
+    """
+    cases = disagreement_cases(labels, confidence, probs)
+    agree, negative, _ = tf.unstack(cases, axis=-1)
+    agreed = agree * naive_weight(labels, probs, gamma1)
+    return agreed + negative * naive_weight(labels, probs, gamma2)
+
+
+def naive_weight(
+    labels: tf.Tensor, probs: tf.Tensor, gamma: float | tf.Tensor
+) -> tf.Tensor:
+    """Return p_B^gamma, whether the networks agree or not.
+
+    DMT-Naive, an ablation (DMT section 5.4, Table 7): Eq. 6 without its three cases.
+
+    Stop-gradient: the whole result.
+
+    Args:
+        labels: [..., C] one-hot pseudo labels y_A, any number type; zeros for none.
+        probs: [..., C] probabilities that network B predicts, any float type.
+        gamma: scalar, 0 or more.
+
+    Returns:
+        [...] float32 in [0, 1]; 0 without a label.
+
+    Raises:
+        ValueError: when the shapes differ, or gamma is not a scalar.
+    """
+    labels, probs = tf.cast(labels, tf.float32), tf.cast(probs, tf.float32)
+    gamma = tf.cast(gamma, tf.float32)
+    require_rank(1, probs=probs)
+    require_same_shape(probs=probs, labels=labels)
+    require_rank(0, 0, gamma=gamma)
+    # 0^0 is 1: what has no label is cleared after the power, not by it.
+    weight = tf.pow(tf.reduce_sum(labels * probs, axis=-1), gamma)
+    return tf.stop_gradient(tf.reduce_sum(labels, axis=-1) * weight)
+
+
+def flipped_label(
+    labels: tf.Tensor, confidence: tf.Tensor, probs: tf.Tensor
+) -> tf.Tensor:
+    """Return the pseudo label or, in positive disagreement, network B's own class.
+
+    DMT-Flip, an ablation (DMT section 5.4, Table 7); its weight is `flipped_weight`.
+
+    Stop-gradient: the whole result. The target is not to be learnt from.
+
+    Args:
+        labels: [..., C] one-hot pseudo labels y_A, any number type; zeros for none.
+        confidence: [...] c_A, any float type; any value where there is no label.
+        probs: [..., C] probabilities that network B predicts, any float type.
+
+    Returns:
+        [..., C] float32, one-hot; zeros without a label.
+
+    Raises:
+        ValueError: when the shapes don't fit.
+    """
+    positive = disagreement_cases(labels, confidence, probs)[..., 2:]
+    labels = tf.cast(labels, tf.float32)
+    return tf.stop_gradient(tf.where(positive > 0, hard_label(probs), labels))
+
+
+def flipped_weight(
+    labels: tf.Tensor,
+    confidence: tf.Tensor,
+    probs: tf.Tensor,
+    gamma1: float | tf.Tensor,
+    gamma2: float | tf.Tensor,
+) -> tf.Tensor:
+    """Return the weight of `flipped_label`: (1 - c_A)^gamma2 where it was flipped.
+
+    DMT-Flip, an ablation (DMT section 5.4, Table 7): the less network A believed in its
+    label, the more the flipped one counts. Elsewhere `dynamic_weight`.
+
+    Stop-gradient: the whole result.
+
+    Args:
+        labels: [..., C] one-hot pseudo labels y_A, any number type; zeros for none.
+        confidence: [...] c_A, any float type; any value where there is no label.
+        probs: [..., C] probabilities that network B predicts, any float type.
+        gamma1: scalar, 0 or more.
+        gamma2: scalar, 0 or more.
+
+    Returns:
+        [...] float32 in [0, 1]; 0 without a label.
+
+    Raises:
+        ValueError: when the shapes don't fit, or a gamma is not a scalar.
+    """
+    weight = dynamic_weight(labels, confidence, probs, gamma1, gamma2)
+    positive = disagreement_cases(labels, confidence, probs)[..., 2]
+    # Padding (255) and rounding give confidences above 1; their power would be NaN.
+    doubt = tf.maximum(1 - tf.cast(confidence, tf.float32), 0.0)
+    flipped = tf.pow(doubt, tf.cast(gamma2, tf.float32))
+    return tf.stop_gradient(tf.where(positive > 0, flipped, weight))

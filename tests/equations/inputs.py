@@ -1,0 +1,56 @@
+"""Random arguments for the equations, made from a generator and a shape."""
+
+import numpy as np
+
+
+def probabilities(rng, shape):
+    """Return float32 [..., C] rows that sum to 1, some of them nearly one-hot."""
+    powers = np.exp(3 * rng.normal(size=shape))
+    return (powers / powers.sum(-1, keepdims=True)).astype(np.float32)
+
+
+def logits(rng, shape):
+    """Return float32 logits of a network that is sure of some examples."""
+    return (3 * rng.normal(size=shape)).astype(np.float32)
+
+
+def mixed_labels(rng, shape):
+    """Return float32 [..., C] labels as MixUp leaves them: one class or two."""
+    one, two = (
+        np.eye(shape[-1])[rng.integers(shape[-1], size=shape[:-1])] for _ in "ab"
+    )
+    lam = rng.choice([0.6, 0.9, 1.0], size=list(shape[:-1]) + [1])
+    return (lam * one + (1 - lam) * two).astype(np.float32)
+
+
+def labels_logits(rng, shape):
+    """Return mixed labels and the logits of a network."""
+    return [mixed_labels(rng, shape), logits(rng, shape)]
+
+
+def pair(rng, shape):
+    """Return two arrays of logits."""
+    return [logits(rng, shape), logits(rng, shape)]
+
+
+def steps(rng, shape):
+    """Return steps of a run of 100 steps, and some beyond."""
+    return [rng.integers(0, 150, size=shape)]
+
+
+def masked(rng, shape):
+    """Return values and a mask for them."""
+    return [logits(rng, shape), rng.integers(0, 2, size=shape).astype(np.float32)]
+
+
+def pseudo_labelled(rng, shape):
+    """Return one-hot pseudo labels, their confidences, and probabilities.
+
+    All probabilities are sixteenths: there are ties of every kind, and they survive
+    half precision. One example in five has no label.
+    """
+    labels = np.eye(shape[-1])[rng.integers(shape[-1], size=shape[:-1])]
+    labels *= rng.random(size=[*shape[:-1], 1]) < 0.8
+    confidence = rng.integers(4, 17, size=shape[:-1]) / 16
+    probs = rng.multinomial(16, rng.dirichlet(np.ones(shape[-1])), size=shape[:-1]) / 16
+    return [np.asarray(x, np.float32) for x in (labels, confidence, probs)]
