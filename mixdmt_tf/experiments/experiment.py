@@ -73,8 +73,12 @@ class Experiment:
         Raises:
             UserError: with a table of what differs, old and new.
         """
-        old, new = parse(flagfile), self.to_flags()
-        harmless = {name for name, (each, _) in self.values().items() if each.harmless}
+        values = self.values()
+        # A setting that is younger than the run had what is now its default.
+        old = {name: to_text(each.default) for name, (each, _) in values.items()}
+        old.update(parse(flagfile))
+        new = self.to_flags()
+        harmless = {name for name, (each, _) in values.items() if each.harmless}
         changed: List[str] = [
             f"  --{name}: {old.get(name, '(not set)')} -> {new.get(name, '(not set)')}"
             for name in list(dict.fromkeys([*old, *new]))

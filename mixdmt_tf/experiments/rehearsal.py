@@ -32,7 +32,7 @@ def rehearse(experiment: Experiment) -> Dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="mixdmt-dry-run-") as folder:
         path = pathlib.Path(folder)
         labels = experiment.data.labels or source.default_labels
-        labels = min(labels, len(source.train) // 2)
+        labels = min(labels, int((source.train.labels >= 0).sum()) // 2)
         labels = max(labels, source.num_classes)
         data = dataclasses.replace(
             experiment.data,

@@ -19,7 +19,7 @@ from mixdmt_tf.experiments.experiment import Experiment, parse
 from mixdmt_tf.settings import settings_of, to_text
 
 HEAD = "logits"  # the name of every network's output layer
-HARMLESS = ("batch_norm_momentum",)  # does not change what weights mean
+HARMLESS = ("batch_norm_momentum", "dropout")  # do not change what weights mean
 
 
 def initialize(
@@ -82,9 +82,11 @@ def _require_same_network(folder: pathlib.Path, experiment: Experiment) -> None:
             f"--init_from={folder} holds no trained run.\n"
             "Expected the run folder of a training command."
         )
-    theirs = parse(flags.read_text(encoding="utf-8"))
+    settings = settings_of(type(experiment.network))
+    theirs = {each.name: to_text(each.default) for each in settings}
+    theirs.update(parse(flags.read_text(encoding="utf-8")))
     ours = {"network": experiment.run.network}
-    for each in settings_of(type(experiment.network)):
+    for each in settings:
         if each.name not in HARMLESS:
             ours[each.name] = to_text(getattr(experiment.network, each.name))
     wrong = [

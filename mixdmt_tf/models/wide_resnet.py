@@ -1,15 +1,25 @@
-"""Wide residual network in the form of MixMatch and RealMix.
+"""Wide residual network in the forms of MixMatch and RealMix, and of DMT.
 
-Zagoruyko and Komodakis 2016, as MixMatch (`libml/models.py`) and RealMix run it:
-pre-activation blocks, leaky ReLU 0.1, convolutions with biases, TensorFlow's 'same'
-padding, batch normalization with momentum .999 and epsilon 1e-3. WRN-28-2 for ten
-classes of 32x32x3 images has 1,469,642 trainable parameters.
+Zagoruyko and Komodakis 2016 with pre-activation blocks, as two families of papers run
+it:
+
+- `mixmatch` (MixMatch `libml/models.py`, RealMix): leaky ReLU 0.1, convolutions with
+  biases, TensorFlow's 'same' padding, batch normalization with momentum .999 and
+  epsilon 1e-3; only the very first block hands its shortcut the activated tensor.
+  WRN-28-2 for ten classes of 32x32x3 images has 1,469,642 trainable parameters.
+- `dmt` (Feng et al. 2020, `classification/models/wideresnet.py`): ReLU, convolutions
+  without biases, padding of one pixel on each side where a convolution halves the
+  image, momentum .9 and epsilon 1e-5 (PyTorch's defaults); the shortcut takes the
+  activated tensor in each block that changes the number of channels. WRN-28-2 has
+  1,467,610 trainable parameters.
+
+Both start with He's normal distribution over the fan-out. Neither has dropout.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Tuple
+from typing import Optional, Tuple
 
 import keras
 
@@ -19,7 +29,11 @@ from mixdmt_tf.settings import check, setting, settings_of
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """Size of the network."""
+    """Size and form of the network.
+
+    A `batch_norm_momentum` of None becomes the form's own on construction, so that a
+    run's record holds the number; `dataclasses.replace` of the form keeps that number.
+    """
 
     depth: int = setting(
         28,
@@ -31,17 +45,27 @@ class Config:
         3, "stages; each after the first halves the image (STL-10 runs use 4)", low=1
     )
 
-    batch_norm_momentum: float = setting(
-        0.999,
-        "momentum of batch normalization's running statistics; .999 needs some 5,000 "
-        "steps to forget its start, so short runs want .9 or .99",
+    batch_norm_momentum: Optional[float] = setting(
+        None,
+        "momentum of batch normalization's running statistics; none: the form's own, "
+        ".999 (mixmatch) or .9 (dmt); .999 needs some 5,000 steps to forget its start, "
+        "so short runs want .9 or .99",
         low=0.0,
         high=1.0,
     )
+    form: str = setting(
+        "mixmatch",
+        "mixmatch: as MixMatch and RealMix run it (leaky ReLU, biases, TensorFlow's "
+        "padding); dmt: as DMT does (ReLU, no biases, PyTorch's padding)",
+        choices=("mixmatch", "dmt"),
+    )
 
     def __post_init__(self) -> None:
-        """Refuses values out of range with a UsageError."""
+        """Refuses values out of range with a UsageError; fills in the momentum."""
         check(settings_of(type(self)), self)
+        if self.batch_norm_momentum is None:
+            own = {"mixmatch": 0.999, "dmt": 0.9}[self.form]
+            object.__setattr__(self, "batch_norm_momentum", own)
 
     @property
     def blocks(self) -> int:
@@ -58,7 +82,7 @@ def build(
     """Builds the network.
 
     Args:
-        config: depth, width and number of stages.
+        config: form, depth, width and number of stages.
         input_shape: (height, width, channels) of the images.
         num_classes: number of classes C.
         portable: use stock Keras layers only, so that a saved model loads without this
@@ -68,29 +92,39 @@ def build(
         A functional model: float images [B, H, W, channels] in [-1, 1] to float32
         logits [B, C], whatever the precision policy.
     """
+    dmt = config.form == "dmt"
 
     def activate(x):
         x = keras.layers.BatchNormalization(
-            momentum=config.batch_norm_momentum, epsilon=1e-3
+            momentum=config.batch_norm_momentum, epsilon=1e-5 if dmt else 1e-3
         )(x)
+        if dmt:
+            return keras.layers.ReLU()(x)
         return keras.layers.LeakyReLU(0.1)(x) if portable else LeakyReLU()(x)
 
     def convolve(x, filters, kernel, stride=1):
         # He initialization over the fan-out, not truncated: N(0, 2 / (k^2 filters)).
         deviation = (2.0 / (kernel * kernel * filters)) ** 0.5
+        padding = "same"
+        if dmt and kernel > 1 and stride > 1:
+            # One pixel on each side; 'same' has none above and left of even images.
+            x, padding = keras.layers.ZeroPadding2D(kernel // 2)(x), "valid"
         return keras.layers.Conv2D(
             filters,
             kernel,
             stride,
-            padding="same",
+            padding=padding,
+            use_bias=not dmt,
             kernel_initializer=keras.initializers.RandomNormal(0.0, deviation),
         )(x)
 
-    def block(x, filters, stride, activate_before_residual):
+    def block(x, filters, stride, first):
         activated = activate(x)
-        if activate_before_residual:
+        changes = x.shape[-1] != filters
+        shares_activation = changes if dmt else first
+        if shares_activation:
             x = activated
-        shortcut = x if x.shape[-1] == filters else convolve(x, filters, 1, stride)
+        shortcut = convolve(x, filters, 1, stride) if changes else x
         x = convolve(activated, filters, 3, stride)
         x = convolve(activate(x), filters, 3)
         return keras.layers.Add()([shortcut, x])
@@ -102,9 +136,12 @@ def build(
         filters = 16 * config.width << stage
         for index in range(blocks):
             stride = 2 if stage > 0 and index == 0 else 1
-            x = block(x, filters, stride, activate_before_residual=stage == index == 0)
+            x = block(x, filters, stride, first=stage == index == 0)
     x = keras.layers.GlobalAveragePooling2D(dtype="float32")(activate(x))
+    start = "glorot_normal"
+    if dmt:  # PyTorch's own for a dense layer: uniform in +-1 / sqrt(inputs).
+        start = keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
     logits = keras.layers.Dense(
-        num_classes, kernel_initializer="glorot_normal", dtype="float32", name="logits"
+        num_classes, kernel_initializer=start, dtype="float32", name="logits"
     )(x)
     return keras.Model(images, logits, name="wide_resnet")

@@ -21,6 +21,7 @@ HARMLESS = {
     "steps_per_execution",
     "compare_supervised",
     "data_dir",
+    "unlabeled_dir",
     "split",
     "copies_store",
     "cache_dir",
@@ -103,6 +104,17 @@ def test_what_may_change_in_a_resumed_run(name, setting, value):
     assert f"\n  --{name}: {new} -> {now}\n" in str(refused.value)
     assert str(refused.value).count(" -> ") == 2  # the heading and one row
     assert refused.value.exit_code == 1
+
+
+def test_a_setting_younger_than_the_run_had_what_is_now_its_default():
+    experiment = tiny.experiment("runs/x")
+    lines = experiment.flagfile().splitlines(keepends=True)
+    older = "".join(line for line in lines if not line.startswith("--init_weights="))
+    assert older != experiment.flagfile()
+    experiment.require_same(older, "runs/x")
+    other = tiny.experiment("runs/x", "--init_weights=raw")
+    with pytest.raises(UserError, match="--init_weights: ema -> raw"):
+        other.require_same(older, "runs/x")
 
 
 def test_a_setting_that_only_one_of_two_runs_has_is_shown():

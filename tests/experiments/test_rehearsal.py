@@ -64,3 +64,13 @@ def test_other_images_are_other_data():
     source = made_up.source(counts=(400, 300))
     before = source.fingerprint()
     assert shrink(source, 64).fingerprint() != before
+
+
+def test_with_few_of_many_classes(tmp_path):
+    """Of 64 pictures most are of classes that are not to be told apart."""
+    experiment = tiny.experiment(
+        tmp_path / "run", "--labeled_classes=0,1,2", "--unlabeled_classes=all"
+    )
+    results = rehearsal.rehearse(experiment)
+    assert results["steps"] == 2 and 3 <= results["labels"] <= 20
+    assert not (tmp_path / "run").exists()

@@ -1,4 +1,4 @@
-"""The wide residual network of MixMatch and RealMix."""
+"""The wide residual network of MixMatch and RealMix; its DMT form where both agree."""
 
 import keras
 import numpy as np
@@ -17,6 +17,9 @@ SMALL = [
     (Config(16, 1, 2), (8, 8, 3), 3),
     (Config(10, 3, 1), (5, 5, 3), 3),
     (Config(10, 1, 4), (9, 9, 3), 2),
+    (Config(10, 1, 3, form="dmt"), (8, 8, 1), 4),
+    (Config(16, 2, 2, form="dmt"), (7, 6, 3), 5),
+    (Config(10, 1, 4, form="dmt"), (9, 9, 3), 2),
 ]
 
 
@@ -72,7 +75,7 @@ def test_wrn_28_2_has_the_published_size():
 @pytest.mark.parametrize(("config", "shape", "classes"), SMALL)
 def test_size_of_other_depths_widths_and_stages(config, shape, classes):
     expected = oracle.trainable_parameters(
-        config.depth, config.width, config.stages, shape[-1], classes
+        config.depth, config.width, config.stages, shape[-1], classes, config.form
     )
 
     assert count(build(config, shape, classes)) == expected
@@ -87,14 +90,14 @@ def test_forward_pass_equals_the_oracle(config, shape, classes, training):
     x = images(shape)
 
     expected = oracle.forward(
-        x, weights, config.depth, config.width, config.stages, training
+        x, weights, config.depth, config.width, config.stages, training, config.form
     )
 
     np.testing.assert_allclose(model(x, training=training), expected, rtol=2e-3)
     assert all(next(rest, None) is None for rest in weights.values())
 
 
-@pytest.mark.parametrize(("config", "shape", "classes"), SMALL[:2])
+@pytest.mark.parametrize(("config", "shape", "classes"), SMALL[:2] + SMALL[6:7])
 def test_portable_network_is_the_same_of_stock_layers(config, shape, classes):
     """Same weights in the same order, same values, same running statistics after."""
     usual = randomized(build(config, shape, classes))
@@ -107,7 +110,7 @@ def test_portable_network_is_the_same_of_stock_layers(config, shape, classes):
     for training in (False, True, False):  # the third sees moved statistics
         expected = usual(x, training=training)
         np.testing.assert_allclose(portable(x, training=training), expected, rtol=1e-5)
-    assert "mixdmt_tf" in usual.to_json()
+    assert ("mixdmt_tf" in usual.to_json()) == (config.form == "mixmatch")
     assert "mixdmt_tf" not in portable.to_json()
     for layer in portable.layers:
         assert type(layer).__module__.split(".")[0] == "keras"

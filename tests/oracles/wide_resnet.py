@@ -1,27 +1,33 @@
-"""The wide residual network of MixMatch in NumPy: its size and its forward pass."""
+"""The wide residual networks of MixMatch and DMT in NumPy: size and forward pass."""
 
 import math
 
 import numpy as np
 
 
-def trainable_parameters(depth, width, stages, channels, classes):
-    """Weights that are learned, layer by layer; biases everywhere."""
-    total = 9 * channels * 16 + 16
+def trainable_parameters(depth, width, stages, channels, classes, form="mixmatch"):
+    """Weights that are learned, layer by layer; DMT's convolutions have no biases."""
+    biases = 0 if form == "dmt" else 1
+    total = 9 * channels * 16 + biases * 16
     inputs = 16
     for stage in range(stages):
         filters = 16 * width * 2**stage
         for _ in range((depth - 4) // 6):
-            total += 2 * inputs + 9 * inputs * filters + filters
-            total += 2 * filters + 9 * filters * filters + filters
+            total += 2 * inputs + 9 * inputs * filters + biases * filters
+            total += 2 * filters + 9 * filters * filters + biases * filters
             if inputs != filters:
-                total += inputs * filters + filters
+                total += inputs * filters + biases * filters
             inputs = filters
     return total + 2 * inputs + inputs * classes + classes
 
 
-def convolve(x, kernel, bias, stride):
-    """Cross-correlation with TensorFlow's 'same' padding, one output pixel a time."""
+def convolve(x, weights, stride, form):
+    """Cross-correlation, one output pixel a time.
+
+    MixMatch pads as TensorFlow's 'same' does, DMT by one pixel on each side of the
+    image for a 3x3 kernel (torch: padding=1) and not at all for a 1x1 kernel.
+    """
+    kernel, bias = weights if len(weights) == 2 else (*weights, 0)
     size = kernel.shape[0]
     out = [math.ceil(length / stride) for length in x.shape[1:3]]
     pads = [
@@ -29,7 +35,13 @@ def convolve(x, kernel, bias, stride):
         for count, length in zip(out, x.shape[1:3])
     ]
     # An odd pixel of padding goes behind.
-    x = np.pad(x, [(0, 0)] + [(pad // 2, pad - pad // 2) for pad in pads] + [(0, 0)])
+    border = [(pad // 2, pad - pad // 2) for pad in pads]
+    if form == "dmt":
+        border = [(size // 2, size // 2)] * 2
+        out = [
+            (length + 2 * (size // 2) - size) // stride + 1 for length in x.shape[1:3]
+        ]
+    x = np.pad(x, [(0, 0), *border, (0, 0)])
     result = np.zeros((len(x), *out, kernel.shape[3]))
     for i in range(out[0]):
         for j in range(out[1]):
@@ -39,14 +51,14 @@ def convolve(x, kernel, bias, stride):
     return result
 
 
-def normalize(x, gamma, beta, mean, variance, training):
+def normalize(x, gamma, beta, mean, variance, training, epsilon):
     """Batch normalization with the running statistics or those of the batch."""
     if training:
         mean, variance = x.mean((0, 1, 2)), x.var((0, 1, 2))
-    return gamma * (x - mean) / np.sqrt(variance + 1e-3) + beta
+    return gamma * (x - mean) / np.sqrt(variance + epsilon) + beta
 
 
-def forward(images, layers, depth, width, stages, training=False):
+def forward(images, layers, depth, width, stages, training=False, form="mixmatch"):
     """Logits.
 
     Args:
@@ -58,24 +70,29 @@ def forward(images, layers, depth, width, stages, training=False):
         width: of the network.
         stages: of the network.
         training: whether to normalize with the statistics of the batch.
+        form: 'mixmatch' or 'dmt'.
     """
+    epsilon, slope = {"mixmatch": (1e-3, 0.1), "dmt": (1e-5, 0.0)}[form]
 
     def activate(x):
-        x = normalize(x, *next(layers["norm"]), training)
-        return np.where(x > 0, x, 0.1 * x)
+        x = normalize(x, *next(layers["norm"]), training, epsilon)
+        return np.where(x > 0, x, slope * x)
 
-    x = convolve(images, *next(layers["conv3"]), 1)
+    x = convolve(images, next(layers["conv3"]), 1, form)
     for stage in range(stages):
         filters = 16 * width * 2**stage
         for index in range((depth - 4) // 6):
             stride = 2 if stage > 0 and index == 0 else 1
             activated = activate(x)
-            # Only the first block of all hands the activated tensor to its shortcut.
-            shortcut = activated if stage == 0 and index == 0 else x
+            if form == "dmt":  # where the shortcut is a convolution
+                activated_shortcut = x.shape[-1] != filters
+            else:  # in the first block of all
+                activated_shortcut = stage == 0 and index == 0
+            shortcut = activated if activated_shortcut else x
             if shortcut.shape[-1] != filters:
-                shortcut = convolve(shortcut, *next(layers["conv1"]), stride)
-            x = convolve(activated, *next(layers["conv3"]), stride)
-            x = convolve(activate(x), *next(layers["conv3"]), 1)
+                shortcut = convolve(shortcut, next(layers["conv1"]), stride, form)
+            x = convolve(activated, next(layers["conv3"]), stride, form)
+            x = convolve(activate(x), next(layers["conv3"]), 1, form)
             x = shortcut + x
     kernel, bias = next(layers["dense"])
     return activate(x).mean((1, 2)) @ kernel + bias

@@ -1,0 +1,188 @@
+"""The 13-layer network of Mean Teacher, VAT, Dual Student and Deep Co-Training.
+
+Laine and Aila 2017, table 5: three 3x3 convolutions of 128 filters, three of 256, each
+three followed by 2x2 max pooling and dropout; a 3x3 convolution of 512 without padding,
+1x1 convolutions of 256 and 128, the mean over positions, a dense layer. Leaky ReLU 0.1.
+
+The variant is that of VAT (Miyato et al. 2018, 'Conv-Large'; `cnn.py` of its release):
+batch normalization between convolution and activation takes the place of weight
+normalization and of the convolutions' biases; He's initialization over the fan-in. The
+momentum and epsilon of batch normalization are those of Dual Student and Deep
+Co-Training (PyTorch's: .9 and 1e-5). For ten classes of 32x32x3 images there are
+3,121,802 trainable parameters. MixMatch's release has a CNN-13 of the same layers, but
+with biases, slope 0.2, normalization behind the activation, and no dropout.
+
+Left out: Gaussian noise on the images, the mean-only batch normalization of Laine and
+Aila, and the second dense layer that Mean Teacher and Dual Student have.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Dict, Sequence, Tuple
+
+import keras
+import tensorflow as tf
+
+from mixdmt_tf.models.activations import LeakyReLU
+from mixdmt_tf.settings import check, setting, settings_of
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Size of the network, and its dropout."""
+
+    filters: int = setting(
+        128,
+        "filters of the first convolutions; later ones have 2 and 4 times them",
+        low=1,
+    )
+    dropout: float = setting(
+        0.0,
+        "share of values dropped after both poolings (.5 in the papers); the mask "
+        "follows from the images of the pass, so runs repeat and resume exactly; VAT "
+        "wants 0, since its two passes would drop different values",
+        low=0.0,
+        high=0.99,
+    )
+    batch_norm_momentum: float = setting(
+        0.9,
+        "momentum of batch normalization's running statistics (.99 in VAT's release)",
+        low=0.0,
+        high=1.0,
+    )
+
+    def __post_init__(self) -> None:
+        """Refuses values out of range with a UsageError."""
+        check(settings_of(type(self)), self)
+
+
+@keras.saving.register_keras_serializable("mixdmt_tf")
+class Dropout(keras.layers.Layer):
+    """Dropout whose mask is a function of the images of the pass, and of nothing else.
+
+    `keras.layers.Dropout` draws from a generator with a state that no checkpoint holds:
+    a resumed run would go on with other masks. Here the bits of the images are the key
+    of a stateless draw. Batches are functions of seed and step, and so are the masks.
+
+    Another batch, another order of its rows or another view gives independent masks;
+    the same batch gives the same mask in every network and under every precision. So
+    two passes on the same images, as a teacher and a student might make, drop the
+    same values, and two passes on nearly the same images, as VAT makes, do not.
+    """
+
+    def __init__(self, rate: float, place: int, **kwargs: Any):
+        """Sets the rate.
+
+        Args:
+            rate: share of values set to 0, in [0, 1); the others grow by 1/(1 - rate).
+            place: number of this layer in its network: no two share their draws.
+            **kwargs: of every Keras layer.
+        """
+        # Images reach the key as they are, not rounded to the policy's precision.
+        super().__init__(autocast=False, **kwargs)
+        self.rate = rate
+        self.place = place
+
+    def call(self, inputs: Sequence[tf.Tensor], training: bool = False) -> tf.Tensor:
+        """Drops values in training mode.
+
+        Args:
+            inputs: (x, images): x of any shape and floating dtype, and the images
+                float [B, H, W, channels] of the pass.
+            training: otherwise x is returned as it is.
+
+        Returns:
+            A tensor like x. No gradient reaches the images by way of the mask.
+        """
+        x, images = inputs
+        if not training:
+            return tf.identity(x)
+        key = tf.stack([fingerprint(images), tf.constant(self.place, tf.int64)])
+        draws = tf.random.stateless_uniform(tf.shape(x), key, alg="philox")
+        scale = tf.where(draws >= self.rate, 1.0 / (1.0 - self.rate), 0.0)
+        return x * tf.cast(scale, x.dtype)
+
+    def get_config(self) -> Dict[str, Any]:
+        """What the constructor takes."""
+        return {**super().get_config(), "rate": self.rate, "place": self.place}
+
+
+def fingerprint(images: tf.Tensor) -> tf.Tensor:
+    """One number for all bits of some images: their sum, weighted by position.
+
+    Integers add up to the same sum in any order, so it is exact on every device.
+
+    Args:
+        images: float of any shape.
+
+    Returns:
+        int64 scalar. No gradient.
+    """
+    images = tf.stop_gradient(tf.cast(images, tf.float32))
+    bits = tf.cast(tf.reshape(tf.bitcast(images, tf.int32), [-1]), tf.int64)
+    # Odd weights, so that no bit is lost where the sum wraps around at 2^64.
+    weights = 0x9E3779B97F4A7C1 * (2 * tf.range(tf.size(bits, tf.int64)) + 1)
+    return tf.reduce_sum(bits * weights)
+
+
+def build(
+    config: Config,
+    input_shape: Tuple[int, int, int],
+    num_classes: int,
+    portable: bool = False,
+) -> keras.Model:
+    """Builds the network.
+
+    Images whose sides are not multiples of four are pooled with a border that counts
+    for nothing. Where less than 3x3 is left after both poolings (images below 9x9) the
+    convolution without padding gets one.
+
+    Args:
+        config: filters, dropout and momentum.
+        input_shape: (height, width, channels) of the images.
+        num_classes: number of classes C.
+        portable: use stock Keras layers only, so that a saved model loads without this
+            package. The weights and the values of a forward pass are the same, but
+            for the masks of dropout, which are then Keras's own.
+
+    Returns:
+        A functional model: float images [B, H, W, channels] in [-1, 1] to float32
+        logits [B, C], whatever the precision policy.
+    """
+    images = keras.Input(input_shape, name="image")
+
+    def convolve(x, filters, kernel, padding="same"):
+        x = keras.layers.Conv2D(
+            config.filters * filters,
+            kernel,
+            padding=padding,
+            use_bias=False,
+            kernel_initializer="he_normal",
+        )(x)
+        x = keras.layers.BatchNormalization(
+            momentum=config.batch_norm_momentum, epsilon=1e-5
+        )(x)
+        return keras.layers.LeakyReLU(0.1)(x) if portable else LeakyReLU()(x)
+
+    def pool_and_drop(x, place):
+        x = keras.layers.MaxPooling2D(2, padding="same")(x)
+        if not config.dropout:
+            return x
+        if portable:
+            return keras.layers.Dropout(config.dropout)(x)
+        return Dropout(config.dropout, place)([x, images])
+
+    x = images
+    for place, filters in enumerate((1, 2)):
+        for _ in range(3):
+            x = convolve(x, filters, 3)
+        x = pool_and_drop(x, place)
+    x = convolve(x, 4, 3, "valid" if min(x.shape[1:3]) >= 3 else "same")
+    x = convolve(x, 2, 1)
+    x = convolve(x, 1, 1)
+    x = keras.layers.GlobalAveragePooling2D(dtype="float32")(x)
+    logits = keras.layers.Dense(
+        num_classes, kernel_initializer="he_normal", dtype="float32", name="logits"
+    )(x)
+    return keras.Model(images, logits, name="cnn13")
