@@ -7,8 +7,10 @@ import dataclasses
 import numpy as np
 import pytest
 
+from mixdmt_tf.experiments import rehearsal
 from mixdmt_tf.experiments.rehearsal import shrink
 from tests.data import made_up
+from tests.experiments import tiny
 
 
 def test_few_images_hold_all_classes_alike():
