@@ -12,7 +12,7 @@ from tests.experiments import tiny
 def test_help():
     text = commands.helps_at_once("precompute_augmentations")
     assert "usage: precompute_augmentations [--flag=value ...]" in text
-    assert "--copies=50" in text and "--seed=1" in text
+    assert "--copies=none" in text and "--seed=1" in text
 
 
 @pytest.mark.parametrize("store", ["memory", "virtual"])

@@ -15,7 +15,7 @@ from tests.experiments import tiny
 def test_help():
     text = commands.helps_at_once("train")
     assert "usage: train [--flag=value ...]" in text
-    for flag in ("--dry_run", "--algorithm=realmix", "--tsa=auto", "--copies=50"):
+    for flag in ("--dry_run", "--algorithm=realmix", "--tsa=auto", "--copies=none"):
         assert flag in text
 
 

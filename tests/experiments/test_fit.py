@@ -9,10 +9,12 @@ import statistics
 
 import pytest
 
+from mixdmt_tf.algorithms import supervised
 from mixdmt_tf.data.config import Config as DataConfig
 from mixdmt_tf.data.sources import digits
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.experiments import fit, recorder, runtime
+from mixdmt_tf.settings import settings_of, to_text
 from tests.experiments import tiny
 
 
@@ -28,6 +30,7 @@ def test_results_hold_what_was_promised(finished):
         "test_error_median20",
         "seconds",
         "versions",
+        "machine",
         "flags",
         "supervised_error",
         "supervised_error_raw",
@@ -64,8 +67,12 @@ def test_the_baseline_differs_in_nothing_but_the_algorithm(finished):
     assert finished.results["supervised_error"] == baseline["test_error"]
     assert finished.results["supervised_error_raw"] == baseline["test_error_raw"]
     ours, theirs = finished.results["flags"], baseline["flags"]
-    differing = {name for name in theirs if theirs[name] != ours[name]}
+    differing = {n for n in theirs if n in ours and theirs[n] != ours[n]}
     assert differing == {"algorithm", "workdir", "split", "compare_supervised"}
+    own = {each.name: to_text(each.default) for each in settings_of(supervised.Config)}
+    assert {n: theirs[n] for n in theirs if n not in ours} == {
+        n: own[n] for n in own if n not in ours
+    }
     assert baseline["steps"] == finished.results["steps"]
     split = (finished.folder / "split.json").read_bytes()
     assert (folder / "split.json").read_bytes() == split
