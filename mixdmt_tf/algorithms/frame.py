@@ -79,10 +79,22 @@ class Frame(base.Algorithm):
         return config.lambda_u * linear_ramp(step, length)
 
     def reports(self, q: tf.Tensor, batch: Dict[str, tf.Tensor]):
-        """How sure the guesses [n, C] are and, where somebody knows, how right."""
-        truth = batch["u_truth"]
-        hits = tf.equal(tf.argmax(q, -1, tf.int32), truth)
-        return {
-            "guess_confidence": tf.reduce_max(q, -1),
-            "guess_accuracy": (tf.cast(hits, tf.float32), truth >= 0),
-        }
+        """Those of `guess_reports`, of the guesses [n, C]."""
+        return guess_reports(q, batch["u_truth"])
+
+
+def guess_reports(q: tf.Tensor, truth: tf.Tensor) -> Dict[str, base.Reported]:
+    """How sure the guesses are and, where somebody knows, how right.
+
+    Args:
+        q: float32 [n, C], probabilities.
+        truth: int32 [n], hidden classes; those below 0 are not judged.
+
+    Returns:
+        `guess_confidence` over all rows, `guess_accuracy` over those with a class.
+    """
+    hits = tf.equal(tf.argmax(q, -1, tf.int32), truth)
+    return {
+        "guess_confidence": tf.reduce_max(q, -1),
+        "guess_accuracy": (tf.cast(hits, tf.float32), truth >= 0),
+    }

@@ -12,6 +12,7 @@ from typing import Dict, List, Tuple
 import tensorflow as tf
 
 from mixdmt_tf.algorithms import base
+from mixdmt_tf.algorithms.frame import guess_reports
 from mixdmt_tf.data.recipe import Recipe
 from mixdmt_tf.equations import (
     cross_entropy,
@@ -100,7 +101,7 @@ class Method(base.Algorithm):
                     squared_error(mixed.labels_u, probs_u), weight=lambda_u
                 ),
             },
-            {"lambda_u": lambda_u, **self.reports(mixed, batch)},
+            {"lambda_u": lambda_u, **guess_reports(mixed.p, batch["u_truth"])},
         )
 
     def mixed_up(self, batch: Dict[str, tf.Tensor]) -> Mixed:
@@ -126,15 +127,6 @@ class Method(base.Algorithm):
     def lambda_u(self, step: tf.Tensor) -> tf.Tensor:
         """Weight of the unlabelled loss at a step."""
         return self.config.lambda_u * linear_ramp(step, self.config.lambda_u_ramp)
-
-    def reports(self, mixed: Mixed, batch: Dict[str, tf.Tensor]):
-        """How sure the guesses are and, where somebody knows, how right."""
-        truth = batch["u_truth"]
-        hits = tf.equal(tf.argmax(mixed.p, -1, tf.int32), truth)
-        return {
-            "guess_confidence": tf.reduce_max(mixed.p, -1),
-            "guess_accuracy": (tf.cast(hits, tf.float32), truth >= 0),
-        }
 
     def guess(self, views: List[tf.Tensor]) -> tf.Tensor:
         """Average prediction over the views, float32 [b, C], without gradient.

@@ -19,6 +19,7 @@ from typing import Dict, Optional, Tuple
 import tensorflow as tf
 
 from mixdmt_tf.algorithms import base, mixmatch
+from mixdmt_tf.algorithms.frame import guess_reports
 from mixdmt_tf.data.recipe import Recipe
 from mixdmt_tf.equations import (
     cross_entropy,
@@ -113,7 +114,7 @@ class Method(mixmatch.Method):
             },
             {
                 "lambda_u": lambda_u,
-                **self.reports(mixed, batch),
+                **guess_reports(mixed.p, batch["u_truth"]),
                 "tsa_threshold": eta,
                 "tsa_kept": tsa,
                 "ood_kept": in_distribution,
