@@ -87,6 +87,8 @@ setup(
         "console_scripts": [
             "mixdmt-train = mixdmt_tf.cli.train:command",
             "mixdmt-train-realmix = mixdmt_tf.cli.train:command_realmix",
+            "mixdmt-train-dmt = mixdmt_tf.cli.train:command_dmt",
+            "mixdmt-pseudo-label = mixdmt_tf.cli.pseudo_label:command",
             "mixdmt-evaluate = mixdmt_tf.cli.evaluate:command",
             "mixdmt-predict = mixdmt_tf.cli.predict:command",
             "mixdmt-export-model = mixdmt_tf.cli.export_model:command",

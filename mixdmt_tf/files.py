@@ -4,16 +4,39 @@ from __future__ import annotations
 
 import os
 import pathlib
+import shutil
 
 
 def write_atomically(path: pathlib.Path, text: str) -> None:
-    """Writes a text file beside its place, syncs it, and renames it into place."""
+    """Writes a text file in UTF-8 as `write_bytes_atomically` does."""
+    write_bytes_atomically(path, text.encode("utf-8"))
+
+
+def write_bytes_atomically(path: pathlib.Path, content: bytes) -> None:
+    """Writes a file beside its place, syncs it, and renames it into place."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with beside.open("w", encoding="utf-8") as file:
-            file.write(text)
+        with beside.open("wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def copy_atomically(source: pathlib.Path, place: pathlib.Path) -> None:
+    """Copies a file or folder beside its place and renames it into place.
+
+    A folder that was there is removed first: for a moment there is none.
+    """
+    beside = place.with_name(f".{place.name}.{os.getpid()}.tmp")
+    if not source.is_dir():
+        write_bytes_atomically(place, source.read_bytes())
+        return
+    try:
+        shutil.copytree(source, beside)
+        shutil.rmtree(place, ignore_errors=True)
+        os.replace(beside, place)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)

@@ -134,13 +134,20 @@ class Algorithm(keras.Model):
     Attributes:
         reported: names of everything `losses` returns, terms and reports; they become
             the metrics of the step.
+        loop: name of the file in experiments/loops/ that trains it; 'single' for
+            methods trained in one go.
         has_teacher: whether the method predicts with the averaged weights, too.
         teacher: then, a network like `network` whose trainable weights are the
             averages; None otherwise. Its own running statistics are not used.
+        has_peer: whether the method trains a second network along with the first.
+        peer: then, a network like `network` with initial weights of its own; None
+            otherwise. It has no averages and is neither evaluated nor exported.
     """
 
     reported: Tuple[str, ...] = ()
+    loop: str = "single"
     has_teacher: bool = False
+    has_peer: bool = False
 
     def __init__(self, network: keras.Model, config: Config, task: Task):
         """Wraps a built network.
@@ -155,6 +162,7 @@ class Algorithm(keras.Model):
         self.config = config
         self.task = task
         self.teacher = keras.models.clone_model(network) if self.has_teacher else None
+        self.peer = keras.models.clone_model(network) if self.has_peer else None
         self.average = MovingAverage(network, self.teacher)
         self.means = {
             name: keras.metrics.Mean(name=name, dtype="float32")
@@ -202,6 +210,12 @@ class Algorithm(keras.Model):
             kernels_only=form == "l2_kernels",
         )
 
+    @property
+    def trained_weights(self) -> List[Any]:
+        """What the optimizer moves: weights of the network, then of the peer."""
+        peers = self.peer.trainable_variables if self.has_peer else []
+        return [*self.network.trainable_variables, *peers]
+
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Logits of the raw (not averaged) weights."""
         return self.network(images, training=training)
@@ -225,7 +239,7 @@ class Algorithm(keras.Model):
             means = {name: mean_over_replicas(term) for name, term in terms.items()}
             loss = tf.add_n([means[name] * terms[name].weight for name in terms])
             scaled = compat.scale_loss(self.optimizer, loss)
-        variables = self.network.trainable_variables
+        variables = self.trained_weights
         gradients = tape.gradient(scaled, variables)
         compat.apply_scaled_gradients(self.optimizer, gradients, variables)
         self._decay_and_average(data["step"])
@@ -258,9 +272,10 @@ class Algorithm(keras.Model):
             average.assign(ema(average, weight, decay))
 
         def update(strategy, decay):
-            for weight, average in self.average.pairs():
+            for weight in map(compat.tf_variable, self.trained_weights):
                 if multiply and "kernel" in weight.name:
                     strategy.extended.update(weight, decay_kernel)
+            for weight, average in self.average.pairs():
                 strategy.extended.update(average, move, args=(weight, decay))
 
         tf.distribute.get_replica_context().merge_call(update, args=(decay,))

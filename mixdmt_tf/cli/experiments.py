@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from mixdmt_tf.experiments.experiment import Experiment
 
 SELECTORS = ("algorithm", "network")
+# What a paper's own command assumes beyond its method: DMT's WideResNet.
+DEFAULTS: Mapping[str, Mapping[str, str]] = {"dmt": {"form": "dmt"}}
 
 
 def groups_for(algorithm: Optional[str] = None, *more: flags.Group) -> flags.GroupsFor:
@@ -53,7 +55,12 @@ def groups_for(algorithm: Optional[str] = None, *more: flags.Group) -> flags.Gro
             *more,
             flags.group("run", "mixdmt_tf.experiments.config", choices=choices),
             flags.group("data", "mixdmt_tf.data.config", choices=choices),
-            flags.group("network", f"mixdmt_tf.models.{network}", f"network {network}"),
+            flags.group(
+                "network",
+                f"mixdmt_tf.models.{network}",
+                f"network {network}",
+                defaults=DEFAULTS.get(algorithm or "", {}),
+            ),
             flags.group(
                 "method", f"mixdmt_tf.algorithms.{method}", f"algorithm {method}"
             ),
@@ -81,6 +88,7 @@ def build(parsed: flags.Parsed) -> "Experiment":
     values: Mapping[str, Mapping[str, Any]] = parsed.values
     # These two refuse what does not go together, before TensorFlow is imported.
     run, data = RunConfig(**values["run"]), DataConfig(**values["data"])
+    require_lengths(run.steps, values["method"], data.pseudo_labels)
 
     # Libraries that TensorFlow looks for in vain are of no interest to users; its
     # errors arrive as exceptions.
@@ -91,6 +99,31 @@ def build(parsed: flags.Parsed) -> "Experiment":
     network = models.network(run.network).Config(**values["network"])
     method = algorithms.algorithm(run.algorithm).Config(**values["method"])
     return Experiment(run, data, network, method)
+
+
+def require_lengths(
+    steps: Optional[int], method: Mapping[str, Any], pseudo_labels: str
+) -> None:
+    """Refuses lengths that a method does not have, or that don't go together.
+
+    Args:
+        steps: of the whole run, if given.
+        method: the method's settings; those trained in rounds have `fractions`.
+        pseudo_labels: of the one round to train, if there is only one.
+
+    Raises:
+        UsageError: saying what to give instead.
+    """
+    if "fractions" not in method or pseudo_labels:
+        return
+    if steps is not None:
+        raise UsageError(
+            f"--steps={steps}: this method trains in rounds.\n"
+            "Use --base_steps and --round_steps, or --base_epochs and --round_epochs."
+        )
+    from mixdmt_tf.experiments.loops import plan
+
+    plan.fractions(method["fractions"], method["rounds"])
 
 
 def read_run(workdir: str) -> Tuple[pathlib.Path, Callable[[], "Experiment"]]:

@@ -67,6 +67,7 @@ def group(
     module: str,
     title: Optional[str] = None,
     choices: Optional[Mapping[str, Sequence[str]]] = None,
+    defaults: Optional[Mapping[str, str]] = None,
 ) -> Group:
     """The settings that a module declares in its `Config`, as a group.
 
@@ -76,6 +77,8 @@ def group(
         title: heading, the name if there is none.
         choices: allowed values by name of a setting, where they aren't literals but
             the names of the files in a folder (`settings.modules`).
+        defaults: other defaults than declared, by name; those of settings that the
+            module lacks are passed over.
 
     Raises:
         DeclarationError: if the declaration can't be read.
@@ -85,6 +88,10 @@ def group(
         if choices and each.name in choices
         else each
         for each in declared(module)
+    ]
+    settings = [
+        dataclasses.replace(each, default=(defaults or {}).get(each.name, each.default))
+        for each in settings
     ]
     return Group(name, title or name, tuple(settings))
 

@@ -6,7 +6,7 @@ import dataclasses
 import math
 import pathlib
 import sys
-from typing import AbstractSet, Any, Mapping, Sequence, Tuple
+from typing import AbstractSet, Any, Mapping, Optional, Sequence, Tuple
 
 import mixdmt_tf
 from mixdmt_tf.cli import experiments, flags
@@ -125,8 +125,8 @@ def _root(given: str) -> pathlib.Path:
     return root
 
 
-def _read(argv: Sequence[str]) -> Tuple[int, Mapping[str, str]]:
-    """Steps of a training command, and its settings that decide over its numbers."""
+def _read(argv: Sequence[str]) -> Tuple[Optional[int], Mapping[str, str]]:
+    """Steps of a training command, if it has any, and what else decides its numbers."""
     from mixdmt_tf.data.config import Config as DataConfig
     from mixdmt_tf.experiments.config import Config as RunConfig
 
@@ -140,7 +140,9 @@ def _read(argv: Sequence[str]) -> Tuple[int, Mapping[str, str]]:
         for each in group.settings
         if not each.harmless
     }
-    return int(values["steps"]), settings
+    method: Mapping[str, Any] = parsed.values["method"]
+    experiments.require_lengths(values["steps"], method, str(data["pseudo_labels"]))
+    return values["steps"], settings
 
 
 def _describe(prefix: str, one: Any, table: Any, known: Sequence[Any]) -> None:
@@ -154,6 +156,6 @@ def _describe(prefix: str, one: Any, table: Any, known: Sequence[Any]) -> None:
         left = reproduce.seconds_left(one, known)
         state = "cost unknown" if left is None else progress.duration(left)
         if 0 < done:
-            state += f", at {math.floor(100 * done / cell.steps)} %"
+            state += f", at {math.floor(100 * done / (cell.steps or done))} %"
     print(f"{prefix} {cell.title(table, seed)}: {state}")
     print(f"    bin/train {' '.join(cell.command(seed))}")

@@ -1,4 +1,4 @@
-"""`bin/train` and `bin/train_realmix`: train, or go on training."""
+"""`bin/train`, `bin/train_realmix`, `bin/train_dmt`: train, or go on training."""
 
 from __future__ import annotations
 
@@ -44,6 +44,11 @@ def command() -> None:
 def command_realmix() -> None:
     """The installed command `mixdmt-train-realmix`."""
     sys.exit(main(sys.argv[1:], "realmix"))
+
+
+def command_dmt() -> None:
+    """The installed command `mixdmt-train-dmt`."""
+    sys.exit(main(sys.argv[1:], "dmt"))
 
 
 def _train(argv: Sequence[str], algorithm: Optional[str]) -> int:

@@ -69,6 +69,12 @@ class Config:
         "unlabeled_dataset where that one's data are",
         harmless=True,
     )
+    pseudo_labels: str = setting(
+        "",
+        "a file of bin/pseudo_label: train one round on these pseudo labels instead of "
+        "all rounds (methods that learn from pseudo labels)",
+        harmless=True,  # as a path: a run compares what the file holds
+    )
     copies: Optional[int] = setting(
         None,
         "augmented copies of each unlabelled image (RealMix section 3.1), 0: the "
@@ -78,14 +84,16 @@ class Config:
     copies_augment: str = setting(
         "auto",
         "how copies differ; cutout: random erasing, simple: shift and flip, "
-        "randaugment (UDA's; FixMatch's) and autoaugment (found on CIFAR-10; on SVHN): "
-        "chains of strong operations, auto: as the method was published",
+        "randaugment (UDA's; FixMatch's; DMT's) and autoaugment (found on CIFAR-10; on "
+        "SVHN): chains of strong operations, auto: as the method was published",
         choices=(
             "auto",
             "cutout",
             "simple",
             "randaugment",
             "randaugment_fixmatch",
+            "randaugment_dmt",
+            "randaugment_dmt_released",
             "autoaugment",
             "autoaugment_svhn",
             "none",

@@ -33,6 +33,14 @@ AUGMENTATIONS = {
         randaugment.FIXMATCH.uniforms,
         functools.partial(randaugment.randaugment, policy=randaugment.FIXMATCH),
     ),
+    "randaugment_dmt": (
+        randaugment.DMT.uniforms,
+        functools.partial(randaugment.randaugment, policy=randaugment.DMT),
+    ),
+    "randaugment_dmt_released": (
+        randaugment.DMT_AS_RELEASED.uniforms,
+        functools.partial(randaugment.randaugment, policy=randaugment.DMT_AS_RELEASED),
+    ),
     "autoaugment": (autoaugment.UNIFORMS, autoaugment.autoaugment),
     "autoaugment_svhn": (
         autoaugment.UNIFORMS,

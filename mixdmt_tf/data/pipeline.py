@@ -8,13 +8,16 @@ resumed at any step at once, and every replica computes its own rows.
 from __future__ import annotations
 
 import dataclasses
-from typing import Dict, Optional
+from typing import Dict, Optional, Tuple
 
+import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf.data import draws
 from mixdmt_tf.data.augment import crop_flip
+from mixdmt_tf.data.copies import AUGMENTATIONS
 from mixdmt_tf.data.precomputed import Store
+from mixdmt_tf.data.pseudo_labels import PseudoLabels
 from mixdmt_tf.data.recipe import Recipe
 from mixdmt_tf.data.source import Source
 from mixdmt_tf.data.splits import Split
@@ -40,6 +43,8 @@ class Pipeline:
         store: pictures of the unlabelled stream (`precomputed.open_store`); item
             k N + i is a copy of the i-th unlabelled image. None: no unlabelled images.
         store_size: number of items of the store.
+        pseudo: the pseudo labels of the split's unlabelled images; with them the
+            unlabelled stream shows those that were kept.
     """
 
     source: Source
@@ -49,6 +54,7 @@ class Pipeline:
     batch: int
     store: Optional[Store] = None
     store_size: int = 0
+    pseudo: Optional[PseudoLabels] = None
 
     def dataset(self, start: int, stop: int, replicas: int = 1) -> tf.data.Dataset:
         """Batches of the steps start, ..., stop - 1.
@@ -114,7 +120,7 @@ class Pipeline:
         rows = total // replicas
         first = replica * rows
         positions = step * total + first + tf.range(rows, dtype=tf.int64)
-        items = draws.shuffled(self.seed, "unlabeled", positions, self.store_size)
+        items, found = self._items(positions)
         unlabeled = tf.constant(self.split.unlabeled, tf.int64)
         ids = tf.gather(unlabeled, items % len(self.split.unlabeled))
         pictures = self.store(items)
@@ -127,6 +133,7 @@ class Pipeline:
         batch = {
             "u": tf.stack(views(pictures, "u", recipe.unlabeled_views), axis=1),
             "u_truth": tf.gather(labels, ids),
+            **found,
         }
         if recipe.original_views:
             originals = views(tf.gather(images, ids), "o", recipe.original_views)
@@ -137,22 +144,55 @@ class Pipeline:
             batch["u_noise"] = noise[first : first + rows]
         return batch
 
-    def _augment(self, images, purpose: str, step, first, total=None) -> tf.Tensor:
-        """Weak augmentation of this replica's rows, drawn for the whole batch."""
-        key = draws.step_key(self.seed, purpose, step)
-        uniforms = draws.uniform(key, [total or self.batch, crop_flip.UNIFORMS])
-        uniforms = uniforms[first : first + tf.shape(images, tf.int64)[0]]
-        source = self.source
-        return to_float(
-            crop_flip.crop_flip(images, uniforms, source.crop_padding, source.flip)
+    def _items(self, positions) -> Tuple[tf.Tensor, Batch]:
+        """Items of the store at positions of the stream, and their pseudo labels."""
+        if not self.recipe.pseudo:
+            size = self.store_size
+            return draws.shuffled(self.seed, "unlabeled", positions, size), {}
+        pseudo = self.pseudo
+        if pseudo is None:
+            raise ValueError("the recipe asks for pseudo labels, there are none")
+        kept = np.flatnonzero(pseudo.kept)
+        images = len(pseudo.kept)
+        copies = self.store_size // images
+        drawn = draws.shuffled(
+            self.seed, "unlabeled", positions, len(kept) * max(copies, 1)
         )
+        places = tf.gather(tf.constant(kept, tf.int64), drawn % len(kept))
+        return drawn // len(kept) * images + places, {
+            "u_label": tf.gather(tf.constant(pseudo.labels), places),
+            "u_confidence": tf.gather(tf.constant(pseudo.confidence), places),
+        }
+
+    def _augment(self, images, purpose: str, step, first, total=None) -> tf.Tensor:
+        """Augmentation of this replica's rows, drawn for the whole batch."""
+        rows = tf.shape(images, tf.int64)[0]
+
+        def uniforms(purpose: str, number: int) -> tf.Tensor:
+            key = draws.step_key(self.seed, purpose, step)
+            drawn = draws.uniform(key, [total or self.batch, number])
+            return drawn[first : first + rows]
+
+        source, recipe = self.source, self.recipe
+        moves = uniforms(purpose, crop_flip.UNIFORMS)
+        images = crop_flip.crop_flip(
+            images, moves, source.crop_padding, source.flip, recipe.fill
+        )
+        if recipe.augment != "none":
+            number, apply = AUGMENTATIONS[recipe.augment]
+            images = apply(images, uniforms(f"{purpose}/strong", number))
+        return to_float(images)
 
     def _mixup(self, step, replica, rows: int) -> Batch:
         """Beta draws and partners, for each replica its own: partners are local."""
         groups = self.recipe.mixup_groups
-        key = draws.step_key(self.seed, "mixup", step)
-        key = tf.random.experimental.stateless_fold_in(key, replica)
-        lam = draws.beta(key, [rows * sum(groups)], self.recipe.mixup_beta)
+        shared = draws.step_key(self.seed, "mixup", step)
+        key = tf.random.experimental.stateless_fold_in(shared, replica)
+        total, beta = rows * sum(groups), self.recipe.mixup_beta
+        if self.recipe.mixup_shared:
+            lam = tf.repeat(draws.beta(shared, [1], beta), total)
+        else:
+            lam = draws.beta(key, [total], beta)
         partners, start = [], 0
         for group in groups:
             key = tf.random.experimental.stateless_fold_in(key, 1)

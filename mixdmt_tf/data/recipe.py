@@ -7,7 +7,7 @@ and no file of the data layer changes.
 from __future__ import annotations
 
 import dataclasses
-from typing import Tuple
+from typing import Optional, Tuple
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,9 +27,12 @@ class Recipe:
     - `u_truth`: int32 [n] (if K > 0), the hidden classes, -1 where nobody knows, -2 or
       less for images known to be of no class. For reports only: an algorithm that
       trains on them is cheating;
+    - `u_label`: int32 [n] and `u_confidence`: float32 [n] (if `pseudo`), the pseudo
+      labels of the images that `u` shows, which are then those that were kept;
     - `u_noise`: float32 [n, H, W, C] (if `noise`), standard normal draws;
     - `lam`: float32 [G b] and `partner`: int32 [G b] (if mixup is asked for), Beta
-      draws and partner rows for the G = sum(`mixup_groups`) blocks of b rows.
+      draws and partner rows for the G = sum(`mixup_groups`) blocks of b rows; all
+      draws are the same number if `mixup_shared`.
 
     Attributes:
         unlabeled_views: K, 0 for methods that use labels only.
@@ -40,6 +43,11 @@ class Recipe:
             drawn: `(1 + K,)` mixes labelled and unlabelled rows jointly, `(1, K)`
             separately. Empty: no mixup.
         mixup_beta: both parameters of the Beta distribution.
+        mixup_shared: draw one coefficient for the whole batch, as DMT does.
+        augment: what is done to `x` and `u` in each batch after shift and flip: the
+            name of one of `copies.AUGMENTATIONS`, or 'none'.
+        fill: the grey level, 0 to 255, that shifts bring in; None reflects the image.
+        pseudo: whether `u` shows pseudo-labelled images.
         copies: augmented copies of each unlabelled image, unless the user says so.
         copies_augment: how they differ, unless the user says so.
     """
@@ -50,5 +58,9 @@ class Recipe:
     noise: bool = False
     mixup_groups: Tuple[int, ...] = ()
     mixup_beta: float = 1.0
+    mixup_shared: bool = False
+    augment: str = "none"
+    fill: Optional[int] = None
+    pseudo: bool = False
     copies: int = 0
     copies_augment: str = "none"

@@ -7,19 +7,24 @@ RealMix Eq. 1, 2: L_x                           `losses.cross_entropy`
 RealMix Eq. 2: L_u                              `losses.squared_error`
 VAT 3, UDA 2: divergence of two predictions     `losses.kl_divergence`
 VAT 4: entropy                                  `losses.entropy`
+Deep Co-Training 2: Jensen-Shannon divergence   `losses.js_divergence`
 VAT 3.3: unit vector of each example            `adversarial.unit_perturbation`
 VAT 3.3: r_adv                                  `adversarial.adversarial_perturbation`
+FGSM 4, Deep Co-Training: adversarial example   `adversarial.fast_gradient_sign`
 RealMix Alg. 2: average over the views          `targets.guess_label`
 RealMix Eq. 3: sharpening                       `targets.sharpen`
 UDA, techniques: softmax temperature            `targets.sharpen_logits`
 Pseudo-Label 3: the likeliest class             `targets.hard_label`
 MixMatch, code: label smoothing                 `targets.smooth_labels`
 RealMix Eq. 4-7: MixUp with lam'                `mixing.mix`
+mixup 2: MixUp with any lam                     `mixing.interpolate`
 MixMatch, code: batches that share statistics   `mixing.interleave`
 RealMix 3.4: out-of-distribution mask           `masks.ood_mask`
 Pseudo-Label, UDA 3: confidence mask            `masks.confidence_mask`
 FixMatch Eq. 4: confidence mask with ties       `masks.confidence_mask_inclusive`
 MixMatch, code: the first, as released          `masks.confidence_mask_released`
+Dual Student 4: stable in both views            `masks.stable_mask`
+Dual Student 4: who learns from the other       `masks.learner_mask`
 RealMix 3.5: TSA mask, as intended              `masks.tsa_mask`
 RealMix, code: TSA mask, as released            `masks.tsa_mask_released`
 RealMix 3.5, UDA: TSA threshold eta             `schedules.tsa_threshold`
@@ -56,7 +61,8 @@ DMT Tables 4-7: mean IoU                        `metrics.mean_iou`
 ==============================================  ======================================
 
 RealMix is arXiv:1912.08766, MixMatch arXiv:1905.02249, UDA arXiv:1904.12848, VAT
-arXiv:1704.03976, Mean Teacher arXiv:1703.01780, DMT arXiv:2004.08514 and DeepLab
+arXiv:1704.03976, Mean Teacher arXiv:1703.01780, DMT arXiv:2004.08514, Deep Co-Training
+arXiv:1803.05984, FGSM arXiv:1412.6572, Dual Student arXiv:1909.01804 and DeepLab
 arXiv:1606.00915; Pseudo-Label is Lee 2013 (ICML workshop). A plain number is a section.
 
 What holds for all of them:
@@ -71,7 +77,11 @@ What holds for all of them:
   `metrics`, which are NumPy and keep its dtypes.
 """
 
-from mixdmt_tf.equations.adversarial import adversarial_perturbation, unit_perturbation
+from mixdmt_tf.equations.adversarial import (
+    adversarial_perturbation,
+    fast_gradient_sign,
+    unit_perturbation,
+)
 from mixdmt_tf.equations.averages import decay_weight, ema
 from mixdmt_tf.equations.dynamic import (
     disagreement_cases,
@@ -83,6 +93,7 @@ from mixdmt_tf.equations.dynamic import (
 from mixdmt_tf.equations.losses import (
     cross_entropy,
     entropy,
+    js_divergence,
     kl_divergence,
     squared_error,
 )
@@ -90,7 +101,9 @@ from mixdmt_tf.equations.masks import (
     confidence_mask,
     confidence_mask_inclusive,
     confidence_mask_released,
+    learner_mask,
     ood_mask,
+    stable_mask,
     tsa_mask,
     tsa_mask_released,
 )
@@ -104,7 +117,7 @@ from mixdmt_tf.equations.metrics import (
     iou_by_class,
     mean_iou,
 )
-from mixdmt_tf.equations.mixing import interleave, mix
+from mixdmt_tf.equations.mixing import interleave, interpolate, mix
 from mixdmt_tf.equations.reductions import masked_mean
 from mixdmt_tf.equations.schedules import (
     cosine_7_16,
@@ -155,14 +168,18 @@ __all__ = [
     "ema_decay_warmup",
     "entropy",
     "error_rate",
+    "fast_gradient_sign",
     "fine_grained_accuracy",
     "flipped_label",
     "flipped_weight",
     "guess_label",
     "hard_label",
     "interleave",
+    "interpolate",
     "iou_by_class",
+    "js_divergence",
     "kl_divergence",
+    "learner_mask",
     "linear_ramp",
     "masked_mean",
     "mean_iou",
@@ -176,6 +193,7 @@ __all__ = [
     "sigmoid_ramp",
     "smooth_labels",
     "squared_error",
+    "stable_mask",
     "threshold_labels",
     "top_confident",
     "top_count",

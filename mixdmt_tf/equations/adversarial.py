@@ -1,7 +1,8 @@
-"""The virtual adversarial perturbation: the small change that alters a prediction most.
+"""Adversarial changes of an image: the small ones that alter its prediction most.
 
-Miyato, Maeda, Koyama and Ishii 2017 (VAT, arXiv:1704.03976), section 3.3. No random
-numbers are drawn here: the caller draws the direction that the search starts from.
+Virtual ones are those of Miyato, Maeda, Koyama and Ishii 2017 (VAT, arXiv:1704.03976),
+section 3.3. No random numbers are drawn here: the caller draws the direction that the
+search starts from. The fast gradient sign method needs labels instead.
 """
 
 from __future__ import annotations
@@ -74,3 +75,32 @@ def adversarial_perturbation(
         # as soon as the network is sure. Only the direction counts.
         total = 256 * tf.reduce_sum(divergence(d))
     return tf.stop_gradient(epsilon * unit_perturbation(tape.gradient(total, d)))
+
+
+def fast_gradient_sign(
+    loss: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor, epsilon: float
+) -> tf.Tensor:
+    """Return images + epsilon * sign(gradient of the loss with respect to them).
+
+    The fast gradient sign method of Goodfellow, Shlens and Szegedy 2015
+    (arXiv:1412.6572) section 4, which makes the adversarial examples g(x) of Deep
+    Co-Training (arXiv:1803.05984, section 2). The result isn't clipped to the range of
+    images. A value of which the loss does not depend stays as it is.
+
+    Stop-gradient: the whole result.
+
+    Args:
+        loss: from images [B, ...] to the loss [B] that is to grow.
+        images: [B, ...] any float type.
+        epsilon: by how much each value changes, in the unit of the images.
+
+    Returns:
+        [B, ...] float32.
+    """
+    images = tf.cast(images, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        # As above: the factor saves what float16 would round to 0 on the way back.
+        total = 256 * tf.reduce_sum(loss(images))
+    gradient = tape.gradient(total, images)
+    return tf.stop_gradient(images + epsilon * tf.sign(gradient))

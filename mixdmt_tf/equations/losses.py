@@ -7,6 +7,8 @@ compare predictions by their Kullback-Leibler divergence, and VAT adds their ent
 
 from __future__ import annotations
 
+import math
+
 import tensorflow as tf
 
 from mixdmt_tf.equations.contracts import require_rank, require_same_shape
@@ -111,3 +113,34 @@ def entropy(logits: tf.Tensor) -> tf.Tensor:
     require_rank(1, logits=logits)
     log_p = tf.nn.log_softmax(logits)
     return -tf.reduce_sum(tf.exp(log_p) * log_p, axis=-1)
+
+
+def js_divergence(logits: tf.Tensor, other_logits: tf.Tensor) -> tf.Tensor:
+    """Return H((p + q) / 2) - (H(p) + H(q)) / 2 of each example, H being the entropy.
+
+    With p = softmax(logits) and q = softmax(other_logits): the Jensen-Shannon
+    divergence, L_cot of Deep Co-Training (arXiv:1803.05984, section 2). Computed as the
+    mean of KL(p || m) and KL(q || m) with m = (p + q) / 2, which is the same number
+    without the rounding of a difference of entropies.
+
+    Nothing is stop-gradiented: both predictions move towards each other.
+
+    Args:
+        logits: [..., C] of p, any float type.
+        other_logits: [..., C] of q, any float type.
+
+    Returns:
+        [...] float32 in [0, log 2] up to rounding.
+
+    Raises:
+        ValueError: when the shapes differ.
+    """
+    logits = tf.cast(logits, tf.float32)
+    other_logits = tf.cast(other_logits, tf.float32)
+    require_rank(1, logits=logits)
+    require_same_shape(logits=logits, other_logits=other_logits)
+    log_p, log_q = tf.nn.log_softmax(logits), tf.nn.log_softmax(other_logits)
+    log_m = tf.reduce_logsumexp([log_p, log_q], axis=0) - math.log(2)
+    kl_p = tf.reduce_sum(tf.exp(log_p) * (log_p - log_m), axis=-1)
+    kl_q = tf.reduce_sum(tf.exp(log_q) * (log_q - log_m), axis=-1)
+    return (kl_p + kl_q) / 2

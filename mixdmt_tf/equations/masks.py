@@ -196,3 +196,71 @@ def confidence_mask_released(probs: tf.Tensor, threshold: float) -> tf.Tensor:
     require_rank(2, 2, probs=tf.convert_to_tensor(probs))
     mask = confidence_mask(probs, threshold)
     return tf.reduce_mean(mask) * tf.ones_like(mask)
+
+
+def stable_mask(
+    probs: tf.Tensor, other_probs: tf.Tensor, threshold: float
+) -> tf.Tensor:
+    """Keep examples of which a network says the same, and surely, in two views.
+
+    Stable samples of Dual Student (arXiv:1909.01804) section 4: both views have the
+    same likeliest class, and for at least one of them its probability exceeds the
+    threshold, strictly.
+
+    Stop-gradient: the whole result.
+
+    Args:
+        probs: [..., C] probabilities of one view, any float type. Take them from a
+            float32 softmax.
+        other_probs: [..., C] the same network's of the other view.
+        threshold: in [0, 1].
+
+    Returns:
+        [...] float32, 0 or 1.
+
+    Raises:
+        ValueError: when the shapes differ or probs is a scalar.
+    """
+    probs, other_probs = tf.cast(probs, tf.float32), tf.cast(other_probs, tf.float32)
+    require_rank(1, probs=probs)
+    require_same_shape(probs=probs, other_probs=other_probs)
+    same = tf.equal(tf.argmax(probs, axis=-1), tf.argmax(other_probs, axis=-1))
+    confidence = tf.reduce_max(tf.maximum(probs, other_probs), axis=-1)
+    return tf.stop_gradient(tf.cast(same & (confidence > threshold), tf.float32))
+
+
+def learner_mask(
+    stable: tf.Tensor,
+    other_stable: tf.Tensor,
+    distance: tf.Tensor,
+    other_distance: tf.Tensor,
+) -> tf.Tensor:
+    """Mark the examples of which a student is to learn from the other student.
+
+    The stabilization constraint of Dual Student (arXiv:1909.01804) section 4. Who is
+    stable teaches who is not; of two that are stable, the one whose predictions of its
+    two views are farther apart learns. Where the other one isn't stable, nobody
+    teaches. At equal distances neither learns (the paper's inequality is strict; in the
+    released code both do). The other student's mask has its arguments swapped.
+
+    Stop-gradient: the whole result.
+
+    Args:
+        stable: [...] 0 or 1, of this student, from `stable_mask`.
+        other_stable: [...] of the other student.
+        distance: [...] between this student's predictions of both views, float.
+        other_distance: [...] the same of the other student.
+
+    Returns:
+        [...] float32, 0 or 1.
+
+    Raises:
+        ValueError: when two shapes differ.
+    """
+    rows = {"stable": stable, "other_stable": other_stable, "distance": distance}
+    rows["other_distance"] = other_distance
+    rows = {name: tf.cast(value, tf.float32) for name, value in rows.items()}
+    require_same_shape(**rows)
+    less_stable = rows["distance"] > rows["other_distance"]
+    learns = (rows["other_stable"] > 0) & ((rows["stable"] <= 0) | less_stable)
+    return tf.stop_gradient(tf.cast(learns, tf.float32))

@@ -37,6 +37,34 @@ def mix(own: tf.Tensor, partner: tf.Tensor, lam: float | tf.Tensor) -> tf.Tensor
         ValueError: when own and partner differ in shape, or lam's axes are not own's
             first ones.
     """
+    lam = tf.cast(lam, tf.float32)
+    return interpolate(own, partner, tf.maximum(lam, 1 - lam))
+
+
+def interpolate(
+    own: tf.Tensor, partner: tf.Tensor, lam: float | tf.Tensor
+) -> tf.Tensor:
+    """Return lam * own + (1 - lam) * partner.
+
+    MixUp as it was published (arXiv:1710.09412, section 2), where no mixture has an own
+    example: lam is anything in [0, 1]. DMT's baseline is trained with it (its release),
+    while DMT itself has the lam' of `mix`.
+
+    Nothing is stop-gradiented.
+
+    Args:
+        own: [B, ...] images, labels or weights, any number type.
+        partner: [B, ...], of own's shape.
+        lam: [B], one for each example, or a scalar; in [0, 1]. Axes that lam lacks are
+            added at the end.
+
+    Returns:
+        [B, ...] float32.
+
+    Raises:
+        ValueError: when own and partner differ in shape, or lam's axes are not own's
+            first ones.
+    """
     own, partner = tf.cast(own, tf.float32), tf.cast(partner, tf.float32)
     lam = tf.cast(lam, tf.float32)
     require_same_shape(own=own, partner=partner)
@@ -44,7 +72,6 @@ def mix(own: tf.Tensor, partner: tf.Tensor, lam: float | tf.Tensor) -> tf.Tensor
         raise ValueError(
             f"lam must have the first axes of own, {own.shape}, got {lam.shape}"
         )
-    lam = tf.maximum(lam, 1 - lam)
     for _ in range(own.shape.rank - lam.shape.rank):
         lam = lam[..., tf.newaxis]
     return lam * own + (1 - lam) * partner

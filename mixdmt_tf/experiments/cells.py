@@ -18,7 +18,7 @@ from mixdmt_tf.experiments.tables import Row, Table
 _OF_A_RUN = {"seed", "init_from"}
 
 # Steps, and the other settings that decide over a run's numbers, of a command line.
-Read = Callable[[Sequence[str]], Tuple[int, Mapping[str, str]]]
+Read = Callable[[Sequence[str]], Tuple[Optional[int], Mapping[str, str]]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Cell:
         row: of the table.
         column: value of the column flag, '' if the row has no columns.
         flags: of the training command, without seed, folders and `--init_from`.
-        steps: of one run.
+        steps: of one run, None if its other settings say how long it is.
         settings: as text, by name of the flag, what else decides over its numbers.
         folder: that holds the run folders.
         first: the cell whose run of the same seed must be finished before.
@@ -38,7 +38,7 @@ class Cell:
     row: Row
     column: str
     flags: Tuple[str, ...]
-    steps: int
+    steps: Optional[int]
     settings: Mapping[str, str]
     folder: pathlib.Path
     first: Optional["Cell"] = None
@@ -72,7 +72,7 @@ class Cell:
             left_open = name in _OF_A_RUN or value in ("auto", "none")
             if not left_open and flags.get(name, value) != value:
                 return None
-        return found if found.get("steps") == self.steps else None
+        return found if self.steps in (None, found.get("steps")) else None
 
     def finished(self) -> Dict[int, Dict[str, Any]]:
         """Results of all finished runs, by seed."""
@@ -86,9 +86,12 @@ class Cell:
         return {seed: each for seed, each in found.items() if each is not None}
 
     def steps_done(self, seed: int) -> int:
-        """How far the run of a seed is, by its last evaluation."""
-        if self.results(seed) is not None:
-            return self.steps
+        """How far the run of a seed is, by its last evaluation; 0 if nobody knows."""
+        found = self.results(seed)
+        if found is not None:
+            return int(found["steps"])
+        if self.steps is None:
+            return 0
         try:
             text = (self.run_folder(seed) / "metrics.csv").read_text(encoding="utf-8")
             rows = list(csv.DictReader(text.splitlines()))

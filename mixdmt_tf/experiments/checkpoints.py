@@ -28,17 +28,22 @@ MANIFEST = "manifest.json"
 def state(algorithm: Algorithm) -> tf.train.Checkpoint:
     """Everything a run needs to go on: weights, statistics, average, optimizer."""
     optimizer = algorithm.optimizer
-    optimizer.build(algorithm.network.trainable_variables)
+    optimizer.build(algorithm.trained_weights)
+    peer = {"peer": algorithm.peer} if algorithm.has_peer else {}
     return tf.train.Checkpoint(
-        network=algorithm.network, average=algorithm.average, optimizer=optimizer
+        network=algorithm.network,
+        average=algorithm.average,
+        optimizer=optimizer,
+        **peer,
     )
 
 
 def digest(algorithm: Algorithm) -> str:
     """sha256 over all weights, statistics, averages and optimizer variables."""
-    variables = list(algorithm.network.weights) + list(algorithm.optimizer.variables)
-    if callable(algorithm.optimizer.variables):
-        variables = list(algorithm.network.weights) + algorithm.optimizer.variables()
+    optimizer = algorithm.optimizer.variables
+    variables = list(algorithm.network.weights)
+    variables += optimizer() if callable(optimizer) else list(optimizer)
+    variables += algorithm.peer.weights if algorithm.has_peer else []
     total = hashlib.sha256()
     for variable in map(compat.tf_variable, variables):
         total.update(np.ascontiguousarray(variable.numpy()).tobytes())
@@ -143,8 +148,8 @@ class Checkpoints:
             if self._split not in (None, manifest["split"]):
                 raise UserError(
                     f"the checkpoints in {self.folder} were trained on another split "
-                    "than split.json holds.\nPut the run's own split.json back, or "
-                    "choose another --workdir."
+                    "than split.json holds, or other pseudo labels.\nPut the run's own "
+                    "back, or choose another --workdir."
                 )
             status = self._checkpoint.read(str(self._path(candidate) / "state"))
             status.assert_existing_objects_matched().expect_partial()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Optional
 
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import check, setting, settings_of
@@ -21,16 +22,18 @@ class Config:
         harmless=True,
     )
     seed: int = setting(1, "seed of split, weights, copies and batches", low=0)
-    steps: int = setting(
-        524288,
-        "training steps; a resumed run may be given more (paper: 500k)",
+    steps: Optional[int] = setting(
+        None,
+        "training steps; a resumed run may be given more; default: 524,288 (RealMix: "
+        "500k); methods that train in rounds have base_steps and round_steps instead",
         low=1,
         harmless=True,
     )
     init_from: str = setting(
         "",
         "run folder whose network's weights are the start (transfer learning); the "
-        "output layer is new unless the classes are the same",
+        "output layer is new unless the classes are the same. Of methods that train in "
+        "rounds: the run that is the base model",
     )
     init_weights: str = setting(
         "ema",
@@ -78,6 +81,9 @@ class Config:
     )
     deterministic: bool = setting(
         True, "bit-exact runs and resumption, at a cost of 0 to 10 % of the speed"
+    )
+    export: bool = setting(
+        True, "write a SavedModel when the training is done", harmless=True
     )
     compare_supervised: bool = setting(
         False,

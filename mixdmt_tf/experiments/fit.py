@@ -16,6 +16,7 @@ from mixdmt_tf.data.source import Source
 from mixdmt_tf.experiments import preparation, runtime
 from mixdmt_tf.experiments.experiment import Experiment
 from mixdmt_tf.experiments.interrupts import Interrupts
+from mixdmt_tf.experiments.loops import rounds
 from mixdmt_tf.experiments.run_folder import RunFolder, default_path, read_results
 from mixdmt_tf.experiments.training_run import TrainingRun
 from mixdmt_tf.files import write_atomically
@@ -44,6 +45,8 @@ def train(experiment: Experiment, source: Optional[Source] = None) -> Dict[str, 
     with RunFolder(path, experiment), Interrupts() as interrupts:
         strategy = runtime.start(experiment.run)
         source = source or sources.load(experiment.data)
+        if preparation.in_rounds(experiment):
+            return rounds.complete(experiment, path, source, train)
         outcome = TrainingRun(experiment, path, source, strategy, interrupts).complete()
         if experiment.run.compare_supervised and experiment.algorithm != "supervised":
             outcome.update(_supervised(experiment, path, source))

@@ -14,6 +14,8 @@ from mixdmt_tf.errors import UserError
 from mixdmt_tf.experiments.experiment import Experiment
 from mixdmt_tf.experiments.progress import Progress
 
+STEPS = 524288  # of a run that is given no number
+
 
 def precompute(experiment: Experiment) -> None:
     """Makes the copies that a run of this experiment will read, and nothing else.
@@ -28,10 +30,19 @@ def precompute(experiment: Experiment) -> None:
 
 
 def resolve(experiment: Experiment) -> Experiment:
-    """Fills in what the settings leave to the method: which copies it is meant for."""
+    """Fills in what the settings leave open: length, and copies it is meant for."""
     method = algorithms.algorithm(experiment.algorithm).Method
     data = fill_in(experiment.data, method.recipe(experiment.method))
-    return dataclasses.replace(experiment, data=data)
+    run = experiment.run
+    if run.steps is None and not in_rounds(experiment):
+        run = dataclasses.replace(run, steps=STEPS)
+    return dataclasses.replace(experiment, run=run, data=data)
+
+
+def in_rounds(experiment: Experiment) -> bool:
+    """Whether the training is a loop of several runs, of which this is all."""
+    method = algorithms.algorithm(experiment.algorithm).Method
+    return method.loop != "single" and not experiment.data.pseudo_labels
 
 
 def draw_split(experiment: Experiment, source: Source) -> splits.Split:
@@ -82,4 +93,6 @@ def unlabeled_copies(
     experiment: Experiment, source: Source, split: splits.Split
 ) -> Copies:
     """The pictures of the run's unlabelled stream."""
-    return of_split(source, split, resolve(experiment).data, experiment.run.seed)
+    # All rounds of a loop read the same copies, each with a seed of its own.
+    seed = split.seed if experiment.data.pseudo_labels else experiment.run.seed
+    return of_split(source, split, resolve(experiment).data, seed)

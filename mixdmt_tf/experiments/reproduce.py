@@ -28,14 +28,18 @@ def seconds_left(run: Run, known: Sequence[Cell]) -> Optional[float]:
         known: cells whose finished runs are looked at.
     """
     cell, seed = run
-    speeds = [
-        found["seconds"] / found["steps"]
+    finished = [
+        found
         for other in known
         if other.row.name == cell.row.name
         for found in other.finished().values()
     ]
+    if cell.steps is None:
+        whole = [found["seconds"] for found in finished if cell.results(seed) is None]
+        return statistics.median(whole) if whole else cell.row.seconds
     left = cell.steps - cell.steps_done(seed)
-    if speeds:
+    if finished:
+        speeds = [found["seconds"] / found["steps"] for found in finished]
         return statistics.median(speeds) * left
     return None if cell.row.seconds is None else cell.row.seconds * left / cell.steps
 

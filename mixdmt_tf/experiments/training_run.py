@@ -6,14 +6,14 @@ import dataclasses
 import json
 import pathlib
 import time
-from typing import Any, Dict
+from typing import Any, Dict, Optional
 
 import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf import algorithms, models
 from mixdmt_tf.algorithms import base
-from mixdmt_tf.data import splits
+from mixdmt_tf.data import pseudo_labels, splits
 from mixdmt_tf.data.copies import Copies
 from mixdmt_tf.data.pipeline import Pipeline
 from mixdmt_tf.data.source import Source
@@ -63,13 +63,15 @@ class TrainingRun:
         self.interrupts = interrupts
         self.module = algorithms.algorithm(experiment.algorithm)
         self.split = preparation.open_split(experiment, path, source)
-        print(splits.describe(self.split, source), flush=True)
+        if not experiment.data.pseudo_labels:  # or it was shown with the base model
+            print(splits.describe(self.split, source), flush=True)
         self.sets = {
             "validation": splits.validation_images(self.split, source),
             "test": source.test,
         }
         self.progress = Progress(experiment.algorithm, "steps")
         self.recipe = self.module.Method.recipe(experiment.method)
+        self.pseudo = self._pseudo_labels()
         self.detection = detection.open_detection(source, self.split)
         views = self.recipe.unlabeled_views + self.recipe.original_views
         images = experiment.run.batch * (1 + self.recipe.unlabeled_ratio * views)
@@ -94,7 +96,7 @@ class TrainingRun:
         self.checkpoints = checkpoints.Checkpoints(
             self.path / "checkpoints",
             state,
-            self.split.digest(),
+            self.split.digest() + (self.pseudo.digest() if self.pseudo else ""),
             run.keep_checkpoints,
             self.progress.say,
         )
@@ -143,7 +145,27 @@ class TrainingRun:
         copies = preparation.unlabeled_copies(self.experiment, self.source, self.split)
         store = preparation.open_copies(self.experiment, copies)
         self._show_copies(copies)
-        return dataclasses.replace(pipeline, store=store, store_size=len(copies))
+        return dataclasses.replace(
+            pipeline, store=store, store_size=len(copies), pseudo=self.pseudo
+        )
+
+    def _pseudo_labels(self) -> Optional[pseudo_labels.PseudoLabels]:
+        given, method = self.experiment.data.pseudo_labels, self.experiment.algorithm
+        if not self.recipe.pseudo:
+            if given:
+                raise UsageError(
+                    f"--pseudo_labels: --algorithm={method} learns from none.\n"
+                    "Leave it out, or choose a method such as --algorithm=dmt."
+                )
+            return None
+        path = pathlib.Path(given).expanduser()
+        found = pseudo_labels.read(path, self.split, self.source.num_classes)
+        print(
+            f"{int(found.kept.sum()):,} of {len(found.kept):,} unlabelled images have "
+            f"pseudo labels, from {path}",
+            flush=True,
+        )
+        return found
 
     def _show_copies(self, copies: Copies) -> None:
         images, shown = min(8, len(copies.ids)), min(9, max(copies.count, 1))
@@ -235,8 +257,10 @@ class TrainingRun:
         outcome = results.summarize(
             self.experiment, len(self.split.labeled), self.recorder.rows
         )
-        weights = self.algorithm.average.in_network(self.algorithm.network)
-        names = self.source.class_names
-        export.export("saved_model", self.scorer, weights, names, self.path / "export")
+        if self.experiment.run.export:
+            weights = self.algorithm.average.in_network(self.algorithm.network)
+            names = self.source.class_names
+            folder = self.path / "export"
+            export.export("saved_model", self.scorer, weights, names, folder)
         write_atomically(self.path / "results.json", json.dumps(outcome, indent=1))
         return outcome

@@ -43,7 +43,7 @@ def initialize(
         UserError: if there is no such run, its network is another one, or nothing fits.
     """
     folder = pathlib.Path(experiment.run.init_from).expanduser()
-    _require_same_network(folder, experiment)
+    require_same_network(folder, experiment)
     run = dataclasses.replace(experiment.run, workdir=str(folder))
     other = trained.load(dataclasses.replace(experiment, run=run), folder)
     values = network.get_weights()
@@ -75,7 +75,12 @@ def initialize(
     )
 
 
-def _require_same_network(folder: pathlib.Path, experiment: Experiment) -> None:
+def require_same_network(folder: pathlib.Path, experiment: Experiment) -> None:
+    """Refuses a run folder for `init_from` that has no network like this run's.
+
+    Raises:
+        UserError: saying which settings differ.
+    """
     flags = folder / "flags.txt"
     if not flags.is_file() or not (folder / "data.json").is_file():
         raise UserError(

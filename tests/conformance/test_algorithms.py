@@ -15,7 +15,7 @@ from tests.algorithms import batches
 NAMES = modules("mixdmt_tf.algorithms", "Method")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 ROWS = 8
-UNSUPERVISED = ("loss_u", "loss_entropy")
+SUPERVISED = {"loss_x", "loss_x_peer"}
 
 pytestmark = pytest.mark.parametrize("name", NAMES)
 
@@ -50,11 +50,25 @@ def test_half_precision_computes_nearly_the_same_loss(name, precision):
     full = batches.build(name, network="wide_resnet")
     keras.mixed_precision.set_global_policy(precision)
     half = batches.build(name, network="wide_resnet")
-    half.network.set_weights(full.network.get_weights())
+    copy_weights(full, half)
     half.average.restart()
     batch = batch_for(full)
     expected = float(full.train_step(batch)["loss"])
     assert float(half.train_step(batch)["loss"]) == pytest.approx(expected, rel=0.03)
+
+
+def copy_weights(one, other):
+    """Of the network and, if there is one, of the peer."""
+    other.network.set_weights(one.network.get_weights())
+    if one.has_peer:
+        other.peer.set_weights(one.peer.get_weights())
+
+
+def all_weights(method):
+    """Weights and averages, and all weights of a peer."""
+    return batches.weights(method) + (
+        method.peer.get_weights() if method.has_peer else []
+    )
 
 
 def test_every_weight_gets_a_gradient_and_the_teachers_none(name):
@@ -64,7 +78,7 @@ def test_every_weight_gets_a_gradient_and_the_teachers_none(name):
     with tf.GradientTape() as tape:
         terms, _ = method.losses(batch)
         loss = tf.add_n([tf.reduce_mean(term.values) for term in terms.values()])
-    variables = method.network.trainable_variables
+    variables = method.trained_weights
     gradients = tape.gradient(loss, [*variables, *teachers])
     assert gradients[len(variables) :] == [None] * len(teachers)
     for weight, gradient in zip(variables, gradients):
@@ -98,13 +112,36 @@ def test_a_teacher_predicts_with_the_averages_of_the_weights(name):
             np.testing.assert_array_equal(held, start)
 
 
+def test_a_peer_starts_elsewhere_is_trained_and_has_no_averages(name):
+    keras.utils.set_random_seed(5)
+    method = batches.build(name, network="wide_resnet")
+    assert (method.peer is not None) == method.has_peer
+    own = len(method.network.trainable_variables)
+    assert len(method.average.pairs()) == own
+    assert len(method.trained_weights) == own * (1 + method.has_peer)
+    if not method.has_peer:
+        return
+    first = method.peer.get_weights()
+    pairs = zip(method.network.weights, first)
+    random = [(w, other) for w, other in pairs if "kernel" in w.name]
+    assert len(random) > 5 and all((w.numpy() != o).any() for w, o in random)
+    keras.utils.set_random_seed(5)
+    again = batches.build(name, network="wide_resnet").peer.get_weights()
+    for one, other in zip(first, again):
+        np.testing.assert_array_equal(one, other)
+    method.train_step(batch_for(method))
+    for weight, before in zip(method.peer.weights, first):
+        if "bias" not in weight.name:
+            assert (weight.numpy() != before).any(), weight.name
+
+
 def test_without_its_unsupervised_weight_it_is_supervised(name):
     """On a network whose rows do not see each other, and with nothing mixed in."""
     config = algorithms.algorithm(name).Config
     zero = {
         each.name: 0.0
         for each in settings_of(config)
-        if each.name in ("lambda_u", "lambda_entropy")
+        if each.name.startswith("lambda_")
     }
     assert bool(zero) == bool(batch_for_name(name).keys() & {"u"})
     plain = batches.build("supervised", labels=300, **same_updates(name))
@@ -137,16 +174,16 @@ def same_updates(name):
 def test_unsupervised_terms_have_a_value_and_a_gradient(name):
     method = batches.build(name)
     terms, _ = method.losses(batch_for(method))
-    assert set(terms) <= {"loss_x", *UNSUPERVISED}
-    found = [term for term in UNSUPERVISED if term in terms]
+    found = sorted(set(terms) - SUPERVISED)
+    assert ("loss_x_peer" in terms) == method.has_peer
     assert bool(found) == bool(method.recipe(method.config).unlabeled_views)
     for term in found:
         with tf.GradientTape() as tape:
             values = method.losses(batch_for(method))[0][term].values
             loss = tf.reduce_mean(values)
-        gradients = tape.gradient(loss, method.network.trainable_variables)
-        assert float(loss) > 1e-8
-        assert max(float(np.abs(gradient).max()) for gradient in gradients) > 1e-8
+        gradients = tape.gradient(loss, method.trained_weights)
+        sizes = [np.abs(each).max() for each in gradients if each is not None]
+        assert float(loss) > 1e-8 and max(sizes) > 1e-8
         assert float(terms[term].weight) > 0
 
 
@@ -174,6 +211,6 @@ def test_the_same_seed_gives_the_same_weights(name):
         method = batches.build(name)
         for seed in range(3):
             method.train_step(batch_for(method, seed))
-        outcomes.append(batches.weights(method))
+        outcomes.append(all_weights(method))
     for one, other in zip(*outcomes):
         np.testing.assert_array_equal(one, other)

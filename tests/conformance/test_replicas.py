@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mixdmt_tf import algorithms
+from mixdmt_tf import algorithms, compat
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.experiments.runtime import mirrored_strategy
 from mixdmt_tf.settings import modules
@@ -51,6 +51,8 @@ def test_two_replicas_equal_one(name):
     together.network.set_weights(alone.network.get_weights())
     for (_, one), (_, other) in zip(alone.average.pairs(), together.average.pairs()):
         other.assign(one.numpy())
+    if alone.has_peer:
+        together.peer.set_weights(alone.peer.get_weights())
     recipe = alone.recipe(alone.config)
     pairs = [
         [batches.make(recipe, ROWS, step=step, seed=2 * step + r) for r in (0, 1)]
@@ -60,6 +62,8 @@ def test_two_replicas_equal_one(name):
     for first, second in pairs:
         logs = alone.train_step(batches.merge(first, second))
     for got, expected in zip(batches.weights(together), batches.weights(alone)):
+        np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-6)
+    for got, expected in zip(together.trained_weights, alone.trained_weights):
         np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-6)
     for metric, value in logs.items():
         got = float(together.means[metric].result())
@@ -79,11 +83,11 @@ def test_replicas_stay_alike_in_half_precision(name, precision):
         [batches.make(recipe, ROWS, seed=2 * s + r) for r in (0, 1)] for s in (0, 1)
     ]
     run(strategy, method, pairs)
-    for weight, average in method.average.pairs():
-        for variable in (weight, average):
-            one, other = (v.numpy() for v in variable.values)
-            np.testing.assert_array_equal(one, other)
-            assert np.isfinite(one).all()
+    trained = map(compat.tf_variable, method.trained_weights)
+    for variable in [*trained, *method.average.averages]:
+        one, other = (v.numpy() for v in variable.values)
+        np.testing.assert_array_equal(one, other)
+        assert np.isfinite(one).all()
     changed = [(a != b).any() for a, b in zip(batches.weights(method), before)]
     assert any(changed)
 

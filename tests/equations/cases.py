@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Callable, Sequence
 
 import numpy as np
-import tensorflow as tf
 
 from mixdmt_tf import equations
+from tests.equations import linear
 from tests.equations.inputs import (
     labels_logits,
     logits,
@@ -17,7 +17,9 @@ from tests.equations.inputs import (
     pair,
     probabilities,
     pseudo_labelled,
+    sixteenths,
     steps,
+    students,
 )
 from tests.oracles import (
     adversarial,
@@ -50,24 +52,6 @@ class Case:
     half: bool = True
 
 
-def _weights(images):
-    """Return a linear network for images of that shape, three classes."""
-    size = int(np.prod(images.shape[1:]))
-    return np.random.default_rng(3).normal(0, 0.2, [size, 3]).astype(np.float32)
-
-
-def _adversarial(images, noise):
-    images, weights = tf.cast(images, tf.float32), _weights(images)
-
-    def predict(x):
-        return tf.matmul(tf.reshape(x, [-1, len(weights)]), weights)
-
-    def divergence(r):
-        return equations.kl_divergence(predict(images), predict(images + r))
-
-    return equations.adversarial_perturbation(divergence, noise, 4.0, 0.2)
-
-
 PER_CLASS = [  # [..., C] -> [...] or [..., C]
     Case("cross_entropy", equations.cross_entropy, losses.cross_entropy, labels_logits),
     Case(
@@ -77,6 +61,7 @@ PER_CLASS = [  # [..., C] -> [...] or [..., C]
         lambda rng, shape: [probabilities(rng, shape), probabilities(rng, shape)],
     ),
     Case("kl_divergence", equations.kl_divergence, losses.kl_divergence, pair),
+    Case("js_divergence", equations.js_divergence, losses.js_divergence, pair),
     Case(
         "entropy",
         equations.entropy,
@@ -112,6 +97,12 @@ PER_CLASS = [  # [..., C] -> [...] or [..., C]
         lambda probs: equations.confidence_mask(probs, 0.7),
         lambda probs: masks.confidence_mask(probs, 0.7),
         lambda rng, shape: [probabilities(rng, shape)],
+    ),
+    Case(
+        "stable_mask",
+        lambda probs, others: equations.stable_mask(probs, others, 0.5),
+        lambda probs, others: masks.stable_mask(probs, others, 0.5),
+        sixteenths,
     ),
     Case(
         "sharpen",
@@ -186,12 +177,28 @@ CASES = PER_CLASS + [
     ),
     Case(
         "adversarial_perturbation",
-        _adversarial,
+        linear.adversarial_perturbation,
         lambda images, noise: adversarial.adversarial_perturbation(
-            images, _weights(images), noise, 4.0, 0.2
+            images, linear.weights(images), noise, 4.0, 0.2
         ),
         pair,
         shapes=([6, 10], [1, 4], [5, 2, 3, 3]),
+    ),
+    Case(
+        "fast_gradient_sign",
+        linear.fast_gradient_sign,
+        lambda images: adversarial.fast_gradient_sign(
+            images, linear.weights(images), [[1, 0, 0]] * len(images), 0.02
+        ),
+        lambda rng, shape: [logits(rng, shape)],
+        shapes=([6, 10], [1, 4], [5, 2, 3, 3]),
+    ),
+    Case(
+        "learner_mask",
+        equations.learner_mask,
+        masks.learner_mask,
+        students,
+        shapes=([50], [1], [2, 3, 4]),
     ),
     Case(
         "ood_mask",
@@ -254,6 +261,13 @@ CASES = PER_CLASS + [
         "mix",
         equations.mix,
         mixing.mix,
+        lambda rng, shape: pair(rng, shape) + [rng.uniform(size=shape[:1])],
+        shapes=([6], [4, 3], [5, 2, 3, 3]),
+    ),
+    Case(
+        "interpolate",
+        equations.interpolate,
+        mixing.interpolate,
         lambda rng, shape: pair(rng, shape) + [rng.uniform(size=shape[:1])],
         shapes=([6], [4, 3], [5, 2, 3, 3]),
     ),

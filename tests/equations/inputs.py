@@ -54,3 +54,19 @@ def pseudo_labelled(rng, shape):
     confidence = rng.integers(4, 17, size=shape[:-1]) / 16
     probs = rng.multinomial(16, rng.dirichlet(np.ones(shape[-1])), size=shape[:-1]) / 16
     return [np.asarray(x, np.float32) for x in (labels, confidence, probs)]
+
+
+def sixteenths(rng, shape):
+    """Return two predictions each, with ties, that survive half precision."""
+    chances = rng.dirichlet(np.ones(shape[-1]), size=shape[:-1])
+    return [
+        (rng.multinomial(16, chances, size=shape[:-1]) / 16).astype(np.float32)
+        for _ in range(2)
+    ]
+
+
+def students(rng, shape):
+    """Return who of two students is stable and how far each is from itself: ties."""
+    stable = [rng.integers(0, 2, size=shape) for _ in range(2)]
+    distances = [rng.integers(0, 4, size=shape) / 4 for _ in range(2)]
+    return [np.asarray(x, np.float32) for x in stable + distances]

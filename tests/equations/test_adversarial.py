@@ -1,10 +1,14 @@
-"""Unit perturbations and the one step of the power iteration."""
+"""Unit perturbations, one step of the power iteration, and the fast gradient sign."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from mixdmt_tf.equations import adversarial_perturbation, unit_perturbation
+from mixdmt_tf.equations import (
+    adversarial_perturbation,
+    fast_gradient_sign,
+    unit_perturbation,
+)
 
 HESSIAN = np.array([[2.0, 1.0, 0.0], [1.0, 3.0, 0.5], [0.0, 0.5, 1.0]], np.float32)
 START = np.array([[1.0, 0.0, 0.0], [3.0, -4.0, 12.0]], np.float32)
@@ -87,3 +91,31 @@ def test_adversarial_perturbation_without_a_slope_is_zero():
     """A network that says the same of every image has no adversarial direction."""
     r = adversarial_perturbation(lambda r: 0 * quadratic(r), START, 1.0, 6.0)
     np.testing.assert_array_equal(r, np.zeros([2, 3]))
+
+
+def test_fast_gradient_sign_raises_a_known_loss():
+    """Up where the loss grows, down where it falls, nowhere where it is flat."""
+    images = np.array([[1.0, -2.0, 0.0], [0.5, 0.0, 3.0]], np.float32)
+    moved = fast_gradient_sign(lambda x: tf.reduce_sum(x * x, -1), images, 0.25)
+    np.testing.assert_array_equal(moved, [[1.25, -2.25, 0.0], [0.75, 0.0, 3.25]])
+
+
+def test_fast_gradient_sign_does_not_care_about_the_size_of_the_gradient():
+    """Nor does it underflow in float16."""
+
+    def loss(x):
+        return 1e-9 * tf.cast(tf.reduce_sum(tf.cast(x, tf.float16), -1), tf.float32)
+
+    moved = fast_gradient_sign(loss, START, 0.5)
+    np.testing.assert_array_equal(moved, START + 0.5)
+
+
+def test_fast_gradient_sign_stops_the_gradient():
+    """Adversarial examples are images like others."""
+    factor = tf.Variable(2.0)
+    with tf.GradientTape() as tape:
+        moved = fast_gradient_sign(
+            lambda x: factor * quadratic(x), START * factor, epsilon=0.1
+        )
+        total = tf.reduce_sum(moved)
+    assert tape.gradient(total, factor) is None

@@ -1,4 +1,4 @@
-"""Cross-entropy, squared error, divergence and entropy."""
+"""Cross-entropy, squared error, divergences and entropy."""
 
 import numpy as np
 import pytest
@@ -7,6 +7,7 @@ import tensorflow as tf
 from mixdmt_tf.equations import (
     cross_entropy,
     entropy,
+    js_divergence,
     kl_divergence,
     squared_error,
 )
@@ -168,3 +169,31 @@ def test_divergence_and_entropy_refuse_other_shapes():
         kl_divergence(np.zeros([4, 3]), np.zeros([2, 4, 3]))
     with pytest.raises(ValueError, match="rank at least 1"):
         entropy(1.0)
+
+
+def test_js_divergence_of_known_probabilities():
+    """Nothing in common: log 2. (1, 0) and (1/2, 1/2): .2158."""
+    p = np.array([[1.0, 1e-30], [1.0, 1e-30], [0.3, 0.7]])
+    q = np.array([[1e-30, 1.0], [0.5, 0.5], [0.3, 0.7]])
+    expected = [np.log(2), 0.215762, 0]
+    np.testing.assert_allclose(js_divergence(np.log(p), np.log(q)), expected, atol=1e-6)
+    np.testing.assert_allclose(js_divergence(np.log(q), np.log(p)), expected, atol=1e-6)
+
+
+def test_js_divergence_moves_both_predictions_and_stays_finite():
+    """Towards each other, even from saturated softmaxes."""
+    for size in (1.0, 1e4):
+        p, q = tf.constant([[size, 0.0]]), tf.constant([[0.0, size]])
+        with tf.GradientTape() as tape:
+            tape.watch([p, q])
+            loss = js_divergence(p, q)
+        first, second = tape.gradient(loss, [p, q])
+        assert np.isfinite(loss).all() and np.isfinite([first, second]).all()
+        np.testing.assert_allclose(first, -second, atol=1e-6)
+        assert size > 1 or first[0, 0] > 0.01
+
+
+def test_js_divergence_refuses_other_shapes():
+    """One prediction against many would have broadcast."""
+    with pytest.raises(ValueError, match="other_logits must have the shape of logits"):
+        js_divergence(np.zeros([4, 3]), np.zeros([1, 3]))

@@ -1,4 +1,4 @@
-"""Training signal annealing and out-of-distribution masking."""
+"""Training signal annealing, out-of-distribution masking, and stable students."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,9 @@ from mixdmt_tf.equations import (
     confidence_mask,
     confidence_mask_inclusive,
     confidence_mask_released,
+    learner_mask,
     ood_mask,
+    stable_mask,
     tsa_mask,
     tsa_mask_released,
     tsa_threshold,
@@ -205,6 +207,8 @@ def test_ood_mask_refuses_other_ranks():
         lambda x: tsa_mask_released(tf.eye(4), x, 0.5),
         lambda x: ood_mask(tf.reduce_max(x, -1), 0.5),
         lambda x: ood_mask(tf.reduce_max(x, -1), 0.0),
+        lambda x: stable_mask(x, 2 * x, 0.5),
+        lambda x: learner_mask(*[tf.reduce_max(f * x, -1) for f in (1, 2, 3, 4)]),
     ],
 )
 def test_masks_carry_no_gradient(mask):
@@ -252,3 +256,29 @@ def test_confidence_mask_as_released_knows_batches_only():
     """Pixels would need a rule of which the release has none."""
     with pytest.raises(ValueError, match="probs must have rank 2"):
         confidence_mask_released(np.zeros([2, 4, 4, 3]), 0.95)
+
+
+def test_stable_means_the_same_class_and_one_sure_view():
+    """Strictly above the threshold: .8 itself is not."""
+    one = [[0.9, 0.1], [0.6, 0.4], [0.8, 0.2], [0.9, 0.1], [0.3, 0.7]]
+    other = [[0.6, 0.4], [0.9, 0.1], [0.7, 0.3], [0.1, 0.9], [0.4, 0.6]]
+    np.testing.assert_array_equal(stable_mask(one, other, 0.8), [1, 1, 0, 0, 0])
+    np.testing.assert_array_equal(stable_mask(other, one, 0.8), [1, 1, 0, 0, 0])
+
+
+def test_who_learns_of_two_students():
+    """Neither is stable; the other; this one; both: nearer, equal, farther."""
+    stable, others = [0, 0, 1, 1, 1, 1], [0, 1, 0, 1, 1, 1]
+    distance, others_distance = [9, 1, 9, 1, 2, 3], [1, 9, 1, 2, 2, 2]
+    learns = learner_mask(stable, others, distance, others_distance)
+    np.testing.assert_array_equal(learns, [0, 1, 0, 0, 0, 1])
+    teaches = learner_mask(others, stable, others_distance, distance)
+    np.testing.assert_array_equal(teaches, [0, 0, 1, 1, 0, 0])
+
+
+def test_students_of_other_shapes_are_refused():
+    """A column would have made a matrix of a batch."""
+    with pytest.raises(ValueError, match="distance must have the shape of stable"):
+        learner_mask(np.zeros(3), np.zeros(3), np.zeros([3, 1]), np.zeros(3))
+    with pytest.raises(ValueError, match="other_probs must have the shape of probs"):
+        stable_mask(np.zeros([3, 2]), np.zeros([1, 2]), 0.5)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mixdmt_tf.equations import interleave, mix
+from mixdmt_tf.equations import interleave, interpolate, mix
 
 
 def test_mix_of_known_numbers():
@@ -12,6 +12,13 @@ def test_mix_of_known_numbers():
     own, partner = [[1.0, 0.0], [1.0, 0.0]], [[0.0, 1.0], [0.0, 1.0]]
     mixed = mix(own, partner, [0.2, 0.9])
     np.testing.assert_allclose(mixed, [[0.8, 0.2], [0.9, 0.1]], rtol=1e-6)
+
+
+def test_interpolation_of_known_numbers():
+    """A lam of 0.2 leaves a fifth of the own example."""
+    own, partner = [[1.0, 0.0], [1.0, 0.0]], [[0.0, 1.0], [0.0, 1.0]]
+    mixed = interpolate(own, partner, [0.2, 0.9])
+    np.testing.assert_allclose(mixed, [[0.2, 0.8], [0.9, 0.1]], rtol=1e-6)
 
 
 def test_mix_broadcasts_lam_over_the_last_axes():

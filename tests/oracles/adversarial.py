@@ -1,4 +1,4 @@
-"""Oracles of virtual adversarial training (VAT section 3.3), for a linear network."""
+"""Oracles of adversarial images (VAT section 3.3, FGSM section 4), linear network."""
 
 import numpy as np
 
@@ -25,3 +25,18 @@ def adversarial_perturbation(images, weights, noise, xi, epsilon, biases=0.0):
         gradient = weights @ (np.array(q) - np.array(p))
         gradients[i] = gradient.reshape(images[i].shape)
     return epsilon * unit_perturbation(gradients)
+
+
+def fast_gradient_sign(images, weights, labels, epsilon, biases=0.0):
+    """Gradient by hand: of the cross-entropy with a label it is W (p - label)."""
+    images, weights = np.asarray(images, np.float64), np.asarray(weights, np.float64)
+    moved = np.array(images)
+    for i in range(len(images)):
+        p = softmax(list(images[i].ravel() @ weights + biases))
+        slope = (weights @ (np.array(p) - labels[i])).reshape(images[i].shape)
+        for place in np.ndindex(*slope.shape):
+            if slope[place] > 0:
+                moved[i][place] += epsilon
+            elif slope[place] < 0:
+                moved[i][place] -= epsilon
+    return moved

@@ -1,4 +1,4 @@
-"""Oracles of the loss terms (RealMix Eq. 1, 2; MixMatch Eq. 3, 4; VAT section 3)."""
+"""Oracles of the losses (RealMix 1, 2; MixMatch 3, 4; VAT 3; Deep Co-Training 2)."""
 
 import math
 
@@ -50,3 +50,16 @@ def entropy(logits):
         for p_c in softmax([float(logit) for logit in logits[i]]):
             result[i] -= p_c * math.log(p_c)
     return result
+
+
+def js_divergence(logits, other_logits):
+    """Entropy of the mean prediction minus the mean of the entropies."""
+    divergence = np.zeros(logits.shape[:-1])
+    for i in np.ndindex(*divergence.shape):
+        p = softmax([float(logit) for logit in logits[i]])
+        q = softmax([float(logit) for logit in other_logits[i]])
+        for p_c, q_c in zip(p, q):
+            m_c = (p_c + q_c) / 2
+            divergence[i] -= m_c * math.log(m_c)
+            divergence[i] += (p_c * math.log(p_c) + q_c * math.log(q_c)) / 2
+    return divergence

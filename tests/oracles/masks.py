@@ -1,4 +1,4 @@
-"""Oracles of the masks (RealMix sections 3.4, 3.5; Pseudo-Label; released code)."""
+"""Oracles of the masks (RealMix 3.4, 3.5; Pseudo-Label; Dual Student; releases)."""
 
 from decimal import ROUND_FLOOR, Decimal
 
@@ -64,3 +64,27 @@ def confidence_mask_released(probs, threshold):
     kept = confidence_mask(probs, threshold)
     matrix = [[1.0 * mask for _ in kept] for mask in kept]
     return np.full(len(kept), np.mean(matrix))
+
+
+def stable_mask(probs, other_probs, threshold):
+    """Same class in both views, and one of the two above the threshold."""
+    mask = np.zeros(probs.shape[:-1])
+    for i in np.ndindex(*mask.shape):
+        one, other = list(probs[i]), list(other_probs[i])
+        if one.index(max(one)) == other.index(max(other)):
+            if max(one) > threshold or max(other) > threshold:
+                mask[i] = 1
+    return mask
+
+
+def learner_mask(stable, other_stable, distance, other_distance):
+    """Case by case, as the paper tells them."""
+    mask = np.zeros(np.shape(stable))
+    for i in np.ndindex(*mask.shape):
+        if stable[i] and other_stable[i]:
+            mask[i] = 1 if distance[i] > other_distance[i] else 0
+        elif other_stable[i]:
+            mask[i] = 1  # only the other one is stable
+        else:
+            mask[i] = 0  # only this one, or neither
+    return mask

@@ -4,12 +4,17 @@ import numpy as np
 
 
 def mix(own, partner, lam):
+    """Interpolate with the larger of lam and 1 - lam."""
+    lam = np.asarray(lam)
+    return interpolate(own, partner, np.where(lam < 0.5, 1 - lam, lam))
+
+
+def interpolate(own, partner, lam):
     """Interpolate number by number; lam is indexed by as many axes as it has."""
     lam = np.asarray(lam)
     mixed = np.zeros(own.shape)
     for i in np.ndindex(*own.shape):
         share = float(lam[i[: lam.ndim]])
-        share = max(share, 1 - share)
         mixed[i] = share * float(own[i]) + (1 - share) * float(partner[i])
     return mixed
 

@@ -1,10 +1,12 @@
-"""Weak augmentation: horizontal flip and reflect-pad-and-crop.
+"""Weak augmentation: horizontal flip and pad-and-crop.
 
 RealMix section 4 and its released `libml/data.py`: CIFAR flips and crops from a border
-of 4 reflected pixels, SVHN only crops.
+of 4 reflected pixels, SVHN only crops. The border of DMT's release is grey.
 """
 
 from __future__ import annotations
+
+from typing import Optional
 
 import tensorflow as tf
 
@@ -12,19 +14,24 @@ UNIFORMS = 3  # random numbers that one image takes: shift down, shift right, fl
 
 
 def crop_flip(
-    images: tf.Tensor, uniforms: tf.Tensor, padding: int, flip: bool
+    images: tf.Tensor,
+    uniforms: tf.Tensor,
+    padding: int,
+    flip: bool,
+    fill: Optional[int] = None,
 ) -> tf.Tensor:
     """Shifts each image by up to `padding` pixels, reflecting at the border, and flips.
 
-    Equals padding by reflection (the border pixel itself is not repeated), cropping at
-    a uniformly random place, and flipping with probability one half; done as a single
-    gather, with each image's own shift.
+    Equals padding by reflection (the border pixel itself is not repeated) or with
+    `fill`, cropping at a uniformly random place, and flipping with probability one
+    half; done as a single gather, with each image's own shift.
 
     Args:
         images: [n, H, W, C] of any dtype.
         uniforms: float32 [n, 3] in [0, 1), the random numbers to use.
         padding: border in pixels, smaller than H and W.
         flip: whether to flip.
+        fill: value of the border; None reflects.
 
     Returns:
         Images of the shape and dtype of `images`.
@@ -32,14 +39,21 @@ def crop_flip(
     shape = tf.shape(images)
     height, width = shape[1], shape[2]
     shifts = tf.cast(uniforms[:, :2] * (2 * padding + 1), tf.int32) - padding
-    rows = _reflect(tf.range(height) + shifts[:, :1], height)  # [n, H]
-    columns = _reflect(tf.range(width) + shifts[:, 1:], width)  # [n, W]
+    from_rows = tf.range(height) + shifts[:, :1]  # [n, H]
+    from_columns = tf.range(width) + shifts[:, 1:]  # [n, W]
+    rows, columns = _reflect(from_rows, height), _reflect(from_columns, width)
     if flip:
         mirrored = uniforms[:, 2:] < 0.5
         columns = tf.where(mirrored, tf.reverse(columns, [1]), columns)
+        reversed_columns = tf.reverse(from_columns, [1])
+        from_columns = tf.where(mirrored, reversed_columns, from_columns)
     places = rows[:, :, None] * width + columns[:, None, :]  # [n, H, W]
     pixels = tf.reshape(images, [shape[0], height * width, shape[3]])
     moved = tf.gather(pixels, places, axis=1, batch_dims=1)
+    if fill is not None:
+        inside_rows = tf.equal(rows, from_rows)[:, :, None]
+        inside = inside_rows & tf.equal(columns, from_columns)[:, None, :]
+        moved = tf.where(inside[..., None], moved, tf.cast(fill, moved.dtype))
     return tf.ensure_shape(moved, images.shape)
 
 
