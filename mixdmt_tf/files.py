@@ -30,10 +30,11 @@ def copy_atomically(source: pathlib.Path, place: pathlib.Path) -> None:
 
     A folder that was there is removed first: for a moment there is none.
     """
-    beside = place.with_name(f".{place.name}.{os.getpid()}.tmp")
     if not source.is_dir():
         write_bytes_atomically(place, source.read_bytes())
         return
+    beside = place.with_name(f".{place.name}.tmp")
+    shutil.rmtree(beside, ignore_errors=True)  # what a process left that was killed
     try:
         shutil.copytree(source, beside)
         shutil.rmtree(place, ignore_errors=True)

@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from mixdmt_tf.files import write_atomically
+from mixdmt_tf import files
+from mixdmt_tf.files import copy_atomically, write_atomically
 
 
 def test_writes_and_replaces(tmp_path):
@@ -74,3 +75,54 @@ def test_two_processes_do_not_write_into_each_other(tmp_path, monkeypatch):
         write_atomically(tmp_path / "file", "text")
 
     assert len(set(names)) == 2
+
+
+def tree(path, **texts):
+    path.mkdir()
+    for name, text in texts.items():
+        (path / name).write_text(text)
+    return path
+
+
+def listing(path):
+    return {each.name: each.read_text() for each in path.iterdir()}
+
+
+def test_copies_a_file(tmp_path):
+    (tmp_path / "new").write_text("new")
+    (tmp_path / "old").write_text("old")
+    copy_atomically(tmp_path / "new", tmp_path / "old")
+    assert listing(tmp_path) == {"new": "new", "old": "new"}
+
+
+def test_copies_a_folder_in_place_of_another(tmp_path):
+    source = tree(tmp_path / "source", a="1", b="2")
+    for place in (tmp_path / "place", tree(tmp_path / "there", b="3", c="4")):
+        copy_atomically(source, place)
+        assert listing(place) == {"a": "1", "b": "2"}
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_copy_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
+    source, place = tree(tmp_path / "source", a="1"), tree(tmp_path / "place", b="2")
+
+    def fail(*_):
+        raise OSError("no space")
+
+    monkeypatch.setattr(files.shutil, "copytree", fail)
+    with pytest.raises(OSError, match="no space"):
+        copy_atomically(source, place)
+    assert listing(place) == {"b": "2"} and len(list(tmp_path.iterdir())) == 2
+
+
+def test_what_a_killed_copy_left_is_removed(tmp_path, monkeypatch):
+    source, place = tree(tmp_path / "source", a="1"), tmp_path / "place"
+    with monkeypatch.context() as killed:
+        # As if the process ended between the copy and its place.
+        killed.setattr(files.shutil, "rmtree", lambda *_, **__: None)
+        killed.setattr(files.os, "replace", lambda *_: None)
+        copy_atomically(source, place)
+    assert not place.exists() and len(list(tmp_path.iterdir())) == 2
+    (source / "a").rename(source / "b")
+    copy_atomically(source, place)
+    assert listing(place) == {"b": "1"} and len(list(tmp_path.iterdir())) == 2

@@ -53,7 +53,12 @@ def groups_for(algorithm: Optional[str] = None, *more: flags.Group) -> flags.Gro
         network = chosen.get("network", "wide_resnet")
         return [
             *more,
-            flags.group("run", "mixdmt_tf.experiments.config", choices=choices),
+            flags.group(
+                "run",
+                "mixdmt_tf.experiments.config",
+                choices=choices,
+                defaults={"algorithm": algorithm} if algorithm else {},
+            ),
             flags.group("data", "mixdmt_tf.data.config", choices=choices),
             flags.group(
                 "network",

@@ -79,5 +79,7 @@ def _train(argv: Sequence[str], algorithm: Optional[str]) -> int:
         return stop.exit_code
     print(results.describe(outcome))
     folder = outcome["flags"]["workdir"]
-    print(f"run folder: {folder}\nSavedModel: {os.path.join(folder, 'export')}")
+    print(f"run folder: {folder}")
+    if experiment.run.export:
+        print(f"SavedModel: {os.path.join(folder, 'export')}")
     return 0

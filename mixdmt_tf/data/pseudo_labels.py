@@ -12,6 +12,7 @@ import io
 import json
 import pathlib
 import zipfile
+import zlib
 from typing import Any, Dict
 
 import numpy as np
@@ -27,6 +28,18 @@ _ARRAYS = {
     "confidence": np.float32,
     "kept": np.bool_,
 }
+# What reading a file raises of which a byte is wrong, or which is something else.
+_DAMAGES = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -91,26 +104,30 @@ def read(path: pathlib.Path, split: Split, num_classes: int) -> PseudoLabels:
 
     Raises:
         UserError: if the file is missing or damaged, belongs to another split, or holds
-            a label that is no class.
+            a label that is no class, or keeps none.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # From memory, since NumPy leaves a file open that turns out to be no archive.
+        content = io.BytesIO(path.read_bytes())
+        with np.load(content, allow_pickle=False) as file:
             note = json.loads(str(file["note"]))
             arrays = {name: file[name] for name in _ARRAYS}
         if note["version"] != VERSION:
             raise ValueError(f"version {note['version']}")
         pseudo = PseudoLabels(**arrays, facts=note["facts"])
+        digest = note["split"]
     except FileNotFoundError:
         raise UserError(
             f"--pseudo_labels={path}: there is no such file.\n"
             "bin/pseudo_label writes one."
         ) from None
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except _DAMAGES as error:
         raise UserError(
             f"--pseudo_labels={path} is damaged or no file of pseudo labels: {error}.\n"
             "Remove it: bin/pseudo_label, or the run that made it, writes it again."
         ) from None
-    if note["split"] != split.digest():
+    fits = np.array_equal(pseudo.ids, split.unlabeled)
+    if digest != split.digest() or not fits:
         raise UserError(
             f"--pseudo_labels={path} belongs to another split.\n"
             "Give --split=RUN/split.json of the run that was asked for the labels."
@@ -122,4 +139,6 @@ def read(path: pathlib.Path, split: Split, num_classes: int) -> PseudoLabels:
             f"--pseudo_labels={path}: labels from {pseudo.labels.min()} to "
             f"{pseudo.labels.max()}; expected 0 to {num_classes - 1}"
         )
+    if not pseudo.kept.any():
+        raise UserError(f"--pseudo_labels={path} keeps none of its labels.")
     return pseudo

@@ -132,7 +132,7 @@ def cells(
     def make(name: str, column: str, asked_by: Tuple[str, ...]) -> Cell:
         if (name, column) in found:
             return found[name, column]
-        row = table.row(name, budget)
+        row = table.row(name, budget, column)
         if name in asked_by:
             raise UserError(
                 f"{row.flagfile}: '# First: {row.first}' goes round in a circle"

@@ -57,7 +57,7 @@ def label(
     if not number:
         raise UserError(
             f"{100 * fraction:g} % of {len(images):,} unlabelled images is none.\n"
-            "Give larger --fractions."
+            "Keep a larger share."
         )
     ids, threshold = top_confident(split.unlabeled, confidence, number)
     return PseudoLabels(

@@ -70,10 +70,40 @@ def versions() -> Dict[str, str]:
     return found
 
 
+def describe_round(found: Dict[str, Any]) -> str:
+    """One line about an entry of `rounds` (`loops/record.py`)."""
+
+    def percent(value: Any) -> str:
+        return "unknown" if value is None else f"{value:.2f} %"
+
+    words = (
+        f"{found['stage'].replace('_', ' ')}: {found['pseudo_labels']:,} pseudo "
+        f"labels, {percent(found['pseudo_accuracy'])} of them right; test error "
+        f"{percent(found['test_error'])}"
+    )
+    if found["mean_weight"] is not None:
+        words += f"; mean weight {found['mean_weight']:.3f}"
+        if found["weight_right"] is not None and found["weight_wrong"] is not None:
+            words += (
+                f" (of right labels {found['weight_right']:.3f}, "
+                f"of wrong ones {found['weight_wrong']:.3f})"
+            )
+    return words
+
+
 def describe(results: Dict[str, Any]) -> str:
     """The result as a few lines for the terminal."""
     name = results["algorithm"]
-    lines = []
+    rounds = results.get("rounds", [])
+    lines = [describe_round(each) for each in rounds]
+    lines += [f"warning: {each}" for each in results.get("warnings", [])]
+    if results.get("base_error") is not None:
+        lines.append(
+            f"test error of the base model, labels alone: {results['base_error']:.2f} "
+            f"% (raw weights {results['base_error_raw']:.2f} %)"
+        )
+    if rounds and results["result_of"] != rounds[-1]["stage"]:
+        lines.append(f"the result is that of {results['result_of']}")
     if results["test_error"] is not None:
         lines.append(
             f"test error of {name}: {results['test_error']:.2f} % "
@@ -82,7 +112,7 @@ def describe(results: Dict[str, Any]) -> str:
         )
     elif results["validation_error"] is not None:
         lines.append(f"validation error of {name}: {results['validation_error']:.2f} %")
-    if results.get("supervised_error") is not None:
+    if results.get("supervised_error") is not None and not rounds:
         lines.append(
             f"test error of supervised, same labels and steps: "
             f"{results['supervised_error']:.2f} % "

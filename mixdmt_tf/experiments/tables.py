@@ -2,8 +2,9 @@
 
 A table is the folder `flags/realmix/table_2/`. It holds `table.ini`, one flagfile for
 each row at the paper's budget, and in `cpu/` the same rows at the budget of two CPU
-cores. What is published stands in the opening comments of the paper's rows and nowhere
-else. Nothing here imports TensorFlow.
+cores. A row whose settings are others in one column has a second flagfile for it, such
+as `dmt-1000.flags` beside `dmt.flags`. What is published stands in the opening comments
+of the paper's rows and nowhere else. Nothing here imports TensorFlow.
 """
 
 from __future__ import annotations
@@ -79,17 +80,20 @@ class Table:
         """Whether there is a flagfile of the row at this budget."""
         return self._flagfile(row, budget).is_file()
 
-    def row(self, name: str, budget: str) -> Row:
+    def row(self, name: str, budget: str, column: str = "") -> Row:
         """Reads what a row's flagfiles open with.
 
         Args:
             name: of the row; also one that `rows` lacks but another row's 'First' has.
             budget: one of `BUDGETS`.
+            column: which may have a flagfile of its own.
 
         Raises:
             UserError: if the flagfile is missing or opens with something else.
         """
         path = self._flagfile(name, budget)
+        own = path.with_name(f"{name}-{column}.flags")
+        path = own if own.is_file() else path
         header, paper = read_header(path), read_header(self._flagfile(name, "paper"))
         found = re.search(r", row (.+?)\.?$", paper["Paper"])
         if found is None:

@@ -50,8 +50,14 @@ def make(recipe: Recipe, rows: int, step: int = 3, seed: int = 0) -> Dict[str, A
             batch["u_original"] = pictures.astype(np.float32)
         if recipe.noise:
             batch["u_noise"] = rng.normal(size=(n,) + SHAPE).astype(np.float32)
+        if recipe.pseudo:
+            batch["u_label"] = rng.integers(0, CLASSES, n).astype(np.int32)
+            batch["u_confidence"] = rng.uniform(0.25, 1, n).astype(np.float32)
     if recipe.mixup_groups:
         batch["lam"] = rng.beta(0.75, 0.75, rows * sum(recipe.mixup_groups))
+        if recipe.mixup_shared:  # by all replicas, too: of the step alone
+            shared = np.random.default_rng(step).beta(0.75, 0.75)
+            batch["lam"] = np.full_like(batch["lam"], shared)
         batch["lam"] = batch["lam"].astype(np.float32)
         partners: List[np.ndarray] = []
         start = 0
@@ -65,28 +71,31 @@ def make(recipe: Recipe, rows: int, step: int = 3, seed: int = 0) -> Dict[str, A
 def merge(first: Dict[str, Any], second: Dict[str, Any]) -> Dict[str, Any]:
     """The batch of one device that holds the rows of two replicas.
 
-    Rows of a mixed-up batch come in blocks (x, first view, second view, ...); a partner
-    keeps its replica.
+    Rows of a mixed-up batch come in blocks (x, first view of u, second view, ...); a
+    partner keeps its replica.
     """
     rows = len(first["x"])
     merged = {"step": first["step"]}
     for name in set(first) - {"step", "lam", "partner"}:
         merged[name] = tf.concat([first[name], second[name]], 0)
     if "lam" in first:
-        blocks = len(first["lam"]) // rows
-
-        def interleave(parts):
-            stacked = np.stack([np.reshape(part, (blocks, rows)) for part in parts], 1)
-            return tf.constant(stacked.reshape(-1))
+        total = len(first["lam"])
+        blocks = np.full(total // rows, rows)
+        if "u" in first and total > rows:
+            blocks = np.array([rows] + [len(first["u"])] * first["u"].shape[1])
+        assert blocks.sum() == total
+        starts = np.cumsum(blocks) - blocks
 
         def place(index, replica):
-            block, row = np.divmod(np.asarray(index), rows)
-            return (block * 2 * rows + replica * rows + row).astype(np.int32)
+            block = np.searchsorted(starts, index, "right") - 1
+            return index + starts[block] + replica * blocks[block]
 
-        merged["lam"] = interleave([first["lam"], second["lam"]])
-        merged["partner"] = interleave(
-            [place(first["partner"], 0), place(second["partner"], 1)]
-        )
+        lam, partner = np.empty(2 * total, np.float32), np.empty(2 * total, np.int32)
+        for replica, part in enumerate((first, second)):
+            own = place(np.arange(total), replica)
+            lam[own] = part["lam"]
+            partner[own] = place(part["partner"].numpy(), replica)
+        merged["lam"], merged["partner"] = tf.constant(lam), tf.constant(partner)
     return merged
 
 

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from mixdmt_tf.algorithms import base, supervised
 from mixdmt_tf.data.recipe import Recipe
+from mixdmt_tf.equations import cross_entropy
 from mixdmt_tf.errors import UsageError
 from tests.algorithms import batches
 
@@ -66,6 +67,51 @@ def test_the_default_optimizer_is_the_papers_adam():
             w[i] = w[i] - 0.002 * unbiased[0] / (np.sqrt(unbiased[1]) + 1e-8)
     for got, expected in zip(method.network.get_weights(), w):
         np.testing.assert_allclose(got, expected, atol=2e-5)
+
+
+class Pair(supervised.Method):
+    """The network learns the classes, its peer the same; a step for each at once."""
+
+    has_peer = True
+    reported = ("loss_x", "loss_x_peer")
+
+    def losses(self, batch):
+        y = tf.one_hot(batch["y"], batches.CLASSES)
+        networks = {"loss_x": self.network, "loss_x_peer": self.peer}
+        terms = {
+            name: base.Term(cross_entropy(y, network(batch["x"])))
+            for name, network in networks.items()
+        }
+        return terms, {}
+
+
+def test_a_peer_takes_the_same_step_without_an_average():
+    """Optimizer and decay of kernels, as the network; with its own gradient."""
+    network = linear().network
+    config = supervised.Config(weight_decay=0.5, learning_rate=0.1)
+    method = Pair(network, config, base.Task(batches.CLASSES, 8, 100))
+    method.compile(keras.optimizers.SGD(0.1))
+    batch = batches.make(Recipe(), 6)
+    before = {"network": network.get_weights(), "peer": method.peer.get_weights()}
+    assert (before["network"][0] != before["peer"][0]).all()
+    gradients = {"network": gradient_by_hand(method, batch)}
+    alone = supervised.Method(method.peer, config, method.task)
+    gradients["peer"] = gradient_by_hand(alone, batch)
+    method.train_step(batch)
+    for name, (kernel, bias) in before.items():
+        new_kernel = (kernel - 0.1 * gradients[name][0]) * (1 - 0.5 * 0.1)
+        new_bias = bias - 0.1 * gradients[name][1]
+        got = getattr(method, name).get_weights()
+        np.testing.assert_allclose(got[0], new_kernel, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(got[1], new_bias, rtol=1e-4, atol=1e-6)
+    assert [a.shape for a in method.average.averages] == [w.shape for w in got]
+
+
+def test_without_a_peer_there_is_none():
+    method = linear()
+    assert method.peer is None and method.loop == "single"
+    trained, own = method.trained_weights, method.network.trainable_variables
+    assert len(trained) == len(own) and all(a is b for a, b in zip(trained, own))
 
 
 @pytest.mark.parametrize("step", [0, 9, 100_000])

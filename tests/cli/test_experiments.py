@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from mixdmt_tf.cli import experiments, flags
@@ -68,3 +70,30 @@ def test_a_spoilt_flagfile_is_refused(tmp_path):
     (tmp_path / "flags.txt").write_text("--steps=many\n")
     with pytest.raises(UsageError, match="steps"):
         experiments.read_run(str(tmp_path))
+
+
+def test_a_run_in_rounds_gives_its_experiment_and_those_of_its_stages_back(
+    tmp_path_factory,
+):
+    finished = tiny.finished_rounds(tmp_path_factory)
+    for name, algorithm, steps in (
+        ("", "dmt", None),
+        ("base", "dmt_baseline", 6),
+        ("round_2", "dmt", 6),
+    ):
+        folder, build = experiments.read_run(str(finished.folder / name))
+        built = build()
+        assert (built.algorithm, built.run.steps) == (algorithm, steps)
+        results = json.loads((folder / "results.json").read_text())
+        assert built.to_flags() == results["flags"]
+
+
+def test_lengths_of_methods_in_rounds():
+    method = {"fractions": "", "rounds": 5}
+    experiments.require_lengths(None, method, "")
+    experiments.require_lengths(5, method, "labels.npz")
+    experiments.require_lengths(5, {"tsa": "log"}, "")
+    with pytest.raises(UsageError, match="--steps=5: this method trains in rounds"):
+        experiments.require_lengths(5, method, "")
+    with pytest.raises(UsageError, match="1 for 5 rounds"):
+        experiments.require_lengths(None, {**method, "fractions": "20"}, "")

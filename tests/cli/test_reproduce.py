@@ -87,3 +87,47 @@ def test_each_table_of_the_checkout_can_be_planned(name, budget, capsys, tmp_pat
     argv = [f"--table={name}", f"--budget={budget}", f"--workdir={tmp_path}"]
     assert main([*argv, "--dry_run"]) == 0
     assert "cost: " in capsys.readouterr().out
+
+
+@pytest.fixture
+def rounds_table(tmp_path):
+    """Its rows: labels alone, and DMT that takes them for its base model."""
+    common = "--network=small_cnn\n--filters=4\n--augment=none\n--validation=50\n"
+    rows = {
+        "plain": "--algorithm=dmt_baseline\n--batch=8\n--steps=2\n",
+        "clever": "--algorithm=dmt\n--batch=8\n--rounds=1\n--round_steps=2\n"
+        "--unlabeled_ratio=2\n--select_on=valtiny\n",
+    }
+    flags = made_table.write(tmp_path, first="# First: plain\n")
+    for name, own in rows.items():
+        path = flags / "made" / "table_1" / f"{name}.flags"
+        head, _, _ = path.read_text("utf-8").partition("--dataset")
+        path.write_text(f"{head}--dataset=digits\n--labels=20\n{own}{common}", "utf-8")
+    argv = ["--table=made/1", f"--tables_dir={flags}", f"--workdir={tmp_path / 'r'}"]
+    return [*argv, "--columns=20", "--seeds=1"], tmp_path / "r" / "made" / "1" / "cpu"
+
+
+def test_a_run_in_rounds_takes_another_row_for_its_base_model(rounds_table, capfd):
+    argv, folder = rounds_table
+    assert main([*argv, "--rows=clever"]) == 0
+    base, found = (
+        json.loads((folder / name / "20-seed1" / "results.json").read_text())
+        for name in ("plain", "clever")
+    )
+    assert found["base_error"] == base["test_error"] and found["steps"] == 2
+    assert not (folder / "clever" / "20-seed1" / "base").exists()
+    said = capfd.readouterr().out
+    assert f"{found['test_error']:.2f} (n=1)" in said
+    assert main([*argv, "--rows=clever", "--dry_run"]) == 0
+    said = capfd.readouterr().out
+    assert "[2/2] clever, labels 20, seed 1: finished" in said
+
+
+def test_lengths_of_a_row_in_rounds_are_checked_before_anything_runs(
+    rounds_table, capsys, tmp_path
+):
+    argv, folder = rounds_table
+    path = tmp_path / "flags" / "made" / "table_1" / "clever.flags"
+    path.write_text(path.read_text("utf-8") + "--steps=9\n", "utf-8")
+    assert "this method trains in rounds" in commands.refusal(capsys, main, *argv)
+    assert not folder.exists()

@@ -6,7 +6,8 @@ import tempfile
 
 import pytest
 
-from mixdmt_tf.cli import train
+from mixdmt_tf.cli import experiments, train
+from mixdmt_tf.errors import UsageError
 from mixdmt_tf.experiments import export
 from tests.cli import commands
 from tests.experiments import tiny
@@ -25,6 +26,65 @@ def test_combinations_are_refused_before_tensorflow_is_imported():
     assert done.returncode == 2
     assert done.stderr.startswith("error: --jit_compile=on cannot be used with")
     assert len(done.stderr.splitlines()) == 2
+
+
+ROUNDS = ("--algorithm=dmt", "--dataset=digits")
+
+
+@pytest.mark.parametrize(
+    "argv, said",
+    [
+        (
+            ("--steps=5",),
+            "error: --steps=5: this method trains in rounds.\nUse --base_",
+        ),
+        (("--fractions=20,x",), "error: --fractions=20,x: expected percentages"),
+        (("--fractions=20,40",), "2 for 5 rounds.\nGive one for each round, or --rou"),
+        (("--rounds=0",), "error: --rounds=0: expected an integer >= 1"),
+        (("--models=3",), "error: --models=3: expected one of 1, 2"),
+    ],
+)
+def test_lengths_of_runs_in_rounds_are_refused_before_tensorflow(argv, said):
+    done = commands.without_tensorflow("train", *ROUNDS, *argv)
+    assert done.returncode == 2 and said in done.stderr
+    assert len(done.stderr.splitlines()) <= 3
+
+
+def test_train_dmt_trains_dmt_only(capsys, tmp_path):
+    def main(argv):
+        return train.main(argv, "dmt")
+
+    argv = tiny.flags(tmp_path, tiny.SUPERVISED)
+    assert "--algorithm=supervised" in commands.refusal(capsys, main, *argv)
+    assert not list(tmp_path.iterdir())
+
+
+def test_train_dmt_is_the_same_as_train_with_its_flags():
+    """Its network is by default DMT's WideResNet, which `bin/train` has to be told."""
+    parsed = experiments.parse([], "train_dmt", "", "dmt")
+    assert (parsed.values["run"]["algorithm"], parsed.values["network"]["form"]) == (
+        "dmt",
+        "dmt",
+    )
+    other = experiments.parse(["--algorithm=dmt"], "train", "")
+    assert other.values["network"]["form"] != "dmt"
+    for given in (["--form=mixmatch"], ["--network=small_cnn"]):
+        parsed = experiments.parse(given, "train_dmt", "", "dmt")
+        assert parsed.values["network"].get("form") in ("mixmatch", None)
+    with pytest.raises(UsageError):
+        experiments.parse(["--form=none"], "train_dmt", "", "dmt")
+    same = ["--algorithm=dmt", "--form=dmt"]
+    assert (
+        experiments.build(experiments.parse(same, "train", "")).to_flags()
+        == experiments.build(experiments.parse([], "train_dmt", "", "dmt")).to_flags()
+    )
+
+
+@pytest.mark.parametrize("name", ["realmix", "dmt"])
+def test_help_of_a_command_for_one_method(name, capsys):
+    with pytest.raises(SystemExit):
+        experiments.parse(["--help"], f"train_{name}", "", name)
+    assert f"--algorithm={name}" in capsys.readouterr().out
 
 
 def test_train_realmix_trains_realmix_only(capsys, tmp_path):

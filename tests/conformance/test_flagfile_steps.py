@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from mixdmt_tf import algorithms, models
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.cli import experiments
-from mixdmt_tf.data import selection, splits
+from mixdmt_tf.data import pseudo_labels, selection, splits
 from mixdmt_tf.data.pipeline import Pipeline
 from mixdmt_tf.data.source import Images, Source
 from mixdmt_tf.experiments import preparation
@@ -36,6 +38,18 @@ def stand_in(dataset, rows):
     return Source(dataset, names, Images(images, labels), crop_padding=1)
 
 
+def guesses(split, classes):
+    """Random pseudo labels of all unlabelled images."""
+    rng = np.random.default_rng(0)
+    number = len(split.unlabeled)
+    return pseudo_labels.PseudoLabels(
+        split.unlabeled,
+        rng.integers(0, classes, number, np.int32),
+        rng.uniform(size=number).astype(np.float32),
+        np.ones(number, bool),
+    )
+
+
 def paths_through_the_code(path):
     """What decides which code a flagfile runs: everything but numbers."""
     parsed = parse(path)
@@ -57,8 +71,10 @@ TRAINED = list({paths_through_the_code(path): path for path in FLAGFILES}.values
 )
 def test_it_trains_two_steps(path):
     # The rows differ in data and method; a small network of the same kind trains fast.
-    more = ["--depth=10", "--width=1", "--batch=4", "--copies_store=virtual"]
-    if parse(path).values["method"].get("unlabeled_ratio"):
+    small = {"wide_resnet": ["--depth=10", "--width=1"], "cnn13": ["--filters=4"]}
+    parsed = parse(path).values
+    more = [*small[parsed["run"]["network"]], "--batch=4", "--copies_store=virtual"]
+    if parsed["method"].get("unlabeled_ratio"):
         more.append("--unlabeled_ratio=2")
     experiment = experiments.build(parse(path, *more))
     dataset = experiment.data.dataset
@@ -81,10 +97,12 @@ def test_it_trains_two_steps(path):
         store,
         len(copies),
     )
+    if recipe.pseudo:
+        pipeline = dataclasses.replace(pipeline, pseudo=guesses(split, classes))
     network = models.network(experiment.run.network).build(
         experiment.network, source.image_shape, classes
     )
-    task = base.Task(classes, labels, experiment.run.steps)
+    task = base.Task(classes, labels, experiment.run.steps or 100)
     method = module.Method(network, experiment.method, task)
     method.compile()
     before = network.get_weights()

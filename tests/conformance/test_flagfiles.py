@@ -43,7 +43,7 @@ def test_its_command_parses(path, monkeypatch):
     script, *arguments = command.split()
     assert (ROOT / script).is_file()
     monkeypatch.chdir(ROOT)
-    algorithm = {"bin/train_realmix": "realmix"}.get(script)
+    algorithm = {"bin/train_realmix": "realmix", "bin/train_dmt": "dmt"}.get(script)
     assert experiments.parse(arguments, script, "", algorithm).values
 
 
@@ -56,11 +56,59 @@ def test_a_table_has_its_rows_at_both_budgets(table):
         # tests/cli/test_reproduce.py reads every column.
         column = table.columns[0]
         flags = [f"--{table.flag}={column}"] if column else []
-        small = parse(cpu.flagfile, *flags).values["run"]
-        large = parse(paper.flagfile, *flags).values["run"]
-        assert small["steps"] <= large["steps"]
-        assert small["algorithm"] == large["algorithm"]
-        assert not small["compare_supervised"]
+        small = parse(cpu.flagfile, *flags).values
+        large = parse(paper.flagfile, *flags).values
+        if "fractions" in small["method"]:
+            assert small["method"]["round_steps"]
+            assert small["method"]["rounds"] == large["method"]["rounds"]
+        else:
+            assert small["run"]["steps"] <= large["run"]["steps"]
+        assert small["run"]["algorithm"] == large["run"]["algorithm"]
+        assert not small["run"]["compare_supervised"]
+
+
+@pytest.mark.parametrize("table", TABLES, ids=[table.name for table in TABLES])
+def test_the_columns_are_what_the_flagfiles_are_for(table):
+    """A flagfile of one column says itself which, and is the one that is taken."""
+    own = {path.stem for path in table.folder.rglob("*-*.flags")}
+    for name in table.rows:
+        for column in filter(None, table.columns):
+            row = table.row(name, "paper", column)
+            assert (row.flagfile.stem == f"{name}-{column}") == (
+                f"{name}-{column}" in own
+            )
+            if row.flagfile.stem != name:
+                values = parse(row.flagfile).values
+                found = {k: v for group in values.values() for k, v in group.items()}
+                assert str(found[table.flag]) == column
+
+
+def test_the_rows_of_dmt_are_those_of_its_table_1():
+    values = {
+        row: experiments.build(parse(FOLDER / "dmt" / f"{row}.flags")).to_flags()
+        for row in (
+            "cifar10_4000",
+            "cifar10_1000",
+            "table_2/dmt-1000",
+            "table_2/curriculum_labeling",
+            "released",
+        )
+    }
+    reference = values["cifar10_4000"]
+
+    def changed(name):
+        found = values[name].items()
+        return {k: v for k, v in found if k in reference and v != reference[k]}
+
+    thousand = {"labels": "1000", "batch": "16", "unlabeled_ratio": "31"}
+    assert changed("cifar10_1000") == thousand
+    assert changed("table_2/dmt-1000") == thousand
+    assert changed("table_2/curriculum_labeling") == {
+        "algorithm": "curriculum_labeling"
+    }
+    assert set(changed("released")) == {"count", "augment", "ema_decay"}
+    known = {"gamma1": "4.0", "learning_rate": "0.1", "round_epochs": "750.0"}
+    assert {name: reference[name] for name in known} == known
 
 
 def test_the_papers_rows_differ_only_where_they_should():

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from mixdmt_tf.data.recipe import Recipe
-from tests.data import streams
+from tests.data import guesses, streams
 
 PICTURE = [4, 4, 1]
 ALWAYS = {
@@ -18,6 +18,9 @@ ALWAYS = {
 
 def unlabeled(views):
     return {"u": (tf.float32, [8, views] + PICTURE), "u_truth": (tf.int32, [8])}
+
+
+GUESSES = {"u_label": (tf.int32, [8]), "u_confidence": (tf.float32, [8])}
 
 
 def mixup(blocks):
@@ -32,12 +35,27 @@ def mixup(blocks):
         (Recipe(mixup_groups=(1,)), {**ALWAYS, **mixup(1)}),
         (streams.JOINT, {**ALWAYS, **unlabeled(2), **mixup(3)}),
         (Recipe(3, mixup_groups=(1, 1, 2)), {**ALWAYS, **unlabeled(3), **mixup(4)}),
+        (Recipe(1, pseudo=True), {**ALWAYS, **unlabeled(1), **GUESSES}),
+        (
+            Recipe(1, pseudo=True, mixup_groups=(2,), mixup_shared=True),
+            {**ALWAYS, **unlabeled(1), **GUESSES, **mixup(2)},
+        ),
+        (Recipe(1, augment="randaugment_dmt", fill=128), {**ALWAYS, **unlabeled(1)}),
     ],
-    ids=["labels only", "one view", "mixup of labels", "joint mixup", "three groups"],
+    ids=[
+        "labels only",
+        "one view",
+        "mixup of labels",
+        "joint mixup",
+        "three groups",
+        "pseudo labels",
+        "one lam",
+        "strong augmentation",
+    ],
 )
 def test_a_batch_holds_what_the_recipe_says(recipe, expected):
     """With all sizes known while tracing."""
-    pipeline = streams.pipeline(recipe)
+    pipeline = guesses.guessing(streams.pipeline(recipe))
 
     spec = pipeline.dataset(0, 2).element_spec
     batch = pipeline.at(0)
@@ -51,5 +69,7 @@ def test_a_batch_holds_what_the_recipe_says(recipe, expected):
 def test_a_recipe_asks_for_nothing_by_default():
     """And is a value: it can't be changed while a run goes on."""
     assert Recipe() == Recipe(unlabeled_views=0, mixup_groups=())
+    assert Recipe() == Recipe(pseudo=False, mixup_shared=False, augment="none")
+    assert Recipe().fill is None
     with pytest.raises(dataclasses.FrozenInstanceError):
         Recipe().unlabeled_views = 2

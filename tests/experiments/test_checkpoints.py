@@ -226,6 +226,7 @@ def test_another_split_is_refused(folder):
     with pytest.raises(UserError, match="trained on another split") as refused:
         Box(folder, "split b").checkpoints.restore()
     assert str(folder) in str(refused.value)
+    assert "or other pseudo labels" in str(refused.value)
     assert Box(folder, None).restore() == 1
 
 

@@ -99,3 +99,40 @@ def test_precomputing_writes_the_copies_of_the_run_and_nothing_else(tmp_path, ca
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     # The second time there is nothing to make and so no progress.
     assert f"copies {len(copies):,}/" not in capsys.readouterr().out
+
+
+def test_a_run_without_a_length(source):
+    flags = (tiny.SUPERVISED, "--steps=none")
+    resolved = preparation.resolve(tiny.experiment("runs/x", *flags))
+    assert resolved.run.steps == preparation.STEPS == 524288
+    assert preparation.resolve(tiny.experiment("runs/x")).run.steps == 12
+
+
+def test_which_runs_are_a_loop_of_several():
+    rounds = tiny.experiment("runs/x", *tiny.ROUNDS)
+    assert preparation.in_rounds(rounds)
+    assert preparation.resolve(rounds).run.steps is None
+    one = tiny.experiment("runs/x", *tiny.ROUNDS, "--pseudo_labels=file.npz")
+    assert not preparation.in_rounds(one)
+    for name in ("realmix", "dmt_baseline"):
+        single = tiny.experiment("runs/x", f"--algorithm={name}")
+        assert not preparation.in_rounds(single)
+
+
+def test_all_rounds_read_the_same_copies(source):
+    """Each has a seed of its own, and the split is the whole run's."""
+    first, second, other = (
+        preparation.unlabeled_copies(
+            tiny.experiment(
+                "runs/x",
+                *tiny.ROUNDS,
+                "--pseudo_labels=file.npz",
+                "--copies_augment=cutout",
+                f"--seed={seed}",
+            ),
+            source,
+            splits.make_split(source, 20, 50, of_split),
+        )
+        for seed, of_split in ((5, 1), (6, 1), (5, 2))
+    )
+    assert first.key() == second.key() != other.key()

@@ -7,7 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from mixdmt_tf.experiments import rehearsal
+from mixdmt_tf.data import splits
+from mixdmt_tf.errors import UserError
+from mixdmt_tf.experiments import fit, rehearsal
 from mixdmt_tf.experiments.rehearsal import shrink
 from tests.data import made_up
 from tests.experiments import tiny
@@ -76,3 +78,80 @@ def test_with_few_of_many_classes(tmp_path):
     results = rehearsal.rehearse(experiment)
     assert results["steps"] == 2 and 3 <= results["labels"] <= 20
     assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture
+def watched(monkeypatch):
+    """The stages that were trained: folder's name, steps, where they began."""
+    seen = []
+    train = fit.TrainingRun._train
+
+    def watch(self, pipeline, start):
+        seen.append((self.path.name, start, self.experiment.run.steps))
+        train(self, pipeline, start)
+
+    monkeypatch.setattr(fit.TrainingRun, "_train", watch)
+    return seen
+
+
+LONG = ("--algorithm=dmt", "--steps=none", "--base_batch=8", "--unlabeled_ratio=2")
+
+
+def test_a_run_in_rounds(tmp_path, watched, capsys):
+    """Everything twice, and the second time it goes on from the checkpoints."""
+    more = ("--rounds=3", "--fractions=1,2,100", "--select_on=valtiny")
+    flags = (*LONG, *more, "--augment=none")
+    experiment = tiny.experiment(tmp_path / "run", *flags)
+    found = rehearsal.rehearse(experiment)
+    names = ("base", "round_1", "round_2")
+    first = [(name, 0, 1) for name in names]
+    assert watched == first + [(name, 1, 2) for name in names]
+    assert found["steps"] == 6 and len(found["rounds"]) == 2
+    assert not list(tmp_path.iterdir())
+    # Nothing but these few steps depends on how long the run would be.
+    assert found["flags"]["rounds"] == "2" and found["flags"]["gamma1"] == "4.0"
+
+
+def test_a_run_in_rounds_without_validation_images(tmp_path):
+    flags = (*LONG, "--select_on=valtiny", "--validation=0")
+    with pytest.raises(UserError, match="needs validation images"):
+        rehearsal.rehearse(tiny.experiment(tmp_path / "run", *flags))
+
+
+def test_a_base_model_that_is_given_is_looked_at(tmp_path, watched):
+    base = tmp_path / "base"
+    flags = ("--algorithm=dmt_baseline", "--steps=1", "--augment=none")
+    fit.train(tiny.experiment(base, *flags))
+    watched.clear()
+    flags = (*LONG, "--rounds=1", "--augment=none", f"--init_from={base}")
+    with pytest.raises(UserError, match="labels that this run hides"):
+        rehearsal.rehearse(tiny.experiment(tmp_path / "run", *flags, "--seed=2"))
+    assert not watched
+    found = rehearsal.rehearse(tiny.experiment(tmp_path / "run", *flags))
+    assert [each[0] for each in watched] == 2 * ["base", "round_1"]
+    assert found["flags"]["init_from"] == ""
+
+
+def test_pseudo_labels_that_are_given_are_looked_at(tmp_path, watched):
+    experiment = tiny.experiment(tmp_path / "run", *LONG, "--augment=none")
+    source = rehearsal.sources.load(experiment.data)
+    split = rehearsal.preparation.draw_split(experiment, source)
+    number = len(split.unlabeled)
+    pseudo = rehearsal.pseudo_labels.PseudoLabels(
+        split.unlabeled,
+        np.zeros(number, np.int32),
+        np.ones(number, np.float32),
+        np.ones(number, np.bool_),
+    )
+    splits.write_split(tmp_path / "split.json", split)
+    rehearsal.pseudo_labels.write(tmp_path / "labels.npz", pseudo, split)
+    data = dataclasses.replace(
+        experiment.data, pseudo_labels=str(tmp_path / "labels.npz")
+    )
+    run = dataclasses.replace(experiment.run, steps=5)
+    experiment = dataclasses.replace(experiment, data=data, run=run)
+    rehearsal.rehearse(experiment)
+    assert [each[0] for each in watched] == 2 * ["base", "round_1"]
+    run = dataclasses.replace(run, seed=2)
+    with pytest.raises(UserError, match="belongs to another split"):
+        rehearsal.rehearse(dataclasses.replace(experiment, run=run))

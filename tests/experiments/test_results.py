@@ -101,3 +101,52 @@ def test_the_lines_for_the_terminal(supervised):
     assert lines[1:] == supervised * [
         "test error of supervised, same labels and steps: 20.00 % (raw weights 21.25 %)"
     ]
+
+
+def in_rounds(**more):
+    def entry(stage, **values):
+        names = ("test_error", "mean_weight", "weight_right", "weight_wrong")
+        known = {"pseudo_labels": 1200, "pseudo_accuracy": 90.0, **values}
+        return {"stage": stage, **dict.fromkeys(names), **known}
+
+    found = summary(rows([8]))
+    found.update(
+        base_error=30.0,
+        base_error_raw=31.0,
+        supervised_error=30.0,
+        supervised_error_raw=31.0,
+        result_of="round_2",
+        warnings=["oh dear"],
+        rounds=[
+            entry("round_1", pseudo_accuracy=None),
+            entry("round_2", test_error=8.0, mean_weight=0.5),
+        ],
+    )
+    return {**found, **more}
+
+
+def test_the_lines_of_a_run_in_rounds():
+    assert results.describe(in_rounds()).splitlines() == [
+        "round 1: 1,200 pseudo labels, unknown of them right; test error unknown",
+        "round 2: 1,200 pseudo labels, 90.00 % of them right; test error 8.00 %; "
+        "mean weight 0.500",
+        "warning: oh dear",
+        "test error of the base model, labels alone: 30.00 % (raw weights 31.00 %)",
+        "test error of realmix: 8.00 % (raw weights 8.50 %, median of the last 20 "
+        "evaluations 8.00 %)",
+    ]
+
+
+def test_a_result_that_is_not_the_last_rounds():
+    lines = results.describe(in_rounds(result_of="base")).splitlines()
+    assert "the result is that of base" in lines
+
+
+def test_the_weights_of_a_round():
+    found = in_rounds()["rounds"][1]
+    found.update(stage="round_2_b", weight_right=0.75, weight_wrong=0.125)
+    line = results.describe_round(found)
+    assert line.startswith("round 2 b: 1,200 pseudo labels, ")
+    assert line.endswith(
+        "mean weight 0.500 (of right labels 0.750, of wrong ones 0.125)"
+    )

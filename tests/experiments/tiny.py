@@ -38,6 +38,16 @@ FLAGS = (
 )
 FLOAT32 = "--precision=float32"
 SUPERVISED = "--algorithm=supervised"
+SHORT_ROUNDS = (
+    "--steps=none",
+    "--base_steps=6",
+    "--base_batch=8",
+    "--round_steps=6",
+    "--rounds=2",
+    "--unlabeled_ratio=2",
+    "--eval_every=6",
+)
+ROUNDS = ("--algorithm=dmt", *SHORT_ROUNDS, "--augment=none")
 
 Moments = Dict[Tuple[str, int], Callable[[], None]]
 
@@ -87,6 +97,10 @@ class Watch:
         """Of the first algorithm's weights, optimizer and average."""
         return checkpoints.digest(self.algorithms[0])
 
+    def last_digest(self) -> str:
+        """Of the last one's, as of the last round's."""
+        return checkpoints.digest(self.algorithms[-1])
+
     def _watched(self, algorithm, pipeline, strategy, schedule, hooks, *rest):
         self.algorithms.append(algorithm)
         hooks = dataclasses.replace(
@@ -115,6 +129,7 @@ class Session:
     Attributes:
         code: the exit code.
         digest: of weights, optimizer and average when it ended, None if it never began.
+        last_digest: of the last network that was trained, as that of the last round.
         steps: the steps after which the loop reported progress.
         out: what it printed.
         err: what it complained of.
@@ -125,6 +140,7 @@ class Session:
     steps: Tuple[int, ...]
     out: str
     err: str
+    last_digest: Optional[str] = None
 
 
 def session(
@@ -140,8 +156,9 @@ def session(
     finally:
         keras.mixed_precision.set_global_policy(policy)
     digest = watch.digest() if watch.algorithms else None
+    last = watch.last_digest() if watch.algorithms else None
     texts = out.getvalue(), err.getvalue()
-    return Session(code, digest, tuple(watch.steps), *texts)
+    return Session(code, digest, tuple(watch.steps), *texts, last)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,13 +174,23 @@ class Finished:
         return json.loads((self.folder / "results.json").read_text(encoding="utf-8"))
 
 
-_finished: List[Finished] = []
+_finished: Dict[Tuple[str, ...], Finished] = {}
 
 
 def finished(tmp_path_factory) -> Finished:
     """RealMix with its supervised comparison, trained once per process."""
-    if not _finished:
+    return _once(tmp_path_factory, "--compare_supervised")
+
+
+def finished_rounds(tmp_path_factory) -> Finished:
+    """DMT in two rounds, trained once per process."""
+    return _once(tmp_path_factory, *ROUNDS, "--compare_supervised")
+
+
+def _once(tmp_path_factory, *more: str) -> Finished:
+    if more not in _finished:
         folder = tmp_path_factory.mktemp("finished") / "run"
-        _finished.append(Finished(folder, session(folder, "--compare_supervised")))
-        assert _finished[0].session.code == 0, _finished[0].session.err
-    return _finished[0]
+        found = Finished(folder, session(folder, *more))
+        assert found.session.code == 0, found.session.err
+        _finished[more] = found
+    return _finished[more]

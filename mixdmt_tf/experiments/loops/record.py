@@ -30,18 +30,19 @@ def of_round(
         folder: of its run.
 
     Returns:
-        `round`, `model`, `teacher`, `fraction` (percent), `pseudo_labels` (their
-        number), `pseudo_accuracy` (percent, of those), `accuracy_of_all` (whether kept
-        or not), `lowest_confidence`, `bins` and `error_of_top` (`labeling.Quality`);
-        of the end of the round's training, in percent of the pseudo-labelled images
-        seen there, `cases` {agree, negative, positive}, and `mean_weight`,
-        `weight_right`, `weight_wrong`; `test_error`, `validation_error` (percent, of
-        averaged weights), `..._raw`; `steps`, `seed`, `seconds`. None where a method
-        does not ask, or nobody knows.
+        `stage` (its name), `round`, `model`, `teacher`, `fraction` (percent),
+        `pseudo_labels` (their number), `pseudo_accuracy` (percent, of those),
+        `accuracy_of_all` (whether kept or not), `lowest_confidence`, `bins` and
+        `error_of_top` (`labeling.Quality`); of the end of the round's training, in
+        percent of the pseudo-labelled images seen there, `cases` {agree, negative,
+        positive}, and `mean_weight`, `weight_right`, `weight_wrong`; `test_error`,
+        `validation_error` (percent, of averaged weights), `..._raw`; `steps`, `seed`,
+        `seconds`. None where a method does not ask, or nobody knows.
     """
     last = read_rows(folder)[-1]
     cases = {case: last.get(f"train_{case}") for case in CASES}
     return {
+        "stage": stage.name,
         "round": stage.round,
         "model": stage.model,
         "teacher": stage.teacher,
@@ -78,7 +79,7 @@ def warnings(
         earlier: the round before of the same model, if there is one.
         before: results of the stage before.
     """
-    name = f"round {found['round']}"
+    name = found["stage"].replace("_", " ")
     sentences = []
     now = found["accuracy_of_all"]
     for each in earlier:
@@ -94,27 +95,6 @@ def warnings(
             f"{name}: the validation error rose from {last:.2f} to {error:.2f} %"
         )
     return sentences
-
-
-def in_words(found: Round) -> str:
-    """One line for the terminal."""
-
-    def percent(value: Any) -> str:
-        return "unknown" if value is None else f"{value:.2f} %"
-
-    words = (
-        f"round {found['round']}: {found['pseudo_labels']:,} pseudo labels, "
-        f"{percent(found['pseudo_accuracy'])} of them right; test error "
-        f"{percent(found['test_error'])}"
-    )
-    if found["mean_weight"] is not None:
-        words += f"; mean weight {found['mean_weight']:.3f}"
-        if found["weight_right"] is not None and found["weight_wrong"] is not None:
-            words += (
-                f" (of right labels {found['weight_right']:.3f}, "
-                f"of wrong ones {found['weight_wrong']:.3f})"
-            )
-    return words
 
 
 def write(path: pathlib.Path, rounds: Sequence[Round]) -> None:

@@ -23,9 +23,16 @@ import keras
 from mixdmt_tf.data import pseudo_labels, splits
 from mixdmt_tf.data.source import Source
 from mixdmt_tf.errors import UsageError, UserError
-from mixdmt_tf.experiments import export, labeling, preparation, trained, transfer
+from mixdmt_tf.experiments import (
+    export,
+    labeling,
+    preparation,
+    results,
+    trained,
+    transfer,
+)
 from mixdmt_tf.experiments.experiment import Experiment
-from mixdmt_tf.experiments.loops import plan, record
+from mixdmt_tf.experiments.loops import pictures, plan, record
 from mixdmt_tf.experiments.loops.stages import Stages
 from mixdmt_tf.experiments.progress import duration
 from mixdmt_tf.experiments.run_folder import read_results
@@ -56,6 +63,48 @@ def complete(
     return Loop(experiment, path, source, train).complete()
 
 
+def require_base(experiment: Experiment, split: splits.Split, source: Source) -> None:
+    """Refuses a run that cannot be the base model that `init_from` gives.
+
+    Args:
+        experiment: of the run in rounds.
+        split: of that run.
+        source: the data set.
+
+    Raises:
+        UserError: saying why, and what to give instead.
+    """
+    run, method = experiment.run, experiment.method
+    if method.models > 1:
+        raise UsageError(
+            "--init_from gives one base model, and --models=2 needs two.\n"
+            "Leave it out, or use --models=1."
+        )
+    folder = pathlib.Path(run.init_from).expanduser()
+    transfer.require_same_network(folder, experiment)
+    if read_results(folder) is None:
+        raise UserError(
+            f"--init_from={folder} is not finished: there is no results.json.\n"
+            "Run its command to the end first."
+        )
+    theirs = splits.read_split(folder / "split.json", source)
+    if not set(theirs.labeled) <= set(split.labeled):
+        raise UserError(
+            f"--init_from={folder} knows labels that this run hides.\n"
+            "Give it the same --labels, --validation and --seed, or --split="
+            f"{folder / 'split.json'} to this one."
+        )
+    same = set(theirs.validation) == set(split.validation)
+    if method.select_on == "valtiny" and not (
+        same and theirs.own_validation == split.own_validation
+    ):
+        raise UserError(
+            f"--select_on=valtiny: --init_from={folder} has other validation "
+            "images, so that their errors cannot be compared.\nGive --split="
+            f"{folder / 'split.json'}, or --select_on=last."
+        )
+
+
 class Loop:
     """One run in rounds."""
 
@@ -72,7 +121,12 @@ class Loop:
         self.path = path
         self.source = source
         self.train = train
-        self.split = preparation.open_split(experiment, path, source)
+        opened = (path / "split.json").exists()
+        self.split = (
+            preparation.open_split(experiment, path, source)
+            if opened
+            else preparation.draw_split(experiment, source)
+        )
         shares = plan.fractions(method.fractions, method.rounds)
         planned = plan.stages(shares, method.models, method.restart)
         self.stages = Stages(experiment, path, self.split, planned)
@@ -80,6 +134,8 @@ class Loop:
         self.rounds: List[Dict[str, Any]] = []
         self.warnings: List[str] = []
         self._check()
+        # Not before: from its split on, a folder is kept for the run's settings.
+        preparation.open_split(experiment, path, source)
 
     def complete(self) -> Dict[str, Any]:
         """Does what is missing."""
@@ -109,22 +165,21 @@ class Loop:
                 "--select_on=valtiny needs validation images.\n"
                 "Hold some out, such as --validation=200, or use --select_on=last."
             )
-        if not run.init_from:
-            return
-        if method.models > 1:
+        if method.models > 1 and method.difference_share in (0.5, 1.0):
             raise UsageError(
-                "--init_from gives one base model, and --models=2 needs two.\n"
-                "Leave it out, or use --models=1."
+                f"--difference_share={method.difference_share:g}: expected a number "
+                "between 0.5 and 1.\nLeave it out to have both base models learn from "
+                "all labels."
             )
-        folder = pathlib.Path(run.init_from).expanduser()
-        transfer.require_same_network(folder, self.experiment)
-        theirs = splits.read_split(folder / "split.json", self.source)
-        if not set(theirs.labeled) <= set(self.split.labeled):
-            raise UserError(
-                f"--init_from={folder} knows labels that this run hides.\n"
-                "Give it the same --labels, --validation and --seed, or --split="
-                f"{folder / 'split.json'} to this one."
-            )
+        for stage in self.stages.all:
+            if stage.teacher and not self.stages.pseudo_labels(stage):
+                raise UsageError(
+                    f"--fractions: {100 * stage.fraction:g} % of "
+                    f"{len(self.split.unlabeled):,} unlabelled images is none "
+                    f"({stage.name}).\nGive larger percentages."
+                )
+        if run.init_from:
+            require_base(self.experiment, self.split, self.source)
 
     def _in_words(self, stage: plan.Stage) -> str:
         if not stage.teacher:
@@ -167,11 +222,6 @@ class Loop:
         folder, steps = self.stages.folder(stage.name), self.stages.steps(stage)
         known = read_results(folder)
         given = folder != self.path / stage.name
-        if known is None and given:
-            raise UserError(
-                f"--init_from={folder} is not finished: there is no results.json.\n"
-                "Run its command to the end first."
-            )
         if known is not None and (given or known["steps"] == steps):
             print(f"finished: {folder}", flush=True)
             self.results[stage.name] = known
@@ -198,8 +248,14 @@ class Loop:
             print(f"warning: {warning}", flush=True)
             self.warnings.append(warning)
         self.rounds.append(found)
-        print(record.in_words(found), flush=True)
+        print(results.describe_round(found), flush=True)
         record.write(self.path, self.rounds)
+        pictures.write(self.path, self.rounds, self._base_errors())
+
+    def _base_errors(self) -> Dict[str, Any]:
+        """Test error of each model's base, where somebody knows it."""
+        bases = [stage for stage in self.stages.all if not stage.teacher]
+        return {each.model: self.results[each.name]["test_error"] for each in bases}
 
     def _final(self) -> plan.Stage:
         """The stage whose network is the result."""

@@ -53,9 +53,15 @@ class Stages:
             return method.base_steps or plan.base_steps(
                 method.base_epochs, images, labels, method.base_batch
             )
-        count = labeling.COUNTS[method.count](len(split.unlabeled), stage.fraction)
         rows = self.experiment.run.batch * method.unlabeled_ratio
-        return method.round_steps or plan.round_steps(method.round_epochs, count, rows)
+        return method.round_steps or plan.round_steps(
+            method.round_epochs, self.pseudo_labels(stage), rows
+        )
+
+    def pseudo_labels(self, stage: plan.Stage) -> int:
+        """How many a round learns from."""
+        count = labeling.COUNTS[self.experiment.method.count]
+        return count(len(self.split.unlabeled), stage.fraction)
 
     def seed(self, stage: plan.Stage) -> int:
         """The run's seed for the first stage, one that nobody else has for others."""

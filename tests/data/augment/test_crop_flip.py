@@ -34,6 +34,34 @@ def test_equals_padding_cropping_flipping(shape, padding, flip):
     np.testing.assert_array_equal(result, expected)
 
 
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("padding", [0, 1, 4, 5])
+@pytest.mark.parametrize("shape", [(8, 6, 3), (6, 8, 1)])
+def test_a_filled_border_equals_padding_with_grey(shape, padding, flip):
+    """DMT's border; what is shifted in is not reflected and is mirrored, too."""
+    images, uniforms = noise(200, shape), numbers(200)
+
+    result = crop_flip(images, uniforms, padding, flip, fill=128)
+
+    expected = oracle.crop_flip(images, uniforms, padding, flip, fill=128)
+    np.testing.assert_array_equal(result, expected)
+    if padding:
+        reflected = crop_flip(images, uniforms, padding, flip)
+        assert (result.numpy() != reflected.numpy()).any((1, 2, 3)).mean() > 0.7
+
+
+@pytest.mark.parametrize("fill", [0, 255])
+def test_black_and_white_borders(fill):
+    """Nought is a level like any other; shape and dtype stay."""
+    images, uniforms = noise(20), numbers(20)
+
+    result = crop_flip(images, uniforms, 4, True, fill)
+
+    expected = oracle.crop_flip(images, uniforms, 4, True, fill)
+    np.testing.assert_array_equal(result, expected)
+    assert result.dtype == np.uint8 and result.shape == images.shape
+
+
 def test_smallest_and_largest_numbers():
     """The two opposite corners of the padded image; nothing lies outside."""
     image = noise(1)
@@ -95,9 +123,10 @@ def test_keeps_shape_and_dtype(dtype):
     np.testing.assert_array_equal(result, oracle.crop_flip(images, numbers(4), 3, True))
 
 
+@pytest.mark.parametrize("fill", [None, 128])
 @pytest.mark.parametrize("flip", [False, True])
-def test_same_inside_tf_data(flip):
-    function = functools.partial(crop_flip, padding=3, flip=flip)
+def test_same_inside_tf_data(flip, fill):
+    function = functools.partial(crop_flip, padding=3, flip=flip, fill=fill)
 
     assert_same_in_tf_data(function, noise(20), numbers(20))
 

@@ -1,0 +1,281 @@
+"""What can be seen of a run in rounds: three pictures, and TensorBoard.
+
+    RUN/pseudo_labels.png   figure 1 of Dynamic Mutual Training (arXiv:2004.08514)
+    RUN/confidence.png      how right labels are that are so sure
+    RUN/rounds.png          errors, accuracies and weights over the rounds
+    RUN/tensorboard/        the same numbers (`curves.py`)
+
+The same rounds give the same bytes, so a resumed run leaves the files of one that was
+never stopped. A picture of which nobody knows a number is not there.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import pathlib
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+
+import numpy as np
+from PIL import Image
+
+from mixdmt_tf.experiments import charts
+from mixdmt_tf.experiments.canvas import nice_ticks
+from mixdmt_tf.experiments.charts import COLOURS, Point, Series
+from mixdmt_tf.experiments.loops import curves
+from mixdmt_tf.experiments.loops.record import CASES, Round
+
+FEW = 20  # images, of which an accuracy is a rough guess
+_PANEL = 310  # height in the canvas's units
+_MOST = 16  # lines that a legend has room for
+_SCALARS = (
+    *("test_error", "pseudo_accuracy", "accuracy_of_all", "pseudo_labels"),
+    *("mean_weight", "weight_right", "weight_wrong"),
+)
+
+
+def write(
+    path: pathlib.Path,
+    rounds: Sequence[Round],
+    base_errors: Mapping[str, Optional[float]],
+) -> None:
+    """Draws the rounds so far, and tells TensorBoard what it does not know yet.
+
+    Args:
+        path: the run's folder.
+        rounds: from `record.of_round`, or `rounds` of `results.json`.
+        base_errors: test error of each model's base, percent; None: nobody knows.
+    """
+    told = _for_tensorboard(path / "tensorboard", rounds, base_errors)
+    # A resumed run comes by rounds that have been drawn, with later ones.
+    old = all(curves.are_there(*each) for each in told)
+    pictures: Dict[str, Callable[[], Optional[Image.Image]]] = {
+        "pseudo_labels.png": lambda: surest(rounds),
+        "confidence.png": lambda: confidence(rounds),
+        "rounds.png": lambda: courses(rounds, base_errors),
+    }
+    for name, draw in pictures.items():
+        image = None if old and (path / name).exists() else draw()
+        if image is not None:
+            charts.save(image, path / name)
+    # Last, since it is what says that the pictures are there.
+    for each in told:
+        curves.write(*each)
+
+
+def surest(rounds: Sequence[Round]) -> Optional[Image.Image]:
+    """Figure 1 for every round: wrong labels among the surest 20 %, 40 %, ...
+
+    Returns:
+        The picture, RGB; None if nobody knows which labels are wrong.
+    """
+    lines = [_error_of_top(each) for each in rounds]
+    heights = [point.y for points in lines for point in points]
+    if not heights:
+        return None
+    return charts.line_chart(
+        _by_round(rounds, lines),
+        "Wrong labels among the surest pseudo labels of each round",
+        "surest share of unlabelled images (%)",
+        "wrong pseudo labels (%)",
+        x_ticks=sorted({point.x for points in lines for point in points}),
+        y_range=_from_zero(heights),
+    )
+
+
+def confidence(rounds: Sequence[Round]) -> Optional[Image.Image]:
+    """How many of the labels in each range of confidence are right.
+
+    Returns:
+        The picture, RGB; None if nobody knows which labels are right.
+    """
+    lines = [
+        [
+            Point(
+                50 * (each["low"] + each["high"]),
+                each["accuracy"],
+                hollow=each["images"] < FEW,
+            )
+            for each in found["bins"]
+        ]
+        for found in rounds
+    ]
+    if not any(lines):
+        return None
+    ends = [Point(0, 0), Point(100, 100)]
+    grey = COLOURS[6]
+    ideal = Series("perfectly calibrated", ends, (), grey, dashed=True, marks=False)
+    few = any(point.hollow for points in lines for point in points)
+    return charts.line_chart(
+        [ideal, *_by_round(rounds, lines)],
+        "Right pseudo labels at each confidence, for each round",
+        "confidence (%)",
+        "right pseudo labels (%)",
+        x_ticks=range(0, 101, 10),
+        y_range=(0, 100),
+        note=f"rings: fewer than {FEW} images" if few else "",
+    )
+
+
+def courses(
+    rounds: Sequence[Round], base_errors: Mapping[str, Optional[float]]
+) -> Optional[Image.Image]:
+    """Errors, accuracies and weights over the rounds, one below the other.
+
+    Args:
+        rounds: as of `write`.
+        base_errors: as of `write`; they are the points of round 0.
+
+    Returns:
+        The picture, RGB; None if nobody knows any of it.
+    """
+    last = max(each["round"] for each in rounds)
+    panel = functools.partial(
+        charts.line_chart,
+        x_ticks=range(0, last + 1, math.ceil(last / 15)),
+        height=_PANEL,
+    )
+    panels = []
+    errors = _courses(rounds, {"test_error": ""}, base_errors)
+    if errors:
+        panels.append(
+            panel(
+                errors,
+                "Test error after each round",
+                "round (0: the base model)",
+                "test error (%), averaged weights",
+                y_range=_from_zero(_heights(errors)),
+            )
+        )
+    accuracies = _courses(
+        rounds, {"pseudo_accuracy": "of those learnt from", "accuracy_of_all": "of all"}
+    )
+    if accuracies:
+        lowest = min(_heights(accuracies))
+        panels.append(
+            panel(
+                accuracies,
+                "Pseudo labels of each round",
+                "round",
+                "right pseudo labels (%)",
+                y_range=(nice_ticks(min(lowest, 99.0), 100.0)[0], 100.0),
+            )
+        )
+    names = {
+        "mean_weight": "of all",
+        "weight_wrong": "of wrong labels",
+        "weight_right": "of right labels",
+    }
+    weights = _courses(rounds, names)
+    if weights:
+        panels.append(
+            panel(
+                weights,
+                "Weights of the pseudo labels at the end of each round",
+                "round",
+                "mean weight",
+                y_range=(0.0, max(1.0, *_heights(weights))),
+            )
+        )
+    return charts.below_one_another(panels) if panels else None
+
+
+def _known(value: Any) -> bool:
+    return value is not None and not math.isnan(value)
+
+
+def _error_of_top(found: Round) -> List[Point]:
+    """Its points, ascending; JSON has made words of the shares."""
+    shares = {int(k): v for k, v in found["error_of_top"].items() if _known(v)}
+    return [Point(share, shares[share]) for share in sorted(shares)]
+
+
+def _of_two(found: Round) -> bool:
+    """Whether there is another model in the round."""
+    return found["stage"].endswith(f"_{found['model']}")
+
+
+def _by_round(
+    rounds: Sequence[Round], lines: Sequence[Sequence[Point]]
+) -> List[Series]:
+    """One line for each round and model: a colour for a round, dashes for model B."""
+    numbers = sorted({each["round"] for each in rounds})
+    colours = dict(zip(numbers, charts.shades(len(numbers))))
+    # What the legend leaves out has a colour between those of its neighbours.
+    most = _MOST // len({each["model"] for each in rounds})
+    places = np.linspace(0, len(numbers) - 1, min(len(numbers), most))
+    named = {numbers[i] for i in np.rint(places).astype(int)}
+    found = []
+    for each, points in sorted(
+        zip(rounds, lines), key=lambda pair: (pair[0]["round"], pair[0]["model"])
+    ):
+        label = f"round {each['round']}"
+        if _of_two(each):
+            label += f", model {each['model'].upper()}"
+        if points:
+            found.append(
+                Series(
+                    label if each["round"] in named else "",
+                    points,
+                    colour=colours[each["round"]],
+                    dashed=each["model"] == "b",
+                )
+            )
+    return found
+
+
+def _courses(
+    rounds: Sequence[Round],
+    names: Mapping[str, str],
+    first: Mapping[str, Optional[float]] = {},
+) -> List[Series]:
+    """Lines over the rounds, of some entries by their words in the legend."""
+    found = []
+    for colour, (name, words) in zip(COLOURS, names.items()):
+        for model in sorted({each["model"] for each in rounds}):
+            own = [each for each in rounds if each["model"] == model]
+            values = [(0, first.get(model))]
+            values += [(each["round"], each[name]) for each in own]
+            points = [Point(x, y) for x, y in values if y is not None and _known(y)]
+            if not points:
+                continue
+            of_model = f"model {model.upper()}" if _of_two(own[0]) else ""
+            label = ", ".join(filter(None, (words, of_model)))
+            found.append(Series(label, points, colour=colour, dashed=model == "b"))
+    return found
+
+
+def _heights(series: Sequence[Series]) -> List[float]:
+    return [point.y for each in series for point in each.points]
+
+
+def _from_zero(percentages: Sequence[float]) -> Tuple[float, float]:
+    """An axis of errors."""
+    return 0.0, nice_ticks(0.0, max(1.0, *percentages))[-1]
+
+
+def _for_tensorboard(
+    folder: pathlib.Path,
+    rounds: Sequence[Round],
+    base_errors: Mapping[str, Optional[float]],
+) -> List[Tuple[pathlib.Path, curves.Numbers, curves.Images]]:
+    """Of two models, each is a run of its own in TensorBoard, in the same charts."""
+    numbers: Dict[pathlib.Path, curves.Numbers] = {}
+    images: Dict[pathlib.Path, curves.Images] = {}
+    for i, found in enumerate(rounds):
+        model, step = found["model"], found["round"]
+        place = folder / model if _of_two(found) else folder
+        known = numbers.setdefault(
+            place, {("rounds/test_error", 0): base_errors[model]}
+        )
+        known.update({(f"rounds/{name}", step): found[name] for name in _SCALARS})
+        for case in CASES:
+            known[f"rounds/cases_{case}", step] = found["cases"][case]
+        if _error_of_top(found):
+            images.setdefault(place, {})["rounds/wrong_pseudo_labels", step] = (
+                functools.partial(surest, rounds[: i + 1])
+            )
+    return [
+        (place, {k: v for k, v in known.items() if _known(v)}, images.get(place, {}))
+        for place, known in numbers.items()
+    ]
