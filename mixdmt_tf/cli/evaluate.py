@@ -68,7 +68,8 @@ def _evaluate(argv: Sequence[str]) -> None:
         raw = evaluation.score(model.scorer, model.raw, images)
         print(
             f"{name}: error {averaged.error:.2f} % of {len(images):,} images "
-            f"(raw weights {raw.error:.2f} %)"
+            f"(raw weights {raw.error:.2f} %), fine-grained accuracy "
+            f"{averaged.fine_grained:.2f} %"
         )
         width = max(map(len, source.class_names))
         for class_name, accuracy in zip(source.class_names, averaged.accuracy_by_class):

@@ -13,7 +13,7 @@ from mixdmt_tf import models
 from mixdmt_tf.algorithms.base import Algorithm
 from mixdmt_tf.data.pipeline import to_float
 from mixdmt_tf.data.source import Images
-from mixdmt_tf.equations import accuracy_by_class, error_rate
+from mixdmt_tf.equations import accuracy_by_class, error_rate, fine_grained_accuracy
 
 BATCH = 500  # images per pass
 
@@ -81,9 +81,17 @@ class Scorer:
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """Errors in percent of one set of images, and what they were computed from."""
+    """How good predictions for one set of images are, and what says so.
+
+    Attributes:
+        error: percent.
+        fine_grained: percent, the accuracy of fine-grained testing (DMT appendix C).
+        accuracy_by_class: percent [C].
+        probabilities: float32 [n, C].
+    """
 
     error: float
+    fine_grained: float
     accuracy_by_class: np.ndarray
     probabilities: np.ndarray
 
@@ -98,7 +106,12 @@ def score(
     probabilities = scorer.predict(weights, images.images, poll)
     predicted = probabilities.argmax(-1)
     by_class = accuracy_by_class(images.labels, predicted, probabilities.shape[-1])
-    return Score(error_rate(images.labels, predicted), by_class, probabilities)
+    return Score(
+        error_rate(images.labels, predicted),
+        fine_grained_accuracy(images.labels, probabilities),
+        by_class,
+        probabilities,
+    )
 
 
 def evaluate(

@@ -102,6 +102,8 @@ class Recorder:
         """
         row: Row = {"step": step, "seconds": round(seconds, 1)}
         row.update({f"{name}_error": result.error for name, result in scores.items()})
+        fine = {f"{n}_fine_grained": each.fine_grained for n, each in scores.items()}
+        row.update(fine)
         row.update(more or {})
         row.update({f"train_{name}": value for name, value in numbers.items()})
         self.rows = [old for old in self.rows if old["step"] < step] + [row]
@@ -109,6 +111,7 @@ class Recorder:
         with self._writer.as_default(step):
             for name, result in scores.items():
                 tf.summary.scalar(f"error/{name}", result.error)
+                tf.summary.scalar(f"fine_grained/{name}", result.fine_grained)
             for name, value in (more or {}).items():
                 tf.summary.scalar(f"unlabeled/{name}", value)
             for name in ("validation", "test"):

@@ -20,8 +20,9 @@ def summarize(experiment: Experiment, labels: int, rows: List[Row]) -> Dict[str,
 
     `test_error` are the averaged weights after the last step, `..._raw` the raw ones,
     `..._median20` the median of the last 20 evaluations (the papers' figure), and
-    `..._best` the evaluation with the smallest validation error. `ood_auroc` and
-    `ood_precision` are there if some unlabelled images are known to be of no class.
+    `..._best` the evaluation with the smallest validation error. `..._fine_grained` is
+    the accuracy of DMT's appendix C, in percent. `ood_auroc` and `ood_precision` are
+    there if some unlabelled images are known to be of no class.
     """
     last = rows[-1]
     best = best_row(rows)
@@ -39,6 +40,8 @@ def summarize(experiment: Experiment, labels: int, rows: List[Row]) -> Dict[str,
         "best_step": int(best["step"]) if best else None,
         "validation_error": last.get("validation_error"),
         "validation_error_raw": last.get("validation_raw_error"),
+        "test_fine_grained": last.get("test_fine_grained"),
+        "validation_fine_grained": last.get("validation_fine_grained"),
         "ood_auroc": last.get("ood_auroc"),
         "ood_precision": last.get("ood_precision"),
         "seconds": last["seconds"],

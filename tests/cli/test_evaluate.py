@@ -21,8 +21,11 @@ def test_it_needs_a_run(capsys, tmp_path):
     commands.needs_a_run(capsys, main, tmp_path)
 
 
-def line(name, images, error, raw):
-    return f"{name}: error {error:.2f} % of {images} images (raw weights {raw:.2f} %)"
+def line(name, images, error, raw, fine):
+    return (
+        f"{name}: error {error:.2f} % of {images} images (raw weights {raw:.2f} %), "
+        f"fine-grained accuracy {fine:.2f} %"
+    )
 
 
 def test_errors_are_those_that_the_run_ended_with(finished, capsys):
@@ -30,9 +33,12 @@ def test_errors_are_those_that_the_run_ended_with(finished, capsys):
     said = capsys.readouterr().out.splitlines()
     found = finished.results
     assert said[0] == f"{finished.folder}, step 12"
-    validation = found["validation_error"], found["validation_error_raw"]
-    assert line("validation", 50, *validation) in said
-    place = said.index(line("test", 355, found["test_error"], found["test_error_raw"]))
+    numbers = {
+        name: [found[f"{name}_{of}"] for of in ("error", "error_raw", "fine_grained")]
+        for name in ("validation", "test")
+    }
+    assert line("validation", 50, *numbers["validation"]) in said
+    place = said.index(line("test", 355, *numbers["test"]))
     accuracies = [
         re.fullmatch(r"  (\d)  accuracy +([\d.]+) %", s) for s in said[place + 1 :]
     ]
@@ -47,7 +53,8 @@ def test_the_best_checkpoint(finished, capsys):
     best = min(rows, key=lambda row: row["validation_error"])
     said = capsys.readouterr().out.splitlines()
     assert said[0] == f"{finished.folder}, step {best['step']}"
-    assert line("test", 355, best["test_error"], best["test_raw_error"]) in said
+    names = ("test_error", "test_raw_error", "test_fine_grained")
+    assert line("test", 355, *(best[name] for name in names)) in said
 
 
 def test_a_run_without_validation(capsys, tmp_path):

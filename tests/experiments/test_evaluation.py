@@ -68,6 +68,9 @@ def test_an_error_is_the_share_of_wrong_argmaxes_in_percent(scorer):
     predicted = plain_probabilities(scorer.network, labelled.images).argmax(-1)
     result = score(scorer, weights, labelled)
     assert result.error == pytest.approx(100 * np.mean(predicted != labelled.labels))
+    sure = plain_probabilities(scorer.network, labelled.images).max(-1)
+    credit = 100 * np.mean(np.where(predicted == labelled.labels, sure, 0))
+    assert result.fine_grained == pytest.approx(credit, rel=1e-5)
     for c in range(4):
         hits = predicted[labelled.labels == c] == c
         assert result.accuracy_by_class[c] == pytest.approx(100 * hits.mean())

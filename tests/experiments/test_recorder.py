@@ -45,7 +45,8 @@ def score(error, source, wrong=0):
     predicted = source.test.labels.copy()
     predicted[:wrong] = (predicted[:wrong] + 1) % classes
     by_class = np.array([100.0, np.nan, 50.0])
-    return Score(error, by_class, np.eye(classes, dtype=np.float32)[predicted])
+    probabilities = np.eye(classes, dtype=np.float32)[predicted]
+    return Score(error, 100.0 - error, by_class, probabilities)
 
 
 @pytest.fixture
@@ -68,13 +69,16 @@ def test_one_row_per_evaluation(opened, tmp_path, source):
         "seconds": 12.3,
         "test_error": 40.0,
         "test_raw_error": 30.0,
+        "test_fine_grained": 60.0,
+        "test_raw_fine_grained": 70.0,
         "train_loss": 1.5,
     }
     opened.record(8, {"test": score(20.0, source)}, {"loss": 0.5, "loss_u": 2.0}, 20)
     assert (tmp_path / "metrics.csv").read_text().splitlines() == [
-        "step,seconds,test_error,test_raw_error,train_loss,train_loss_u",
-        "4,12.3,40.0,30.0,1.5,",
-        "8,20,20.0,,0.5,2.0",
+        "step,seconds,test_error,test_raw_error,test_fine_grained,"
+        "test_raw_fine_grained,train_loss,train_loss_u",
+        "4,12.3,40.0,30.0,60.0,70.0,1.5,",
+        "8,20,20.0,,80.0,,0.5,2.0",
     ]
     assert [each["step"] for each in opened.rows] == [4, 8]
     assert read_rows(tmp_path) == opened.rows

@@ -27,7 +27,7 @@ from mixdmt_tf.experiments.loops.record import CASES, Round
 
 FEW = 20  # images, of which an accuracy is a rough guess
 _PANEL = 310  # height in the canvas's units
-_MOST = 16  # lines that a legend has room for
+_MOST = 14  # lines that a legend has room for besides the diagonal and the note
 _SCALARS = (
     *("test_error", "pseudo_accuracy", "accuracy_of_all", "pseudo_labels"),
     *("mean_weight", "weight_right", "weight_wrong"),
@@ -46,11 +46,12 @@ def write(
         rounds: from `record.of_round`, or `rounds` of `results.json`.
         base_errors: test error of each model's base, percent; None: nobody knows.
     """
-    told = _for_tensorboard(path / "tensorboard", rounds, base_errors)
+    figure_1 = functools.lru_cache(maxsize=1)(lambda: surest(rounds))
+    told = _for_tensorboard(path / "tensorboard", rounds, base_errors, figure_1)
     # A resumed run comes by rounds that have been drawn, with later ones.
     old = all(curves.are_there(*each) for each in told)
     pictures: Dict[str, Callable[[], Optional[Image.Image]]] = {
-        "pseudo_labels.png": lambda: surest(rounds),
+        "pseudo_labels.png": figure_1,
         "confidence.png": lambda: confidence(rounds),
         "rounds.png": lambda: courses(rounds, base_errors),
     }
@@ -181,7 +182,7 @@ def courses(
 
 
 def _known(value: Any) -> bool:
-    return value is not None and not math.isnan(value)
+    return value is not None and not bool(np.isnan(value))
 
 
 def _error_of_top(found: Round) -> List[Point]:
@@ -258,24 +259,23 @@ def _for_tensorboard(
     folder: pathlib.Path,
     rounds: Sequence[Round],
     base_errors: Mapping[str, Optional[float]],
+    figure_1: Callable[[], Optional[Image.Image]],
 ) -> List[Tuple[pathlib.Path, curves.Numbers, curves.Images]]:
     """Of two models, each is a run of its own in TensorBoard, in the same charts."""
-    numbers: Dict[pathlib.Path, curves.Numbers] = {}
-    images: Dict[pathlib.Path, curves.Images] = {}
-    for i, found in enumerate(rounds):
+    told: Dict[pathlib.Path, Tuple[Dict[curves.Key, Any], Dict[curves.Key, Any]]] = {}
+    for number, found in enumerate(rounds, start=1):
         model, step = found["model"], found["round"]
         place = folder / model if _of_two(found) else folder
-        known = numbers.setdefault(
-            place, {("rounds/test_error", 0): base_errors[model]}
-        )
-        known.update({(f"rounds/{name}", step): found[name] for name in _SCALARS})
+        numbers, images = told.setdefault(place, ({}, {}))
+        numbers["rounds/test_error", 0] = base_errors[model]
+        numbers.update({(f"rounds/{name}", step): found[name] for name in _SCALARS})
         for case in CASES:
-            known[f"rounds/cases_{case}", step] = found["cases"][case]
+            numbers[f"rounds/cases_{case}", step] = found["cases"][case]
         if _error_of_top(found):
-            images.setdefault(place, {})["rounds/wrong_pseudo_labels", step] = (
-                functools.partial(surest, rounds[: i + 1])
-            )
+            until = functools.partial(surest, rounds[:number])
+            draw = figure_1 if number == len(rounds) else until
+            images["rounds/wrong_pseudo_labels", step] = draw
     return [
-        (place, {k: v for k, v in known.items() if _known(v)}, images.get(place, {}))
-        for place, known in numbers.items()
+        (place, {k: v for k, v in numbers.items() if _known(v)}, images)
+        for place, (numbers, images) in told.items()
     ]

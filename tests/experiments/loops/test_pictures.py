@@ -9,12 +9,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mixdmt_tf.experiments import charts
+from mixdmt_tf.experiments import canvas, charts
 from mixdmt_tf.experiments.loops import curves, pictures
 from tests.experiments.test_recorder import events, picture, scalar
 
 NAMES = ("confidence.png", "pseudo_labels.png", "rounds.png")
 BASE = {"a": 30.0, "b": 35.0}
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Pictures of a sixteenth of the pixels, where many are drawn."""
+    monkeypatch.setattr(canvas, "_DRAWN", 1)
+    monkeypatch.setattr(canvas, "_KEPT", 1)
 
 
 def a_round(number, error_of_all, model="a", two=False, **more):
@@ -122,12 +129,17 @@ def test_two_models_have_lines_of_their_own():
 
 def test_a_legend_never_leaves_its_picture():
     many = [a_round(i, 40.0 - i / 2) for i in range(1, 41)]
-    image = pictures.surest(many)
-    assert image.size == (1800, 1000)
-    legend = np.asarray(image)[:, 2 * (charts.WIDTH - 190) :]
-    assert (legend[-30:] == 255).all() and (legend[:100] == 255).all()
-    last = np.abs(legend.astype(int) - np.array(charts.shades(40)[-1])).sum(-1)
-    assert (last < 40).any()  # the last round is in it
+    legends = {}
+    for few in (False, True):
+        many[0]["bins"][0]["images"] = 1 if few else 100
+        for image in (pictures.surest(many), pictures.confidence(many)):
+            assert image.size == (1800, 1000)
+            legend = np.asarray(image)[:, 2 * (charts.WIDTH - 190) :]
+            assert (legend[-30:] == 255).all() and (legend[:100] == 255).all()
+            last = np.abs(legend.astype(int) - np.array(charts.shades(40)[-1])).sum(-1)
+            assert (last < 40).any()  # the last round is in it
+        legends[few] = legend
+    assert (legends[True] != legends[False]).any()  # the note is in it
 
 
 def test_accuracies_lie_in_the_middle_of_their_confidence():
@@ -187,14 +199,14 @@ def test_nothing_is_drawn_of_what_nobody_knows(tmp_path):
 def test_a_first_round_without_any_error_is_drawn(tmp_path):
     perfect = a_round(1, 0.0, test_error=0.0, pseudo_accuracy=100.0, weight_wrong=None)
     pictures.write(tmp_path, [perfect], {"a": 0.0})
-    for content in NAMES:
-        with Image.open(tmp_path / content) as image:
+    for name in NAMES:
+        with Image.open(tmp_path / name) as image:
             image.load()
             assert image.format == "PNG" and image.width == 1800
     assert not list(tmp_path.glob(".*"))
 
 
-def test_rounds_from_json_give_the_same_bytes(tmp_path):
+def test_rounds_from_json_give_the_same_bytes(tmp_path, small):
     rounds = three()
     first, second = tmp_path / "memory", tmp_path / "json"
     for folder, given in ((first, rounds), (second, json.loads(json.dumps(rounds)))):
@@ -205,7 +217,7 @@ def test_rounds_from_json_give_the_same_bytes(tmp_path):
     assert pngs(first) == pngs(second) and tuple(pngs(first)) == NAMES
 
 
-def test_a_resumed_run_leaves_the_same_pictures_and_each_number_once(tmp_path):
+def test_a_resumed_run_leaves_the_same_pictures_and_each_number_once(tmp_path, small):
     rounds = three()
     straight, stopped = tmp_path / "straight", tmp_path / "stopped"
     for folder, lengths in ((straight, (1, 2, 3)), (stopped, (1, 2, 1, 2, 3))):
@@ -221,7 +233,9 @@ def test_a_resumed_run_leaves_the_same_pictures_and_each_number_once(tmp_path):
             assert steps == [*first, 1, 2, 3], tag
 
 
-def test_a_finished_run_is_not_drawn_again_but_what_was_lost_is(tmp_path, monkeypatch):
+def test_a_finished_run_is_not_drawn_again_but_what_was_lost_is(
+    tmp_path, monkeypatch, small
+):
     pictures.write(tmp_path, three(), BASE)
     before = pngs(tmp_path)
     (tmp_path / "rounds.png").unlink()
@@ -240,7 +254,28 @@ def test_a_finished_run_is_not_drawn_again_but_what_was_lost_is(tmp_path, monkey
     assert set(pngs(tmp_path)) == set(before)
 
 
-def test_what_tensorboard_shows(tmp_path):
+@pytest.mark.parametrize("name", NAMES)
+def test_killed_while_it_draws(name, tmp_path, monkeypatch, small):
+    killed, straight = tmp_path / "killed", tmp_path / "straight"
+    for folder in (killed, straight):
+        folder.mkdir()
+        pictures.write(folder, three()[:2], BASE)
+    save = charts.save
+
+    def saved(image, path):
+        if path.name == name:
+            raise KeyboardInterrupt
+        save(image, path)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(pictures.charts, "save", saved)
+        pictures.write(killed, three(), BASE)
+    for folder in (killed, straight):
+        pictures.write(folder, three(), BASE)
+    assert pngs(killed) == pngs(straight)
+
+
+def test_what_tensorboard_shows(tmp_path, small):
     for length in (1, 2):
         rounds = three()[:length]
         rounds[0]["weight_wrong"] = None
@@ -268,7 +303,7 @@ def test_what_tensorboard_shows(tmp_path):
         np.testing.assert_array_equal(shown, np.asarray(image))
 
 
-def test_each_of_two_models_is_a_run_in_tensorboard(tmp_path):
+def test_each_of_two_models_is_a_run_in_tensorboard(tmp_path, small):
     rounds = mutual()
     for length in (1, 2, 3, 4):
         pictures.write(tmp_path, rounds[:length], BASE)
@@ -291,7 +326,7 @@ def torn(folder):
 
 
 @pytest.mark.parametrize("happened", [changed, torn])
-def test_files_that_are_not_what_they_should_be_are_replaced(tmp_path, happened):
+def test_files_that_are_not_what_they_should_be_are_replaced(tmp_path, happened, small):
     pictures.write(tmp_path, three()[:2], BASE)
     happened(tmp_path)
     rounds = three()
