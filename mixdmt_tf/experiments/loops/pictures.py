@@ -182,7 +182,7 @@ def courses(
 
 
 def _known(value: Any) -> bool:
-    return value is not None and not bool(np.isnan(value))
+    return value is not None and not math.isnan(value)
 
 
 def _error_of_top(found: Round) -> List[Point]:

@@ -14,6 +14,7 @@ there. Whatever moment the process is killed at, the same command goes on from i
 
 from __future__ import annotations
 
+import gc
 import json
 import pathlib
 from typing import Any, Callable, Dict, List
@@ -227,6 +228,7 @@ class Loop:
             self.results[stage.name] = known
             return
         keras.backend.clear_session()
+        gc.collect()  # the stage before held a copy of all images in its graphs
         settings = self.stages.settings(stage)
         self.results[stage.name] = self.train(settings, self.source)
 
