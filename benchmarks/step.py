@@ -1,12 +1,14 @@
-"""What a RealMix step costs beyond its bare passes through the network.
+"""What a step of RealMix or DMT costs beyond its bare passes through the network.
 
-    .venv/bin/python benchmarks/step.py [--precision=mixed_bfloat16] [--depth=28]
-        [--width=2] [--steps=10]
+    .venv/bin/python benchmarks/step.py [--method=realmix] [--depth=28] [--width=2]
+        [--precision=mixed_bfloat16] [--steps=10]
 
-The bare step does what any implementation must: two forward passes of 64 images, one
-forward and backward pass of 3 x 64, Adam; on arrays that lie ready. The whole step
-adds all of ours: gathering, copies made on the fly, augmentation, mixup, masks, decay,
-average, metrics, the loop. Both run in turns in one process; the ratio is what counts.
+The bare step does what any implementation must, on arrays that lie ready. Of RealMix:
+two forward passes of 64 images, one forward and backward pass of 3 x 64, Adam. Of DMT:
+a forward pass of 128 images, a forward and backward pass of 128, SGD with momentum. The
+whole step adds all of ours: gathering, copies or RandAugment made on the fly,
+augmentation, mixup, masks or weights, decay, average, metrics, the loop. Both run in
+turns in one process; the ratio is what counts.
 """
 
 from __future__ import annotations
@@ -18,18 +20,20 @@ import numpy as np
 import tensorflow as tf
 from turns import medians_in_turns
 
-from mixdmt_tf.algorithms import base, realmix
+from mixdmt_tf.algorithms import base, dmt, realmix
 from mixdmt_tf.data import splits
 from mixdmt_tf.data.copies import Copies
 from mixdmt_tf.data.pipeline import Pipeline
+from mixdmt_tf.data.pseudo_labels import PseudoLabels
 from mixdmt_tf.data.source import Images, Source
 from mixdmt_tf.models import wide_resnet
 
 BATCH, SHAPE, CLASSES = 64, (32, 32, 3), 10
+DMT_BATCH = 16  # and seven pseudo-labelled images for each
 
 
-def bare_step(config: wide_resnet.Config):
-    """The passes through the network and nothing else."""
+def bare_realmix(config: wide_resnet.Config):
+    """The passes of RealMix through the network and nothing else."""
     network = wide_resnet.build(config, SHAPE, CLASSES)
     optimizer = keras.optimizers.Adam(0.002, epsilon=1e-8)
     optimizer.build(network.trainable_variables)
@@ -50,31 +54,91 @@ def bare_step(config: wide_resnet.Config):
     return run
 
 
-def whole_step(config: wide_resnet.Config):
-    """RealMix as a run does it."""
+def bare_dmt(config: wide_resnet.Config):
+    """The passes of DMT through the network and nothing else."""
+    network = wide_resnet.build(config, SHAPE, CLASSES)
+    optimizer = keras.optimizers.SGD(0.1, momentum=0.9)
+    optimizer.build(network.trainable_variables)
+    images = tf.random.stateless_uniform([8 * DMT_BATCH, *SHAPE], [1, 2], -1.0, 1.0)
+    labels = tf.fill([8 * DMT_BATCH, CLASSES], 1 / CLASSES)
+
+    @tf.function
+    def run():
+        weights = tf.reduce_max(tf.nn.softmax(network(images, training=True)), -1)
+        with tf.GradientTape() as tape:
+            logits = network(images, training=True)
+            losses = tf.nn.softmax_cross_entropy_with_logits(labels, logits)
+            loss = tf.reduce_mean(tf.stop_gradient(weights) * losses)
+        variables = network.trainable_variables
+        optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables))
+
+    return run
+
+
+def random_data():
+    """10,000 random pictures, 250 of them labelled."""
     rng = np.random.default_rng(0)
     pictures = rng.integers(0, 256, (10_000, *SHAPE), np.uint8)
     labels = (np.arange(10_000) % CLASSES).astype(np.int32)
     names = tuple(map(str, range(CLASSES)))
     source = Source("random", names, Images(pictures, labels), None, None, True, 4)
-    split = splits.make_split(source, 250, 0, seed=1)
-    copies = Copies(
-        source.train.images, split.unlabeled, 50, "cutout", 1, "random", 4, True
-    )
-    settings = realmix.Config()
-    recipe = realmix.Method.recipe(settings)
-    pipeline = Pipeline(source, split, recipe, 1, BATCH, copies.maker(), len(copies))
+    return source, splits.make_split(source, 250, 0, seed=1)
+
+
+def stepping(module, settings, config: wide_resnet.Config, pipeline: Pipeline):
+    """A step as a run does it."""
     network = wide_resnet.build(config, SHAPE, CLASSES)
-    method = realmix.Method(network, settings, base.Task(CLASSES, 250, 10_000))
+    method = module.Method(network, settings, base.Task(CLASSES, 250, 10_000))
     method.compile()
     batches = iter(pipeline.dataset(0, 10_000))
     step = tf.function(method.train_step)
     return lambda: step(next(batches))
 
 
+def whole_realmix(config: wide_resnet.Config):
+    """RealMix with 50 copies made on the fly."""
+    source, split = random_data()
+    images, ids, settings = source.train.images, split.unlabeled, realmix.Config()
+    copies = Copies(images, ids, 50, "cutout", 1, "random", 4, True)
+    recipe = realmix.Method.recipe(settings)
+    pipeline = Pipeline(source, split, recipe, 1, BATCH, copies.maker(), len(copies))
+    return stepping(realmix, settings, config, pipeline)
+
+
+def whole_dmt(config: wide_resnet.Config):
+    """A round of DMT, half of the images having pseudo labels."""
+    source, split = random_data()
+    images, ids, settings = source.train.images, split.unlabeled, dmt.Config()
+    copies = Copies(images, ids, 0, "none", 1, "random", 4, True)
+    pseudo = PseudoLabels(
+        ids,
+        source.train.labels[ids],
+        np.full(len(ids), 0.9, np.float32),
+        np.arange(len(ids)) % 2 == 0,
+    )
+    pipeline = Pipeline(
+        source,
+        split,
+        dmt.Method.recipe(settings),
+        seed=1,
+        batch=DMT_BATCH,
+        store=copies.maker(),
+        store_size=len(copies),
+        pseudo=pseudo,
+    )
+    return stepping(dmt, settings, config, pipeline)
+
+
+METHODS = {
+    "realmix": (bare_realmix, whole_realmix),
+    "dmt": (bare_dmt, whole_dmt),
+}
+
+
 def main() -> None:
     """Runs both in turns and prints the medians."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--method", choices=METHODS, default="realmix")
     parser.add_argument("--precision", default="mixed_bfloat16")
     parser.add_argument("--depth", type=int, default=28)
     parser.add_argument("--width", type=int, default=2)
@@ -83,15 +147,17 @@ def main() -> None:
     keras.mixed_precision.set_global_policy(arguments.precision)
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(1)
-    config = wide_resnet.Config(depth=arguments.depth, width=arguments.width)
-    bare, whole = bare_step(config), whole_step(config)
+    form = {"realmix": "mixmatch", "dmt": "dmt"}[arguments.method]
+    config = wide_resnet.Config(depth=arguments.depth, width=arguments.width, form=form)
+    bare, whole = (make(config) for make in METHODS[arguments.method])
     for function in (bare, whole):
         function()
         function()
     a, b = medians_in_turns(bare, whole, arguments.steps)
     print(
-        f"WRN-{arguments.depth}-{arguments.width}, {arguments.precision}: bare step "
-        f"{a:.3f} s, whole step {b:.3f} s, ratio {b / a:.2f}"
+        f"{arguments.method}, WRN-{arguments.depth}-{arguments.width}, "
+        f"{arguments.precision}: bare step {a:.3f} s, "
+        f"whole step {b:.3f} s, ratio {b / a:.2f}"
     )
 
 

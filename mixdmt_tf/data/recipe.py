@@ -44,8 +44,8 @@ class Recipe:
             separately. Empty: no mixup.
         mixup_beta: both parameters of the Beta distribution.
         mixup_shared: draw one coefficient for the whole batch, as DMT does.
-        augment: what is done to `x` and `u` in each batch after shift and flip: the
-            name of one of `copies.AUGMENTATIONS`, or 'none'.
+        augment: what is done to every image of a batch after shift and flip: the name
+            of one of `copies.AUGMENTATIONS`, or 'none'.
         fill: the grey level, 0 to 255, that shifts bring in; None reflects the image.
         pseudo: whether `u` shows pseudo-labelled images.
         copies: augmented copies of each unlabelled image, unless the user says so.

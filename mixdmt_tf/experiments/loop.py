@@ -145,7 +145,9 @@ def _means(algorithm: Algorithm) -> Numbers:
 
 def _weights_are_finite(algorithm: Algorithm) -> bool:
     """Of all weights, the running statistics of batch normalization among them."""
-    weights = map(tf.convert_to_tensor, algorithm.network.weights)
+    weights = [*algorithm.network.weights]
+    weights += algorithm.peer.weights if algorithm.has_peer else []
+    weights = map(tf.convert_to_tensor, weights)
     return bool(tf.reduce_all([tf.reduce_all(tf.math.is_finite(w)) for w in weights]))
 
 

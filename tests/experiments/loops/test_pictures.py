@@ -2,77 +2,22 @@
 
 from __future__ import annotations
 
-import copy
-import json
-
 import numpy as np
 import pytest
 from PIL import Image
 
-from mixdmt_tf.experiments import canvas, charts
-from mixdmt_tf.experiments.loops import curves, pictures
-from tests.experiments.test_recorder import events, picture, scalar
-
-NAMES = ("confidence.png", "pseudo_labels.png", "rounds.png")
-BASE = {"a": 30.0, "b": 35.0}
-
-
-@pytest.fixture
-def small(monkeypatch):
-    """Pictures of a sixteenth of the pixels, where many are drawn."""
-    monkeypatch.setattr(canvas, "_DRAWN", 1)
-    monkeypatch.setattr(canvas, "_KEPT", 1)
-
-
-def a_round(number, error_of_all, model="a", two=False, **more):
-    """An entry of `rounds` whose errors grow evenly with the share."""
-    found = {
-        "stage": f"round_{number}_{model}" if two else f"round_{number}",
-        "round": number,
-        "model": model,
-        "pseudo_labels": 100 * number,
-        "pseudo_accuracy": 99.0 - number,
-        "accuracy_of_all": 100.0 - error_of_all,
-        "cases": {"agree": 90.0, "negative": 8.0, "positive": 2.0},
-        "mean_weight": 0.5,
-        "weight_right": 0.6,
-        "weight_wrong": 0.2,
-        "test_error": 25.0 - 5 * number,
-        "bins": [
-            {"low": 0.4, "high": 0.5, "images": 50, "accuracy": 20.0},
-            {"low": 0.8, "high": 0.9, "images": 70, "accuracy": 60.0},
-        ],
-        "error_of_top": {
-            share: error_of_all * share / 100 for share in (20, 40, 60, 80, 100)
-        },
-    }
-    return {**found, **more}
-
-
-def three():
-    return [a_round(1, 40.0), a_round(2, 20.0), a_round(3, 10.0)]
-
-
-def mutual():
-    errors = {"a": (40.0, 30.0), "b": (20.0, 10.0)}
-    return [
-        a_round(number, errors[model][number - 1], model, two=True)
-        for number in (1, 2)
-        for model in ("b", "a")
-    ]
-
-
-def unknown(number=1):
-    nobody = {"agree": None, "negative": None, "positive": None}
-    return a_round(
-        number,
-        0.0,
-        **dict.fromkeys(("pseudo_accuracy", "accuracy_of_all", "test_error")),
-        **dict.fromkeys(("mean_weight", "weight_right", "weight_wrong")),
-        cases=nobody,
-        bins=[],
-        error_of_top=dict.fromkeys((20, 40, 60, 80, 100)),
-    )
+from mixdmt_tf.experiments import charts
+from mixdmt_tf.experiments.loops import pictures
+from tests.experiments.loops.made_rounds import (
+    BASE,
+    NAMES,
+    a_round,
+    mutual,
+    pngs,
+    three,
+    unknown,
+)
+from tests.experiments.test_recorder import events
 
 
 def height(image, colour, column):
@@ -87,10 +32,6 @@ def column(share):
     """Of a number on the x axis, given as a share of its length."""
     left, right = 60 + 24, charts.WIDTH - 190 - 24 - 24
     return round(2 * (left + share * (right - left)))
-
-
-def pngs(folder):
-    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.png"))}
 
 
 def test_figure_1_has_a_line_for_each_round_where_the_numbers_say():
@@ -204,161 +145,3 @@ def test_a_first_round_without_any_error_is_drawn(tmp_path):
             image.load()
             assert image.format == "PNG" and image.width == 1800
     assert not list(tmp_path.glob(".*"))
-
-
-def test_rounds_from_json_give_the_same_bytes(tmp_path, small):
-    rounds = three()
-    first, second = tmp_path / "memory", tmp_path / "json"
-    for folder, given in ((first, rounds), (second, json.loads(json.dumps(rounds)))):
-        folder.mkdir()
-        before = copy.deepcopy(given)
-        pictures.write(folder, given, BASE)
-        assert given == before
-    assert pngs(first) == pngs(second) and tuple(pngs(first)) == NAMES
-
-
-def test_a_resumed_run_leaves_the_same_pictures_and_each_number_once(tmp_path, small):
-    rounds = three()
-    straight, stopped = tmp_path / "straight", tmp_path / "stopped"
-    for folder, lengths in ((straight, (1, 2, 3)), (stopped, (1, 2, 1, 2, 3))):
-        folder.mkdir()
-        for length in lengths:
-            pictures.write(folder, rounds[:length], BASE)
-    assert pngs(straight) == pngs(stopped)
-    for folder in (straight, stopped):
-        found = events(folder)
-        for tag in found.Tags()["tensors"]:
-            steps = [each.step for each in found.Tensors(tag)]
-            first = [0] if tag == "rounds/test_error" else []
-            assert steps == [*first, 1, 2, 3], tag
-
-
-def test_a_finished_run_is_not_drawn_again_but_what_was_lost_is(
-    tmp_path, monkeypatch, small
-):
-    pictures.write(tmp_path, three(), BASE)
-    before = pngs(tmp_path)
-    (tmp_path / "rounds.png").unlink()
-    drawn = []
-    save = charts.save
-
-    def saved(image, path):
-        drawn.append(path.name)
-        save(image, path)
-
-    monkeypatch.setattr(pictures.charts, "save", saved)
-    for length in (1, 2, 3):
-        pictures.write(tmp_path, three()[:length], BASE)
-    assert drawn == ["rounds.png"]
-    pictures.write(tmp_path, three(), BASE)
-    assert set(pngs(tmp_path)) == set(before)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_killed_while_it_draws(name, tmp_path, monkeypatch, small):
-    killed, straight = tmp_path / "killed", tmp_path / "straight"
-    for folder in (killed, straight):
-        folder.mkdir()
-        pictures.write(folder, three()[:2], BASE)
-    save = charts.save
-
-    def saved(image, path):
-        if path.name == name:
-            raise KeyboardInterrupt
-        save(image, path)
-
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(pictures.charts, "save", saved)
-        pictures.write(killed, three(), BASE)
-    for folder in (killed, straight):
-        pictures.write(folder, three(), BASE)
-    assert pngs(killed) == pngs(straight)
-
-
-def test_what_tensorboard_shows(tmp_path, small):
-    for length in (1, 2):
-        rounds = three()[:length]
-        rounds[0]["weight_wrong"] = None
-        pictures.write(tmp_path, rounds, {"a": 30.0})
-    found = events(tmp_path)
-    expected = {
-        "test_error": {0: 30.0, 1: 20.0, 2: 15.0},
-        "pseudo_accuracy": {1: 98.0, 2: 97.0},
-        "accuracy_of_all": {1: 60.0, 2: 80.0},
-        "pseudo_labels": {1: 100.0, 2: 200.0},
-        "mean_weight": {1: 0.5, 2: 0.5},
-        "weight_right": {1: float(np.float32(0.6)), 2: float(np.float32(0.6))},
-        "weight_wrong": {2: float(np.float32(0.2))},
-        "cases_agree": {1: 90.0, 2: 90.0},
-        "cases_negative": {1: 8.0, 2: 8.0},
-        "cases_positive": {1: 2.0, 2: 2.0},
-    }
-    scalars = {f"rounds/{name}" for name in expected}
-    assert set(found.PluginTagToContent("scalars")) == scalars
-    for name, values in expected.items():
-        assert scalar(found, f"rounds/{name}") == values
-    assert set(found.PluginTagToContent("images")) == {"rounds/wrong_pseudo_labels"}
-    shown = picture(found, "rounds/wrong_pseudo_labels")
-    with Image.open(tmp_path / "pseudo_labels.png") as image:
-        np.testing.assert_array_equal(shown, np.asarray(image))
-
-
-def test_each_of_two_models_is_a_run_in_tensorboard(tmp_path, small):
-    rounds = mutual()
-    for length in (1, 2, 3, 4):
-        pictures.write(tmp_path, rounds[:length], BASE)
-    assert not list((tmp_path / "tensorboard").glob("events*"))
-    for model, base in BASE.items():
-        folder = tmp_path / "tensorboard" / model
-        (folder / "tensorboard").symlink_to(folder)
-        found = scalar(events(folder), "rounds/test_error")
-        assert found == {0: base, 1: 20.0, 2: 15.0}
-
-
-def changed(folder):
-    """A round was trained again."""
-
-
-def torn(folder):
-    """A process was killed while it wrote."""
-    (file,) = (folder / "tensorboard").glob("events*")
-    file.write_bytes(file.read_bytes()[:-7])
-
-
-@pytest.mark.parametrize("happened", [changed, torn])
-def test_files_that_are_not_what_they_should_be_are_replaced(tmp_path, happened, small):
-    pictures.write(tmp_path, three()[:2], BASE)
-    happened(tmp_path)
-    rounds = three()
-    if happened is changed:
-        rounds[1]["test_error"] = 3.0
-    for length in (1, 2, 3):
-        pictures.write(tmp_path, rounds[:length], BASE)
-    found = events(tmp_path)
-    errors = [each["test_error"] for each in rounds]
-    wanted = [(0, 30.0), *enumerate(errors, start=1)]
-    shown = found.Tensors("rounds/test_error")
-    assert [each.step for each in shown] == [0, 1, 2, 3]
-    assert sorted(scalar(found, "rounds/test_error").items()) == wanted
-    assert len(found.Tensors("rounds/wrong_pseudo_labels")) == 3
-    straight = tmp_path / "straight"
-    straight.mkdir()
-    pictures.write(straight, rounds, BASE)
-    assert pngs(straight) == pngs(tmp_path)
-
-
-def test_nothing_to_say_makes_no_file(tmp_path):
-    curves.write(tmp_path / "tensorboard", {}, {})
-    assert not (tmp_path / "tensorboard").exists()
-
-
-def test_a_real_run_leaves_its_pictures(finished_rounds, tmp_path):
-    folder = finished_rounds.folder
-    assert tuple(pngs(folder)) == NAMES
-    results = finished_rounds.results
-    pictures.write(tmp_path, results["rounds"], {"a": results["base_error"]})
-    assert pngs(tmp_path) == pngs(folder)
-    found = scalar(events(folder), "rounds/test_error")
-    errors = [each["test_error"] for each in results["rounds"]]
-    assert list(found) == [0, 1, 2]
-    assert list(found.values()) == pytest.approx([results["base_error"], *errors])

@@ -11,7 +11,7 @@ import pytest
 
 from mixdmt_tf.cli import evaluate
 from mixdmt_tf.data import pseudo_labels, sources, splits
-from mixdmt_tf.experiments import recorder
+from mixdmt_tf.experiments import labeling, recorder, trained
 from tests.experiments import tiny
 
 DMT = (*tiny.ROUNDS, "--compare_supervised")
@@ -104,6 +104,21 @@ def test_the_pseudo_labels_are_those_that_the_results_judge(finished_rounds):
         truth = source.train.labels[pseudo.ids]
         right = 100 * np.mean((pseudo.labels == truth)[pseudo.kept])
         assert found["pseudo_accuracy"] == pytest.approx(right)
+
+
+def test_each_round_is_taught_by_the_network_before_it(finished_rounds):
+    folder = finished_rounds.folder
+    experiment = tiny.experiment(folder, *DMT)
+    source = sources.load(experiment.data)
+    split = splits.read_split(folder / "split.json", source)
+    found = []
+    for teacher, stage, share in (("base", "round_1", 0.5), ("round_1", "round_2", 1)):
+        model = trained.load(experiment, folder / teacher)
+        asked = labeling.label(model, source, split, share)
+        file = folder / "pseudo_labels" / f"{stage}.npz"
+        assert pseudo_labels.read(file, split, 10).digest() == asked.digest()
+        found.append(asked.confidence)
+    assert (found[0] != found[1]).any()
 
 
 def test_evaluating_the_run(finished_rounds, capsys):
