@@ -140,6 +140,9 @@ def _line(
     cell = cells.get((row, column))
     described = cell.row if cell else table.row(row, "paper")
     seconds = mean_of([each.get("seconds") for each in results])
+    steps = cell.steps if cell else None
+    if cell and results and steps is None:  # no setting says how many
+        steps = results[0]["steps"]
     return Line(
         described.label,
         column,
@@ -150,7 +153,7 @@ def _line(
         },
         len(results),
         sum((row, column) == each[:2] for each in failed),
-        cell.steps if cell else None,
+        steps,
         seconds.value / 3600 if seconds else None,
         command(table, cell) if cell else f"(no flagfile at the budget {budget})",
     )
@@ -182,7 +185,7 @@ def markdown(
             *(_bold(line.number(key), key == table.shown) for key in _TITLES),
             "-" if line.steps is None else f"{line.steps:,}",
             "-" if line.hours is None else f"{line.hours:.2g}",
-            f"`{line.command}`" if line.steps is not None else line.command,
+            line.command if line.command.startswith("(") else f"`{line.command}`",
         ]
         for line in lines
     ]
