@@ -119,7 +119,13 @@ def require_lengths(
     Raises:
         UsageError: saying what to give instead.
     """
-    if "fractions" not in method or pseudo_labels:
+    if "fractions" not in method:
+        return
+    if pseudo_labels:
+        if steps is None and method["round_steps"] is None:
+            raise UsageError(
+                "--pseudo_labels trains one round: give its --steps or --round_steps."
+            )
         return
     if steps is not None:
         raise UsageError(

@@ -69,7 +69,7 @@ def _supervised(experiment: Experiment, path: pathlib.Path, source: Source):
         }
         run = dataclasses.replace(experiment.run, workdir=str(path / "supervised"))
         split = str(path / "split.json")
-        data = dataclasses.replace(experiment.data, split=split)
+        data = dataclasses.replace(experiment.data, split=split, pseudo_labels="")
         baseline = train(
             dataclasses.replace(
                 experiment,

@@ -35,7 +35,9 @@ def resolve(experiment: Experiment) -> Experiment:
     data = fill_in(experiment.data, method.recipe(experiment.method))
     run = experiment.run
     if run.steps is None and not in_rounds(experiment):
-        run = dataclasses.replace(run, steps=STEPS)
+        # Of one round on given pseudo labels, what a round of them takes.
+        steps = getattr(experiment.method, "round_steps", None) or STEPS
+        run = dataclasses.replace(run, steps=steps)
     return dataclasses.replace(experiment, run=run, data=data)
 
 

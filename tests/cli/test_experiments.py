@@ -89,11 +89,14 @@ def test_a_run_in_rounds_gives_its_experiment_and_those_of_its_stages_back(
 
 
 def test_lengths_of_methods_in_rounds():
-    method = {"fractions": "", "rounds": 5}
+    method = {"fractions": "", "rounds": 5, "round_steps": None}
     experiments.require_lengths(None, method, "")
     experiments.require_lengths(5, method, "labels.npz")
     experiments.require_lengths(5, {"tsa": "log"}, "")
     with pytest.raises(UsageError, match="--steps=5: this method trains in rounds"):
         experiments.require_lengths(5, method, "")
+    experiments.require_lengths(None, {**method, "round_steps": 9}, "labels.npz")
+    with pytest.raises(UsageError, match="one round: give its --steps"):
+        experiments.require_lengths(None, method, "labels.npz")
     with pytest.raises(UsageError, match="1 for 5 rounds"):
         experiments.require_lengths(None, {**method, "fractions": "20"}, "")

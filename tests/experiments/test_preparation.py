@@ -114,6 +114,7 @@ def test_which_runs_are_a_loop_of_several():
     assert preparation.resolve(rounds).run.steps is None
     one = tiny.experiment("runs/x", *tiny.ROUNDS, "--pseudo_labels=file.npz")
     assert not preparation.in_rounds(one)
+    assert preparation.resolve(one).run.steps == one.method.round_steps
     for name in ("realmix", "dmt_baseline"):
         single = tiny.experiment("runs/x", f"--algorithm={name}")
         assert not preparation.in_rounds(single)
