@@ -1,0 +1,196 @@
+"""DeepLab-v2 with a residual network: the segmentation network of DMT.
+
+Chen et al. 2017, without conditional random fields and multiple scales, as Feng et al.
+2020 (section 4.1) and nearly all semi-supervised papers run it: a dilated ResNet-101
+(`mixdmt_tf/models/resnet.py`), one convolution to the classes for each atrous rate, all
+on the same features, and their sum brought to the size of the image
+(`mixdmt_tf/models/upsampling.py`).
+
+The paper's head has the rates 6, 12, 18 and 24. DMT's released code, and much code of
+that family, declares the four convolutions and returns after it has added two of them:
+its published numbers are of rates '6,12'.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Dict, List, Tuple
+
+import keras
+import tensorflow as tf
+
+from mixdmt_tf.errors import UsageError
+from mixdmt_tf.models import resnet
+from mixdmt_tf.models.upsampling import Upsampling
+from mixdmt_tf.settings import setting
+
+# Mean and standard deviation of each channel on the scale 0 to 255, and whether the
+# channels come in the order blue, green, red.
+_NORMALIZATIONS = {
+    "imagenet": ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375), False),
+    "caffe": ((103.939, 116.779, 123.68), (1.0, 1.0, 1.0), True),
+    "coco": ((104.008, 116.669, 122.675), (1.0, 1.0, 1.0), True),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(resnet.Config):
+    """The residual network, its head, and what its weights expect of images."""
+
+    rates: str = setting(
+        "6,12,18,24",
+        "atrous rates of the head's convolutions in features, separated by commas; "
+        "DMT's release uses 6,12",
+    )
+    normalization: str = setting(
+        "imagenet",
+        "what the weights expect of images; none: values from -1 to 1; imagenet: "
+        "torchvision's mean and deviation; caffe: BGR from 0 to 255 less the mean, "
+        "as keras.applications has it for its ResNets; coco: the same with the mean of "
+        "DeepLab's COCO weights",
+        choices=("none", "imagenet", "caffe", "coco"),
+    )
+    head_learning_rate_multiplier: float = setting(
+        1.0,
+        "learning rate of the head over that of the backbone; 10 in the paper of "
+        "DeepLab-v2, 1 in DMT",
+        low=0.0,
+    )
+
+    def __post_init__(self) -> None:
+        """Refuses values out of range with a UsageError."""
+        super().__post_init__()
+        _ = self.atrous_rates  # raises if they can't be read
+
+    @property
+    def atrous_rates(self) -> Tuple[int, ...]:
+        """The rates as numbers.
+
+        Raises:
+            UsageError: if they are no positive numbers.
+        """
+        words = [word.strip() for word in self.rates.split(",")]
+        rates = [int(w) if w.isascii() and w.isdigit() else 0 for w in words]
+        # Images have fewer pixels, and larger numbers no meaning.
+        if not all(0 < rate < 10_000 for rate in rates):
+            raise UsageError(
+                f"rates={self.rates!r}: expected positive integers separated by "
+                "commas, as 6,12,18,24"
+            )
+        return tuple(rates)
+
+
+@keras.saving.register_keras_serializable("mixdmt_tf")
+class InputNormalization(keras.layers.Layer):
+    """Brings images from [-1, 1] to the scale that published weights expect."""
+
+    def __init__(self, kind: str, **kwargs: Any):
+        """Sets the scale.
+
+        Args:
+            kind: 'imagenet', 'caffe' or 'coco', as in `Config.normalization`.
+            **kwargs: of every Keras layer.
+        """
+        # In half a precision two neighbouring greys can become one.
+        kwargs.setdefault("dtype", "float32")
+        super().__init__(**kwargs)
+        self.kind = kind
+
+    def call(self, images: tf.Tensor) -> tf.Tensor:
+        """Normalizes images.
+
+        Args:
+            images: float32 [B, H, W, 3], red, green, blue in [-1, 1].
+
+        Returns:
+            float32 [B, H, W, 3].
+        """
+        mean, deviation, reverse = _NORMALIZATIONS[self.kind]
+        if reverse:
+            images = tf.reverse(images, [-1])
+        return ((images + 1.0) * 127.5 - tf.constant(mean)) / tf.constant(deviation)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the images."""
+        return input_shape
+
+    def get_config(self) -> Dict[str, Any]:
+        """What the constructor takes."""
+        return {**super().get_config(), "kind": self.kind}
+
+
+def build_segmenter(
+    config: Config,
+    image_shape: Tuple[Any, Any, int],
+    num_classes: int,
+    portable: bool = False,
+) -> keras.Model:
+    """Builds the network.
+
+    Args:
+        config: residual network, head and normalization.
+        image_shape: (height, width, channels); a height or width of None makes a
+            network for images of any size. Three channels unless `normalization` is
+            'none'.
+        num_classes: number of classes C.
+        portable: accepted as all networks do. Keras has no layer that upsamples with
+            corners aligned, so a .keras file of this network wants this package all
+            the same; a SavedModel does not.
+
+    Returns:
+        A functional model: float images [B, H, W, channels] in [-1, 1] to float32
+        logits [B, H, W, C], whatever the precision policy.
+
+    Raises:
+        UsageError: if images without three channels would have to be normalized.
+    """
+    del portable
+    images = x = keras.Input(image_shape, name="image")
+    if config.normalization != "none":
+        if image_shape[-1] != 3:
+            raise UsageError(
+                f"normalization={config.normalization!r} is for images of 3 channels, "
+                f"and these have {image_shape[-1]}; expected normalization=none"
+            )
+        x = InputNormalization(config.normalization, name="normalization")(x)
+    x = resnet.features(config, x)
+    # PyTorch's own start of a convolution: uniform in +-1 / sqrt(inputs).
+    bound = (9 * int(x.shape[-1])) ** -0.5
+    branches = [
+        keras.layers.Conv2D(
+            num_classes,
+            3,
+            padding="same",
+            dilation_rate=rate,
+            kernel_initializer=keras.initializers.VarianceScaling(
+                1 / 3, "fan_in", "uniform"
+            ),
+            bias_initializer=keras.initializers.RandomUniform(-bound, bound),
+            name=f"aspp_{index}",
+        )(x)
+        for index, rate in enumerate(config.atrous_rates)
+    ]
+    logits = branches[0]
+    if len(branches) > 1:
+        logits = keras.layers.Add(name="aspp_sum", dtype="float32")(branches)
+    logits = Upsampling(name="logits")([logits, images])
+    return keras.Model(images, logits, name="deeplab_v2")
+
+
+def head_variables(model: keras.Model) -> List[Any]:
+    """The variables that `head_learning_rate_multiplier` is for.
+
+    The network itself does not use the multiplier; who trains it does.
+
+    Args:
+        model: made by `build_segmenter`.
+
+    Returns:
+        Kernel and bias of the convolution of each rate, in the order of the rates.
+    """
+    return [
+        variable
+        for layer in model.layers
+        if isinstance(layer, keras.layers.Conv2D) and layer.name.startswith("aspp_")
+        for variable in layer.trainable_variables
+    ]

@@ -1,0 +1,197 @@
+"""Residual networks of 50 and 101 layers as dilated feature extractors.
+
+He et al. 2016 with bottleneck blocks, in the two layouts in which ImageNet weights are
+published. They are different networks, and weights of one are noise in the other:
+
+- `torch` (torchvision, 'v1.5'; what DMT runs): a block halves the image in its 3x3
+  convolution, no convolution has a bias, epsilon 1e-5. Layers are called as torchvision
+  calls them with '_' for '.': `layer1_0_conv1`, `layer1_0_downsample_0`.
+- `keras` (`keras.applications.ResNet50`, `ResNet101`; the original paper): a block
+  halves the image in its first 1x1 convolution, convolutions have biases, epsilon
+  1.001e-5. Layers are called as in keras.applications: `conv2_block1_0_conv`.
+
+Both pad by the same amount on all sides, and both have the same feature sizes.
+
+An output stride below 32 (Chen et al. 2017, DeepLab-v2, section 3.1) replaces the last
+strides by dilation. What the network computes stays the same at every point it had
+before; the points in between are new. In the torch layout the 3x3 convolution of a
+block that would have halved the image keeps the dilation of the stage before
+(torchvision's `replace_stride_with_dilation`); in the keras layout, where the stride
+came before that convolution, it takes the new one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Optional, Tuple
+
+import keras
+
+from mixdmt_tf.settings import check, setting, settings_of
+
+# Blocks of each of the four stages.
+_BLOCKS = {
+    14: (1, 1, 1, 1),
+    26: (2, 2, 2, 2),
+    50: (3, 4, 6, 3),
+    101: (3, 4, 23, 3),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Size and layout of the network.
+
+    A `batch_norm_momentum` of None becomes the layout's own on construction, so that a
+    run's record holds the number; `dataclasses.replace` of the layout keeps it.
+    """
+
+    depth: int = setting(
+        101,
+        "layers with weights, one of them the classifier's that is left out here; 14 "
+        "and 26 are for tests and small machines, there are no published weights",
+        choices=(14, 26, 50, 101),
+    )
+    width: int = setting(
+        64,
+        "filters of the first convolution; the stages put out 4, 8, 16 and 32 times as "
+        "many; published weights have 64",
+        low=1,
+    )
+    layout: str = setting(
+        "torch",
+        "torch: torchvision's (stride on the 3x3 convolution, no biases), for weights "
+        "in .safetensors or .npz; keras: that of keras.applications (stride on the "
+        "first 1x1, biases), for its .h5 files",
+        choices=("torch", "keras"),
+    )
+    output_stride: int = setting(
+        8,
+        "pixels of the image for one of the features, in each direction; 8 in DMT; a "
+        "larger one is faster and coarser",
+        choices=(8, 16, 32),
+    )
+    batch_norm_momentum: Optional[float] = setting(
+        None,
+        "momentum of batch normalization's running statistics; none: the layout's own, "
+        ".9 (torch) or .99 (keras)",
+        low=0.0,
+        high=1.0,
+    )
+
+    def __post_init__(self) -> None:
+        """Refuses values out of range with a UsageError; fills in the momentum."""
+        check(settings_of(type(self)), self)
+        if self.batch_norm_momentum is None:
+            own = {"torch": 0.9, "keras": 0.99}[self.layout]
+            object.__setattr__(self, "batch_norm_momentum", own)
+
+
+def features(config: Config, x: Any) -> Any:
+    """Applies the network, without its pooling and classifier, to a Keras tensor.
+
+    Args:
+        config: size and layout.
+        x: symbolic images [B, H, W, channels], normalized as the weights want them.
+
+    Returns:
+        A symbolic tensor [B, ceil(H / s), ceil(W / s), 32 width], where s is the output
+        stride, in the precision of the policy.
+    """
+    torch = config.layout == "torch"
+    stem = ("conv1", "bn1") if torch else ("conv1_conv", "conv1_bn")
+    x = _convolve(config, x, stem, config.width, 7, stride=2)
+    x = keras.layers.ReLU(name="conv1_relu")(x)
+    # What is pooled is not negative: zeros around it never win.
+    x = keras.layers.ZeroPadding2D(1, name="pool1_pad")(x)
+    x = keras.layers.MaxPooling2D(3, 2, name="pool1_pool")(x)
+
+    reached, dilation = 4, 1
+    for stage, blocks in enumerate(_BLOCKS[config.depth]):
+        stride, before = (1 if stage == 0 else 2), dilation
+        if reached * stride > config.output_stride:
+            stride, dilation = 1, dilation * stride
+        reached *= stride
+        for index in range(blocks):
+            x = _block(
+                config,
+                x,
+                f"layer{stage + 1}_{index}"
+                if torch
+                else f"conv{stage + 2}_block{index + 1}",
+                config.width << stage,
+                stride if index == 0 else 1,
+                before if torch and index == 0 else dilation,
+                # A stage's first block has another number of channels coming in.
+                projects=index == 0,
+            )
+    return x
+
+
+def _block(
+    config: Config,
+    x: Any,
+    name: str,
+    filters: int,
+    stride: int,
+    dilation: int,
+    projects: bool,
+) -> Any:
+    """A bottleneck: 1x1, 3x3 and 1x1 convolutions beside a shortcut."""
+    torch = config.layout == "torch"
+
+    def names(number: int) -> Tuple[str, str]:
+        """Of convolution `number`, 0 being the shortcut's, and its normalization."""
+        if not torch:
+            return f"{name}_{number}_conv", f"{name}_{number}_bn"
+        if number == 0:
+            return f"{name}_downsample_0", f"{name}_downsample_1"
+        return f"{name}_conv{number}", f"{name}_bn{number}"
+
+    shortcut = x
+    if projects:
+        shortcut = _convolve(config, x, names(0), 4 * filters, 1, stride)
+    first, second = (1, stride) if torch else (stride, 1)
+    x = _convolve(config, x, names(1), filters, 1, first)
+    x = keras.layers.ReLU(name=f"{name}_1_relu")(x)
+    x = _convolve(config, x, names(2), filters, 3, second, dilation)
+    x = keras.layers.ReLU(name=f"{name}_2_relu")(x)
+    x = _convolve(config, x, names(3), 4 * filters, 1)
+    x = keras.layers.Add(name=f"{name}_add")([shortcut, x])
+    return keras.layers.ReLU(name=f"{name}_out")(x)
+
+
+def _convolve(
+    config: Config,
+    x: Any,
+    names: Tuple[str, str],
+    filters: int,
+    kernel: int,
+    stride: int = 1,
+    dilation: int = 1,
+) -> Any:
+    """A convolution and its batch normalization, under the two names."""
+    torch = config.layout == "torch"
+    padding = "same"
+    if kernel > 1 and stride > 1:
+        # 'same' would pad even images below and to the right only.
+        x = keras.layers.ZeroPadding2D(kernel // 2, name=f"{names[0]}_pad")(x)
+        padding = "valid"
+    start: Any = "glorot_uniform"
+    if torch:  # He's over the fan-out, not truncated
+        start = keras.initializers.VarianceScaling(2, "fan_out", "untruncated_normal")
+    x = keras.layers.Conv2D(
+        filters,
+        kernel,
+        stride,
+        padding=padding,
+        dilation_rate=dilation,
+        use_bias=not torch,
+        kernel_initializer=start,
+        name=names[0],
+    )(x)
+    return keras.layers.BatchNormalization(
+        momentum=config.batch_norm_momentum,
+        epsilon=1e-5 if torch else 1.001e-5,
+        name=names[1],
+    )(x)
