@@ -25,6 +25,8 @@ HARMLESS = {
     "split",
     "copies_store",
     "cache_dir",
+    "pseudo_labels",
+    "export",
 }
 
 

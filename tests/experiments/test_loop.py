@@ -22,6 +22,7 @@ class Stub:
         self.metrics = list(self.means.values())
         self.weights = [tf.Variable([1.0, 1.0]), tf.Variable(1.0)]
         self.network = self
+        self.has_peer, self.peer = False, None
         self.steps = tf.Variable(tf.zeros([0], tf.int64), shape=[None])
         self.breaks_weights_at = -1 if breaks_weights_at is None else breaks_weights_at
 
@@ -221,6 +222,8 @@ def test_weights_that_are_not_finite_are_neither_saved_nor_scored(event):
     stub, diary = Stub(range(1, 11), breaks_weights_at=3), Diary(3)
     if event != "stop":
         diary.stop_after = None
+    if event == "save":  # the second network of two counts as well
+        stub.has_peer, stub.peer, stub.network = True, stub, Stub([])
     schedule = Schedule(10, *every, log_every=1)
     with pytest.raises(UserError, match="the weights are not finite at step 3: loss 3"):
         train(stub, Numbered(), tf.distribute.get_strategy(), schedule, diary.hooks)

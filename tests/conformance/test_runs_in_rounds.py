@@ -1,0 +1,34 @@
+"""A whole run of every method that is trained in rounds.
+
+One round of each; tests/experiments/loops has several, stopped at every moment.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conformance.whole_runs import COPIES, NAMES, check, in_rounds
+
+METHODS = list(filter(in_rounds, NAMES))
+# Only the round has a fourth step.
+SHORT = (
+    "--steps=none",
+    "--base_steps=3",
+    "--base_batch=8",
+    "--rounds=1",
+    "--round_steps=6",
+    "--unlabeled_ratio=2",
+    "--eval_every=6",
+    *COPIES,
+)
+
+
+def test_some_methods_are_trained_in_rounds():
+    assert {"dmt", "dmt_mutual", "dst"} <= set(METHODS) < set(NAMES)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_resumed_equals_uninterrupted_and_export_equals_model(name, tmp_path):
+    # Most of the time would go into the graph of its augmentation.
+    plain = () if name == "dmt" else ("--augment=none",)
+    check(tmp_path, f"--algorithm={name}", *SHORT, *plain)
