@@ -9,10 +9,11 @@ import tensorflow as tf
 
 from mixdmt_tf import algorithms
 from mixdmt_tf.algorithms import base
-from mixdmt_tf.settings import modules, settings_of
+from mixdmt_tf.settings import settings_of
 from tests.algorithms import batches
+from tests.conformance import steps
 
-NAMES = modules("mixdmt_tf.algorithms", "Method")
+NAMES = steps.of_their_own()
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 ROWS = 8
 SUPERVISED = {"loss_x", "loss_x_peer"}

@@ -10,10 +10,10 @@ import tensorflow as tf
 from mixdmt_tf import algorithms, compat
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.experiments.runtime import mirrored_strategy
-from mixdmt_tf.settings import modules
 from tests.algorithms import batches
+from tests.conformance import steps
 
-NAMES = modules("mixdmt_tf.algorithms", "Method")
+NAMES = steps.of_their_own()
 ROWS = 4  # per replica
 
 

@@ -71,30 +71,45 @@ def nothing():
 
 
 TABLE = "before_the_table_of_round_1"
-# A function of a module, at which of its calls, and whether before its work or after.
+# A function of a module, and whether before its work or after.
 BETWEEN = {
-    "before_labels_of_round_2": (pseudo_labels, "write", 2, True),
-    "after_labels_of_round_2": (pseudo_labels, "write", 2, False),
-    TABLE: (record, "write", 1, True),
-    "before_the_export": (export, "export", 1, True),
-    "before_the_results": (record, "summarize", 1, True),
+    "before_labels_of_round_2": (pseudo_labels, "write", True),
+    "after_labels_of_round_2": (pseudo_labels, "write", False),
+    TABLE: (record, "write", True),
+    "before_the_export": (export, "export", True),
+    "before_the_results": (record, "summarize", True),
 }
+ENDINGS = ("checkpoints", "export", "metrics.csv", "data.json", "results.json")
+
+
+def begun(finished, folder, moment):
+    """What a run has in its folder by the stage before which it will be stopped."""
+    shutil.copytree(finished.folder, folder)
+    missing = [folder / name for name in ENDINGS]
+    if not moment.startswith("before_the_") or moment == TABLE:
+        missing += [folder / "round_2", folder / "pseudo_labels" / "round_2.npz"]
+    if moment == TABLE:
+        missing += [folder / "rounds.csv", *folder.glob("*.png")]
+    for path in missing:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return folder
 
 
 @pytest.mark.parametrize("moment", BETWEEN)
-def test_stopped_between_two_stages(moment, straight, tmp_path):
-    module, name, number, first = BETWEEN[moment]
-    strike = at_call(number, tiny.TERMINATE)
+def test_stopped_between_two_stages(moment, finished_rounds, straight, tmp_path):
+    folder = begun(finished_rounds, tmp_path / "run", moment)
+    module, name, first = BETWEEN[moment]
+    strike = at_call(1, tiny.TERMINATE)
     hooks = (strike, nothing) if first else (nothing, strike)
     with mock.patch.object(module, name, wrapped(getattr(module, name), *hooks)):
-        stopped = tiny.session(tmp_path, *FLAGS)
+        stopped = tiny.session(folder, *FLAGS)
     assert stopped.code == 143, stopped.err
-    written = (tmp_path / "pseudo_labels" / "round_2.npz").exists()
+    written = (folder / "pseudo_labels" / "round_2.npz").exists()
     assert written == (moment not in ("before_labels_of_round_2", TABLE))
-    assert not (tmp_path / "results.json").exists()
-    resumed = tiny.session(tmp_path, *FLAGS)
+    assert not (folder / "results.json").exists()
+    resumed = tiny.session(folder, *FLAGS)
     assert resumed.code == 0, resumed.err
-    assert facts(tmp_path, *FLAGS) == straight
+    assert facts(folder, *FLAGS) == straight
 
 
 def test_killed_in_a_process_of_its_own(tmp_path):

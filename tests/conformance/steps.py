@@ -1,0 +1,21 @@
+"""Which methods have a training step of their own."""
+
+from __future__ import annotations
+
+from typing import Tuple
+
+from mixdmt_tf import algorithms
+from mixdmt_tf.settings import modules
+
+
+def of_their_own() -> Tuple[str, ...]:
+    """All methods but those that differ from another one in settings alone.
+
+    DST and two networks that teach each other take the steps of DMT; what is theirs is
+    the loop.
+    """
+    return tuple(
+        name
+        for name in modules("mixdmt_tf.algorithms", "Method")
+        if set(vars(algorithms.algorithm(name).Method)) - {"__module__", "__doc__"}
+    )
