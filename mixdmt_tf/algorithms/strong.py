@@ -12,20 +12,15 @@ from typing import Dict, Tuple
 import keras
 import tensorflow as tf
 
-from mixdmt_tf.algorithms import base
+from mixdmt_tf.algorithms import base, sgd
 from mixdmt_tf.data.recipe import Recipe
 from mixdmt_tf.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(base.Config):
+class Config(sgd.Config):
     """How both update weights, and how many unlabelled images they take."""
 
-    optimizer: str = setting(
-        "sgd",
-        "adam, or sgd with momentum (as torch and TensorFlow 1 define it)",
-        choices=("adam", "sgd"),
-    )
     learning_rate: float = setting(0.03, "learning rate at the start", low=0.0)
     learning_rate_schedule: str = setting(
         "cosine_7_16",
@@ -34,16 +29,6 @@ class Config(base.Config):
         choices=("constant", "cosine_7_16", "cosine"),
     )
     nesterov: bool = setting(True, "Nesterov's form of the momentum of sgd")
-    weight_decay: float = setting(
-        0.0005, "strength of the weight decay, in the form below", low=0.0
-    )
-    weight_decay_form: str = setting(
-        "l2",
-        "multiply: kernels times 1 - weight_decay * learning_rate after each step; l2: "
-        "weight_decay times the weight is added to the gradient of all weights; "
-        "l2_kernels: of kernels (l2 with sgd only)",
-        choices=("multiply", "l2", "l2_kernels"),
-    )
     lambda_u: float = setting(1.0, "weight of the unlabelled loss", low=0.0)
     unlabeled_ratio: int = setting(
         7, "unlabelled images in a batch for each labelled one", low=1

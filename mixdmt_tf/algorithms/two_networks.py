@@ -17,37 +17,19 @@ from typing import Dict, Tuple
 import keras
 import tensorflow as tf
 
-from mixdmt_tf.algorithms import base
+from mixdmt_tf.algorithms import base, sgd
 from mixdmt_tf.equations import cross_entropy
 from mixdmt_tf.models.normalization import frozen_statistics
 from mixdmt_tf.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(base.Config):
+class Config(sgd.Config):
     """How both update weights; a method declares `warmup` and `unlabeled_ratio`."""
 
-    optimizer: str = setting(
-        "sgd",
-        "adam, or sgd with momentum (as torch and TensorFlow 1 define it)",
-        choices=("adam", "sgd"),
-    )
     learning_rate: float = setting(0.1, "learning rate at the start", low=0.0)
-    learning_rate_schedule: str = setting(
-        "cosine",
-        "cosine_7_16: times cos(7 pi t / 16 T), as UDA and FixMatch; cosine: to zero "
-        "at the end of the run",
-        choices=("constant", "cosine_7_16", "cosine"),
-    )
     weight_decay: float = setting(
         0.0001, "strength of the weight decay, in the form below", low=0.0
-    )
-    weight_decay_form: str = setting(
-        "l2",
-        "multiply: kernels times 1 - weight_decay * learning_rate after each step; l2: "
-        "weight_decay times the weight is added to the gradient of all weights; "
-        "l2_kernels: of kernels (l2 with sgd only)",
-        choices=("multiply", "l2", "l2_kernels"),
     )
 
 

@@ -7,38 +7,17 @@ from __future__ import annotations
 
 import dataclasses
 
-from mixdmt_tf.algorithms import base
+from mixdmt_tf.algorithms import sgd
 from mixdmt_tf.settings import setting
 
 GREY = 128  # the border that shifted images get, in the release
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(base.Config):
+class Config(sgd.Config):
     """SGD in torch's form, coupled weight decay, one strong operation per image."""
 
-    optimizer: str = setting(
-        "sgd",
-        "adam, or sgd with momentum (as torch and TensorFlow 1 define it)",
-        choices=("adam", "sgd"),
-    )
     learning_rate: float = setting(0.2, "learning rate at the start", low=0.0)
-    learning_rate_schedule: str = setting(
-        "cosine",
-        "cosine_7_16: times cos(7 pi t / 16 T), as UDA and FixMatch; cosine: to zero "
-        "at the end of the run",
-        choices=("constant", "cosine_7_16", "cosine"),
-    )
-    weight_decay: float = setting(
-        0.0005, "strength of the weight decay, in the form below", low=0.0
-    )
-    weight_decay_form: str = setting(
-        "l2",
-        "multiply: kernels times 1 - weight_decay * learning_rate after each step; l2: "
-        "weight_decay times the weight is added to the gradient of all weights; "
-        "l2_kernels: of kernels (l2 with sgd only)",
-        choices=("multiply", "l2", "l2_kernels"),
-    )
     ema_decay: float = setting(
         0.999,
         "decay of the moving average of the weights that is evaluated, exported and "

@@ -46,15 +46,12 @@ def _evaluate(argv: Sequence[str]) -> None:
     folder, build = experiments.read_run(config.workdir)
     experiment = build()
 
-    from mixdmt_tf.data import sources, splits
+    from mixdmt_tf.data import splits
     from mixdmt_tf.experiments import evaluation, trained
 
-    model = trained.load(experiment, folder, config.checkpoint)
-    data = experiment.data
-    if config.data_dir:
-        data = dataclasses.replace(data, data_dir=config.data_dir)
-    source = sources.load(data)
-    split = splits.read_split(folder / "split.json", source)
+    model, source, split = trained.load_with_data(
+        experiment, folder, config.checkpoint, config.data_dir
+    )
     sets = {
         "validation": splits.validation_images(split, source),
         "test": source.test,

@@ -72,15 +72,12 @@ def _label(argv: Sequence[str]) -> None:
         raise UsageError(f"--output={output}: there is no folder {output.parent}")
     experiment = build()
 
-    from mixdmt_tf.data import pseudo_labels, sources, splits
+    from mixdmt_tf.data import pseudo_labels
     from mixdmt_tf.experiments import labeling, trained
 
-    model = trained.load(experiment, folder, config.checkpoint)
-    data = experiment.data
-    if config.data_dir:
-        data = dataclasses.replace(data, data_dir=config.data_dir)
-    source = sources.load(data)
-    split = splits.read_split(folder / "split.json", source)
+    model, source, split = trained.load_with_data(
+        experiment, folder, config.checkpoint, config.data_dir
+    )
     if not len(split.unlabeled):
         raise UsageError(f"--workdir={folder}: that run has no unlabelled images")
     share = config.fraction / 100

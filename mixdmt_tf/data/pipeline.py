@@ -155,9 +155,7 @@ class Pipeline:
         kept = np.flatnonzero(pseudo.kept)
         images = len(pseudo.kept)
         copies = self.store_size // images
-        drawn = draws.shuffled(
-            self.seed, "unlabeled", positions, len(kept) * max(copies, 1)
-        )
+        drawn = draws.shuffled(self.seed, "unlabeled", positions, len(kept) * copies)
         places = tf.gather(tf.constant(kept, tf.int64), drawn % len(kept))
         return drawn // len(kept) * images + places, {
             "u_label": tf.gather(tf.constant(pseudo.labels), places),

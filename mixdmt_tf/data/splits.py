@@ -201,22 +201,37 @@ def read_split(path: pathlib.Path, source: Source) -> Split:
         UserError: if the file can't be read, belongs to other data, or has ids that
             are out of range, occur twice, or lack the label they need.
     """
+    split = read_fitting(path, source.name, source.fingerprint())
+    problem = _problem(split, source)
+    if problem:
+        raise UserError(f"{path}: {problem}")
+    return split
+
+
+def read_fitting(path: pathlib.Path, name: str, fingerprint: str) -> Split:
+    """Reads a split of certain data, without a look at its ids.
+
+    Args:
+        path: of a `split.json`.
+        name: of the data.
+        fingerprint: of the data.
+
+    Raises:
+        UserError: if the file can't be read or belongs to other data.
+    """
     try:
         split = Split.from_json(pathlib.Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; expected a split.json") from error
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is no split.json: {error}") from error
-    if (split.dataset, split.fingerprint) != (source.name, source.fingerprint()):
+    if (split.dataset, split.fingerprint) != (name, fingerprint):
         raise UserError(
-            f"{path} is a split of other data: expected {source.name} with fingerprint "
-            f"{source.fingerprint()[:12]}, it was made for {split.dataset} with "
+            f"{path} is a split of other data: expected {name} with fingerprint "
+            f"{fingerprint[:12]}, it was made for {split.dataset} with "
             f"{split.fingerprint[:12]}\nid numbers mean other images here; draw a new "
             "split, or point --data_dir to the data it was made for"
         )
-    problem = _problem(split, source)
-    if problem:
-        raise UserError(f"{path}: {problem}")
     return split
 
 

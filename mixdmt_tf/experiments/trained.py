@@ -11,7 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf.algorithms.moving_average import MovingAverage
+from mixdmt_tf.data import sources, splits
 from mixdmt_tf.data.source import Source
+from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.experiments.checkpoints import Checkpoints
 from mixdmt_tf.experiments.evaluation import Scorer
@@ -90,6 +92,28 @@ def load(experiment: Experiment, folder: pathlib.Path, which: str = "last") -> T
         raise _untrained(folder)
     raw = scorer.network.get_weights()
     return Trained(scorer, average.in_network(scorer.network), raw, names, shape, found)
+
+
+def load_with_data(
+    experiment: Experiment, folder: pathlib.Path, which: str, data_dir: str = ""
+) -> Tuple[Trained, Source, Split]:
+    """Reads a checkpoint of a run, and its data as the run divided them.
+
+    Args:
+        experiment: the run's.
+        folder: the run's.
+        which: 'last' or 'best', as `load` takes it.
+        data_dir: where the data are, if not where they were in training.
+
+    Raises:
+        UserError: as `load`; if there are no such data, or they are others.
+    """
+    model = load(experiment, folder, which)
+    data = experiment.data
+    if data_dir:
+        data = dataclasses.replace(data, data_dir=data_dir)
+    source = sources.load(data)
+    return model, source, splits.read_split(folder / "split.json", source)
 
 
 def _untrained(folder: pathlib.Path) -> UserError:

@@ -20,7 +20,7 @@ from typing import List, Optional, Sequence, Tuple, Union
 import numpy as np
 
 from mixdmt_tf.data.scenes.source import Scenes, short
-from mixdmt_tf.data.splits import Split, write_split
+from mixdmt_tf.data.splits import Split, read_fitting, write_split
 from mixdmt_tf.equations.selection import difference_maximized
 from mixdmt_tf.errors import UsageError, UserError
 
@@ -212,19 +212,7 @@ def read_split(path: pathlib.Path, scenes: Scenes) -> Split:
         UserError: if the file can't be read, belongs to other data, or has ids that
             are out of range, occur twice, or lack the labels they need.
     """
-    try:
-        split = Split.from_json(pathlib.Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; expected a split.json") from error
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is no split.json: {error}") from error
-    if (split.dataset, split.fingerprint) != (scenes.name, scenes.fingerprint()):
-        raise UserError(
-            f"{path} is a split of other data: expected {scenes.name} with fingerprint "
-            f"{scenes.fingerprint()[:12]}, it was made for {split.dataset} with "
-            f"{split.fingerprint[:12]}\nid numbers mean other images here; draw a new "
-            "split, or point --data_dir to the data it was made for"
-        )
+    split = read_fitting(path, scenes.name, scenes.fingerprint())
     problem = _problem(split, scenes)
     if problem:
         raise UserError(f"{path}: {problem}")

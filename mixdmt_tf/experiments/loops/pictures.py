@@ -19,11 +19,12 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 from PIL import Image
 
+from mixdmt_tf.algorithms.dmt import CASES
 from mixdmt_tf.experiments import charts
 from mixdmt_tf.experiments.canvas import nice_ticks
 from mixdmt_tf.experiments.charts import COLOURS, Point, Series
 from mixdmt_tf.experiments.loops import curves
-from mixdmt_tf.experiments.loops.record import CASES, Round
+from mixdmt_tf.experiments.loops.record import Round
 
 FEW = 20  # images, of which an accuracy is a rough guess
 _PANEL = 310  # height in the canvas's units

@@ -7,6 +7,7 @@ import io
 import pathlib
 from typing import Any, Dict, List, Mapping, Sequence
 
+from mixdmt_tf.algorithms.dmt import CASES
 from mixdmt_tf.experiments.experiment import Experiment
 from mixdmt_tf.experiments.labeling import Quality
 from mixdmt_tf.experiments.loops.plan import Stage
@@ -15,7 +16,6 @@ from mixdmt_tf.experiments.results import versions
 from mixdmt_tf.files import write_atomically
 
 Round = Dict[str, Any]
-CASES = ("agree", "negative", "positive")
 
 
 def of_round(

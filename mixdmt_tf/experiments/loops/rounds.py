@@ -161,7 +161,7 @@ class Loop:
                 "Give fewer --labels, or train with --algorithm=dmt_baseline."
             )
         held_out = splits.validation_images(self.split, self.source)
-        if method.select_on == "valtiny" and not (held_out and len(held_out)):
+        if method.select_on == "valtiny" and not held_out:
             raise UsageError(
                 "--select_on=valtiny needs validation images.\n"
                 "Hold some out, such as --validation=200, or use --select_on=last."
@@ -278,8 +278,8 @@ class Loop:
         folder = self.stages.folder(final.name)
         for name in ("checkpoints", "metrics.csv", "data.json"):
             copy_atomically(folder / name, self.path / name)
-        model = trained.load(self.experiment, self.path)
         if self.experiment.run.export:
+            model = trained.load(self.experiment, self.path)
             export.export(
                 "saved_model",
                 model.scorer,
