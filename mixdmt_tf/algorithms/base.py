@@ -18,8 +18,9 @@ from keras.optimizers.schedules import LearningRateSchedule
 from mixdmt_tf import compat
 from mixdmt_tf.algorithms.momentum import Momentum, learning_rate
 from mixdmt_tf.algorithms.moving_average import MovingAverage
+from mixdmt_tf.algorithms.terms import Term, mean_over_replicas
 from mixdmt_tf.data.recipe import Recipe
-from mixdmt_tf.equations import decay_weight, ema, ema_decay_warmup, masked_mean
+from mixdmt_tf.equations import decay_weight, ema, ema_decay_warmup
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import check, setting, settings_of
 
@@ -41,8 +42,8 @@ class Config:
     learning_rate_schedule: str = setting(
         "constant",
         "cosine_7_16: times cos(7 pi t / 16 T), as UDA and FixMatch; cosine: to zero "
-        "at the end of the run",
-        choices=("constant", "cosine_7_16", "cosine"),
+        "at the end of the run; poly: times (1 - t/T)^.9, as DeepLab",
+        choices=("constant", "cosine_7_16", "cosine", "poly"),
     )
     adam_epsilon: float = setting(
         1e-8, "epsilon of Adam (the papers' is 1e-8, Keras's default 1e-7)", low=0.0
@@ -91,32 +92,16 @@ class Task:
         labels: number of labelled images.
         steps: length of the whole run, for schedules.
         mismatch: expected share of unlabelled images that are of no class, in [0, 1].
+        head: names of the network's last layers, or how they begin.
+        head_rate: their learning rate over that of all others.
     """
 
     num_classes: int
     labels: int
     steps: int
     mismatch: float = 0.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Term:
-    """One term of a loss: values per row, which rows count, and a weight.
-
-    The base takes the mean over the rows that count, on all replicas together.
-
-    Attributes:
-        values: float32 [n].
-        mask: float32 [n] of zeros and ones, None for all rows.
-        weight: the factor of this term in the total loss.
-        over_all: take the mean over all rows instead, those that don't count being 0,
-            as methods with a confidence threshold do.
-    """
-
-    values: tf.Tensor
-    mask: Optional[tf.Tensor] = None
-    weight: Union[float, tf.Tensor] = 1.0
-    over_all: bool = False
+    head: Tuple[str, ...] = ()
+    head_rate: float = 1.0
 
 
 # A number to log: a tensor, or (values, which of them count).
@@ -208,6 +193,8 @@ class Algorithm(keras.Model):
             config.nesterov,
             l2=0.0 if form == "multiply" else config.weight_decay,
             kernels_only=form == "l2_kernels",
+            head=self.task.head,
+            head_rate=self.task.head_rate,
         )
 
     @property
@@ -279,19 +266,3 @@ class Algorithm(keras.Model):
                 strategy.extended.update(average, move, args=(weight, decay))
 
         tf.distribute.get_replica_context().merge_call(update, args=(decay,))
-
-
-def mean_over_replicas(term: Term) -> tf.Tensor:
-    """This replica's share of the mean of a term over the rows of all replicas.
-
-    The shares of all replicas add up to sum(mask * values) / max(sum(mask), 1), or to
-    sum(mask * values) / rows if the term is `over_all`, and so do their gradients,
-    which optimizers sum. This is the only place that knows of replicas in a loss.
-    """
-    everything = tf.ones_like(term.values)
-    mask = everything if term.mask is None else term.mask
-    counted = everything if term.over_all else mask
-    rows = tf.distribute.get_replica_context().all_reduce(
-        tf.distribute.ReduceOp.SUM, tf.stop_gradient(tf.reduce_sum(counted))
-    )
-    return masked_mean(term.values, mask, rows)

@@ -7,15 +7,19 @@ FixMatch it changes at every step.
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional, Union
+from typing import Any, Dict, FrozenSet, Iterable, Optional, Tuple, Union
 
 import keras
 import tensorflow as tf
 
 from mixdmt_tf import compat
-from mixdmt_tf.equations import cosine_7_16, cosine_to_zero
+from mixdmt_tf.equations import cosine_7_16, cosine_to_zero, polynomial_to_zero
 
-FACTORS = {"cosine_7_16": cosine_7_16, "cosine": cosine_to_zero}
+FACTORS = {
+    "cosine_7_16": cosine_7_16,
+    "cosine": cosine_to_zero,
+    "poly": polynomial_to_zero,
+}
 
 
 @keras.saving.register_keras_serializable("mixdmt_tf")
@@ -26,6 +30,10 @@ class Momentum(keras.optimizers.SGD):
     With `l2`, g is the gradient plus l2 * w: weight decay that passes through the
     momentum, as an L2 loss of l2/2 * |w|^2 does. It is added where the gradients are
     already summed over the replicas and freed from a float16 loss scale, hence once.
+
+    With `head`, lr is `head_rate` times as large for some layers, like a parameter
+    group of torch: DeepLab-v2 (arXiv:1606.00915) trains its new layers 10 times as fast
+    as the pretrained ones. The velocity, with the decay in it, stays what it is.
 
     Keras's own SGD provides the constructor, the velocities and their checkpointing;
     its arguments `weight_decay` (another rule, decoupled) and below stay unused.
@@ -38,6 +46,8 @@ class Momentum(keras.optimizers.SGD):
         nesterov: bool = False,
         l2: float = 0.0,
         kernels_only: bool = False,
+        head: Tuple[str, ...] = (),
+        head_rate: float = 1.0,
         name: str = "momentum",
         **kwargs: Any,
     ):
@@ -50,12 +60,37 @@ class Momentum(keras.optimizers.SGD):
             l2: coupled weight decay, in the paper's unit (not times the rate).
             kernels_only: decay only variables whose name contains 'kernel' (FixMatch);
                 otherwise biases and batch normalization's scales too (UDA, DMT).
+            head: names of layers, or what their names begin with, such as
+                ('aspp_', 'classes').
+            head_rate: their learning rate, in multiples of the others'.
             name: of the optimizer's variables.
             **kwargs: of `keras.optimizers.SGD`.
         """
         super().__init__(learning_rate, momentum, nesterov, name=name, **kwargs)
         self.l2 = l2
         self.kernels_only = kernels_only
+        self.head = tuple(head)
+        self.head_rate = head_rate
+        self._head_slots: Optional[FrozenSet[int]] = None
+
+    def build(self, variables: Iterable[Any]) -> None:
+        """Makes the velocities, and notes which variables belong to the head.
+
+        Args:
+            variables: all that will be trained; calls after the first change nothing.
+        """
+        variables = list(variables)
+        super().build(variables)
+        if self._head_slots is None:
+            # Now, because Keras 3 gives `update_step` variables without their path.
+            self._head_slots = frozenset(
+                i for i, variable in enumerate(variables) if self._in_head(variable)
+            )
+
+    def _in_head(self, variable: Any) -> bool:
+        path = getattr(variable, "path", variable.name)  # Keras 2 has the whole in name
+        parts = path.split("/")
+        return any(part.startswith(start) for part in parts for start in self.head)
 
     def update_step(
         self, gradient: tf.Tensor, variable: Any, learning_rate: Any = None
@@ -71,12 +106,14 @@ class Momentum(keras.optimizers.SGD):
         weight = tf.convert_to_tensor(variable)
         rate = tf.cast(tf.convert_to_tensor(rate), weight.dtype)
         gradient = tf.cast(tf.convert_to_tensor(gradient), weight.dtype)
+        index = compat.slot_index(self, variable)
+        if index in self._head_slots:
+            rate *= self.head_rate
         if self.l2 and (not self.kernels_only or "kernel" in variable.name):
             gradient += self.l2 * weight
         direction = gradient
         if self.momentum:
-            slot = self.momentums[compat.slot_index(self, variable)]
-            velocity = compat.tf_variable(slot)
+            velocity = compat.tf_variable(self.momentums[index])
             direction = self.momentum * tf.convert_to_tensor(velocity) + gradient
             velocity.assign(direction)
             if self.nesterov:
@@ -85,8 +122,13 @@ class Momentum(keras.optimizers.SGD):
 
     def get_config(self) -> Dict[str, Any]:
         """What `from_config` rebuilds it from."""
-        own = {"l2": self.l2, "kernels_only": self.kernels_only}
-        return {**super().get_config(), **own}
+        return {
+            **super().get_config(),
+            "l2": self.l2,
+            "kernels_only": self.kernels_only,
+            "head": list(self.head),
+            "head_rate": self.head_rate,
+        }
 
 
 @keras.saving.register_keras_serializable("mixdmt_tf")
@@ -102,7 +144,7 @@ class ScaledRate(keras.optimizers.schedules.LearningRateSchedule):
 
         Args:
             learning_rate: at step 0.
-            schedule: 'cosine_7_16' or 'cosine'.
+            schedule: 'cosine_7_16', 'cosine' or 'poly'.
             total: steps of the whole training.
         """
         super().__init__()
@@ -132,7 +174,8 @@ def learning_rate(
     Args:
         rate: at step 0.
         schedule: 'constant'; 'cosine_7_16', rate * cos(7 pi t / (16 T)) (UDA, FixMatch
-            section 2.4); 'cosine', rate * (1 + cos(pi t / T)) / 2 (DMT).
+            section 2.4); 'cosine', rate * (1 + cos(pi t / T)) / 2 (DMT); 'poly', rate *
+            (1 - t / T)^0.9 (DeepLab, DMT section 5.2.2).
         total: T, steps of the whole training; not needed for 'constant'.
 
     Returns:

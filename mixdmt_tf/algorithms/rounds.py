@@ -97,6 +97,7 @@ class Round(base.Algorithm):
     """
 
     loop = "rounds"
+    base_method = "dmt_baseline"
     reported: Tuple[str, ...] = ("loss_x", "loss_u")
 
     @classmethod

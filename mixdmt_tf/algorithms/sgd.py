@@ -24,8 +24,8 @@ class Config(base.Config):
     learning_rate_schedule: str = setting(
         "cosine",
         "cosine_7_16: times cos(7 pi t / 16 T), as UDA and FixMatch; cosine: to zero "
-        "at the end of the run",
-        choices=("constant", "cosine_7_16", "cosine"),
+        "at the end of the run; poly: times (1 - t/T)^.9, as DeepLab",
+        choices=("constant", "cosine_7_16", "cosine", "poly"),
     )
     weight_decay: float = setting(
         0.0005, "strength of the weight decay, in the form below", low=0.0

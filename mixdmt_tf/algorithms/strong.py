@@ -26,7 +26,7 @@ class Config(sgd.Config):
         "cosine_7_16",
         "cosine_7_16: times cos(7 pi t / 16 T), as UDA and FixMatch; cosine: to zero "
         "at the end of the run",
-        choices=("constant", "cosine_7_16", "cosine"),
+        choices=("constant", "cosine_7_16", "cosine", "poly"),
     )
     nesterov: bool = setting(True, "Nesterov's form of the momentum of sgd")
     lambda_u: float = setting(1.0, "weight of the unlabelled loss", low=0.0)

@@ -13,6 +13,7 @@ from typing import (
     TYPE_CHECKING,
     Any,
     Callable,
+    Dict,
     List,
     Mapping,
     Optional,
@@ -22,14 +23,23 @@ from typing import (
 
 from mixdmt_tf.cli import flags
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.settings import modules
+from mixdmt_tf.settings import declared, modules
 
 if TYPE_CHECKING:
     from mixdmt_tf.experiments.experiment import Experiment
 
-SELECTORS = ("algorithm", "network")
+SELECTORS = ("dataset", "algorithm", "network")  # each decides over the next
 # What a paper's own command assumes beyond its method: DMT's WideResNet.
 DEFAULTS: Mapping[str, Mapping[str, str]] = {"dmt": {"form": "dmt"}}
+# Scenes in a step unless --batch says otherwise (DMT table 1), and how often a run on
+# scenes is evaluated.
+SCENES_IN_A_STEP = 8
+SCENES_OFTEN = {"eval_every": 500, "checkpoint_every": 500}
+
+
+def of_scenes(dataset: str) -> bool:
+    """Whether a data set has a class for every pixel."""
+    return dataset in modules("mixdmt_tf.data.scenes", "load")
 
 
 def groups_for(algorithm: Optional[str] = None, *more: flags.Group) -> flags.GroupsFor:
@@ -39,36 +49,56 @@ def groups_for(algorithm: Optional[str] = None, *more: flags.Group) -> flags.Gro
         algorithm: the only one allowed; None for all there are.
         *more: groups of the command itself, shown first.
     """
-    choices = {
-        "algorithm": (algorithm,)
-        if algorithm
-        else modules("mixdmt_tf.algorithms", "Method"),
-        "network": modules("mixdmt_tf.models", "build"),
-        "dataset": modules("mixdmt_tf.data.sources", "load"),
-        "unlabeled_dataset": modules("mixdmt_tf.data.sources", "load"),
-    }
+    images = modules("mixdmt_tf.data.sources", "load")
+    datasets = images
+    if algorithm in (None, *modules("mixdmt_tf.algorithms.scenes", "Method")):
+        datasets = (*images, *modules("mixdmt_tf.data.scenes", "load"))
 
     def groups(chosen: Mapping[str, str]) -> List[flags.Group]:
-        method = chosen.get("algorithm", algorithm or "realmix")
-        network = chosen.get("network", "wide_resnet")
+        dataset = chosen.get("dataset", "cifar10")
+        scenes = of_scenes(dataset)
+        methods = "mixdmt_tf.algorithms" + ".scenes" * scenes
+        choices = {
+            "algorithm": (algorithm,) if algorithm else modules(methods, "Method"),
+            "network": modules(
+                "mixdmt_tf.models", "build_segmenter" if scenes else "build"
+            ),
+            "dataset": datasets,
+            "unlabeled_dataset": images,
+        }
+        usual = {"algorithm": algorithm or "realmix", "network": "wide_resnet"}
+        if scenes:
+            usual = {"algorithm": "dmt", "network": "deeplab_v2"}
+        method, network = (
+            chosen[name] if chosen.get(name) in choices[name] else usual[name]
+            for name in ("algorithm", "network")
+        )
+        defaults: Dict[str, Any] = dict(usual)
+        if scenes:
+            settings = {e.name: e.default for e in declared(f"{methods}.{method}")}
+            in_all = 1 + int(settings.get("unlabeled_ratio") or 0)
+            defaults.update(SCENES_OFTEN, batch=SCENES_IN_A_STEP // in_all)
         return [
             *more,
             flags.group(
                 "run",
                 "mixdmt_tf.experiments.config",
                 choices=choices,
-                defaults={"algorithm": algorithm} if algorithm else {},
+                defaults=defaults,
             ),
-            flags.group("data", "mixdmt_tf.data.config", choices=choices),
+            flags.group(
+                "data",
+                f"mixdmt_tf.data.{'scenes.' * scenes}config",
+                choices=choices,
+                defaults={"dataset": dataset},
+            ),
             flags.group(
                 "network",
                 f"mixdmt_tf.models.{network}",
                 f"network {network}",
                 defaults=DEFAULTS.get(algorithm or "", {}),
             ),
-            flags.group(
-                "method", f"mixdmt_tf.algorithms.{method}", f"algorithm {method}"
-            ),
+            flags.group("method", f"{methods}.{method}", f"algorithm {method}"),
         ]
 
     return groups
@@ -87,23 +117,38 @@ def parse(
 
 def build(parsed: flags.Parsed) -> "Experiment":
     """The experiment that a command line describes. Imports TensorFlow."""
-    from mixdmt_tf.data.config import Config as DataConfig
     from mixdmt_tf.experiments.config import Config as RunConfig
 
     values: Mapping[str, Mapping[str, Any]] = parsed.values
     # These two refuse what does not go together, before TensorFlow is imported.
-    run, data = RunConfig(**values["run"]), DataConfig(**values["data"])
+    run, data = RunConfig(**values["run"]), data_config(values["data"])
     require_lengths(run.steps, values["method"], data.pseudo_labels)
 
     # Libraries that TensorFlow looks for in vain are of no interest to users; its
     # errors arrive as exceptions.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from mixdmt_tf import algorithms, models
+    from mixdmt_tf.algorithms import scenes
     from mixdmt_tf.experiments.experiment import Experiment
 
+    package = scenes if of_scenes(data.dataset) else algorithms
     network = models.network(run.network).Config(**values["network"])
-    method = algorithms.algorithm(run.algorithm).Config(**values["method"])
+    method = package.algorithm(run.algorithm).Config(**values["method"])
     return Experiment(run, data, network, method)
+
+
+def data_config(values: Mapping[str, Any]) -> Any:
+    """The `Config` of the data, of images or of scenes; imports no TensorFlow.
+
+    Raises:
+        UsageError: if values don't go together.
+    """
+    from mixdmt_tf.data import config as images
+    from mixdmt_tf.data.scenes import config as scenes
+
+    if of_scenes(values["dataset"]):
+        return scenes.Config(**values)
+    return images.Config(**values)
 
 
 def require_lengths(

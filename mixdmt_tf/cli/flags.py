@@ -1,8 +1,8 @@
 """Declared settings to absl flags, and a command line back to values.
 
 Which flags there are may depend on others: `--algorithm=vat` brings the settings of
-`algorithms/vat.py`. So a command line is read twice, first for the flags that choose,
-then strictly for all. Nothing here is global and nothing is imported for a flag: the
+`algorithms/vat.py`. So a command line is read for the flags that choose, one after the
+other, then strictly for all. Nothing here is global and nothing is imported for a flag: the
 declarations are read from source text, and the values come out as plain dictionaries
 for the constructors of the `Config` classes.
 """
@@ -112,7 +112,8 @@ def parse(
         summary: what it does, for `--help`.
         groups_for: the groups of flags under the given values of the selectors; called
             with {} first, which means their defaults.
-        selectors: names of the settings, in these groups, that the groups depend on.
+        selectors: names of the settings, in these groups, that the groups depend on;
+            also the groups in which a later one is looked up depend on those before.
         arguments: names of the arguments that aren't flags, all of them required.
 
     Raises:
@@ -126,15 +127,15 @@ def parse(
         print(f"mixdmt_tf {mixdmt_tf.__version__}")
         raise SystemExit(0)
     groups = tuple(groups_for({}))
-    chosen = {}
+    chosen: Dict[str, str] = {}
     texts: Dict[Path, str] = {}
-    if selectors:
-        known = {name: _by_name(groups)[name] for name in selectors}
+    for name in selectors:
+        known = {name: _by_name(groups)[name]}
         given, _ = Reader(known, texts, strict=False).read(argv)
         flag_values = _define(groups)
         for each in given:
-            _set(flag_values, each, known[each.name])
-        chosen = {name: str(flag_values[name].value) for name in selectors}
+            _set(flag_values, each, known[name])
+        chosen[name] = str(flag_values[name].value)
         groups = tuple(groups_for(chosen))
     if _HELP.intersection(before_positional):
         sections = [(each.title, each.settings) for each in groups]

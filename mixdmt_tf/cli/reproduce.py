@@ -72,24 +72,12 @@ def _reproduce(argv: Sequence[str]) -> int:
     from mixdmt_tf.experiments import cells, report, reproduce, tables
 
     table = tables.load(_root(config.tables_dir), config.table)
-    there = [row for row in table.rows if table.has(row, config.budget)]
-    rows = tables.choose("rows", config.rows, table.rows)
-    missing = [row for row in rows if row not in there]
-    if missing and config.rows or not there:
-        raise UsageError(
-            f"table {table.name} has no {', '.join(missing)} at --budget="
-            f"{config.budget}\nthere are: {', '.join(there) or 'none'}"
-        )
+    rows = _rows(table, config)
     columns = tables.choose("columns", config.columns, filter(None, table.columns))
     folder = pathlib.Path(config.workdir).expanduser() / table.name / config.budget
     common = [f"--data_dir={config.data_dir}"] if config.data_dir else []
     known = cells.cells(table, config.budget, folder, _read, common)
-    chosen = [
-        known[row, column]
-        for column in columns or ("",)
-        for row in rows
-        if row in there
-    ]
+    chosen = [known[row, column] for column in columns or ("",) for row in rows]
     runs = cells.plan(chosen, config.seeds)
     everything = list(known.values())
     if config.dry_run:
@@ -111,6 +99,31 @@ def _reproduce(argv: Sequence[str]) -> int:
     return code
 
 
+def _rows(table: Any, config: Config) -> Sequence[str]:
+    """The rows to be run: those that --rows names, or all that can be.
+
+    Raises:
+        UsageError: if --rows names one that can't be run, or there is none.
+    """
+    from mixdmt_tf.experiments import tables
+
+    there = [row for row in table.rows if table.has(row, config.budget)]
+    rows = tables.choose("rows", config.rows, table.rows)
+    quoted = [row for row in rows if row in table.quoted]
+    if quoted and config.rows:
+        raise UsageError(
+            f"--rows={config.rows}: {', '.join(quoted)}: quoted from the paper, not in "
+            f"this package\nthere are: {', '.join(there) or 'none'}"
+        )
+    missing = [row for row in rows if row not in [*there, *quoted]]
+    if missing and config.rows or not there:
+        raise UsageError(
+            f"table {table.name} has no {', '.join(missing) or 'row'} at --budget="
+            f"{config.budget}\nthere are: {', '.join(there) or 'none'}"
+        )
+    return [row for row in rows if row in there]
+
+
 def _root(given: str) -> pathlib.Path:
     """The folder of the tables."""
     if given:
@@ -127,13 +140,12 @@ def _root(given: str) -> pathlib.Path:
 
 def _read(argv: Sequence[str]) -> Tuple[Optional[int], Mapping[str, str]]:
     """Steps of a training command, if it has any, and what else decides its numbers."""
-    from mixdmt_tf.data.config import Config as DataConfig
     from mixdmt_tf.experiments.config import Config as RunConfig
 
     parsed = experiments.parse(argv, "train", "")
     values: Mapping[str, Any] = parsed.values["run"]
     data: Mapping[str, Any] = parsed.values["data"]
-    RunConfig(**values), DataConfig(**data)  # refuse what does not go together
+    RunConfig(**values), experiments.data_config(data)  # refuse what doesn't go together
     settings = {
         each.name: to_text(parsed.values[group.name][each.name])
         for group in parsed.groups

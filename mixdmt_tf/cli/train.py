@@ -56,7 +56,8 @@ def _train(argv: Sequence[str], algorithm: Optional[str]) -> int:
     parsed = experiments.parse(
         argv,
         program,
-        "Trains a classifier from few labelled and many unlabelled images.\n"
+        "Trains from few labelled and many unlabelled images, of which each has a class,\n"
+        "or of scenes every pixel.\n"
         "The same command on the same --workdir goes on where it stopped.",
         algorithm,
         (flags.group("command", "mixdmt_tf.cli.train"),),
@@ -65,10 +66,13 @@ def _train(argv: Sequence[str], algorithm: Optional[str]) -> int:
 
     from mixdmt_tf.experiments import fit, rehearsal, results
     from mixdmt_tf.experiments.interrupts import Interrupted
+    from mixdmt_tf.experiments.scenes import results as scene_results
+
+    describe = scene_results.describe if experiment.scenes else results.describe
 
     try:
         if parsed.values["command"]["dry_run"]:
-            print(results.describe(rehearsal.rehearse(experiment)))
+            print(describe(rehearsal.rehearse(experiment)))
             print("dry run complete: nothing was kept")
             return 0
         outcome = fit.train(experiment)
@@ -77,7 +81,7 @@ def _train(argv: Sequence[str], algorithm: Optional[str]) -> int:
         message = "dry run stopped, nothing was kept" if rehearsed else stop
         print(message, file=sys.stderr)
         return stop.exit_code
-    print(results.describe(outcome))
+    print(describe(outcome))
     folder = outcome["flags"]["workdir"]
     print(f"run folder: {folder}")
     if experiment.run.export:

@@ -19,6 +19,8 @@ MixMatch, code: label smoothing                 `targets.smooth_labels`
 RealMix Eq. 4-7: MixUp with lam'                `mixing.mix`
 mixup 2: MixUp with any lam                     `mixing.interpolate`
 MixMatch, code: batches that share statistics   `mixing.interleave`
+CutMix-Seg 3.3: box of random aspect ratio      `boxes.box_mask`
+CutMix-Seg 3.3: one picture within another      `boxes.paste`
 RealMix 3.4: out-of-distribution mask           `masks.ood_mask`
 Pseudo-Label, UDA 3: confidence mask            `masks.confidence_mask`
 FixMatch Eq. 4: confidence mask with ties       `masks.confidence_mask_inclusive`
@@ -62,8 +64,9 @@ DMT Tables 4-7: mean IoU                        `metrics.mean_iou`
 
 RealMix is arXiv:1912.08766, MixMatch arXiv:1905.02249, UDA arXiv:1904.12848, VAT
 arXiv:1704.03976, Mean Teacher arXiv:1703.01780, DMT arXiv:2004.08514, Deep Co-Training
-arXiv:1803.05984, FGSM arXiv:1412.6572, Dual Student arXiv:1909.01804 and DeepLab
-arXiv:1606.00915; Pseudo-Label is Lee 2013 (ICML workshop). A plain number is a section.
+arXiv:1803.05984, FGSM arXiv:1412.6572, Dual Student arXiv:1909.01804, CutMix-Seg
+arXiv:1906.01916 and DeepLab arXiv:1606.00915; Pseudo-Label is Lee 2013 (ICML workshop).
+A plain number is a section.
 
 What holds for all of them:
 
@@ -83,6 +86,7 @@ from mixdmt_tf.equations.adversarial import (
     unit_perturbation,
 )
 from mixdmt_tf.equations.averages import decay_weight, ema
+from mixdmt_tf.equations.boxes import box_mask, paste
 from mixdmt_tf.equations.dynamic import (
     disagreement_cases,
     dynamic_weight,
@@ -151,6 +155,7 @@ __all__ = [
     "accuracy_by_confidence",
     "adversarial_perturbation",
     "auroc",
+    "box_mask",
     "class_thresholds",
     "class_thresholds_released",
     "confidence_mask",
@@ -186,6 +191,7 @@ __all__ = [
     "mix",
     "naive_weight",
     "ood_mask",
+    "paste",
     "polynomial_to_zero",
     "ranking_sample",
     "sharpen",

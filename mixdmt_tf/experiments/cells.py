@@ -12,7 +12,7 @@ import pathlib
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from mixdmt_tf.errors import UserError
-from mixdmt_tf.experiments.tables import Row, Table
+from mixdmt_tf.experiments.tables import Row, Table, in_paths
 
 # Settings in which the runs of one cell differ.
 _OF_A_RUN = {"seed", "init_from"}
@@ -45,7 +45,8 @@ class Cell:
 
     def run_folder(self, seed: int) -> pathlib.Path:
         """Where the run of a seed is."""
-        return self.folder / "-".join(filter(None, [self.column, f"seed{seed}"]))
+        column = in_paths(self.column)
+        return self.folder / "-".join(filter(None, [column, f"seed{seed}"]))
 
     def command(self, seed: int) -> List[str]:
         """The arguments of the training command."""

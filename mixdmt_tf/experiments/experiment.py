@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Tuple, Union
 
-from mixdmt_tf import settings
+from mixdmt_tf import algorithms, settings
+from mixdmt_tf.algorithms import scenes as scene_algorithms
 from mixdmt_tf.data import config as data_config
+from mixdmt_tf.data.scenes import config as scenes_config
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.experiments import config as run_config
 from mixdmt_tf.settings import Setting, settings_of, to_text
@@ -18,13 +20,13 @@ class Experiment:
 
     Attributes:
         run: algorithm, network, length, speed, folder.
-        data: data set and copies.
+        data: data set, and copies of images or crops of scenes.
         network: the `Config` of the network named by `run.network`.
         method: the `Config` of the algorithm named by `run.algorithm`.
     """
 
     run: run_config.Config
-    data: data_config.Config
+    data: Union[data_config.Config, scenes_config.Config]
     network: Any
     method: Any
 
@@ -32,6 +34,16 @@ class Experiment:
     def algorithm(self) -> str:
         """Name of the algorithm."""
         return self.run.algorithm
+
+    @property
+    def scenes(self) -> bool:
+        """Whether every pixel has a class, rather than every picture."""
+        return isinstance(self.data, scenes_config.Config)
+
+    def find_algorithm(self, name: str = "") -> Any:
+        """The module of this algorithm, or of another one for the same kind of data."""
+        package = scene_algorithms if self.scenes else algorithms
+        return package.algorithm(name or self.algorithm)
 
     @property
     def groups(self) -> Tuple[Tuple[str, Any], ...]:

@@ -17,6 +17,7 @@ from mixdmt_tf.experiments.evaluation import Scorer
 
 CLASSES = "classes.json"
 SAMPLE = 64  # images that an exported model is compared on
+SCENES = (2, 45, 60, 3)  # the same of a network for images of any size
 TOLERANCE = 1e-4
 
 
@@ -58,11 +59,18 @@ def export(
         UserError: if the loaded model answers differently, or `place` cannot be
             written or holds something else; what was there stays.
     """
+    place = place.absolute()
     writers = {"saved_model": _saved_model, "keras": _keras, "tflite": _tflite}
     shape = (SAMPLE,) + tuple(scorer.network.input_shape[1:])
+    if None in shape:
+        shape = SCENES
+        if format_name != "saved_model":
+            raise UserError(
+                f"--format={format_name}: a network for images of any size is exported "
+                "as a SavedModel only.\nUse --format=saved_model."
+            )
     sample = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     expected = scorer.predict(weights, sample)
-    place = place.absolute()
     _refuse_to_replace(place, format_name)
     beside = place.with_name(f".{os.getpid()}-{place.name}")
     try:

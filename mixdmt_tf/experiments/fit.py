@@ -9,20 +9,24 @@ from typing import Any, Dict, Optional
 
 import keras
 
-from mixdmt_tf import algorithms
 from mixdmt_tf.algorithms import base
-from mixdmt_tf.data import sources
-from mixdmt_tf.data.source import Source
+from mixdmt_tf.data import scenes, sources
 from mixdmt_tf.experiments import preparation, runtime
 from mixdmt_tf.experiments.experiment import Experiment
 from mixdmt_tf.experiments.interrupts import Interrupts
 from mixdmt_tf.experiments.loops import rounds
+from mixdmt_tf.experiments.preparation import AnySource
 from mixdmt_tf.experiments.run_folder import RunFolder, default_path, read_results
+from mixdmt_tf.experiments.scenes import loop as scene_loop
+from mixdmt_tf.experiments.scenes import preparation as scene_preparation
+from mixdmt_tf.experiments.scenes.run import SceneRun
 from mixdmt_tf.experiments.training_run import TrainingRun
 from mixdmt_tf.files import write_atomically
 
 
-def train(experiment: Experiment, source: Optional[Source] = None) -> Dict[str, Any]:
+def train(
+    experiment: Experiment, source: Optional[AnySource] = None
+) -> Dict[str, Any]:
     """Trains, or goes on training, in the experiment's run folder.
 
     Args:
@@ -37,6 +41,9 @@ def train(experiment: Experiment, source: Optional[Source] = None) -> Dict[str, 
         Interrupted: after a signal; the same call goes on.
     """
     experiment = preparation.resolve(experiment)
+    if experiment.scenes:  # only opened: their pictures are read when they are needed
+        source = source or scenes.load(experiment.data)
+        experiment = scene_preparation.resolve(experiment, source)
     run = runtime.resolve(experiment.run)
     path = pathlib.Path(run.workdir or default_path(experiment)).expanduser()
     experiment = dataclasses.replace(
@@ -46,15 +53,17 @@ def train(experiment: Experiment, source: Optional[Source] = None) -> Dict[str, 
         strategy = runtime.start(experiment.run)
         source = source or sources.load(experiment.data)
         if preparation.in_rounds(experiment):
-            return rounds.complete(experiment, path, source, train)
-        outcome = TrainingRun(experiment, path, source, strategy, interrupts).complete()
+            loop = scene_loop if experiment.scenes else rounds
+            return loop.complete(experiment, path, source, train)
+        one_run = SceneRun if experiment.scenes else TrainingRun
+        outcome = one_run(experiment, path, source, strategy, interrupts).complete()
         if experiment.run.compare_supervised and experiment.algorithm != "supervised":
             outcome.update(_supervised(experiment, path, source))
             write_atomically(path / "results.json", json.dumps(outcome, indent=1))
     return outcome
 
 
-def _supervised(experiment: Experiment, path: pathlib.Path, source: Source):
+def _supervised(experiment: Experiment, path: pathlib.Path, source: AnySource):
     """Trains on the labels alone, everything else being equal; its errors."""
     known = read_results(path / "supervised")
     if known and known["steps"] == experiment.run.steps:
@@ -62,7 +71,7 @@ def _supervised(experiment: Experiment, path: pathlib.Path, source: Source):
     else:
         print("the same labels and steps without unlabelled images:", flush=True)
         keras.backend.clear_session()
-        config = algorithms.algorithm("supervised").Config
+        config = experiment.find_algorithm("supervised").Config
         shared = {
             field.name: getattr(experiment.method, field.name)
             for field in dataclasses.fields(base.Config)
@@ -81,7 +90,8 @@ def _supervised(experiment: Experiment, path: pathlib.Path, source: Source):
             ),
             source,
         )
+    measure = "miou" if experiment.scenes else "error"
     return {
-        "supervised_error": baseline["test_error"],
-        "supervised_error_raw": baseline["test_error_raw"],
+        f"supervised_{measure}": baseline[f"test_{measure}"],
+        f"supervised_{measure}_raw": baseline[f"test_{measure}_raw"],
     }

@@ -1,4 +1,4 @@
-"""What a flagfile opens with: paper and row, published error, cost, command."""
+"""What a flagfile opens with: paper and row, published numbers, cost, command."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import re
 from typing import Dict, Optional, Tuple
 
 from mixdmt_tf.errors import UserError
+from mixdmt_tf.experiments.measures import MEASURES, Measure
 
-_HEADER = re.compile(r"# (Paper|Published error|Cost|Command|First): (.*)")
+_PUBLISHED = [measure.header for measure in MEASURES]
+_HEADER = re.compile(rf"# (Paper|{'|'.join(_PUBLISHED)}|Cost|Command|First): (.*)")
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?)(?: ?± ?(\d+(?:\.\d+)?))?(?: ?%)?")
 _WORDS = ("not recoverable", "not published", "none")
 _COST = re.compile(r"(?:about )?(\d+(?:\.\d+)?) (second|minute|hour|day)s?\b")
@@ -22,7 +24,7 @@ class Published:
 
     Attributes:
         text: as it is shown: '47.32 ± 4.71', 'not recoverable'.
-        value: error in percent, None if there is none.
+        value: in percent, None if there is none.
         std: standard deviation in percent, None if there is none.
     """
 
@@ -31,11 +33,16 @@ class Published:
     std: Optional[float] = None
 
 
-def read_header(path: pathlib.Path) -> Dict[str, str]:
+def read_header(path: pathlib.Path, measure: Measure) -> Dict[str, str]:
     """The lines '# Paper: ...' and so on that a flagfile opens with, by their names.
 
+    Args:
+        path: of the flagfile.
+        measure: what the published numbers must be.
+
     Raises:
-        UserError: if the file is missing or 'Paper' or 'Published error' are.
+        UserError: if the file or a line that it must have is missing, or if it has
+            published numbers of another measure.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -49,7 +56,14 @@ def read_header(path: pathlib.Path) -> Dict[str, str]:
         match = _HEADER.fullmatch(line.rstrip())
         if match:
             header[match[1]] = match[2].strip()
-    missing = [each for each in ("Paper", "Published error") if each not in header]
+    for each in _PUBLISHED:
+        if each in header and each != measure.header:
+            raise UserError(
+                f"{path} opens with a line '# {each}: ...'\n"
+                f"expected '# {measure.header}: ...' alone, to go with 'shown' in "
+                "table.ini"
+            )
+    missing = [each for each in ("Paper", measure.header) if each not in header]
     if missing:
         raise UserError(f"{path} does not open with a line '# {missing[0]}: ...'")
     return header
@@ -61,7 +75,7 @@ def published(text: str, columns: Tuple[str, ...]) -> Dict[str, Published]:
     Remarks in parentheses are passed over. Columns that aren't named have no number.
 
     Args:
-        text: what follows '# Published error:'.
+        text: what follows '# Published error:' or '# Published mean IoU:'.
         columns: values of the column flag; ('',) in a table of one column.
 
     Raises:

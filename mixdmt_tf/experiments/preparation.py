@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from typing import Union
 
-from mixdmt_tf import algorithms
 from mixdmt_tf.data import sources, splits
 from mixdmt_tf.data.copies import Copies, fill_in, of_split
 from mixdmt_tf.data.precomputed import Store, open_store
+from mixdmt_tf.data.scenes import splits as scene_splits
+from mixdmt_tf.data.scenes.source import Scenes
 from mixdmt_tf.data.source import Source
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.experiments.experiment import Experiment
 from mixdmt_tf.experiments.progress import Progress
 
-STEPS = 524288  # of a run that is given no number
+STEPS = 524288  # of a run on images that is given no number
+
+AnySource = Union[Source, Scenes]
 
 
 def precompute(experiment: Experiment) -> None:
@@ -30,8 +34,13 @@ def precompute(experiment: Experiment) -> None:
 
 
 def resolve(experiment: Experiment) -> Experiment:
-    """Fills in what the settings leave open: length, and copies it is meant for."""
-    method = algorithms.algorithm(experiment.algorithm).Method
+    """Fills in what the settings leave open: length, and copies it is meant for.
+
+    How long a run on scenes is depends on their number (`scenes/preparation.py`).
+    """
+    if experiment.scenes:
+        return experiment
+    method = experiment.find_algorithm().Method
     data = fill_in(experiment.data, method.recipe(experiment.method))
     run = experiment.run
     if run.steps is None and not in_rounds(experiment):
@@ -43,20 +52,30 @@ def resolve(experiment: Experiment) -> Experiment:
 
 def in_rounds(experiment: Experiment) -> bool:
     """Whether the training is a loop of several runs, of which this is all."""
-    method = algorithms.algorithm(experiment.algorithm).Method
+    method = experiment.find_algorithm().Method
     return method.loop != "single" and not experiment.data.pseudo_labels
 
 
-def draw_split(experiment: Experiment, source: Source) -> splits.Split:
+def draw_split(experiment: Experiment, source: AnySource) -> splits.Split:
     """The split of `--split`, or the one drawn with the run's seed."""
-    data = experiment.data
+    data, seed = experiment.data, experiment.run.seed
     if data.split:
         return _given_split(data.split, source)
-    return splits.make_split(source, data.labels, data.validation, experiment.run.seed)
+    if isinstance(source, Scenes):
+        labels = data.labels or None
+        return scene_splits.make_split(source, labels, seed, data.labeled_list)
+    return splits.make_split(source, data.labels, data.validation, seed)
+
+
+def read_split(path: pathlib.Path, source: AnySource) -> splits.Split:
+    """Reads a `split.json` and makes sure that it fits the data."""
+    if isinstance(source, Scenes):
+        return scene_splits.read_split(path, source)
+    return splits.read_split(path, source)
 
 
 def open_split(
-    experiment: Experiment, path: pathlib.Path, source: Source
+    experiment: Experiment, path: pathlib.Path, source: AnySource
 ) -> splits.Split:
     """The run folder's own split; a new folder gets one.
 
@@ -66,7 +85,7 @@ def open_split(
     own = path / "split.json"
     if not own.exists():
         splits.write_split(own, draw_split(experiment, source))
-    split, given = splits.read_split(own, source), experiment.data.split
+    split, given = read_split(own, source), experiment.data.split
     if given and _given_split(given, source).digest() != split.digest():
         raise UserError(
             f"--split={given} is not the split that {path} was started with.\n"
@@ -75,8 +94,8 @@ def open_split(
     return split
 
 
-def _given_split(path: str, source: Source) -> splits.Split:
-    return splits.read_split(pathlib.Path(path).expanduser(), source)
+def _given_split(path: str, source: AnySource) -> splits.Split:
+    return read_split(pathlib.Path(path).expanduser(), source)
 
 
 def open_copies(experiment: Experiment, copies: Copies) -> Store:

@@ -10,7 +10,6 @@ from typing import Any, Dict, Optional
 import keras
 import numpy as np
 
-from mixdmt_tf import algorithms
 from mixdmt_tf.data import pseudo_labels, sources
 from mixdmt_tf.data.source import Images, Source
 from mixdmt_tf.experiments import fit, preparation, runtime
@@ -80,7 +79,7 @@ def _without_files(experiment: Experiment, source: Source) -> Experiment:
 
     Only methods in rounds learn from pseudo labels; others refuse them by themselves.
     """
-    if algorithms.algorithm(experiment.algorithm).Method.loop != "rounds":
+    if experiment.find_algorithm().Method.loop != "rounds":
         return experiment
     run, data, method = experiment.run, experiment.data, experiment.method
     if data.pseudo_labels:

@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Optional
 
 from mixdmt_tf import __version__
 from mixdmt_tf.experiments.experiment import Experiment
-from mixdmt_tf.experiments.recorder import Row
+from mixdmt_tf.experiments.log import Row
 from mixdmt_tf.experiments.report import machine
 
 MEDIAN_OVER = 20  # evaluations, as MixMatch and RealMix report
@@ -52,9 +52,15 @@ def summarize(experiment: Experiment, labels: int, rows: List[Row]) -> Dict[str,
 
 
 def best_row(rows: List[Row]) -> Optional[Row]:
-    """The evaluation with the smallest validation error; the earliest of equals."""
-    scored = [row for row in rows if "validation_error" in row]
-    return min(scored, key=lambda row: row["validation_error"]) if scored else None
+    """The evaluation that is best on validation; the earliest of equals.
+
+    That with the smallest error, of scenes the largest mean IoU.
+    """
+    for name, sign in (("validation_error", 1), ("validation_miou", -1)):
+        scored = [row for row in rows if name in row]
+        if scored:
+            return min(scored, key=lambda row: sign * row[name])
+    return None
 
 
 def _median(rows: List[Row], name: str) -> Optional[float]:

@@ -104,6 +104,7 @@ def read_results(folder: pathlib.Path) -> Optional[Dict[str, Any]]:
 def default_path(experiment: Experiment) -> pathlib.Path:
     """Where a run goes that was given no `--workdir`."""
     parts = [experiment.algorithm, experiment.data.dataset]
-    if experiment.data.labels is not None:
-        parts.append(str(experiment.data.labels))
+    labels = experiment.data.labels
+    if labels not in (None, ""):
+        parts.append(str(labels).replace("/", "_"))
     return pathlib.Path("runs") / "_".join([*parts, f"seed{experiment.run.seed}"])

@@ -4,7 +4,8 @@ A table is the folder `flags/realmix/table_2/`. It holds `table.ini`, one flagfi
 each row at the paper's budget, and in `cpu/` the same rows at the budget of two CPU
 cores. A row whose settings are others in one column has a second flagfile for it, such
 as `dmt-1000.flags` beside `dmt.flags`. What is published stands in the opening comments
-of the paper's rows and nowhere else. Nothing here imports TensorFlow.
+of the paper's rows and nowhere else; of a row that this package has no method for, in
+`table.ini`. Nothing here imports TensorFlow.
 """
 
 from __future__ import annotations
@@ -13,20 +14,15 @@ import configparser
 import dataclasses
 import pathlib
 import re
-from typing import Dict, Iterable, List, Optional, Tuple
+from typing import Dict, Iterable, List, Mapping, Optional, Tuple
 
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.experiments.headers import Published, cost, published, read_header
+from mixdmt_tf.experiments.measures import SHOWN, Measure
 from mixdmt_tf.settings import nearest
 
 BUDGETS = ("paper", "cpu")
 PICTURES = ("bars", "lines", "log_lines")
-# What may be shown: the word in table.ini and the number of `results.json`.
-SHOWN = {
-    "error": "test_error",
-    "raw": "test_error_raw",
-    "median20": "test_error_median20",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +47,19 @@ class Row:
 
 
 @dataclasses.dataclass(frozen=True)
+class Quoted:
+    """A row of which there are the paper's numbers only.
+
+    Attributes:
+        label: what the paper calls it.
+        published: as in `Row`.
+    """
+
+    label: str
+    published: Dict[str, Published]
+
+
+@dataclasses.dataclass(frozen=True)
 class Table:
     """What `table.ini` says.
 
@@ -64,6 +73,7 @@ class Table:
         shown: a key of `SHOWN`: the number that stands first and is drawn.
         picture: one of `PICTURES`.
         one_run: rows that are the same in every column, so that one run serves all.
+        quoted: rows that have no flagfile and are never run, by name.
     """
 
     name: str
@@ -75,6 +85,12 @@ class Table:
     shown: str
     picture: str
     one_run: Tuple[str, ...] = ()
+    quoted: Mapping[str, Quoted] = dataclasses.field(default_factory=dict)
+
+    @property
+    def measure(self) -> Measure:
+        """What the table's numbers are."""
+        return SHOWN[self.shown]
 
     def has(self, row: str, budget: str) -> bool:
         """Whether there is a flagfile of the row at this budget."""
@@ -92,9 +108,10 @@ class Table:
             UserError: if the flagfile is missing or opens with something else.
         """
         path = self._flagfile(name, budget)
-        own = path.with_name(f"{name}-{column}.flags")
+        own = path.with_name(f"{name}-{in_paths(column)}.flags")
         path = own if own.is_file() else path
-        header, paper = read_header(path), read_header(self._flagfile(name, "paper"))
+        header = read_header(path, self.measure)
+        paper = read_header(self._flagfile(name, "paper"), self.measure)
         found = re.search(r", row (.+?)\.?$", paper["Paper"])
         if found is None:
             raise UserError(
@@ -105,7 +122,7 @@ class Table:
             name,
             found[1],
             path,
-            self._published(paper["Published error"], name),
+            self._published(paper[self.measure.header], name),
             cost(header.get("Cost", "")),
             header.get("First"),
         )
@@ -119,8 +136,14 @@ class Table:
             return published(text, self.columns)
         except ValueError as error:
             raise UserError(
-                f"{self._flagfile(row, 'paper')}: '# Published error: {text}': {error}"
+                f"{self._flagfile(row, 'paper')}: '# {self.measure.header}: {text}': "
+                f"{error}"
             ) from None
+
+
+def in_paths(column: str) -> str:
+    """A column's value as a part of the names of files: '1/20' gives '1_20'."""
+    return column.replace("/", "_")
 
 
 def find(root: pathlib.Path) -> Dict[str, pathlib.Path]:
@@ -163,22 +186,55 @@ def load(root: pathlib.Path, name: str) -> Table:
             "expected a section [table] with title, rows and, if there are several, "
             "columns"
         ) from None
+    _check_words(path, "section", parser.sections(), ("table", "quoted"))
+    others = dict(parser["quoted"]) if "quoted" in parser else {}
     flag, _, values = section.pop("columns", "").partition(":")
-    columns = tuple(values.split()) or ("",)
+    flag, columns = flag.strip(), tuple(values.split()) or ("",)
     shown, picture = section.pop("shown", "error"), section.pop("picture", "bars")
     _check_words(path, "shown", [shown], SHOWN)
     _check_words(path, "picture", [picture], PICTURES)
+    _check_words(path, "quoted", others, rows)
     one_run = tuple(section.pop("one_run", "").split())
-    _check_words(path, "one_run", one_run, rows)
+    _check_words(path, "one_run", one_run, [row for row in rows if row not in others])
     expected = ("title", "columns", "rows", "shown", "picture", "one_run")
     _check_words(path, "setting", section, expected)
-    if not rows or (flag.strip() and columns == ("",)):
+    if not rows or (flag and columns == ("",)):
         raise UserError(f"{path}: expected 'rows = a b' and 'columns = FLAG: 1 2 3'")
-    flag = flag.strip()
-    folder = folders[name]
-    return Table(
-        name, folder, title, flag or None, columns, rows, shown, picture, one_run
+    if picture != "bars" and columns != ("",):
+        _check_numbers(path, picture, columns)
+    quoted = {row: _quoted(path, row, text, columns) for row, text in others.items()}
+    table = Table(
+        name,
+        folders[name],
+        title,
+        flag or None,
+        columns,
+        rows,
+        shown,
+        picture,
+        one_run,
+        quoted,
     )
+    for row in quoted:
+        if any(table.has(row, budget) for budget in BUDGETS):
+            raise UserError(
+                f"{path}: row '{row}' is quoted and has a flagfile too\n"
+                "expected one of the two"
+            )
+    return table
+
+
+def _quoted(
+    path: pathlib.Path, row: str, text: str, columns: Tuple[str, ...]
+) -> Quoted:
+    """Parses 'Hung et al. | 1/50: 57.2; 1/20: 64.7'."""
+    label, bar, numbers = (part.strip() for part in text.partition("|"))
+    try:
+        if not (label and bar):
+            raise ValueError("expected 'LABEL | ...' with what is published")
+        return Quoted(label, published(numbers, columns))
+    except ValueError as error:
+        raise UserError(f"{path}: quoted '{row} = {text}': {error}") from None
 
 
 def choose(kind: str, given: str, known: Iterable[str]) -> Tuple[str, ...]:
@@ -209,6 +265,17 @@ def _check_words(
             raise UserError(
                 f"{path}: {name} '{each}': expected one of {', '.join(known)}"
             )
+
+
+def _check_numbers(path: pathlib.Path, picture: str, columns: Iterable[str]) -> None:
+    for each in columns:
+        try:
+            float(each)
+        except ValueError:
+            raise UserError(
+                f"{path}: picture '{picture}' needs columns that are numbers, got "
+                f"'{each}'\nexpected 'picture = bars'"
+            ) from None
 
 
 def _those_there_are(given: str, known: Iterable[str], flag: str) -> str:

@@ -5,21 +5,24 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
-from typing import List, Optional, Tuple
+from typing import Any, List, Optional, Tuple
 
 import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf.algorithms.moving_average import MovingAverage
-from mixdmt_tf.data import sources, splits
-from mixdmt_tf.data.source import Source
+from mixdmt_tf.data import scenes, sources
+from mixdmt_tf.data.scenes.source import Scenes
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UserError
+from mixdmt_tf.experiments import preparation
 from mixdmt_tf.experiments.checkpoints import Checkpoints
 from mixdmt_tf.experiments.evaluation import Scorer
 from mixdmt_tf.experiments.experiment import Experiment
-from mixdmt_tf.experiments.recorder import read_rows
+from mixdmt_tf.experiments.log import read_rows
+from mixdmt_tf.experiments.preparation import AnySource
 from mixdmt_tf.experiments.results import best_row
+from mixdmt_tf.experiments.scenes.evaluation import SceneScorer
 from mixdmt_tf.files import write_atomically
 
 
@@ -28,34 +31,48 @@ class Trained:
     """A trained network.
 
     Attributes:
-        scorer: the network, float32.
+        scorer: the network, float32: a `Scorer`, of scenes a `SceneScorer`.
         averaged: weights averaged over the training.
         raw: weights after the last step.
         class_names: of the classes 0, 1, ...
-        image_shape: (H, W, C) that the network takes.
+        image_shape: (H, W, C) that the network takes; H and W are None of scenes.
         step: finished steps.
+        colours: of the classes, uint8 [C, 3]; None unless of scenes.
     """
 
-    scorer: Scorer
+    scorer: Any
     averaged: List[np.ndarray]
     raw: List[np.ndarray]
     class_names: Tuple[str, ...]
-    image_shape: Tuple[int, int, int]
+    image_shape: Tuple[Any, Any, int]
     step: int
+    colours: Optional[np.ndarray] = None
 
     def weights(self, name: str) -> List[np.ndarray]:
         """'ema' or 'raw' weights."""
         return self.averaged if name == "ema" else self.raw
 
 
-def describe_data(folder: pathlib.Path, source: Source) -> None:
-    """Writes what a network's users must know of the data: `data.json`."""
+def describe_data(folder: pathlib.Path, source: AnySource, network: Any = None) -> None:
+    """Writes what a network's users must know of it and of the data: `data.json`.
+
+    Args:
+        folder: the run's.
+        source: the data set.
+        network: the `Config` of the network, where a folder's flags may name another:
+            of two that teach each other either may be the result.
+    """
     facts = {
         "dataset": source.name,
         "class_names": list(source.class_names),
-        "image_shape": list(source.image_shape),
         "fingerprint": source.fingerprint(),
     }
+    if isinstance(source, Scenes):
+        facts["image_shape"] = [None, None, 3]
+        facts["colours"] = np.asarray(source.colours).tolist()
+        facts["network"] = dataclasses.asdict(network)
+    else:
+        facts["image_shape"] = list(source.image_shape)
     write_atomically(folder / "data.json", json.dumps(facts, indent=1))
 
 
@@ -84,19 +101,27 @@ def load(experiment: Experiment, folder: pathlib.Path, which: str = "last") -> T
     except FileNotFoundError:
         raise _untrained(folder) from None
     shape, names = tuple(facts["image_shape"]), tuple(facts["class_names"])
-    scorer = Scorer(experiment.run.network, experiment.network, shape, len(names))
+    scorer: Any
+    colours = None
+    if experiment.scenes:
+        network = type(experiment.network)(**facts["network"])
+        scorer = SceneScorer(experiment.run.network, network, len(names))
+        colours = np.array(facts["colours"], np.uint8)
+    else:
+        scorer = Scorer(experiment.run.network, experiment.network, shape, len(names))
     average = MovingAverage(scorer.network)
     state = tf.train.Checkpoint(network=scorer.network, average=average)
     found = Checkpoints(folder / "checkpoints", state).restore(step)
     if found is None:
         raise _untrained(folder)
     raw = scorer.network.get_weights()
-    return Trained(scorer, average.in_network(scorer.network), raw, names, shape, found)
+    averaged = average.in_network(scorer.network)
+    return Trained(scorer, averaged, raw, names, shape, found, colours)
 
 
 def load_with_data(
     experiment: Experiment, folder: pathlib.Path, which: str, data_dir: str = ""
-) -> Tuple[Trained, Source, Split]:
+) -> Tuple[Trained, Any, Split]:
     """Reads a checkpoint of a run, and its data as the run divided them.
 
     Args:
@@ -112,8 +137,8 @@ def load_with_data(
     data = experiment.data
     if data_dir:
         data = dataclasses.replace(data, data_dir=data_dir)
-    source = sources.load(data)
-    return model, source, splits.read_split(folder / "split.json", source)
+    source = scenes.load(data) if experiment.scenes else sources.load(data)
+    return model, source, preparation.read_split(folder / "split.json", source)
 
 
 def _untrained(folder: pathlib.Path) -> UserError:

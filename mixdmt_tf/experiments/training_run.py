@@ -1,17 +1,16 @@
-"""One training run: the loop's hooks, and what is written at the end."""
+"""One training run on images: data, scores, pictures."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import pathlib
-import time
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Tuple
 
+import keras
 import numpy as np
 import tensorflow as tf
 
-from mixdmt_tf import algorithms, models
+from mixdmt_tf import models
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.data import pseudo_labels, splits
 from mixdmt_tf.data.copies import Copies
@@ -19,25 +18,20 @@ from mixdmt_tf.data.pipeline import Pipeline
 from mixdmt_tf.data.source import Source
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.experiments import (
-    checkpoints,
     detection,
     evaluation,
-    export,
-    loop,
     preparation,
     results,
     trained,
-    transfer,
 )
 from mixdmt_tf.experiments.experiment import Experiment
-from mixdmt_tf.experiments.interrupts import Interrupted, Interrupts
-from mixdmt_tf.experiments.progress import Progress
+from mixdmt_tf.experiments.interrupts import Interrupts
 from mixdmt_tf.experiments.recorder import Recorder
-from mixdmt_tf.files import write_atomically
+from mixdmt_tf.experiments.session import Session
 
 
-class TrainingRun:
-    """One run: its pieces, and what it does at each event of the loop."""
+class TrainingRun(Session):
+    """One run on images."""
 
     def __init__(
         self,
@@ -56,12 +50,9 @@ class TrainingRun:
             strategy: where it runs.
             interrupts: installed signal handlers.
         """
-        self.experiment = experiment
-        self.path = path
+        super().__init__(experiment, path, strategy, interrupts)
         self.source = source
-        self.strategy = strategy
-        self.interrupts = interrupts
-        self.module = algorithms.algorithm(experiment.algorithm)
+        self.class_names = source.class_names
         self.split = preparation.open_split(experiment, path, source)
         if not experiment.data.pseudo_labels:  # or it was shown with the base model
             print(splits.describe(self.split, source), flush=True)
@@ -69,67 +60,34 @@ class TrainingRun:
             "validation": splits.validation_images(self.split, source),
             "test": source.test,
         }
-        self.progress = Progress(experiment.algorithm, "steps")
-        self.recipe = self.module.Method.recipe(experiment.method)
         self.pseudo = self._pseudo_labels()
         self.detection = detection.open_detection(source, self.split)
         views = self.recipe.unlabeled_views + self.recipe.original_views
         images = experiment.run.batch * (1 + self.recipe.unlabeled_ratio * views)
-        self.recorder = Recorder(path, source, images)
-        self.numbers: Dict[str, float] = {}
+        self.recorder: Recorder = Recorder(path, source, images)
 
-    def complete(self) -> Dict[str, Any]:
-        """Trains what is missing, then writes results and the exported model."""
-        run = self.experiment.run
-        pipeline = self._pipeline()
-        config, source = self.experiment.network, self.source
-        shape, classes = source.image_shape, source.num_classes
-        mismatch = (self.experiment.data.mismatch or 0) / 100
-        task = base.Task(classes, len(self.split.labeled), run.steps, mismatch)
-        with self.strategy.scope():
-            network = models.network(run.network).build(config, shape, classes)
-            self.algorithm = self.module.Method(network, self.experiment.method, task)
-            self.algorithm.compile()
-            state = checkpoints.state(self.algorithm)
-        self.scorer = evaluation.Scorer(run.network, config, shape, classes)
+    def _network(self) -> keras.Model:
+        return models.network(self.experiment.run.network).build(
+            self.experiment.network, self.source.image_shape, self.source.num_classes
+        )
+
+    def _task(self) -> base.Task:
+        return base.Task(
+            self.source.num_classes,
+            len(self.split.labeled),
+            self.experiment.run.steps,
+            (self.experiment.data.mismatch or 0) / 100,
+        )
+
+    def _prepare_scoring(self) -> None:
+        source = self.source
+        self.scorer = evaluation.Scorer(
+            self.experiment.run.network,
+            self.experiment.network,
+            source.image_shape,
+            source.num_classes,
+        )
         trained.describe_data(self.path, source)
-        self.checkpoints = checkpoints.Checkpoints(
-            self.path / "checkpoints",
-            state,
-            self.split.digest() + (self.pseudo.digest() if self.pseudo else ""),
-            run.keep_checkpoints,
-            self.progress.say,
-        )
-        start = self.checkpoints.restore() or 0
-        if run.init_from and not start:
-            network = self.algorithm.network
-            names = source.class_names
-            print(transfer.initialize(network, self.experiment, names), flush=True)
-            self.algorithm.average.restart()
-        self._announce(start)
-        self._train(pipeline, start)
-        return self._finish()
-
-    def _announce(self, start: int) -> None:
-        run = self.experiment.run
-        self.recorder.read_rows(start)
-        self.earlier = self.recorder.rows[-1]["seconds"] if self.recorder.rows else 0.0
-        if start == 0:
-            groups = [config for _, config in self.experiment.groups]
-            dataset = self.experiment.data.dataset
-            self.recorder.show_hyper_parameters(
-                groups, self.experiment.algorithm, dataset
-            )
-        devices = self.strategy.num_replicas_in_sync
-        print(
-            f"{self.experiment.algorithm}: {self.algorithm.network.count_params():,} "
-            f"parameters, {run.precision}, {devices} device{'s' * (devices > 1)}, "
-            f"run folder {self.path}",
-            flush=True,
-        )
-        if 0 < start < run.steps:
-            share = 100 * start / run.steps
-            print(f"going on at step {start:,} ({share:.0f} % done)", flush=True)
 
     def _pipeline(self) -> Pipeline:
         run = self.experiment.run
@@ -174,74 +132,14 @@ class TrainingRun:
         pictures = pictures.reshape((images, shown) + copies.item_shape)
         self.recorder.show_copies(pictures, copies.images[copies.ids[:images]])
 
-    def _train(self, pipeline: Pipeline, start: int) -> None:
-        run = self.experiment.run
-        self.session_started = time.monotonic()
-        self.recorder.start_clock(start)
-        schedule = loop.Schedule(
-            run.steps,
-            run.eval_every,
-            run.checkpoint_every,
-            run.log_every,
-            run.steps_per_execution,
-        )
-        hooks = loop.Hooks(
-            self._log, self._evaluate, self._save, self._show, self._asked_to_stop
-        )
-        evaluated = {int(row["step"]) for row in self.recorder.rows}
-        self.interrupts.deferred = True
-        try:
-            done = loop.train(
-                self.algorithm,
-                pipeline,
-                self.strategy,
-                schedule,
-                hooks,
-                start,
-                evaluated,
-                run.jit_compile == "on",
-            )
-        finally:
-            self.interrupts.deferred = False
-            self.progress.close()
-            self.recorder.close()
-        if done < run.steps or self._asked_to_stop():
-            raise self._stopped(done)
-
-    def _stopped(self, step: int) -> Interrupted:
-        return Interrupted(
-            self.interrupts.requested,
-            f"stopped after step {step:,}, saved; the same command goes on",
-        )
-
-    def _asked_to_stop(self) -> bool:
-        return self.interrupts.requested is not None
-
-    def _log(self, step: int, numbers: Dict[str, float]) -> None:
-        self.numbers = numbers
-        rate = float(tf.convert_to_tensor(self.algorithm.optimizer.learning_rate))
-        self.recorder.log(step, {**numbers, "learning_rate": rate})
-
-    def _show(self, step: int, numbers: Dict[str, float]) -> None:
-        shown = ("loss", "loss_x", "loss_u")
-        note = "  ".join(f"{n} {numbers[n]:.4f}" for n in shown if n in numbers)
-        self.progress.update(step, self.experiment.run.steps, note)
-
-    def _save(self, step: int) -> None:
-        best = results.best_row(self.recorder.rows)
-        self.checkpoints.save(step, int(best["step"]) if best else None)
-
-    def _evaluate(self, step: int) -> None:
+    def _score(self, step: int, seconds: float) -> Tuple[Dict[str, float], str]:
         def poll() -> None:
-            if self._asked_to_stop():
-                self._save(step)
-                raise self._stopped(step)
+            self._poll(step)
 
         scores = evaluation.evaluate(self.scorer, self.algorithm, self.sets, poll)
         found: Dict[str, float] = {}
         if self.detection:
             found = self.detection.scores(self.scorer, self.algorithm, poll)
-        seconds = self.earlier + time.monotonic() - self.session_started
         row = self.recorder.record(step, scores, self.numbers, seconds, found)
         errors = "  ".join(
             f"{name} {row[name + '_error']:.2f} % (raw {row[name + '_raw_error']:.2f})"
@@ -249,18 +147,9 @@ class TrainingRun:
             if name in scores
         )
         nothing = "no validation or test images to score"
-        self.progress.say(f"step {step:,}: {'error ' + errors if errors else nothing}")
-        if results.best_row(self.recorder.rows) is row:
-            self._save(step)
+        return row, f"error {errors}" if errors else nothing
 
-    def _finish(self) -> Dict[str, Any]:
-        outcome = results.summarize(
+    def _summarize(self) -> Dict[str, Any]:
+        return results.summarize(
             self.experiment, len(self.split.labeled), self.recorder.rows
         )
-        if self.experiment.run.export:
-            weights = self.algorithm.average.in_network(self.algorithm.network)
-            names = self.source.class_names
-            folder = self.path / "export"
-            export.export("saved_model", self.scorer, weights, names, folder)
-        write_atomically(self.path / "results.json", json.dumps(outcome, indent=1))
-        return outcome

@@ -18,8 +18,12 @@ from mixdmt_tf.experiments import trained
 from mixdmt_tf.experiments.experiment import Experiment, parse
 from mixdmt_tf.settings import settings_of, to_text
 
-HEAD = "logits"  # the name of every network's output layer
-HARMLESS = ("batch_norm_momentum", "dropout")  # do not change what weights mean
+HEADS = ("logits", "classes", "aspp_")  # how output layers are called, or begin
+# What does not change what weights mean.
+HARMLESS = (
+    *("batch_norm_momentum", "dropout", "pretrained", "pretrained_b"),
+    *("normalization_b", "layout_b", "head_learning_rate_multiplier"),
+)
 
 
 def initialize(
@@ -47,7 +51,8 @@ def initialize(
     run = dataclasses.replace(experiment.run, workdir=str(folder))
     other = trained.load(dataclasses.replace(experiment, run=run), folder)
     values = network.get_weights()
-    head = {id(weight) for weight in network.get_layer(HEAD).weights}
+    layers = [each for each in network.layers if each.name.startswith(HEADS)]
+    head = {id(weight) for layer in layers for weight in layer.weights}
     keep_head = tuple(class_names) != other.class_names
     new, fresh = [], 0
     given = other.weights(experiment.run.init_weights)

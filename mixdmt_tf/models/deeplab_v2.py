@@ -57,10 +57,49 @@ class Config(resnet.Config):
         low=0.0,
     )
 
+    pretrained: str = setting(
+        "",
+        "file of published weights to start from: .h5 of keras.applications for "
+        "--layout=keras, .safetensors or .npz with torchvision's names for "
+        "--layout=torch",
+        harmless=True,
+    )
+    pretrained_b: str = setting(
+        "",
+        "the same for the second of two networks that teach each other, as COCO's "
+        "weights for one and ImageNet's for the other; default: pretrained",
+        harmless=True,
+    )
+    normalization_b: str = setting(
+        "same",
+        "normalization of the second of two networks",
+        choices=("same", "none", "imagenet", "caffe", "coco"),
+    )
+    layout_b: str = setting(
+        "same",
+        "layout of the second of two networks",
+        choices=("same", "torch", "keras"),
+    )
+
     def __post_init__(self) -> None:
         """Refuses values out of range with a UsageError."""
         super().__post_init__()
         _ = self.atrous_rates  # raises if they can't be read
+
+    def second(self) -> Config:
+        """The settings of the second of two networks that teach each other."""
+        layout = self.layout if self.layout_b == "same" else self.layout_b
+        moved = layout != self.layout
+        normalization = self.normalization_b
+        return dataclasses.replace(
+            self,
+            layout=layout,
+            batch_norm_momentum=None if moved else self.batch_norm_momentum,
+            pretrained=self.pretrained_b or self.pretrained,
+            normalization=self.normalization
+            if normalization == "same"
+            else normalization,
+        )
 
     @property
     def atrous_rates(self) -> Tuple[int, ...]:

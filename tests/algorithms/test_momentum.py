@@ -12,7 +12,7 @@ from mixdmt_tf.experiments import checkpoints
 from mixdmt_tf.experiments.runtime import mirrored_strategy
 from tests.algorithms import batches
 from tests.oracles import momentum as oracle
-from tests.oracles.schedules import cosine_7_16, cosine_to_zero
+from tests.oracles.schedules import cosine_7_16, cosine_to_zero, polynomial_to_zero
 
 STEPS = 20
 DECAYED = {"none": (), "all": ("kernel", "bias"), "kernels": ("kernel",)}
@@ -47,7 +47,12 @@ def apply(optimizer, dense, gradient):
 @pytest.mark.parametrize("decay", DECAYED)
 @pytest.mark.parametrize("nesterov", [False, True])
 @pytest.mark.parametrize(
-    ("schedule", "factor"), [("cosine_7_16", cosine_7_16), ("cosine", cosine_to_zero)]
+    ("schedule", "factor"),
+    [
+        ("cosine_7_16", cosine_7_16),
+        ("cosine", cosine_to_zero),
+        ("poly", polynomial_to_zero),
+    ],
 )
 def test_it_follows_the_equations(decay, nesterov, schedule, factor):
     """20 steps of a run of 25, the rate falling at each."""
@@ -252,7 +257,9 @@ def test_schedules():
     rate = learning_rate(0.03, "cosine_7_16", 100)
     assert isinstance(rate, ScaledRate)
     np.testing.assert_allclose(rate(50), 0.03 * np.cos(7 * np.pi / 32), rtol=1e-6)
-    with pytest.raises(ValueError, match=r"'cosine_7_16', 'cosine'\], got 'step'"):
+    rate = learning_rate(0.03, "poly", 100)
+    np.testing.assert_allclose(rate(75), 0.03 * 0.25**0.9, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"'cosine', 'poly'\], got 'step'"):
         learning_rate(0.1, "step", 100)
     with pytest.raises(ValueError, match="needs the total number of steps"):
         learning_rate(0.1, "cosine")

@@ -55,6 +55,45 @@ def test_what_there_is_not(flag, said, capsys, tmp_path):
     assert said in commands.refusal(capsys, main, *given)
 
 
+@pytest.fixture
+def quoting(tmp_path):
+    """A command line for a table with a row that is quoted."""
+    ini = made_table.INI.replace("rows = plain", "rows = hung plain")
+    flags = made_table.write(tmp_path, ini=f"{ini}[quoted]\nhung = Hung | 20: 57.2\n")
+    return ["--table=made/1", f"--tables_dir={flags}", f"--workdir={tmp_path / 'r'}"]
+
+
+def test_a_quoted_row_is_never_run(quoting, capsys):
+    assert main([*quoting, "--dry_run"]) == 0
+    said = capsys.readouterr().out
+    assert "[8/8] clever, labels 50, seed 2" in said and "hung" not in said
+    for rows in ("hung", "plain,hung"):
+        said = commands.refusal(capsys, main, *quoting, f"--rows={rows}")
+        assert f"--rows={rows}: hung: quoted from the paper, not in this pack" in said
+        assert "there are: plain, clever" in said
+
+
+def test_only_quoted_rows_at_this_budget(quoting, capsys, tmp_path):
+    for name in ("plain", "clever"):
+        (tmp_path / "flags" / "made" / "table_1" / "cpu" / f"{name}.flags").unlink()
+    said = commands.refusal(capsys, main, *quoting)
+    assert "has no plain, clever at --budget=cpu\nthere are: none" in said
+
+
+def test_columns_with_a_slash(capsys, tmp_path):
+    # Any flag that takes a slash; '--data_dir' asks nothing of its value.
+    ini = made_table.INI.replace("labels: 20 50", "data_dir: 1/20 1/8")
+    ini = ini.replace("lines", "bars")
+    flags = made_table.write(tmp_path, ini=ini, published="error: 1/20: 3; 1/8: 2")
+    argv = ["--table=made/1", f"--tables_dir={flags}", f"--workdir={tmp_path / 'r'}"]
+    argv += ["--rows=plain", "--columns=1/8", "--seeds=1", "--dry_run"]
+    assert main(argv) == 0
+    said = capsys.readouterr().out
+    assert "[1/1] plain, data_dir 1/8, seed 1: 2 min\n" in said
+    folder = tmp_path / "r" / "made" / "1" / "cpu" / "plain" / "1_8-seed1"
+    assert f" --data_dir=1/8 --seed=1 --workdir={folder}\n" in said
+
+
 def test_a_flagfile_that_is_wrong_is_found_before_anything_runs(capsys, tmp_path):
     flags = made_table.write(tmp_path)
     path = flags / "made" / "table_1" / "clever.flags"

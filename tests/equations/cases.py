@@ -15,6 +15,7 @@ from tests.equations.inputs import (
     masked,
     mixed_labels,
     pair,
+    pasted,
     probabilities,
     pseudo_labelled,
     sixteenths,
@@ -24,6 +25,7 @@ from tests.equations.inputs import (
 from tests.oracles import (
     adversarial,
     averages,
+    boxes,
     dynamic,
     losses,
     masks,
@@ -152,6 +154,7 @@ PER_CLASS = [  # [..., C] -> [...] or [..., C]
         lambda y, c, p: dynamic.flipped_weight(y, c, p, 4, 2.5),
         pseudo_labelled,
     ),
+    Case("paste", equations.paste, boxes.paste, pasted),
 ]
 
 CASES = PER_CLASS + [
@@ -277,6 +280,13 @@ CASES = PER_CLASS + [
         lambda *batches: mixing.interleave(batches),
         lambda rng, shape: [logits(rng, shape) for _ in range(4)],
         shapes=([7, 3], [9], [3, 2], [8, 2, 2, 3]),
+    ),
+    Case(
+        "box_mask",
+        lambda uniforms: equations.box_mask(uniforms, 9, 14),
+        lambda uniforms: boxes.box_mask(uniforms, 9, 14, 0.5),
+        lambda rng, shape: [rng.random(size=[*shape, 3])],
+        shapes=([60], [1], [2, 30], []),
     ),
     Case(
         "masked_mean",

@@ -43,6 +43,12 @@ def masked(rng, shape):
     return [logits(rng, shape), rng.integers(0, 2, size=shape).astype(np.float32)]
 
 
+def pasted(rng, shape):
+    """Return a mask without a channel axis, and two pictures."""
+    mask = rng.integers(0, 2, size=shape[:-1]).astype(np.float32)
+    return [mask, *pair(rng, shape)]
+
+
 def pseudo_labelled(rng, shape):
     """Return one-hot pseudo labels, their confidences, and probabilities.
 

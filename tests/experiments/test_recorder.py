@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 from mixdmt_tf.data.source import Images
-from mixdmt_tf.experiments import recorder
+from mixdmt_tf.experiments import log, recorder
 from mixdmt_tf.experiments.evaluation import Score
 from mixdmt_tf.experiments.recorder import Recorder, read_rows
 from tests.data import made_up
@@ -103,7 +103,7 @@ def test_a_resumed_run_repeats_no_row(opened, tmp_path, source):
 
 def test_curves_of_the_training_steps(opened, tmp_path, monkeypatch):
     now = [100.0]
-    monkeypatch.setattr(recorder.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(log.time, "monotonic", lambda: now[0])
     opened.start_clock(10)
     now[0] += 2
     opened.log(20, {"loss": 3.0, "loss_u": 0.25})

@@ -2,51 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import statistics
 
 import pytest
 
 from mixdmt_tf.errors import UserError
-from mixdmt_tf.experiments import cells, report, reproduce, tables
+from mixdmt_tf.experiments import cells, reproduce, tables
 from tests.experiments import made_table
-
-
-def read(argv):
-    return 10, {"algorithm": "ours", "seed": "1", "copies": "none"}
-
-
-class Made:
-    """The made-up table with its cells at the budget of a CPU."""
-
-    def __init__(self, root, first="", ini=made_table.INI):
-        self.root, self.folder = root, root / "runs"
-        self.table = tables.load(made_table.write(root, first, ini), "made/1")
-        self.cells = cells.cells(self.table, "cpu", self.folder, read)
-        in_table = [c for (row, _), c in self.cells.items() if row in self.table.rows]
-        self.runs = cells.plan(in_table, 2)
-        self.failed = set()
-
-    def execute(self, **wishes):
-        launch = made_table.launch(self.root, json.dumps(wishes))
-        return reproduce.execute(self.table, self.runs, launch, self.write)
-
-    def write(self, failed):
-        self.failed = set(failed)
-
-    def report(self):
-        return report.write(self.table, "cpu", self.cells, self.folder, self.failed)
-
-    def log(self):
-        lines = (self.root / "log.txt").read_text().splitlines()
-        (self.root / "log.txt").write_text("")
-        return [line.split()[0] for line in lines]
-
-    def rows(self):
-        text = (self.folder / "table.csv").read_text(encoding="utf-8")
-        found = csv.DictReader(text.splitlines())
-        return {(row["row"], row["labels"]): row for row in found}
+from tests.experiments.made_table import Made, read
 
 
 ALL = [
@@ -88,6 +52,23 @@ def test_one_run_may_serve_all_columns(tmp_path):
     assert rows["Plain", "50"]["n"] == "2"
     assert rows["Clever", "50"]["command"].endswith("--labels=50 --seed=1")
     assert rows["Plain", "50"]["command"].endswith("--labels=20 --seed=1")
+
+
+def test_columns_with_a_slash(tmp_path):
+    """The flag gets the value itself; folders get one without a slash."""
+    made = Made(tmp_path, "", made_table.IOU_INI, made_table.IOU_PUBLISHED)
+    assert made.execute() == 0
+    assert made.log() == [
+        f"{row}/{column}-seed{seed}"
+        for seed in (1, 2)
+        for row in ("plain", "clever")
+        for column in ("1_20", "1_8")
+    ]
+    cell = made.cells["plain", "1/20"]
+    assert cell.run_folder(1) == made.folder / "plain" / "1_20-seed1"
+    assert "--labels=1/20" in cell.command(1)
+    assert list(cell.finished()) == [1, 2]
+    assert cell.title(made.table, 1) == "plain, labels 1/20, seed 1"
 
 
 def test_other_steps_or_settings_are_not_finished(tmp_path):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING
 
-from mixdmt_tf.data.config import Config
-from mixdmt_tf.data.scenes.source import Scenes
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import modules, nearest
+
+if TYPE_CHECKING:  # settings are wanted before anything heavy is imported
+    from mixdmt_tf.data.scenes.config import Config
+    from mixdmt_tf.data.scenes.source import Scenes
 
 
 def load(config: Config) -> Scenes:

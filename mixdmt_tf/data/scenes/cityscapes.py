@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from mixdmt_tf.data import pictures
-from mixdmt_tf.data.config import Config
+from mixdmt_tf.data.scenes.config import Config
 from mixdmt_tf.data.scenes.files import FileScene
 from mixdmt_tf.data.scenes.source import IGNORED, Scenes
 from mixdmt_tf.errors import UsageError, UserError

@@ -19,7 +19,7 @@ from typing import List, Tuple
 
 import numpy as np
 
-from mixdmt_tf.data.config import Config
+from mixdmt_tf.data.scenes.config import Config
 from mixdmt_tf.data.scenes.source import IGNORED, Scene, Scenes
 from mixdmt_tf.errors import UserError
 
@@ -79,7 +79,7 @@ def load(config: Config) -> Scenes:
     return Scenes(
         name="digit_scenes",
         class_names=CLASS_NAMES,
-        crop=(SIDE, SIDE),
+        crop=(SIDE + 1, SIDE + 1),  # of strided features the last is on the last pixel
         scale=(0.8, 1.25),
         flip=False,
         **parts,

@@ -20,7 +20,7 @@ from typing import Optional, Sequence, Tuple
 import numpy as np
 
 from mixdmt_tf.data import pictures
-from mixdmt_tf.data.config import Config
+from mixdmt_tf.data.scenes.config import Config
 from mixdmt_tf.data.scenes.files import (
     LABEL_SUFFIXES,
     FileScene,

@@ -40,7 +40,9 @@ class ScenePipeline:
         y             int32 [labeled, h, w], 255 where ignored
         u             float32 [unlabeled, h, w, 3], only with `unlabeled`, as the next
         u_label       int32 [unlabeled, h, w], 255 where ignored
-        u_confidence  float32 [unlabeled, h, w], 0 beside the scene
+        u_confidence  float32 [unlabeled, h, w], without pseudo labels 1; 0 beside the
+                      scene
+        u_box         float32 [unlabeled / 2, 3] in [0, 1), only with `boxes`
 
     Attributes:
         scenes: the data set, with size of the crop, range of scales, and flip.
@@ -49,6 +51,7 @@ class ScenePipeline:
         labeled: labelled scenes per step over all replicas.
         unlabeled: unlabelled scenes per step over all replicas.
         guesses: pseudo labels; None: all is ignored.
+        boxes: whether random numbers for boxes are drawn, three for each pair.
         crop: instead of that of the data set.
         scale: instead of that of the data set.
     """
@@ -59,6 +62,7 @@ class ScenePipeline:
     labeled: int
     unlabeled: int = 0
     guesses: Optional[Guesses] = None
+    boxes: bool = False
     crop: Optional[Tuple[int, int]] = None
     scale: Optional[Tuple[float, float]] = None
 
@@ -76,7 +80,7 @@ class ScenePipeline:
         """
         streams = self._streams(replicas)
         steps = tf.data.Dataset.range(start * replicas, stop * replicas)
-        parts = [steps.map(lambda element: element // replicas)]
+        parts = [steps.map(lambda element: self._of_step(element, replicas))]
         for name, one in streams.items():
             total = getattr(self, name)
             # Positions of all replicas' rows follow upon each other.
@@ -93,7 +97,19 @@ class ScenePipeline:
             start = (step * replicas + replica) * rows
             positions = tf.range(start, start + rows, dtype=tf.int64)
             cut.append([tf.stack(each) for each in zip(*map(one, positions))])
-        return _batch(tf.constant(step, tf.int64), *cut)
+        first = self._of_step(tf.constant(step * replicas + replica, tf.int64), replicas)
+        return _batch(first, *cut)
+
+    def _of_step(self, element: tf.Tensor, replicas: int) -> Batch:
+        """What doesn't belong to a scene: the step, and a replica's share of boxes."""
+        step, pairs = element // replicas, self.unlabeled // 2
+        batch = {"step": step}
+        if self.boxes:
+            # Drawn for the whole batch, as rows are.
+            drawn = draws.uniform(draws.step_key(self.seed, "boxes", step), [pairs, 3])
+            rows = pairs // replicas
+            batch["u_box"] = drawn[(element % replicas) * rows :][:rows]
+        return batch
 
     def _streams(self, replicas: int) -> Dict[str, Callable[[tf.Tensor], _Row]]:
         """What makes one row of a stream from its position in it."""
@@ -108,6 +124,11 @@ class ScenePipeline:
                 )
             if not len(getattr(self.split, name)):
                 raise ValueError(f"the split has no {name} scenes")
+        if self.boxes and self.unlabeled % (2 * replicas):
+            raise ValueError(
+                f"{self.unlabeled} unlabelled scenes for {replicas} replicas make no "
+                "pairs"
+            )
         return {name: self._rows(name, read) for name, read in streams.items()}
 
     def _rows(
@@ -155,15 +176,15 @@ class ScenePipeline:
         image = self.scenes.train[scene_id].image()
         if self.guesses is None:
             size = image.shape[:2]
-            return image, np.full(size, IGNORED, np.uint8), np.zeros(size, np.float32)
+            return image, np.full(size, IGNORED, np.uint8), np.ones(size, np.float32)
         labels, confidence = self.guesses(int(scene_id))
         return image, labels.astype(np.uint8), confidence.astype(np.float32)
 
 
-def _batch(step: tf.Tensor, labeled: _Row, unlabeled: Optional[_Row] = None) -> Batch:
+def _batch(first: Batch, labeled: _Row, unlabeled: Optional[_Row] = None) -> Batch:
     """Names for what the streams hold."""
     x, y, _ = labeled
-    batch = {"step": step, "x": to_float(x), "y": tf.cast(y, tf.int32)}
+    batch = {**first, "x": to_float(x), "y": tf.cast(y, tf.int32)}
     if unlabeled is not None:
         u, label, confidence = unlabeled
         batch["u"] = to_float(u)

@@ -17,7 +17,7 @@ import pathlib
 from typing import Dict, Tuple
 
 from mixdmt_tf.data import pictures
-from mixdmt_tf.data.config import Config
+from mixdmt_tf.data.scenes.config import Config
 from mixdmt_tf.data.scenes.files import (
     LABEL_SUFFIXES,
     FileScene,

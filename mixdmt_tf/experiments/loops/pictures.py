@@ -12,7 +12,6 @@ never stopped. A picture of which nobody knows a number is not there.
 from __future__ import annotations
 
 import functools
-import math
 import pathlib
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
@@ -23,11 +22,10 @@ from mixdmt_tf.algorithms.dmt import CASES
 from mixdmt_tf.experiments import charts
 from mixdmt_tf.experiments.canvas import nice_ticks
 from mixdmt_tf.experiments.charts import COLOURS, Point, Series
-from mixdmt_tf.experiments.loops import curves
+from mixdmt_tf.experiments.loops import courses, curves
 from mixdmt_tf.experiments.loops.record import Round
 
 FEW = 20  # images, of which an accuracy is a rough guess
-_PANEL = 310  # height in the canvas's units
 _MOST = 14  # lines that a legend has room for besides the diagonal and the note
 _SCALARS = (
     *("test_error", "pseudo_accuracy", "accuracy_of_all", "pseudo_labels"),
@@ -54,7 +52,7 @@ def write(
     pictures: Dict[str, Callable[[], Optional[Image.Image]]] = {
         "pseudo_labels.png": figure_1,
         "confidence.png": lambda: confidence(rounds),
-        "rounds.png": lambda: courses(rounds, base_errors),
+        "rounds.png": lambda: courses_picture(rounds, base_errors),
     }
     for name, draw in pictures.items():
         image = None if old and (path / name).exists() else draw()
@@ -119,7 +117,7 @@ def confidence(rounds: Sequence[Round]) -> Optional[Image.Image]:
     )
 
 
-def courses(
+def courses_picture(
     rounds: Sequence[Round], base_errors: Mapping[str, Optional[float]]
 ) -> Optional[Image.Image]:
     """Errors, accuracies and weights over the rounds, one below the other.
@@ -131,70 +129,27 @@ def courses(
     Returns:
         The picture, RGB; None if nobody knows any of it.
     """
-    last = max(each["round"] for each in rounds)
-    panel = functools.partial(
-        charts.line_chart,
-        x_ticks=range(0, last + 1, math.ceil(last / 15)),
-        height=_PANEL,
-    )
     panels = []
-    errors = _courses(rounds, {"test_error": ""}, base_errors)
+    errors = courses.lines(rounds, {"test_error": ""}, base_errors)
     if errors:
         panels.append(
-            panel(
+            courses.panel(
+                rounds,
                 errors,
                 "Test error after each round",
                 "round (0: the base model)",
                 "test error (%), averaged weights",
-                y_range=_from_zero(_heights(errors)),
+                _from_zero(courses.heights(errors)),
             )
         )
-    accuracies = _courses(
-        rounds, {"pseudo_accuracy": "of those learnt from", "accuracy_of_all": "of all"}
-    )
-    if accuracies:
-        lowest = min(_heights(accuracies))
-        panels.append(
-            panel(
-                accuracies,
-                "Pseudo labels of each round",
-                "round",
-                "right pseudo labels (%)",
-                y_range=(nice_ticks(min(lowest, 99.0), 100.0)[0], 100.0),
-            )
-        )
-    names = {
-        "mean_weight": "of all",
-        "weight_wrong": "of wrong labels",
-        "weight_right": "of right labels",
-    }
-    weights = _courses(rounds, names)
-    if weights:
-        panels.append(
-            panel(
-                weights,
-                "Weights of the pseudo labels at the end of each round",
-                "round",
-                "mean weight",
-                y_range=(0.0, max(1.0, *_heights(weights))),
-            )
-        )
+    panels += courses.panels_of_labels(rounds)
     return charts.below_one_another(panels) if panels else None
-
-
-def _known(value: Any) -> bool:
-    return value is not None and not math.isnan(value)
 
 
 def _error_of_top(found: Round) -> List[Point]:
     """Its points, ascending; JSON has made words of the shares."""
-    shares = {int(k): v for k, v in found["error_of_top"].items() if _known(v)}
+    shares = {int(k): v for k, v in found["error_of_top"].items() if courses.known(v)}
     return [Point(share, shares[share]) for share in sorted(shares)]
-
-
-def _of_two(found: Round) -> bool:
-    """Whether there is another model in the round."""
-    return found["stage"].endswith(f"_{found['model']}")
 
 
 def _by_round(
@@ -212,7 +167,7 @@ def _by_round(
         zip(rounds, lines), key=lambda pair: (pair[0]["round"], pair[0]["model"])
     ):
         label = f"round {each['round']}"
-        if _of_two(each):
+        if courses.of_two(each):
             label += f", model {each['model'].upper()}"
         if points:
             found.append(
@@ -224,31 +179,6 @@ def _by_round(
                 )
             )
     return found
-
-
-def _courses(
-    rounds: Sequence[Round],
-    names: Mapping[str, str],
-    first: Mapping[str, Optional[float]] = {},
-) -> List[Series]:
-    """Lines over the rounds, of some entries by their words in the legend."""
-    found = []
-    for colour, (name, words) in zip(COLOURS, names.items()):
-        for model in sorted({each["model"] for each in rounds}):
-            own = [each for each in rounds if each["model"] == model]
-            values = [(0, first.get(model))]
-            values += [(each["round"], each[name]) for each in own]
-            points = [Point(x, y) for x, y in values if y is not None and _known(y)]
-            if not points:
-                continue
-            of_model = f"model {model.upper()}" if _of_two(own[0]) else ""
-            label = ", ".join(filter(None, (words, of_model)))
-            found.append(Series(label, points, colour=colour, dashed=model == "b"))
-    return found
-
-
-def _heights(series: Sequence[Series]) -> List[float]:
-    return [point.y for each in series for point in each.points]
 
 
 def _from_zero(percentages: Sequence[float]) -> Tuple[float, float]:
@@ -266,7 +196,7 @@ def _for_tensorboard(
     told: Dict[pathlib.Path, Tuple[Dict[curves.Key, Any], Dict[curves.Key, Any]]] = {}
     for number, found in enumerate(rounds, start=1):
         model, step = found["model"], found["round"]
-        place = folder / model if _of_two(found) else folder
+        place = folder / model if courses.of_two(found) else folder
         numbers, images = told.setdefault(place, ({}, {}))
         numbers["rounds/test_error", 0] = base_errors[model]
         numbers.update({(f"rounds/{name}", step): found[name] for name in _SCALARS})
@@ -277,6 +207,6 @@ def _for_tensorboard(
             draw = figure_1 if number == len(rounds) else until
             images["rounds/wrong_pseudo_labels", step] = draw
     return [
-        (place, {k: v for k, v in numbers.items() if _known(v)}, images)
+        (place, {k: v for k, v in numbers.items() if courses.known(v)}, images)
         for place, (numbers, images) in told.items()
     ]

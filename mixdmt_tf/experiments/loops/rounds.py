@@ -14,18 +14,13 @@ there. Whatever moment the process is killed at, the same command goes on from i
 
 from __future__ import annotations
 
-import gc
-import json
 import pathlib
-from typing import Any, Callable, Dict, List
-
-import keras
+from typing import Any, Dict
 
 from mixdmt_tf.data import pseudo_labels, splits
 from mixdmt_tf.data.source import Source
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.experiments import (
-    export,
     labeling,
     preparation,
     results,
@@ -34,12 +29,8 @@ from mixdmt_tf.experiments import (
 )
 from mixdmt_tf.experiments.experiment import Experiment
 from mixdmt_tf.experiments.loops import pictures, plan, record
-from mixdmt_tf.experiments.loops.stages import Stages
-from mixdmt_tf.experiments.progress import duration
+from mixdmt_tf.experiments.loops.loop import Loop, Train
 from mixdmt_tf.experiments.run_folder import read_results
-from mixdmt_tf.files import copy_atomically, write_atomically
-
-Train = Callable[[Experiment, Source], Dict[str, Any]]
 
 
 def complete(
@@ -61,10 +52,12 @@ def complete(
         UserError: for everything that the user can put right.
         Interrupted: after a signal; the same call goes on.
     """
-    return Loop(experiment, path, source, train).complete()
+    return ImageLoop(experiment, path, source, train).complete()
 
 
-def require_base(experiment: Experiment, split: splits.Split, source: Source) -> None:
+def require_base(
+    experiment: Experiment, split: splits.Split, source: preparation.AnySource
+) -> None:
     """Refuses a run that cannot be the base model that `init_from` gives.
 
     Args:
@@ -88,7 +81,7 @@ def require_base(experiment: Experiment, split: splits.Split, source: Source) ->
             f"--init_from={folder} is not finished: there is no results.json.\n"
             "Run its command to the end first."
         )
-    theirs = splits.read_split(folder / "split.json", source)
+    theirs = preparation.read_split(folder / "split.json", source)
     if not set(theirs.labeled) <= set(split.labeled):
         raise UserError(
             f"--init_from={folder} knows labels that this run hides.\n"
@@ -106,71 +99,21 @@ def require_base(experiment: Experiment, split: splits.Split, source: Source) ->
         )
 
 
-class Loop:
-    """One run in rounds."""
+class ImageLoop(Loop):
+    """One run in rounds on images."""
 
-    def __init__(
-        self,
-        experiment: Experiment,
-        path: pathlib.Path,
-        source: Source,
-        train: Train,
-    ):
-        """Makes the plan; arguments of `complete`."""
-        self.experiment = experiment
-        method = experiment.method
-        self.path = path
-        self.source = source
-        self.train = train
-        opened = (path / "split.json").exists()
-        self.split = (
-            preparation.open_split(experiment, path, source)
-            if opened
-            else preparation.draw_split(experiment, source)
-        )
-        shares = plan.fractions(method.fractions, method.rounds)
-        planned = plan.stages(shares, method.models, method.restart)
-        self.stages = Stages(experiment, path, self.split, planned)
-        self.results: Dict[str, Dict[str, Any]] = {}
-        self.rounds: List[Dict[str, Any]] = []
-        self.warnings: List[str] = []
-        self._check()
-        # Not before: from its split on, a folder is kept for the run's settings.
-        preparation.open_split(experiment, path, source)
-
-    def complete(self) -> Dict[str, Any]:
-        """Does what is missing."""
+    def _begin(self) -> None:
         if self.experiment.run.init_from:
             print(splits.describe(self.split, self.source), flush=True)
-        planned = self.stages.all
-        for number, stage in enumerate(planned, start=1):
-            print(f"[{number}/{len(planned)}] {self._in_words(stage)}", flush=True)
-            if stage.teacher:
-                self._label(stage)
-            self._train(stage)
-            self._record(stage)
-        return self._finish()
 
     def _check(self) -> None:
+        super()._check()
         run, method = self.experiment.run, self.experiment.method
-        name = self.experiment.algorithm
-        if not len(self.split.unlabeled):
-            raise UsageError(
-                f"--algorithm={name} needs unlabelled images, and all "
-                f"{len(self.split.labeled)} of {self.source.name} are labelled.\n"
-                "Give fewer --labels, or train with --algorithm=dmt_baseline."
-            )
         held_out = splits.validation_images(self.split, self.source)
         if method.select_on == "valtiny" and not held_out:
             raise UsageError(
                 "--select_on=valtiny needs validation images.\n"
                 "Hold some out, such as --validation=200, or use --select_on=last."
-            )
-        if method.models > 1 and method.difference_share in (0.5, 1.0):
-            raise UsageError(
-                f"--difference_share={method.difference_share:g}: expected a number "
-                "between 0.5 and 1.\nLeave it out to have both base models learn from "
-                "all labels."
             )
         for stage in self.stages.all:
             if stage.teacher and not self.stages.pseudo_labels(stage):
@@ -182,28 +125,7 @@ class Loop:
         if run.init_from:
             require_base(self.experiment, self.split, self.source)
 
-    def _in_words(self, stage: plan.Stage) -> str:
-        if not stage.teacher:
-            return f"{stage.name}: labels alone"
-        left = self._seconds_left(stage)
-        words = (
-            f"{stage.name}: the surest {100 * stage.fraction:g} % of the labels that "
-            f"{stage.teacher} gives"
-        )
-        return f"{words}; about {duration(left)} left in all" if left else words
-
-    def _seconds_left(self, stage: plan.Stage) -> float:
-        """By the speed of the last round; 0 when none was trained yet."""
-        planned = self.stages.all
-        place = planned.index(stage)
-        before = self.results[planned[place - 1].name]
-        if not planned[place - 1].teacher:
-            return 0.0
-        steps = sum(map(self.stages.steps, planned[place:]))
-        return before["seconds"] / before["steps"] * steps
-
     def _label(self, stage: plan.Stage) -> None:
-        """Asks the teacher, unless its answers are there."""
         file = self.stages.labels_file(stage)
         if file.exists():
             return
@@ -219,23 +141,7 @@ class Loop:
         file.parent.mkdir(exist_ok=True)
         pseudo_labels.write(file, found, self.split)
 
-    def _train(self, stage: plan.Stage) -> None:
-        folder, steps = self.stages.folder(stage.name), self.stages.steps(stage)
-        known = read_results(folder)
-        given = folder != self.path / stage.name
-        if known is not None and (given or known["steps"] == steps):
-            print(f"finished: {folder}", flush=True)
-            self.results[stage.name] = known
-            return
-        keras.backend.clear_session()
-        gc.collect()  # the stage before held a copy of all images in its graphs
-        settings = self.stages.settings(stage)
-        self.results[stage.name] = self.train(settings, self.source)
-
     def _record(self, stage: plan.Stage) -> None:
-        """Adds to `rounds.csv` what came of a round, and says what got worse."""
-        if not stage.teacher:
-            return
         file = self.stages.labels_file(stage)
         pseudo = pseudo_labels.read(file, self.split, self.source.num_classes)
         before = self.results.get(stage.start or str(stage.teacher), {})
@@ -259,36 +165,10 @@ class Loop:
         bases = [stage for stage in self.stages.all if not stage.teacher]
         return {each.model: self.results[each.name]["test_error"] for each in bases}
 
-    def _final(self) -> plan.Stage:
-        """The stage whose network is the result."""
-        last = self.stages.all[-1].round
-        if self.experiment.method.models > 1:
-            # Algorithm 2, step 17; the last stage of a round is model A's.
-            candidates = [each for each in self.stages.all if each.round == last]
-        else:
-            candidates = list(self.stages.all)
-        if self.experiment.method.select_on == "last":
-            return candidates[-1]
-        return min(
-            candidates, key=lambda each: self.results[each.name]["validation_error"]
-        )
+    def _rank(self, stage: plan.Stage) -> float:
+        return float(self.results[stage.name]["validation_error"])
 
-    def _finish(self) -> Dict[str, Any]:
-        final = self._final()
-        folder = self.stages.folder(final.name)
-        for name in ("checkpoints", "metrics.csv", "data.json"):
-            copy_atomically(folder / name, self.path / name)
-        if self.experiment.run.export:
-            model = trained.load(self.experiment, self.path)
-            export.export(
-                "saved_model",
-                model.scorer,
-                model.averaged,
-                model.class_names,
-                self.path / "export",
-            )
-        outcome = record.summarize(
-            self.experiment, self.results, self.rounds, self.warnings, final.name
+    def _summarize(self, final: str) -> Dict[str, Any]:
+        return record.summarize(
+            self.experiment, self.results, self.rounds, self.warnings, final
         )
-        write_atomically(self.path / "results.json", json.dumps(outcome, indent=1))
-        return outcome

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from typing import Tuple
+from typing import Any, Tuple
 
 import numpy as np
 
-from mixdmt_tf.algorithms import dmt_baseline
 from mixdmt_tf.data import draws, splits
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.equations import difference_maximized
@@ -40,6 +39,11 @@ class Stages:
             return pathlib.Path(given).expanduser()
         return self.path / name
 
+    @property
+    def snapshot(self) -> str:
+        """Which checkpoint of a stage labels and is the result: 'last' or 'best'."""
+        return getattr(self.experiment.method, "snapshot", "last")
+
     def labels_file(self, stage: plan.Stage) -> pathlib.Path:
         """Where the pseudo labels are that a stage learns from."""
         return self.path / "pseudo_labels" / f"{stage.name}.npz"
@@ -62,6 +66,10 @@ class Stages:
         """How many a round learns from."""
         count = labeling.COUNTS[self.experiment.method.count]
         return count(len(self.split.unlabeled), stage.fraction)
+
+    def network(self, stage: plan.Stage) -> Any:
+        """The settings of a stage's network."""
+        return self.experiment.network
 
     def seed(self, stage: plan.Stage) -> int:
         """The run's seed for the first stage, one that nobody else has for others."""
@@ -96,23 +104,28 @@ class Stages:
         data = dataclasses.replace(
             self.experiment.data, split=str(self.path / "split.json")
         )
+        network = self.network(stage)
         if stage.teacher:
             labels = str(self.labels_file(stage))
             data = dataclasses.replace(data, pseudo_labels=labels)
-            return dataclasses.replace(self.experiment, run=run, data=data)
+            return dataclasses.replace(
+                self.experiment, run=run, data=data, network=network
+            )
         own = self.base_split(stage)
         if own is not self.split:
             file = self.path / f"split_{stage.model}.json"
             splits.write_split(file, own)
             data = dataclasses.replace(data, split=str(file))
         method = self.experiment.method
+        name = self.experiment.find_algorithm().Method.base_method
+        config = self.experiment.find_algorithm(name).Config
         shared = {
             field.name: getattr(method, field.name)
-            for field in dataclasses.fields(dmt_baseline.Config)
+            for field in dataclasses.fields(config)
+            if hasattr(method, field.name)
         }
         shared["learning_rate"] = method.base_learning_rate
-        run = dataclasses.replace(
-            run, algorithm="dmt_baseline", batch=method.base_batch
+        run = dataclasses.replace(run, algorithm=name, batch=method.base_batch)
+        return dataclasses.replace(
+            self.experiment, run=run, data=data, network=network, method=config(**shared)
         )
-        config = dmt_baseline.Config(**shared)
-        return dataclasses.replace(self.experiment, run=run, data=data, method=config)

@@ -158,7 +158,23 @@ def test_without_guesses_everything_is_ignored():
     """For methods that make their own."""
     batch = _pipeline(unlabeled=2).at(0)
     assert (batch["u_label"].numpy() == 255).all()
-    assert (batch["u_confidence"].numpy() == 0).all()
+    assert (batch["u_confidence"].numpy() == 1).all()
+    large = _pipeline(unlabeled=2, crop=(3 * SIZE[0], SIZE[1]), scale=(1.0, 1.0)).at(0)
+    inside = large["u_confidence"].numpy()
+    assert (inside[:, : SIZE[0]] == 1).all() and (inside[:, SIZE[0] :] == 0).all()
+
+
+def test_random_numbers_for_boxes_are_shared_by_the_replicas():
+    pipeline = _pipeline(labeled=2, unlabeled=4, boxes=True)
+    whole = pipeline.at(3)["u_box"].numpy()
+    assert whole.shape == (2, 3) and ((whole >= 0) & (whole < 1)).all()
+    parts = [pipeline.at(3, replica, 2)["u_box"].numpy() for replica in (0, 1)]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+    batch = next(iter(pipeline.dataset(3, 4)))
+    np.testing.assert_array_equal(batch["u_box"], whole)
+    assert (pipeline.at(4)["u_box"].numpy() != whole).any()
+    with pytest.raises(ValueError, match="make no pairs"):
+        _pipeline(labeled=2, unlabeled=6, boxes=True).at(0, 0, 2)
 
 
 def test_what_cannot_be_shared_or_drawn():

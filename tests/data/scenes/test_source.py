@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mixdmt_tf.data import scenes
-from mixdmt_tf.data.config import Config
+from mixdmt_tf.data.scenes.config import Config
 from mixdmt_tf.data.scenes.source import paint, voc_colours
 from mixdmt_tf.errors import UsageError
 from tests.data.scenes.files import in_memory

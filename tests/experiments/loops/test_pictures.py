@@ -105,7 +105,7 @@ def test_accuracies_of_few_images_are_rings():
 
 
 def test_courses_begin_with_the_base_model():
-    image = pictures.courses(three(), {"a": 30.0})
+    image = pictures.courses_picture(three(), {"a": 30.0})
     assert image.size == (1800, 3 * 620)
     errors, accuracies, weights = (
         image.crop((0, top, 1800, top + 620)) for top in (0, 620, 1240)
@@ -126,7 +126,7 @@ def test_courses_begin_with_the_base_model():
 def test_methods_without_weights_have_no_panel_of_them():
     nothing = dict.fromkeys(("mean_weight", "weight_right", "weight_wrong"))
     rounds = [{**each, **nothing} for each in three()]
-    assert pictures.courses(rounds, BASE).size == (1800, 2 * 620)
+    assert pictures.courses_picture(rounds, BASE).size == (1800, 2 * 620)
 
 
 def test_nothing_is_drawn_of_what_nobody_knows(tmp_path):
@@ -134,7 +134,7 @@ def test_nothing_is_drawn_of_what_nobody_knows(tmp_path):
     assert pngs(tmp_path) == {}
     found = events(tmp_path)
     assert set(found.Tags()["tensors"]) == {"rounds/pseudo_labels"}
-    assert pictures.courses([unknown()], {"a": 30.0}).size == (1800, 620)
+    assert pictures.courses_picture([unknown()], {"a": 30.0}).size == (1800, 620)
 
 
 def test_a_first_round_without_any_error_is_drawn(tmp_path):

@@ -1,0 +1,65 @@
+"""Terms of a loss, and their means over the rows of all replicas."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Optional, Union
+
+import tensorflow as tf
+
+from mixdmt_tf.equations import masked_mean
+
+
+@dataclasses.dataclass(frozen=True)
+class Term:
+    """One term of a loss: values per row, which rows count, and a weight.
+
+    The base takes the mean over the rows that count, on all replicas together.
+
+    Attributes:
+        values: float32 [n], of scenes [n, h, w]: then each pixel is a row.
+        mask: float32, in their shape, of zeros and ones; None for all rows.
+        weight: the factor of this term in the total loss.
+        over_all: take the mean over all rows instead, those that don't count being 0,
+            as methods with a confidence threshold do.
+    """
+
+    values: tf.Tensor
+    mask: Optional[tf.Tensor] = None
+    weight: Union[float, tf.Tensor] = 1.0
+    over_all: bool = False
+
+
+def mean_over_replicas(term: Term) -> tf.Tensor:
+    """This replica's share of the mean of a term over the rows of all replicas.
+
+    The shares of all replicas add up to sum(mask * values) / max(sum(mask), 1), or to
+    sum(mask * values) / rows if the term is `over_all`, and so do their gradients,
+    which optimizers sum.
+    """
+    everything = tf.ones_like(term.values)
+    mask = everything if term.mask is None else term.mask
+    counted = everything if term.over_all else mask
+    rows = tf.distribute.get_replica_context().all_reduce(
+        tf.distribute.ReduceOp.SUM, tf.stop_gradient(tf.reduce_sum(counted))
+    )
+    return masked_mean(term.values, mask, rows)
+
+
+def mean_of_all(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """The mean over the rows of all replicas, the same number on each of them.
+
+    Args:
+        values: float32, of this replica's rows.
+        mask: float32 in their shape, which of them count.
+
+    Returns:
+        float32 [], 0 if none counts; without gradient.
+    """
+    sums = tf.stack([tf.reduce_sum(mask * values), tf.reduce_sum(mask)])
+    total, rows = tf.unstack(
+        tf.distribute.get_replica_context().all_reduce(
+            tf.distribute.ReduceOp.SUM, tf.stop_gradient(sums)
+        )
+    )
+    return total / tf.maximum(rows, 1.0)

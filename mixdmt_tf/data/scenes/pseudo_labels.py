@@ -1,0 +1,228 @@
+"""Pseudo labels of scenes in a folder: what one network says of every pixel.
+
+DMT (arXiv:2004.08514) algorithm 2, steps 13 and 15. One file holds the guesses of one
+scene, all of them; which are kept is a threshold for each class, in `index.json`. That
+file is written last, so a folder that has it is whole. Labelling that was stopped goes
+on with the scenes that are missing.
+
+    FOLDER/teacher.json   who is asked; guesses of somebody else are removed
+    FOLDER/000123.npz     of training scene 123: `classes` uint8 [H, W], `doubt` float16
+    FOLDER/index.json     the thresholds
+
+Doubt is 1 - confidence. A float16 tells apart confidences next to 1 as doubts next to
+0, and most pixels are there: as confidences they would be one large tie.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import json
+import pathlib
+import zipfile
+import zlib
+from typing import Any, Dict, List, Tuple
+
+import numpy as np
+
+from mixdmt_tf.data.splits import Split
+from mixdmt_tf.equations import threshold_labels
+from mixdmt_tf.errors import UserError
+from mixdmt_tf.files import write_atomically, write_bytes_atomically
+
+VERSION = 1
+INDEX, TEACHER = "index.json", "teacher.json"
+_DAMAGES = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PseudoLabels:
+    """Guesses for all unlabelled scenes of a split; called, those of one scene.
+
+    Attributes:
+        folder: where they are.
+        thresholds: float64 [C]; a pixel of class c is kept if its confidence is at
+            least the c-th.
+        facts: words and numbers about them, for people.
+        content: sha256, in hex, of all guesses.
+    """
+
+    folder: pathlib.Path
+    thresholds: np.ndarray
+    facts: Dict[str, Any]
+    content: str
+
+    def __call__(self, scene_id: int) -> Tuple[np.ndarray, np.ndarray]:
+        """Classes uint8 [H, W], 255 where not kept, and confidence float32 [H, W].
+
+        Raises:
+            UserError: naming the file, if it is missing or damaged.
+        """
+        classes, confidence = read_guess(self.folder, scene_id)
+        kept = threshold_labels(classes, confidence, self.thresholds)
+        return kept.astype(np.uint8), confidence
+
+    def digest(self) -> str:
+        """Sha256, in hex, of guesses and thresholds."""
+        total = hashlib.sha256(self.content.encode())
+        total.update(np.asarray(self.thresholds, "<f8").tobytes())
+        return total.hexdigest()
+
+
+def begin(folder: pathlib.Path, split: Split, teacher: str) -> None:
+    """Makes a folder ready for guesses; those of another teacher are removed.
+
+    Args:
+        folder: made if it is missing.
+        split: whose unlabelled scenes are labelled.
+        teacher: says who is asked: a digest of its weights, say.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    note = json.dumps({"version": VERSION, "split": split.digest(), "teacher": teacher})
+    path = folder / TEACHER
+    if path.exists() and path.read_text(encoding="utf-8") == note:
+        return
+    (folder / INDEX).unlink(missing_ok=True)
+    for file in folder.glob("*.npz"):
+        file.unlink()
+    write_atomically(path, note)
+
+
+def path_of(folder: pathlib.Path, scene_id: int) -> pathlib.Path:
+    """The file of one scene."""
+    return folder / f"{scene_id:06}.npz"
+
+
+def write_guess(
+    folder: pathlib.Path, scene_id: int, classes: np.ndarray, doubt: np.ndarray
+) -> None:
+    """Writes the guesses for one scene, whole or not at all.
+
+    Args:
+        folder: that `begin` made.
+        scene_id: of a training scene.
+        classes: uint8 [H, W].
+        doubt: float16 [H, W], 1 - confidence.
+    """
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, classes=classes, doubt=doubt)
+    write_bytes_atomically(path_of(folder, scene_id), buffer.getvalue())
+
+
+def read_guess(folder: pathlib.Path, scene_id: int) -> Tuple[np.ndarray, np.ndarray]:
+    """All guesses for one scene: classes uint8 [H, W], confidence float32 [H, W].
+
+    Raises:
+        UserError: naming the file, if it is missing or damaged.
+    """
+    path = path_of(folder, scene_id)
+    try:
+        content = io.BytesIO(path.read_bytes())
+        with np.load(content, allow_pickle=False) as file:
+            classes, doubt = file["classes"], file["doubt"]
+        kinds = (classes.dtype, doubt.dtype, classes.ndim)
+        if kinds != (np.uint8, np.float16, 2) or classes.shape != doubt.shape:
+            raise ValueError("other arrays than expected")
+    except FileNotFoundError:
+        raise UserError(
+            f"{path}: there is no such file.\nRemove {folder}: bin/pseudo_label, or "
+            "the run that made it, writes it again."
+        ) from None
+    except _DAMAGES as error:
+        raise UserError(
+            f"{path} is damaged or holds no pseudo labels: {error}.\n"
+            "Remove it and index.json beside it: it is written again."
+        ) from None
+    # Exact: a float16 in [0, 1] is a multiple of 2**-24, and so is a float32 below 1.
+    return classes, np.float32(1) - doubt.astype(np.float32)
+
+
+def missing(folder: pathlib.Path, split: Split) -> List[int]:
+    """The unlabelled scenes of a split that have no file yet."""
+    return [int(i) for i in split.unlabeled if not path_of(folder, i).exists()]
+
+
+def is_whole(folder: pathlib.Path, split: Split) -> bool:
+    """Whether nothing is missing."""
+    return (folder / INDEX).exists() and not missing(folder, split)
+
+
+def finish(
+    folder: pathlib.Path,
+    split: Split,
+    thresholds: np.ndarray,
+    facts: Dict[str, Any],
+    content: str,
+) -> PseudoLabels:
+    """Writes `index.json`, which says that all guesses are there.
+
+    Args:
+        folder: with a file for each unlabelled scene.
+        split: of the scenes.
+        thresholds: float64 [C].
+        facts: for people; anything that JSON can hold.
+        content: sha256 of all guesses.
+    """
+    note = {
+        "version": VERSION,
+        "split": split.digest(),
+        "thresholds": thresholds.tolist(),
+        "facts": facts,
+        "content": content,
+    }
+    write_atomically(folder / INDEX, json.dumps(note, indent=1))
+    return PseudoLabels(folder, thresholds, facts, content)
+
+
+def read(folder: pathlib.Path, split: Split, num_classes: int) -> PseudoLabels:
+    """Opens what `finish` finished.
+
+    Args:
+        folder: of the pseudo labels.
+        split: of the run that is to learn from them.
+        num_classes: C.
+
+    Raises:
+        UserError: if there are none, they belong to another split or to other classes,
+            or are damaged.
+    """
+    path = folder / INDEX
+    try:
+        note = json.loads(path.read_text(encoding="utf-8"))
+        if note["version"] != VERSION:
+            raise ValueError(f"version {note['version']}")
+        thresholds = np.array(note["thresholds"], np.float64)
+        labels = PseudoLabels(folder, thresholds, note["facts"], str(note["content"]))
+        digest = note["split"]
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError(
+            f"--pseudo_labels={folder}: there is no {INDEX}.\n"
+            "bin/pseudo_label writes such a folder."
+        ) from None
+    except _DAMAGES as error:
+        raise UserError(
+            f"{path} is damaged or no index of pseudo labels: {error}.\n"
+            "Remove it: bin/pseudo_label, or the run that made it, writes it again."
+        ) from None
+    if digest != split.digest():
+        raise UserError(
+            f"--pseudo_labels={folder} belongs to another split.\n"
+            "Give --split=RUN/split.json of the run that was asked for the labels."
+        )
+    if thresholds.shape != (num_classes,):
+        raise UserError(
+            f"--pseudo_labels={folder} has {thresholds.size} classes; expected "
+            f"{num_classes}"
+        )
+    return labels

@@ -1,0 +1,21 @@
+"""What a method for scenes asks of the data path."""
+
+from __future__ import annotations
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """The pieces of one training batch, which `pipeline.ScenePipeline` describes.
+
+    Attributes:
+        unlabeled_ratio: unlabelled scenes for each labelled one; 0 for methods that use
+            labels only.
+        pseudo: whether the unlabelled scenes come with pseudo labels.
+        boxes: whether `u_box` is needed, random numbers for the boxes of CutMix.
+    """
+
+    unlabeled_ratio: int = 0
+    pseudo: bool = False
+    boxes: bool = False

@@ -1,0 +1,106 @@
+"""What every run writes while it goes on: TensorBoard, and metrics.csv."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import pathlib
+import time
+from typing import Any, Dict, List, Mapping, Sequence
+
+import tensorflow as tf
+from tensorboard.plugins.hparams import api as hparams
+
+from mixdmt_tf.files import write_atomically
+
+Row = Dict[str, float]
+
+
+def read_rows(run_folder: pathlib.Path) -> List[Row]:
+    """The evaluations of a run so far, ascending by step."""
+    path = run_folder / "metrics.csv"
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [
+            {
+                name: int(float(value)) if name == "step" else float(value)
+                for name, value in row.items()
+                if value
+            }
+            for row in csv.DictReader(file)
+        ]
+
+
+class Log:
+    """TensorBoard's event files and one CSV row per evaluation.
+
+    The rows are rewritten as a whole, so after a resumption no step is there twice.
+
+    Attributes:
+        rows: the evaluations so far, ascending by step.
+    """
+
+    def __init__(self, run_folder: pathlib.Path, images_per_step: int):
+        """Opens the run's files.
+
+        Args:
+            run_folder: the run's folder.
+            images_per_step: labelled and unlabelled images of a step, for the speed.
+        """
+        self._images_per_step = images_per_step
+        self._csv = run_folder / "metrics.csv"
+        self._writer = tf.summary.create_file_writer(str(run_folder / "tensorboard"))
+        self._clock = (0, time.monotonic())
+        self.rows: List[Row] = []
+
+    def read_rows(self, until: int) -> None:
+        """Takes over the evaluations of an earlier session up to step `until`."""
+        rows = read_rows(self._csv.parent)
+        self.rows = [row for row in rows if row["step"] <= until]
+
+    def start_clock(self, step: int) -> None:
+        """The speed is measured from here."""
+        self._clock = (step, time.monotonic())
+
+    def log(self, step: int, numbers: Mapping[str, float]) -> None:
+        """Writes the means of the training step and the speed."""
+        last, then = self._clock
+        self._clock = (step, time.monotonic())
+        speed = (step - last) * self._images_per_step / (time.monotonic() - then)
+        with self._writer.as_default(step):
+            for name, value in numbers.items():
+                tf.summary.scalar(f"train/{name}", value)
+            tf.summary.scalar("train/images_per_second", speed)
+
+    def _add_row(self, row: Row) -> None:
+        """Adds the row of one evaluation, in place of later ones."""
+        self.rows = [old for old in self.rows if old["step"] < row["step"]] + [row]
+        self._write_csv()
+
+    def _write_csv(self) -> None:
+        names = list(dict.fromkeys(name for row in self.rows for name in row))
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_atomically(self._csv, text.getvalue())
+
+    def show_hyper_parameters(
+        self, configs: Sequence[Any], algorithm: str, dataset: str
+    ) -> None:
+        """The run's settings, for TensorBoard's HPARAMS page."""
+        values: Dict[str, Any] = {"algorithm": algorithm, "dataset": dataset}
+        for config in configs:
+            values.update(dataclasses.asdict(config))
+        for name in ("workdir", "data_dir", "cache_dir", "split"):
+            values.pop(name, None)
+        with self._writer.as_default(0):
+            hparams.hparams(
+                {name: "none" if v is None else v for name, v in values.items()}
+            )
+
+    def close(self) -> None:
+        """Flushes the event file."""
+        self._writer.close()

@@ -1,0 +1,78 @@
+"""What the tables of papers measure, and which numbers of a run they show.
+
+The one place that knows it: `table.ini`, the opening of flagfiles and the report go by
+what stands here. Nothing here imports TensorFlow.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import List, Tuple
+
+
+@dataclasses.dataclass(frozen=True)
+class Number:
+    """One number that a run ends with.
+
+    Attributes:
+        key: as in `shown = error` and in the columns of `table.csv`.
+        result: its name in `results.json`.
+        title: where it comes from, in words.
+    """
+
+    key: str
+    result: str
+    title: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Measure:
+    """What all numbers of a table are, published or ours; in percent.
+
+    Attributes:
+        name: in words.
+        numbers: that the report shows. The first is the one to be compared with what
+            is published.
+        explanation: below the report.
+    """
+
+    name: str
+    numbers: Tuple[Number, ...]
+    explanation: str
+
+    @property
+    def header(self) -> str:
+        """Name of the line of a flagfile's header that has the published numbers."""
+        return f"Published {self.name}"
+
+    @property
+    def titles(self) -> List[str]:
+        """What stands above each of the numbers in the report."""
+        first, *others = (each.title for each in self.numbers)
+        return [f"ours ({first})", *others]
+
+
+ERROR = Measure(
+    "error",
+    (
+        Number("error", "test_error", "averaged weights"),
+        Number("raw", "test_error_raw", "raw weights"),
+        Number("median20", "test_error_median20", "median of last 20"),
+    ),
+    "Errors in percent on the test images: mean ± sample standard deviation over "
+    "n seeds (1, 2, ...). Averaged and raw weights after the last step; the median "
+    "is that of the last 20 evaluations of the averaged weights.",
+)
+MEAN_IOU = Measure(
+    "mean IoU",
+    (
+        Number("miou", "test_miou", "averaged weights"),
+        Number("miou_raw", "test_miou_raw", "raw weights"),
+    ),
+    "Mean IoU in percent on the test images, higher is better: mean ± sample standard "
+    "deviation over n seeds (1, 2, ...). Averaged and raw weights after the last step; "
+    "where two models are trained, of the better one.",
+)
+MEASURES = (ERROR, MEAN_IOU)
+# What `shown = ...` in table.ini may be, and the measure that it is a number of.
+SHOWN = {number.key: measure for measure in MEASURES for number in measure.numbers}

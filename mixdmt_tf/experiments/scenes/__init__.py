@@ -1,0 +1,1 @@
+"""Runs on scenes: what differs from runs on images, file by file."""

@@ -1,0 +1,153 @@
+"""Rounds of pseudo labels on scenes: DMT's outer loop for segmentation.
+
+Dynamic Mutual Training (arXiv:2004.08514), algorithm 2. In each round B learns from
+what A says and A from what B said, both of the round before; the better one on the
+validation scenes is the result.
+
+    RUN/base_a/, RUN/base_b/      base models, runs of `supervised`
+    RUN/pseudo_labels/round_1_b/  what base_a says of the unlabelled scenes, for B
+    RUN/round_1_b/                B going on with it, and so on
+    RUN/pictures/                 pseudo labels and weights of some scenes, each round
+    RUN/rounds.csv, results.json  what came of each round
+    RUN/checkpoints/, export/     the resulting network, as of any run
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from typing import Any, Dict
+
+from mixdmt_tf.data.scenes import pseudo_labels
+from mixdmt_tf.data.scenes.source import Scenes
+from mixdmt_tf.errors import UsageError
+from mixdmt_tf.experiments import trained
+from mixdmt_tf.experiments.experiment import Experiment
+from mixdmt_tf.experiments.loops import plan
+from mixdmt_tf.experiments.loops.loop import Loop, Train
+from mixdmt_tf.experiments.loops.rounds import require_base
+from mixdmt_tf.experiments.progress import Progress
+from mixdmt_tf.experiments.scenes import (
+    inspection,
+    labeling,
+    pictures,
+    preparation,
+    record,
+    results,
+)
+from mixdmt_tf.experiments.scenes.stages import SceneStages
+from mixdmt_tf.files import write_atomically
+
+QUALITY = "quality.json"  # beside pseudo labels: what they were worth
+
+
+def complete(
+    experiment: Experiment, path: pathlib.Path, scenes: Scenes, train: Train
+) -> Dict[str, Any]:
+    """Does what is missing of a run in rounds; as `loops.rounds.complete`."""
+    return SceneLoop(experiment, path, scenes, train).complete()
+
+
+class SceneLoop(Loop):
+    """One run in rounds on scenes."""
+
+    stages_class = SceneStages
+
+    def _check(self) -> None:
+        super()._check()
+        if not self.source.validation and self.experiment.method.models > 1:
+            raise UsageError(f"{self.source.name} has no validation scenes to choose by")
+        if self.experiment.run.init_from:
+            require_base(self.experiment, self.split, self.source)
+
+    def _begin(self) -> None:
+        """All files are looked at before hours are spent on some of them."""
+        preparation.check(self.path, self.source, self.split)
+
+    def _model(self, name: str, stage: plan.Stage) -> trained.Trained:
+        """The network of a finished stage; of one model, that of this stage's."""
+        experiment = dataclasses.replace(
+            self.experiment, network=self.stages.network(stage)
+        )
+        folder = self.stages.folder(name)
+        return trained.load(experiment, folder, self.stages.snapshot)
+
+    def _label(self, stage: plan.Stage) -> None:
+        folder = self.stages.labels_file(stage)
+        judged = (folder / QUALITY).exists()
+        whole = pseudo_labels.is_whole(folder, self.split)
+        if judged and (whole or self._is_finished(stage)):
+            return
+        method = self.experiment.method
+        model = self._model(str(stage.teacher), stage)
+        progress = Progress("labelling", "scenes")
+        try:
+            pseudo = labeling.label(
+                model,
+                self.source,
+                self.split,
+                folder,
+                stage.fraction,
+                method.count,
+                method.rank_every,
+                self.experiment.run.init_weights,
+                progress=progress.update,
+            )
+        finally:
+            progress.close()
+        self._judge(stage, pseudo)
+
+    def _judge(self, stage: plan.Stage, pseudo: pseudo_labels.PseudoLabels) -> None:
+        """Notes what pseudo labels are worth, and draws some of them."""
+        quality = labeling.quality(pseudo, self.source, self.split)
+        found = {"scenes": len(self.split.unlabeled), **dataclasses.asdict(quality)}
+        student = self._model(stage.start or str(stage.teacher), stage)
+        seen = inspection.inspect(student, self.experiment, pseudo, self.source)
+        pictures.of_round(self.path, stage.name, seen)
+        found["weight_right"], found["weight_wrong"] = (
+            (seen.weight_right, seen.weight_wrong) if stage.start else (None, None)
+        )
+        text = json.dumps(found, indent=1)
+        write_atomically(self.stages.labels_file(stage) / QUALITY, text)
+
+    def _record(self, stage: plan.Stage) -> None:
+        folder = self.stages.labels_file(stage)
+        found = record.of_round(
+            stage,
+            json.loads((folder / QUALITY).read_text(encoding="utf-8")),
+            self.results[stage.name],
+            self.stages.folder(stage.name),
+        )
+        before = self.results.get(stage.start or str(stage.teacher), {})
+        earlier = [row for row in self.rounds if row["model"] == stage.model]
+        for warning in record.warnings(found, earlier[-1:], before):
+            print(f"warning: {warning}", flush=True)
+            self.warnings.append(warning)
+        self.rounds.append(found)
+        print(results.describe_round(found), flush=True)
+        record.write(self.path, self.rounds)
+        pictures.write(
+            self.path, self.rounds, self._base_mious(), self.source, self.split
+        )
+        if not self.experiment.method.keep_pseudo_labels:
+            for file in folder.glob("*.npz"):
+                file.unlink()
+
+    def _bases(self) -> Dict[str, plan.Stage]:
+        """The base model of each model."""
+        return {each.model: each for each in self.stages.all if not each.teacher}
+
+    def _base_mious(self) -> Dict[str, Any]:
+        bases = self._bases().items()
+        return {model: self.results[each.name]["test_miou"] for model, each in bases}
+
+    def _rank(self, stage: plan.Stage) -> float:
+        name = {"last": "validation_miou", "best": "validation_miou_best"}
+        return -float(self.results[stage.name][name[self.stages.snapshot]])
+
+    def _summarize(self, final: str) -> Dict[str, Any]:
+        bases = [each.name for each in self._bases().values()]
+        return record.summarize(
+            self.experiment, self.results, self.rounds, self.warnings, final, bases
+        )

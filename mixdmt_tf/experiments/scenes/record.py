@@ -1,0 +1,162 @@
+"""What is noted of each round on scenes, and what the whole run ends with."""
+
+from __future__ import annotations
+
+import csv
+import io
+import pathlib
+from typing import Any, Dict, List, Mapping, Sequence
+
+from mixdmt_tf.algorithms.dmt import CASES
+from mixdmt_tf.experiments.experiment import Experiment
+from mixdmt_tf.experiments.log import read_rows
+from mixdmt_tf.experiments.loops.plan import Stage
+from mixdmt_tf.experiments.results import versions
+from mixdmt_tf.files import write_atomically
+
+Round = Dict[str, Any]
+
+
+def of_round(
+    stage: Stage,
+    found: Mapping[str, Any],
+    results: Mapping[str, Any],
+    folder: pathlib.Path,
+) -> Round:
+    """One entry of `rounds` in `results.json`.
+
+    Args:
+        stage: the round of one model.
+        found: of the pseudo labels that it learnt from (`loop.SceneLoop`).
+        results: of its run.
+        folder: of its run.
+
+    Returns:
+        `stage` (its name), `round`, `model`, `teacher`, `fraction` (percent);
+        `pseudo_labels` (scenes), `share_labeled` (percent of their pixels),
+        `pseudo_accuracy` and `accuracy_of_all` (percent of pixels), `share_by_class`;
+        of the end of the round's training `cases` {agree, negative, positive} in
+        percent of the pseudo-labelled pixels, and `mean_weight`; `weight_right` and
+        `weight_wrong`, when the round began; `test_miou`, `validation_miou` and
+        `..._raw` (percent); `steps`, `seed`, `seconds`. None where a method does not
+        ask, or nobody knows.
+    """
+    last = read_rows(folder)[-1]
+    cases = {case: last.get(f"train_{case}") for case in CASES}
+    shared = ("steps", "seed", "seconds", "test_iou")
+    mious = [f"{s}_miou{e}" for s in ("test", "validation") for e in ("", "_raw")]
+    return {
+        "stage": stage.name,
+        "round": stage.round,
+        "model": stage.model,
+        "teacher": stage.teacher,
+        "fraction": round(100 * stage.fraction, 4),
+        "pseudo_labels": found["scenes"],
+        "share_labeled": found["share_labeled"],
+        "pseudo_accuracy": found["accuracy"],
+        "accuracy_of_all": found["accuracy_of_all"],
+        "cases": {
+            case: None if share is None else 100 * share
+            for case, share in cases.items()
+        },
+        "mean_weight": last.get("train_weight"),
+        "weight_right": found["weight_right"],
+        "weight_wrong": found["weight_wrong"],
+        **{name: results[name] for name in (*mious, *shared)},
+        "share_by_class": found["share_by_class"],
+    }
+
+
+def warnings(
+    found: Round, earlier: Sequence[Round], before: Mapping[str, Any]
+) -> List[str]:
+    """What got worse from one round to the next, in sentences.
+
+    Args:
+        found: the round.
+        earlier: the round before of the same model, if there is one.
+        before: results of the stage that it went on from.
+    """
+    name = found["stage"].replace("_", " ")
+    sentences = []
+    now = found["accuracy_of_all"]
+    for each in earlier:
+        then = each["accuracy_of_all"]
+        if now is not None and then is not None and now < then:
+            sentences.append(
+                f"{name}: pseudo labels got worse, {now:.2f} % of all pixels are right "
+                f"after {then:.2f} %"
+            )
+    miou, last = found["validation_miou"], before.get("validation_miou")
+    if miou is not None and last is not None and miou < last:
+        sentences.append(
+            f"{name}: the mean IoU on validation fell from {last:.2f} to {miou:.2f} %; "
+            "fewer --rounds, smaller --fractions or --algorithm=cbst may do better"
+        )
+    never = [c for c, share in found["share_by_class"].items() if share is None]
+    if never and not earlier:
+        sentences.append(
+            f"{name}: {found['teacher']} found no pixel of {', '.join(never)} in the "
+            "unlabelled scenes"
+        )
+    return sentences
+
+
+def write(path: pathlib.Path, rounds: Sequence[Round]) -> None:
+    """Writes `rounds.csv`, one row for each round and model so far."""
+    rows = []
+    for each in rounds:
+        row = {k: v for k, v in each.items() if not isinstance(v, (dict, list))}
+        row.update(each["cases"])
+        row.update({f"test_iou_{c}": iou for c, iou in each["test_iou"].items()})
+        rows.append({k: "" if v is None else v for k, v in row.items()})
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(path / "rounds.csv", text.getvalue())
+
+
+def summarize(
+    experiment: Experiment,
+    results: Mapping[str, Mapping[str, Any]],
+    rounds: Sequence[Round],
+    warned: Sequence[str],
+    final: str,
+    bases: Sequence[str],
+) -> Dict[str, Any]:
+    """What `results.json` of the whole run holds.
+
+    Args:
+        experiment: of the whole.
+        results: of all stages, by name, in their order.
+        rounds: from `of_round`.
+        warned: from `warnings`.
+        final: the stage whose network is the result.
+        bases: the stages that learnt from labels alone.
+
+    Returns:
+        The results of that stage, with `steps` and `seconds` of all stages that were
+        trained for this run, `base_mious`, `result_of`, `warnings` and `rounds`.
+    """
+    given = set(bases) if experiment.run.init_from else set()
+    trained = [each for name, each in results.items() if name not in given]
+    outcome = {
+        **results[final],
+        "algorithm": experiment.algorithm,
+        "seed": experiment.run.seed,
+        "steps": sum(each["steps"] for each in trained),
+        "seconds": round(sum(each["seconds"] for each in trained), 1),
+        "base_mious": {name: results[name]["test_miou"] for name in bases},
+        "result_of": final,
+        "warnings": list(warned),
+        "rounds": list(rounds),
+        "versions": versions(),
+        "flags": experiment.to_flags(),
+    }
+    if experiment.run.compare_supervised:
+        # The base models have learnt from the labels alone: the better one counts.
+        best = max(bases, key=lambda name: float(results[name]["validation_miou"]))
+        outcome["supervised_miou"] = results[best]["test_miou"]
+        outcome["supervised_miou_raw"] = results[best]["test_miou_raw"]
+    return outcome
