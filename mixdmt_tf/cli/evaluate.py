@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import itertools
+import math
 import sys
-from typing import Any, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, List, Mapping, Sequence
 
 from mixdmt_tf.cli import experiments, flags
 from mixdmt_tf.cli.main import run
 from mixdmt_tf.settings import setting
+
+if TYPE_CHECKING:  # these import what takes seconds
+    from mixdmt_tf.data.scenes.source import Scene, Scenes
+    from mixdmt_tf.data.source import Source
+    from mixdmt_tf.data.splits import Split
+    from mixdmt_tf.experiments.progress import Progress
+    from mixdmt_tf.experiments.scenes.evaluation import SceneScore
+    from mixdmt_tf.experiments.trained import Trained
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +49,8 @@ def _evaluate(argv: Sequence[str]) -> None:
     parsed = flags.parse(
         argv,
         "evaluate",
-        "Prints validation and test error of a run's averaged and raw weights.",
+        "Prints validation and test error of a run's averaged and raw weights, of a\n"
+        "run on scenes mean IoU and the IoU of each class.",
         lambda _: [flags.group("command", "mixdmt_tf.cli.evaluate")],
     )
     values: Mapping[str, Any] = parsed.values["command"]
@@ -46,17 +58,27 @@ def _evaluate(argv: Sequence[str]) -> None:
     folder, build = experiments.read_run(config.workdir)
     experiment = build()
 
-    from mixdmt_tf.data import splits
-    from mixdmt_tf.experiments import evaluation, trained
+    from mixdmt_tf.experiments import trained
 
     model, source, split = trained.load_with_data(
         experiment, folder, config.checkpoint, config.data_dir
     )
+    print(f"{folder}, step {model.step:,}", flush=True)
+    if experiment.scenes:
+        _print_mean_iou(model, source)
+    else:
+        _print_errors(model, source, split)
+
+
+def _print_errors(model: Trained, source: Source, split: Split) -> None:
+    """Of images: error, fine-grained accuracy, accuracy of each class."""
+    from mixdmt_tf.data import splits
+    from mixdmt_tf.experiments import evaluation
+
     sets = {
         "validation": splits.validation_images(split, source),
         "test": source.test,
     }
-    print(f"{folder}, step {model.step:,}")
     for name, images in sets.items():
         if images is None:
             print(f"{name}: no images")
@@ -71,3 +93,42 @@ def _evaluate(argv: Sequence[str]) -> None:
         width = max(map(len, source.class_names))
         for class_name, accuracy in zip(source.class_names, averaged.accuracy_by_class):
             print(f"  {class_name:<{width}}  accuracy {accuracy:6.2f} %")
+
+
+def _print_mean_iou(model: Trained, scenes: Scenes) -> None:
+    """Of scenes: mean IoU, share of right pixels, IoU of each class."""
+    from mixdmt_tf.data.scenes import checking
+    from mixdmt_tf.experiments.progress import Progress
+
+    # Another --data_dir, or files that somebody changed, may hold other numbers.
+    checking.check(dataclasses.replace(scenes, train=()))
+    for name, judged in (("validation", scenes.validation), ("test", scenes.test)):
+        if not judged:
+            print(f"{name}: no scenes")
+            continue
+        with contextlib.closing(Progress(f"scoring {name}", "scenes")) as progress:
+            averaged, raw = _scores(model, judged, progress)
+            progress.say(
+                f"{name}: mean IoU {averaged.miou:.2f} % of {len(judged):,} scenes "
+                f"(raw weights {raw.miou:.2f} %), pixels right "
+                f"{averaged.pixel_accuracy:.2f} %"
+            )
+        width = max(map(len, scenes.class_names))
+        for class_name, iou in zip(scenes.class_names, averaged.iou_by_class):
+            found = "does not occur" if math.isnan(iou) else f"IoU {iou:6.2f} %"
+            print(f"  {class_name:<{width}}  {found}")
+
+
+def _scores(
+    model: Trained, scenes: Sequence[Scene], progress: Progress
+) -> List[SceneScore]:
+    """Of averaged weights and of raw ones."""
+    from mixdmt_tf.experiments.scenes import evaluation
+
+    done, total = itertools.count(), 2 * len(scenes)
+
+    def poll() -> None:
+        progress.update(next(done), total)
+
+    both = (model.averaged, model.raw)
+    return [evaluation.score(model.scorer, each, scenes, poll) for each in both]

@@ -23,7 +23,8 @@ class Config:
     format: str = setting(
         "saved_model",
         "saved_model: uint8 images in, probabilities and labels out; keras: stock "
-        "layers, images of 0 to 255 in, probabilities out; tflite: as saved_model",
+        "layers, images of 0 to 255 in, probabilities out; tflite: as saved_model. A "
+        "run on scenes has saved_model only: images of any size in, all pixels out",
         choices=("saved_model", "keras", "tflite"),
     )
     output: str = setting(
@@ -67,5 +68,7 @@ def _export(argv: Sequence[str]) -> None:
 
     model = trained.load(experiment, folder, config.checkpoint)
     weights = model.weights(config.weights)
-    export.export(config.format, model.scorer, weights, model.class_names, place)
+    export.export(
+        config.format, model.scorer, weights, model.class_names, place, model.colours
+    )
     print(f"step {model.step:,}, {config.weights} weights: {place}")

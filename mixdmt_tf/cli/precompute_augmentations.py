@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from typing import Sequence
+from typing import Any, Sequence
 
 from mixdmt_tf.cli import experiments
 from mixdmt_tf.cli.main import run
@@ -28,13 +28,20 @@ def _precompute(argv: Sequence[str]) -> None:
         "Writes the augmented copies of the unlabelled images that a run with the\n"
         "same flags will read. An interrupted command goes on where it stopped.",
     )
+    dataset = str(parsed.values["data"]["dataset"])
+    if experiments.of_scenes(dataset):
+        raise UsageError(
+            f"--dataset={dataset}: scenes are augmented whenever they are read, so "
+            "there are no copies to make.\nUse bin/train right away."
+        )
     if parsed.values["data"]["copies_store"] not in ("auto", "disk"):
         raise UsageError(
             f"--copies_store={parsed.values['data']['copies_store']}: expected auto or "
             "disk, since only a disk keeps the copies for later runs"
         )
     experiment = experiments.build(parsed)
-    data = dataclasses.replace(experiment.data, copies_store="disk")
+    images: Any = experiment.data
+    data = dataclasses.replace(images, copies_store="disk")
 
     from mixdmt_tf.experiments import preparation
 

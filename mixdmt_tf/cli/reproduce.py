@@ -32,7 +32,10 @@ class Config:
         choices=("paper", "cpu"),
     )
     seeds: int = setting(
-        2, "runs of each cell, with seeds 1, 2, ... (RealMix reports two)", low=1
+        2,
+        "runs of each cell, with seeds 1, 2, ... (RealMix reports two); in tables of "
+        "segmentation 0, 1, 2, whose splits are DMT's",
+        low=1,
     )
     rows: str = setting("", "run only these rows: names with commas between them")
     columns: str = setting("", "run only these columns: values, commas between them")
@@ -40,6 +43,14 @@ class Config:
         "runs/reproduce", "folder of the tables and of all their runs"
     )
     data_dir: str = setting("", "folder of the data, handed on to each run")
+    pretrained: str = setting(
+        "",
+        "file of published weights for the networks of --budget=paper (segmentation), "
+        "handed on to each run",
+    )
+    pretrained_b: str = setting(
+        "", "the same for the second of two networks; default: pretrained"
+    )
     tables_dir: str = setting(
         "", "folder of the tables; default: flags/ of the checkout"
     )
@@ -75,10 +86,10 @@ def _reproduce(argv: Sequence[str]) -> int:
     rows = _rows(table, config)
     columns = tables.choose("columns", config.columns, filter(None, table.columns))
     folder = pathlib.Path(config.workdir).expanduser() / table.name / config.budget
-    common = [f"--data_dir={config.data_dir}"] if config.data_dir else []
+    common = _common(config)
     known = cells.cells(table, config.budget, folder, _read, common)
     chosen = [known[row, column] for column in columns or ("",) for row in rows]
-    runs = cells.plan(chosen, config.seeds)
+    runs = cells.plan(chosen, config.seeds, table.first_seed)
     everything = list(known.values())
     if config.dry_run:
         for number, one in enumerate(runs, start=1):
@@ -97,6 +108,21 @@ def _reproduce(argv: Sequence[str]) -> int:
     print((folder / "table.md").read_text(encoding="utf-8"))
     print(f"written to {folder}: table.md, table.csv, table.png")
     return code
+
+
+def _common(config: Config) -> Sequence[str]:
+    """The flags that are handed on to each run.
+
+    Raises:
+        UsageError: if its network has no published weights.
+    """
+    if config.budget == "cpu" and (config.pretrained or config.pretrained_b):
+        raise UsageError(
+            "--pretrained: the networks of --budget=cpu have no published weights\n"
+            "leave it out, or choose --budget=paper"
+        )
+    names = ("data_dir", "pretrained", "pretrained_b")
+    return [f"--{n}={getattr(config, n)}" for n in names if getattr(config, n)]
 
 
 def _rows(table: Any, config: Config) -> Sequence[str]:

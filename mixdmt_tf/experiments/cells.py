@@ -168,10 +168,15 @@ def _init(first: Optional[Cell], folder: pathlib.Path) -> List[str]:
     return [] if first is None else [f"--init_from={folder}"]
 
 
-def plan(chosen: Sequence[Cell], seeds: int) -> List[Run]:
+def plan(chosen: Sequence[Cell], seeds: int, first: int = 1) -> List[Run]:
     """All runs of some cells, each after the one that it needs.
 
     Seed by seed, so that a whole table with one run in each cell comes first.
+
+    Args:
+        chosen: the cells.
+        seeds: runs of each.
+        first: seed of the first run, as the table has it.
     """
     runs: List[Run] = []
 
@@ -181,7 +186,7 @@ def plan(chosen: Sequence[Cell], seeds: int) -> List[Run]:
         if not any(cell is other and seed == number for other, number in runs):
             runs.append((cell, seed))
 
-    for seed in range(1, seeds + 1):
+    for seed in range(first, first + seeds):
         for cell in chosen:
             add(cell, seed)
     return runs

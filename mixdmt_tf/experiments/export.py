@@ -1,4 +1,7 @@
-"""Models for others: uint8 images in, probabilities and labels out."""
+"""Models for others: uint8 images in, probabilities and labels out.
+
+Of scenes, images of any size go in, and every pixel has probabilities and a label.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import json
 import os
 import pathlib
 import shutil
-from typing import List, Sequence
+from typing import List, Optional, Sequence
 
 import keras
 import numpy as np
@@ -15,7 +18,7 @@ import tensorflow as tf
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.experiments.evaluation import Scorer
 
-CLASSES = "classes.json"
+CLASSES, COLOURS = "classes.json", "colours.json"
 SAMPLE = 64  # images that an exported model is compared on
 SCENES = (2, 45, 60, 3)  # the same of a network for images of any size
 TOLERANCE = 1e-4
@@ -45,6 +48,7 @@ def export(
     weights: List[np.ndarray],
     class_names: Sequence[str],
     place: pathlib.Path,
+    colours: Optional[np.ndarray] = None,
 ) -> None:
     """Writes a model, loads it back, and compares its answers with the network's.
 
@@ -54,6 +58,7 @@ def export(
         weights: which weights.
         class_names: written into a SavedModel's folder as `classes.json`.
         place: file or folder; replaced as a whole once the new one is verified.
+        colours: of the classes, uint8 [C, 3]; written there as `colours.json`.
 
     Raises:
         UserError: if the loaded model answers differently, or `place` cannot be
@@ -80,6 +85,8 @@ def export(
             if format_name == "saved_model":
                 names = json.dumps(list(class_names))
                 (beside / CLASSES).write_text(names, encoding="utf-8")
+                if colours is not None:
+                    (beside / COLOURS).write_text(json.dumps(colours.tolist()))
             worst = float(np.abs(answers - expected).max())
             if not worst < TOLERANCE:
                 raise UserError(

@@ -70,7 +70,7 @@ MEAN_IOU = Measure(
         Number("miou_raw", "test_miou_raw", "raw weights"),
     ),
     "Mean IoU in percent on the test images, higher is better: mean ± sample standard "
-    "deviation over n seeds (1, 2, ...). Averaged and raw weights after the last step; "
+    "deviation over n seeds. Averaged and raw weights after the last step; "
     "where two models are trained, of the better one.",
 )
 MEASURES = (ERROR, MEAN_IOU)

@@ -1,22 +1,28 @@
-"""`--dry_run`: everything a run does, once, on 64 images in a temporary folder."""
+"""`--dry_run`: everything a run does, once, on few pictures in a temporary folder."""
 
 from __future__ import annotations
 
 import dataclasses
 import pathlib
 import tempfile
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Tuple
 
 import keras
 import numpy as np
 
-from mixdmt_tf.data import pseudo_labels, sources
+from mixdmt_tf.data import pseudo_labels, scenes, sources
+from mixdmt_tf.data.scenes import pseudo_labels as scene_pseudo_labels
+from mixdmt_tf.data.scenes import splits
+from mixdmt_tf.data.scenes.source import Scenes
 from mixdmt_tf.data.source import Images, Source
-from mixdmt_tf.experiments import fit, preparation, runtime
+from mixdmt_tf.experiments import fit, preparation, runtime, transfer
 from mixdmt_tf.experiments.experiment import Experiment
 from mixdmt_tf.experiments.interrupts import Interrupts
 from mixdmt_tf.experiments.loops import rounds
 from mixdmt_tf.experiments.run_folder import RunFolder
+from mixdmt_tf.experiments.scenes import loop as scene_loop
+from mixdmt_tf.experiments.scenes import preparation as scene_preparation
+from mixdmt_tf.experiments.scenes import rehearsal as scene_rehearsal
 
 IMAGES = 64
 ROUNDS = 2  # of a run in rounds
@@ -26,8 +32,8 @@ def rehearse(experiment: Experiment) -> Dict[str, Any]:
     """Copies, a step, evaluation, checkpoint, resumption, another step, export.
 
     A run in rounds does so with the base model and each of two rounds. A base model or
-    pseudo labels that it is given know nothing of the few images, so they are looked
-    at and then made anew.
+    pseudo labels that it is given know nothing of the few images or scenes, so they are
+    looked at and then made anew.
 
     Args:
         experiment: the run to rehearse; its own folder is not touched.
@@ -38,24 +44,15 @@ def rehearse(experiment: Experiment) -> Dict[str, Any]:
     Raises:
         UserError: for everything that the user can put right.
     """
-    whole = sources.load(experiment.data)
+    whole = (scenes if experiment.scenes else sources).load(experiment.data)
     experiment = preparation.resolve(_without_files(experiment, whole))
+    if experiment.scenes:
+        experiment = scene_preparation.resolve(experiment, whole)
     in_rounds = preparation.in_rounds(experiment)
-    source = shrink(whole, IMAGES)
     with tempfile.TemporaryDirectory(prefix="mixdmt-dry-run-") as folder:
         path = pathlib.Path(folder)
-        labels = experiment.data.labels or source.default_labels
-        labels = min(labels, int((source.train.labels >= 0).sum()) // 2)
-        labels = max(labels, source.num_classes)
-        held_out = 0 if experiment.data.validation == 0 else 4
-        data = dataclasses.replace(
-            experiment.data,
-            labels=labels,
-            validation=None if source.validation is not None else held_out,
-            split="",
-            copies=min(experiment.data.copies, 2),
-            cache_dir=str(path / "cache"),
-        )
+        small = _small_scenes if experiment.scenes else _small_images
+        data, source = small(experiment, whole, path)
         run = dataclasses.replace(
             experiment.run,
             workdir=str(path / "run"),
@@ -74,7 +71,43 @@ def rehearse(experiment: Experiment) -> Dict[str, Any]:
     return results
 
 
-def _without_files(experiment: Experiment, source: Source) -> Experiment:
+def _small_images(
+    experiment: Experiment, whole: Source, path: pathlib.Path
+) -> Tuple[Any, Source]:
+    """Settings of the data, and few images."""
+    source = shrink(whole, IMAGES)
+    labels = experiment.data.labels or source.default_labels
+    labels = min(labels, int((source.train.labels >= 0).sum()) // 2)
+    labels = max(labels, source.num_classes)
+    held_out = 0 if experiment.data.validation == 0 else 4
+    data = dataclasses.replace(
+        experiment.data,
+        labels=labels,
+        validation=None if source.validation is not None else held_out,
+        split="",
+        copies=min(experiment.data.copies, 2),
+        cache_dir=str(path / "cache"),
+    )
+    return data, source
+
+
+def _small_scenes(
+    experiment: Experiment, whole: Scenes, path: pathlib.Path
+) -> Tuple[Any, Scenes]:
+    """Settings of the data, and few scenes."""
+    split = preparation.draw_split(experiment, whole)
+    method = experiment.find_algorithm().Method
+    if method.recipe(experiment.method).unlabeled_ratio and not len(split.unlabeled):
+        return experiment.data, whole  # will be refused, saying how many there are
+    source, split = scene_rehearsal.few(whole, split)
+    splits.write_split(path / "split.json", split)
+    data = dataclasses.replace(
+        experiment.data, labels="", labeled_list="", split=str(path / "split.json")
+    )
+    return data, source
+
+
+def _without_files(experiment: Experiment, source: preparation.AnySource) -> Experiment:
     """Without what belongs to all the images, if it is what the run can use.
 
     Only methods in rounds learn from pseudo labels; others refuse them by themselves.
@@ -85,8 +118,12 @@ def _without_files(experiment: Experiment, source: Source) -> Experiment:
     if data.pseudo_labels:
         path = pathlib.Path(data.pseudo_labels).expanduser()
         split = preparation.draw_split(experiment, source)
-        pseudo_labels.read(path, split, source.num_classes)
+        module = scene_pseudo_labels if experiment.scenes else pseudo_labels
+        module.read(path, split, source.num_classes)
         method = dataclasses.replace(method, rounds=1, models=1, select_on="last")
+        if run.init_from:
+            folder = pathlib.Path(run.init_from).expanduser()
+            transfer.require_same_network(folder, experiment)
         data = dataclasses.replace(data, pseudo_labels="")
     elif run.init_from:
         rounds.require_base(
@@ -96,23 +133,26 @@ def _without_files(experiment: Experiment, source: Source) -> Experiment:
     return dataclasses.replace(experiment, run=run, data=data, method=method)
 
 
-def _twice(experiment: Experiment, source: Source) -> Dict[str, Any]:
+def _twice(experiment: Experiment, source: preparation.AnySource) -> Dict[str, Any]:
     """A run in rounds with a step of everything, which then goes on for another."""
     number = min(experiment.method.rounds, ROUNDS)
     method = dataclasses.replace(
         experiment.method, rounds=number, fractions="", base_steps=2, round_steps=2
     )
+    if experiment.scenes:  # a round goes on with the labels that it began with
+        method = dataclasses.replace(method, keep_pseudo_labels=True)
     run = runtime.resolve(experiment.run)
     experiment = dataclasses.replace(experiment, run=run, method=method)
     path = pathlib.Path(run.workdir)
 
-    def first_step(stage: Experiment, source: Source) -> Dict[str, Any]:
+    def first_step(stage: Experiment, source: preparation.AnySource) -> Dict[str, Any]:
         short = dataclasses.replace(stage.run, steps=1)
         return fit.train(dataclasses.replace(stage, run=short), source)
 
     with RunFolder(path, experiment), Interrupts():
         runtime.start(run)
-        rounds.complete(experiment, path, source, first_step)
+        loop = scene_loop if experiment.scenes else rounds
+        loop.complete(experiment, path, source, first_step)
     keras.backend.clear_session()
     return fit.train(experiment, source)
 

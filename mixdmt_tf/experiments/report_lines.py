@@ -47,7 +47,7 @@ class Line:
         failed: runs that failed in this call.
         steps: of one run, None without a flagfile at this budget.
         hours: mean over the finished runs.
-        command: of the run with seed 1, or in parentheses why there is none.
+        command: of the run with the first seed, or in parentheses why there is none.
     """
 
     label: str
@@ -142,11 +142,11 @@ def _line(
 
 
 def command(table: Table, cell: Cell) -> str:
-    """What somebody types in a checkout to repeat the cell's run with seed 1."""
+    """What somebody types in a checkout to repeat the cell's first run."""
     root = table.folder.parents[2]
     words = ["bin/train", f"--flagfile={cell.row.flagfile.relative_to(root)}"]
     if cell.column:
         words.append(f"--{table.flag}={cell.column}")
     if cell.first is not None:
-        words.append(f"--init_from={cell.first.run_folder(1)}")
-    return " ".join([*words, "--seed=1"])
+        words.append(f"--init_from={cell.first.run_folder(table.first_seed)}")
+    return " ".join([*words, f"--seed={table.first_seed}"])

@@ -73,6 +73,7 @@ class Table:
         shown: a key of `SHOWN`: the number that stands first and is drawn.
         picture: one of `PICTURES`.
         one_run: rows that are the same in every column, so that one run serves all.
+        first_seed: of the runs, which have this seed and those after it.
         quoted: rows that have no flagfile and are never run, by name.
     """
 
@@ -85,6 +86,7 @@ class Table:
     shown: str
     picture: str
     one_run: Tuple[str, ...] = ()
+    first_seed: int = 1
     quoted: Mapping[str, Quoted] = dataclasses.field(default_factory=dict)
 
     @property
@@ -196,7 +198,9 @@ def load(root: pathlib.Path, name: str) -> Table:
     _check_words(path, "quoted", others, rows)
     one_run = tuple(section.pop("one_run", "").split())
     _check_words(path, "one_run", one_run, [row for row in rows if row not in others])
-    expected = ("title", "columns", "rows", "shown", "picture", "one_run")
+    first_seed = section.pop("first_seed", "1")
+    _check_words(path, "first_seed", [first_seed], ("0", "1"))
+    expected = ("title", "columns", "rows", "shown", "picture", "one_run", "first_seed")
     _check_words(path, "setting", section, expected)
     if not rows or (flag and columns == ("",)):
         raise UserError(f"{path}: expected 'rows = a b' and 'columns = FLAG: 1 2 3'")
@@ -213,6 +217,7 @@ def load(root: pathlib.Path, name: str) -> Table:
         shown,
         picture,
         one_run,
+        int(first_seed),
         quoted,
     )
     for row in quoted:

@@ -1,4 +1,4 @@
-"""Every flagfile trains."""
+"""Every flagfile for images trains."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mixdmt_tf.data import pseudo_labels, selection, splits
 from mixdmt_tf.data.pipeline import Pipeline
 from mixdmt_tf.data.source import Images, Source
 from mixdmt_tf.experiments import preparation
-from tests.conformance.test_flagfiles import FLAGFILES, FOLDER, parse
+from tests.conformance.test_flagfiles import FLAGFILES, FOLDER, of_scenes, parse
 
 SHAPES = {  # of the real data, and their number of classes
     "cifar10": (32, 32, 3, 10),
@@ -54,7 +54,7 @@ def choices(path):
     """What decides which code a flagfile runs: everything but numbers and lengths."""
     parsed = parse(path)
     method = parsed.values["run"]["algorithm"]
-    found = {("run", "algorithm", method)}
+    found = {("run", name, parsed.values["run"][name]) for name in CHOSEN}
     for owner, group in ((method, "method"), ("data", "data")):
         for name, value in parsed.values[group].items():
             if name not in ("labels", "data_dir", *LENGTHS):
@@ -73,8 +73,16 @@ def all_choices_once(paths):
     return taken
 
 
-LENGTHS = ("base_steps", "round_steps", "fractions")
-TRAINED = all_choices_once(FLAGFILES)
+CHOSEN = ("algorithm", "network")
+LENGTHS = (
+    "base_steps",
+    "round_steps",
+    "fractions",
+    "difference_share",
+    "crop",
+    "scale",
+)
+TRAINED = all_choices_once(path for path in FLAGFILES if not of_scenes(path))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ EXPLANATIONS = {
     "over n seeds (1, 2, ...). Averaged and raw weights after the last step; the "
     "median is that of the last 20 evaluations of the averaged weights. Ours are at",
     "mean IoU": "Mean IoU in percent on the test images, higher is better: mean ± "
-    "sample standard deviation over n seeds (1, 2, ...). Averaged and raw weights "
+    "sample standard deviation over n seeds. Averaged and raw weights "
     "after the last step; where two models are trained, of the better one. Ours are at",
 }
 CELLS_OF_IOU = "1/20 | 55.62 | **68.50 ± 0.71 (n=2)** | 58.50 ± 0.71 | 10 | 0.01 |"

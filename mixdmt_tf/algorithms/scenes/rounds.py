@@ -4,7 +4,7 @@ Dynamic Mutual Training (arXiv:2004.08514), algorithm 2 and section 5.2.2: two n
 begin from different weights, or learn from different labels; in each round both label
 the unlabelled scenes, and each goes on from its own weights with what the other said.
 The methods differ in how much a pixel's pseudo label weighs (`weigh`). The loop itself
-is `experiments/loops/scene_rounds.py`.
+is `experiments/scenes/loop.py`.
 """
 
 from __future__ import annotations

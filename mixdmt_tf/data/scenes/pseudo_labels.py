@@ -33,6 +33,7 @@ from mixdmt_tf.files import write_atomically, write_bytes_atomically
 
 VERSION = 1
 INDEX, TEACHER = "index.json", "teacher.json"
+_AGAIN = "Remove it and index.json beside it: it is written again."
 _DAMAGES = (
     OSError,
     ValueError,
@@ -70,6 +71,12 @@ class PseudoLabels:
             UserError: naming the file, if it is missing or damaged.
         """
         classes, confidence = read_guess(self.folder, scene_id)
+        last = len(self.thresholds) - 1
+        if classes.max(initial=0) > last:
+            raise UserError(
+                f"{path_of(self.folder, scene_id)} has the class {classes.max()}; "
+                f"expected 0 to {last}.\n{_AGAIN}"
+            )
         kept = threshold_labels(classes, confidence, self.thresholds)
         return kept.astype(np.uint8), confidence
 
@@ -134,6 +141,8 @@ def read_guess(folder: pathlib.Path, scene_id: int) -> Tuple[np.ndarray, np.ndar
         kinds = (classes.dtype, doubt.dtype, classes.ndim)
         if kinds != (np.uint8, np.float16, 2) or classes.shape != doubt.shape:
             raise ValueError("other arrays than expected")
+        if not ((doubt >= 0) & (doubt <= 1)).all():
+            raise ValueError("doubt outside of 0 to 1")
     except FileNotFoundError:
         raise UserError(
             f"{path}: there is no such file.\nRemove {folder}: bin/pseudo_label, or "
@@ -141,8 +150,7 @@ def read_guess(folder: pathlib.Path, scene_id: int) -> Tuple[np.ndarray, np.ndar
         ) from None
     except _DAMAGES as error:
         raise UserError(
-            f"{path} is damaged or holds no pseudo labels: {error}.\n"
-            "Remove it and index.json beside it: it is written again."
+            f"{path} is damaged or holds no pseudo labels: {error}.\n{_AGAIN}"
         ) from None
     # Exact: a float16 in [0, 1] is a multiple of 2**-24, and so is a float32 below 1.
     return classes, np.float32(1) - doubt.astype(np.float32)

@@ -127,11 +127,16 @@ class Loop:
                 f"{len(self.split.labeled)} of {self.source.name} are labelled.\n"
                 f"Give fewer --labels, or train with --algorithm={base}."
             )
-        if method.models > 1 and method.difference_share in (0.5, 1.0):
+        share = method.difference_share
+        if method.models > 1 and share and len(self.split.labeled) < 2:
             raise UsageError(
-                f"--difference_share={method.difference_share:g}: expected a number "
-                "between 0.5 and 1.\nLeave it out to have both base models learn from "
-                "all labels."
+                f"--difference_share={share:g}: one labelled image cannot be divided.\n"
+                "Leave it out, or give more --labels."
+            )
+        if method.models > 1 and share in (0.5, 1.0):
+            raise UsageError(
+                f"--difference_share={share:g}: expected a number between 0.5 and 1.\n"
+                "Leave it out to have both base models learn from all labels."
             )
 
     def _in_words(self, stage: plan.Stage) -> str:
@@ -172,15 +177,16 @@ class Loop:
         settings = self.stages.settings(stage)
         self.results[stage.name] = self.train(settings, self.source)
 
+    def _candidates(self) -> List[plan.Stage]:
+        """Stages of which one is the result; without a choice the last of them."""
+        # Algorithm 2, step 17; the last stage of a round is model A's.
+        last = self.stages.all[-1].round
+        return [each for each in self.stages.all if each.round == last]
+
     def _final(self) -> plan.Stage:
         """The stage whose network is the result."""
-        last = self.stages.all[-1].round
-        if self.experiment.method.models > 1:
-            # Algorithm 2, step 17; the last stage of a round is model A's.
-            candidates = [each for each in self.stages.all if each.round == last]
-        else:
-            candidates = list(self.stages.all)
-        if self.experiment.method.select_on == "last":
+        candidates = self._candidates()
+        if self.experiment.method.select_on == "last" or len(candidates) == 1:
             return candidates[-1]
         return min(candidates, key=self._rank)
 

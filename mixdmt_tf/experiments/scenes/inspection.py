@@ -59,7 +59,7 @@ def inspect(
         scenes: the data set.
     """
     classes = scenes.num_classes
-    student.scorer.use(student.raw)
+    student.scorer.use(student.weights(experiment.run.init_weights))
     method = experiment.find_algorithm().Method(
         student.scorer.network, experiment.method, base.Task(classes, 0, 1)
     )

@@ -24,6 +24,7 @@ from mixdmt_tf.data.scenes.source import Scenes
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.experiments import trained
 from mixdmt_tf.experiments.experiment import Experiment
+from mixdmt_tf.experiments.log import read_rows
 from mixdmt_tf.experiments.loops import plan
 from mixdmt_tf.experiments.loops.loop import Loop, Train
 from mixdmt_tf.experiments.loops.rounds import require_base
@@ -56,14 +57,29 @@ class SceneLoop(Loop):
 
     def _check(self) -> None:
         super()._check()
-        if not self.source.validation and self.experiment.method.models > 1:
-            raise UsageError(f"{self.source.name} has no validation scenes to choose by")
+        chosen = self.experiment.method.models > 1 or self.stages.snapshot == "best"
+        if not self.source.validation and chosen:
+            raise UsageError(
+                f"{self.source.name} has no validation scenes to choose by.\n"
+                "Give it some, or use --models=1 --snapshot=last."
+            )
         if self.experiment.run.init_from:
             require_base(self.experiment, self.split, self.source)
 
     def _begin(self) -> None:
         """All files are looked at before hours are spent on some of them."""
         preparation.check(self.path, self.source, self.split)
+        if self.experiment.run.init_from:  # or it is shown with the base model
+            print(preparation.describe(self.split, self.source), flush=True)
+
+    def _train(self, stage: plan.Stage) -> None:
+        super()._train(stage)
+        if self.stages.snapshot == "best":
+            self.results[stage.name] = results.as_of_best(
+                self.results[stage.name],
+                read_rows(self.stages.folder(stage.name)),
+                self.source.class_names,
+            )
 
     def _model(self, name: str, stage: plan.Stage) -> trained.Trained:
         """The network of a finished stage; of one model, that of this stage's."""
@@ -143,8 +159,7 @@ class SceneLoop(Loop):
         return {model: self.results[each.name]["test_miou"] for model, each in bases}
 
     def _rank(self, stage: plan.Stage) -> float:
-        name = {"last": "validation_miou", "best": "validation_miou_best"}
-        return -float(self.results[stage.name][name[self.stages.snapshot]])
+        return -float(self.results[stage.name]["validation_miou"])
 
     def _summarize(self, final: str) -> Dict[str, Any]:
         bases = [each.name for each in self._bases().values()]

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import functools
 import pathlib
-from typing import Any, Dict, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from PIL import Image
 
@@ -61,7 +61,9 @@ def write(
         scenes: the data set.
         split: of the run.
     """
-    charts.save(course(rounds, base_mious), path / "rounds.png")
+    drawn_course = course(rounds, base_mious)
+    if drawn_course:
+        charts.save(drawn_course, path / "rounds.png")
     drawn = zip(("scene", "truth"), originals(scenes, split.unlabeled))
     first = beside_one_another([column(*each) for each in drawn])
     for model in sorted({each["model"] for each in rounds}):
@@ -97,13 +99,23 @@ def figure_6(
 
 def course(
     rounds: Sequence[Round], base_mious: Mapping[str, Optional[float]]
-) -> Image.Image:
-    """Mean IoU, accuracies and weights over the rounds, one below the other."""
+) -> Optional[Image.Image]:
+    """Mean IoU, accuracies and weights over the rounds, one below the other.
+
+    Without what nobody knows; None if nothing is left.
+    """
+    panels = courses.panels_of_labels(rounds)
     mious = courses.lines(rounds, {"test_miou": ""}, base_mious)
+    if mious:
+        panels.insert(0, _panel_of_mious(rounds, mious))
+    return charts.below_one_another(panels) if panels else None
+
+
+def _panel_of_mious(rounds: Sequence[Round], mious: List[charts.Series]) -> Image.Image:
     heights = courses.heights(mious)
     low, high = min(heights), max(heights)
     ticks = nice_ticks(low - 0.1 * (high - low), max(high, low + 1.0))
-    panel = courses.panel(
+    return courses.panel(
         rounds,
         mious,
         "Mean IoU after each round",
@@ -111,7 +123,6 @@ def course(
         "mean IoU (%), averaged weights",
         (ticks[0], ticks[-1]),
     )
-    return charts.below_one_another([panel, *courses.panels_of_labels(rounds)])
 
 
 def _numbers(rounds: Sequence[Round], base_miou: Any) -> Dict[curves.Key, float]:

@@ -156,7 +156,7 @@ def summarize(
     }
     if experiment.run.compare_supervised:
         # The base models have learnt from the labels alone: the better one counts.
-        best = max(bases, key=lambda name: float(results[name]["validation_miou"]))
+        best = max(bases, key=lambda name: results[name]["validation_miou"] or 0.0)
         outcome["supervised_miou"] = results[best]["test_miou"]
         outcome["supervised_miou_raw"] = results[best]["test_miou_raw"]
     return outcome

@@ -62,6 +62,32 @@ def summarize(
     }
 
 
+def as_of_best(
+    found: Mapping[str, Any], rows: List[Row], class_names: Sequence[str]
+) -> Dict[str, Any]:
+    """Results of a run of which the best snapshot counts, not the last weights.
+
+    Args:
+        found: from `summarize`; length, seed and time stay.
+        rows: the evaluations.
+        class_names: of the classes.
+
+    Returns:
+        The same entries, with every mean IoU that of the evaluation with the best
+        validation.
+    """
+    best, test = best_row(rows) or {}, found["test_set"]
+    return {
+        **found,
+        "test_miou": best.get(f"{test}_miou"),
+        "test_miou_raw": best.get(f"{test}_raw_miou"),
+        "validation_miou": best.get("validation_miou"),
+        "validation_miou_raw": best.get("validation_raw_miou"),
+        "test_pixel_accuracy": best.get(f"{test}_pixel_accuracy"),
+        "test_iou": {name: best.get(f"{test}{IOU}{name}") for name in class_names},
+    }
+
+
 def describe_round(found: Mapping[str, Any]) -> str:
     """One line about an entry of `rounds` (`record.py`)."""
 
@@ -89,9 +115,13 @@ def describe(results: Mapping[str, Any]) -> str:
     lines = [describe_round(each) for each in rounds]
     lines += [f"warning: {each}" for each in results.get("warnings", [])]
     for name, miou in results.get("base_mious", {}).items():
-        lines.append(f"mean IoU of {name}, labels alone: {miou:.2f} %")
+        if miou is not None:
+            lines.append(f"mean IoU of {name}, labels alone: {miou:.2f} %")
     if rounds:
         lines.append(f"the result is that of {results['result_of']}")
+    if results["test_miou"] is None:
+        lines.append(f"{results['algorithm']}: no labelled scenes to score")
+        return "\n".join(lines)
     where = "" if results["test_set"] == "test" else " on the validation scenes"
     lines.append(
         f"mean IoU of {results['algorithm']}{where}: {results['test_miou']:.2f} % "

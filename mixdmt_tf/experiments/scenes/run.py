@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
+import re
 from typing import Any, Dict, Tuple
 
 import keras
@@ -13,7 +15,7 @@ from mixdmt_tf.algorithms import base
 from mixdmt_tf.data.scenes import pseudo_labels
 from mixdmt_tf.data.scenes.pipeline import ScenePipeline
 from mixdmt_tf.data.scenes.source import Scenes
-from mixdmt_tf.errors import UsageError
+from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.experiments import preparation as common
 from mixdmt_tf.experiments import trained
 from mixdmt_tf.experiments.experiment import Experiment
@@ -22,7 +24,10 @@ from mixdmt_tf.experiments.scenes import evaluation, preparation, results
 from mixdmt_tf.experiments.scenes.recorder import SceneRecorder
 from mixdmt_tf.experiments.session import Session
 from mixdmt_tf.experiments.transfer import HEADS
+from mixdmt_tf.files import write_atomically
 from mixdmt_tf.models import weights
+
+NUMBERS = "numbers.json"  # what the training step reported last
 
 
 class SceneRun(Session):
@@ -136,7 +141,27 @@ class SceneRun(Session):
                 images = tf.concat([images, batch["u"]], 0)
                 labels = tf.concat([labels, batch["u_label"]], 0)
             self.recorder.show_batch(images[:8].numpy(), labels[:8].numpy())
-        super()._train(pipeline, start)
+        try:
+            super()._train(pipeline, start)
+        except tf.errors.OpError as error:
+            # A file that can't be read any more: TensorFlow has made text of it.
+            said = re.search(r"UserError: (.+?)\nTraceback", str(error), re.DOTALL)
+            if not said:
+                raise
+            raise UserError(said[1]) from None
+
+    def _announce(self, start: int) -> None:
+        """The last numbers of the training step are in no checkpoint, but in rows."""
+        super()._announce(start)
+        path = self.path / NUMBERS
+        if path.exists():
+            note = json.loads(path.read_text(encoding="utf-8"))
+            self.numbers = note["numbers"] if note["step"] <= start else {}
+
+    def _log(self, step: int, numbers: Dict[str, float]) -> None:
+        super()._log(step, numbers)
+        note = {"step": step, "numbers": numbers}
+        write_atomically(self.path / NUMBERS, json.dumps(note))
 
     def _score(self, step: int, seconds: float) -> Tuple[Dict[str, float], str]:
         scores = evaluation.evaluate(
@@ -148,7 +173,7 @@ class SceneRun(Session):
             for name in self.sets
             if name in scores
         )
-        return row, f"mean IoU {said}"
+        return row, f"mean IoU {said}" if said else "no labelled scenes to score"
 
     def _summarize(self) -> Dict[str, Any]:
         return results.summarize(
