@@ -99,8 +99,8 @@ def main() -> None:
     a, b = medians_in_turns(*steps, arguments.steps)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(
-        f"DMT, {arguments.network} of {arguments.depth}, {LABELED} + {UNLABELED} scenes "
-        f"of {side}x{side}, {arguments.precision}: bare step {a:.2f} s, whole step "
+        f"DMT, {arguments.network} of {arguments.depth}, {LABELED} + {UNLABELED} "
+        f"scenes of {side}x{side}, {arguments.precision}: bare step {a:.2f} s, whole step "
         f"{b:.2f} s, ratio {b / a:.2f}; peak memory of both {peak:.1f} GiB"
     )
 

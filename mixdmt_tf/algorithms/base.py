@@ -256,7 +256,9 @@ class Algorithm(keras.Model):
             weight.assign(decay_weight(weight, config.weight_decay, rate))
 
         def move(average, weight, decay):
-            average.assign(ema(average, weight, decay))
+            # Without an average the last weights themselves, not what rounding leaves.
+            last = config.ema_decay == 0
+            average.assign(weight if last else ema(average, weight, decay))
 
         def update(strategy, decay):
             for weight in map(compat.tf_variable, self.trained_weights):

@@ -2,9 +2,9 @@
 
 Which flags there are may depend on others: `--algorithm=vat` brings the settings of
 `algorithms/vat.py`. So a command line is read for the flags that choose, one after the
-other, then strictly for all. Nothing here is global and nothing is imported for a flag: the
-declarations are read from source text, and the values come out as plain dictionaries
-for the constructors of the `Config` classes.
+other, then strictly for all. Nothing here is global and nothing is imported for a flag:
+the declarations are read from source text, and the values come out as plain
+dictionaries for the constructors of the `Config` classes.
 """
 
 from __future__ import annotations

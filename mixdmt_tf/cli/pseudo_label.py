@@ -189,7 +189,7 @@ def _require_same_teacher(
     expected = {
         "version": VERSION,
         "split": split.digest(),
-        "teacher": labeling._digest(weights),
+        "teacher": labeling.teacher_digest(weights),
     }
     try:
         note = json.loads((output / TEACHER).read_text(encoding="utf-8"))

@@ -171,7 +171,10 @@ def _read(argv: Sequence[str]) -> Tuple[Optional[int], Mapping[str, str]]:
     parsed = experiments.parse(argv, "train", "")
     values: Mapping[str, Any] = parsed.values["run"]
     data: Mapping[str, Any] = parsed.values["data"]
-    RunConfig(**values), experiments.data_config(data)  # refuse what doesn't go together
+    (
+        RunConfig(**values),
+        experiments.data_config(data),
+    )  # refuse what doesn't go together
     settings = {
         each.name: to_text(parsed.values[group.name][each.name])
         for group in parsed.groups

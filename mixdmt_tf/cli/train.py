@@ -19,7 +19,7 @@ class Config:
     dry_run: bool = setting(
         False,
         "go through everything once (copies, two steps, evaluation, checkpoint, "
-        "resumption, export) on 64 images in a temporary folder",
+        "resumption, export) on few images in a temporary folder",
     )
 
 
@@ -56,7 +56,7 @@ def _train(argv: Sequence[str], algorithm: Optional[str]) -> int:
     parsed = experiments.parse(
         argv,
         program,
-        "Trains from few labelled and many unlabelled images, of which each has a class,\n"
+        "Trains from few labels and many unlabelled images, of which each has a class,\n"
         "or of scenes every pixel.\n"
         "The same command on the same --workdir goes on where it stopped.",
         algorithm,

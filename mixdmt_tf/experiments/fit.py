@@ -24,9 +24,7 @@ from mixdmt_tf.experiments.training_run import TrainingRun
 from mixdmt_tf.files import write_atomically
 
 
-def train(
-    experiment: Experiment, source: Optional[AnySource] = None
-) -> Dict[str, Any]:
+def train(experiment: Experiment, source: Optional[AnySource] = None) -> Dict[str, Any]:
     """Trains, or goes on training, in the experiment's run folder.
 
     Args:

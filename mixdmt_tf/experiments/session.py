@@ -1,4 +1,4 @@
-"""One training run, whatever it learns from: its hooks, and what comes before and after.
+"""One training run, whatever it learns from: its hooks, and what comes around them.
 
 `training_run.py` has what is particular to images, `scenes/run.py` to scenes.
 """
@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import pathlib
 import time
-from typing import Any, Dict, Mapping, Tuple
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf.algorithms import base
@@ -30,6 +31,7 @@ class Session:
     Attributes:
         split: which pictures are labelled.
         class_names: of the classes 0, 1, ...
+        colours: of the classes, uint8 [C, 3]; None unless of scenes.
         recorder: of numbers and pictures.
         pseudo: the pseudo labels that are learnt from; None: none.
         sets: what is scored, by name; None for what there is nothing of.
@@ -38,6 +40,7 @@ class Session:
 
     split: Any
     class_names: Tuple[str, ...]
+    colours: Optional[np.ndarray] = None
     recorder: Log
     pseudo: Any
     sets: Mapping[str, Any]
@@ -144,7 +147,7 @@ class Session:
             share = 100 * start / run.steps
             print(f"going on at step {start:,} ({share:.0f} % done)", flush=True)
 
-    def _train(self, pipeline: Pipeline, start: int) -> None:
+    def _train(self, pipeline: Any, start: int) -> None:
         run = self.experiment.run
         self.session_started = time.monotonic()
         self.recorder.start_clock(start)
@@ -220,7 +223,12 @@ class Session:
             weights = self.algorithm.average.in_network(self.algorithm.network)
             folder = self.path / "export"
             export.export(
-                "saved_model", self.scorer, weights, self.class_names, folder
+                "saved_model",
+                self.scorer,
+                weights,
+                self.class_names,
+                folder,
+                self.colours,
             )
         write_atomically(self.path / "results.json", json.dumps(outcome, indent=1))
         return outcome

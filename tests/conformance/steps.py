@@ -17,5 +17,8 @@ def of_their_own() -> Tuple[str, ...]:
     return tuple(
         name
         for name in modules("mixdmt_tf.algorithms", "Method")
-        if set(vars(algorithms.algorithm(name).Method)) - {"__module__", "__doc__"}
+        if any(
+            not member.startswith("__")
+            for member in vars(algorithms.algorithm(name).Method)
+        )
     )

@@ -56,7 +56,7 @@ def test_all_precisions_compute_nearly_the_same_finite_loss(name):
             losses.append(float(logs["loss"]))
         if precision == "float32":
             expected = losses
-        assert losses == pytest.approx(expected, rel=0.03)
+        assert losses == pytest.approx(expected, rel=0.01)
         after = method.network.get_weights()
         assert all(np.isfinite(weight).all() for weight in after)
         assert all((one != other).any() for one, other in zip(after, first))
@@ -194,7 +194,7 @@ def test_loss_falls_on_data_that_can_be_memorized(name):
     )
     batch = batches.batch_for(method)
     losses = [stepping.step_of(method, batch)[0]["loss_x"] for _ in range(10)]
-    assert 0 < np.mean(losses[-3:]) < 0.5 * losses[0]
+    assert 0 < np.mean(losses[-3:]) < 0.3 * losses[0]
 
 
 def test_two_replicas_equal_one(name):

@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 from mixdmt_tf.data.source import Images
-from mixdmt_tf.experiments import log, recorder
+from mixdmt_tf.experiments import log
 from mixdmt_tf.experiments.evaluation import Score
 from mixdmt_tf.experiments.recorder import Recorder, read_rows
 from tests.data import made_up

@@ -51,9 +51,13 @@ def test_words_of_a_table_of_errors(tmp_path, drawn):
         "median of last 20 | steps | hours a run | command |\n"
     ) in text
     assert f"\n{EXPLANATIONS['error']}" in text and "IoU" not in text
-    assert (made.folder / "table.csv").read_text("utf-8").startswith(
-        "row,labels,published,published_std,n,failed,error_mean,error_std,raw_mean,"
-        "raw_std,median20_mean,median20_std,steps,hours,command\n"
+    assert (
+        (made.folder / "table.csv")
+        .read_text("utf-8")
+        .startswith(
+            "row,labels,published,published_std,n,failed,error_mean,error_std,raw_mean,"
+            "raw_std,median20_mean,median20_std,steps,hours,command\n"
+        )
     )
     assert drawn["y_label"] == "test error in percent (averaged weights; budget: cpu)"
 
@@ -71,9 +75,13 @@ def test_words_and_numbers_of_a_table_of_mean_iou(tmp_path, drawn):
     command = "bin/train --flagfile=flags/made/table_1/cpu/plain.flags"
     line = f"| Plain | {CELLS_OF_IOU} `{command} --labels=1/20 --seed=1` |"
     assert line in text.splitlines()
-    assert (made.folder / "table.csv").read_text("utf-8").startswith(
-        "row,labels,published,published_std,n,failed,miou_mean,miou_std,"
-        "miou_raw_mean,miou_raw_std,steps,hours,command\n"
+    assert (
+        (made.folder / "table.csv")
+        .read_text("utf-8")
+        .startswith(
+            "row,labels,published,published_std,n,failed,miou_mean,miou_std,"
+            "miou_raw_mean,miou_raw_std,steps,hours,command\n"
+        )
     )
     found = made.rows()["Clever", "1/20"]
     assert (found["published"], found["n"]) == ("55.62", "2")

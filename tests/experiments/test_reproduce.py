@@ -12,7 +12,6 @@ from mixdmt_tf.experiments import cells, reproduce, tables
 from tests.experiments import made_table
 from tests.experiments.made_table import Made, read
 
-
 ALL = [
     f"{row}/{column}-seed{seed}"
     for seed in (1, 2)

@@ -97,7 +97,9 @@ class ScenePipeline:
             start = (step * replicas + replica) * rows
             positions = tf.range(start, start + rows, dtype=tf.int64)
             cut.append([tf.stack(each) for each in zip(*map(one, positions))])
-        first = self._of_step(tf.constant(step * replicas + replica, tf.int64), replicas)
+        first = self._of_step(
+            tf.constant(step * replicas + replica, tf.int64), replicas
+        )
         return _batch(first, *cut)
 
     def _of_step(self, element: tf.Tensor, replicas: int) -> Batch:

@@ -203,6 +203,7 @@ class Loop:
                 model.averaged,
                 model.class_names,
                 self.path / "export",
+                model.colours,
             )
         outcome = self._summarize(final.name)
         write_atomically(self.path / "results.json", json.dumps(outcome, indent=1))

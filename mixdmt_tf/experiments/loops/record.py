@@ -10,8 +10,8 @@ from typing import Any, Dict, List, Mapping, Sequence
 from mixdmt_tf.algorithms.dmt import CASES
 from mixdmt_tf.experiments.experiment import Experiment
 from mixdmt_tf.experiments.labeling import Quality
-from mixdmt_tf.experiments.loops.plan import Stage
 from mixdmt_tf.experiments.log import read_rows
+from mixdmt_tf.experiments.loops.plan import Stage
 from mixdmt_tf.experiments.results import versions
 from mixdmt_tf.files import write_atomically
 

@@ -127,5 +127,9 @@ class Stages:
         shared["learning_rate"] = method.base_learning_rate
         run = dataclasses.replace(run, algorithm=name, batch=method.base_batch)
         return dataclasses.replace(
-            self.experiment, run=run, data=data, network=network, method=config(**shared)
+            self.experiment,
+            run=run,
+            data=data,
+            network=network,
+            method=config(**shared),
         )

@@ -55,7 +55,7 @@ def label(
         progress: called with (scenes labelled, scenes in all).
     """
     chosen = model.weights(weights)
-    pseudo_labels.begin(folder, split, _digest(chosen))
+    pseudo_labels.begin(folder, split, teacher_digest(chosen))
     model.scorer.use(chosen)
     missing = pseudo_labels.missing(folder, split)
     before, total = len(split.unlabeled) - len(missing), len(split.unlabeled)
@@ -73,7 +73,8 @@ def label(
     return pseudo_labels.finish(folder, split, thresholds, facts, content)
 
 
-def _digest(weights: List[np.ndarray]) -> str:
+def teacher_digest(weights: List[np.ndarray]) -> str:
+    """Sha256, in hex, of the weights that are asked."""
     total = hashlib.sha256()
     for weight in weights:
         total.update(np.ascontiguousarray(weight).tobytes())

@@ -1,4 +1,4 @@
-"""What a run on scenes needs before its first step: a length, and files that are right."""
+"""What a run on scenes needs before its first step: a length, and sound files."""
 
 from __future__ import annotations
 
@@ -115,5 +115,7 @@ def describe(split: Split, scenes: Scenes) -> str:
     known = splits.published(scenes, split.labeled)
     lines = [text + (f"; {known}" if known else "")]
     if not scenes.test:
-        lines.append("no labelled test scenes: the validation scenes are scored as such")
+        lines.append(
+            "no labelled test scenes: the validation scenes are scored as such"
+        )
     return "\n".join([*lines, *scenes.notes])

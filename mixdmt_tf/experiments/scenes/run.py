@@ -53,6 +53,7 @@ class SceneRun(Session):
         super().__init__(experiment, path, strategy, interrupts)
         self.scenes = scenes
         self.class_names = scenes.class_names
+        self.colours = scenes.colours
         self.split = common.open_split(experiment, path, scenes)
         if not experiment.data.pseudo_labels:  # or it was seen with the base model
             preparation.check(path, scenes, self.split)
@@ -118,7 +119,7 @@ class SceneRun(Session):
         )
 
     def _initialize(self, network: keras.Model) -> None:
-        """Weights of `init_from`, or else of the file that the network's config names."""
+        """Weights of `init_from`, or of the file that the network's config names."""
         file = getattr(self.experiment.network, "pretrained", "")
         if file and not self.experiment.run.init_from:
             path = pathlib.Path(file).expanduser()

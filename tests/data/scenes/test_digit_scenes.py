@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from mixdmt_tf.data import scenes
-from mixdmt_tf.data.scenes.config import Config
 from mixdmt_tf.data.scenes import digit_scenes
 from mixdmt_tf.data.scenes.checking import check
+from mixdmt_tf.data.scenes.config import Config
 
 
 @pytest.fixture(scope="module", name="found")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mixdmt_tf.data import scenes
-from mixdmt_tf.data.scenes.config import Config
 from mixdmt_tf.data.scenes.checking import check
+from mixdmt_tf.data.scenes.config import Config
 from mixdmt_tf.errors import UsageError, UserError
 from tests.data.scenes import files
 

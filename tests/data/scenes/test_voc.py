@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from mixdmt_tf.data import scenes
-from mixdmt_tf.data.scenes.config import Config
 from mixdmt_tf.data.scenes.checking import check
+from mixdmt_tf.data.scenes.config import Config
 from mixdmt_tf.data.scenes.splits import make_split
 from mixdmt_tf.data.scenes.voc import CLASSES
 from mixdmt_tf.errors import UsageError, UserError
