@@ -100,7 +100,7 @@ def main() -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(
         f"DMT, {arguments.network} of {arguments.depth}, {LABELED} + {UNLABELED} "
-        f"scenes of {side}x{side}, {arguments.precision}: bare step {a:.2f} s, whole step "
+        f"scenes of {side}x{side}, {arguments.precision}: bare {a:.2f} s, whole "
         f"{b:.2f} s, ratio {b / a:.2f}; peak memory of both {peak:.1f} GiB"
     )
 

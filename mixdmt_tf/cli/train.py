@@ -56,7 +56,7 @@ def _train(argv: Sequence[str], algorithm: Optional[str]) -> int:
     parsed = experiments.parse(
         argv,
         program,
-        "Trains from few labels and many unlabelled images, of which each has a class,\n"
+        "Trains from few labels and many unlabelled images, which have a class each,\n"
         "or of scenes every pixel.\n"
         "The same command on the same --workdir goes on where it stopped.",
         algorithm,
