@@ -5,6 +5,21 @@ from __future__ import annotations
 import os
 import pathlib
 import shutil
+import zipfile
+import zlib
+
+# What reading a file raises of which a byte is wrong, or which is something else.
+DAMAGES = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def write_atomically(path: pathlib.Path, text: str) -> None:

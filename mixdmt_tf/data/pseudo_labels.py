@@ -11,15 +11,13 @@ import hashlib
 import io
 import json
 import pathlib
-import zipfile
-import zlib
 from typing import Any, Dict
 
 import numpy as np
 
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UserError
-from mixdmt_tf.files import write_bytes_atomically
+from mixdmt_tf.files import DAMAGES, write_bytes_atomically
 
 VERSION = 1
 _ARRAYS = {
@@ -28,18 +26,6 @@ _ARRAYS = {
     "confidence": np.float32,
     "kept": np.bool_,
 }
-# What reading a file raises of which a byte is wrong, or which is something else.
-_DAMAGES = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    EOFError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -121,7 +107,7 @@ def read(path: pathlib.Path, split: Split, num_classes: int) -> PseudoLabels:
             f"--pseudo_labels={path}: there is no such file.\n"
             "bin/pseudo_label writes one."
         ) from None
-    except _DAMAGES as error:
+    except DAMAGES as error:
         raise UserError(
             f"--pseudo_labels={path} is damaged or no file of pseudo labels: {error}.\n"
             "Remove it: bin/pseudo_label, or the run that made it, writes it again."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import statistics
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Mapping, Optional
 
 from mixdmt_tf import __version__
 from mixdmt_tf.experiments.experiment import Experiment
@@ -79,24 +79,28 @@ def versions() -> Dict[str, str]:
     return found
 
 
+def percent(value: Optional[float]) -> str:
+    """A percentage for people; 'unknown' for None."""
+    return "unknown" if value is None else f"{value:.2f} %"
+
+
 def describe_round(found: Dict[str, Any]) -> str:
     """One line about an entry of `rounds` (`loops/record.py`)."""
-
-    def percent(value: Any) -> str:
-        return "unknown" if value is None else f"{value:.2f} %"
-
-    words = (
+    return (
         f"{found['stage'].replace('_', ' ')}: {found['pseudo_labels']:,} pseudo "
         f"labels, {percent(found['pseudo_accuracy'])} of them right; test error "
-        f"{percent(found['test_error'])}"
+        f"{percent(found['test_error'])}{describe_weights(found)}"
     )
-    if found["mean_weight"] is not None:
-        words += f"; mean weight {found['mean_weight']:.3f}"
-        if found["weight_right"] is not None and found["weight_wrong"] is not None:
-            words += (
-                f" (of right labels {found['weight_right']:.3f}, "
-                f"of wrong ones {found['weight_wrong']:.3f})"
-            )
+
+
+def describe_weights(found: Mapping[str, Any]) -> str:
+    """What pseudo labels weighed in a round, for the end of a line; '' if nothing."""
+    if found["mean_weight"] is None:
+        return ""
+    words = f"; mean weight {found['mean_weight']:.3f}"
+    right, wrong = found["weight_right"], found["weight_wrong"]
+    if right is not None and wrong is not None:
+        words += f" (of right labels {right:.3f}, of wrong ones {wrong:.3f})"
     return words
 
 

@@ -20,8 +20,6 @@ import hashlib
 import io
 import json
 import pathlib
-import zipfile
-import zlib
 from typing import Any, Dict, List, Tuple
 
 import numpy as np
@@ -29,22 +27,11 @@ import numpy as np
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.equations import threshold_labels
 from mixdmt_tf.errors import UserError
-from mixdmt_tf.files import write_atomically, write_bytes_atomically
+from mixdmt_tf.files import DAMAGES, write_atomically, write_bytes_atomically
 
 VERSION = 1
 INDEX, TEACHER = "index.json", "teacher.json"
 _AGAIN = "Remove it and index.json beside it: it is written again."
-_DAMAGES = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    EOFError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -148,7 +135,7 @@ def read_guess(folder: pathlib.Path, scene_id: int) -> Tuple[np.ndarray, np.ndar
             f"{path}: there is no such file.\nRemove {folder}: bin/pseudo_label, or "
             "the run that made it, writes it again."
         ) from None
-    except _DAMAGES as error:
+    except DAMAGES as error:
         raise UserError(
             f"{path} is damaged or holds no pseudo labels: {error}.\n{_AGAIN}"
         ) from None
@@ -218,7 +205,7 @@ def read(folder: pathlib.Path, split: Split, num_classes: int) -> PseudoLabels:
             f"--pseudo_labels={folder}: there is no {INDEX}.\n"
             "bin/pseudo_label writes such a folder."
         ) from None
-    except _DAMAGES as error:
+    except DAMAGES as error:
         raise UserError(
             f"{path} is damaged or no index of pseudo labels: {error}.\n"
             "Remove it: bin/pseudo_label, or the run that made it, writes it again."

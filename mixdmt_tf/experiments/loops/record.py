@@ -99,12 +99,22 @@ def warnings(
 
 def write(path: pathlib.Path, rounds: Sequence[Round]) -> None:
     """Writes `rounds.csv`, one row for each round so far."""
+    write_table(path, rounds, "error_of_top")
+
+
+def write_table(path: pathlib.Path, rounds: Sequence[Round], several: str) -> None:
+    """Writes `rounds.csv`.
+
+    Args:
+        path: the run's folder.
+        rounds: one row each; what has several parts is left out.
+        several: but for this entry, and the cases, of which each part has a column.
+    """
     rows = []
     for each in rounds:
         row = {k: v for k, v in each.items() if not isinstance(v, (dict, list))}
         row.update(each["cases"])
-        top = each["error_of_top"]
-        row.update({f"error_of_top_{share}": error for share, error in top.items()})
+        row.update({f"{several}_{part}": v for part, v in each[several].items()})
         rows.append({k: "" if v is None else v for k, v in row.items()})
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
@@ -135,27 +145,41 @@ def summarize(
         model, `result_of`, `warnings` and `rounds`.
     """
     base = next(iter(results.values()))
-    trained = [
-        each
-        for name, each in results.items()
-        if not (experiment.run.init_from and each is base)
-    ]
     outcome = {
-        **results[final],
-        "algorithm": experiment.algorithm,
-        "seed": experiment.run.seed,
-        "steps": sum(each["steps"] for each in trained),
-        "seconds": round(sum(each["seconds"] for each in trained), 1),
+        **of_whole(experiment, results, rounds, warned, final),
         "base_error": base["test_error"],
         "base_error_raw": base["test_error_raw"],
-        "result_of": final,
-        "warnings": list(warned),
-        "rounds": list(rounds),
-        "versions": versions(),
-        "flags": experiment.to_flags(),
     }
     if experiment.run.compare_supervised:
         # The base model has learnt from the labels alone.
         outcome["supervised_error"] = base["test_error"]
         outcome["supervised_error_raw"] = base["test_error_raw"]
     return outcome
+
+
+def of_whole(
+    experiment: Experiment,
+    results: Mapping[str, Mapping[str, Any]],
+    rounds: Sequence[Round],
+    warned: Sequence[str],
+    final: str,
+) -> Dict[str, Any]:
+    """What the results of every run in rounds hold; arguments of `summarize`."""
+    first = next(iter(results))
+    trained = [
+        each
+        for name, each in results.items()
+        if not (experiment.run.init_from and name == first)  # a base that was given
+    ]
+    return {
+        **results[final],
+        "algorithm": experiment.algorithm,
+        "seed": experiment.run.seed,
+        "steps": sum(each["steps"] for each in trained),
+        "seconds": round(sum(each["seconds"] for each in trained), 1),
+        "result_of": final,
+        "warnings": list(warned),
+        "rounds": list(rounds),
+        "versions": versions(),
+        "flags": experiment.to_flags(),
+    }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import pathlib
 from typing import Any, Dict, List, Mapping, Sequence
 
@@ -11,10 +9,7 @@ from mixdmt_tf.algorithms.dmt import CASES
 from mixdmt_tf.experiments.experiment import Experiment
 from mixdmt_tf.experiments.log import read_rows
 from mixdmt_tf.experiments.loops.plan import Stage
-from mixdmt_tf.experiments.results import versions
-from mixdmt_tf.files import write_atomically
-
-Round = Dict[str, Any]
+from mixdmt_tf.experiments.loops.record import Round, of_whole, write_table
 
 
 def of_round(
@@ -104,17 +99,7 @@ def warnings(
 
 def write(path: pathlib.Path, rounds: Sequence[Round]) -> None:
     """Writes `rounds.csv`, one row for each round and model so far."""
-    rows = []
-    for each in rounds:
-        row = {k: v for k, v in each.items() if not isinstance(v, (dict, list))}
-        row.update(each["cases"])
-        row.update({f"test_iou_{c}": iou for c, iou in each["test_iou"].items()})
-        rows.append({k: "" if v is None else v for k, v in row.items()})
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomically(path / "rounds.csv", text.getvalue())
+    write_table(path, rounds, "test_iou")
 
 
 def summarize(
@@ -139,20 +124,9 @@ def summarize(
         The results of that stage, with `steps` and `seconds` of all stages that were
         trained for this run, `base_mious`, `result_of`, `warnings` and `rounds`.
     """
-    given = set(bases) if experiment.run.init_from else set()
-    trained = [each for name, each in results.items() if name not in given]
     outcome = {
-        **results[final],
-        "algorithm": experiment.algorithm,
-        "seed": experiment.run.seed,
-        "steps": sum(each["steps"] for each in trained),
-        "seconds": round(sum(each["seconds"] for each in trained), 1),
+        **of_whole(experiment, results, rounds, warned, final),
         "base_mious": {name: results[name]["test_miou"] for name in bases},
-        "result_of": final,
-        "warnings": list(warned),
-        "rounds": list(rounds),
-        "versions": versions(),
-        "flags": experiment.to_flags(),
     }
     if experiment.run.compare_supervised:
         # The base models have learnt from the labels alone: the better one counts.

@@ -7,7 +7,12 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 from mixdmt_tf.experiments.experiment import Experiment
 from mixdmt_tf.experiments.log import Row
 from mixdmt_tf.experiments.report import machine
-from mixdmt_tf.experiments.results import best_row, versions
+from mixdmt_tf.experiments.results import (
+    best_row,
+    describe_weights,
+    percent,
+    versions,
+)
 
 IOU = "_iou_"  # in a column of metrics.csv, between the set's and the class's name
 
@@ -90,23 +95,11 @@ def as_of_best(
 
 def describe_round(found: Mapping[str, Any]) -> str:
     """One line about an entry of `rounds` (`record.py`)."""
-
-    def percent(value: Any) -> str:
-        return "unknown" if value is None else f"{value:.2f} %"
-
-    words = (
+    return (
         f"{found['stage'].replace('_', ' ')}: {found['share_labeled']:.1f} % of the "
         f"pixels pseudo-labelled, {percent(found['pseudo_accuracy'])} of them right; "
-        f"mean IoU {percent(found['test_miou'])}"
+        f"mean IoU {percent(found['test_miou'])}{describe_weights(found)}"
     )
-    if found["mean_weight"] is not None:
-        words += f"; mean weight {found['mean_weight']:.3f}"
-        if found["weight_right"] is not None and found["weight_wrong"] is not None:
-            words += (
-                f" (of right labels {found['weight_right']:.3f}, of wrong ones "
-                f"{found['weight_wrong']:.3f})"
-            )
-    return words
 
 
 def describe(results: Mapping[str, Any]) -> str:
