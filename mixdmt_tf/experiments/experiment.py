@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from typing import Any, Dict, List, Tuple, Union
 
 from mixdmt_tf import algorithms, settings
@@ -90,6 +91,8 @@ class Experiment:
         old = {name: to_text(each.default) for name, (each, _) in values.items()}
         old.update(parse(flagfile))
         new = self.to_flags()
+        if _start(old) == _start(new):  # a run in rounds may move as a whole
+            old["init_from"] = new["init_from"]
         harmless = {name for name, (each, _) in values.items() if each.harmless}
         changed: List[str] = [
             f"  --{name}: {old.get(name, '(not set)')} -> {new.get(name, '(not set)')}"
@@ -102,6 +105,12 @@ class Experiment:
                 + "\n".join(changed)
                 + "\nRepeat the old ones to go on with it, or choose another --workdir."
             )
+
+
+def _start(flags: Dict[str, str]) -> str:
+    """Where `init_from` is, seen from the run's folder."""
+    start = flags.get("init_from", "")
+    return os.path.relpath(start, flags.get("workdir") or ".") if start else ""
 
 
 def parse(flagfile: str) -> Dict[str, str]:

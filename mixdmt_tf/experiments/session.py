@@ -22,6 +22,8 @@ from mixdmt_tf.experiments.log import Log
 from mixdmt_tf.experiments.progress import Progress
 from mixdmt_tf.files import write_atomically
 
+NUMBERS = "numbers.json"  # what the training step reported last
+
 
 class Session:
     """The pieces of a run, and what it does at each event of the loop.
@@ -129,6 +131,10 @@ class Session:
     def _announce(self, start: int) -> None:
         run = self.experiment.run
         self.recorder.read_rows(start)
+        if (self.path / NUMBERS).exists():
+            text = (self.path / NUMBERS).read_text(encoding="utf-8")
+            note = json.loads(text)
+            self.numbers = note["numbers"] if note["step"] <= start else {}
         self.earlier = self.recorder.rows[-1]["seconds"] if self.recorder.rows else 0.0
         if start == 0:
             groups = [config for _, config in self.experiment.groups]
@@ -192,6 +198,9 @@ class Session:
 
     def _log(self, step: int, numbers: Dict[str, float]) -> None:
         self.numbers = numbers
+        # In no checkpoint, but in the row of an evaluation that may come after a stop.
+        note = json.dumps({"step": step, "numbers": numbers})
+        write_atomically(self.path / NUMBERS, note)
         rate = float(tf.convert_to_tensor(self.algorithm.optimizer.learning_rate))
         self.recorder.log(step, {**numbers, "learning_rate": rate})
 

@@ -49,7 +49,8 @@ def initialize(
     folder = pathlib.Path(experiment.run.init_from).expanduser()
     require_same_network(folder, experiment)
     run = dataclasses.replace(experiment.run, workdir=str(folder))
-    other = trained.load(dataclasses.replace(experiment, run=run), folder)
+    which = getattr(experiment.method, "snapshot", "last")
+    other = trained.load(dataclasses.replace(experiment, run=run), folder, which)
     values = network.get_weights()
     layers = [each for each in network.layers if each.name.startswith(HEADS)]
     head = {id(weight) for layer in layers for weight in layer.weights}

@@ -83,6 +83,8 @@ def begin(folder: pathlib.Path, split: Split, teacher: str) -> None:
         teacher: says who is asked: a digest of its weights, say.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    for leftover in folder.glob(".*.npz.*.tmp"):  # of a process that was killed
+        leftover.unlink()
     note = json.dumps({"version": VERSION, "split": split.digest(), "teacher": teacher})
     path = folder / TEACHER
     if path.exists() and path.read_text(encoding="utf-8") == note:

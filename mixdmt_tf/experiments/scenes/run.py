@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 import re
 from typing import Any, Dict, Tuple
@@ -24,10 +23,7 @@ from mixdmt_tf.experiments.scenes import evaluation, preparation, results
 from mixdmt_tf.experiments.scenes.recorder import SceneRecorder
 from mixdmt_tf.experiments.session import Session
 from mixdmt_tf.experiments.transfer import HEADS
-from mixdmt_tf.files import write_atomically
 from mixdmt_tf.models import weights
-
-NUMBERS = "numbers.json"  # what the training step reported last
 
 
 class SceneRun(Session):
@@ -150,19 +146,6 @@ class SceneRun(Session):
             if not said:
                 raise
             raise UserError(said[1]) from None
-
-    def _announce(self, start: int) -> None:
-        """The last numbers of the training step are in no checkpoint, but in rows."""
-        super()._announce(start)
-        path = self.path / NUMBERS
-        if path.exists():
-            note = json.loads(path.read_text(encoding="utf-8"))
-            self.numbers = note["numbers"] if note["step"] <= start else {}
-
-    def _log(self, step: int, numbers: Dict[str, float]) -> None:
-        super()._log(step, numbers)
-        note = {"step": step, "numbers": numbers}
-        write_atomically(self.path / NUMBERS, json.dumps(note))
 
     def _score(self, step: int, seconds: float) -> Tuple[Dict[str, float], str]:
         scores = evaluation.evaluate(

@@ -155,7 +155,6 @@ def test_the_best_snapshot_labels_and_is_the_result(snapshots, supervised, tmp_p
     assert found["steps"] == 4
 
 
-@pytest.mark.xfail(reason="experiments/transfer.py loads the last checkpoint")
 def test_the_best_snapshot_goes_on(snapshots):
     run, _ = snapshots
     base = run.folder.parent / "base"

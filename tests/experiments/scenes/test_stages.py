@@ -15,8 +15,6 @@ from mixdmt_tf.experiments.scenes.stages import SceneStages
 from mixdmt_tf.models import deeplab_v2
 from tests.experiments.scenes import short
 
-SCENES = short.load()
-
 
 @pytest.fixture(scope="module")
 def dmt():
@@ -30,7 +28,7 @@ def stages(found, path, network=None, **values):
     if network:
         found = dataclasses.replace(found, network=network)
     method = found.method
-    split = preparation.open_split(found, path, SCENES)
+    split = preparation.open_split(found, path, short.load())
     shares = plan.fractions(method.fractions, method.rounds)
     planned = plan.stages(shares, method.models, method.restart)
     return SceneStages(found, path, split, planned)
@@ -96,7 +94,7 @@ def test_base_models_of_labels_that_differ(dmt, tmp_path):
         assert own.unlabeled.tolist() == found.split.unlabeled.tolist()
         file = pathlib.Path(found.settings(stage).data.split)
         assert file == tmp_path / f"split_{stage.model}.json"
-        assert splits.read_split(file, SCENES).digest() == own.digest()
+        assert splits.read_split(file, short.load()).digest() == own.digest()
     a, b = (set(found.base_split(each).labeled) for each in found.all[:2])
     assert len(a & b) == 4 and a | b == set(found.split.labeled)
     for stage in found.all[2:]:  # the rounds learn from all labels
