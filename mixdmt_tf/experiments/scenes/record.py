@@ -6,6 +6,7 @@ import pathlib
 from typing import Any, Dict, List, Mapping, Sequence
 
 from mixdmt_tf.algorithms.dmt import CASES
+from mixdmt_tf.data.scenes.source import short
 from mixdmt_tf.experiments.experiment import Experiment
 from mixdmt_tf.experiments.log import read_rows
 from mixdmt_tf.experiments.loops.plan import Stage
@@ -86,12 +87,12 @@ def warnings(
     if miou is not None and last is not None and miou < last:
         sentences.append(
             f"{name}: the mean IoU on validation fell from {last:.2f} to {miou:.2f} %; "
-            "fewer --rounds, smaller --fractions or --algorithm=cbst may do better"
+            "a smaller --learning_rate, smaller --fractions or fewer --rounds may help"
         )
     never = [c for c, share in found["share_by_class"].items() if share is None]
     if never and not earlier:
         sentences.append(
-            f"{name}: {found['teacher']} found no pixel of {', '.join(never)} in the "
+            f"{name}: {found['teacher']} found no pixel of {short(never)} in the "
             "unlabelled scenes"
         )
     return sentences
