@@ -41,7 +41,8 @@ def of_round(path: pathlib.Path, stage: str, seen: Inspection) -> None:
     """Keeps a round's columns of figure 6: pseudo labels, and weights."""
     folder = path / "pictures"
     folder.mkdir(exist_ok=True)
-    columns = [column(stage.replace("_", " "), seen.labels), column("weights", seen.weights)]
+    title = stage.replace("_", " ")
+    columns = [column(title, seen.labels), column("weights", seen.weights)]
     charts.save(beside_one_another(columns), folder / f"{stage}.png")
 
 
