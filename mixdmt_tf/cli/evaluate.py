@@ -125,10 +125,13 @@ def _scores(
     """Of averaged weights and of raw ones."""
     from mixdmt_tf.experiments.scenes import evaluation
 
-    done, total = itertools.count(), 2 * len(scenes)
+    both = [model.averaged, model.raw]
+    same = evaluation.equal(*both)
+    different = both[:1] if same else both
+    done, total = itertools.count(), len(different) * len(scenes)
 
     def poll() -> None:
         progress.update(next(done), total)
 
-    both = (model.averaged, model.raw)
-    return [evaluation.score(model.scorer, each, scenes, poll) for each in both]
+    found = [evaluation.score(model.scorer, w, scenes, poll) for w in different]
+    return 2 * found if same else found

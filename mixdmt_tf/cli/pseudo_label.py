@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import pathlib
 import sys
 from typing import TYPE_CHECKING, Any, List, Mapping, Sequence
@@ -181,21 +180,11 @@ def _require_same_teacher(
     output: pathlib.Path, split: Split, weights: List[Any]
 ) -> None:
     """Refuses the beginning of somebody else's pseudo labels: it would be lost."""
-    from mixdmt_tf.data.scenes.pseudo_labels import TEACHER, VERSION
+    from mixdmt_tf.data.scenes.pseudo_labels import TEACHER, begun_by
     from mixdmt_tf.experiments.scenes import labeling
 
-    if not (output / TEACHER).exists():
-        return
-    expected = {
-        "version": VERSION,
-        "split": split.digest(),
-        "teacher": labeling.teacher_digest(weights),
-    }
-    try:
-        note = json.loads((output / TEACHER).read_text(encoding="utf-8"))
-    except ValueError:
-        note = None
-    if note != expected:
+    begun = (output / TEACHER).exists()
+    if begun and not begun_by(output, split, labeling.teacher_digest(weights)):
         raise UsageError(
             f"--output={output} was begun with another model, or other weights of "
             "this one.\nRemove it, or name another folder."

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 import keras
 import numpy as np
@@ -16,6 +17,17 @@ from mixdmt_tf.data.source import Images
 from mixdmt_tf.equations import accuracy_by_class, error_rate, fine_grained_accuracy
 
 BATCH = 500  # images per pass
+
+
+@contextlib.contextmanager
+def in_float32() -> Iterator[None]:
+    """Networks that are built within compute in float32, whatever the policy."""
+    policy = keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy("float32")
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_global_policy(policy)
 
 
 class Scorer:
@@ -40,14 +52,10 @@ class Scorer:
             image_shape: (H, W, C).
             num_classes: C.
         """
-        policy = keras.mixed_precision.global_policy()
-        keras.mixed_precision.set_global_policy("float32")
-        try:
+        with in_float32():
             self.network = models.network(network).build(
                 config, image_shape, num_classes, portable=True
             )
-        finally:
-            keras.mixed_precision.set_global_policy(policy)
         signature = [tf.TensorSpec((None,) + tuple(image_shape), tf.uint8)]
         self._predict = tf.function(self.probabilities, input_signature=signature)
 

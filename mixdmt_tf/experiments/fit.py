@@ -15,6 +15,7 @@ from mixdmt_tf.experiments import preparation, runtime
 from mixdmt_tf.experiments.experiment import Experiment
 from mixdmt_tf.experiments.interrupts import Interrupts
 from mixdmt_tf.experiments.loops import rounds
+from mixdmt_tf.experiments.loops.loop import Train
 from mixdmt_tf.experiments.preparation import AnySource
 from mixdmt_tf.experiments.run_folder import RunFolder, default_path, read_results
 from mixdmt_tf.experiments.scenes import loop as scene_loop
@@ -51,14 +52,21 @@ def train(experiment: Experiment, source: Optional[AnySource] = None) -> Dict[st
         strategy = runtime.start(experiment.run)
         source = source or sources.load(experiment.data)
         if preparation.in_rounds(experiment):
-            loop = scene_loop if experiment.scenes else rounds
-            return loop.complete(experiment, path, source, train)
+            return complete_rounds(experiment, path, source, train)
         one_run = SceneRun if experiment.scenes else TrainingRun
         outcome = one_run(experiment, path, source, strategy, interrupts).complete()
         if experiment.run.compare_supervised and experiment.algorithm != "supervised":
             outcome.update(_supervised(experiment, path, source))
             write_atomically(path / "results.json", json.dumps(outcome, indent=1))
     return outcome
+
+
+def complete_rounds(
+    experiment: Experiment, path: pathlib.Path, source: AnySource, train: Train
+) -> Dict[str, Any]:
+    """Does what is missing of a run in rounds; as `loops.rounds.complete`."""
+    loop = scene_loop if experiment.scenes else rounds
+    return loop.complete(experiment, path, source, train)
 
 
 def _supervised(experiment: Experiment, path: pathlib.Path, source: AnySource):

@@ -20,7 +20,6 @@ from mixdmt_tf.experiments.experiment import Experiment
 from mixdmt_tf.experiments.interrupts import Interrupts
 from mixdmt_tf.experiments.loops import rounds
 from mixdmt_tf.experiments.run_folder import RunFolder
-from mixdmt_tf.experiments.scenes import loop as scene_loop
 from mixdmt_tf.experiments.scenes import preparation as scene_preparation
 from mixdmt_tf.experiments.scenes import rehearsal as scene_rehearsal
 
@@ -151,8 +150,7 @@ def _twice(experiment: Experiment, source: preparation.AnySource) -> Dict[str, A
 
     with RunFolder(path, experiment), Interrupts():
         runtime.start(run)
-        loop = scene_loop if experiment.scenes else rounds
-        loop.complete(experiment, path, source, first_step)
+        fit.complete_rounds(experiment, path, source, first_step)
     keras.backend.clear_session()
     return fit.train(experiment, source)
 

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf.algorithms import base
+from mixdmt_tf.errors import UsageError
 from mixdmt_tf.experiments import checkpoints, export, loop, results, transfer
 from mixdmt_tf.experiments.experiment import Experiment
 from mixdmt_tf.experiments.interrupts import Interrupted, Interrupts
@@ -96,6 +97,31 @@ class Session:
         self._announce(start)
         self._train(pipeline, start)
         return self._finish()
+
+    def _pseudo_labels_place(self) -> Optional[pathlib.Path]:
+        """Where the pseudo labels are that the method learns from; None: from none.
+
+        Raises:
+            UsageError: if some are given to a method that learns from none.
+        """
+        given, method = self.experiment.data.pseudo_labels, self.experiment.algorithm
+        if self.recipe.pseudo:
+            return pathlib.Path(given).expanduser()
+        if given:
+            raise UsageError(
+                f"--pseudo_labels: --algorithm={method} learns from none.\n"
+                "Leave it out, or choose a method such as --algorithm=dmt."
+            )
+        return None
+
+    def _require_unlabeled(self) -> None:
+        """Refuses a split without unlabelled pictures, for methods that need some."""
+        if not len(self.split.unlabeled):
+            raise UsageError(
+                f"--algorithm={self.experiment.algorithm} needs unlabelled images, and "
+                f"all {len(self.split.labeled)} of {self.split.dataset} are labelled.\n"
+                "Give fewer --labels, or train with bin/train --algorithm=supervised."
+            )
 
     def _pipeline(self) -> Any:
         """The batches."""

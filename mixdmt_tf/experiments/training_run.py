@@ -16,7 +16,6 @@ from mixdmt_tf.data import pseudo_labels, splits
 from mixdmt_tf.data.copies import Copies
 from mixdmt_tf.data.pipeline import Pipeline
 from mixdmt_tf.data.source import Source
-from mixdmt_tf.errors import UsageError
 from mixdmt_tf.experiments import (
     detection,
     evaluation,
@@ -94,12 +93,7 @@ class TrainingRun(Session):
         pipeline = Pipeline(self.source, self.split, self.recipe, run.seed, run.batch)
         if not self.recipe.unlabeled_views:
             return pipeline
-        if not len(self.split.unlabeled):
-            raise UsageError(
-                f"--algorithm={self.experiment.algorithm} needs unlabelled images, and "
-                f"all {len(self.split.labeled)} of {self.source.name} are labelled.\n"
-                "Give fewer --labels, or train with bin/train --algorithm=supervised."
-            )
+        self._require_unlabeled()
         copies = preparation.unlabeled_copies(self.experiment, self.source, self.split)
         store = preparation.open_copies(self.experiment, copies)
         self._show_copies(copies)
@@ -108,15 +102,9 @@ class TrainingRun(Session):
         )
 
     def _pseudo_labels(self) -> Optional[pseudo_labels.PseudoLabels]:
-        given, method = self.experiment.data.pseudo_labels, self.experiment.algorithm
-        if not self.recipe.pseudo:
-            if given:
-                raise UsageError(
-                    f"--pseudo_labels: --algorithm={method} learns from none.\n"
-                    "Leave it out, or choose a method such as --algorithm=dmt."
-                )
+        path = self._pseudo_labels_place()
+        if path is None:
             return None
-        path = pathlib.Path(given).expanduser()
         found = pseudo_labels.read(path, self.split, self.source.num_classes)
         print(
             f"{int(found.kept.sum()):,} of {len(found.kept):,} unlabelled images have "

@@ -58,6 +58,16 @@ class PseudoLabels:
             UserError: naming the file, if it is missing or damaged.
         """
         classes, confidence = read_guess(self.folder, scene_id)
+        return self.kept(scene_id, classes, confidence), confidence
+
+    def kept(
+        self, scene_id: int, classes: np.ndarray, confidence: np.ndarray
+    ) -> np.ndarray:
+        """Of a scene's guesses, from `read_guess`, those that are kept; 255 elsewhere.
+
+        Raises:
+            UserError: naming the file, if there is a class that is none.
+        """
         last = len(self.thresholds) - 1
         if classes.max(initial=0) > last:
             raise UserError(
@@ -65,13 +75,26 @@ class PseudoLabels:
                 f"expected 0 to {last}.\n{_AGAIN}"
             )
         kept = threshold_labels(classes, confidence, self.thresholds)
-        return kept.astype(np.uint8), confidence
+        return kept.astype(np.uint8)
 
     def digest(self) -> str:
         """Sha256, in hex, of guesses and thresholds."""
         total = hashlib.sha256(self.content.encode())
         total.update(np.asarray(self.thresholds, "<f8").tobytes())
         return total.hexdigest()
+
+
+def begun_by(folder: pathlib.Path, split: Split, teacher: str) -> bool:
+    """Whether what is in a folder are guesses of this teacher for this split."""
+    path = folder / TEACHER
+    try:
+        return path.read_text(encoding="utf-8") == _note(split, teacher)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _note(split: Split, teacher: str) -> str:
+    return json.dumps({"version": VERSION, "split": split.digest(), "teacher": teacher})
 
 
 def begin(folder: pathlib.Path, split: Split, teacher: str) -> None:
@@ -85,14 +108,12 @@ def begin(folder: pathlib.Path, split: Split, teacher: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for leftover in folder.glob(".*.npz.*.tmp"):  # of a process that was killed
         leftover.unlink()
-    note = json.dumps({"version": VERSION, "split": split.digest(), "teacher": teacher})
-    path = folder / TEACHER
-    if path.exists() and path.read_text(encoding="utf-8") == note:
+    if begun_by(folder, split, teacher):
         return
     (folder / INDEX).unlink(missing_ok=True)
     for file in folder.glob("*.npz"):
         file.unlink()
-    write_atomically(path, note)
+    write_atomically(folder / TEACHER, _note(split, teacher))
 
 
 def path_of(folder: pathlib.Path, scene_id: int) -> pathlib.Path:

@@ -108,6 +108,27 @@ class Loop:
         """Notes what came of a round, and says what got worse."""
         raise NotImplementedError
 
+    def _note(self, found: Dict[str, Any], warnings: List[str], said: str) -> None:
+        """Adds a round to those that are noted, and says it."""
+        for warning in warnings:
+            print(f"warning: {warning}", flush=True)
+        self.warnings += warnings
+        self.rounds.append(found)
+        print(said, flush=True)
+
+    def _before(self, stage: plan.Stage) -> Dict[str, Any]:
+        """Results of the stage that a round is compared with."""
+        return self.results.get(stage.start or str(stage.teacher), {})
+
+    def _earlier(self, stage: plan.Stage) -> List[Dict[str, Any]]:
+        """What is noted of the round before of the same model; none of the first."""
+        return [row for row in self.rounds if row["model"] == stage.model][-1:]
+
+    def _of_bases(self, name: str) -> Dict[str, Any]:
+        """One of the numbers of each model's base, by model."""
+        bases = [stage for stage in self.stages.all if not stage.teacher]
+        return {each.model: self.results[each.name][name] for each in bases}
+
     def _rank(self, stage: plan.Stage) -> float:
         """How bad a stage is on the validation images."""
         raise NotImplementedError

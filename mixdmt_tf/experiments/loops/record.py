@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import pathlib
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from mixdmt_tf.algorithms.dmt import CASES
 from mixdmt_tf.experiments.experiment import Experiment
 from mixdmt_tf.experiments.labeling import Quality
-from mixdmt_tf.experiments.log import read_rows
+from mixdmt_tf.experiments.log import Row, read_rows
 from mixdmt_tf.experiments.loops.plan import Stage
 from mixdmt_tf.experiments.results import versions
 from mixdmt_tf.files import write_atomically
@@ -40,21 +40,13 @@ def of_round(
         `seconds`. None where a method does not ask, or nobody knows.
     """
     last = read_rows(folder)[-1]
-    cases = {case: last.get(f"train_{case}") for case in CASES}
     return {
-        "stage": stage.name,
-        "round": stage.round,
-        "model": stage.model,
-        "teacher": stage.teacher,
-        "fraction": round(100 * stage.fraction, 4),
+        **of_stage(stage),
         "pseudo_labels": quality.number,
         "pseudo_accuracy": quality.accuracy,
         "accuracy_of_all": quality.accuracy_of_all,
         "lowest_confidence": quality.lowest_confidence,
-        "cases": {
-            case: None if share is None else 100 * share
-            for case, share in cases.items()
-        },
+        "cases": cases(last),
         "mean_weight": last.get("train_weight"),
         "weight_right": last.get("train_weight_right"),
         "weight_wrong": last.get("train_weight_wrong"),
@@ -67,6 +59,23 @@ def of_round(
         "bins": quality.bins,
         "error_of_top": quality.error_of_top,
     }
+
+
+def of_stage(stage: Stage) -> Dict[str, Any]:
+    """What the plan says of a round, for `of_round`."""
+    return {
+        "stage": stage.name,
+        "round": stage.round,
+        "model": stage.model,
+        "teacher": stage.teacher,
+        "fraction": round(100 * stage.fraction, 4),
+    }
+
+
+def cases(row: Row) -> Dict[str, Optional[float]]:
+    """How often each case of Eq. 6 was at an evaluation, percent; None: not asked."""
+    shares = {case: row.get(f"train_{case}") for case in CASES}
+    return {k: None if share is None else 100 * share for k, share in shares.items()}
 
 
 def warnings(

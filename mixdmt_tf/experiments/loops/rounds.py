@@ -144,26 +144,16 @@ class ImageLoop(Loop):
     def _record(self, stage: plan.Stage) -> None:
         file = self.stages.labels_file(stage)
         pseudo = pseudo_labels.read(file, self.split, self.source.num_classes)
-        before = self.results.get(stage.start or str(stage.teacher), {})
         found = record.of_round(
             stage,
             labeling.quality(pseudo, self.source.train.labels[pseudo.ids]),
             self.results[stage.name],
             self.stages.folder(stage.name),
         )
-        earlier = [row for row in self.rounds if row["model"] == stage.model]
-        for warning in record.warnings(found, earlier[-1:], before):
-            print(f"warning: {warning}", flush=True)
-            self.warnings.append(warning)
-        self.rounds.append(found)
-        print(results.describe_round(found), flush=True)
+        worse = record.warnings(found, self._earlier(stage), self._before(stage))
+        self._note(found, worse, results.describe_round(found))
         record.write(self.path, self.rounds)
-        pictures.write(self.path, self.rounds, self._base_errors())
-
-    def _base_errors(self) -> Dict[str, Any]:
-        """Test error of each model's base, where somebody knows it."""
-        bases = [stage for stage in self.stages.all if not stage.teacher]
-        return {each.model: self.results[each.name]["test_error"] for each in bases}
+        pictures.write(self.path, self.rounds, self._of_bases("test_error"))
 
     def _candidates(self) -> List[plan.Stage]:
         """Of one model, any round may be the best."""

@@ -19,7 +19,6 @@ from typing import (
     Tuple,
 )
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -28,6 +27,7 @@ from mixdmt_tf.algorithms.base import Algorithm
 from mixdmt_tf.data.pipeline import to_float
 from mixdmt_tf.data.scenes.source import Scene
 from mixdmt_tf.equations import confusion_counts, iou_by_class, mean_iou
+from mixdmt_tf.experiments.evaluation import in_float32
 
 STRIDE = 8  # the largest output stride below 16; larger ones are multiples of it
 _READERS, _AHEAD = 2, 8  # threads, and scenes that wait in memory
@@ -44,14 +44,10 @@ class SceneScorer:
             config: its `Config`.
             num_classes: C.
         """
-        policy = keras.mixed_precision.global_policy()
-        keras.mixed_precision.set_global_policy("float32")
-        try:
+        with in_float32():
             self.network = models.network(network).build_segmenter(
                 config, (None, None, 3), num_classes, portable=True
             )
-        finally:
-            keras.mixed_precision.set_global_policy(policy)
         self.stride = max(STRIDE, getattr(config, "output_stride", STRIDE))
         signature = [tf.TensorSpec((None, None, None, 3), tf.uint8)]
         self._guess = tf.function(self._guesses, input_signature=signature)
@@ -187,7 +183,7 @@ def evaluate(
     """
     averaged = algorithm.average.in_network(algorithm.network)
     raw = algorithm.network.get_weights()
-    same = all(np.array_equal(one, other) for one, other in zip(averaged, raw))
+    same = equal(averaged, raw)
     scores = {}
     for name, scenes in sets.items():
         if scenes:
@@ -196,3 +192,8 @@ def evaluate(
                 scores[name] if same else score(scorer, raw, scenes, poll)
             )
     return scores
+
+
+def equal(averaged: List[np.ndarray], raw: List[np.ndarray]) -> bool:
+    """Whether two sets of weights are the same, so that one score serves both."""
+    return all(np.array_equal(one, other) for one, other in zip(averaged, raw))

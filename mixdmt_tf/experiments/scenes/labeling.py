@@ -133,9 +133,10 @@ def quality(pseudo: PseudoLabels, scenes: Scenes, split: Split) -> Quality:
     right, known = np.zeros(2, np.int64), np.zeros(2, np.int64)  # kept, of all
 
     def read(scene_id: int) -> Tuple[Any, ...]:
-        every, _ = pseudo_labels.read_guess(pseudo.folder, scene_id)
+        every, confidence = pseudo_labels.read_guess(pseudo.folder, scene_id)
+        some = pseudo.kept(scene_id, every, confidence)
         scene = scenes.train[scene_id]
-        return every, pseudo(scene_id)[0], scene.labels() if scene.known else None
+        return every, some, scene.labels() if scene.known else None
 
     for _, (every, some, truth) in read_ahead(read, [int(i) for i in split.unlabeled]):
         guessed += np.bincount(every.ravel(), minlength=len(names))

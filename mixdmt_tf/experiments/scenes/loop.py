@@ -135,34 +135,20 @@ class SceneLoop(Loop):
             self.results[stage.name],
             self.stages.folder(stage.name),
         )
-        before = self.results.get(stage.start or str(stage.teacher), {})
-        earlier = [row for row in self.rounds if row["model"] == stage.model]
-        for warning in record.warnings(found, earlier[-1:], before):
-            print(f"warning: {warning}", flush=True)
-            self.warnings.append(warning)
-        self.rounds.append(found)
-        print(results.describe_round(found), flush=True)
+        worse = record.warnings(found, self._earlier(stage), self._before(stage))
+        self._note(found, worse, results.describe_round(found))
         record.write(self.path, self.rounds)
-        pictures.write(
-            self.path, self.rounds, self._base_mious(), self.source, self.split
-        )
+        mious = self._of_bases("test_miou")
+        pictures.write(self.path, self.rounds, mious, self.source, self.split)
         if not self.experiment.method.keep_pseudo_labels:
             for file in folder.glob("*.npz"):
                 file.unlink()
-
-    def _bases(self) -> Dict[str, plan.Stage]:
-        """The base model of each model."""
-        return {each.model: each for each in self.stages.all if not each.teacher}
-
-    def _base_mious(self) -> Dict[str, Any]:
-        bases = self._bases().items()
-        return {model: self.results[each.name]["test_miou"] for model, each in bases}
 
     def _rank(self, stage: plan.Stage) -> float:
         return -float(self.results[stage.name]["validation_miou"])
 
     def _summarize(self, final: str) -> Dict[str, Any]:
-        bases = [each.name for each in self._bases().values()]
+        bases = [each.name for each in self.stages.all if not each.teacher]
         return record.summarize(
             self.experiment, self.results, self.rounds, self.warnings, final, bases
         )

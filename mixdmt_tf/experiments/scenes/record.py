@@ -5,12 +5,17 @@ from __future__ import annotations
 import pathlib
 from typing import Any, Dict, List, Mapping, Sequence
 
-from mixdmt_tf.algorithms.dmt import CASES
 from mixdmt_tf.data.scenes.source import short
 from mixdmt_tf.experiments.experiment import Experiment
 from mixdmt_tf.experiments.log import read_rows
 from mixdmt_tf.experiments.loops.plan import Stage
-from mixdmt_tf.experiments.loops.record import Round, of_whole, write_table
+from mixdmt_tf.experiments.loops.record import (
+    Round,
+    cases,
+    of_stage,
+    of_whole,
+    write_table,
+)
 
 
 def of_round(
@@ -38,23 +43,15 @@ def of_round(
         ask, or nobody knows.
     """
     last = read_rows(folder)[-1]
-    cases = {case: last.get(f"train_{case}") for case in CASES}
     shared = ("steps", "seed", "seconds", "test_iou")
     mious = [f"{s}_miou{e}" for s in ("test", "validation") for e in ("", "_raw")]
     return {
-        "stage": stage.name,
-        "round": stage.round,
-        "model": stage.model,
-        "teacher": stage.teacher,
-        "fraction": round(100 * stage.fraction, 4),
+        **of_stage(stage),
         "pseudo_labels": found["scenes"],
         "share_labeled": found["share_labeled"],
         "pseudo_accuracy": found["accuracy"],
         "accuracy_of_all": found["accuracy_of_all"],
-        "cases": {
-            case: None if share is None else 100 * share
-            for case, share in cases.items()
-        },
+        "cases": cases(last),
         "mean_weight": last.get("train_weight"),
         "weight_right": found["weight_right"],
         "weight_wrong": found["weight_wrong"],

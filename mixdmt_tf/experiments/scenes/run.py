@@ -55,31 +55,18 @@ class SceneRun(Session):
             preparation.check(path, scenes, self.split)
             print(preparation.describe(self.split, scenes), flush=True)
         self.sets = {"validation": scenes.validation, "test": scenes.test}
-        self.pseudo = self._pseudo_labels()
+        place = self._pseudo_labels_place()
+        self.pseudo = place and pseudo_labels.read(
+            place, self.split, scenes.num_classes
+        )
         per_step = experiment.run.batch * (1 + self.recipe.unlabeled_ratio)
         self.recorder: SceneRecorder = SceneRecorder(path, scenes, per_step)
-
-    def _pseudo_labels(self) -> Any:
-        given, method = self.experiment.data.pseudo_labels, self.experiment.algorithm
-        if not self.recipe.pseudo:
-            if given:
-                raise UsageError(
-                    f"--pseudo_labels: --algorithm={method} learns from none.\n"
-                    "Leave it out, or choose a method such as --algorithm=dmt."
-                )
-            return None
-        folder = pathlib.Path(given).expanduser()
-        return pseudo_labels.read(folder, self.split, self.scenes.num_classes)
 
     def _pipeline(self) -> ScenePipeline:
         run, data = self.experiment.run, self.experiment.data
         unlabeled = run.batch * self.recipe.unlabeled_ratio
-        if unlabeled and not len(self.split.unlabeled):
-            raise UsageError(
-                f"--algorithm={self.experiment.algorithm} needs unlabelled images, and "
-                f"all {len(self.split.labeled)} of {self.scenes.name} are labelled.\n"
-                "Give fewer --labels, or train with --algorithm=supervised."
-            )
+        if unlabeled:
+            self._require_unlabeled()
         if self.recipe.boxes and unlabeled % (2 * self.strategy.num_replicas_in_sync):
             raise UsageError(
                 f"--algorithm={self.experiment.algorithm} pairs unlabelled images, and "
