@@ -110,14 +110,14 @@ Losses = Tuple[Dict[str, Term], Dict[str, Reported]]
 
 
 class Algorithm(keras.Model):
-    """A network and the way to train it; subclasses write `recipe` and `losses`.
+    """A network and the way to train it; subclasses write `recipe` and `step_losses`.
 
     >>> model = realmix.Method(network, realmix.Config(), Task(10, 250, 1000))
     >>> model.compile()
     >>> model.fit(pipeline.dataset(0, 1000))
 
     Attributes:
-        reported: names of everything `losses` returns, terms and reports; they become
+        reported: names of everything `step_losses` returns, terms and reports; they become
             the metrics of the step.
         loop: name of the file in experiments/loops/ that trains it; 'single' for
             methods trained in one go.
@@ -159,7 +159,7 @@ class Algorithm(keras.Model):
         """What the batches must hold."""
         raise NotImplementedError
 
-    def losses(self, batch: Dict[str, tf.Tensor]) -> Losses:
+    def step_losses(self, batch: Dict[str, tf.Tensor]) -> Losses:
         """The loss terms of one step and the numbers to log, on one replica's rows."""
         raise NotImplementedError
 
@@ -222,7 +222,7 @@ class Algorithm(keras.Model):
             The means of all reported numbers.
         """
         with tf.GradientTape() as tape:
-            terms, reports = self.losses(data)
+            terms, reports = self.step_losses(data)
             means = {name: mean_over_replicas(term) for name, term in terms.items()}
             loss = tf.add_n([means[name] * terms[name].weight for name in terms])
             scaled = compat.scale_loss(self.optimizer, loss)

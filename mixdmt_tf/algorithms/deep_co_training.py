@@ -102,7 +102,7 @@ class Method(base.Algorithm):
         """One view of each unlabelled image, which both networks see."""
         return Recipe(unlabeled_views=1, unlabeled_ratio=config.unlabeled_ratio)
 
-    def losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
+    def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Cross-entropies, Jensen-Shannon divergence, view difference constraint."""
         config, x, u = self.config, batch["x"], batch["u"][:, 0]
         x1, u1 = joint_pass(self.network, x, u)

@@ -46,7 +46,7 @@ class Method(base.Algorithm):
             fill=updates.GREY,
         )
 
-    def losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
+    def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Returns lam CE(y, f(x)) + (1 - lam) CE(y', f(x)) of mixed images x."""
         x, y = batch["x"], tf.one_hot(batch["y"], self.task.num_classes)
         if self.config.mixup_beta:

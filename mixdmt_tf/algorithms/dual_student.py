@@ -101,7 +101,7 @@ class Method(base.Algorithm):
         """Two views of each unlabelled image."""
         return Recipe(unlabeled_views=2, unlabeled_ratio=config.unlabeled_ratio)
 
-    def losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
+    def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Cross-entropies, consistency and stabilization of both students."""
         config = self.config
         first, second = tf.unstack(batch["u"], axis=1)

@@ -58,7 +58,7 @@ class Method(base.Algorithm):
         """A strong view (a copy) and a weak view of each unlabelled image."""
         return strong.recipe(config, "randaugment_fixmatch")
 
-    def losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
+    def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Equations 3 and 4."""
         config = self.config
         y = tf.one_hot(batch["y"], self.task.num_classes)

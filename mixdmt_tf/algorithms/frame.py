@@ -35,7 +35,7 @@ class Config(base.Config):
 
 
 class Frame(base.Algorithm):
-    """The passes, weights and reports of which the methods' `losses` are made."""
+    """The passes, weights and reports of which the methods' `step_losses` are made."""
 
     reported: Tuple[str, ...] = (
         "loss_x",

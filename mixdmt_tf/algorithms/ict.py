@@ -50,7 +50,7 @@ class Method(frame.Frame):
         # nothing, and without them recipes would need a second way to name blocks.
         return Recipe(1, mixup_groups=(1, 1), mixup_beta=config.mixup_beta)
 
-    def losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
+    def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Cross-entropy, and how far predictions of mixtures are from mixtures."""
         u = tf.squeeze(batch["u"], 1)
         _, lam = tf.split(batch["lam"], 2)

@@ -45,7 +45,7 @@ class Method(frame.Frame):
         """A view of each unlabelled image for the teacher, one for the student."""
         return Recipe(unlabeled_views=2)
 
-    def losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
+    def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Cross-entropy, and the squared distance from what the teacher predicts."""
         for_teacher, for_student = tf.unstack(batch["u"], axis=1)
         loss_x = self.loss_x(batch)

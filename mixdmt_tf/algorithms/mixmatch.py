@@ -89,7 +89,7 @@ class Method(base.Algorithm):
         groups = (1 + views,) if config.mixup == "joint" else (1, views)
         return Recipe(views, mixup_groups=groups, mixup_beta=config.mixup_beta)
 
-    def losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
+    def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Equations 3 to 5 of MixMatch."""
         mixed = self.mixed_up(batch)
         probs_u = tf.nn.softmax(mixed.logits_u)

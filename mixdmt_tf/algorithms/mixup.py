@@ -49,7 +49,7 @@ class Method(frame.Frame):
         """One view of each unlabelled image; partners are of the same collection."""
         return Recipe(1, mixup_groups=(1, 1), mixup_beta=config.mixup_beta)
 
-    def losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
+    def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Cross-entropy of mixed labelled and of mixed unlabelled images."""
         x, y = batch["x"], tf.one_hot(batch["y"], self.task.num_classes)
         u = tf.squeeze(batch["u"], 1)

@@ -40,7 +40,7 @@ class Method(frame.Frame):
         """Two views of each unlabelled image."""
         return Recipe(unlabeled_views=2)
 
-    def losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
+    def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Cross-entropy, and the squared difference of two predictions."""
         first, second = tf.unstack(batch["u"], axis=1)
         loss_x = self.loss_x(batch)

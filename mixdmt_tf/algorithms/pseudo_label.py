@@ -60,7 +60,7 @@ class Method(frame.Frame):
         """One view of each unlabelled image."""
         return Recipe(unlabeled_views=1)
 
-    def losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
+    def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Cross-entropy with the labels, and with the network's own sure guesses."""
         u = tf.squeeze(batch["u"], 1)
         loss_x = self.loss_x(batch)

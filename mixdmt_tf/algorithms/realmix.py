@@ -87,7 +87,7 @@ class Method(mixmatch.Method):
         plain = super().recipe(config)
         return dataclasses.replace(plain, copies=50, copies_augment="cutout")
 
-    def losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
+    def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Equations 1 and 2."""
         config, step = self.config, batch["step"]
         mixed = self.mixed_up(batch)

@@ -131,7 +131,7 @@ class Round(base.Algorithm):
         """
         raise NotImplementedError
 
-    def losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
+    def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Eq. 7 to 10 of mixed images; both terms are divided by all N rows."""
         classes, config = self.task.num_classes, self.config
         y = tf.one_hot(batch["y"], classes)

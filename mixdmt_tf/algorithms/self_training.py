@@ -54,7 +54,7 @@ class Method(base.Algorithm):
             fill=updates.GREY,
         )
 
-    def losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
+    def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Cross-entropy of labels and of sure guesses together."""
         y = tf.one_hot(batch["y"], self.task.num_classes)
         images = tf.concat([batch["x"], batch["u"][:, 0]], 0)

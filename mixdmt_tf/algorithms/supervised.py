@@ -40,7 +40,7 @@ class Method(base.Algorithm):
         """Labelled images, augmented once."""
         return Recipe()
 
-    def losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
+    def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Mean cross-entropy."""
         y = tf.one_hot(batch["y"], self.task.num_classes)
         labels = smooth_labels(y, self.config.smoothing)

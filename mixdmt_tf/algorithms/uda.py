@@ -74,7 +74,7 @@ class Method(base.Algorithm):
         """An augmented copy of each unlabelled image, and the image itself."""
         return strong.recipe(config, "randaugment")
 
-    def losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
+    def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Cross-entropy, and KL(sharpened prediction for the image || for the copy)."""
         config = self.config
         y = tf.one_hot(batch["y"], self.task.num_classes)

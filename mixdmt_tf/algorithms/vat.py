@@ -71,7 +71,7 @@ class Method(frame.Frame):
         """One view of each unlabelled image, and where its search starts."""
         return Recipe(unlabeled_views=1, noise=True)
 
-    def losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
+    def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Cross-entropy, virtual adversarial divergence, and entropy."""
         u = tf.squeeze(batch["u"], 1)
         loss_x = self.loss_x(batch)

@@ -54,7 +54,7 @@ def assert_one_joint_pass_moves_statistics(method, batch, own_views):
         each.set_weights(network.get_weights())
         each(np.concatenate([batch["x"], view]), training=True)
     before = [statistics(each) for each in networks]
-    method.losses(batch)
+    method.step_losses(batch)
     for each, network, old in zip(alone, networks, before):
         assert any((a != b).any() for a, b in zip(statistics(network), old))
         for got, expected in zip(statistics(network), statistics(each)):

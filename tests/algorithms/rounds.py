@@ -103,7 +103,7 @@ def assert_steps_as_the_paper(method, rule: str, step: int = 60):
     expected, rows = dmt_step.costs(*given, batches.CLASSES, powers, rule)
     gradients = dmt_step.linear_gradient(*given, batches.CLASSES, powers, rule)
 
-    terms, reports = method.losses(batch)
+    terms, reports = method.step_losses(batch)
     np.testing.assert_allclose(rows_of(terms), rows, rtol=1e-4, atol=1e-6)
     assert float(terms["loss_x"].weight) == 1 / 3
     assert float(terms["loss_u"].weight) == 2 / 3
@@ -128,7 +128,7 @@ def assert_no_gradient_through_weights(method):
 
     def gradient():
         with tf.GradientTape() as tape:
-            terms, _ = method.losses(batch)
+            terms, _ = method.step_losses(batch)
             loss = tf.add_n([tf.reduce_mean(each.values) for each in terms.values()])
         return tape.gradient(loss, method.network.trainable_variables)
 

@@ -60,7 +60,7 @@ def value(term):
 def gradient(method, batch, term="loss_u"):
     """Of the mean of a term, for all weights of the network."""
     with tf.GradientTape() as tape:
-        loss = tf.reduce_mean(method.losses(batch)[0][term].values)
+        loss = tf.reduce_mean(method.step_losses(batch)[0][term].values)
     return tape.gradient(loss, method.network.trainable_variables)
 
 

@@ -75,7 +75,7 @@ class Pair(supervised.Method):
     has_peer = True
     reported = ("loss_x", "loss_x_peer")
 
-    def losses(self, batch):
+    def step_losses(self, batch):
         y = tf.one_hot(batch["y"], batches.CLASSES)
         networks = {"loss_x": self.network, "loss_x_peer": self.peer}
         terms = {

@@ -36,13 +36,13 @@ def test_every_pseudo_label_counts_as_much_as_a_label():
 def test_confidence_and_hidden_classes_change_nothing():
     method = rounds.linear("curriculum_labeling")
     batch = stepping.batch_for(method)
-    before = rounds.rows_of(method.losses(batch)[0])
+    before = rounds.rows_of(method.step_losses(batch)[0])
     other = {
         **batch,
         "u_confidence": 1 - batch["u_confidence"],
         "u_truth": (batch["u_truth"] + 1) % batches.CLASSES,
     }
-    np.testing.assert_array_equal(rounds.rows_of(method.losses(other)[0]), before)
+    np.testing.assert_array_equal(rounds.rows_of(method.step_losses(other)[0]), before)
 
 
 def test_it_has_no_powers_to_set():

@@ -18,7 +18,7 @@ def test_losses_follow_the_paper(epsilon):
     """Values in [-1, 1] change by twice epsilon, which is of a range of 1."""
     method = pairs.linear("deep_co_training", epsilon=epsilon)
     batch = stepping.batch_for(method)
-    terms, reports = method.losses(batch)
+    terms, reports = method.step_losses(batch)
     expected = two_network_steps.deep_co_training(
         method.network.get_weights(),
         method.peer.get_weights(),
@@ -38,7 +38,7 @@ def test_losses_follow_the_paper(epsilon):
 def test_the_step_adds_the_terms_with_their_weights():
     method = pairs.linear("deep_co_training")
     batch = stepping.batch_for(method, step=5)
-    terms, _ = method.losses(batch)
+    terms, _ = method.step_losses(batch)
     values = {name: stepping.value(term) for name, term in terms.items()}
     ramp = two_network_steps.ramp(5, 13)  # 0.1333 of 100 steps
     expected = values["loss_x"] + values["loss_x_peer"]
@@ -50,7 +50,7 @@ def test_the_step_adds_the_terms_with_their_weights():
 def test_weights_grow_over_a_share_of_the_run(warmup):
     method = pairs.linear("deep_co_training", warmup=warmup)
     for step in (0, 25, 50, 99):
-        terms, _ = method.losses(stepping.batch_for(method, 2, step))
+        terms, _ = method.step_losses(stepping.batch_for(method, 2, step))
         ramp = two_network_steps.ramp(step, 100 * warmup)
         assert float(terms["loss_cot"].weight) == pytest.approx(10 * ramp, rel=1e-5)
         assert float(terms["loss_diff"].weight) == pytest.approx(0.5 * ramp, rel=1e-5)
@@ -83,7 +83,7 @@ def test_adversarial_examples_are_constants_and_targets_are_not(monkeypatch):
     monkeypatch.setattr(deep_co_training, "fast_gradient_sign", remember)
     both = [v for each in pairs.variables(method) for v in each]
     with tf.GradientTape() as tape:
-        loss = tf.reduce_mean(method.losses(batch)[0]["loss_diff"].values)
+        loss = tf.reduce_mean(method.step_losses(batch)[0]["loss_diff"].values)
     got = tape.gradient(loss, both)
     g1, g2 = (tf.constant(each.numpy()) for each in found)
     images = tf.concat([batch["x"], batch["u"][:, 0]], 0)
@@ -115,13 +115,13 @@ def test_both_predictions_move_towards_each_other():
     batch = stepping.batch_for(method)
     own, others = pairs.variables(method)
     with tf.GradientTape() as tape:
-        loss = tf.reduce_mean(method.losses(batch)[0]["loss_cot"].values)
+        loss = tf.reduce_mean(method.step_losses(batch)[0]["loss_cot"].values)
     for gradient in tape.gradient(loss, [*own, *others]):
         assert np.abs(gradient).max() > 1e-5
     before = float(loss)
     for _ in range(10):
         method.train_step(batch)
-    after = stepping.value(method.losses(batch)[0]["loss_cot"])
+    after = stepping.value(method.step_losses(batch)[0]["loss_cot"])
     assert after < 0.5 * before
 
 

@@ -16,7 +16,7 @@ def test_a_step_follows_the_paper(ramp, mixup_beta):
     method = rounds.linear("dmt", gamma_ramp=ramp, mixup_beta=mixup_beta)
     batch = stepping.batch_for(method, step=60)
     assert ("lam" in batch) == bool(mixup_beta)
-    _, reports = method.losses(batch)
+    _, reports = method.step_losses(batch)
     cases = np.stack([reports[case] for case in dmt.CASES], -1)
     np.testing.assert_array_equal(cases.sum(-1), 1)
     assert (cases.sum(0) > 0).all()  # all three are among the rows
@@ -30,7 +30,7 @@ def test_one_lam_that_favours_the_own_example_mixes_everything():
     outcomes = []
     for lam in (0.2, 0.8):
         mixed = {**batch, "lam": tf.fill(tf.shape(batch["lam"]), lam)}
-        outcomes.append(rounds.rows_of(method.losses(mixed)[0]))
+        outcomes.append(rounds.rows_of(method.step_losses(mixed)[0]))
     np.testing.assert_allclose(*outcomes, rtol=1e-5)
     recipe = method.recipe(method.config)
     assert recipe.mixup_shared and recipe.mixup_groups == (3,) and recipe.pseudo
@@ -85,7 +85,7 @@ def test_mixup_of_images_targets_and_weights_by_hand():
         "lam": tf.constant([0.8, 0.8]),
         "partner": tf.constant([1, 0]),
     }
-    terms, _ = method.losses(batch)
+    terms, _ = method.step_losses(batch)
     np.testing.assert_allclose(
         rounds.rows_of(terms), [0.591919 * 0.9, 0.526135 * 0.6], rtol=1e-5
     )
@@ -100,7 +100,7 @@ def test_mixup_of_images_targets_and_weights_by_hand():
 def test_gammas_grow(step, gamma):
     for ramp, expected in ((True, gamma), (False, 4.0)):
         method = rounds.linear("dmt", gamma1=4.0, gamma_ramp=ramp)
-        _, reports = method.losses(stepping.batch_for(method, step=step))
+        _, reports = method.step_losses(stepping.batch_for(method, step=step))
         assert float(reports["gamma"]) == pytest.approx(expected, rel=1e-4)
 
 
@@ -108,7 +108,7 @@ def test_both_gammas_grow():
     """Each row's weight is the power that belongs to its case."""
     method = rounds.linear("dmt", gamma1=4.0, gamma2=1.0)
     batch = stepping.batch_for(method, step=50)
-    _, reports = method.losses(batch)
+    _, reports = method.step_losses(batch)
     labels = batch["u_label"].numpy()
     p = rounds.predicted(method, batch)[np.arange(len(labels)), labels]
     powers = dmt_step.ramped(4, 0.5), dmt_step.ramped(1, 0.5)
@@ -154,15 +154,15 @@ def test_in_positive_disagreement_only_labels_are_learnt():
 def test_pseudo_labels_are_learnt_and_hidden_classes_are_not():
     method = rounds.linear("dmt")
     batch = stepping.batch_for(method)
-    before = rounds.rows_of(method.losses(batch)[0])
+    before = rounds.rows_of(method.step_losses(batch)[0])
     truth = (batch["u_truth"] + 1) % batches.CLASSES
-    told = rounds.rows_of(method.losses({**batch, "u_truth": truth})[0])
+    told = rounds.rows_of(method.step_losses({**batch, "u_truth": truth})[0])
     np.testing.assert_array_equal(told, before)
     for name, other in (
         ("u_label", (batch["u_label"] + 1) % batches.CLASSES),
         ("u_confidence", tf.zeros_like(batch["u_confidence"])),
     ):
-        moved = rounds.rows_of(method.losses({**batch, name: other})[0])
+        moved = rounds.rows_of(method.step_losses({**batch, name: other})[0])
         assert (moved != before).any(), name
 
 
@@ -189,7 +189,7 @@ def test_passes_through_batch_normalization(name):
         logits = alone(images, training=True).numpy()[len(batch["x"]) :]
         p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
     alone(0.6 * images + 0.4 * images[batch["partner"].numpy()], training=True)
-    _, reports = method.losses(batch)
+    _, reports = method.step_losses(batch)
     before = [w for w, v in zip(weights, alone.weights) if "moving" in v.name]
     for old, got, expected in zip(
         before, statistics(method.network), statistics(alone)

@@ -31,7 +31,7 @@ def test_the_own_example_may_be_the_smaller_part():
     method = rounds.linear("dmt_baseline")
     swapped = tf.constant([1, 0, 3, 2, 5, 4])
     rows = [
-        method.losses({**batch_with(method, lam), "partner": swapped})[0][
+        method.step_losses({**batch_with(method, lam), "partner": swapped})[0][
             "loss_x"
         ].values.numpy()
         for lam in (0.2, 0.8)

@@ -28,7 +28,7 @@ def students(**settings):
 
 def test_losses_follow_the_paper():
     method, batch = students()
-    terms, reports = method.losses(batch)
+    terms, reports = method.step_losses(batch)
     expected, stable = two_network_steps.dual_student(
         stepping.forward(method.network),
         stepping.forward(method.peer),
@@ -50,7 +50,7 @@ def test_losses_follow_the_paper():
 def test_the_step_adds_the_terms_with_their_weights(ratio):
     """Stabilization is divided by all images, labelled ones included."""
     method, batch = students(unlabeled_ratio=ratio)
-    values = {n: stepping.value(t) for n, t in method.losses(batch)[0].items()}
+    values = {n: stepping.value(t) for n, t in method.step_losses(batch)[0].items()}
     expected = values["loss_x"] + values["loss_x_peer"]
     expected += 10 * (values["loss_consistency"] + values["loss_consistency_peer"])
     all_rows = len(batch["x"]) + len(batch["u"])
@@ -62,7 +62,7 @@ def test_the_step_adds_the_terms_with_their_weights(ratio):
 def test_weights_grow_over_a_share_of_the_run():
     method = pairs.linear("dual_student", warmup=0.5, unlabeled_ratio=1)
     for step in (0, 25, 50, 99):
-        terms, _ = method.losses(stepping.batch_for(method, 2, step))
+        terms, _ = method.step_losses(stepping.batch_for(method, 2, step))
         ramp = two_network_steps.ramp(step, 50)
         weights = [float(terms[name].weight) for name in CONSTRAINTS]
         expected = [10 * ramp, 10 * ramp, 50 * ramp, 50 * ramp]
@@ -90,7 +90,7 @@ def test_gradients_reach_the_student_who_learns_only(learner):
     suffix = ("", "_peer")[learner]
     for name in ("loss_consistency", "loss_stabilization"):
         with tf.GradientTape() as tape:
-            term = method.losses(batch)[0][name + suffix]
+            term = method.step_losses(batch)[0][name + suffix]
             values = term.values if term.mask is None else term.values * term.mask
             loss = tf.reduce_mean(values)
         gradients = tape.gradient(loss, [*mine, *not_mine])
@@ -112,7 +112,7 @@ def test_gradients_reach_the_student_who_learns_only(learner):
 
 def test_nobody_learns_where_nobody_is_stable():
     method, batch = students(stable_threshold=1.0)
-    terms, reports = method.losses(batch)
+    terms, reports = method.step_losses(batch)
     for name in ("loss_stabilization", "loss_stabilization_peer"):
         assert stepping.value(terms[name]) == 0.0
     assert float(tf.reduce_sum(reports["stable"] + reports["stable_peer"])) == 0

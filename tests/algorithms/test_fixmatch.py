@@ -22,7 +22,7 @@ from tests.oracles import consistency_step
 def test_losses_follow_the_paper(threshold):
     method = trained_a_little("fixmatch", confidence_threshold=threshold)
     batch = batch_for(method, rows=8)
-    terms, reports = method.losses(batch)
+    terms, reports = method.step_losses(batch)
     loss_x, loss_u, kept = consistency_step.fixmatch(
         forward(method), as_numpy(batch), threshold
     )
@@ -36,7 +36,7 @@ def test_a_saturated_prediction_counts_at_any_threshold():
     """Equation 4 asks for at least tau."""
     method = trained_a_little("fixmatch", confidence_threshold=1.0)
     method.network.set_weights([1e4 * w for w in method.network.get_weights()])
-    kept = method.losses(batch_for(method))[1]["kept"]
+    kept = method.step_losses(batch_for(method))[1]["kept"]
     np.testing.assert_array_equal(kept, tf.ones_like(kept))
 
 

@@ -11,7 +11,7 @@ from tests.oracles import frame_steps
 def test_losses_follow_the_paper():
     method = stepping.trained_a_little("ict")
     batch = stepping.batch_for(method)
-    terms, _ = method.losses(batch)
+    terms, _ = method.step_losses(batch)
     loss_x, loss_u = frame_steps.ict(
         stepping.forward(method.network),
         stepping.forward(method.teacher),
@@ -25,10 +25,10 @@ def test_losses_follow_the_paper():
 def test_the_draws_for_the_labelled_block_are_not_used():
     method = stepping.trained_a_little("ict")
     batch = stepping.batch_for(method)
-    loss = stepping.value(method.losses(batch)[0]["loss_u"])
+    loss = stepping.value(method.step_losses(batch)[0]["loss_u"])
     other = tf.concat([1 - batch["lam"][:6] / 2, batch["lam"][6:]], 0)
     images = {"x": -batch["x"], "lam": other}
-    assert stepping.value(method.losses({**batch, **images})[0]["loss_u"]) == loss
+    assert stepping.value(method.step_losses({**batch, **images})[0]["loss_u"]) == loss
 
 
 def test_without_mixing_it_compares_student_and_teacher():
@@ -37,7 +37,7 @@ def test_without_mixing_it_compares_student_and_teacher():
     batch["lam"] = tf.ones_like(batch["lam"])
     u = batch["u"][:, 0]
     q, p = (tf.nn.softmax(n(u)) for n in (method.teacher, method.network))
-    values = method.losses(batch)[0]["loss_u"].values
+    values = method.step_losses(batch)[0]["loss_u"].values
     np.testing.assert_allclose(values, np.mean((q - p) ** 2, -1), rtol=1e-4)
 
 
@@ -46,7 +46,7 @@ def test_equal_images_cost_nothing_at_the_start():
     method = batches.build("ict")
     batch = stepping.batch_for(method)
     batch["u"] = tf.repeat(batch["u"][:1], 6, axis=0)
-    values = method.losses(batch)[0]["loss_u"].values
+    values = method.step_losses(batch)[0]["loss_u"].values
     np.testing.assert_allclose(values, 0, atol=1e-10)
 
 

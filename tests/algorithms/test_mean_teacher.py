@@ -15,7 +15,7 @@ def test_losses_follow_the_paper():
     """The teacher, who has other weights, sees the first view."""
     method = stepping.trained_a_little("mean_teacher")
     batch = stepping.batch_for(method)
-    terms, reports = method.losses(batch)
+    terms, reports = method.step_losses(batch)
     teach = stepping.forward(method.teacher)
     loss_x, loss_u = frame_steps.mean_teacher(
         stepping.forward(method.network),
@@ -37,7 +37,7 @@ def test_it_asks_for_two_views():
 def test_teacher_and_student_disagree_from_the_first_step():
     """They start alike, but see different views."""
     method = stepping.normalized("mean_teacher")
-    loss = stepping.value(method.losses(stepping.batch_for(method))[0]["loss_u"])
+    loss = stepping.value(method.step_losses(stepping.batch_for(method))[0]["loss_u"])
     assert loss > 1e-5
 
 
@@ -58,7 +58,7 @@ def test_the_teacher_gets_no_gradient():
     with tf.GradientTape() as tape:
         for variable in held:
             tape.watch(variable)
-        terms, _ = method.losses(stepping.batch_for(method))
+        terms, _ = method.step_losses(stepping.batch_for(method))
         loss = tf.reduce_mean(terms["loss_u"].values)
     assert all(gradient is None for gradient in tape.gradient(loss, held))
 
@@ -70,8 +70,8 @@ def test_neither_network_moves_its_statistics_on_unlabelled_images():
     alone.network.set_weights(method.network.get_weights())
     before = method.teacher.get_weights()
     batch = stepping.batch_for(method)
-    method.losses(batch)
-    alone.losses(batch)
+    method.step_losses(batch)
+    alone.step_losses(batch)
     for got, expected in zip(method.teacher.get_weights(), before):
         np.testing.assert_array_equal(got, expected)
     for got, expected in zip(method.network.get_weights(), alone.network.get_weights()):

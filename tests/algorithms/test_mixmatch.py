@@ -56,7 +56,7 @@ def test_losses_follow_the_paper(guesses):
     shapes = [w.shape for w in method.network.get_weights()]
     method.network.set_weights([rng.normal(0, 0.7, shape) for shape in shapes])
     batch = batches.make(method.recipe(method.config), 6)
-    terms, _ = method.losses(batch)
+    terms, _ = method.step_losses(batch)
 
     def forward(images):
         return method.network(tf.constant(images, tf.float32)).numpy()

@@ -11,7 +11,7 @@ from tests.oracles import frame_steps
 def test_losses_follow_the_paper():
     method = stepping.trained_a_little("mixup")
     batch = stepping.batch_for(method)
-    terms, _ = method.losses(batch)
+    terms, _ = method.step_losses(batch)
     loss_x, loss_u = frame_steps.mixup(
         stepping.forward(method.network), stepping.as_numpy(batch), batches.CLASSES
     )
@@ -22,9 +22,9 @@ def test_losses_follow_the_paper():
 def test_labelled_and_unlabelled_images_do_not_mix():
     method = stepping.trained_a_little("mixup")
     batch = stepping.batch_for(method)
-    before = method.losses(batch)[0]
-    moved_u = method.losses({**batch, "u": -batch["u"]})[0]
-    moved_x = method.losses({**batch, "x": -batch["x"]})[0]
+    before = method.step_losses(batch)[0]
+    moved_u = method.step_losses({**batch, "u": -batch["u"]})[0]
+    moved_x = method.step_losses({**batch, "x": -batch["x"]})[0]
     np.testing.assert_array_equal(moved_u["loss_x"].values, before["loss_x"].values)
     np.testing.assert_array_equal(moved_x["loss_u"].values, before["loss_u"].values)
 
@@ -42,7 +42,7 @@ def test_no_gradient_flows_through_the_guesses():
 @pytest.mark.parametrize("step", [0, 99])
 def test_the_weight_does_not_grow(step):
     method = batches.build("mixup", lambda_u=0.5)
-    terms, _ = method.losses(stepping.batch_for(method, step=step))
+    terms, _ = method.step_losses(stepping.batch_for(method, step=step))
     assert float(terms["loss_u"].weight) == 0.5
 
 

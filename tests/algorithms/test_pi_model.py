@@ -12,7 +12,7 @@ from tests.oracles import frame_steps
 def test_losses_follow_the_paper():
     method = stepping.trained_a_little("pi_model")
     batch = stepping.batch_for(method)
-    terms, _ = method.losses(batch)
+    terms, _ = method.step_losses(batch)
     loss_x, loss_u = frame_steps.pi_model(
         stepping.forward(method.network), stepping.as_numpy(batch), batches.CLASSES
     )
@@ -30,7 +30,7 @@ def test_equal_views_cost_nothing():
     method = stepping.trained_a_little("pi_model")
     batch = stepping.batch_for(method)
     batch["u"] = tf.repeat(batch["u"][:, :1], 2, axis=1)
-    values = method.losses(batch)[0]["loss_u"].values
+    values = method.step_losses(batch)[0]["loss_u"].values
     np.testing.assert_allclose(values, 0, atol=1e-10)
 
 
@@ -51,7 +51,7 @@ def test_lambda_u_grows_over_the_first_part_of_the_run(warmup, expected):
     """40 of 100 steps by default."""
     method = batches.build("pi_model", warmup=warmup)
     weights = [
-        float(method.losses(stepping.batch_for(method, 2, step))[0]["loss_u"].weight)
+        float(method.step_losses(stepping.batch_for(method, 2, step))[0]["loss_u"].weight)
         for step in (0, 10, 20, 40, 99)
     ]
     np.testing.assert_allclose(weights, expected, rtol=1e-6)
@@ -63,7 +63,7 @@ def test_guess_accuracy_counts_known_truth_only():
     guessed = method.guess(batch["u"][:, 0]).numpy()
     best = guessed.argmax(-1)
     truth = np.array([best[0], (best[1] + 1) % 4, -1, -2], np.int32)
-    reports = method.losses({**batch, "u_truth": truth})[1]
+    reports = method.step_losses({**batch, "u_truth": truth})[1]
     hits, known = reports["guess_accuracy"]
     np.testing.assert_array_equal(hits, [1, 0, 0, 0])
     np.testing.assert_array_equal(known, [True, True, False, False])

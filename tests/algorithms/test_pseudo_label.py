@@ -18,7 +18,7 @@ def test_losses_follow_the_paper(reduction):
         "pseudo_label", confidence_threshold=THRESHOLD, reduction=reduction
     )
     batch = stepping.batch_for(method, rows=12)
-    terms, reports = method.losses(batch)
+    terms, reports = method.step_losses(batch)
     loss_x, loss_u = frame_steps.pseudo_label(
         stepping.forward(method.network),
         stepping.as_numpy(batch),
@@ -54,7 +54,7 @@ def test_both_reductions_by_hand(reduction):
         "u_truth": tf.constant([0, 0, 0]),
     }
     expected = {"masked": 0.1, "released": 0.2}[reduction]
-    terms, reports = method.losses(batch)
+    terms, reports = method.step_losses(batch)
     loss_u = base.mean_over_replicas(terms["loss_u"])
     assert float(loss_u) == pytest.approx(expected, rel=1e-5)
     assert np.mean(reports["kept"]) == pytest.approx(2 / 3)
@@ -68,7 +68,7 @@ def test_unsure_rows_are_learnt_from_as_released_only():
         batch = stepping.batch_for(method, rows=12)
         with tf.GradientTape() as tape:
             tape.watch(batch["u"])
-            terms, _ = method.losses(batch)
+            terms, _ = method.step_losses(batch)
             loss = base.mean_over_replicas(terms["loss_u"])
         per_row = np.abs(tape.gradient(loss, batch["u"])).max((1, 2, 3, 4))
         sure = tf.reduce_max(tf.nn.softmax(method.predict(batch["u"][:, 0])), -1)

@@ -43,7 +43,7 @@ def value(term):
 def test_losses_follow_the_paper(mixup, guesses):
     method = trained_a_little(mixup=mixup, guesses=guesses, tsa="none", temperature=0.7)
     batch = batches.make(method.recipe(method.config), ROWS)
-    terms, _ = method.losses(batch)
+    terms, _ = method.step_losses(batch)
     loss_x, loss_u, _, _ = oracle(method, batch, temperature=0.7)
     assert value(terms["loss_x"]) == pytest.approx(loss_x, rel=1e-4)
     assert value(terms["loss_u"]) == pytest.approx(loss_u, rel=1e-4)
@@ -54,7 +54,7 @@ def test_losses_follow_the_paper(mixup, guesses):
 def test_training_signal_annealing(target, step):
     method = trained_a_little(tsa="linear", tsa_target=target)
     batch = batches.make(method.recipe(method.config), 16, step=step)
-    terms, reports = method.losses(batch)
+    terms, reports = method.step_losses(batch)
     eta = step / 100 * (1 - 1 / batches.CLASSES) + 1 / batches.CLASSES
     loss_x, _, kept, _ = oracle(method, batch, eta=eta, target=target)
     np.testing.assert_allclose(reports["tsa_threshold"], eta, rtol=1e-6)
@@ -66,7 +66,7 @@ def test_annealing_masks_some_rows_and_not_all():
     """Otherwise the test above would not tell the rules apart."""
     method = trained_a_little(tsa="linear")
     batch = batches.make(method.recipe(method.config), 16, step=40)
-    kept = method.losses(batch)[0]["loss_x"].mask.numpy()
+    kept = method.step_losses(batch)[0]["loss_x"].mask.numpy()
     assert 0 < kept.sum() < 16
 
 
@@ -75,7 +75,7 @@ def test_annealing_masks_some_rows_and_not_all():
 def test_out_of_distribution_masking(confidence_of, mu):
     method = trained_a_little(tsa="none", ood_rate=mu, ood_confidence=confidence_of)
     batch = batches.make(method.recipe(method.config), ROWS)
-    terms, reports = method.losses(batch)
+    terms, reports = method.step_losses(batch)
     _, loss_u, _, kept = oracle(method, batch, mu=mu, confidence_of=confidence_of)
     np.testing.assert_array_equal(terms["loss_u"].mask, kept)
     np.testing.assert_array_equal(reports["ood_kept"], kept)
@@ -88,7 +88,7 @@ def test_out_of_distribution_masking(confidence_of, mu):
 def test_annealing_is_for_250_labels_or_less(labels, threshold):
     method = batches.build("realmix", labels=labels)
     batch = batches.make(method.recipe(method.config), ROWS, step=40)
-    reported = method.losses(batch)[1]["tsa_threshold"]
+    reported = method.step_losses(batch)[1]["tsa_threshold"]
     assert float(reported) == pytest.approx(threshold)
 
 
@@ -96,7 +96,7 @@ def test_lambda_u_grows_linearly_and_stays():
     method = batches.build("realmix", lambda_u=75.0, lambda_u_ramp=16384)
     recipe = method.recipe(method.config)
     weights = [
-        float(method.losses(batches.make(recipe, 2, step=step))[0]["loss_u"].weight)
+        float(method.step_losses(batches.make(recipe, 2, step=step))[0]["loss_u"].weight)
         for step in (0, 1024, 8192, 16384, 20000)
     ]
     np.testing.assert_allclose(weights, [0, 4.6875, 37.5, 75, 75])
@@ -111,7 +111,7 @@ def test_no_gradient_flows_through_the_guesses():
 
     def gradient():
         with tf.GradientTape() as tape:
-            terms, _ = method.losses(batch)
+            terms, _ = method.step_losses(batch)
             loss = tf.reduce_mean(terms["loss_u"].values)
         return tape.gradient(loss, variables)
 
@@ -126,7 +126,7 @@ def test_guess_accuracy_counts_known_truth_only():
     batch = batches.make(method.recipe(method.config), 4)
     guessed = method.guess(tf.unstack(batch["u"], axis=1)).numpy().argmax(-1)
     truth = np.array([guessed[0], (guessed[1] + 1) % 4, -1, guessed[3]], np.int32)
-    hits, known = method.losses({**batch, "u_truth": truth})[1]["guess_accuracy"]
+    hits, known = method.step_losses({**batch, "u_truth": truth})[1]["guess_accuracy"]
     np.testing.assert_array_equal(hits, [1, 0, 0, 1])
     np.testing.assert_array_equal(known, [True, True, False, True])
 
@@ -147,7 +147,7 @@ def test_only_the_first_interleaved_batch_moves_the_running_statistics():
     # Without mixing, the rows that the first pass sees are known: of 7 rows a block,
     # the first block gives rows 0 and 1, the second 2 and 3, the third 4 to 6.
     batch["lam"] = tf.ones_like(batch["lam"])
-    method.losses(batch)
+    method.step_losses(batch)
     x, u = batch["x"].numpy(), batch["u"].numpy()
     first = np.concatenate([x[:2], u[2:4, 0], u[4:7, 1]])
     mean, variance = network.layers[1].moving_mean, network.layers[1].moving_variance

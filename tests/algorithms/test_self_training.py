@@ -76,7 +76,7 @@ def test_a_prediction_at_the_threshold_is_not_sure():
         "u": tf.reshape(u, [2, 1, 1, 1, 2]),
         "u_truth": tf.constant([0, -1]),
     }
-    terms, reports = method.losses(batch)
+    terms, reports = method.step_losses(batch)
     np.testing.assert_array_equal(reports["kept"], [0, 1])
     np.testing.assert_array_equal(terms["loss_xu"].mask, [1, 0, 1])
     np.testing.assert_array_equal(reports["guess_accuracy"][1], [True, False])
@@ -89,7 +89,7 @@ def test_one_pass_over_labelled_and_unlabelled_images():
     alone = keras.models.clone_model(method.network)
     alone.set_weights(method.network.get_weights())
     alone(np.concatenate([batch["x"], batch["u"][:, 0]]), training=True)
-    method.losses(batch)
+    method.step_losses(batch)
     for got, expected, weight in zip(
         method.network.get_weights(), alone.get_weights(), alone.weights
     ):

@@ -12,7 +12,7 @@ from tests.oracles import frame_steps
 def test_loss_is_the_cross_entropy_of_the_labelled_rows():
     method = batches.build("supervised")
     batch = batches.make(Recipe(), 6)
-    terms, reports = method.losses(batch)
+    terms, reports = method.step_losses(batch)
     logits = method.network(batch["x"]).numpy().astype(np.float64)
     p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
     rows, y = np.arange(6), batch["y"].numpy()
@@ -35,7 +35,7 @@ def test_label_smoothing(smoothing):
         batches.CLASSES,
         smoothing,
     )
-    loss = stepping.value(method.losses(batch)[0]["loss_x"])
+    loss = stepping.value(method.step_losses(batch)[0]["loss_x"])
     assert loss == pytest.approx(expected, rel=1e-4)
 
 

@@ -43,7 +43,7 @@ def forward(method):
 def test_losses_follow_the_paper(temperature, threshold):
     method = trained_a_little(temperature=temperature, confidence_threshold=threshold)
     batch = batch_for(method)
-    terms, reports = method.losses(batch)
+    terms, reports = method.step_losses(batch)
     loss_x, loss_u, _, kept = consistency_step.uda(
         forward(method), as_numpy(batch), temperature, threshold
     )
@@ -59,7 +59,7 @@ def test_losses_follow_the_paper(temperature, threshold):
 def test_training_signal_annealing(schedule, step):
     method = trained_a_little(tsa=schedule)
     batch = batch_for(method, rows=16, step=step)
-    terms, reports = method.losses(batch)
+    terms, reports = method.step_losses(batch)
     r = step / 100
     alpha = {"linear": r, "log": 1 - np.exp(-5 * r), "exp": np.exp(5 * (r - 1))}
     eta = alpha[schedule] * (1 - 1 / batches.CLASSES) + 1 / batches.CLASSES
@@ -74,7 +74,7 @@ def test_training_signal_annealing(schedule, step):
 
 def test_no_annealing_unless_asked_for():
     method = trained_a_little()
-    reports = method.losses(batch_for(method, step=0))[1]
+    reports = method.step_losses(batch_for(method, step=0))[1]
     np.testing.assert_array_equal(reports["tsa_kept"], np.ones(ROWS))
     assert float(reports["tsa_threshold"]) == 1
 
@@ -84,7 +84,7 @@ def test_reports_judge_only_what_counts_and_has_a_class():
     batch = batch_for(method)
     truth = np.array([-2, -1] + [t % batches.CLASSES for t in range(13)], np.int32)
     batch["u_truth"] = tf.constant(truth)
-    reports = method.losses(batch)[1]
+    reports = method.step_losses(batch)[1]
     logits = method.network(batch["u_original"][:, 0]).numpy()
     p = np.array([consistency_step.softmax(row) for row in logits])
     hits, judged = reports["guess_accuracy"]
@@ -118,7 +118,7 @@ def test_no_gradient_flows_through_the_original(name):
 
 
 def value_of_loss_u(method, batch):
-    return base.mean_over_replicas(method.losses(batch)[0]["loss_u"])
+    return base.mean_over_replicas(method.step_losses(batch)[0]["loss_u"])
 
 
 @pytest.mark.parametrize("name", ["uda", "fixmatch"])
@@ -146,7 +146,7 @@ def test_running_statistics_move_once_with_all_images(name):
     method = batches.build(name, network="wide_resnet", unlabeled_ratio=2)
     batch = batch_for(method)
     before = method.network.get_weights()
-    method.losses(batch)
+    method.step_losses(batch)
     after = method.network.get_weights()
     method.network.set_weights(before)
     images = [batch["x"], batch["u_original"][:, 0], batch["u"][:, 0]]

@@ -30,7 +30,7 @@ def linear(**settings):
 def test_losses_follow_the_paper(xi, divergence):
     method = linear(xi=xi, epsilon=2.0, divergence=divergence)
     batch = stepping.batch_for(method)
-    terms, _ = method.losses(batch)
+    terms, _ = method.step_losses(batch)
     loss_x, loss_u, loss_entropy = frame_steps.vat(
         *method.network.get_weights(),
         stepping.as_numpy(batch),
@@ -56,7 +56,7 @@ def test_the_perturbation_is_worse_than_noise_of_its_length():
     method = linear(epsilon=1.0)
     batch = stepping.batch_for(method)
     u, noise = batch["u"][:, 0], batch["u_noise"]
-    adversarial = method.losses(batch)[0]["loss_u"].values
+    adversarial = method.step_losses(batch)[0]["loss_u"].values
     length = tf.norm(tf.reshape(noise, [6, -1]), axis=-1)[:, None, None, None]
     random = kl_divergence(method.network(u), method.network(u + noise / length))
     assert (adversarial > 3 * random).numpy().all()
@@ -65,7 +65,7 @@ def test_the_perturbation_is_worse_than_noise_of_its_length():
 def test_weights_grow_for_the_divergence_and_not_for_the_entropy():
     method = linear()
     for step, expected in ((0, 0.0), (20, 0.15), (40, 0.3), (99, 0.3)):
-        terms, _ = method.losses(stepping.batch_for(method, 2, step))
+        terms, _ = method.step_losses(stepping.batch_for(method, 2, step))
         assert float(terms["loss_u"].weight) == pytest.approx(expected)
         assert terms["loss_entropy"].weight == 0.06
 

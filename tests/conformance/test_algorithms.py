@@ -77,7 +77,7 @@ def test_every_weight_gets_a_gradient_and_the_teachers_none(name):
     batch = batch_for(method)
     teachers = method.teacher.trainable_variables if method.teacher else []
     with tf.GradientTape() as tape:
-        terms, _ = method.losses(batch)
+        terms, _ = method.step_losses(batch)
         loss = tf.add_n([tf.reduce_mean(term.values) for term in terms.values()])
     variables = method.trained_weights
     gradients = tape.gradient(loss, [*variables, *teachers])
@@ -175,7 +175,7 @@ def test_pseudo_labels_that_weigh_nothing_leave_the_labels(name):
     gradients = []
     for each in (method, plain):
         with tf.GradientTape() as tape:
-            terms = each.losses(batch)[0].values()
+            terms = each.step_losses(batch)[0].values()
             means = [each.weight * tf.reduce_mean(each.values) for each in terms]
             loss = tf.add_n(means)
         gradients.append(tape.gradient(loss, each.network.trainable_variables))
@@ -198,13 +198,13 @@ def same_updates(name):
 
 def test_unsupervised_terms_have_a_value_and_a_gradient(name):
     method = batches.build(name)
-    terms, _ = method.losses(batch_for(method))
+    terms, _ = method.step_losses(batch_for(method))
     found = sorted(set(terms) - SUPERVISED)
     assert ("loss_x_peer" in terms) == method.has_peer
     assert bool(found) == bool(method.recipe(method.config).unlabeled_views)
     for term in found:
         with tf.GradientTape() as tape:
-            values = method.losses(batch_for(method))[0][term].values
+            values = method.step_losses(batch_for(method))[0][term].values
             loss = tf.reduce_mean(values)
         gradients = tape.gradient(loss, method.trained_weights)
         sizes = [np.abs(each).max() for each in gradients if each is not None]
@@ -214,7 +214,7 @@ def test_unsupervised_terms_have_a_value_and_a_gradient(name):
 
 def test_reported_names_are_what_losses_returns(name):
     method = batches.build(name)
-    terms, reports = method.losses(batch_for(method))
+    terms, reports = method.step_losses(batch_for(method))
     assert set(method.reported) == {*terms, *reports}
 
 

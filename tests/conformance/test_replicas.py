@@ -102,7 +102,7 @@ class Overflowing(base.Algorithm):
 
     replica = 0
 
-    def losses(self, batch):
+    def step_losses(self, batch):
         logits = self.network(batch["x"], training=True)
         here = tf.distribute.get_replica_context().replica_id_in_sync_group
         bad = tf.equal(here, self.replica) & tf.equal(batch["step"], 1)

@@ -64,7 +64,7 @@ def test_all_precisions_compute_nearly_the_same_finite_loss(name):
 
 def test_reported_names_are_what_losses_returns(name):
     method = batches.plain(name)
-    terms, reports = method.losses(batches.batch_for(method))
+    terms, reports = method.step_losses(batches.batch_for(method))
     assert set(method.reported) == {*terms, *reports}
     assert "loss_x" in method.reported
 
@@ -148,7 +148,7 @@ def test_every_weight_gets_a_gradient_and_the_teachers_none(name):
     batch = batches.batch_for(method)
     teachers = method.teacher.trainable_variables if method.teacher else []
     with tf.GradientTape() as tape:
-        terms, _ = method.losses(batch)
+        terms, _ = method.step_losses(batch)
         loss = tf.add_n([tf.reduce_mean(term.values) for term in terms.values()])
     variables = method.trained_weights
     gradients = tape.gradient(loss, [*variables, *teachers])

@@ -274,7 +274,7 @@ def test_a_learning_rate_that_is_far_too_large(rate, message, saved, tmp_path):
 
 
 def test_checkpoints_before_the_loss_explodes_stay(tmp_path, monkeypatch):
-    losses = Method.losses
+    losses = Method.step_losses
 
     def exploding(self, batch):
         terms, reports = losses(self, batch)
@@ -283,7 +283,7 @@ def test_checkpoints_before_the_loss_explodes_stay(tmp_path, monkeypatch):
         terms["loss_x"] = type(term)(term.values * late, term.mask, term.weight)
         return terms, reports
 
-    monkeypatch.setattr(Method, "losses", exploding)
+    monkeypatch.setattr(Method, "step_losses", exploding)
     done = tiny.session(tmp_path, tiny.SUPERVISED)
     assert done.code == 1
     assert "the loss is not finite at step 8: loss inf, loss_x inf, accura" in done.err

@@ -65,7 +65,7 @@ class Method(mean_teacher.Method):
         """Labelled scenes, pairs of unlabelled ones, and a box for each pair."""
         return Recipe(unlabeled_ratio=config.unlabeled_ratio, boxes=True)
 
-    def losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
+    def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """The squared distance is a sum over classes, as in the release."""
         classes = self.task.num_classes
         y, known = updates.with_labels(batch["y"], classes)

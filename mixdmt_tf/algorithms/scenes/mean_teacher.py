@@ -65,7 +65,7 @@ class Method(base.Algorithm):
             logits = self.teacher(images, training=True)
         return tf.stop_gradient(tf.nn.softmax(logits))
 
-    def losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
+    def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Both for each pixel; what lies beside an unlabelled scene doesn't count."""
         y, known = updates.with_labels(batch["y"], self.task.num_classes)
         logits = self.network(tf.concat([batch["x"], batch["u"]], 0), training=True)

@@ -49,7 +49,7 @@ class Method(base.Algorithm):
         """Labelled and unlabelled scenes, augmented alike."""
         return Recipe(unlabeled_ratio=config.unlabeled_ratio)
 
-    def losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
+    def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Cross-entropy of labels and of sure guesses together."""
         y, known = updates.with_labels(batch["y"], self.task.num_classes)
         images = tf.concat([batch["x"], batch["u"]], 0)

@@ -147,7 +147,7 @@ class Round(base.Algorithm):
         """
         raise NotImplementedError
 
-    def losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
+    def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Eq. 7 to 10 of each pixel; N counts the pixels that are not ignored."""
         classes = self.task.num_classes
         y, known = updates.with_labels(batch["y"], classes)

@@ -40,7 +40,7 @@ class Method(base.Algorithm):
         """Labelled scenes."""
         return Recipe()
 
-    def losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
+    def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """One value for each pixel."""
         targets, known = updates.with_labels(batch["y"], self.task.num_classes)
         logits = self.network(batch["x"], training=True)

@@ -55,7 +55,7 @@ def assert_steps_as(method, batch, paper):
     weights = copied(method.network.get_weights())
     expected = paper(pixelwise(weights))
     gradients = scene_steps.gradient(lambda w: paper(pixelwise(w))["loss"], weights)
-    terms, _ = method.losses(batch)
+    terms, _ = method.step_losses(batch)
     total = 0.0
     for name, term in terms.items():
         assert term.values.dtype == tf.float32
@@ -83,7 +83,7 @@ def assert_one_pass_over(method, batch, images):
     alone = keras.models.clone_model(method.network)
     alone.set_weights(before)
     alone(images, training=True)
-    method.losses(batch)
+    method.step_losses(batch)
     moved = 0
     for weight, old, got, expected in zip(
         alone.weights, before, method.network.get_weights(), alone.get_weights()

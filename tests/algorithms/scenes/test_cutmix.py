@@ -52,7 +52,7 @@ def test_pixels_by_hand():
         "u_confidence": tf.constant([[[1.0, 1, 1, 0]], [[0, 0, 1, 1]]]),
         "u_box": tf.constant([[0.3, 0.5, 0.9]]),
     }
-    terms, reports = method.losses(batch)
+    terms, reports = method.step_losses(batch)
     assert float(reports["sure"]) == 1
     # Sums over both classes: .02, .18, .02.
     assert float(mean_over_replicas(terms["loss_u"])) == pytest.approx(0.22 / 3)
@@ -61,7 +61,7 @@ def test_pixels_by_hand():
 
     surer = cutmix.Config(confidence_threshold=0.55, box_area=1.0)
     method.config = surer
-    terms, reports = method.losses(batch)
+    terms, reports = method.step_losses(batch)
     assert float(reports["sure"]) == pytest.approx(2 / 3)
     assert float(terms["loss_u"].weight) == pytest.approx(2 / 3)
 
@@ -76,7 +76,7 @@ def test_what_network_and_teacher_are_shown():
     method.network = lambda images, training: (
         seen.append(images) or network(images, training=training)
     )
-    method.losses(batch)
+    method.step_losses(batch)
     np.testing.assert_array_equal(asked, [given["u"]])
     masks = boxes.box_mask(given["u_box"], *batches.SIZE, 0.5)
     mixtures = boxes.paste(masks, given["u"][:2], given["u"][2:])

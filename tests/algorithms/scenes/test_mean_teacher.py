@@ -31,7 +31,7 @@ def test_a_step_follows_the_paper(step):
 
 def test_without_a_ramp_the_weight_is_the_same_from_the_first_step_on():
     method = batches.plain("mean_teacher", lambda_u=3.0, lambda_u_ramp=0.0)
-    terms, reports = method.losses(batches.batch_for(method, step=0))
+    terms, reports = method.step_losses(batches.batch_for(method, step=0))
     assert float(terms["loss_u"].weight) == float(reports["lambda_u"]) == 3
 
 

@@ -71,7 +71,7 @@ def test_a_prediction_at_the_threshold_is_not_sure_and_padding_never_is():
         "u": tf.constant([[[[0, 0], [0, 0.01], [9, 0]]]], tf.float32),
         "u_confidence": tf.constant([[[1.0, 1.0, 0.0]]]),
     }
-    terms, reports = method.losses(batch)
+    terms, reports = method.step_losses(batch)
     np.testing.assert_array_equal(terms["loss_xu"].mask, [[[1, 0, 1]], [[0, 1, 0]]])
     kept, counted = reports["kept"]
     np.testing.assert_array_equal(kept * counted, [[[0, 1, 0]]])

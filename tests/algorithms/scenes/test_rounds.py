@@ -88,7 +88,7 @@ def test_three_pixels_by_hand(name, weights, loss):
     np.testing.assert_allclose(weighed[0, 0], weights, rtol=1e-5)
     classes = [[1, 0], [0, 1] if name == "dmt_flip" else [1, 0], [0, 0]]
     np.testing.assert_array_equal(targets[0, 0], classes)
-    terms, reports = method.losses(batch)
+    terms, reports = method.step_losses(batch)
     term = terms["loss_xu"]
     np.testing.assert_array_equal(term.mask, [[[0, 0, 0]], [[1, 1, 0]]])
     mean = tf.reduce_sum(term.values * term.mask) / tf.reduce_sum(term.mask)
@@ -117,7 +117,7 @@ def test_powers_are_constant_in_a_round():
     """Networks that go on have something to say from the first step on."""
     method = with_gammas("dmt")
     first, last = (
-        method.losses(batches.batch_for(method, step=step))[1]["weight"][0].numpy()
+        method.step_losses(batches.batch_for(method, step=step))[1]["weight"][0].numpy()
         for step in (0, batches.STEPS - 1)
     )
     np.testing.assert_array_equal(first, last)
@@ -183,7 +183,7 @@ def test_weights_come_from_the_pass_that_is_learnt_from():
     method.weigh = lambda labels, confidence, probs: (
         seen.append(probs) or (labels, confidence, {})
     )
-    method.losses(batch)
+    method.step_losses(batch)
     np.testing.assert_allclose(seen[0], p, rtol=1e-5)
 
 
