@@ -22,11 +22,11 @@ from turns import medians_in_turns
 
 from mixdmt_tf import models
 from mixdmt_tf.algorithms import base
-from mixdmt_tf.algorithms.scenes import dmt
-from mixdmt_tf.data import scenes
-from mixdmt_tf.data.scenes import splits
-from mixdmt_tf.data.scenes.config import Config
-from mixdmt_tf.data.scenes.pipeline import ScenePipeline
+from mixdmt_tf.algorithms.segmentation import dmt
+from mixdmt_tf.data.segmentation import datasets as scenes
+from mixdmt_tf.data.segmentation import splits
+from mixdmt_tf.data.segmentation.config import Config
+from mixdmt_tf.data.segmentation.pipeline import ScenePipeline
 
 LABELED, UNLABELED = 1, 7
 

@@ -20,12 +20,13 @@ import numpy as np
 import tensorflow as tf
 from turns import medians_in_turns
 
-from mixdmt_tf.algorithms import base, dmt, realmix
-from mixdmt_tf.data import splits
-from mixdmt_tf.data.copies import Copies
-from mixdmt_tf.data.pipeline import Pipeline
-from mixdmt_tf.data.pseudo_labels import PseudoLabels
-from mixdmt_tf.data.source import Images, Source
+from mixdmt_tf.algorithms import base
+from mixdmt_tf.algorithms.classification import dmt, realmix
+from mixdmt_tf.data.classification import splits
+from mixdmt_tf.data.classification.copies import Copies
+from mixdmt_tf.data.classification.pipeline import Pipeline
+from mixdmt_tf.data.classification.pseudo_labels import PseudoLabels
+from mixdmt_tf.data.classification.source import Images, Source
 from mixdmt_tf.models import wide_resnet
 
 BATCH, SHAPE, CLASSES = 64, (32, 32, 3), 10

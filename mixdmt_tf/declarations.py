@@ -100,7 +100,7 @@ def declared(module: str, name: str = "Config") -> Tuple[Setting, ...]:
     `dataclasses`.
 
     Args:
-        module: dotted name, such as 'mixdmt_tf.algorithms.realmix'.
+        module: dotted name, such as 'mixdmt_tf.algorithms.classification.realmix'.
         name: of the class.
 
     Raises:

@@ -16,7 +16,18 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "mixdmt_tf"
-LAYERS = ("equations", "models", "data", "algorithms", "experiments", "cli")
+LAYERS = (
+    "equations",
+    "models",
+    "data",
+    "algorithms",
+    "plots",
+    "runs",
+    "rounds",
+    "tasks",
+    "tables",
+    "cli",
+)
 SERVED_PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
 
 MODULES = sorted(PACKAGE.rglob("*.py"))

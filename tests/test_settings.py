@@ -22,7 +22,15 @@ from mixdmt_tf.settings import (
 
 REAL = [
     f"mixdmt_tf.{layer}.{name}"
-    for layer in ("data", "models", "algorithms", "experiments")
+    for layer in (
+        "data.classification",
+        "data.segmentation",
+        "models",
+        "algorithms.parts",
+        "algorithms.classification",
+        "algorithms.segmentation",
+        "runs",
+    )
     for name in modules(f"mixdmt_tf.{layer}", "Config")
 ]
 
@@ -38,7 +46,7 @@ def test_source_and_class_say_the_same(module):
 
 
 def test_there_are_real_declarations():
-    assert "mixdmt_tf.algorithms.realmix" in REAL
+    assert "mixdmt_tf.algorithms.classification.realmix" in REAL
 
 
 COUNT = Setting("count", "int", low=1, high=5)

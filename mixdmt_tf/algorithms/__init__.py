@@ -1,15 +1,5 @@
-"""Training algorithms, one file each: the file's name is the value of `--algorithm`.
+"""Training algorithms: `base.py` has the one training step, each method is one file.
 
-An algorithm module has a frozen dataclass `Config(base.Config)` and a subclass of
-`base.Algorithm` called `Method`.
+`classification/` and `segmentation/` hold the methods of each task, `parts/` what
+several of them share.
 """
-
-from __future__ import annotations
-
-import importlib
-from typing import Any
-
-
-def algorithm(name: str) -> Any:
-    """The module `mixdmt_tf.algorithms.<name>`, imported when it is asked for."""
-    return importlib.import_module(f"{__name__}.{name}")

@@ -16,10 +16,10 @@ import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
 from mixdmt_tf import compat
-from mixdmt_tf.algorithms.momentum import Momentum, learning_rate
-from mixdmt_tf.algorithms.moving_average import MovingAverage
-from mixdmt_tf.algorithms.terms import Term, mean_over_replicas
-from mixdmt_tf.data.recipe import Recipe
+from mixdmt_tf.algorithms.parts.momentum import Momentum, learning_rate
+from mixdmt_tf.algorithms.parts.moving_average import MovingAverage
+from mixdmt_tf.algorithms.parts.terms import Term, mean_over_replicas
+from mixdmt_tf.data.classification.recipe import Recipe
 from mixdmt_tf.equations import decay_weight, ema, ema_decay_warmup
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import check, setting, settings_of

@@ -14,12 +14,12 @@ from mixdmt_tf.cli.main import run
 from mixdmt_tf.settings import setting
 
 if TYPE_CHECKING:  # these import what takes seconds
-    from mixdmt_tf.data.scenes.source import Scene, Scenes
-    from mixdmt_tf.data.source import Source
+    from mixdmt_tf.data.classification.source import Source
+    from mixdmt_tf.data.segmentation.source import Scene, Scenes
     from mixdmt_tf.data.splits import Split
-    from mixdmt_tf.experiments.progress import Progress
-    from mixdmt_tf.experiments.scenes.evaluation import SceneScore
-    from mixdmt_tf.experiments.trained import Trained
+    from mixdmt_tf.runs.progress import Progress
+    from mixdmt_tf.runs.trained import Trained
+    from mixdmt_tf.tasks.segmentation.scoring import SceneScore
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +58,7 @@ def _evaluate(argv: Sequence[str]) -> None:
     folder, build = experiments.read_run(config.workdir)
     experiment = build()
 
-    from mixdmt_tf.experiments import trained
+    from mixdmt_tf.runs import trained
 
     model, source, split = trained.load_with_data(
         experiment, folder, config.checkpoint, config.data_dir
@@ -72,8 +72,8 @@ def _evaluate(argv: Sequence[str]) -> None:
 
 def _print_errors(model: Trained, source: Source, split: Split) -> None:
     """Of images: error, fine-grained accuracy, accuracy of each class."""
-    from mixdmt_tf.data import splits
-    from mixdmt_tf.experiments import evaluation
+    from mixdmt_tf.data.classification import splits
+    from mixdmt_tf.tasks.classification import scoring
 
     sets = {
         "validation": splits.validation_images(split, source),
@@ -83,8 +83,8 @@ def _print_errors(model: Trained, source: Source, split: Split) -> None:
         if images is None:
             print(f"{name}: no images")
             continue
-        averaged = evaluation.score(model.scorer, model.averaged, images)
-        raw = evaluation.score(model.scorer, model.raw, images)
+        averaged = scoring.score(model.scorer, model.averaged, images)
+        raw = scoring.score(model.scorer, model.raw, images)
         print(
             f"{name}: error {averaged.error:.2f} % of {len(images):,} images "
             f"(raw weights {raw.error:.2f} %), fine-grained accuracy "
@@ -97,8 +97,8 @@ def _print_errors(model: Trained, source: Source, split: Split) -> None:
 
 def _print_mean_iou(model: Trained, scenes: Scenes) -> None:
     """Of scenes: mean IoU, share of right pixels, IoU of each class."""
-    from mixdmt_tf.data.scenes import checking
-    from mixdmt_tf.experiments.progress import Progress
+    from mixdmt_tf.data.segmentation import checking
+    from mixdmt_tf.runs.progress import Progress
 
     # Another --data_dir, or files that somebody changed, may hold other numbers.
     checking.check(dataclasses.replace(scenes, train=()))
@@ -123,15 +123,15 @@ def _scores(
     model: Trained, scenes: Sequence[Scene], progress: Progress
 ) -> List[SceneScore]:
     """Of averaged weights and of raw ones."""
-    from mixdmt_tf.experiments.scenes import evaluation
+    from mixdmt_tf.tasks.segmentation import scoring
 
     both = [model.averaged, model.raw]
-    same = evaluation.equal(*both)
+    same = scoring.equal(*both)
     different = both[:1] if same else both
     done, total = itertools.count(), len(different) * len(scenes)
 
     def poll() -> None:
         progress.update(next(done), total)
 
-    found = [evaluation.score(model.scorer, w, scenes, poll) for w in different]
+    found = [scoring.score(model.scorer, w, scenes, poll) for w in different]
     return 2 * found if same else found

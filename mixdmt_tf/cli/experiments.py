@@ -26,7 +26,7 @@ from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import declared, modules
 
 if TYPE_CHECKING:
-    from mixdmt_tf.experiments.experiment import Experiment
+    from mixdmt_tf.runs.experiment import Experiment
 
 SELECTORS = ("dataset", "algorithm", "network")  # each decides over the next
 # What a paper's own command assumes beyond its method: DMT's WideResNet.
@@ -39,7 +39,7 @@ SCENES_OFTEN = {"eval_every": 500, "checkpoint_every": 500}
 
 def of_scenes(dataset: str) -> bool:
     """Whether a data set has a class for every pixel."""
-    return dataset in modules("mixdmt_tf.data.scenes", "load")
+    return dataset in modules("mixdmt_tf.data.segmentation.datasets", "load")
 
 
 def groups_for(algorithm: Optional[str] = None, *more: flags.Group) -> flags.GroupsFor:
@@ -49,15 +49,15 @@ def groups_for(algorithm: Optional[str] = None, *more: flags.Group) -> flags.Gro
         algorithm: the only one allowed; None for all there are.
         *more: groups of the command itself, shown first.
     """
-    images = modules("mixdmt_tf.data.sources", "load")
+    images = modules("mixdmt_tf.data.classification.datasets", "load")
     datasets = images
-    if algorithm in (None, *modules("mixdmt_tf.algorithms.scenes", "Method")):
-        datasets = (*images, *modules("mixdmt_tf.data.scenes", "load"))
+    if algorithm in (None, *modules("mixdmt_tf.algorithms.segmentation", "Method")):
+        datasets = (*images, *modules("mixdmt_tf.data.segmentation.datasets", "load"))
 
     def groups(chosen: Mapping[str, str]) -> List[flags.Group]:
         dataset = chosen.get("dataset", "cifar10")
         scenes = of_scenes(dataset)
-        methods = "mixdmt_tf.algorithms" + ".scenes" * scenes
+        methods = "mixdmt_tf.algorithms." + ("segmentation" if scenes else "classification")
         choices = {
             "algorithm": (algorithm,) if algorithm else modules(methods, "Method"),
             "network": modules(
@@ -82,13 +82,13 @@ def groups_for(algorithm: Optional[str] = None, *more: flags.Group) -> flags.Gro
             *more,
             flags.group(
                 "run",
-                "mixdmt_tf.experiments.config",
+                "mixdmt_tf.runs.config",
                 choices=choices,
                 defaults=defaults,
             ),
             flags.group(
                 "data",
-                f"mixdmt_tf.data.{'scenes.' * scenes}config",
+                f"mixdmt_tf.data.{'segmentation' if scenes else 'classification'}.config",
                 choices=choices,
                 defaults={"dataset": dataset},
             ),
@@ -117,7 +117,7 @@ def parse(
 
 def build(parsed: flags.Parsed) -> "Experiment":
     """The experiment that a command line describes. Imports TensorFlow."""
-    from mixdmt_tf.experiments.config import Config as RunConfig
+    from mixdmt_tf.runs.config import Config as RunConfig
 
     values: Mapping[str, Mapping[str, Any]] = parsed.values
     # These two refuse what does not go together, before TensorFlow is imported.
@@ -127,9 +127,10 @@ def build(parsed: flags.Parsed) -> "Experiment":
     # Libraries that TensorFlow looks for in vain are of no interest to users; its
     # errors arrive as exceptions.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from mixdmt_tf import algorithms, models
-    from mixdmt_tf.algorithms import scenes
-    from mixdmt_tf.experiments.experiment import Experiment
+    from mixdmt_tf import models
+    from mixdmt_tf.algorithms import classification as algorithms
+    from mixdmt_tf.algorithms import segmentation as scenes
+    from mixdmt_tf.runs.experiment import Experiment
 
     package = scenes if of_scenes(data.dataset) else algorithms
     network = models.network(run.network).Config(**values["network"])
@@ -143,8 +144,8 @@ def data_config(values: Mapping[str, Any]) -> Any:
     Raises:
         UsageError: if values don't go together.
     """
-    from mixdmt_tf.data import config as images
-    from mixdmt_tf.data.scenes import config as scenes
+    from mixdmt_tf.data.classification import config as images
+    from mixdmt_tf.data.segmentation import config as scenes
 
     if of_scenes(values["dataset"]):
         return scenes.Config(**values)
@@ -177,7 +178,7 @@ def require_lengths(
             f"--steps={steps}: this method trains in rounds.\n"
             "Use --base_steps and --round_steps, or --base_epochs and --round_epochs."
         )
-    from mixdmt_tf.experiments.loops import plan
+    from mixdmt_tf.rounds import plan
 
     plan.fractions(method["fractions"], method["rounds"])
 

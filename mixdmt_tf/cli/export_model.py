@@ -64,7 +64,7 @@ def _export(argv: Sequence[str]) -> None:
         raise UsageError(f"--output={config.output}: expected a name ending in .keras")
     experiment = build()
 
-    from mixdmt_tf.experiments import export, trained
+    from mixdmt_tf.runs import export, trained
 
     model = trained.load(experiment, folder, config.checkpoint)
     weights = model.weights(config.weights)

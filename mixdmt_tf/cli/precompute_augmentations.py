@@ -43,6 +43,6 @@ def _precompute(argv: Sequence[str]) -> None:
     images: Any = experiment.data
     data = dataclasses.replace(images, copies_store="disk")
 
-    from mixdmt_tf.experiments import preparation
+    from mixdmt_tf.tasks.classification import preparation
 
     preparation.precompute(dataclasses.replace(experiment, data=data))

@@ -15,7 +15,7 @@ from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.settings import setting
 
 if TYPE_CHECKING:  # it imports what takes seconds
-    from mixdmt_tf.experiments.trained import Trained
+    from mixdmt_tf.runs.trained import Trained
 
 LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R 601)
 
@@ -63,15 +63,15 @@ def _predict(argv: Sequence[str]) -> None:
     folder, build = experiments.read_run(config.workdir)
     images_folder = pathlib.Path(parsed.arguments[0]).expanduser()
 
-    from mixdmt_tf.data import pictures
+    from mixdmt_tf.data import image_files
 
     if not images_folder.is_dir():
         raise UserError(f"{images_folder} is not a folder; expected one with images")
-    paths, _ = pictures.find(images_folder)
+    paths, _ = image_files.find(images_folder)
     _require(paths, images_folder)
 
     experiment = build()
-    from mixdmt_tf.experiments import trained
+    from mixdmt_tf.runs import trained
 
     model = trained.load(experiment, folder, config.checkpoint)
     if experiment.scenes:
@@ -92,8 +92,8 @@ def _label_pixels(
     paths: Sequence[pathlib.Path],
 ) -> None:
     """Writes a folder of label maps."""
-    from mixdmt_tf.experiments.progress import Progress
-    from mixdmt_tf.experiments.scenes import prediction
+    from mixdmt_tf.runs.progress import Progress
+    from mixdmt_tf.tasks.segmentation import prediction
 
     output = pathlib.Path(config.output or "predictions").expanduser()
     if config.output == "-":
@@ -120,10 +120,10 @@ def _classify(
     paths: Sequence[pathlib.Path],
 ) -> None:
     """Writes a table."""
-    from mixdmt_tf.data import pictures
+    from mixdmt_tf.data import image_files
 
     height, _, channels = model.image_shape
-    images = pictures.read(paths, height)
+    images = image_files.read(paths, height)
     if channels == 1:
         images = (images @ LUMINANCE).round().astype(images.dtype)[..., None]
     probabilities = model.scorer.predict(model.weights(config.weights), images)

@@ -14,10 +14,10 @@ from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.settings import setting
 
 if TYPE_CHECKING:  # these import what takes seconds
-    from mixdmt_tf.data.scenes.source import Scenes
-    from mixdmt_tf.data.source import Source
+    from mixdmt_tf.data.classification.source import Source
+    from mixdmt_tf.data.segmentation.source import Scenes
     from mixdmt_tf.data.splits import Split
-    from mixdmt_tf.experiments.trained import Trained
+    from mixdmt_tf.runs.trained import Trained
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _label(argv: Sequence[str]) -> None:
             f"--rank_every: the run in {folder} is not on scenes; leave it out"
         )
 
-    from mixdmt_tf.experiments import trained
+    from mixdmt_tf.runs import trained
 
     model, source, split = trained.load_with_data(
         experiment, folder, config.checkpoint, config.data_dir
@@ -116,8 +116,8 @@ def _label_images(
     config: Config, model: Trained, source: Source, split: Split, output: pathlib.Path
 ) -> None:
     """Writes a file, and says how good the labels in it are."""
-    from mixdmt_tf.data import pseudo_labels
-    from mixdmt_tf.experiments import labeling
+    from mixdmt_tf.data.classification import pseudo_labels
+    from mixdmt_tf.tasks.classification import labeling
 
     share = config.fraction / 100
     found = labeling.label(model, source, split, share, config.count, config.weights)
@@ -130,8 +130,8 @@ def _label_scenes(
     config: Config, model: Trained, scenes: Scenes, split: Split, output: pathlib.Path
 ) -> None:
     """Writes a folder, or what is missing in it, and says how good the labels are."""
-    from mixdmt_tf.experiments.progress import Progress
-    from mixdmt_tf.experiments.scenes import labeling
+    from mixdmt_tf.runs.progress import Progress
+    from mixdmt_tf.tasks.segmentation import labeling
 
     _require_same_teacher(output, split, model.weights(config.weights))
     try:
@@ -163,7 +163,7 @@ def _is_there(output: pathlib.Path, kind: str) -> UsageError:
 
 def _require_unfinished(output: pathlib.Path) -> None:
     """Refuses a folder that holds anything but the beginning of pseudo labels."""
-    from mixdmt_tf.data.scenes.pseudo_labels import INDEX, TEACHER
+    from mixdmt_tf.data.segmentation.pseudo_labels import INDEX, TEACHER
 
     if not output.exists():
         return
@@ -180,8 +180,8 @@ def _require_same_teacher(
     output: pathlib.Path, split: Split, weights: List[Any]
 ) -> None:
     """Refuses the beginning of somebody else's pseudo labels: it would be lost."""
-    from mixdmt_tf.data.scenes.pseudo_labels import TEACHER, begun_by
-    from mixdmt_tf.experiments.scenes import labeling
+    from mixdmt_tf.data.segmentation.pseudo_labels import TEACHER, begun_by
+    from mixdmt_tf.tasks.segmentation import labeling
 
     begun = (output / TEACHER).exists()
     if begun and not begun_by(output, split, labeling.teacher_digest(weights)):

@@ -80,7 +80,8 @@ def _reproduce(argv: Sequence[str]) -> int:
     values: Mapping[str, Any] = parsed.values["command"]
     config = Config(**values)
 
-    from mixdmt_tf.experiments import cells, report, reproduce, tables
+    from mixdmt_tf.tables import cells, report, running
+    from mixdmt_tf.tables import table as tables
 
     table = tables.load(_root(config.tables_dir), config.table)
     rows = _rows(table, config)
@@ -94,17 +95,17 @@ def _reproduce(argv: Sequence[str]) -> int:
     if config.dry_run:
         for number, one in enumerate(runs, start=1):
             _describe(f"[{number}/{len(runs)}]", one, table, everything)
-        print(f"cost: {reproduce.cost_in_words(runs, everything)}")
+        print(f"cost: {running.cost_in_words(runs, everything)}")
         return 0
 
     def write(failed: AbstractSet[Tuple[str, str, int]]) -> None:
         report.write(table, config.budget, known, folder, failed)
 
-    print(f"cost: {reproduce.cost_in_words(runs, everything)}", flush=True)
+    print(f"cost: {running.cost_in_words(runs, everything)}", flush=True)
     package = pathlib.Path(mixdmt_tf.__file__).resolve().parents[1]
     launch = [sys.executable, "-c", LAUNCH, str(package)]
     write(frozenset())
-    code = reproduce.execute(table, runs, launch, write)
+    code = running.execute(table, runs, launch, write)
     print((folder / "table.md").read_text(encoding="utf-8"))
     print(f"written to {folder}: table.md, table.csv, table.png")
     return code
@@ -131,7 +132,7 @@ def _rows(table: Any, config: Config) -> Sequence[str]:
     Raises:
         UsageError: if --rows names one that can't be run, or there is none.
     """
-    from mixdmt_tf.experiments import tables
+    from mixdmt_tf.tables import table as tables
 
     there = [row for row in table.rows if table.has(row, config.budget)]
     rows = tables.choose("rows", config.rows, table.rows)
@@ -166,7 +167,7 @@ def _root(given: str) -> pathlib.Path:
 
 def _read(argv: Sequence[str]) -> Tuple[Optional[int], Mapping[str, str]]:
     """Steps of a training command, if it has any, and what else decides its numbers."""
-    from mixdmt_tf.experiments.config import Config as RunConfig
+    from mixdmt_tf.runs.config import Config as RunConfig
 
     parsed = experiments.parse(argv, "train", "")
     values: Mapping[str, Any] = parsed.values["run"]
@@ -188,13 +189,14 @@ def _read(argv: Sequence[str]) -> Tuple[Optional[int], Mapping[str, str]]:
 
 def _describe(prefix: str, one: Any, table: Any, known: Sequence[Any]) -> None:
     """Prints one run: how far it is, its cost, its command."""
-    from mixdmt_tf.experiments import progress, reproduce
+    from mixdmt_tf.runs import progress
+    from mixdmt_tf.tables import running
 
     cell, seed = one
     done = cell.steps_done(seed)
     state = "finished"
     if cell.results(seed) is None:
-        left = reproduce.seconds_left(one, known)
+        left = running.seconds_left(one, known)
         state = "cost unknown" if left is None else progress.duration(left)
         if 0 < done:
             state += f", at {math.floor(100 * done / (cell.steps or done))} %"

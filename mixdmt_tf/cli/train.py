@@ -64,9 +64,11 @@ def _train(argv: Sequence[str], algorithm: Optional[str]) -> int:
     )
     experiment = experiments.build(parsed)
 
-    from mixdmt_tf.experiments import fit, rehearsal, results
-    from mixdmt_tf.experiments.interrupts import Interrupted
-    from mixdmt_tf.experiments.scenes import results as scene_results
+    from mixdmt_tf.runs import results
+    from mixdmt_tf.runs.interrupts import Interrupted
+    from mixdmt_tf.tasks import dry_run as rehearsal
+    from mixdmt_tf.tasks import fit
+    from mixdmt_tf.tasks.segmentation import results as scene_results
 
     describe = scene_results.describe if experiment.scenes else results.describe
 

@@ -17,7 +17,7 @@ from typing import Callable, Dict, List, Optional
 import numpy as np
 import tensorflow as tf
 
-from mixdmt_tf.data.copies import Copies
+from mixdmt_tf.data.classification.copies import Copies
 from mixdmt_tf.errors import UserError
 
 Store = Callable[[tf.Tensor], tf.Tensor]

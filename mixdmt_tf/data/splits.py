@@ -1,13 +1,4 @@
-"""Which training images are labelled, unlabelled and held out for validation.
-
-A split is drawn from a seed alone and is the same on every machine. With one seed
-
-- the labelled images of `--labels=250` are the first 250 of those of `--labels=1000`,
-  so that curves over the number of labels compare like with like;
-- they don't depend on `--validation`, and validation images don't depend on `--labels`
-  (as long as images last): both are dealt from one shuffled pack per class, labelled
-  images from its front and validation images from its back.
-"""
+"""Which training images are labelled, unlabelled and held out: `split.json`."""
 
 from __future__ import annotations
 
@@ -15,27 +6,14 @@ import dataclasses
 import hashlib
 import json
 import pathlib
-from typing import List, Optional
 
 import numpy as np
 
-from mixdmt_tf.data.allocation import allocate, draw_order
-from mixdmt_tf.data.source import OUTSIDE, UNKNOWN, Images, Source
-from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.errors import UserError
 from mixdmt_tf.files import write_atomically
 
-__all__ = [
-    "Split",
-    "allocate",
-    "describe",
-    "make_split",
-    "read_split",
-    "validation_images",
-    "write_split",
-]
-
 VERSION = 1
-_PARTS = ("labeled", "unlabeled", "validation")
+PARTS = ("labeled", "unlabeled", "validation")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -66,7 +44,7 @@ class Split:
         fields = {"version": VERSION}
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            fields[field.name] = value.tolist() if field.name in _PARTS else value
+            fields[field.name] = value.tolist() if field.name in PARTS else value
         lines = (f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in fields.items())
         return "{\n" + ",\n".join(lines) + "\n}\n"
 
@@ -82,13 +60,13 @@ class Split:
             raise ValueError(f"expected an object with version {VERSION}")
         fields.setdefault("own_validation", False)
         types = {"dataset": str, "seed": int, "fingerprint": str}
-        types.update({part: list for part in _PARTS}, own_validation=bool)
+        types.update({part: list for part in PARTS}, own_validation=bool)
         for name, expected in types.items():
             if type(fields.get(name)) is not expected:
                 raise ValueError(f"{name}: expected {expected.__name__}")
         if set(fields) != set(types):
             raise ValueError(f"unknown fields {sorted(set(fields) - set(types))}")
-        for part in _PARTS:
+        for part in PARTS:
             if not all(type(each) is int for each in fields[part]):
                 raise ValueError(f"{part}: expected integers")
             try:
@@ -102,110 +80,9 @@ class Split:
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
 
-def make_split(
-    source: Source, labels: Optional[int], validation: Optional[int], seed: int
-) -> Split:
-    """Draws a split.
-
-    Args:
-        source: the data set.
-        labels: number of labelled images, as `Config.labels` says.
-        validation: images held out, as `Config.validation` says. Unless given, no more
-            are held out than `labels` leaves.
-        seed: at least 0.
-
-    Returns:
-        The split; everything in the pool that is neither labelled nor held out is
-        unlabelled, with images of unknown class. Of classes that are not to be told
-        apart as large a share is left out as of the others, so that a class has as
-        many unlabelled images whether it is one of them or not.
-
-    Raises:
-        UsageError: if there are too few labels for the classes or too few images.
-    """
-    truth = source.train.labels
-    by_class = [np.flatnonzero(truth == c) for c in range(source.num_classes)]
-    counts = np.array([len(ids) for ids in by_class])
-    known, classes = int(counts.sum()), int(np.count_nonzero(counts))
-    own = validation is None and source.validation is not None
-    if labels is None:
-        labels = source.default_labels
-    if labels < classes:
-        raise UsageError(
-            f"--labels={labels}: expected at least one for each of the {classes} "
-            f"classes of {source.name}"
-        )
-    if labels > known:
-        raise UsageError(
-            f"--labels={labels}: {source.name} has only {known} training images with "
-            f"a label\nuse --labels={known} for all of them, or fewer"
-        )
-    if validation is None:
-        validation = 0 if own else min(known // 100, known - labels)
-    if labels + validation > known:
-        raise UsageError(
-            f"--labels={labels} --validation={validation}: together {labels} + "
-            f"{validation} = {labels + validation}, but {source.name} has only {known} "
-            "training images with a label"
-        )
-    # Sorting raw draws shuffles. NumPy promises the raw stream to stay the same in all
-    # its versions, but not that of `Generator.permutation`.
-    raw = np.random.PCG64(seed)
-    packs = [
-        ids[np.argsort(raw.random_raw(len(ids)), kind="stable")] for ids in by_class
-    ]
-    labeled = _deal(packs, draw_order(counts, labels))
-    left = counts - np.bincount(truth[labeled], minlength=len(counts))
-    held_out = _deal(
-        [pack[::-1] for pack in packs], draw_order(counts, validation, left)
-    )
-    rest = np.ones(len(truth), bool) if source.pool is None else source.pool.copy()
-    rest[labeled] = rest[held_out] = False
-    for outside in range(OUTSIDE - len(source.outside_names) + 1, OUTSIDE):
-        ids = np.flatnonzero(truth == outside)
-        order = np.argsort(raw.random_raw(len(ids)), kind="stable")
-        rest[ids[order[: len(ids) * (labels + validation) // known]]] = False
-    return Split(
-        dataset=source.name,
-        seed=seed,
-        fingerprint=source.fingerprint(),
-        labeled=labeled,
-        unlabeled=np.flatnonzero(rest),
-        validation=held_out,
-        own_validation=own,
-    )
-
-
-def _deal(packs: List[np.ndarray], order: np.ndarray) -> np.ndarray:
-    """Takes the next id from the pack of each class of `order`."""
-    ids = np.empty(len(order), np.int64)
-    for c, pack in enumerate(packs):
-        places = np.flatnonzero(order == c)
-        ids[places] = pack[: len(places)]
-    return ids
-
-
 def write_split(path: pathlib.Path, split: Split) -> None:
     """Writes `split.json` beside its place and renames it, so that it is never half."""
     write_atomically(pathlib.Path(path), split.to_json())
-
-
-def read_split(path: pathlib.Path, source: Source) -> Split:
-    """Reads a split and makes sure that it fits the data.
-
-    Args:
-        path: of a `split.json`; it may be written by hand.
-        source: the data that it is for.
-
-    Raises:
-        UserError: if the file can't be read, belongs to other data, or has ids that
-            are out of range, occur twice, or lack the label they need.
-    """
-    split = read_fitting(path, source.name, source.fingerprint())
-    problem = _problem(split, source)
-    if problem:
-        raise UserError(f"{path}: {problem}")
-    return split
 
 
 def read_fitting(path: pathlib.Path, name: str, fingerprint: str) -> Split:
@@ -233,66 +110,3 @@ def read_fitting(path: pathlib.Path, name: str, fingerprint: str) -> Split:
             "split, or point --data_dir to the data it was made for"
         )
     return split
-
-
-def _problem(split: Split, source: Source) -> Optional[str]:
-    """What makes a split useless for its source, or None."""
-    total = len(source.train)
-    seen = np.zeros(total, np.int64)
-    for part in _PARTS:
-        ids = getattr(split, part)
-        outside = ids[(ids < 0) | (ids >= total)]
-        if len(outside):
-            return f"{part} has the id {outside[0]}; expected 0 to {total - 1}"
-        np.add.at(seen, ids, 1)
-        if part != "unlabeled":
-            nameless = ids[source.train.labels[ids] < 0]
-            if len(nameless):
-                return f"{part} has the id {nameless[0]}, an image without a label"
-    if seen.max(initial=0) > 1:
-        return f"the id {seen.argmax()} occurs twice; every image has one place at most"
-    if not len(split.labeled):
-        return "no image is labelled; expected at least one"
-    if split.own_validation and (source.validation is None or len(split.validation)):
-        return f"own_validation: {source.name} has none, or ids are given as well"
-    return None
-
-
-def validation_images(split: Split, source: Source) -> Optional[Images]:
-    """The images to validate with, or None if there are none."""
-    if split.own_validation:
-        return source.validation
-    if not len(split.validation):
-        return None
-    return source.train.take(split.validation)
-
-
-def describe(split: Split, source: Source) -> str:
-    """A table of images per class, with the source's notes below."""
-    train = source.train.labels
-    held_out, test = validation_images(split, source), source.test
-    columns = {
-        "labelled": train[split.labeled],
-        "unlabelled": train[split.unlabeled],
-        "validation": held_out.labels if held_out else train[:0],
-        "test": test.labels if test else train[:0],
-    }
-    rows = [("class", *columns)]
-    names = dict(enumerate(source.class_names))
-    negative = {UNKNOWN: "(unknown)"}
-    negative.update((OUTSIDE - i, name) for i, name in enumerate(source.outside_names))
-    present = set(train[split.unlabeled].tolist())
-    names.update((v, name) for v, name in negative.items() if v in present)
-    for value, name in names.items():
-        counts = (np.count_nonzero(each == value) for each in columns.values())
-        rows.append((name, *(f"{count:,}" for count in counts)))
-    rows.append(("total", *(f"{len(each):,}" for each in columns.values())))
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    lines = [
-        "  ".join(
-            cell.rjust(width) if place else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(row, widths))
-        )
-        for row in rows
-    ]
-    return "\n".join([*lines, *source.notes])

@@ -24,7 +24,7 @@ from typing import Any, Dict, Sequence, Tuple
 import keras
 import tensorflow as tf
 
-from mixdmt_tf.models.activations import LeakyReLU
+from mixdmt_tf.models.layers.activations import LeakyReLU
 from mixdmt_tf.settings import check, setting, settings_of
 
 

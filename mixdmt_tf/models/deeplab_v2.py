@@ -21,7 +21,7 @@ import tensorflow as tf
 
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.models import resnet
-from mixdmt_tf.models.upsampling import Upsampling
+from mixdmt_tf.models.layers.upsampling import Upsampling
 from mixdmt_tf.settings import setting
 
 # Mean and standard deviation of each channel on the scale 0 to 255, and whether the

@@ -12,7 +12,7 @@ from typing import Any, Tuple
 
 import keras
 
-from mixdmt_tf.models.upsampling import Upsampling
+from mixdmt_tf.models.layers.upsampling import Upsampling
 from mixdmt_tf.settings import check, setting, settings_of
 
 

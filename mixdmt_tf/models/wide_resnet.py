@@ -23,7 +23,7 @@ from typing import Optional, Tuple
 
 import keras
 
-from mixdmt_tf.models.activations import LeakyReLU
+from mixdmt_tf.models.layers.activations import LeakyReLU
 from mixdmt_tf.settings import check, setting, settings_of
 
 

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mixdmt_tf.algorithms import base, supervised
-from mixdmt_tf.data.recipe import Recipe
+from mixdmt_tf.algorithms import base
+from mixdmt_tf.algorithms.classification import supervised
+from mixdmt_tf.data.classification.recipe import Recipe
 from mixdmt_tf.equations import cross_entropy
 from mixdmt_tf.errors import UsageError
-from tests.algorithms import batches
+from tests.algorithms.classification import batches
 
 
 def linear(**settings):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.experiments import tiny
+from tests.tasks.classification import tiny
 
 
 @pytest.fixture(scope="session")

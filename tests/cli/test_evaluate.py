@@ -7,9 +7,9 @@ import re
 import pytest
 
 from mixdmt_tf.cli.evaluate import main
-from mixdmt_tf.experiments import recorder
+from mixdmt_tf.tasks.classification import recorder
 from tests.cli import commands
-from tests.experiments import tiny
+from tests.tasks.classification import tiny
 
 
 def test_help():

@@ -10,7 +10,7 @@ from mixdmt_tf.cli import experiments, flags
 from mixdmt_tf.cli.train import Config as TrainConfig
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import declared, modules
-from tests.experiments import tiny
+from tests.tasks.classification import tiny
 
 
 def names(groups):
@@ -33,7 +33,7 @@ def test_a_command_may_bring_flags_of_its_own():
     assert TrainConfig().dry_run is False
 
 
-@pytest.mark.parametrize("name", modules("mixdmt_tf.algorithms", "Method"))
+@pytest.mark.parametrize("name", modules("mixdmt_tf.algorithms.classification", "Method"))
 def test_every_algorithm_can_be_chosen(name):
     parsed = experiments.parse([f"--algorithm={name}"], "train", "")
     assert experiments.build(parsed).algorithm == name

@@ -1,4 +1,4 @@
-"""`bin/export_model`; the models themselves are tested in tests/experiments."""
+"""`bin/export_model`; the models themselves are tested in tests/runs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 import tensorflow as tf
 
 from mixdmt_tf.cli.export_model import main
-from mixdmt_tf.experiments import trained
+from mixdmt_tf.runs import trained
 from tests.cli import commands
-from tests.experiments import tiny
+from tests.tasks.classification import tiny
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1), np.uint8)
 

@@ -6,7 +6,7 @@ import pytest
 
 from mixdmt_tf.cli.precompute_augmentations import main
 from tests.cli import commands
-from tests.experiments import tiny
+from tests.tasks.classification import tiny
 
 
 def test_help():

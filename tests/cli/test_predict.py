@@ -12,12 +12,13 @@ import pytest
 from PIL import Image
 
 from mixdmt_tf.cli.predict import main
-from mixdmt_tf.data.config import Config as DataConfig
-from mixdmt_tf.data.sources import digits
-from mixdmt_tf.experiments import fit, trained
+from mixdmt_tf.data.classification.config import Config as DataConfig
+from mixdmt_tf.data.classification.datasets import digits
+from mixdmt_tf.runs import trained
+from mixdmt_tf.tasks import fit
 from tests.cli import commands
-from tests.data import made_up
-from tests.experiments import tiny
+from tests.data.classification import made_up
+from tests.tasks.classification import tiny
 
 
 def write(path, pixels):

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from mixdmt_tf.cli.pseudo_label import main
-from mixdmt_tf.data import pseudo_labels, sources, splits
+from mixdmt_tf.data.classification import datasets as sources
+from mixdmt_tf.data.classification import pseudo_labels, splits
 from tests.cli import commands
-from tests.experiments import tiny
+from tests.tasks.classification import tiny
 
 ONE_ROUND = ("--algorithm=dmt", "--augment=none", "--unlabeled_ratio=2", "--steps=4")
 

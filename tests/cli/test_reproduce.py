@@ -7,11 +7,11 @@ import json
 import pytest
 
 from mixdmt_tf.cli.reproduce import main
-from mixdmt_tf.experiments import tables
+from mixdmt_tf.tables import table
 from tests.cli import commands
-from tests.experiments import made_table
+from tests.tables import made_table
 
-TABLES = tables.find(commands.ROOT / "flags")
+TABLES = table.find(commands.ROOT / "flags")
 
 
 def test_help():
@@ -120,7 +120,7 @@ def test_a_real_run(capfd, tmp_path):
     assert "[1/1] plain, labels 20, seed 1: finished" in capfd.readouterr().out
 
 
-@pytest.mark.parametrize("budget", tables.BUDGETS)
+@pytest.mark.parametrize("budget", table.BUDGETS)
 @pytest.mark.parametrize("name", TABLES)
 def test_each_table_of_the_checkout_can_be_planned(name, budget, capsys, tmp_path):
     argv = [f"--table={name}", f"--budget={budget}", f"--workdir={tmp_path}"]

@@ -8,9 +8,9 @@ import pytest
 
 from mixdmt_tf.cli import experiments, train
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.experiments import export
+from mixdmt_tf.runs import export
 from tests.cli import commands
-from tests.experiments import tiny
+from tests.tasks.classification import tiny
 
 
 def test_help():

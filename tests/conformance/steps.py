@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Tuple
 
-from mixdmt_tf import algorithms
+from mixdmt_tf.algorithms import classification as algorithms
 from mixdmt_tf.settings import modules
 
 
@@ -16,7 +16,7 @@ def of_their_own() -> Tuple[str, ...]:
     """
     return tuple(
         name
-        for name in modules("mixdmt_tf.algorithms", "Method")
+        for name in modules("mixdmt_tf.algorithms.classification", "Method")
         if any(
             not member.startswith("__")
             for member in vars(algorithms.algorithm(name).Method)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mixdmt_tf import algorithms
 from mixdmt_tf.algorithms import base
+from mixdmt_tf.algorithms import classification as algorithms
 from mixdmt_tf.settings import settings_of
-from tests.algorithms import batches
+from tests.algorithms.classification import batches
 from tests.conformance import steps
 
 NAMES = steps.of_their_own()

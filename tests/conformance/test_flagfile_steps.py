@@ -7,13 +7,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from mixdmt_tf import algorithms, models
+from mixdmt_tf import models
 from mixdmt_tf.algorithms import base
+from mixdmt_tf.algorithms import classification as algorithms
 from mixdmt_tf.cli import experiments
-from mixdmt_tf.data import pseudo_labels, selection, splits
-from mixdmt_tf.data.pipeline import Pipeline
-from mixdmt_tf.data.source import Images, Source
-from mixdmt_tf.experiments import preparation
+from mixdmt_tf.data.classification import pseudo_labels, selection, splits
+from mixdmt_tf.data.classification.pipeline import Pipeline
+from mixdmt_tf.data.classification.source import Images, Source
+from mixdmt_tf.tasks.classification import preparation
 from tests.conformance.test_flagfiles import FLAGFILES, FOLDER, of_scenes, parse
 
 SHAPES = {  # of the real data, and their number of classes

@@ -9,7 +9,7 @@ import pathlib
 import pytest
 
 from mixdmt_tf.cli import experiments
-from mixdmt_tf.experiments import tables
+from mixdmt_tf.tables import table as tables
 
 ROOT = pathlib.Path(__file__).parents[2]
 FOLDER = ROOT / "flags"

@@ -6,7 +6,7 @@ checkpoint averages them.
 
 from __future__ import annotations
 
-from tests.experiments import tiny
+from tests.tasks.classification import tiny
 
 MIRRORED = ("--strategy=mirrored", "--compare_supervised", "--steps_per_execution=2")
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mixdmt_tf import algorithms, compat
+from mixdmt_tf import compat
 from mixdmt_tf.algorithms import base
-from mixdmt_tf.experiments.runtime import mirrored_strategy
-from tests.algorithms import batches
+from mixdmt_tf.algorithms import classification as algorithms
+from mixdmt_tf.runs.runtime import mirrored_strategy
+from tests.algorithms.classification import batches
 from tests.conformance import steps
 
 NAMES = steps.of_their_own()

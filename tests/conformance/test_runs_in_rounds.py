@@ -1,13 +1,13 @@
 """A whole run of every method that is trained in rounds.
 
-One round of each; tests/experiments/loops has several, stopped at every moment.
+One round of each; tests/rounds has several, stopped at every moment.
 """
 
 from __future__ import annotations
 
 import pytest
 
-from mixdmt_tf import algorithms
+from mixdmt_tf.algorithms import classification as algorithms
 from tests.conformance.whole_runs import COPIES, NAMES, check, in_rounds
 
 

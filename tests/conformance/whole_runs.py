@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from mixdmt_tf import algorithms
-from mixdmt_tf.data import sources
-from mixdmt_tf.experiments import trained
+from mixdmt_tf.algorithms import classification as algorithms
+from mixdmt_tf.data.classification import datasets as sources
+from mixdmt_tf.runs import trained
 from mixdmt_tf.settings import modules
-from tests.experiments import tiny
+from tests.tasks.classification import tiny
 
-NAMES = modules("mixdmt_tf.algorithms", "Method")
+NAMES = modules("mixdmt_tf.algorithms.classification", "Method")
 COPIES = ("--copies=2", "--copies_augment=cutout")
 
 

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from mixdmt_tf.data import draws
-from tests.data.graphs import in_tf_data
+from tests.data.classification.graphs import in_tf_data
 
 KEY = draws.step_key(7, "x", 1000)
 

@@ -12,14 +12,24 @@ from typing import Any, Dict, List
 import numpy as np
 import tensorflow as tf
 
-from mixdmt_tf import algorithms, models
-from mixdmt_tf.algorithms import scenes as scene_algorithms
+from mixdmt_tf import models
+from mixdmt_tf.algorithms import classification as algorithms
+from mixdmt_tf.algorithms import segmentation as scene_algorithms
 from mixdmt_tf.algorithms.base import Task
 from mixdmt_tf.cli import experiments
-from mixdmt_tf.data import copies, pipeline, pseudo_labels, scenes, sources, splits
-from mixdmt_tf.data.scenes import pipeline as scene_pipeline
-from mixdmt_tf.data.scenes import splits as scene_splits
-from mixdmt_tf.experiments import preparation
+from mixdmt_tf.data.classification import (
+    copies,
+    pipeline,
+    pseudo_labels,
+    splits,
+)
+from mixdmt_tf.data.classification import (
+    datasets as sources,
+)
+from mixdmt_tf.data.segmentation import datasets as scenes
+from mixdmt_tf.data.segmentation import pipeline as scene_pipeline
+from mixdmt_tf.data.segmentation import splits as scene_splits
+from mixdmt_tf.tasks.classification import preparation
 
 SEED = 3
 STEPS = (30, 31, 32)  # late enough that every ramp has left 0

@@ -17,8 +17,8 @@ from tests.golden import rounds, steps
 
 VALUES = pathlib.Path(__file__).with_name("values.json")
 METHODS = {
-    "classification": modules("mixdmt_tf.algorithms", "Method"),
-    "segmentation": modules("mixdmt_tf.algorithms.scenes", "Method"),
+    "classification": modules("mixdmt_tf.algorithms.classification", "Method"),
+    "segmentation": modules("mixdmt_tf.algorithms.segmentation", "Method"),
 }
 RUNS = {
     "classification": rounds.CLASSIFICATION,

@@ -13,7 +13,9 @@ from tests.golden import rounds, steps, test_golden
 def main() -> None:
     """Writes the file; numbers of whole runs are those of the stack it runs on."""
     if KERAS_3:
-        raise SystemExit("the values of whole runs are those of Keras 2: use Python 3.11")
+        raise SystemExit(
+            "the values of whole runs are those of Keras 2: use Python 3.11"
+        )
     values = {
         "digests": steps.digests(),
         "steps": {

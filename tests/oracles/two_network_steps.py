@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from tests.oracles.adversarial import fast_gradient_sign
-from tests.oracles.frame_steps import cost, distance, predict
+from tests.oracles.consistency_steps import cost, distance, predict
 from tests.oracles.losses import js_divergence
 
 

@@ -9,7 +9,7 @@ import pytest
 from mixdmt_tf.data.augment import autoaugment as module
 from mixdmt_tf.data.augment.autoaugment import UNIFORMS, autoaugment
 from tests.data.augment import examples
-from tests.data.graphs import assert_same_in_tf_data
+from tests.data.classification.graphs import assert_same_in_tf_data
 from tests.oracles import image_operations as oracle
 
 POLICIES = {"cifar10": module.CIFAR10, "svhn": module.SVHN}

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from mixdmt_tf.data.augment.crop_flip import UNIFORMS, crop_flip
-from tests.data.graphs import assert_same_in_tf_data
+from tests.data.classification.graphs import assert_same_in_tf_data
 from tests.oracles import crop_flip as oracle
 
 

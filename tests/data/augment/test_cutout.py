@@ -5,7 +5,7 @@ import pytest
 
 from mixdmt_tf.data.augment.cutout import UNIFORMS, cutout
 from tests.data.augment import examples
-from tests.data.graphs import assert_same_in_tf_data
+from tests.data.classification.graphs import assert_same_in_tf_data
 from tests.oracles import image_operations as oracle
 
 

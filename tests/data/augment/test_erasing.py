@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mixdmt_tf.data.augment.erasing import ATTEMPTS, UNIFORMS, random_erasing
-from tests.data.graphs import assert_same_in_tf_data
+from tests.data.classification.graphs import assert_same_in_tf_data
 from tests.oracles import erasing as oracle
 
 WHITE = 255  # no grey value is: every erased pixel of a white image shows

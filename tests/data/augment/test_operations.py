@@ -7,7 +7,7 @@ import tensorflow as tf
 from mixdmt_tf.data.augment import transform
 from mixdmt_tf.data.augment.operations import NAMES, Colours, operate, operate_each
 from tests.data.augment import examples
-from tests.data.graphs import assert_same_in_tf_data
+from tests.data.classification.graphs import assert_same_in_tf_data
 from tests.oracles import image_operations as oracle
 
 # Parameters to draw between; wider than any policy's. Then some that matter.

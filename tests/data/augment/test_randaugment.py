@@ -11,7 +11,7 @@ from mixdmt_tf.data.augment import randaugment as module
 from mixdmt_tf.data.augment import ranges
 from mixdmt_tf.data.augment.randaugment import UDA, UNIFORMS, drawn, randaugment
 from tests.data.augment import examples
-from tests.data.graphs import assert_same_in_tf_data
+from tests.data.classification.graphs import assert_same_in_tf_data
 from tests.oracles import image_operations as oracle
 
 POLICIES = {

@@ -11,7 +11,7 @@ import mixdmt_tf
 from mixdmt_tf.compat import KERAS_3
 from mixdmt_tf.data.augment.transform import implementation, stand_in, transform
 from tests.data.augment import examples
-from tests.data.graphs import assert_same_in_tf_data
+from tests.data.classification.graphs import assert_same_in_tf_data
 
 IDENTITY = (1, 0, 0, 0, 1, 0, 0, 0)
 

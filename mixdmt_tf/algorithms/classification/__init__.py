@@ -1,0 +1,11 @@
+"""Methods for image classification, one file each: its name is that of `--algorithm`."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+
+def algorithm(name: str) -> Any:
+    """The module of this method, imported when it is asked for."""
+    return importlib.import_module(f"{__name__}.{name}")

@@ -1,0 +1,152 @@
+"""Deep Co-Training: two networks agree on images and differ on adversarial ones.
+
+Qiao, Shen, Zhang, Wang and Yuille 2018 (arXiv:1803.05984), section 2, with two views:
+L = L_sup + lambda_cot L_cot + lambda_diff L_diff. The authors released no code; 'the
+code' below is the public one (AlanChou/Deep-Co-Training-for-Semi-Supervised-Image-
+Recognition), and the settings are those of its CIFAR-10 run.
+
+- L_cot is the Jensen-Shannon divergence of both predictions for an unlabelled image;
+  its gradient reaches both networks.
+- L_diff is H(p1(x), p2(g1(x))) + H(p2(x), p1(g2(x))) on labelled and unlabelled images:
+  each network resists the adversarial examples g of the other. Nothing is stopped in
+  the formula, nor in the code: the gradient reaches p1 as well as p2 of H(p1, p2). The
+  examples are constants.
+- Adversarial examples come from one step of the fast gradient sign method against the
+  label, or against the class that the network predicts if there is none; in inference
+  mode as in the code, with running statistics and without dropout. They are not
+  clipped to the range of images.
+
+What differs from paper and code: both networks see the same labelled images (the code
+draws a batch for each), and batch normalization: labelled and unlabelled images pass
+together, and this pass alone moves the running statistics; the adversarial ones of both
+kinds pass together and leave them alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Dict
+
+import keras
+import tensorflow as tf
+
+from mixdmt_tf.algorithms import base
+from mixdmt_tf.algorithms.parts import consistency, two_networks
+from mixdmt_tf.algorithms.parts.two_networks import (
+    joint_pass,
+    predict,
+    supervised_terms,
+)
+from mixdmt_tf.data.classification.recipe import Recipe
+from mixdmt_tf.equations import (
+    cross_entropy,
+    fast_gradient_sign,
+    hard_label,
+    js_divergence,
+    sigmoid_ramp,
+)
+from mixdmt_tf.settings import setting
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(two_networks.Config):
+    """Settings of the public code for CIFAR-10."""
+
+    learning_rate: float = setting(
+        0.1,
+        "learning rate at the start; the published .05 (1 + cos(pi t / T)) is 0.1 "
+        "there, and cosine's 0.1 (1 + cos(pi t / T)) / 2 throughout",
+        low=0.0,
+    )
+    lambda_cot: float = setting(
+        10.0,
+        "weight of the Jensen-Shannon divergence of both predictions after its warm-up",
+        low=0.0,
+    )
+    lambda_diff: float = setting(
+        0.5, "weight of the view difference constraint after its warm-up", low=0.0
+    )
+    epsilon: float = setting(
+        0.02,
+        "by how much adversarial examples change each value of an image, of a range of "
+        "1 (images here range from -1 to 1: twice as much is added to them)",
+        low=0.0,
+    )
+    warmup: float = setting(
+        0.1333,
+        "share t of the run over which both weights grow as exp(-5 (1 - t)^2): 80 of "
+        "600 epochs; 0: no growth",
+        low=0.0,
+        high=1.0,
+    )
+    unlabeled_ratio: int = setting(
+        11,
+        "unlabelled images in a batch for each labelled one (8 labelled and 92 "
+        "unlabelled ones were published, 11.5: use --batch=8)",
+        low=1,
+    )
+
+
+class Method(base.Algorithm):
+    """Section 2 of Qiao et al. for two networks."""
+
+    reported = (
+        "loss_x",
+        "loss_x_peer",
+        "loss_cot",
+        "loss_diff",
+        "ramp",
+        "agreement",
+        "guess_confidence",
+        "guess_accuracy",
+    )
+    has_peer = True
+
+    @classmethod
+    def recipe(cls, config: Any) -> Recipe:
+        """One view of each unlabelled image, which both networks see."""
+        return Recipe(unlabeled_views=1, unlabeled_ratio=config.unlabeled_ratio)
+
+    def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
+        """Cross-entropies, Jensen-Shannon divergence, view difference constraint."""
+        config, x, u = self.config, batch["x"], batch["u"][:, 0]
+        x1, u1 = joint_pass(self.network, x, u)
+        x2, u2 = joint_pass(self.peer, x, u)
+
+        y = tf.one_hot(batch["y"], self.task.num_classes)
+        images = tf.concat([x, u], 0)
+        g1 = self._adversarial(self.network, images, y, u1)
+        g2 = self._adversarial(self.peer, images, y, u2)
+        p1 = tf.nn.softmax(tf.concat([x1, u1], 0))
+        p2 = tf.nn.softmax(tf.concat([x2, u2], 0))
+        difference = cross_entropy(p1, predict(self.peer, g1))
+        difference += cross_entropy(p2, predict(self.network, g2))
+
+        length = round(config.warmup * self.task.steps)
+        ramp = sigmoid_ramp(batch["step"], length)
+        same = tf.equal(tf.argmax(u1, -1), tf.argmax(u2, -1))
+        return (
+            {
+                **supervised_terms(batch["y"], x1, x2),
+                "loss_cot": base.Term(
+                    js_divergence(u1, u2), weight=ramp * config.lambda_cot
+                ),
+                "loss_diff": base.Term(difference, weight=ramp * config.lambda_diff),
+            },
+            {
+                "ramp": ramp,
+                "agreement": tf.cast(same, tf.float32),
+                **consistency.guess_reports(tf.nn.softmax(u1), batch["u_truth"]),
+            },
+        )
+
+    def _adversarial(
+        self, network: keras.Model, images: tf.Tensor, y: tf.Tensor, logits_u: tf.Tensor
+    ) -> tf.Tensor:
+        """Images that the network mistakes, [b + n, H, W, channels]."""
+        labels = tf.concat([y, hard_label(tf.nn.softmax(logits_u))], 0)
+
+        def loss(moved: tf.Tensor) -> tf.Tensor:
+            return cross_entropy(labels, network(moved, training=False))
+
+        return fast_gradient_sign(loss, images, 2 * self.config.epsilon)

@@ -1,0 +1,126 @@
+"""DMT: what two networks disagree on counts less.
+
+Dynamic Mutual Training (Feng, Zhou, Gu, Tan, Cheng, Lu, Shi and Ma, arXiv:2004.08514),
+section 4, for images: algorithm 1, equations 6 to 10. Network A, of the round before,
+gave the pseudo labels; network B is in training and weighs each by what it thinks of
+it itself.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Dict, Tuple
+
+import tensorflow as tf
+
+from mixdmt_tf.algorithms import base
+from mixdmt_tf.algorithms.parts import classification_rounds
+from mixdmt_tf.equations import (
+    disagreement_cases,
+    dynamic_weight,
+    sigmoid_ramp,
+)
+from mixdmt_tf.settings import setting
+
+CASES = ("agree", "negative", "positive")  # of Eq. 6, as `disagreement_cases` has them
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(classification_rounds.Config):
+    """Table 1, rows 7 and 8."""
+
+    gamma1: float = setting(
+        4.0, "gamma_1 of Eq. 6: power of the weight in agreement", low=0.0
+    )
+    gamma2: float = setting(
+        4.0, "gamma_2 of Eq. 6: power of the weight in negative disagreement", low=0.0
+    )
+    gamma_ramp: bool = setting(
+        True,
+        "let both gammas grow as exp(-5 (1 - t/T)^2): a network that begins anew has "
+        "nothing to say at first (section 4.2.1)",
+    )
+
+
+class Method(classification_rounds.Round):
+    """Algorithm 1, step 7, with the dynamic loss."""
+
+    reported: Tuple[str, ...] = (
+        *classification_rounds.Round.reported,
+        *CASES,
+        "weight",
+        "weight_right",
+        "weight_wrong",
+        "gamma",
+    )
+
+    def dynamic(
+        self,
+        labels: tf.Tensor,
+        confidence: tf.Tensor,
+        probs: tf.Tensor,
+        gammas: Tuple[tf.Tensor, tf.Tensor],
+    ) -> Tuple[tf.Tensor, tf.Tensor]:
+        """Targets and weights, Eq. 6; a variant has its own.
+
+        Args:
+            labels: float32 [n, C], one-hot pseudo labels y_A.
+            confidence: float32 [n], c_A.
+            probs: float32 [n, C], what network B predicts.
+            gammas: gamma_1 and gamma_2 of this step.
+
+        Returns:
+            float32 [n, C] and [n], without gradient.
+        """
+        return labels, dynamic_weight(labels, confidence, probs, *gammas)
+
+    def weigh(
+        self, batch: Dict[str, tf.Tensor], images: tf.Tensor, labels: tf.Tensor
+    ) -> Tuple[tf.Tensor, tf.Tensor, Dict[str, base.Reported]]:
+        """Asks network B, in training mode and without mixup, as the release does.
+
+        Batch normalization takes the statistics of labelled and pseudo-labelled images
+        together, and its running statistics move in this pass, too.
+        """
+        logits = self.network(images, training=True)
+        probs = tf.stop_gradient(tf.nn.softmax(logits[-tf.shape(labels)[0] :]))
+        confidence, config = batch["u_confidence"], self.config
+        factor = tf.constant(1.0)
+        if config.gamma_ramp:
+            factor = sigmoid_ramp(batch["step"], self.task.steps)
+        gammas = config.gamma1 * factor, config.gamma2 * factor
+        targets, weights = self.dynamic(labels, confidence, probs, gammas)
+        cases = disagreement_cases(labels, confidence, probs)
+        return (
+            targets,
+            weights,
+            {
+                **dict(zip(CASES, tf.unstack(cases, axis=-1))),
+                **weight_reports(weights, batch),
+                "gamma": gammas[0],
+            },
+        )
+
+
+def weight_reports(
+    weights: tf.Tensor, batch: Dict[str, tf.Tensor]
+) -> Dict[str, base.Reported]:
+    """The mean weight, of right and of wrong pseudo labels, where somebody knows.
+
+    Args:
+        weights: float32 [n], of the pseudo-labelled images.
+        batch: with `u_label` and `u_truth`.
+    """
+    truth = batch["u_truth"]
+    right = tf.equal(batch["u_label"], truth)
+    # Whatever is said of an image that is known to be of no class is wrong.
+    wrong = ~right & tf.not_equal(truth, -1)
+
+    def share(which: Any) -> tf.Tensor:
+        return tf.cast(which, tf.float32)
+
+    return {
+        "weight": weights,
+        "weight_right": (weights, share(right)),
+        "weight_wrong": (weights, share(wrong)),
+    }

@@ -1,0 +1,59 @@
+"""The baseline of DMT: labels alone, strong augmentation, mixup.
+
+Dynamic Mutual Training (arXiv:2004.08514) section 5.3.1, Tables 2 and 3 ("Baseline",
+and "Oracle" with all labels), appendix B, released `main_fs.py`. It is the network
+that gives the first pseudo labels of DMT, Curriculum Labeling and their relatives.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Dict
+
+import tensorflow as tf
+
+from mixdmt_tf.algorithms import base
+from mixdmt_tf.algorithms.parts import dmt_sgd
+from mixdmt_tf.data.classification.recipe import Recipe
+from mixdmt_tf.equations import cross_entropy, interpolate
+from mixdmt_tf.settings import setting
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(dmt_sgd.Config):
+    """The learning rate of appendix B, and mixup."""
+
+    mixup_beta: float = setting(
+        0.75,
+        "both parameters of the Beta distribution of mixup (release; not in the "
+        "paper), one draw for the whole batch; 0: no mixup",
+        low=0.0,
+    )
+
+
+class Method(base.Algorithm):
+    """Cross-entropy of mixed images: the own example may be the smaller part."""
+
+    reported = ("loss_x",)
+
+    @classmethod
+    def recipe(cls, config: Config) -> Recipe:
+        """Labelled images, mixed with each other."""
+        return Recipe(
+            mixup_groups=(1,) if config.mixup_beta else (),
+            mixup_beta=config.mixup_beta,
+            mixup_shared=True,
+            augment=config.augment,
+            fill=dmt_sgd.GREY,
+        )
+
+    def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
+        """Returns lam CE(y, f(x)) + (1 - lam) CE(y', f(x)) of mixed images x."""
+        x, y = batch["x"], tf.one_hot(batch["y"], self.task.num_classes)
+        if self.config.mixup_beta:
+            partner, lam = batch["partner"], batch["lam"]
+            x = interpolate(x, tf.gather(x, partner), lam)
+            y = interpolate(y, tf.gather(y, partner), lam)
+        return {
+            "loss_x": base.Term(cross_entropy(y, self.network(x, training=True)))
+        }, {}

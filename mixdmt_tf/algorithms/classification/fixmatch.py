@@ -1,0 +1,84 @@
+"""FixMatch: learn from a strong view what the network is sure of in a weak view.
+
+Sohn et al. 2020 (arXiv:2001.07685), section 2. UDA without soft targets: the likeliest
+class of the flipped and shifted image is the label of its RandAugment copy, provided
+that the network is sure of it.
+
+The paper draws a strong view each time an image is used. Copies are numbered here and
+100 per image are the default; `--copies=1000000 --copies_store=virtual` makes each one
+when a batch needs it, so that hardly any comes twice.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Dict, Tuple
+
+import tensorflow as tf
+
+from mixdmt_tf.algorithms import base
+from mixdmt_tf.algorithms.parts import strong_augmentation
+from mixdmt_tf.data.classification.recipe import Recipe
+from mixdmt_tf.equations import confidence_mask_inclusive, cross_entropy, hard_label
+from mixdmt_tf.settings import setting
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(strong_augmentation.Config):
+    """Settings of FixMatch, sections 2 and 4 and the release."""
+
+    weight_decay_form: str = setting(
+        "l2_kernels",
+        "multiply: kernels times 1 - weight_decay * learning_rate after each step; l2: "
+        "weight_decay times the weight is added to the gradient of all weights; "
+        "l2_kernels: of kernels (l2 with sgd only)",
+        choices=("multiply", "l2", "l2_kernels"),
+    )
+    confidence_threshold: float = setting(
+        0.95,
+        "tau of equation 4: images whose likeliest class has a lower probability do "
+        "not count",
+        low=0.0,
+        high=1.0,
+    )
+
+
+class Method(base.Algorithm):
+    """FixMatch, algorithm 1."""
+
+    reported: Tuple[str, ...] = (
+        "loss_x",
+        "loss_u",
+        "kept",
+        "confidence",
+        "guess_accuracy",
+    )
+
+    @classmethod
+    def recipe(cls, config: Config) -> Recipe:
+        """A strong view (a copy) and a weak view of each unlabelled image."""
+        return strong_augmentation.recipe(config, "randaugment_fixmatch")
+
+    def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
+        """Equations 3 and 4."""
+        config = self.config
+        y = tf.one_hot(batch["y"], self.task.num_classes)
+        logits_x, logits_weak, logits_strong = strong_augmentation.joint_pass(
+            self.network, batch
+        )
+
+        probs = tf.nn.softmax(logits_weak)
+        q = hard_label(probs)
+        kept = confidence_mask_inclusive(probs, config.confidence_threshold)
+        return (
+            {
+                "loss_x": base.Term(cross_entropy(y, logits_x)),
+                "loss_u": base.Term(
+                    cross_entropy(q, logits_strong),
+                    kept,
+                    config.lambda_u,
+                    over_all=True,
+                ),
+            },
+            strong_augmentation.guess_reports(probs, kept, batch["u_truth"]),
+        )

@@ -1,0 +1,162 @@
+"""MixMatch: guess labels, sharpen, mix everything with everything.
+
+Berthelot et al. 2019 (arXiv:1905.02249), algorithm 1. RealMix is this with augmented
+copies, training signal annealing and out-of-distribution masking added (`realmix.py`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Dict, List, Tuple
+
+import tensorflow as tf
+
+from mixdmt_tf.algorithms import base
+from mixdmt_tf.algorithms.parts.consistency import guess_reports
+from mixdmt_tf.data.classification.recipe import Recipe
+from mixdmt_tf.equations import (
+    cross_entropy,
+    guess_label,
+    interleave,
+    linear_ramp,
+    mix,
+    sharpen,
+    squared_error,
+)
+from mixdmt_tf.models.layers.normalization import frozen_statistics
+from mixdmt_tf.settings import setting
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(base.Config):
+    """Settings of MixMatch, section 4 and the release's run files."""
+
+    lambda_u: float = setting(
+        75.0, "weight of the unlabelled loss after its ramp (SVHN: 250)", low=0.0
+    )
+    lambda_u_ramp: int = setting(
+        16384, "steps over which lambda_u grows linearly from 0", low=0
+    )
+    guesses: int = setting(2, "K, augmentations whose predictions are averaged", low=1)
+    temperature: float = setting(
+        0.5, "T of the sharpening; 1: no sharpening (RealMix equation 3)", low=1e-6
+    )
+    mixup_beta: float = setting(
+        0.75, "both parameters of MixUp's Beta distribution", low=1e-3
+    )
+    mixup: str = setting(
+        "joint",
+        "joint: partners from labelled and unlabelled rows together (both releases); "
+        "separate: labelled with labelled (the RealMix paper's wording)",
+        choices=("joint", "separate"),
+    )
+    interleave: bool = setting(
+        True, "interleave labelled and unlabelled rows for batch normalization"
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Mixed:
+    """What algorithm 1 of both papers has when it comes to the losses.
+
+    With b labelled rows and K views: p [b, C] are the guesses before sharpening,
+    labels_x and logits_x [b, C] belong to the labelled rows mixed up, labels_u and
+    logits_u [K b, C] to the unlabelled ones, first views first.
+    """
+
+    p: tf.Tensor
+    labels_x: tf.Tensor
+    logits_x: tf.Tensor
+    labels_u: tf.Tensor
+    logits_u: tf.Tensor
+
+
+class Method(base.Algorithm):
+    """MixMatch, algorithm 1."""
+
+    reported: Tuple[str, ...] = (
+        "loss_x",
+        "loss_u",
+        "lambda_u",
+        "guess_confidence",
+        "guess_accuracy",
+    )
+
+    @classmethod
+    def recipe(cls, config: Config) -> Recipe:
+        """K views of each unlabelled image and MixUp draws for 1 + K blocks."""
+        views = config.guesses
+        groups = (1 + views,) if config.mixup == "joint" else (1, views)
+        return Recipe(views, mixup_groups=groups, mixup_beta=config.mixup_beta)
+
+    def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
+        """Equations 3 to 5 of MixMatch."""
+        mixed = self.mixed_up(batch)
+        probs_u = tf.nn.softmax(mixed.logits_u)
+        lambda_u = self.lambda_u(batch["step"])
+        return (
+            {
+                "loss_x": base.Term(cross_entropy(mixed.labels_x, mixed.logits_x)),
+                "loss_u": base.Term(
+                    squared_error(mixed.labels_u, probs_u), weight=lambda_u
+                ),
+            },
+            {"lambda_u": lambda_u, **guess_reports(mixed.p, batch["u_truth"])},
+        )
+
+    def mixed_up(self, batch: Dict[str, tf.Tensor]) -> Mixed:
+        """Guesses, sharpens, mixes and predicts: algorithm 1 up to its losses."""
+        x, y = batch["x"], tf.one_hot(batch["y"], self.task.num_classes)
+        u = tf.unstack(batch["u"], axis=1)  # K times [b, H, W, C]
+
+        # One guess per image, shared by its K views.
+        p = self.guess(u)  # [b, C]
+        q = sharpen(p, self.config.temperature)
+
+        # Every row is mixed with its partner row.
+        own_images, own_labels = tf.concat([x, *u], 0), tf.concat([y] + [q] * len(u), 0)
+        partner_images = tf.gather(own_images, batch["partner"])
+        partner_labels = tf.gather(own_labels, batch["partner"])
+        images = mix(own_images, partner_images, batch["lam"])
+        labels = mix(own_labels, partner_labels, batch["lam"])
+
+        logits_x, logits_u = self.forward(images, blocks=1 + len(u))
+        labels_x, labels_u = tf.split(labels, [tf.shape(y)[0], -1])
+        return Mixed(p, labels_x, logits_x, labels_u, logits_u)
+
+    def lambda_u(self, step: tf.Tensor) -> tf.Tensor:
+        """Weight of the unlabelled loss at a step."""
+        return self.config.lambda_u * linear_ramp(step, self.config.lambda_u_ramp)
+
+    def guess(self, views: List[tf.Tensor]) -> tf.Tensor:
+        """Average prediction over the views, float32 [b, C], without gradient.
+
+        Algorithm 1, line 7. One pass per view in training mode with the raw weights;
+        none of them touches batch normalization's running statistics.
+        """
+        with frozen_statistics(self.network):
+            logits = [self.network(view, training=True) for view in views]
+        return guess_label(tf.nn.softmax(tf.stack(logits)))
+
+    def forward(self, images: tf.Tensor, blocks: int) -> Tuple[tf.Tensor, tf.Tensor]:
+        """Logits of the labelled block and of all unlabelled blocks.
+
+        The blocks are interleaved so that each pass sees labelled and unlabelled rows
+        alike, and only the first pass updates batch normalization's statistics.
+
+        Args:
+            images: float32 [blocks b, H, W, C], the labelled block first.
+            blocks: number of blocks.
+
+        Returns:
+            float32 [b, C] and [(blocks - 1) b, C].
+        """
+        batches = tf.split(images, blocks)
+        if self.config.interleave:
+            batches = interleave(batches)
+        logits = [self.network(batches[0], training=True)]
+        with frozen_statistics(self.network):
+            logits += [self.network(batch, training=True) for batch in batches[1:]]
+        if self.config.interleave:
+            logits = interleave(logits)  # it is its own inverse
+        return logits[0], tf.concat(logits[1:], 0)

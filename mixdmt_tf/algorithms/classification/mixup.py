@@ -1,0 +1,75 @@
+"""mixup for semi-supervised learning: mixtures of images should have mixed labels.
+
+Zhang, Cisse, Dauphin and Lopez-Paz 2018 (arXiv:1710.09412) mix labelled images. The
+MixMatch release, which the settings follow, also mixes unlabelled ones with each other,
+the network's own predictions being their labels, and takes max(lam, 1 - lam), drawn for
+each image, where the paper has lam for the batch. Partners are a random permutation;
+the release takes the batch in reverse order, which is as random, since batches are
+shuffled.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Dict
+
+import tensorflow as tf
+
+from mixdmt_tf.algorithms import base
+from mixdmt_tf.algorithms.parts import consistency
+from mixdmt_tf.data.classification.recipe import Recipe
+from mixdmt_tf.equations import cross_entropy, mix
+from mixdmt_tf.settings import setting
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(base.Config):
+    """Settings of the MixMatch release for CIFAR-10."""
+
+    lambda_u: float = setting(
+        1.0,
+        "weight of the loss on mixed unlabelled images, from the first step on; 0: the "
+        "supervised mixup of Zhang et al. section 2",
+        low=0.0,
+    )
+    mixup_beta: float = setting(
+        0.75,
+        "alpha of Zhang et al. section 2, both parameters of the Beta distribution "
+        "(SVHN: 0.25)",
+        low=1e-3,
+    )
+
+
+class Method(consistency.Frame):
+    """Section 2 of Zhang et al., on labelled and on unlabelled images."""
+
+    reported = ("loss_x", "loss_u", "guess_confidence", "guess_accuracy")
+
+    @classmethod
+    def recipe(cls, config: Config) -> Recipe:
+        """One view of each unlabelled image; partners are of the same collection."""
+        return Recipe(1, mixup_groups=(1, 1), mixup_beta=config.mixup_beta)
+
+    def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
+        """Cross-entropy of mixed labelled and of mixed unlabelled images."""
+        x, y = batch["x"], tf.one_hot(batch["y"], self.task.num_classes)
+        u = tf.squeeze(batch["u"], 1)
+        q = self.guess(u)
+
+        own_images, own_labels = tf.concat([x, u], 0), tf.concat([y, q], 0)
+        partner_images = tf.gather(own_images, batch["partner"])
+        partner_labels = tf.gather(own_labels, batch["partner"])
+        images_x, images_u = tf.split(mix(own_images, partner_images, batch["lam"]), 2)
+        labels_x, labels_u = tf.split(mix(own_labels, partner_labels, batch["lam"]), 2)
+
+        logits_x = self.network(images_x, training=True)
+        logits_u = self.predict(images_u)
+        return (
+            {
+                "loss_x": base.Term(cross_entropy(labels_x, logits_x)),
+                "loss_u": base.Term(
+                    cross_entropy(labels_u, logits_u), weight=self.config.lambda_u
+                ),
+            },
+            self.reports(q, batch),
+        )

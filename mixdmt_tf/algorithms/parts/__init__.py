@@ -1,0 +1,1 @@
+"""What several methods share: optimizers, loss terms, averages, rounds, consistency."""

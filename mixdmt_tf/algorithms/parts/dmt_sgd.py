@@ -1,0 +1,44 @@
+"""How DMT, and what is compared with it, updates weights and augments images.
+
+Dynamic Mutual Training (arXiv:2004.08514) section 5.2.2 and appendix B.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from mixdmt_tf.algorithms.parts import sgd
+from mixdmt_tf.settings import setting
+
+GREY = 128  # the border that shifted images get, in the release
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(sgd.Config):
+    """SGD in torch's form, coupled weight decay, one strong operation per image."""
+
+    learning_rate: float = setting(0.2, "learning rate at the start", low=0.0)
+    ema_decay: float = setting(
+        0.999,
+        "decay of the moving average of the weights that is evaluated, exported and "
+        "asked for pseudo labels (the release's formula has it the wrong way round, "
+        "which is all but 0)",
+        low=0.0,
+        high=1.0,
+    )
+    augment: str = setting(
+        "randaugment_dmt",
+        "what is done to every image after shift and flip: one of 16 operations of "
+        "random strength, Cutout among them (section 5.2.2), or the release's, which "
+        "moves by up to 100 pixels and so turns CIFAR's images black",
+        choices=(
+            "randaugment_dmt",
+            "randaugment_dmt_released",
+            "randaugment",
+            "randaugment_fixmatch",
+            "autoaugment",
+            "autoaugment_svhn",
+            "cutout",
+            "none",
+        ),
+    )

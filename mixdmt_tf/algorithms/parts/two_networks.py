@@ -1,0 +1,89 @@
+"""What Deep Co-Training and Dual Student share: two networks, passes, settings of SGD.
+
+Both train a network and a peer of the same form (`base.Algorithm.peer`), which start
+from different weights and both learn the labels. The network alone is averaged,
+evaluated and exported; the papers average nothing, so that theirs are the raw errors.
+
+Both were published with a learning rate that falls from .1 to 0 along a cosine, a
+weight decay of 1e-4 that is added to the gradients of all weights, and unlabelled
+losses that grow as exp(-5 (1 - t)^2) at the start of the run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Dict, Tuple
+
+import keras
+import tensorflow as tf
+
+from mixdmt_tf.algorithms import base
+from mixdmt_tf.algorithms.parts import sgd
+from mixdmt_tf.equations import cross_entropy
+from mixdmt_tf.models.layers.normalization import frozen_statistics
+from mixdmt_tf.settings import setting
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(sgd.Config):
+    """How both update weights; a method declares `warmup` and `unlabeled_ratio`."""
+
+    learning_rate: float = setting(0.1, "learning rate at the start", low=0.0)
+    weight_decay: float = setting(
+        0.0001, "strength of the weight decay, in the form below", low=0.0
+    )
+
+
+def joint_pass(
+    network: keras.Model, x: tf.Tensor, u: tf.Tensor
+) -> Tuple[tf.Tensor, tf.Tensor]:
+    """Predicts labelled and unlabelled images at once: one batch of the papers.
+
+    Batch normalization normalizes both by the same statistics, and its running
+    statistics move, which happens here only. (The release of Deep Co-Training passes
+    its eight labelled images alone, and in both releases further passes move them.)
+
+    Args:
+        network: images to logits.
+        x: float32 [b, H, W, channels].
+        u: float32 [n, H, W, channels].
+
+    Returns:
+        float32 logits [b, C] and [n, C].
+    """
+    logits = network(tf.concat([x, u], 0), training=True)
+    return logits[: tf.shape(x)[0]], logits[tf.shape(x)[0] :]
+
+
+def predict(network: keras.Model, images: tf.Tensor) -> tf.Tensor:
+    """Logits in training mode that leave the running statistics alone.
+
+    Args:
+        network: images to logits.
+        images: float32 [n, H, W, channels].
+
+    Returns:
+        float32 [n, C].
+    """
+    with frozen_statistics(network):
+        return network(images, training=True)
+
+
+def supervised_terms(
+    y: tf.Tensor, logits: tf.Tensor, peer_logits: tf.Tensor
+) -> Dict[str, base.Term]:
+    """Cross-entropies of both networks on the labelled images.
+
+    Args:
+        y: int32 [b], classes.
+        logits: float32 [b, C] of the network.
+        peer_logits: float32 [b, C] of the peer.
+
+    Returns:
+        `loss_x` and `loss_x_peer`.
+    """
+    labels = tf.one_hot(y, logits.shape[-1])
+    return {
+        "loss_x": base.Term(cross_entropy(labels, logits)),
+        "loss_x_peer": base.Term(cross_entropy(labels, peer_logits)),
+    }

@@ -1,0 +1,1 @@
+"""Data of image classification: data sets, splits, augmented copies, batches."""

@@ -1,0 +1,132 @@
+"""Settings of the data: which pictures, which of them have labels, which copies."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+from typing import Optional
+
+from mixdmt_tf.errors import UsageError
+from mixdmt_tf.settings import check, setting, settings_of
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """What is learned from; the augmentation of single batches is the source's."""
+
+    dataset: str = setting("cifar10", "data set: the name of a file in data/classification/datasets/")
+    data_dir: str = setting(
+        "",
+        "folder of prepared TensorFlow Datasets (default: $TFDS_DATA_DIR or "
+        "~/tensorflow_datasets); for --dataset=folder the folder of the pictures",
+        harmless=True,
+    )
+    labels: Optional[int] = setting(
+        None,
+        "training images whose labels are used, at least one per class; the labels of "
+        "the others are hidden; default: 250, of a folder labeled/ all",
+        low=1,
+    )
+    validation: Optional[int] = setting(
+        None,
+        "training images held out for validation, 0: none; default: the data set's own "
+        "validation images if it has any, else one labelled image in a hundred of what "
+        "it holds (500 of CIFAR-10)",
+        low=0,
+    )
+    image_size: int = setting(
+        32, "height and width that --dataset=folder resizes pictures to", low=4
+    )
+    split: str = setting(
+        "",
+        "a split.json of another run, used instead of drawing --labels",
+        harmless=True,  # as a path: a run compares what the file holds
+    )
+    mismatch: Optional[int] = setting(
+        None,
+        "percentage of unlabelled images that are of no class: the six animals of "
+        "CIFAR-10 with 400 labels each against four classes of unlabelled images "
+        "(RealMix section 4.2.2); other classes: the next two",
+        choices=(0, 25, 50, 75, 100),
+    )
+    labeled_classes: str = setting(
+        "",
+        "classes to be told apart, as numbers or names: 2,3,4 or bird,cat,deer; "
+        "default: all",
+    )
+    unlabeled_classes: str = setting(
+        "",
+        "classes of the unlabelled images, as numbers or names, or all; default: "
+        "labeled_classes, and none beside unlabeled_dataset or unlabeled_dir",
+    )
+    unlabeled_dataset: Optional[str] = setting(
+        None, "another data set whose training images are the unlabelled ones"
+    )
+    unlabeled_dir: str = setting(
+        "",
+        "the unlabelled images: any pictures below this folder; with "
+        "unlabeled_dataset where that one's data are",
+        harmless=True,
+    )
+    pseudo_labels: str = setting(
+        "",
+        "a file of bin/pseudo_label: train one round on these pseudo labels instead of "
+        "all rounds (methods that learn from pseudo labels)",
+        harmless=True,  # as a path: a run compares what the file holds
+    )
+    copies: Optional[int] = setting(
+        None,
+        "augmented copies of each unlabelled image (RealMix section 3.1), 0: the "
+        "images themselves; default: as the method was published, 50 for realmix",
+        low=0,
+    )
+    copies_augment: str = setting(
+        "auto",
+        "how copies differ; cutout: random erasing, simple: shift and flip, "
+        "randaugment (UDA's; FixMatch's; DMT's) and autoaugment (found on CIFAR-10; on "
+        "SVHN): chains of strong operations, auto: as the method was published",
+        choices=(
+            "auto",
+            "cutout",
+            "simple",
+            "randaugment",
+            "randaugment_fixmatch",
+            "randaugment_dmt",
+            "randaugment_dmt_released",
+            "autoaugment",
+            "autoaugment_svhn",
+            "none",
+        ),
+    )
+    copies_store: str = setting(
+        "auto",
+        "where copies live, the same pictures everywhere; auto: disk if the cache has "
+        "room, else virtual: made when a batch needs them",
+        choices=("auto", "disk", "memory", "virtual"),
+        harmless=True,
+    )
+    cache_dir: str = setting(
+        "",
+        "folder for copies on disk; default: $XDG_CACHE_HOME/mixdmt_tf or "
+        "~/.cache/mixdmt_tf",
+        harmless=True,
+    )
+
+    def __post_init__(self) -> None:
+        """Refuses values out of range, or that don't go together, with UsageError."""
+        check(settings_of(type(self)), self)
+        given = [n for n in ("labeled", "unlabeled") if getattr(self, f"{n}_classes")]
+        if self.mismatch is not None and (self.dataset != "cifar10" or given):
+            raise UsageError(
+                f"--mismatch={self.mismatch} stands for certain classes of "
+                "--dataset=cifar10.\nOf another data set, or other classes, say which "
+                "with --labeled_classes and --unlabeled_classes."
+            )
+
+    def cache_folder(self) -> pathlib.Path:
+        """The folder that `cache_dir` means; it need not exist."""
+        if self.cache_dir:
+            return pathlib.Path(self.cache_dir).expanduser()
+        caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+        return pathlib.Path(caches).expanduser() / "mixdmt_tf"

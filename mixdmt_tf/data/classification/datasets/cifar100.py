@@ -1,0 +1,19 @@
+"""CIFAR-100: 50,000 + 10,000 photographs of 32x32, a hundred classes."""
+
+from __future__ import annotations
+
+from mixdmt_tf.data.classification import tfds_source
+from mixdmt_tf.data.classification.config import Config
+from mixdmt_tf.data.classification.source import Source
+
+
+def load(config: Config) -> Source:
+    """Reads it from `config.data_dir`, fetching it there if it is missing."""
+    return tfds_source.load(
+        config,
+        name="cifar100",
+        prepared_as="cifar100",
+        url="https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",
+        flip=True,
+        crop_padding=4,
+    )

@@ -1,0 +1,19 @@
+"""Fashion-MNIST: 60,000 + 10,000 grey pictures of clothes, 28x28, ten classes."""
+
+from __future__ import annotations
+
+from mixdmt_tf.data.classification import tfds_source
+from mixdmt_tf.data.classification.config import Config
+from mixdmt_tf.data.classification.source import Source
+
+
+def load(config: Config) -> Source:
+    """Reads it from `config.data_dir`, fetching it there if it is missing."""
+    return tfds_source.load(
+        config,
+        name="fashion_mnist",
+        prepared_as="fashion_mnist",
+        url="http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/train-images-idx3-ubyte.gz",
+        flip=True,
+        crop_padding=4,
+    )

@@ -1,0 +1,187 @@
+"""Your own pictures, in folders named after their classes.
+
+Two layouts of `--data_dir`, in which a class is called like its folder:
+
+    train/<class>/   test/<class>/
+        --labels of the training images are used with their class, the others without;
+
+    labeled/<class>/   unlabeled/   val/<class>/   test/<class>/
+        images below unlabeled/, however nested, are of unknown class. All labels of
+        labeled/ are used, unless --labels hides some of them.
+
+unlabeled/, val/ and test/ may be missing, and may stand beside train/ as well. Images
+may lie in folders inside a class's folder. Hidden files and files that aren't PNG, JPEG
+or BMP are left out and counted. `pictures.py` says how pictures are brought to
+`--image_size`. Class 0 is the first of the sorted class names.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from typing import Dict, List, Sequence, Tuple
+
+import numpy as np
+
+from mixdmt_tf.data import image_files
+from mixdmt_tf.data.classification.config import Config
+from mixdmt_tf.data.classification.source import UNKNOWN, Images, Source
+from mixdmt_tf.errors import UsageError, UserError
+
+LAYOUTS = (
+    "expected train/<class>/ and test/<class>/, "
+    "or labeled/<class>/ with unlabeled/, val/<class>/ and test/<class>/"
+)
+
+
+@dataclasses.dataclass
+class _Files:
+    """Image files of one part of the data, their classes, and how many others."""
+
+    paths: List[pathlib.Path] = dataclasses.field(default_factory=list)
+    labels: List[int] = dataclasses.field(default_factory=list)
+    ignored: int = 0
+
+    def add(self, folder: pathlib.Path, label: int) -> int:
+        """Adds the images below a folder and returns their number."""
+        paths, ignored = image_files.find(folder)
+        self.paths += paths
+        self.labels += [label] * len(paths)
+        self.ignored += ignored
+        return len(paths)
+
+
+def load(config: Config) -> Source:
+    """Reads a folder of pictures, RGB of `config.image_size` squared.
+
+    Mirror images count as good pictures and shifts go up to an eighth of the size, as
+    suits photographs.
+
+    Raises:
+        UsageError: without `data_dir`.
+        UserError: if the folders are not laid out as expected, or naming every file
+            that can't be used.
+    """
+    if not config.data_dir:
+        raise UsageError(f"--dataset=folder needs --data_dir=DIR; in DIR {LAYOUTS}")
+    root = pathlib.Path(config.data_dir).expanduser()
+    labeled = _labeled_folder(root)
+    class_names = _class_names(labeled)
+    parts = {"train": _by_class(labeled, class_names, complete=True)}
+    if root.joinpath("unlabeled").is_dir():
+        if not parts["train"].add(root / "unlabeled", UNKNOWN):
+            raise _no_images(root / "unlabeled")
+    for name in ("val", "test"):
+        if root.joinpath(name).is_dir():
+            parts[name] = _by_class(root / name, class_names, complete=False)
+    images = _read(parts, config.image_size)
+    ignored = sum(part.ignored for part in parts.values())
+    note = f"left out in {root}: {ignored:,} hidden or not PNG, JPEG or BMP, or "
+    known = len(parts["train"].labels) - parts["train"].labels.count(UNKNOWN)
+    return Source(
+        name="folder",
+        class_names=class_names,
+        train=images["train"],
+        test=images.get("test"),
+        validation=images.get("val"),
+        flip=True,
+        crop_padding=config.image_size // 8,
+        default_labels=known if labeled.name == "labeled" else Source.default_labels,
+        notes=(note + "outside of class folders",) if ignored else (),
+    )
+
+
+def _labeled_folder(root: pathlib.Path) -> pathlib.Path:
+    """The one of train/ and labeled/ that there is."""
+    if not root.is_dir():
+        raise UserError(f"--data_dir={root} is not a folder; in it {LAYOUTS}")
+    found = [root / name for name in ("train", "labeled") if (root / name).is_dir()]
+    if len(found) == 2:
+        raise UserError(
+            f"{root} has both train/ and labeled/, so that it isn't clear which images "
+            f"have labels; {LAYOUTS}"
+        )
+    if not found:
+        names = sorted(path.name for path in _entries(root))
+        raise UserError(f"{root}: {LAYOUTS}; found {_few(names)}")
+    return found[0]
+
+
+def _entries(folder: pathlib.Path) -> List[pathlib.Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        raise UserError(f"{folder} can't be listed: {error.strerror}") from error
+
+
+def _class_folders(folder: pathlib.Path) -> Tuple[List[str], int]:
+    """Sorted names of the folders in a folder, and the number of other entries."""
+    entries = _entries(folder)
+    names = [
+        path.name
+        for path in entries
+        if path.is_dir() and not image_files.hidden(path.name)
+    ]
+    return sorted(names), len(entries) - len(names)
+
+
+def _class_names(labeled: pathlib.Path) -> Tuple[str, ...]:
+    names, _ = _class_folders(labeled)
+    if len(names) < 2:
+        raise UserError(
+            f"{labeled} has the class folders {_few(names)}; expected at least two, "
+            "each named after its class"
+        )
+    for name in names:
+        if not name.isprintable():
+            raise UserError(
+                f"{labeled} has a folder {name!a}, a name with characters that can't "
+                "be printed; expected the name of a class"
+            )
+    return tuple(names)
+
+
+def _by_class(
+    folder: pathlib.Path, class_names: Sequence[str], complete: bool
+) -> _Files:
+    """The images in the class folders of `folder`; with `complete` none is empty."""
+    names, others = _class_folders(folder)
+    strange = [name for name in names if name not in class_names]
+    if strange:
+        raise UserError(
+            f"{folder} has the classes {_few(strange)}, of which there are no training "
+            f"images; expected only {_few(class_names)}"
+        )
+    files = _Files(ignored=others)
+    for name in names:
+        if not files.add(folder / name, class_names.index(name)) and complete:
+            raise _no_images(folder / name)
+    if not files.paths:
+        raise _no_images(folder)
+    return files
+
+
+def _read(parts: Dict[str, _Files], size: int) -> Dict[str, Images]:
+    """Decodes all parts in one go, so that all bad files are named together."""
+    paths = [path for part in parts.values() for path in part.paths]
+    stops = np.cumsum([len(part.paths) for part in parts.values()])
+    pixels = np.split(image_files.read(paths, size), stops[:-1])
+    return {
+        name: Images(images, np.array(parts[name].labels, np.int32))
+        for name, images in zip(parts, pixels)
+    }
+
+
+def _no_images(folder: pathlib.Path) -> UserError:
+    return UserError(
+        f"{image_files.printable(folder)} has no PNG, JPEG or BMP images\n"
+        "put some there, or remove the folder"
+    )
+
+
+def _few(names: Sequence[str], limit: int = 10) -> str:
+    """Names for a message, at most ten."""
+    words = [image_files.printable(name) for name in names[:limit]]
+    if len(names) > limit:
+        words.append(f"and {len(names) - limit} more")
+    return ", ".join(words) or "nothing"

@@ -1,0 +1,25 @@
+"""ImageNet of 2012 at 32x32: 1,281,167 + 50,000 photographs of 1,000 classes.
+
+Chrabaszcz et al. 2017 (arXiv:1707.08819); what RealMix trains on before it transfers
+(section 4.2.3). The published validation images are the test images here. It takes 4 GB
+of memory.
+"""
+
+from __future__ import annotations
+
+from mixdmt_tf.data.classification import tfds_source
+from mixdmt_tf.data.classification.config import Config
+from mixdmt_tf.data.classification.source import Source
+
+
+def load(config: Config) -> Source:
+    """Reads it from `config.data_dir`, fetching it there if it is missing."""
+    return tfds_source.load(
+        config,
+        name="imagenet32",
+        prepared_as="imagenet_resized/32x32",
+        url="https://image-net.org/data/downsample/Imagenet32_train_npz.zip",
+        test="validation",
+        flip=True,
+        crop_padding=4,
+    )

@@ -1,0 +1,24 @@
+"""STL-10: 5,000 labelled + 100,000 unlabelled + 8,000 test photographs of 96x96.
+
+The unlabelled images come from more classes than the ten, nobody knows from which. They
+take 2.9 GB of memory.
+"""
+
+from __future__ import annotations
+
+from mixdmt_tf.data.classification import tfds_source
+from mixdmt_tf.data.classification.config import Config
+from mixdmt_tf.data.classification.source import Source
+
+
+def load(config: Config) -> Source:
+    """Reads it from `config.data_dir`, fetching it there if it is missing."""
+    return tfds_source.load(
+        config,
+        name="stl10",
+        prepared_as="stl10",
+        url="http://ai.stanford.edu/~acoates/stl10/stl10_binary.tar.gz",
+        train=("train", "unlabelled"),
+        flip=True,
+        crop_padding=12,
+    )

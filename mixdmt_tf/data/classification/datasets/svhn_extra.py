@@ -1,0 +1,23 @@
+"""SVHN with its extra set: 73,257 + 531,131 training images, 26,032 test images.
+
+The extra images are easier ones. They take 1.9 GB of memory.
+"""
+
+from __future__ import annotations
+
+from mixdmt_tf.data.classification import tfds_source
+from mixdmt_tf.data.classification.config import Config
+from mixdmt_tf.data.classification.source import Source
+
+
+def load(config: Config) -> Source:
+    """Reads it from `config.data_dir`, fetching it there if it is missing."""
+    return tfds_source.load(
+        config,
+        name="svhn_extra",
+        prepared_as="svhn_cropped",
+        url="http://ufldl.stanford.edu/housenumbers/extra_32x32.mat",
+        train=("train", "extra"),
+        flip=False,
+        crop_padding=4,
+    )

@@ -1,0 +1,195 @@
+"""Batches as a pure function of (seed, step, replica).
+
+There is no shuffle buffer and no iterator state: which images, which augmentation and
+which mixup coefficients make up step t is computed from t. A run can therefore be
+resumed at any step at once, and every replica computes its own rows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Dict, Optional, Tuple
+
+import numpy as np
+import tensorflow as tf
+
+from mixdmt_tf.data import draws
+from mixdmt_tf.data.augment import crop_flip
+from mixdmt_tf.data.classification.copies import AUGMENTATIONS
+from mixdmt_tf.data.classification.pseudo_labels import PseudoLabels
+from mixdmt_tf.data.classification.recipe import Recipe
+from mixdmt_tf.data.classification.source import Source
+from mixdmt_tf.data.pixels import to_float
+from mixdmt_tf.data.precomputed import Store
+from mixdmt_tf.data.splits import Split
+
+Batch = Dict[str, tf.Tensor]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pipeline:
+    """The training batches of one run.
+
+    Attributes:
+        source: the data set.
+        split: which of its training images are labelled and unlabelled.
+        recipe: what the algorithm needs.
+        seed: the run's seed.
+        batch: labelled images per step over all replicas.
+        store: pictures of the unlabelled stream (`precomputed.open_store`); item
+            k N + i is a copy of the i-th unlabelled image. None: no unlabelled images.
+        store_size: number of items of the store.
+        pseudo: the pseudo labels of the split's unlabelled images; with them the
+            unlabelled stream shows those that were kept.
+    """
+
+    source: Source
+    split: Split
+    recipe: Recipe
+    seed: int
+    batch: int
+    store: Optional[Store] = None
+    store_size: int = 0
+    pseudo: Optional[PseudoLabels] = None
+
+    def dataset(self, start: int, stop: int, replicas: int = 1) -> tf.data.Dataset:
+        """Batches of the steps start, ..., stop - 1.
+
+        With several replicas the elements alternate between them, each with
+        batch / replicas rows: what `strategy.distribute_datasets_from_function` hands
+        out one by one.
+
+        Args:
+            start: first step.
+            stop: one past the last step.
+            replicas: number of replicas.
+
+        Returns:
+            A data set of dictionaries as `Recipe` describes them.
+        """
+        make = self._maker(replicas)
+        elements = tf.data.Dataset.range(start * replicas, stop * replicas)
+        elements = elements.map(
+            lambda element: make(element // replicas, element % replicas),
+            num_parallel_calls=2,
+            deterministic=True,
+        )
+        return elements.prefetch(4)
+
+    def at(self, step: int, replica: int = 0, replicas: int = 1) -> Batch:
+        """The batch of one step, asked for directly."""
+        make = self._maker(replicas)
+        return make(tf.constant(step, tf.int64), tf.constant(replica, tf.int64))
+
+    def _maker(self, replicas: int):
+        if self.batch % replicas:
+            raise ValueError(
+                f"a batch of {self.batch} cannot be shared by {replicas} replicas"
+            )
+        rows = self.batch // replicas
+        images = tf.constant(self.source.train.images)
+        labels = tf.constant(self.source.train.labels, tf.int32)
+        labeled = tf.constant(self.split.labeled, tf.int64)
+
+        def make(step: tf.Tensor, replica: tf.Tensor) -> Batch:
+            first = replica * rows
+            positions = step * self.batch + first + tf.range(rows, dtype=tf.int64)
+            ids = tf.gather(labeled, self._shuffled("labeled", positions, labeled))
+            x = self._augment(tf.gather(images, ids), "x", step, first)
+            batch = {"step": step, "x": x, "y": tf.gather(labels, ids)}
+            if self.recipe.unlabeled_views:
+                batch.update(self._unlabeled(images, labels, step, replica, replicas))
+            if self.recipe.mixup_groups:
+                batch.update(self._mixup(step, replica, rows))
+            return batch
+
+        return make
+
+    def _shuffled(self, stream: str, positions, pool) -> tf.Tensor:
+        return draws.shuffled(self.seed, stream, positions, int(pool.shape[0]))
+
+    def _unlabeled(self, images, labels, step, replica, replicas: int) -> Batch:
+        recipe = self.recipe
+        if self.store is None:
+            raise ValueError("the recipe asks for unlabelled images, there is no store")
+        total = self.batch * recipe.unlabeled_ratio
+        rows = total // replicas
+        first = replica * rows
+        positions = step * total + first + tf.range(rows, dtype=tf.int64)
+        items, found = self._items(positions)
+        unlabeled = tf.constant(self.split.unlabeled, tf.int64)
+        ids = tf.gather(unlabeled, items % len(self.split.unlabeled))
+        pictures = self.store(items)
+        pictures = tf.ensure_shape(pictures, items.shape + pictures.shape[1:])
+
+        def views(of, purpose, number):
+            drawn = (f"{purpose}{view}" for view in range(number))
+            return [self._augment(of, each, step, first, total) for each in drawn]
+
+        batch = {
+            "u": tf.stack(views(pictures, "u", recipe.unlabeled_views), axis=1),
+            "u_truth": tf.gather(labels, ids),
+            **found,
+        }
+        if recipe.original_views:
+            originals = views(tf.gather(images, ids), "o", recipe.original_views)
+            batch["u_original"] = tf.stack(originals, axis=1)
+        if recipe.noise:
+            key = draws.step_key(self.seed, "noise", step)
+            noise = draws.normal(key, [total, *self.source.image_shape])
+            batch["u_noise"] = noise[first : first + rows]
+        return batch
+
+    def _items(self, positions) -> Tuple[tf.Tensor, Batch]:
+        """Items of the store at positions of the stream, and their pseudo labels."""
+        if not self.recipe.pseudo:
+            size = self.store_size
+            return draws.shuffled(self.seed, "unlabeled", positions, size), {}
+        pseudo = self.pseudo
+        if pseudo is None:
+            raise ValueError("the recipe asks for pseudo labels, there are none")
+        kept = np.flatnonzero(pseudo.kept)
+        images = len(pseudo.kept)
+        copies = self.store_size // images
+        drawn = draws.shuffled(self.seed, "unlabeled", positions, len(kept) * copies)
+        places = tf.gather(tf.constant(kept, tf.int64), drawn % len(kept))
+        return drawn // len(kept) * images + places, {
+            "u_label": tf.gather(tf.constant(pseudo.labels), places),
+            "u_confidence": tf.gather(tf.constant(pseudo.confidence), places),
+        }
+
+    def _augment(self, images, purpose: str, step, first, total=None) -> tf.Tensor:
+        """Augmentation of this replica's rows, drawn for the whole batch."""
+        rows = tf.shape(images, tf.int64)[0]
+
+        def uniforms(purpose: str, number: int) -> tf.Tensor:
+            key = draws.step_key(self.seed, purpose, step)
+            drawn = draws.uniform(key, [total or self.batch, number])
+            return drawn[first : first + rows]
+
+        source, recipe = self.source, self.recipe
+        moves = uniforms(purpose, crop_flip.UNIFORMS)
+        images = crop_flip.crop_flip(
+            images, moves, source.crop_padding, source.flip, recipe.fill
+        )
+        if recipe.augment != "none":
+            number, apply = AUGMENTATIONS[recipe.augment]
+            images = apply(images, uniforms(f"{purpose}/strong", number))
+        return to_float(images)
+
+    def _mixup(self, step, replica, rows: int) -> Batch:
+        """Beta draws and partners, for each replica its own: partners are local."""
+        groups = self.recipe.mixup_groups
+        shared = draws.step_key(self.seed, "mixup", step)
+        key = tf.random.experimental.stateless_fold_in(shared, replica)
+        total, beta = rows * sum(groups), self.recipe.mixup_beta
+        if self.recipe.mixup_shared:
+            lam = tf.repeat(draws.beta(shared, [1], beta), total)
+        else:
+            lam = draws.beta(key, [total], beta)
+        partners, start = [], 0
+        for group in groups:
+            key = tf.random.experimental.stateless_fold_in(key, 1)
+            partners.append(start + draws.permutation(key, rows * group))
+            start += rows * group
+        return {"lam": lam, "partner": tf.concat(partners, 0)}

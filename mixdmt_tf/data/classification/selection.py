@@ -1,0 +1,183 @@
+"""Unlabelled images from elsewhere: other classes, another data set, any folder.
+
+Oliver et al. 2018 (arXiv:1804.09170) section 4.4 and RealMix section 4.2.2: the classes
+to be told apart are some of a data set, those of the unlabelled images others, so that
+a part of the unlabelled images is of no class at all. Labels of the chosen classes are
+numbered anew from 0, in the order chosen; pictures of all other classes get labels of
+their own below `OUTSIDE`, which only reports ever look at.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from typing import List, Optional, Sequence
+
+import numpy as np
+from PIL import Image
+
+from mixdmt_tf.data import image_files
+from mixdmt_tf.data.classification.config import Config
+from mixdmt_tf.data.classification.source import OUTSIDE, UNKNOWN, Images, Source
+from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.settings import nearest
+
+# Of CIFAR-10 (Oliver et al., the release's figure-2 runs; RealMix's README 2.3).
+ANIMALS = (2, 3, 4, 5, 6, 7)
+UNLABELED = {
+    0: (4, 5, 6, 7),
+    25: (0, 5, 6, 7),
+    50: (0, 1, 6, 7),
+    75: (0, 1, 8, 7),
+    100: (0, 1, 8, 9),
+}
+LABELS = 400  # of each animal
+
+
+def select(source: Source, config: Config) -> Source:
+    """Keeps the classes that `config` asks for.
+
+    Args:
+        source: a whole data set, with images from elsewhere added if there are any.
+        config: of which `mismatch`, `labeled_classes` and `unlabeled_classes` count.
+
+    Returns:
+        The source with its labels numbered anew, test and validation images of the
+        labelled classes only, and a pool of images that may be used unlabelled.
+
+    Raises:
+        UsageError: if there is no such class, or fewer than two.
+    """
+    names = source.class_names
+    added = source.pool
+    if config.mismatch is not None:
+        labeled: Sequence[int] = ANIMALS
+        unlabeled: Optional[Sequence[int]] = UNLABELED[config.mismatch]
+        source = dataclasses.replace(source, default_labels=LABELS * len(ANIMALS))
+    else:
+        labeled = _classes("labeled_classes", config.labeled_classes, names)
+        unlabeled = _classes("unlabeled_classes", config.unlabeled_classes, names)
+    if not labeled and not unlabeled and added is None:
+        return source
+    labeled = labeled or range(len(names))
+    if len(labeled) < 2:
+        raise UsageError(
+            f"--labeled_classes={config.labeled_classes}: expected at least two classes"
+        )
+    if not unlabeled:
+        unlabeled = labeled if added is None else ()
+    renamed = np.array(
+        [labeled.index(c) if c in labeled else OUTSIDE - 1 - c for c in _ids(names)],
+        np.int32,
+    )
+
+    def relabel(images: Images) -> Images:
+        known = images.labels >= 0
+        labels = images.labels.copy()
+        labels[known] = renamed[images.labels[known]]
+        return Images(images.images, labels)
+
+    def inside(images: Optional[Images]) -> Optional[Images]:
+        if images is None:
+            return None
+        images = relabel(images)
+        return images.take(np.flatnonzero(images.labels >= 0))
+
+    own = source.train.labels
+    nameless = own == UNKNOWN if added is None else added
+    pool = np.isin(own, list(unlabeled)) | nameless
+    return dataclasses.replace(
+        source,
+        class_names=tuple(names[c] for c in labeled),
+        train=relabel(source.train),
+        test=inside(source.test),
+        validation=inside(source.validation),
+        pool=pool,
+        outside_names=("(other data)", *(f"({name})" for name in names)),
+    )
+
+
+def _ids(names: Sequence[str]) -> range:
+    return range(len(names))
+
+
+def _classes(flag: str, text: str, names: Sequence[str]) -> List[int]:
+    """Class numbers of '2,3' or 'bird,cat' or 'all'; of '' none."""
+    if text == "all":
+        return list(_ids(names))
+    chosen: List[int] = []
+    for word in filter(None, (each.strip() for each in text.split(","))):
+        if word in names:
+            number = names.index(word)
+        elif word.isdecimal() and int(word) < len(names):
+            number = int(word)
+        else:
+            near = nearest(word, names)
+            raise UsageError(
+                f"--{flag}={text}: there is no class {word!r}; expected numbers from 0 "
+                f"to {len(names) - 1} or names: {', '.join(names[:20])}"
+                + (f"\ndid you mean {near}?" if near else "")
+            )
+        if number in chosen:
+            raise UsageError(f"--{flag}={text}: class {word} is there twice")
+        chosen.append(number)
+    return chosen
+
+
+def other(config: Config) -> Config:
+    """The settings that load `config.unlabeled_dataset`."""
+    return dataclasses.replace(
+        config,
+        dataset=config.unlabeled_dataset,
+        data_dir=config.unlabeled_dir or config.data_dir,
+        mismatch=None,
+    )
+
+
+def add_dataset(source: Source, other: Source) -> Source:
+    """Adds the training images of another data set, as images of no class."""
+    labels = np.full(len(other.train), OUTSIDE, np.int32)
+    return _add(source, _fitted(other.train.images, source), labels)
+
+
+def add_folder(source: Source, folder: str) -> Source:
+    """Adds all pictures below a folder, as images of unknown class.
+
+    Raises:
+        UserError: if there are none, or some can't be read.
+    """
+    root = pathlib.Path(folder).expanduser()
+    paths, _ = image_files.find(root) if root.is_dir() else ([], 0)
+    if not paths:
+        raise UserError(
+            f"--unlabeled_dir={folder}: no PNG, JPEG or BMP pictures there.\n"
+            "Give a folder with pictures; they may be nested as you like."
+        )
+    found = image_files.read(paths, max(source.image_shape[:2]))
+    labels = np.full(len(paths), UNKNOWN, np.int32)
+    return _add(source, _fitted(found, source), labels)
+
+
+def _add(source: Source, images: np.ndarray, labels: np.ndarray) -> Source:
+    train = Images(
+        np.concatenate([source.train.images, images]),
+        np.concatenate([source.train.labels, labels]),
+    )
+    pool = np.arange(len(train)) >= len(source.train)
+    return dataclasses.replace(
+        source, train=train, pool=pool, outside_names=("(other data)",)
+    )
+
+
+def _fitted(images: np.ndarray, source: Source) -> np.ndarray:
+    """uint8 [n, ...] pictures in the size and with the channels of a source's."""
+    height, width, channels = source.image_shape
+    if images.shape[1:] == source.image_shape:
+        return images
+    fitted = np.empty((len(images), height, width, channels), np.uint8)
+    for row, image in zip(fitted, images):
+        picture = Image.fromarray(image if image.shape[-1] == 3 else image[..., 0])
+        picture = picture.convert("RGB" if channels == 3 else "L")
+        resized = picture.resize((width, height), Image.Resampling.BILINEAR)
+        row[:] = np.asarray(resized).reshape(row.shape)
+    return fitted

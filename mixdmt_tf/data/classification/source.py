@@ -1,0 +1,153 @@
+"""A data set in memory: pictures, labels, and what may be done to the pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+from typing import Optional, Tuple
+
+import numpy as np
+
+from mixdmt_tf.errors import UserError
+
+UNKNOWN = -1
+"""The label of a picture whose class nobody knows."""
+
+OUTSIDE = -2
+"""Labels up to this one mean: known to be a picture of none of the classes.
+
+-2 is a picture from other data, -3 - c one of class c of the whole data set.
+"""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Images:
+    """Pictures and their classes; a picture's id is its row.
+
+    Attributes:
+        images: uint8 [N, H, W, C], read-only.
+        labels: int32 [N], read-only; `UNKNOWN` (-1) where nobody knows the class,
+            `OUTSIDE` (-2) or less for pictures of none.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __post_init__(self) -> None:
+        """Refuses arrays of another kind with a ValueError."""
+        if self.images.dtype != np.uint8 or self.images.ndim != 4:
+            raise ValueError(
+                "images: expected uint8 [N, H, W, C], "
+                f"got {self.images.dtype} {list(self.images.shape)}"
+            )
+        if self.labels.dtype != np.int32 or self.labels.shape != self.images.shape[:1]:
+            raise ValueError(
+                f"labels: expected int32 [{len(self.images)}], "
+                f"got {self.labels.dtype} {list(self.labels.shape)}"
+            )
+        # A fingerprint that was taken has to stay true.
+        for name in ("images", "labels"):
+            view = getattr(self, name).view()
+            view.setflags(write=False)
+            object.__setattr__(self, name, view)
+
+    def __len__(self) -> int:
+        """Number of pictures."""
+        return len(self.labels)
+
+    def take(self, ids: np.ndarray) -> Images:
+        """The pictures with these ids, int [n], in their order."""
+        return Images(self.images[ids], self.labels[ids])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Source:
+    """One data set.
+
+    Attributes:
+        name: of the file in `data/classification/datasets/` that made it.
+        class_names: of the classes 0, 1, ...
+        train: all training images, before anybody hides labels. Those whose label is
+            `UNKNOWN` or `OUTSIDE` are never labelled nor validation images.
+        test: None if the data set has no test images.
+        validation: only if the data set brings validation images of its own.
+        flip: whether a picture's mirror image is as good a picture of its class.
+        crop_padding: largest random shift in pixels.
+        default_labels: how many labels are used unless the user says so.
+        notes: sentences that the user should read, such as on files left out.
+        pool: bool [N], which training images may be used unlabelled; None: all.
+        outside_names: of the labels -2, -3, ..., what such pictures show.
+    """
+
+    name: str
+    class_names: Tuple[str, ...]
+    train: Images
+    test: Optional[Images] = None
+    validation: Optional[Images] = None
+    flip: bool = False
+    crop_padding: int = 0
+    default_labels: int = 250
+    notes: Tuple[str, ...] = ()
+    pool: Optional[np.ndarray] = None
+    outside_names: Tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuses labels that are no class of this data set.
+
+        They would not be noticed later: a one-hot vector of them is all zeros.
+
+        Raises:
+            UserError: naming part, row, label and the allowed range.
+            ValueError: if parts have pictures of different shapes.
+        """
+        outside = UNKNOWN - len(self.outside_names)
+        for part, lowest in (("train", outside), ("test", 0), ("validation", 0)):
+            images = getattr(self, part)
+            if images is None:
+                continue
+            if images.images.shape[1:] != self.image_shape:
+                raise ValueError(
+                    f"{self.name}: {part} pictures are {images.images.shape[1:]}, "
+                    f"training pictures {self.image_shape}"
+                )
+            wrong = (images.labels < lowest) | (images.labels >= self.num_classes)
+            if wrong.any():
+                row = int(np.argmax(wrong))
+                raise UserError(
+                    f"{self.name}: {part} image {row} has the label "
+                    f"{images.labels[row]}; expected {lowest} to {self.num_classes - 1}"
+                    f" ({int(wrong.sum())} such images)"
+                )
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+    @property
+    def image_shape(self) -> Tuple[int, int, int]:
+        """(H, W, C) of every picture."""
+        _, height, width, channels = self.train.images.shape
+        return height, width, channels
+
+    def fingerprint(self) -> str:
+        """Sha256, in hex, of everything that determines the training data.
+
+        That is: name, class names, pictures and labels in their order, and the pool.
+        What is done to pictures later (`flip`, `crop_padding`) and how they are judged
+        (`test`, `validation`) is not part of it.
+        """
+        return self._fingerprint
+
+    @functools.cached_property
+    def _fingerprint(self) -> str:
+        pictures, labels = self.train.images, self.train.labels
+        facts = [self.name, list(self.class_names), list(pictures.shape)]
+        digest = hashlib.sha256(json.dumps(facts).encode())
+        digest.update(np.ascontiguousarray(pictures).data)
+        digest.update(np.ascontiguousarray(labels, "<i4").data)
+        if self.pool is not None:
+            digest.update(np.packbits(self.pool).data)
+        return digest.hexdigest()

@@ -1,0 +1,214 @@
+"""Sources that TensorFlow Datasets prepares: what all of them have in common.
+
+Prepared data are read from their folder alone, without the network. Only where they are
+missing is TensorFlow Datasets asked to fetch them, and only after a short look whether
+their address answers: left to itself it tries for minutes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import re
+import sys
+import threading
+import urllib.error
+import urllib.parse
+import urllib.request
+from typing import Any, Iterator, List, Optional, Sequence
+
+import numpy as np
+from absl import logging
+
+from mixdmt_tf.data.classification.config import Config
+from mixdmt_tf.data.classification.source import Images, Source
+from mixdmt_tf.errors import UserError
+
+READ_BATCH = 512
+ANSWER_SECONDS = 8.0
+
+
+def load(
+    config: Config,
+    *,
+    name: str,
+    prepared_as: str,
+    url: str,
+    train: Sequence[str] = ("train",),
+    test: str = "test",
+    flip: bool,
+    crop_padding: int,
+) -> Source:
+    """Reads a data set into memory.
+
+    Args:
+        config: of which `data_dir` is used.
+        name: of the source.
+        prepared_as: its name in TensorFlow Datasets, and of its folder in `data_dir`.
+        url: from where TensorFlow Datasets downloads it.
+        train: splits that make up the training images, in this order.
+        test: split of the test images.
+        flip: see `Source`.
+        crop_padding: see `Source`.
+
+    Returns:
+        The source. Images keep the order of the prepared files, so an id is a row.
+
+    Raises:
+        UserError: if the data are missing and can't be fetched, or are damaged.
+    """
+    data_dir = _data_dir(config)
+    folder = find_prepared(data_dir, prepared_as)
+    if folder is None:
+        _fetch(data_dir, prepared_as, url)
+        folder = find_prepared(data_dir, prepared_as)
+        if folder is None:
+            raise UserError(f"TensorFlow Datasets left no {prepared_as} in {data_dir}")
+    with _quiet():
+        try:
+            tfds = _tensorflow_datasets()
+            builder = tfds.builder_from_directory(folder)
+            return Source(
+                name=name,
+                class_names=tuple(builder.info.features["label"].names),
+                train=_read(builder, train),
+                test=_read(builder, [test]),
+                flip=flip,
+                crop_padding=crop_padding,
+            )
+        except (UserError, MemoryError):
+            raise
+        # What damaged files raise depends on where the damage is: anything at all.
+        except Exception as error:
+            raise UserError(
+                f"{folder} can't be read as {prepared_as}: {_first_line(error)}\n"
+                "Delete that folder to have it fetched again, or copy an intact one."
+            ) from error
+
+
+def _data_dir(config: Config) -> pathlib.Path:
+    given = config.data_dir or os.environ.get("TFDS_DATA_DIR")
+    return pathlib.Path(given or "~/tensorflow_datasets").expanduser()
+
+
+def find_prepared(data_dir: pathlib.Path, prepared_as: str) -> Optional[pathlib.Path]:
+    """The newest complete version of a data set in `data_dir`, or None.
+
+    TensorFlow Datasets writes under another name and renames at the end, so a folder
+    `NAME/1.2.3` with its two descriptions is complete.
+    """
+    versions = [
+        folder
+        for folder in data_dir.joinpath(prepared_as).glob("*.*.*")
+        if re.fullmatch(r"\d+\.\d+\.\d+", folder.name)
+        and folder.joinpath("dataset_info.json").is_file()
+        and folder.joinpath("features.json").is_file()
+    ]
+    return max(
+        versions, key=lambda each: [*map(int, each.name.split("."))], default=None
+    )
+
+
+def _read(builder: Any, splits: Sequence[str]) -> Images:
+    """The images of several splits, one after the other."""
+    tfds = _tensorflow_datasets()
+    sizes: List[int] = [builder.info.splits[split].num_examples for split in splits]
+    images = np.empty((sum(sizes),) + builder.info.features["image"].shape, np.uint8)
+    labels = np.empty(sum(sizes), np.int32)
+    # One file after the other: the usual interleaving depends on the number of files.
+    # A file may end between two images: nothing but counting notices that.
+    in_order = tfds.ReadConfig(
+        interleave_cycle_length=1, try_autocache=False, assert_cardinality=True
+    )
+    row = 0
+    for split in splits:
+        examples = builder.as_dataset(
+            split=split,
+            shuffle_files=False,
+            read_config=in_order,
+            decoders=tfds.decode.PartialDecoding({"image": True, "label": True}),
+        )
+        for batch in examples.batch(READ_BATCH).prefetch(2).as_numpy_iterator():
+            rows = slice(row, row + len(batch["label"]))
+            images[rows], labels[rows] = batch["image"], batch["label"]
+            row = rows.stop
+    return Images(images, labels)
+
+
+def _fetch(data_dir: pathlib.Path, prepared_as: str, url: str) -> None:
+    """Downloads and prepares a data set, or says what to put where."""
+    advice = (
+        f"on a machine with a network run `tfds build {prepared_as}` and copy the "
+        f"folder ~/tensorflow_datasets/{prepared_as} that it makes to "
+        f"{data_dir / prepared_as}, or name the folder that holds it with --data_dir"
+    )
+    if not _answers(url):
+        raise UserError(
+            f"{prepared_as} is not in {data_dir} and can't be fetched, because "
+            f"{urllib.parse.urlsplit(url).hostname} does not answer: {advice}."
+        )
+    print(f"fetching {prepared_as} from {url} into {data_dir}", file=sys.stderr)
+    try:
+        with _quiet(), contextlib.redirect_stdout(sys.stderr):
+            tfds = _tensorflow_datasets()
+            if not sys.stderr.isatty():
+                tfds.disable_progress_bar()
+            # Its bucket has nothing that we need, and asking for it can take long.
+            tfds.core.utils.gcs_utils._is_gcs_disabled = True
+            tfds.builder(prepared_as, data_dir=data_dir).download_and_prepare()
+    # Networks, disks, archives and TensorFlow Datasets itself fail in their own ways.
+    except Exception as error:
+        raise UserError(
+            f"{prepared_as} is not in {data_dir} and could not be fetched "
+            f"({_first_line(error)}): {advice}."
+        ) from error
+
+
+def _answers(url: str, seconds: float = ANSWER_SECONDS) -> bool:
+    """Whether a server says anything at all, asked through the user's proxies.
+
+    In a thread, because looking up a host's name knows no timeout.
+    """
+    answered: List[bool] = []
+
+    def ask() -> None:
+        request = urllib.request.Request(url, method="HEAD")
+        try:
+            with urllib.request.urlopen(request, timeout=seconds):
+                answered.append(True)
+        except urllib.error.HTTPError:
+            answered.append(True)
+        except (OSError, ValueError):
+            pass
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return bool(answered)
+
+
+def _tensorflow_datasets() -> Any:
+    try:
+        import tensorflow_datasets
+    except ImportError as error:
+        raise UserError(
+            "this data set needs tensorflow-datasets, which can't be imported: "
+            f"{error}\npip install tensorflow-datasets"
+        ) from error
+    return tensorflow_datasets
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps TensorFlow Datasets from reporting every step of its own."""
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -1,0 +1,10 @@
+"""From pixels as files hold them to what networks take."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+
+def to_float(images: tf.Tensor) -> tf.Tensor:
+    """uint8 pixels to float32 in [-1, 1], the range that all networks expect."""
+    return tf.cast(images, tf.float32) * (2.0 / 255.0) - 1.0

@@ -1,0 +1,104 @@
+"""Settings of scenes: which pictures, which of them have labels, what is cut out."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Optional, Tuple
+
+from mixdmt_tf.errors import UsageError
+from mixdmt_tf.settings import check, setting, settings_of
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """What is learned from; sizes and scales are the data set's own unless given."""
+
+    dataset: str = setting("voc", "data set: the name of a file in data/segmentation/datasets/")
+    data_dir: str = setting(
+        "", "folder of the data set, laid out as its file says", harmless=True
+    )
+    labels: str = setting(
+        "",
+        "training images whose labels are used: a fraction of them such as 1/20, or "
+        "their number; default: all that are known",
+    )
+    labeled_list: str = setting(
+        "",
+        "instead of labels, a list of the data set: --labeled_list=train of VOC with "
+        "SBD has the 1,464 labels of VOC 2012 alone (DMT table 5)",
+    )
+    validation: Optional[int] = setting(
+        None,
+        "images held out of a mask_folder without val/; default: a tenth of those with "
+        "labels",
+        low=0,
+    )
+    split: str = setting(
+        "",
+        "a split.json of another run, used instead of drawing the labels",
+        harmless=True,  # as a path: a run compares what the file holds
+    )
+    crop: str = setting(
+        "",
+        "height and width of what is cut out in training, such as 321 or 256x512; "
+        "default: the data set's, 321 (VOC), 256x512 (Cityscapes), 49 (digit_scenes)",
+    )
+    scale: str = setting(
+        "",
+        "smallest and largest factor of a scene's size in training, such as 0.5,1.5; "
+        "default: the data set's",
+    )
+    pseudo_labels: str = setting(
+        "",
+        "a folder of bin/pseudo_label: train one round on these pseudo labels instead "
+        "of all rounds (methods that learn from pseudo labels)",
+        harmless=True,  # as a path: a run compares what the folder holds
+    )
+
+    def __post_init__(self) -> None:
+        """Refuses values out of range, or that don't go together, with UsageError."""
+        check(settings_of(type(self)), self)
+        if self.labels and self.labeled_list:
+            raise UsageError(
+                f"--labels={self.labels} and --labeled_list={self.labeled_list}: "
+                "expected one of them"
+            )
+        _ = self.crop_size, self.scale_range  # raise if they can't be read
+
+    @property
+    def crop_size(self) -> Optional[Tuple[int, int]]:
+        """(height, width) that `crop` says, None if it says nothing.
+
+        Raises:
+            UsageError: if it is no size.
+        """
+        if not self.crop:
+            return None
+        found = re.fullmatch(r"(\d{1,5})(?:x(\d{1,5}))?", self.crop, re.ASCII)
+        height, width = map(int, (found[1], found[2] or found[1])) if found else (0, 0)
+        if min(height, width) < 8:
+            raise UsageError(
+                f"--crop={self.crop}: expected one side or height x width in pixels, 8 "
+                "or more, such as 321 or 256x512"
+            )
+        return height, width
+
+    @property
+    def scale_range(self) -> Optional[Tuple[float, float]]:
+        """(smallest, largest) that `scale` says, None if it says nothing.
+
+        Raises:
+            UsageError: if it is no range.
+        """
+        if not self.scale:
+            return None
+        number = r"(\d{1,3}(?:\.\d+)?|\.\d+)"
+        found = re.fullmatch(rf"\s*{number}\s*,\s*{number}\s*", self.scale, re.ASCII)
+        low, high = map(float, found.groups()) if found else (0.0, 0.0)
+        if not 0 < low <= high:
+            raise UsageError(
+                f"--scale={self.scale}: expected the smallest and the largest factor, "
+                "such as 0.5,1.5"
+            )
+        return low, high

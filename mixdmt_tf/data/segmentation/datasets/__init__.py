@@ -1,0 +1,32 @@
+"""Data sets with a class for each pixel: `--dataset=NAME` is NAME.py, its `load`."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from mixdmt_tf.errors import UsageError
+from mixdmt_tf.settings import modules, nearest
+
+if TYPE_CHECKING:  # settings are wanted before anything heavy is imported
+    from mixdmt_tf.data.segmentation.config import Config
+    from mixdmt_tf.data.segmentation.source import Scenes
+
+
+def load(config: Config) -> Scenes:
+    """Opens the data set that `config.dataset` names; its pictures are not read yet.
+
+    Raises:
+        UsageError: if there is no such data set.
+        UserError: if its data are missing, or not laid out as expected.
+    """
+    names = modules(__name__, "load")
+    if config.dataset not in names:
+        near = nearest(config.dataset, names)
+        raise UsageError(
+            f"--dataset={config.dataset}: expected one of {', '.join(names)}"
+            + (f"\ndid you mean {near}?" if near else "")
+        )
+    module = importlib.import_module(f"{__name__}.{config.dataset}")
+    scenes: Scenes = module.load(config)
+    return scenes

@@ -1,0 +1,121 @@
+"""Cityscapes in its official folders, at half resolution, with its 19 classes.
+
+    DIR/leftImg8bit/{train,val}/<city>/<name>_leftImg8bit.png
+    DIR/gtFine/{train,val}/<city>/<name>_gtFine_labelIds.png
+
+2,975 training and 500 validation images of 1024x2048 are brought to 512x1024 when they
+are read, as in DMT (arXiv:2004.08514) section 5.1: pictures by averaging 2x2 pixels,
+labels by taking the upper left one. Scores are therefore those at half resolution. The
+official test images have no labels and are left out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from typing import Tuple
+
+import numpy as np
+from PIL import Image
+
+from mixdmt_tf.data import image_files
+from mixdmt_tf.data.segmentation.config import Config
+from mixdmt_tf.data.segmentation.files import FileScene
+from mixdmt_tf.data.segmentation.source import IGNORED, Scenes
+from mixdmt_tf.errors import UsageError, UserError
+
+SIZE = (512, 1024)
+LAYOUT = (
+    "expected leftImg8bit/{train,val}/<city>/*_leftImg8bit.png and "
+    "gtFine/{train,val}/<city>/*_gtFine_labelIds.png"
+)
+# Class, its number in the files, and its colour, as the data set publishes them.
+CLASSES = (
+    ("road", 7, (128, 64, 128)),
+    ("sidewalk", 8, (244, 35, 232)),
+    ("building", 11, (70, 70, 70)),
+    ("wall", 12, (102, 102, 156)),
+    ("fence", 13, (190, 153, 153)),
+    ("pole", 17, (153, 153, 153)),
+    ("traffic light", 19, (250, 170, 30)),
+    ("traffic sign", 20, (220, 220, 0)),
+    ("vegetation", 21, (107, 142, 35)),
+    ("terrain", 22, (152, 251, 152)),
+    ("sky", 23, (70, 130, 180)),
+    ("person", 24, (220, 20, 60)),
+    ("rider", 25, (255, 0, 0)),
+    ("car", 26, (0, 0, 142)),
+    ("truck", 27, (0, 0, 70)),
+    ("bus", 28, (0, 60, 100)),
+    ("train", 31, (0, 80, 100)),
+    ("motorcycle", 32, (0, 0, 230)),
+    ("bicycle", 33, (119, 11, 32)),
+)
+_LAST_ID = 33
+
+
+def class_table() -> np.ndarray:
+    """Class of each number in the files: uint8 [256].
+
+    Numbers that the data set doesn't have stay as they are, so that they are reported.
+    """
+    table = np.arange(256, dtype=np.uint8)
+    table[: _LAST_ID + 1] = IGNORED
+    for number, (_, label_id, _) in enumerate(CLASSES):
+        table[label_id] = number
+    return table
+
+
+@dataclasses.dataclass(frozen=True)
+class CityScene(FileScene):
+    """A street at half resolution."""
+
+    def size(self) -> Tuple[int, int]:
+        """As `Scene.size`."""
+        return SIZE
+
+    def _pixels(self, picture: Image.Image) -> np.ndarray:
+        return np.array(picture.resize(SIZE[::-1], Image.Resampling.BOX))
+
+    def _classes(self, numbers: np.ndarray) -> np.ndarray:
+        height, width = numbers.shape
+        rows = np.arange(SIZE[0]) * height // SIZE[0]
+        columns = np.arange(SIZE[1]) * width // SIZE[1]
+        classes: np.ndarray = class_table()[numbers[np.ix_(rows, columns)]]
+        return classes
+
+
+def load(config: Config) -> Scenes:
+    """Opens the folder of Cityscapes; a scene is called <city>/<name>.
+
+    Raises:
+        UsageError: without `data_dir`.
+        UserError: if there are no images. Labels that are missing are left to
+            `checking.check`.
+    """
+    if not config.data_dir:
+        raise UsageError(f"--dataset=cityscapes needs --data_dir=DIR; in DIR {LAYOUT}")
+    root = pathlib.Path(config.data_dir).expanduser()
+    return Scenes(
+        name="cityscapes",
+        class_names=tuple(name for name, _, _ in CLASSES),
+        train=_scenes(root, "train"),
+        validation=_scenes(root, "val"),
+        colours=np.array([colour for _, _, colour in CLASSES], np.uint8),
+        crop=(256, 512),
+    )
+
+
+def _scenes(root: pathlib.Path, part: str) -> Tuple[CityScene, ...]:
+    ending = "_leftImg8bit"
+    scenes = []
+    for path in root.glob(f"leftImg8bit/{part}/*/*{ending}.png"):
+        city, name = path.parent.name, path.stem[: -len(ending)]
+        if image_files.hidden(path.name):
+            continue
+        mask = root / "gtFine" / part / city / f"{name}_gtFine_labelIds.png"
+        scenes.append(CityScene(f"{city}/{name}", image_path=path, mask_path=mask))
+    if not scenes:
+        raise UserError(f"{root}: no images in leftImg8bit/{part}; {LAYOUT}")
+    # By city and then by image: the order that the published splits were drawn from.
+    return tuple(sorted(scenes, key=lambda scene: scene.name.split("/")))

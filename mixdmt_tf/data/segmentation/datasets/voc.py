@@ -1,0 +1,124 @@
+"""Scenes in the layout of PASCAL VOC: VOC 2012 itself, or anybody's in its folders.
+
+    --data_dir=DIR with DIR/JPEGImages/<name>.jpg
+        DIR/SegmentationClass/<name>.png, or SegmentationClassAug/
+        DIR/ImageSets/Segmentation/{train,val}.txt, names one on each line
+        DIR/classes.txt, names of the classes, unless they are VOC's 21
+
+DIR may also be VOCdevkit, or the folder that holds it. With SBD's annotations, as
+ImageSets/Segmentation/trainaug.txt and SegmentationClassAug/, there are 10,582 training
+images instead of 1,464; DMT (arXiv:2004.08514) section 5.1 uses those. test.txt is used
+if it is there and all its images have label maps, which VOC's own don't.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Dict, Tuple
+
+from mixdmt_tf.data import image_files
+from mixdmt_tf.data.segmentation.config import Config
+from mixdmt_tf.data.segmentation.files import (
+    LABEL_SUFFIXES,
+    FileScene,
+    by_stem,
+    read_class_names,
+    read_lines,
+    read_palette,
+)
+from mixdmt_tf.data.segmentation.source import Scenes, short
+from mixdmt_tf.errors import UsageError, UserError
+
+CLASSES = tuple(
+    "background aeroplane bicycle bird boat bottle bus car cat chair cow diningtable "
+    "dog horse motorbike person pottedplant sheep sofa train tvmonitor".split()
+)
+LAYOUT = (
+    "expected JPEGImages/, SegmentationClass/ (or SegmentationClassAug/) and "
+    "ImageSets/Segmentation/train.txt (or trainaug.txt) with val.txt"
+)
+_USED = ("train", "trainaug", "val", "test")
+_LISTS = pathlib.PurePath("ImageSets", "Segmentation")
+
+
+def load(config: Config) -> Scenes:
+    """Opens a folder in VOC's layout.
+
+    Raises:
+        UsageError: without `data_dir`.
+        UserError: if folders or lists are missing, or a list is empty or repeats a
+            name. Files that are missing are left to `checking.check`.
+    """
+    if not config.data_dir:
+        raise UsageError(f"--dataset=voc needs --data_dir=DIR; in DIR {LAYOUT}")
+    root = _root(pathlib.Path(config.data_dir).expanduser())
+    lists = {path.stem: path for path in sorted((root / _LISTS).glob("*.txt"))}
+    train = "trainaug" if "trainaug" in lists else "train"
+    for name in (train, "val"):
+        if name not in lists:
+            raise UserError(
+                f"{root}: there is no {_LISTS / f'{name}.txt'}; {LAYOUT}\n"
+                f"found {short(sorted(lists))}"
+            )
+    names = {part: read_names(lists[part]) for part in lists if part in _USED}
+    images = by_stem(root / "JPEGImages", image_files.SUFFIXES)
+    maps: Dict[str, pathlib.Path] = {}
+    for folder in ("SegmentationClass", "SegmentationClassAug"):
+        if (root / folder).is_dir():
+            maps.update(by_stem(root / folder, LABEL_SUFFIXES))
+    if not maps:
+        raise UserError(f"{root} has no label maps; {LAYOUT}")
+
+    def scenes(part: str) -> Tuple[FileScene, ...]:
+        return tuple(
+            FileScene(
+                name,
+                image_path=images.get(name, root / "JPEGImages" / f"{name}.jpg"),
+                mask_path=maps.get(name, root / "SegmentationClass" / f"{name}.png"),
+            )
+            for name in sorted(names[part])
+        )
+
+    class_names = CLASSES
+    if root.joinpath("classes.txt").exists():
+        class_names = read_class_names(root / "classes.txt")
+    notes = []
+    both = len(set(names[train]) & set(names["val"]))
+    if both:
+        notes.append(f"{both:,} images are in both {train}.txt and val.txt")
+    without = len(set(names.get("test", ())) - set(maps))
+    if without:
+        notes.append(f"test.txt is left out: {without:,} images have no label map")
+    return Scenes(
+        name="voc",
+        class_names=class_names,
+        train=scenes(train),
+        validation=scenes("val"),
+        test=scenes("test") if "test" in names and not without else None,
+        colours=read_palette(next(iter(maps.values())), len(class_names)),
+        lists={part: names[part] for part in ("train", "trainaug") if part in names},
+        notes=tuple(notes),
+    )
+
+
+def read_names(path: pathlib.Path) -> Tuple[str, ...]:
+    """The names in a list; what follows a name on its line is ignored.
+
+    Raises:
+        UserError: if there is none, or one occurs twice.
+    """
+    names = tuple(line.split()[0] for line in read_lines(path))
+    if not names:
+        raise UserError(f"{path} is empty; expected names of images")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise UserError(f"{path} has {image_files.printable(twice)} twice")
+    return names
+
+
+def _root(folder: pathlib.Path) -> pathlib.Path:
+    """The folder with JPEGImages: the one given, or VOC 2012 within it."""
+    for inner in ("", "VOC2012", "VOCdevkit/VOC2012"):
+        if (folder / inner / "JPEGImages").is_dir():
+            return folder / inner
+    raise UserError(f"--data_dir={folder}: {LAYOUT}")

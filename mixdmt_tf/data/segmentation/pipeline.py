@@ -1,0 +1,195 @@
+"""Batches of scenes as a pure function of (seed, step, replica), read when needed.
+
+As in `data/pipeline.py` there is no shuffle buffer and no iterator state. The labelled
+stream and the unlabelled one are shuffled apart, so a pass through one takes as many
+steps as it has scenes for, whatever the other does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Callable, Dict, Optional, Tuple
+
+import numpy as np
+import tensorflow as tf
+
+from mixdmt_tf.data import draws
+from mixdmt_tf.data.pixels import to_float
+from mixdmt_tf.data.segmentation.scale_crop_flip import UNIFORMS, scale_crop_flip
+from mixdmt_tf.data.segmentation.source import IGNORED, Scenes
+from mixdmt_tf.data.splits import Split
+
+Batch = Dict[str, tf.Tensor]
+Guesses = Callable[[int], Tuple[np.ndarray, np.ndarray]]
+"""Pseudo labels of the training scene with this id: classes, 255 where there is none,
+uint8 [H, W], and confidence [H, W], of the size of the scene."""
+
+_Triple = Tuple[np.ndarray, np.ndarray, np.ndarray]
+_Row = Tuple[tf.Tensor, tf.Tensor, tf.Tensor]  # picture, labels, confidence
+_READERS = 4  # scenes read at a time
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ScenePipeline:
+    """The training batches of one run.
+
+    A batch is a dictionary, with (h, w) the size of the crop:
+
+        step          int64 []
+        x             float32 [labeled, h, w, 3] in [-1, 1]
+        y             int32 [labeled, h, w], 255 where ignored
+        u             float32 [unlabeled, h, w, 3], only with `unlabeled`, as the next
+        u_label       int32 [unlabeled, h, w], 255 where ignored
+        u_confidence  float32 [unlabeled, h, w], without pseudo labels 1; 0 beside the
+                      scene
+        u_box         float32 [unlabeled / 2, 3] in [0, 1), only with `boxes`
+
+    Attributes:
+        scenes: the data set, with size of the crop, range of scales, and flip.
+        split: which of its training scenes are labelled and unlabelled.
+        seed: the run's seed.
+        labeled: labelled scenes per step over all replicas.
+        unlabeled: unlabelled scenes per step over all replicas.
+        guesses: pseudo labels; None: all is ignored.
+        boxes: whether random numbers for boxes are drawn, three for each pair.
+        crop: instead of that of the data set.
+        scale: instead of that of the data set.
+    """
+
+    scenes: Scenes
+    split: Split
+    seed: int
+    labeled: int
+    unlabeled: int = 0
+    guesses: Optional[Guesses] = None
+    boxes: bool = False
+    crop: Optional[Tuple[int, int]] = None
+    scale: Optional[Tuple[float, float]] = None
+
+    def dataset(self, start: int, stop: int, replicas: int = 1) -> tf.data.Dataset:
+        """Batches of the steps start, ..., stop - 1; replicas alternate.
+
+        Args:
+            start: first step.
+            stop: one past the last step.
+            replicas: number of replicas, each of which gets its share of the rows.
+
+        Raises:
+            ValueError: if rows can't be shared by the replicas, or there are no
+                unlabelled scenes where some are asked for.
+        """
+        streams = self._streams(replicas)
+        steps = tf.data.Dataset.range(start * replicas, stop * replicas)
+        parts = [steps.map(lambda element: self._of_step(element, replicas))]
+        for name, one in streams.items():
+            total = getattr(self, name)
+            # Positions of all replicas' rows follow upon each other.
+            rows = tf.data.Dataset.range(start * total, stop * total)
+            rows = rows.map(one, num_parallel_calls=_READERS, deterministic=True)
+            parts.append(rows.batch(total // replicas, drop_remainder=True))
+        return tf.data.Dataset.zip(tuple(parts)).map(_batch).prefetch(2)
+
+    def at(self, step: int, replica: int = 0, replicas: int = 1) -> Batch:
+        """The batch of one step, asked for directly."""
+        cut = []
+        for name, one in self._streams(replicas).items():
+            rows = getattr(self, name) // replicas
+            start = (step * replicas + replica) * rows
+            positions = tf.range(start, start + rows, dtype=tf.int64)
+            cut.append([tf.stack(each) for each in zip(*map(one, positions))])
+        first = self._of_step(
+            tf.constant(step * replicas + replica, tf.int64), replicas
+        )
+        return _batch(first, *cut)
+
+    def _of_step(self, element: tf.Tensor, replicas: int) -> Batch:
+        """What doesn't belong to a scene: the step, and a replica's share of boxes."""
+        step, pairs = element // replicas, self.unlabeled // 2
+        batch = {"step": step}
+        if self.boxes:
+            # Drawn for the whole batch, as rows are.
+            drawn = draws.uniform(draws.step_key(self.seed, "boxes", step), [pairs, 3])
+            rows = pairs // replicas
+            batch["u_box"] = drawn[(element % replicas) * rows :][:rows]
+        return batch
+
+    def _streams(self, replicas: int) -> Dict[str, Callable[[tf.Tensor], _Row]]:
+        """What makes one row of a stream from its position in it."""
+        streams = {"labeled": self._known}
+        if self.unlabeled:
+            streams["unlabeled"] = self._guessed
+        for name in streams:
+            rows = getattr(self, name)
+            if rows % replicas:
+                raise ValueError(
+                    f"{rows} scenes cannot be shared by {replicas} replicas"
+                )
+            if not len(getattr(self.split, name)):
+                raise ValueError(f"the split has no {name} scenes")
+        if self.boxes and self.unlabeled % (2 * replicas):
+            raise ValueError(
+                f"{self.unlabeled} unlabelled scenes for {replicas} replicas make no "
+                "pairs"
+            )
+        return {name: self._rows(name, read) for name, read in streams.items()}
+
+    def _rows(
+        self, name: str, read: Callable[[int], _Triple]
+    ) -> Callable[[tf.Tensor], _Row]:
+        total = getattr(self, name)
+        pool = getattr(self.split, name)
+
+        def one(position: tf.Tensor) -> _Row:
+            drawn = draws.shuffled(self.seed, name, position[None], len(pool))[0]
+            scene_id = tf.gather(tf.constant(pool, tf.int64), drawn)
+            # Drawn for the whole batch: a row doesn't depend on the replicas' number.
+            key = draws.step_key(self.seed, f"{name}/joint", position // total)
+            uniforms = draws.uniform(key, [total, UNIFORMS])[position % total]
+            return self._cut(read, scene_id, uniforms)
+
+        return one
+
+    def _cut(
+        self, read: Callable[[int], _Triple], scene_id: tf.Tensor, uniforms: tf.Tensor
+    ) -> _Row:
+        kinds = (tf.uint8, tf.uint8, tf.float32)
+        # Not stateful, so that several may be read at a time.
+        image, labels, confidence = tf.numpy_function(
+            read, [scene_id], kinds, stateful=False
+        )
+        return scale_crop_flip(
+            tf.ensure_shape(image, [None, None, 3]),
+            tf.ensure_shape(labels, [None, None]),
+            tf.ensure_shape(confidence, [None, None]),
+            uniforms,
+            self.crop or self.scenes.crop,
+            self.scale or self.scenes.scale,
+            self.scenes.flip,
+        )
+
+    def _known(self, scene_id: int) -> _Triple:
+        scene = self.scenes.train[scene_id]
+        labels = scene.labels()
+        if labels is None:
+            raise ValueError(f"{scene.name} has no labels")
+        return scene.image(), labels, np.ones(labels.shape, np.float32)
+
+    def _guessed(self, scene_id: int) -> _Triple:
+        image = self.scenes.train[scene_id].image()
+        if self.guesses is None:
+            size = image.shape[:2]
+            return image, np.full(size, IGNORED, np.uint8), np.ones(size, np.float32)
+        labels, confidence = self.guesses(int(scene_id))
+        return image, labels.astype(np.uint8), confidence.astype(np.float32)
+
+
+def _batch(first: Batch, labeled: _Row, unlabeled: Optional[_Row] = None) -> Batch:
+    """Names for what the streams hold."""
+    x, y, _ = labeled
+    batch = {**first, "x": to_float(x), "y": tf.cast(y, tf.int32)}
+    if unlabeled is not None:
+        u, label, confidence = unlabeled
+        batch["u"] = to_float(u)
+        batch["u_label"] = tf.cast(label, tf.int32)
+        batch["u_confidence"] = confidence
+    return batch

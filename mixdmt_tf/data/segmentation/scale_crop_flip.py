@@ -1,0 +1,111 @@
+"""One random scale, crop and flip for a picture, its labels and their confidence.
+
+DMT (arXiv:2004.08514) section 5.1 and its released transforms.py, in their order: scale
+both sides by the same factor; pad below and on the right up to the size of the crop;
+cut the crop out at a random place; mirror. Labelled and pseudo-labelled scenes are
+treated alike. Only pixels of the crop are computed.
+"""
+
+from __future__ import annotations
+
+from typing import Optional, Sequence, Tuple
+
+import tensorflow as tf
+
+from mixdmt_tf.data.segmentation.source import IGNORED
+
+UNIFORMS = 4  # random numbers that one scene takes: scale, place down, right, flip
+
+
+def scale_crop_flip(
+    image: tf.Tensor,
+    labels: tf.Tensor,
+    confidence: tf.Tensor,
+    uniforms: tf.Tensor,
+    crop: Tuple[int, int],
+    scale: Tuple[float, float] = (0.5, 1.5),
+    flip: bool = True,
+    fill: Optional[Sequence[float]] = (0.0, 0.0, 0.0),
+) -> Tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Applies one draw to a picture and its maps.
+
+    The picture is interpolated bilinearly, with half-pixel centres and no smoothing
+    when it shrinks; of labels and confidence the nearest pixel is taken, that one which
+    holds the centre. Padding has no class; its confidence is 0.
+
+    Args:
+        image: uint8 [H, W, 3], any size.
+        labels: uint8 [H, W].
+        confidence: float32 [H, W] of pseudo labels; ones for labels.
+        uniforms: float32 [4] in [0, 1), the random numbers to use.
+        crop: (h, w) of the result.
+        scale: smallest and largest factor, drawn uniformly; sides are rounded down.
+        flip: whether to mirror, with probability one half.
+        fill: colour of the padding, levels 0 to 255; None: the picture's mean. Released
+            is black.
+
+    Returns:
+        float32 [h, w, 3] in levels 0 to 255, uint8 [h, w], float32 [h, w].
+    """
+    image = tf.cast(image, tf.float32)
+    factor = scale[0] + (scale[1] - scale[0]) * uniforms[0]
+    rows = _Axis(tf.shape(image)[0], factor, uniforms[1], crop[0])
+    columns = _Axis(tf.shape(image)[1], factor, uniforms[2], crop[1])
+    if flip:
+        columns.reverse_if(uniforms[3] < 0.5)
+    inside = rows.inside[:, None] & columns.inside[None, :]
+    colour = tf.reduce_mean(image, [0, 1]) if fill is None else tf.constant(fill)
+    picture = columns.interpolated(rows.interpolated(image, 0), 1)
+    picture = tf.where(inside[..., None], picture, tf.cast(colour, tf.float32))
+    maps = []
+    for each, outside in ((labels, IGNORED), (confidence, 0.0)):
+        nearest = tf.gather(tf.gather(each, rows.nearest), columns.nearest, axis=1)
+        moved = tf.where(inside, nearest, tf.cast(outside, each.dtype))
+        maps.append(tf.ensure_shape(moved, crop))
+    return tf.ensure_shape(picture, [*crop, 3]), maps[0], maps[1]
+
+
+class _Axis:
+    """Where the rows, or the columns, of the crop come from in the picture.
+
+    Attributes:
+        inside: bool [c], whether they show the picture rather than padding.
+        low, share: the two neighbours are low and low + 1, the second has this share.
+        nearest: int32 [c], the pixel that holds the centre.
+    """
+
+    def __init__(
+        self, size: tf.Tensor, factor: tf.Tensor, uniform: tf.Tensor, crop: int
+    ) -> None:
+        side = tf.cast(size, tf.float32)
+        scaled = tf.maximum(tf.floor(factor * side), 1.0)
+        places = tf.maximum(tf.cast(scaled, tf.int32) - crop, 0) + 1
+        start = tf.minimum(
+            tf.cast(uniform * tf.cast(places, tf.float32), tf.int32), places - 1
+        )
+        # A centre is at odd / 2 in the scaled picture, at odd side / (2 scaled) in the
+        # picture itself: whole numbers, so that rounding doesn't decide on its pixel.
+        odd = tf.cast(2 * (start + tf.range(crop)) + 1, tf.int64)
+        double = 2 * tf.cast(scaled, tf.int64)
+        self.inside = odd < double
+        last = size - 1
+        nearest = odd * tf.cast(size, tf.int64) // double
+        self.nearest = tf.minimum(tf.cast(nearest, tf.int32), last)
+        centre = tf.cast(odd, tf.float32) * (0.5 * side / scaled)
+        place = tf.clip_by_value(centre - 0.5, 0.0, side - 1.0)
+        self.low = tf.cast(place, tf.int32)
+        self.high = tf.minimum(self.low + 1, last)
+        self.share = place - tf.cast(self.low, tf.float32)
+
+    def reverse_if(self, condition: tf.Tensor) -> None:
+        """Mirrors the crop."""
+        for name in ("inside", "nearest", "low", "high", "share"):
+            value = getattr(self, name)
+            setattr(self, name, tf.where(condition, value[::-1], value))
+
+    def interpolated(self, image: tf.Tensor, axis: int) -> tf.Tensor:
+        """Interpolates along this axis of float32 [H, W, 3]."""
+        low = tf.gather(image, self.low, axis=axis)
+        high = tf.gather(image, self.high, axis=axis)
+        share = self.share[:, None, None] if axis == 0 else self.share[None, :, None]
+        return low + (high - low) * share

@@ -1,0 +1,261 @@
+"""Which training scenes have labels, by the rule that drew DMT's published lists.
+
+DMT (arXiv:2004.08514) section 5.1 and its released generate_splits.py: Python's
+generator, seeded with 7777, shuffles the names in their order; the first of them are
+labelled. Split 1 shuffles what split 0 left, and split 2 what split 1 left. Within a
+split, fewer labels are the first of more. With the 10,582 images of VOC's trainaug.txt
+and the 2,975 of Cityscapes, the seeds 0, 1 and 2 give exactly the published lists.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import pathlib
+import random
+import re
+from fractions import Fraction
+from typing import List, Optional, Sequence, Tuple, Union
+
+import numpy as np
+
+from mixdmt_tf.data.segmentation.source import Scenes, short
+from mixdmt_tf.data.splits import Split, read_fitting, write_split
+from mixdmt_tf.equations.selection import difference_maximized
+from mixdmt_tf.errors import UsageError, UserError
+
+__all__ = [
+    "count_of",
+    "draw_order",
+    "make_split",
+    "published",
+    "read_split",
+    "subsets",
+    "write_split",
+]
+
+PUBLISHED_SEED, PUBLISHED_SPLITS = 7777, 3
+ALPHA = 0.8  # of difference maximised sampling, in the paper's runs
+# The published lists that the paper calls 1/106 and 1/30 have 100 images.
+_NAMED = {(10_582, Fraction(1, 106)): 100, (2_975, Fraction(1, 30)): 100}
+_VOC, _CITYSCAPES = "PASCAL VOC", "Cityscapes"
+# Of the names in their drawn order, joined by line breaks: sha256, the first 16 digits.
+_DIGESTS = {
+    (_VOC, "1/8"): "d9c8203385d7aaab 3d4c49ea2c334013 5a9900b582c2d7b0",
+    (_VOC, "1/20"): "fa38bce553c7f798 8af67905dfc5b28d dcea6082d410e32c",
+    (_VOC, "1/50"): "fc0a0c7d29ee2a52 15a722e60f0e686d 14f88f7dfc764f8b",
+    (_VOC, "1/106"): "edaa4505986c5b4d ddbcf4074f789a63 45d320615b2ab29c",
+    (_CITYSCAPES, "1/4"): "8a20c25e6fb51fa1 98575f9585b03afe ec07803bda424157",
+    (_CITYSCAPES, "1/8"): "053cd4049b75c38a 7552f41a1bb78d9e a94f45374e42d7f8",
+    (_CITYSCAPES, "1/30"): "075455e19049a6e8 150ee0e64ac70b8b ea1d5760a579e8d2",
+}
+# The released dms_sample.py shuffles these many labels of one split after the other.
+_SUBSET_SIZES = (1322, 530, 211, 100)
+
+
+def count_of(labels: Union[str, int], total: int) -> int:
+    """How many labelled scenes a fraction or a count stands for.
+
+    A fraction of N is rounded down; one is added where batches of eight would leave a
+    single scene over, as the released lists do. Fractions whose published list has
+    another size mean that list.
+
+    Args:
+        labels: '1/20', '0.05', '530' or 530.
+        total: N, the scenes that could be labelled.
+
+    Raises:
+        UsageError: if it is neither a fraction nor a count, or is not 1 to N.
+    """
+    text = str(labels).strip()
+    if not re.fullmatch(r"\d+|\d+/\d*[1-9]\d*|0?\.\d+", text, re.ASCII):
+        raise UsageError(
+            f"--labels={text}: expected a fraction of the training images such as "
+            "1/20, or their number"
+        )
+    share = Fraction(text)
+    if text.isdigit():
+        count = int(text)
+    else:
+        count = math.floor(share * total)
+        count += count % 8 == 1 and count < total
+        count = _NAMED.get((total, share), count)
+    if not 1 <= count <= total:
+        raise UsageError(
+            f"--labels={text} are {count} of {total} images with labels; expected 1 "
+            f"to {total}, or a fraction of at most 1"
+        )
+    return count
+
+
+def draw_order(total: int, seed: int) -> np.ndarray:
+    """The order in which scenes get labels.
+
+    Args:
+        total: N.
+        seed: 0, 1 or 2 for the published splits; any other for one of its own.
+
+    Returns:
+        int64 [N], a permutation of 0, ..., N - 1.
+    """
+    order = list(range(total))
+    generator, times = _generator(seed)
+    for _ in range(times):
+        generator.shuffle(order)
+    return np.array(order, np.int64)
+
+
+def make_split(
+    scenes: Scenes, labels: Union[str, int, None], seed: int, named: str = ""
+) -> Split:
+    """Draws the labelled scenes; all others are unlabelled.
+
+    Args:
+        scenes: the data set; only scenes of known labels can be drawn.
+        labels: as `count_of` takes it; None: all that are known.
+        seed: as `draw_order` takes it.
+        named: instead of `labels`, one of `scenes.lists`, as 'train' for the labels of
+            VOC 2012 alone (DMT table 5).
+
+    Returns:
+        The split. Its `labeled` ids are in the order they were drawn (of a list: in
+        its order), its validation scenes are the data set's own.
+
+    Raises:
+        UsageError: if `labels` is wrong, or both or an unknown list are given.
+        UserError: if no training scene has labels, or the list has a name that is no
+            training scene with labels.
+    """
+    known = np.array([i for i, s in enumerate(scenes.train) if s.known], np.int64)
+    if not len(known):
+        raise UserError(f"{scenes.name}: no training image has labels")
+    if named:
+        if labels is not None:
+            raise UsageError(f"--labels={labels} and the list {named}: give one")
+        labeled = _listed(scenes, named)
+    elif labels is None:
+        labeled = known
+    else:
+        order = known[draw_order(len(known), seed)]
+        labeled = order[: count_of(labels, len(known))]
+    hidden = np.ones(len(scenes.train), bool)
+    hidden[labeled] = False
+    return Split(
+        dataset=scenes.name,
+        seed=seed,
+        fingerprint=scenes.fingerprint(),
+        labeled=labeled,
+        unlabeled=np.flatnonzero(hidden),
+        validation=np.array([], np.int64),
+        own_validation=True,
+    )
+
+
+def subsets(split: Split, alpha: float = ALPHA) -> Tuple[np.ndarray, np.ndarray]:
+    """Two subsets of the labelled scenes, for two networks with the same start.
+
+    DMT Eq. 11, difference maximised sampling, and its released dms_sample.py: the
+    labelled list, shuffled once more, without its last and without its first scenes.
+    The generator is seeded with 7777 and goes on from list to list; for a list of the
+    published sizes it is brought to the state in which the script meets that list.
+
+    Args:
+        split: its seed and labelled scenes count.
+        alpha: share of each subset, 0.5 < alpha < 1.
+
+    Returns:
+        Two arrays int64 of floor(alpha L) ids.
+
+    Raises:
+        ValueError: as `equations.selection.difference_maximized` does.
+    """
+    count = len(split.labeled)
+    generator, times = _generator(split.seed)
+    before = [count] * (times - 1)
+    if count in _SUBSET_SIZES:
+        before = [*_SUBSET_SIZES * (times - 1)]
+        before += _SUBSET_SIZES[: _SUBSET_SIZES.index(count)]
+    for size in before:
+        generator.shuffle(list(range(size)))
+    order = list(range(count))
+    generator.shuffle(order)
+    first, second = difference_maximized(split.labeled[order], alpha)
+    return first, second
+
+
+def published(scenes: Scenes, ids: Sequence[int]) -> Optional[str]:
+    """Which published list of labelled scenes this is: 'split 0 of PASCAL VOC 1/8'.
+
+    Args:
+        scenes: the data set.
+        ids: of training scenes in the order they were drawn.
+
+    Returns:
+        None if it is none of them.
+    """
+    text = "\n".join(scenes.train[i].name for i in ids)
+    found = hashlib.sha256(text.encode()).hexdigest()[:16]
+    for (dataset, share), digests in _DIGESTS.items():
+        if found in digests.split():
+            return f"split {digests.split().index(found)} of {dataset} {share}"
+    return None
+
+
+def read_split(path: pathlib.Path, scenes: Scenes) -> Split:
+    """Reads a `split.json` and makes sure that it fits the data.
+
+    Args:
+        path: of the file; it may be written by hand.
+        scenes: the data that it is for.
+
+    Raises:
+        UserError: if the file can't be read, belongs to other data, or has ids that
+            are out of range, occur twice, or lack the labels they need.
+    """
+    split = read_fitting(path, scenes.name, scenes.fingerprint())
+    problem = _problem(split, scenes)
+    if problem:
+        raise UserError(f"{path}: {problem}")
+    return split
+
+
+def _problem(split: Split, scenes: Scenes) -> Optional[str]:
+    """What makes a split useless for its scenes, or None."""
+    total = len(scenes.train)
+    if len(split.validation) or not split.own_validation:
+        return f"validation: expected [], {scenes.name} has scenes for it"
+    ids = np.concatenate([split.labeled, split.unlabeled])
+    outside = ids[(ids < 0) | (ids >= total)]
+    if len(outside):
+        return f"the id {outside[0]} is out of range; expected 0 to {total - 1}"
+    if len(np.unique(ids)) < len(ids):
+        twice = np.bincount(ids).argmax()
+        return f"the id {twice} occurs twice; every image has one place at most"
+    nameless = [i for i in split.labeled if not scenes.train[i].known]
+    if nameless:
+        return f"labeled has the id {nameless[0]}, an image without labels"
+    return None if len(split.labeled) else "no image is labelled; expected at least one"
+
+
+def _generator(seed: int) -> Tuple[random.Random, int]:
+    """The generator of a seed, and how often it shuffles before a list is taken."""
+    if 0 <= seed < PUBLISHED_SPLITS:
+        return random.Random(PUBLISHED_SEED), seed + 1
+    return random.Random(PUBLISHED_SEED + seed), 1
+
+
+def _listed(scenes: Scenes, named: str) -> np.ndarray:
+    """Ids of the training scenes of a list, in its order."""
+    if named not in scenes.lists:
+        raise UsageError(
+            f"{scenes.name} has no list {named}; expected one of "
+            f"{short([*scenes.lists])}"
+        )
+    places = {scene.name: i for i, scene in enumerate(scenes.train) if scene.known}
+    strange: List[str] = [name for name in scenes.lists[named] if name not in places]
+    if strange:
+        raise UserError(
+            f"{scenes.name}: {short(strange)} of the list {named} are no training "
+            "images with labels"
+        )
+    return np.array([places[name] for name in scenes.lists[named]], np.int64)

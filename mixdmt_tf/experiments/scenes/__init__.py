@@ -1,1 +1,0 @@
-"""Runs on scenes: what differs from runs on images, file by file."""

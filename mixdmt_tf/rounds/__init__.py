@@ -1,0 +1,1 @@
+"""Training in rounds of pseudo labels: the plan, its stages, and the outer loop."""

@@ -1,0 +1,1 @@
+"""One training run: set-up, training loop, checkpoints, logs, results, export."""

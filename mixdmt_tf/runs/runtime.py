@@ -1,0 +1,79 @@
+"""TensorFlow's global switches: precision, devices, determinism, compilation."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+
+import keras
+import tensorflow as tf
+
+from mixdmt_tf.errors import UsageError
+from mixdmt_tf.runs import config
+
+
+def resolve(run: config.Config) -> config.Config:
+    """Replaces every 'auto' by what it means on this hardware.
+
+    The run's flagfile records the outcome, so that it repeats the run elsewhere.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    changes = {}
+    if run.precision == "auto":
+        changes["precision"] = _fastest_precision(gpus)
+    if run.strategy == "auto":
+        changes["strategy"] = "mirrored" if len(gpus) > 1 else "none"
+    if run.jit_compile == "auto":
+        single = len(gpus) == 1 and run.strategy != "mirrored"
+        changes["jit_compile"] = "on" if single else "off"
+    return dataclasses.replace(run, **changes)
+
+
+def _fastest_precision(gpus) -> str:
+    """bfloat16 where the hardware computes in it, float16 on older tensor cores."""
+    if gpus:
+        details = tf.config.experimental.get_device_details(gpus[0])
+        capability = details.get("compute_capability", (0, 0))
+        if capability >= (8, 0):
+            return "mixed_bfloat16"
+        return "mixed_float16" if capability >= (7, 0) else "float32"
+    try:
+        with open("/proc/cpuinfo") as file:
+            flags = next((line for line in file if line.startswith("flags")), "")
+    except OSError:
+        return "float32"
+    return "mixed_bfloat16" if "avx512_bf16" in flags.split() else "float32"
+
+
+@functools.lru_cache(maxsize=None)
+def mirrored_strategy() -> tf.distribute.MirroredStrategy:
+    """The process's one strategy over all GPUs, or all CPU devices without GPUs.
+
+    One, because TensorFlow numbers the collective operations of every new strategy from
+    the same start: those of a second one are taken for the first one's and fail.
+    """
+    gpus = tf.config.list_logical_devices("GPU")
+    devices = gpus or tf.config.list_logical_devices("CPU")
+    return tf.distribute.MirroredStrategy([device.name for device in devices])
+
+
+def start(run: config.Config) -> tf.distribute.Strategy:
+    """Applies a resolved config to TensorFlow and returns the strategy.
+
+    Seeds the weights' initializers; everything else is drawn statelessly.
+    """
+    keras.utils.set_random_seed(run.seed)
+    if run.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    keras.mixed_precision.set_global_policy(run.precision)
+    if run.strategy == "mirrored":
+        strategy = mirrored_strategy()
+    else:
+        strategy = tf.distribute.get_strategy()
+    replicas = strategy.num_replicas_in_sync
+    if run.batch % replicas:
+        raise UsageError(
+            f"--batch={run.batch} cannot be shared by {replicas} devices; "
+            f"expected a multiple of {replicas}."
+        )
+    return strategy

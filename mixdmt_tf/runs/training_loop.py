@@ -1,0 +1,161 @@
+"""The training loop: a few lines around `Algorithm.train_step`.
+
+It exists beside `model.fit` because exact resumption, signals and several replicas on
+both stacks need more than `fit` gives. It knows nothing of files: what happens at an
+evaluation, a checkpoint or a stop is in the hooks it is given.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Callable, Dict, Optional, Set
+
+import tensorflow as tf
+
+from mixdmt_tf.algorithms.base import Algorithm
+from mixdmt_tf.data.classification.pipeline import Pipeline
+from mixdmt_tf.errors import UserError
+
+Numbers = Dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Hooks:
+    """What happens on the way; each is called with the number of finished steps.
+
+    Attributes:
+        log: receives the means of all reported numbers since the last call.
+        evaluate: scores the weights.
+        save: writes a checkpoint.
+        progress: called after every execution, with the means last logged.
+        should_stop: asked after every execution; True saves and ends the loop.
+    """
+
+    log: Callable[[int, Numbers], None]
+    evaluate: Callable[[int], None]
+    save: Callable[[int], None]
+    progress: Callable[[int, Numbers], None]
+    should_stop: Callable[[], bool]
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+    """When things happen, in steps."""
+
+    steps: int
+    eval_every: int
+    checkpoint_every: int
+    log_every: int
+    steps_per_execution: int = 1
+
+    def due(self, every: int, step: int) -> bool:
+        """Whether something that happens every so often happens after `step` steps."""
+        return step % every == 0 or step >= self.steps
+
+    def next_event(self, step: int) -> int:
+        """The step at which something happens next."""
+        periods = (self.eval_every, self.checkpoint_every, self.log_every)
+        events = [(step // every + 1) * every for every in periods]
+        return min(events + [self.steps, step + self.steps_per_execution])
+
+
+def train(
+    algorithm: Algorithm,
+    pipeline: Pipeline,
+    strategy: tf.distribute.Strategy,
+    schedule: Schedule,
+    hooks: Hooks,
+    start: int = 0,
+    evaluated: Optional[Set[int]] = None,
+    jit_compile: bool = False,
+) -> int:
+    """Runs the steps from `start` to `schedule.steps`.
+
+    Args:
+        algorithm: compiled, built under `strategy`.
+        pipeline: the batches.
+        strategy: where it runs.
+        schedule: when things happen.
+        hooks: what happens.
+        start: finished steps.
+        evaluated: steps that need no evaluation any more.
+        jit_compile: compile the step with XLA.
+
+    Returns:
+        The number of finished steps; fewer than `schedule.steps` after a stop.
+
+    Raises:
+        UserError: if the loss or a weight is no longer finite; nothing is saved then.
+    """
+    evaluated = evaluated or set()
+    replicas = strategy.num_replicas_in_sync
+    batches = iter(
+        strategy.distribute_datasets_from_function(
+            lambda _: pipeline.dataset(start, schedule.steps, replicas)
+        )
+    )
+    step_function = tf.function(algorithm.train_step, jit_compile=jit_compile)
+
+    @tf.function
+    def execute(iterator, steps):
+        for _ in tf.range(steps):
+            strategy.run(step_function, args=(next(iterator),))
+
+    step = start
+    numbers: Numbers = {}
+    if start and schedule.due(schedule.eval_every, start) and start not in evaluated:
+        hooks.evaluate(start)  # the run was stopped between a step and its evaluation
+    while step < schedule.steps:
+        before, step = step, schedule.next_event(step)
+        execute(batches, tf.constant(step - before))
+        # The mean loss since the last reset: once not finite, it stays so.
+        if not math.isfinite(float(algorithm.means["loss"].result())):
+            raise _not_finite("the loss is", before + 1, step, _means(algorithm))
+        if schedule.due(schedule.log_every, step):
+            numbers = _means(algorithm)
+            hooks.log(step, numbers)
+            for metric in algorithm.metrics:
+                metric.reset_state()
+        hooks.progress(step, numbers)
+        stop = hooks.should_stop()
+        save = stop or schedule.due(schedule.checkpoint_every, step)
+        evaluate = not stop and schedule.due(schedule.eval_every, step)
+        # A loss that is still finite can have a gradient that is not.
+        if (save or evaluate) and not _weights_are_finite(algorithm):
+            latest = _means(algorithm) or numbers
+            raise _not_finite("the weights are", before + 1, step, latest)
+        if save:
+            hooks.save(step)
+        if stop:
+            return step
+        if evaluate:
+            hooks.evaluate(step)
+    return step
+
+
+def _means(algorithm: Algorithm) -> Numbers:
+    """Means since the last reset, without those that nothing was added to."""
+    return {
+        metric.name: float(metric.result())
+        for metric in algorithm.metrics
+        if float(tf.convert_to_tensor(metric.count)) > 0
+    }
+
+
+def _weights_are_finite(algorithm: Algorithm) -> bool:
+    """Of all weights, the running statistics of batch normalization among them."""
+    weights = [*algorithm.network.weights]
+    weights += algorithm.peer.weights if algorithm.has_peer else []
+    weights = map(tf.convert_to_tensor, weights)
+    return bool(tf.reduce_all([tf.reduce_all(tf.math.is_finite(w)) for w in weights]))
+
+
+def _not_finite(what: str, first: int, last: int, numbers: Numbers) -> UserError:
+    terms = ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())
+    steps = f"step {last}" if first == last else f"steps {first}-{last}"
+    return UserError(
+        f"{what} not finite at {steps}: {terms}.\n"
+        "The last checkpoint is intact. Try a smaller --learning_rate, or "
+        "--precision=float32."
+    )

@@ -1,0 +1,112 @@
+"""Transfer learning: start from the weights of another run.
+
+RealMix section 4.2.3: a network trained on one data set goes on with a new output layer
+on another. Only weights are taken over, nothing of the optimizer: the other data set's
+gradients say nothing about this one's.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from typing import Sequence
+
+import keras
+
+from mixdmt_tf.errors import UserError
+from mixdmt_tf.runs import trained
+from mixdmt_tf.runs.experiment import Experiment, parse
+from mixdmt_tf.settings import settings_of, to_text
+
+HEADS = ("logits", "classes", "aspp_")  # how output layers are called, or begin
+# What does not change what weights mean.
+HARMLESS = (
+    *("batch_norm_momentum", "dropout", "pretrained", "pretrained_b"),
+    *("normalization_b", "layout_b", "head_learning_rate_multiplier"),
+)
+
+
+def initialize(
+    network: keras.Model, experiment: Experiment, class_names: Sequence[str]
+) -> str:
+    """Replaces a network's weights by those of the run that `init_from` names.
+
+    A weight is taken over if it has the same place and shape, batch normalization's
+    running statistics among them. The output layer stays new unless both runs tell the
+    same classes apart.
+
+    Args:
+        network: of this run, built.
+        experiment: this run's settings.
+        class_names: of this run.
+
+    Returns:
+        A few lines for the user: what was taken over, and what was not.
+
+    Raises:
+        UserError: if there is no such run, its network is another one, or nothing fits.
+    """
+    folder = pathlib.Path(experiment.run.init_from).expanduser()
+    require_same_network(folder, experiment)
+    run = dataclasses.replace(experiment.run, workdir=str(folder))
+    which = getattr(experiment.method, "snapshot", "last")
+    other = trained.load(dataclasses.replace(experiment, run=run), folder, which)
+    values = network.get_weights()
+    layers = [each for each in network.layers if each.name.startswith(HEADS)]
+    head = {id(weight) for layer in layers for weight in layer.weights}
+    keep_head = tuple(class_names) != other.class_names
+    new, fresh = [], 0
+    given = other.weights(experiment.run.init_weights)
+    for place, weight in enumerate(network.weights):
+        skipped = keep_head and id(weight) in head
+        if skipped or values[place].shape != given[place].shape:
+            # Keras 2 writes layer/kernel:0 where Keras 3 has a path.
+            name = getattr(weight, "path", weight.name).partition(":")[0]
+            new.append(f"{name} {list(weight.shape)}")
+            fresh += values[place].size
+        else:
+            values[place] = given[place]
+    if len(new) == len(values):
+        raise UserError(
+            f"--init_from={folder}: no weight has the shape of one of this network's.\n"
+            "Give a run of the same --network, --depth and --width."
+        )
+    network.set_weights(values)
+    kind = {"ema": "averaged", "raw": "raw"}[experiment.run.init_weights]
+    taken = sum(value.size for value in values) - fresh
+    return (
+        f"loaded {len(values) - len(new)} of {len(values)} weights ({taken:,} numbers) "
+        f"from {folder}, step {other.step:,}, {kind}\n"
+        f"new: {', '.join(new) or 'none'}"
+    )
+
+
+def require_same_network(folder: pathlib.Path, experiment: Experiment) -> None:
+    """Refuses a run folder for `init_from` that has no network like this run's.
+
+    Raises:
+        UserError: saying which settings differ.
+    """
+    flags = folder / "flags.txt"
+    if not flags.is_file() or not (folder / "data.json").is_file():
+        raise UserError(
+            f"--init_from={folder} holds no trained run.\n"
+            "Expected the run folder of a training command."
+        )
+    settings = settings_of(type(experiment.network))
+    theirs = {each.name: to_text(each.default) for each in settings}
+    theirs.update(parse(flags.read_text(encoding="utf-8")))
+    ours = {"network": experiment.run.network}
+    for each in settings:
+        if each.name not in HARMLESS:
+            ours[each.name] = to_text(getattr(experiment.network, each.name))
+    wrong = [
+        f"--{name}={theirs.get(name)}"
+        for name, value in ours.items()
+        if theirs.get(name) != value
+    ]
+    if wrong:
+        raise UserError(
+            f"--init_from={folder} was trained with another network: "
+            f"{' '.join(wrong)}.\nGive this run the same settings of the network."
+        )

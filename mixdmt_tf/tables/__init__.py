@@ -1,0 +1,1 @@
+"""The tables of the papers: their definitions, running their rows, reports."""

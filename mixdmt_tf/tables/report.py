@@ -1,0 +1,181 @@
+"""A table of a paper beside our numbers: Markdown, CSV and a picture.
+
+Written from the run folders alone, again after each run.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import pathlib
+import platform
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
+
+from mixdmt_tf.files import write_atomically
+from mixdmt_tf.tables.cells import Cell
+from mixdmt_tf.tables.report_lines import Failed, Line, Place, gather
+from mixdmt_tf.tables.table import Table
+
+
+def write(
+    table: Table,
+    budget: str,
+    cells: Mapping[Place, Cell],
+    folder: pathlib.Path,
+    failed: Failed = frozenset(),
+) -> str:
+    """Writes `table.md`, `table.csv` and `table.png`.
+
+    Args:
+        table: which.
+        budget: one of `tables.BUDGETS`.
+        cells: of the table at this budget.
+        folder: where to, made if it is missing.
+        failed: (row, column, seed) of runs that failed.
+
+    Returns:
+        The text of `table.md`.
+    """
+    from mixdmt_tf.plots import charts
+
+    folder.mkdir(parents=True, exist_ok=True)
+    results = {place: list(cell.finished().values()) for place, cell in cells.items()}
+    lines = gather(table, budget, cells, results, failed)
+    found = [each for several in results.values() for each in several]
+    text = markdown(table, budget, list(lines.values()), found)
+    write_atomically(folder / "table.md", text)
+    write_atomically(folder / "table.csv", as_csv(table, list(lines.values())))
+    charts.save(picture(table, budget, lines), folder / "table.png")
+    return text
+
+
+def markdown(
+    table: Table, budget: str, lines: Sequence[Line], results: Sequence[Dict[str, Any]]
+) -> str:
+    """The report as a table in Markdown, with what is needed to quote its numbers."""
+    names = [table.flag] if table.flag else []
+    numbers = table.measure.numbers
+    titles = ["row", *names, "published", *table.measure.titles]
+    titles += ["steps", "hours a run", "command"]
+    rows = [
+        [
+            line.label,
+            *([line.column] if table.flag else []),
+            line.published.text,
+            *(
+                _bold(
+                    line.number(each.key, each is numbers[0]), each.key == table.shown
+                )
+                for each in numbers
+            ),
+            "-" if line.steps is None else f"{line.steps:,}",
+            "-" if line.hours is None else f"{line.hours:.2g}",
+            line.command if line.command.startswith("(") else f"`{line.command}`",
+        ]
+        for line in lines
+    ]
+    cells = [titles, ["---"] * len(titles), *rows]
+    text = [f"# {table.title}", ""]
+    text += [f"| {' | '.join(_escaped(cell) for cell in row)} |" for row in cells]
+    text += ["", _explanation(table, budget), "", *_origins(results)]
+    return "\n".join(text) + "\n"
+
+
+def _bold(text: str, shown: bool) -> str:
+    return f"**{text}**" if shown and text != "-" else text
+
+
+def _escaped(cell: str) -> str:
+    return cell.replace("|", "\\|")
+
+
+def _explanation(table: Table, budget: str) -> str:
+    text = table.measure.explanation
+    if budget != "paper":
+        text += (
+            f" Ours are at the budget '{budget}', the published ones at the paper's: "
+            "rows may be compared with one another, not with what is published."
+        )
+    return text
+
+
+def _origins(results: Sequence[Dict[str, Any]]) -> List[str]:
+    """Versions and machines of the runs."""
+    versions = {
+        ", ".join(f"{name} {number}" for name, number in each["versions"].items())
+        for each in results
+        if each.get("versions")
+    }
+    machines = {each.get("machine") or machine() for each in results} or {machine()}
+    return [f"Versions: {'; '.join(sorted(versions)) or '-'}."] + [
+        f"Machine: {'; '.join(sorted(machines))}."
+    ]
+
+
+def machine() -> str:
+    """System, processor and number of cores of the machine that we are on."""
+    return f"{platform.platform()}, {os.cpu_count()} cores"
+
+
+def as_csv(table: Table, lines: Sequence[Line]) -> str:
+    """The report with one number in a cell; empty where there is none."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    keys = [number.key for number in table.measure.numbers]
+    numbers = [f"{key}_{part}" for key in keys for part in ("mean", "std")]
+    published = ["published", "published_std"]
+    rest = ["steps", "hours", "command"]
+    name = table.flag or "column"
+    writer.writerow(["row", name, *published, "n", "failed", *numbers, *rest])
+    for line in lines:
+        means = [line.means[key] for key in keys]
+        parts = [part for m in means for part in ((m.value, m.std) if m else ("", ""))]
+        writer.writerow(
+            [line.label, line.column, line.published.value, line.published.std]
+            + [line.n, line.failed, *parts, line.steps, line.hours, line.command]
+        )
+    return text.getvalue()
+
+
+def picture(table: Table, budget: str, lines: Mapping[Place, Line]) -> Any:
+    """The table's chart: lines over the columns, or bars."""
+    from mixdmt_tf.plots import charts
+
+    one_column = table.columns == ("",)
+    as_bars = table.picture == "bars" or one_column
+
+    def series(label: str, places: Sequence[Tuple[float, Line]]) -> charts.Series:
+        found = [(x, line.means[table.shown], line.published) for x, line in places]
+        return charts.Series(
+            label,
+            [charts.Point(x, mean.value, mean.std) for x, mean, _ in found if mean],
+            [
+                charts.Point(x, given.value, given.std)
+                for x, _, given in found
+                if given.value is not None
+            ],
+        )
+
+    measure = table.measure
+    which = next(each.title for each in measure.numbers if each.key == table.shown)
+    y_label = f"test {measure.name} in percent ({which}; budget: {budget})"
+    if one_column:
+        alone = [(float(n), lines[row, ""]) for n, row in enumerate(table.rows)]
+        groups = [line.label for _, line in alone]
+        return charts.bar_chart(
+            [series("ours", alone)], groups, table.title, "", y_label
+        )
+    xs = [float(n if as_bars else value) for n, value in enumerate(table.columns)]
+    drawn = [
+        series(
+            lines[row, table.columns[0]].label,
+            [(x, lines[row, column]) for x, column in zip(xs, table.columns)],
+        )
+        for row in table.rows
+    ]
+    flag = str(table.flag)
+    if as_bars:
+        return charts.bar_chart(drawn, table.columns, table.title, flag, y_label)
+    log = table.picture == "log_lines"
+    return charts.line_chart(drawn, table.title, flag, y_label, x_ticks=xs, log_x=log)

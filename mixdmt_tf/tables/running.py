@@ -1,0 +1,133 @@
+"""Running the rows of a table: what it costs, and doing it.
+
+Each run is a process of its own with a run folder of its own, so one that fails takes
+nothing with it. TensorFlow is not imported here.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import statistics
+from typing import Callable, Optional, Sequence, Set, Tuple
+
+from mixdmt_tf.runs.progress import duration
+from mixdmt_tf.tables.cells import Cell, Run
+from mixdmt_tf.tables.child_process import Children
+from mixdmt_tf.tables.table import Table
+
+STOPPED = (130, 143)  # exit codes of a run that was asked to stop
+
+
+def seconds_left(run: Run, known: Sequence[Cell]) -> Optional[float]:
+    """What a run still costs, None if nobody knows.
+
+    By the speed of finished runs of the same row, else by its flagfile.
+
+    Args:
+        run: which.
+        known: cells whose finished runs are looked at.
+    """
+    cell, seed = run
+    finished = [
+        found
+        for other in known
+        if other.row.name == cell.row.name
+        for found in other.finished().values()
+    ]
+    if cell.steps is None:
+        whole = [found["seconds"] for found in finished if cell.results(seed) is None]
+        return statistics.median(whole) if whole else cell.row.seconds
+    left = cell.steps - cell.steps_done(seed)
+    if finished:
+        speeds = [found["seconds"] / found["steps"] for found in finished]
+        return statistics.median(speeds) * left
+    return None if cell.row.seconds is None else cell.row.seconds * left / cell.steps
+
+
+def cost_in_words(runs: Sequence[Run], known: Sequence[Cell]) -> str:
+    """The sum over unfinished runs: '3 h 05 min, and 2 runs of unknown cost'."""
+    left = [
+        seconds_left((cell, seed), known)
+        for cell, seed in runs
+        if cell.results(seed) is None
+    ]
+    estimated = [each for each in left if each is not None]
+    unknown = len(left) - len(estimated)
+    words = [f"about {duration(sum(estimated))}"] if estimated else []
+    if unknown:
+        words.append(f"{unknown} run{'s' * (unknown > 1)} of unknown cost")
+    return " and ".join(words) or "nothing left to do"
+
+
+def execute(
+    table: Table,
+    runs: Sequence[Run],
+    launch: Sequence[str],
+    after: Callable[[Set[Tuple[str, str, int]]], None],
+) -> int:
+    """Runs what is not finished, one after the other.
+
+    Args:
+        table: of the runs.
+        runs: in this order.
+        launch: the training command, to which a run's arguments are added.
+        after: called after each run that ended, with the failed ones of this call as
+            (row, column, seed).
+
+    Returns:
+        The exit code: 0; 1 if a run failed; that of the run that was asked to stop.
+    """
+    failed: Set[Tuple[str, str, int]] = set()
+    with Children() as children:
+        for number, (cell, seed) in enumerate(runs, start=1):
+            title = f"[{number}/{len(runs)}] {cell.title(table, seed)}"
+            if cell.results(seed) is not None:
+                print(f"{title}: finished", flush=True)
+                continue
+            if cell.first is not None and cell.first.results(seed) is None:
+                print(f"{title}: not run, {cell.first.row.name} failed", flush=True)
+                failed.add((cell.row.name, cell.column, seed))
+                after(failed)
+                continue
+            print(title, flush=True)
+            before = _traces(cell.run_folder(seed))
+            code = children.run([*launch, *cell.command(seed)])
+            finished = code == 0 and cell.results(seed) is not None
+            if not finished and code not in STOPPED:
+                failed.add((cell.row.name, cell.column, seed))
+                print(f"{title}: failed with exit code {code}", flush=True)
+            if finished or code not in STOPPED:
+                after(failed)
+            if code in STOPPED or children.requested is not None:
+                return _say_stopped(runs, code or 128 + (children.requested or 0))
+            if code == 1 and _without_data(before, _traces(cell.run_folder(seed))):
+                print("stopped: that run could not read its data", flush=True)
+                return 1
+    for cell, seed in runs:
+        if (cell.row.name, cell.column, seed) in failed:
+            print(f"failed: {cell.title(table, seed)}", flush=True)
+    return 1 if failed else 0
+
+
+def _say_stopped(runs: Sequence[Run], code: int) -> int:
+    done = sum(cell.results(seed) is not None for cell, seed in runs)
+    print(f"{done} of {len(runs)} runs finished; the same command goes on", flush=True)
+    return code
+
+
+def _traces(folder: pathlib.Path) -> Tuple[int, int]:
+    """What a run leaves when it has taken its folder, and when it has its split.
+
+    Returns:
+        Time of `flags.txt`, and the number of its TensorBoard files.
+    """
+    try:
+        claimed = (folder / "flags.txt").stat().st_mtime_ns
+    except OSError:
+        claimed = 0
+    return claimed, len(list((folder / "tensorboard").glob("*")))
+
+
+def _without_data(before: Tuple[int, int], after: Tuple[int, int]) -> bool:
+    """Whether a run ended between taking its folder and opening its event file."""
+    return before[0] != after[0] and before[1] == after[1]

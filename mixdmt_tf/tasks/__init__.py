@@ -1,0 +1,1 @@
+"""What differs between image classification and semantic segmentation."""

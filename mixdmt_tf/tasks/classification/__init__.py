@@ -1,0 +1,1 @@
+"""Runs of image classification."""

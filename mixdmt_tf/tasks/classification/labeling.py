@@ -1,0 +1,164 @@
+"""Asking a trained network for labels, and how good they are.
+
+DMT algorithm 1, step 5, and figure 1.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Callable, Dict, List, Optional
+
+import numpy as np
+
+from mixdmt_tf.data.classification.pseudo_labels import PseudoLabels
+from mixdmt_tf.data.classification.source import UNKNOWN, Source
+from mixdmt_tf.data.splits import Split
+from mixdmt_tf.equations import (
+    accuracy_by_confidence,
+    top_confident,
+    top_count,
+    top_count_released,
+)
+from mixdmt_tf.errors import UserError
+from mixdmt_tf.runs.trained import Trained
+
+BINS = 10  # of confidence, equally wide
+SHARES = (20, 40, 60, 80, 100)  # percent, the surest first, as in figure 1
+COUNTS = {"exact": top_count, "released": top_count_released}
+
+
+def label(
+    model: Trained,
+    source: Source,
+    split: Split,
+    fraction: float,
+    count: str = "exact",
+    weights: str = "ema",
+    poll: Callable[[], None] = lambda: None,
+) -> PseudoLabels:
+    """Labels all unlabelled images, as they are, and keeps the surest ones.
+
+    Args:
+        model: the network that is asked.
+        source: the data set.
+        split: of which the unlabelled images are labelled.
+        fraction: share that is kept, in (0, 1].
+        count: 'exact' or 'released': which number a share is.
+        weights: 'ema' or 'raw'.
+        poll: called now and then; may raise to stop.
+
+    Raises:
+        UserError: if nothing would be kept.
+    """
+    images = source.train.images[split.unlabeled]
+    probs = model.scorer.predict(model.weights(weights), images, poll)
+    confidence = probs.max(-1)
+    number = COUNTS[count](len(images), fraction)
+    if not number:
+        raise UserError(
+            f"{100 * fraction:g} % of {len(images):,} unlabelled images is none.\n"
+            "Keep a larger share."
+        )
+    ids, threshold = top_confident(split.unlabeled, confidence, number)
+    return PseudoLabels(
+        split.unlabeled,
+        probs.argmax(-1).astype(np.int32),
+        confidence.astype(np.float32),
+        np.isin(split.unlabeled, ids),
+        {"fraction": fraction, "lowest_confidence": threshold, "step": model.step},
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Quality:
+    """How good pseudo labels are; percentages are None where nobody knows.
+
+    Attributes:
+        number: of pseudo labels that were kept.
+        accuracy: of those, percent.
+        accuracy_of_all: percent, of all unlabelled images whether kept or not.
+        lowest_confidence: of those kept.
+        bins: of all unlabelled images whose class somebody knows, for each range of
+            confidence `low` to `high` that has any: the number of `images`, and the
+            `accuracy` of their labels in percent.
+        error_of_top: percent, of the surest 20, 40, ..., 100 % of all (figure 1).
+    """
+
+    number: int
+    accuracy: Optional[float]
+    accuracy_of_all: Optional[float]
+    lowest_confidence: float
+    bins: List[Dict[str, Any]]
+    error_of_top: Dict[int, Optional[float]]
+
+
+def quality(pseudo: PseudoLabels, truth: np.ndarray) -> Quality:
+    """Compares pseudo labels with what they hide.
+
+    Args:
+        pseudo: of N images.
+        truth: int32 [N], hidden classes, `UNKNOWN` where nobody knows; labels of images
+            of no class, -2 and less, make any pseudo label wrong.
+    """
+    known, right = truth != UNKNOWN, pseudo.labels == truth
+    kept = pseudo.kept
+
+    def accuracy(which: np.ndarray) -> Optional[float]:
+        judged = which & known
+        return 100 * float(right[judged].mean()) if judged.any() else None
+
+    # An image of no class becomes one of a class that nobody predicts.
+    classes = np.where(truth < UNKNOWN, np.iinfo(np.int32).max, truth)[known]
+    bins = []
+    if known.any():
+        sure = np.minimum(pseudo.confidence[known], 1.0)
+        guesses = pseudo.labels[known]
+        counts, hits = accuracy_by_confidence(classes, guesses, sure, BINS)
+        bins = [
+            {
+                "low": i / BINS,
+                "high": (i + 1) / BINS,
+                "images": int(counts[i]),
+                "accuracy": float(hits[i]),
+            }
+            for i in np.flatnonzero(counts)
+        ]
+    everything = np.ones_like(kept)
+    top: Dict[int, Optional[float]] = {}
+    for share in SHARES:
+        number = top_count(len(kept), share / 100)
+        ids, _ = top_confident(pseudo.ids, pseudo.confidence, number)
+        found = accuracy(np.isin(pseudo.ids, ids))
+        top[share] = None if found is None else 100 - found
+    return Quality(
+        int(kept.sum()),
+        accuracy(kept),
+        accuracy(everything),
+        float(pseudo.confidence[kept].min()),
+        bins,
+        top,
+    )
+
+
+def describe(quality: Quality, images: int) -> str:
+    """A few lines for the terminal.
+
+    Args:
+        quality: of the labels.
+        images: that were labelled.
+    """
+    lines = [
+        f"kept {quality.number:,} of {images:,} pseudo labels, confidence "
+        f"{quality.lowest_confidence:.4f} and above"
+    ]
+    if quality.accuracy is not None and quality.accuracy_of_all is not None:
+        lines.append(
+            f"right: {quality.accuracy:.2f} % of those kept, "
+            f"{quality.accuracy_of_all:.2f} % of all"
+        )
+    for row in quality.bins:
+        lines.append(
+            f"  confidence {row['low']:.1f} to {row['high']:.1f}: "
+            f"{row['images']:>7,} images, {row['accuracy']:6.2f} % right"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,94 @@
+"""What a run on images writes: errors, confusion matrix, pictures of the copies."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Mapping, Optional
+
+import numpy as np
+import tensorflow as tf
+
+from mixdmt_tf.data.classification.source import Source
+from mixdmt_tf.runs.image_grids import confusion_matrix, grid, matrix_picture
+from mixdmt_tf.runs.log import Log, Row, read_rows
+from mixdmt_tf.tasks.classification.scoring import Score
+
+__all__ = ["Recorder", "Row", "read_rows"]
+
+
+class Recorder(Log):
+    """The log of a run on images."""
+
+    def __init__(self, run_folder: pathlib.Path, source: Source, images_per_step: int):
+        """Opens the run's files.
+
+        Args:
+            run_folder: the run's folder.
+            source: the data set, for class names and pictures.
+            images_per_step: labelled and unlabelled images of a step, for the speed.
+        """
+        super().__init__(run_folder, images_per_step)
+        self.source = source
+
+    def record(
+        self,
+        step: int,
+        scores: Mapping[str, Score],
+        numbers: Mapping[str, float],
+        seconds: float,
+        more: Optional[Mapping[str, float]] = None,
+    ) -> Row:
+        """Writes one evaluation: a CSV row, scalars, a confusion matrix.
+
+        Args:
+            step: finished steps.
+            scores: from `evaluation.evaluate`.
+            numbers: the latest means of the training step.
+            seconds: training time so far, all sessions together.
+            more: further numbers by their column's name.
+
+        Returns:
+            The row.
+        """
+        row: Row = {"step": step, "seconds": round(seconds, 1)}
+        row.update({f"{name}_error": result.error for name, result in scores.items()})
+        fine = {f"{n}_fine_grained": each.fine_grained for n, each in scores.items()}
+        row.update(fine)
+        row.update(more or {})
+        row.update({f"train_{name}": value for name, value in numbers.items()})
+        self._add_row(row)
+        with self._writer.as_default(step):
+            for name, result in scores.items():
+                tf.summary.scalar(f"error/{name}", result.error)
+                tf.summary.scalar(f"fine_grained/{name}", result.fine_grained)
+            for name, value in (more or {}).items():
+                tf.summary.scalar(f"unlabeled/{name}", value)
+            for name in ("validation", "test"):
+                if name in scores:
+                    self._write_details(name, scores[name])
+        self._writer.flush()
+        return row
+
+    def _write_details(self, name: str, result: Score) -> None:
+        """Accuracy per class, and the confusion matrix of the test set as a picture."""
+        names = self.source.class_names
+        for class_name, accuracy in zip(names, result.accuracy_by_class):
+            if not np.isnan(accuracy):
+                tf.summary.scalar(f"accuracy_{name}/{class_name}", accuracy)
+        images = self.source.test
+        if name == "test" and images is not None:
+            predicted = result.probabilities.argmax(-1)
+            counts = confusion_matrix(images.labels, predicted, len(names))
+            tf.summary.image("confusion/test", matrix_picture(counts)[None])
+
+    def show_copies(self, copies: np.ndarray, originals: np.ndarray) -> None:
+        """A picture of augmented copies: each row an image, then some of its copies.
+
+        Args:
+            copies: uint8 [images, copies, H, W, C].
+            originals: uint8 [images, H, W, C].
+        """
+        rows = np.concatenate([originals[:, None], copies], axis=1)
+        tiles = rows.reshape((-1,) + rows.shape[2:])
+        with self._writer.as_default(0):
+            tf.summary.image("copies", grid(tiles, rows.shape[1])[None])

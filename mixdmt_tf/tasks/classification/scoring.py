@@ -1,0 +1,151 @@
+"""Scoring weights: in float32, with exactly the network that is exported."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mixdmt_tf import models
+from mixdmt_tf.algorithms.base import Algorithm
+from mixdmt_tf.data.classification.source import Images
+from mixdmt_tf.data.pixels import to_float
+from mixdmt_tf.equations import accuracy_by_class, error_rate, fine_grained_accuracy
+
+BATCH = 500  # images per pass
+
+
+@contextlib.contextmanager
+def in_float32() -> Iterator[None]:
+    """Networks that are built within compute in float32, whatever the policy."""
+    policy = keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy("float32")
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_global_policy(policy)
+
+
+class Scorer:
+    """A float32 copy of the network that predicts with any set of weights.
+
+    It is apart from the network in training, so that nothing has to be swapped back
+    and an interruption during an evaluation cannot mix up the two.
+    """
+
+    def __init__(
+        self,
+        network: str,
+        config: Any,
+        image_shape: Tuple[int, int, int],
+        num_classes: int,
+    ):
+        """Builds the network from stock Keras layers in float32.
+
+        Args:
+            network: name of the network's module.
+            config: its `Config`.
+            image_shape: (H, W, C).
+            num_classes: C.
+        """
+        with in_float32():
+            self.network = models.network(network).build(
+                config, image_shape, num_classes, portable=True
+            )
+        signature = [tf.TensorSpec((None,) + tuple(image_shape), tf.uint8)]
+        self._predict = tf.function(self.probabilities, input_signature=signature)
+
+    def probabilities(self, images: tf.Tensor) -> tf.Tensor:
+        """uint8 images [n, H, W, C] to float32 probabilities [n, classes]."""
+        return tf.nn.softmax(self.network(to_float(images), training=False))
+
+    def predict(
+        self,
+        weights: List[np.ndarray],
+        images: np.ndarray,
+        poll: Callable[[], None] = lambda: None,
+    ) -> np.ndarray:
+        """Probabilities of many images under these weights.
+
+        Args:
+            weights: as the network's `get_weights` returns them.
+            images: uint8 [n, H, W, C].
+            poll: called before each pass; may raise to stop.
+
+        Returns:
+            float32 [n, classes].
+        """
+        self.network.set_weights(weights)
+        parts = []
+        for start in range(0, len(images), BATCH):
+            poll()
+            parts.append(self._predict(images[start : start + BATCH]).numpy())
+        return np.concatenate(parts)
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """How good predictions for one set of images are, and what says so.
+
+    Attributes:
+        error: percent.
+        fine_grained: percent, the accuracy of fine-grained testing (DMT appendix C).
+        accuracy_by_class: percent [C].
+        probabilities: float32 [n, C].
+    """
+
+    error: float
+    fine_grained: float
+    accuracy_by_class: np.ndarray
+    probabilities: np.ndarray
+
+
+def score(
+    scorer: Scorer,
+    weights: List[np.ndarray],
+    images: Images,
+    poll: Callable[[], None] = lambda: None,
+) -> Score:
+    """Scores weights on labelled images."""
+    probabilities = scorer.predict(weights, images.images, poll)
+    predicted = probabilities.argmax(-1)
+    by_class = accuracy_by_class(images.labels, predicted, probabilities.shape[-1])
+    return Score(
+        error_rate(images.labels, predicted),
+        fine_grained_accuracy(images.labels, probabilities),
+        by_class,
+        probabilities,
+    )
+
+
+def evaluate(
+    scorer: Scorer,
+    algorithm: Algorithm,
+    sets: Dict[str, Optional[Images]],
+    poll: Callable[[], None] = lambda: None,
+) -> Dict[str, Score]:
+    """Scores averaged and raw weights on each set.
+
+    Args:
+        scorer: the network.
+        algorithm: whose weights.
+        sets: images by name, 'validation' and 'test'.
+        poll: called now and then; may raise to stop.
+
+    Returns:
+        Scores by name, 'test' for the averaged weights and 'test_raw' for the raw ones;
+        sets without images are left out.
+    """
+    scores = {}
+    for suffix, weights in (
+        ("", algorithm.average.in_network(algorithm.network)),
+        ("_raw", algorithm.network.get_weights()),
+    ):
+        for name, images in sets.items():
+            if images is not None and len(images):
+                scores[name + suffix] = score(scorer, weights, images, poll)
+    return scores

@@ -1,0 +1,42 @@
+"""A few of a data set's scenes, for `--dry_run`: batch and crops stay as they are."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Tuple
+
+import numpy as np
+
+from mixdmt_tf.data.segmentation.source import Scenes
+from mixdmt_tf.data.splits import Split
+
+SCENES, LABELED, JUDGED = 16, 4, 2  # for training, of these with labels; to be judged
+
+
+def few(scenes: Scenes, split: Split) -> Tuple[Scenes, Split]:
+    """The first labelled, unlabelled, validation and test scenes, and their split.
+
+    Args:
+        scenes: the data set.
+        split: of its training scenes.
+
+    Returns:
+        Scenes of which some have labels, if some of all have, and no others are
+        unlabelled than were before: nobody may have looked at what is hidden of them.
+    """
+    labeled = split.labeled[: LABELED if len(split.unlabeled) else SCENES]
+    unlabeled = split.unlabeled[: SCENES - len(labeled)]
+    ids = np.sort(np.concatenate([labeled, unlabeled]))
+    small = dataclasses.replace(
+        scenes,
+        train=[scenes.train[i] for i in ids],
+        validation=scenes.validation[:JUDGED],
+        test=None if scenes.test is None else scenes.test[:JUDGED],
+        lists={},
+    )
+    return small, dataclasses.replace(
+        split,
+        fingerprint=small.fingerprint(),
+        labeled=np.searchsorted(ids, labeled),
+        unlabeled=np.searchsorted(ids, unlabeled),
+    )

@@ -1,0 +1,137 @@
+"""What a round begins with: pseudo labels of some scenes, and what each pixel weighs.
+
+Figure 6 of DMT (arXiv:2004.08514). The weights are those that the network which is to
+learn gives before its first step of the round, on whole scenes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import List, Optional, Tuple
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image, ImageDraw, ImageFont
+
+from mixdmt_tf.algorithms import base
+from mixdmt_tf.data.segmentation.pseudo_labels import PseudoLabels
+from mixdmt_tf.data.segmentation.source import IGNORED, Scenes, paint
+from mixdmt_tf.runs.experiment import Experiment
+from mixdmt_tf.runs.trained import Trained
+
+SCENES, SHOWN = 32, 4  # looked at, and drawn
+_HEIGHT, _TITLE = 160, 24  # of a drawn scene and of what is above it, in pixels
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Inspection:
+    """What was seen.
+
+    Attributes:
+        weight_right: mean weight of pixels whose pseudo label is right; None: nobody
+            knows which are.
+        weight_wrong: of those whose pseudo label is wrong.
+        labels: for each drawn scene its pseudo labels, uint8 [H, W, 3].
+        weights: for each drawn scene its weights, as `shade` paints them.
+    """
+
+    weight_right: Optional[float]
+    weight_wrong: Optional[float]
+    labels: List[np.ndarray]
+    weights: List[np.ndarray]
+
+
+def chosen(ids: np.ndarray, number: int) -> List[int]:
+    """So many of the unlabelled scenes, spread evenly, the same for everybody."""
+    places = np.linspace(0, len(ids) - 1, min(number, len(ids))).round().astype(int)
+    return [int(ids[place]) for place in places]
+
+
+def inspect(
+    student: Trained, experiment: Experiment, pseudo: PseudoLabels, scenes: Scenes
+) -> Inspection:
+    """Looks at a few unlabelled scenes.
+
+    Args:
+        student: the network that is to learn, as it begins the round.
+        experiment: the run's; its method says what a pixel weighs.
+        pseudo: the labels that the other network, or itself, gave.
+        scenes: the data set.
+    """
+    classes = scenes.num_classes
+    student.scorer.use(student.weights(experiment.run.init_weights))
+    method = experiment.find_algorithm().Method(
+        student.scorer.network, experiment.method, base.Task(classes, 0, 1)
+    )
+    ids = sorted(int(file.stem) for file in pseudo.folder.glob("*.npz"))
+    shown = chosen(np.array(ids), SHOWN)
+    looked_at = sorted({*chosen(np.array(ids), SCENES), *shown})
+    sums, pixels = np.zeros(2), np.zeros(2)  # of right labels, of wrong ones
+    drawn: List[Tuple[np.ndarray, np.ndarray]] = []
+    for scene_id in looked_at:
+        scene = scenes.train[scene_id]
+        labels, confidence = pseudo(scene_id)
+        probs = student.scorer.probabilities(tf.constant(scene.image()[np.newaxis]))
+        one_hot = tf.one_hot(labels[np.newaxis], classes)
+        _, weights, _ = method.weigh(
+            one_hot, tf.constant(confidence[np.newaxis]), probs
+        )
+        weight, kept = weights[0].numpy(), labels != IGNORED
+        truth = scene.labels() if scene.known else None
+        if truth is not None:
+            judged = kept & (truth != IGNORED)
+            for place, which in enumerate((labels == truth, labels != truth)):
+                sums[place] += weight[judged & which].sum()
+                pixels[place] += np.count_nonzero(judged & which)
+        if scene_id in shown:
+            colours = np.asarray(scenes.colours)
+            drawn.append((paint(labels, colours), shade(np.where(kept, weight, 0.0))))
+    means = [float(s / n) if n else None for s, n in zip(sums, pixels)]
+    return Inspection(
+        means[0], means[1], [one for one, _ in drawn], [two for _, two in drawn]
+    )
+
+
+def originals(scenes: Scenes, ids: np.ndarray) -> List[List[np.ndarray]]:
+    """The drawn scenes, and their true labels, white where nobody knows any."""
+    found: List[List[np.ndarray]] = [[], []]
+    for scene_id in chosen(np.sort(ids), SHOWN):
+        scene = scenes.train[scene_id]
+        image = scene.image()
+        labels = scene.labels() if scene.known else None
+        if labels is None:
+            labels = np.full(image.shape[:2], IGNORED, np.uint8)
+        found[0].append(image)
+        found[1].append(paint(labels, np.asarray(scenes.colours)))
+    return found
+
+
+def shade(weights: np.ndarray) -> np.ndarray:
+    """Weights in [0, 1] as greys from black to white: uint8 [H, W, 3]."""
+    grey = np.rint(255 * np.clip(weights, 0, 1)).astype(np.uint8)
+    return np.repeat(grey[..., np.newaxis], 3, axis=-1)
+
+
+def column(title: str, pictures: List[np.ndarray]) -> Image.Image:
+    """Pictures of one height below one another, under a title, on white."""
+    width = max(round(p.shape[1] * _HEIGHT / p.shape[0]) for p in pictures)
+    height = _TITLE + len(pictures) * (_HEIGHT + 4)
+    whole = Image.new("RGB", (width + 4, height), "white")
+    font = ImageFont.load_default(14)
+    ImageDraw.Draw(whole).text((4, 4), title, "black", font)
+    for place, picture in enumerate(pictures):
+        size = round(picture.shape[1] * _HEIGHT / picture.shape[0]), _HEIGHT
+        tile = Image.fromarray(picture).resize(size, Image.Resampling.NEAREST)
+        whole.paste(tile, (2, _TITLE + place * (_HEIGHT + 4) + 2))
+    return whole
+
+
+def beside_one_another(columns: List[Image.Image]) -> Image.Image:
+    """Columns of the same height as one picture."""
+    height = max(each.height for each in columns)
+    whole = Image.new("RGB", (sum(each.width for each in columns), height), "white")
+    x = 0
+    for each in columns:
+        whole.paste(each, (x, 0))
+        x += each.width
+    return whole

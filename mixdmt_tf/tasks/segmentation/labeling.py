@@ -1,0 +1,175 @@
+"""Asking a trained network for labels of scenes, and how good they are.
+
+DMT (arXiv:2004.08514) algorithm 2, steps 13 and 15: the top alpha of the pixels of each
+class that was predicted, whatever the number of pixels of the others.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import pathlib
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+import numpy as np
+
+from mixdmt_tf.data.segmentation import pseudo_labels
+from mixdmt_tf.data.segmentation.pseudo_labels import PseudoLabels
+from mixdmt_tf.data.segmentation.source import IGNORED, Scenes
+from mixdmt_tf.data.splits import Split
+from mixdmt_tf.equations import (
+    class_thresholds,
+    class_thresholds_released,
+    ranking_sample,
+)
+from mixdmt_tf.runs.trained import Trained
+from mixdmt_tf.tasks.segmentation.scoring import read_ahead
+
+THRESHOLDS = {"exact": class_thresholds, "released": class_thresholds_released}
+
+
+def label(
+    model: Trained,
+    scenes: Scenes,
+    split: Split,
+    folder: pathlib.Path,
+    fraction: float,
+    count: str = "exact",
+    every: int = 16,
+    weights: str = "ema",
+    poll: Callable[[], None] = lambda: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> PseudoLabels:
+    """Labels all unlabelled scenes, at their full size, and finds the thresholds.
+
+    Args:
+        model: the network that is asked.
+        scenes: the data set.
+        split: of which the unlabelled scenes are labelled.
+        folder: where to; what an earlier call left there of the same network is kept.
+        fraction: alpha, in (0, 1].
+        count: 'exact' or 'released': how many pixels a share is.
+        every: which pixels of a scene are ranked: 1 for all, 16 for every 16th.
+        weights: 'ema' or 'raw'.
+        poll: called before each scene; may raise to stop.
+        progress: called with (scenes labelled, scenes in all).
+    """
+    chosen = model.weights(weights)
+    pseudo_labels.begin(folder, split, teacher_digest(chosen))
+    model.scorer.use(chosen)
+    missing = pseudo_labels.missing(folder, split)
+    before, total = len(split.unlabeled) - len(missing), len(split.unlabeled)
+
+    def read(scene_id: int) -> np.ndarray:
+        return scenes.train[scene_id].image()
+
+    for done, (scene_id, image) in enumerate(read_ahead(read, missing), before):
+        poll()
+        progress(done, total)
+        pseudo_labels.write_guess(folder, scene_id, *model.scorer.guess(image))
+    progress(total, total)
+    thresholds, content = _rank(scenes, split, folder, fraction, count, every)
+    facts = {"fraction": fraction, "count": count, "every": every, "step": model.step}
+    return pseudo_labels.finish(folder, split, thresholds, facts, content)
+
+
+def teacher_digest(weights: List[np.ndarray]) -> str:
+    """Sha256, in hex, of the weights that are asked."""
+    total = hashlib.sha256()
+    for weight in weights:
+        total.update(np.ascontiguousarray(weight).tobytes())
+    return total.hexdigest()
+
+
+def _rank(
+    scenes: Scenes,
+    split: Split,
+    folder: pathlib.Path,
+    fraction: float,
+    count: str,
+    every: int,
+) -> Tuple[np.ndarray, str]:
+    """Thresholds of the classes, and sha256 of all guesses."""
+    content = hashlib.sha256()
+    classes: List[np.ndarray] = []
+    scores: List[np.ndarray] = []
+
+    def read(scene_id: int) -> Tuple[np.ndarray, np.ndarray]:
+        return pseudo_labels.read_guess(folder, scene_id)
+
+    for scene_id, guess in read_ahead(read, [int(i) for i in split.unlabeled]):
+        content.update(str(scene_id).encode())
+        for found, array in zip((classes, scores), guess):
+            content.update(array.tobytes())
+            found.append(ranking_sample(array, every).copy())
+    thresholds = THRESHOLDS[count](
+        np.concatenate(classes), np.concatenate(scores), scenes.num_classes, fraction
+    )
+    return thresholds, content.hexdigest()
+
+
+@dataclasses.dataclass(frozen=True)
+class Quality:
+    """How good pseudo labels are; percentages are None where nobody knows.
+
+    Attributes:
+        share_labeled: of all pixels those that have a pseudo label, percent.
+        accuracy: of those that have one and whose class somebody knows, percent.
+        accuracy_of_all: of all guesses, whether kept or not, percent.
+        share_by_class: of the pixels guessed to be of a class those kept, percent, by
+            name; None of a class that was never guessed.
+    """
+
+    share_labeled: float
+    accuracy: Optional[float]
+    accuracy_of_all: Optional[float]
+    share_by_class: Dict[str, Optional[float]]
+
+
+def quality(pseudo: PseudoLabels, scenes: Scenes, split: Split) -> Quality:
+    """Compares pseudo labels with what they hide, where the truth is there."""
+    names = scenes.class_names
+    guessed, kept = np.zeros(len(names), np.int64), np.zeros(len(names), np.int64)
+    right, known = np.zeros(2, np.int64), np.zeros(2, np.int64)  # kept, of all
+
+    def read(scene_id: int) -> Tuple[Any, ...]:
+        every, confidence = pseudo_labels.read_guess(pseudo.folder, scene_id)
+        some = pseudo.kept(scene_id, every, confidence)
+        scene = scenes.train[scene_id]
+        return every, some, scene.labels() if scene.known else None
+
+    for _, (every, some, truth) in read_ahead(read, [int(i) for i in split.unlabeled]):
+        guessed += np.bincount(every.ravel(), minlength=len(names))
+        kept += np.bincount(some[some != IGNORED].ravel(), minlength=len(names))
+        if truth is not None:
+            for place, labels in enumerate((some, every)):
+                judged = (truth != IGNORED) & (labels != IGNORED)
+                known[place] += np.count_nonzero(judged)
+                right[place] += np.count_nonzero(judged & (labels == truth))
+
+    def percent(part: int, whole: int) -> Optional[float]:
+        return 100 * int(part) / int(whole) if whole else None
+
+    return Quality(
+        percent(kept.sum(), guessed.sum()) or 0.0,
+        percent(right[0], known[0]),
+        percent(right[1], known[1]),
+        {name: percent(k, g) for name, k, g in zip(names, kept, guessed)},
+    )
+
+
+def describe(quality: Quality, scenes: int) -> str:
+    """A few lines for the terminal."""
+    lines = [
+        f"kept {quality.share_labeled:.2f} % of the pixels of {scenes:,} unlabelled "
+        "scenes"
+    ]
+    if quality.accuracy is not None and quality.accuracy_of_all is not None:
+        lines.append(
+            f"right: {quality.accuracy:.2f} % of those kept, "
+            f"{quality.accuracy_of_all:.2f} % of all"
+        )
+    for name, share in quality.share_by_class.items():
+        never = "never guessed" if share is None else f"{share:6.2f} % kept"
+        lines.append(f"  {name}: {never}")
+    return "\n".join(lines)

@@ -1,0 +1,242 @@
+"""What a network says of a folder of pictures: label maps, and pictures of them.
+
+    OUT/classes.txt            names of the classes, the first of class 0
+    OUT/legend.png             their colours
+    OUT/<name>.png             class numbers, with the colours as palette, as VOC's are
+    OUT/<name>_overlay.png     the picture, its classes in colours, and both blended
+
+<name> is the picture's path below its folder, without suffix.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import io
+import pathlib
+from typing import Callable, List, Sequence
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image, ImageDraw, ImageFont
+
+from mixdmt_tf.data import image_files
+from mixdmt_tf.data.segmentation import checking
+from mixdmt_tf.data.segmentation.files import FileScene
+from mixdmt_tf.data.segmentation.source import Scenes, paint
+from mixdmt_tf.errors import UserError
+from mixdmt_tf.files import write_bytes_atomically
+from mixdmt_tf.runs.trained import Trained
+from mixdmt_tf.tasks.segmentation.inspection import beside_one_another
+from mixdmt_tf.tasks.segmentation.scoring import read_ahead
+
+CLASSES, LEGEND, OVERLAY = "classes.txt", "legend.png", "_overlay"
+LARGEST = 1024  # pixels: the longer side of each of the three pictures in an overlay
+_ROWS, _ROW, _COLUMN = 25, 24, 240  # of the legend: lines in a column, their size
+
+Progress = Callable[[int, int], None]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Gallery:
+    """Pictures that are to be labelled, and the folder for what comes of it.
+
+    Attributes:
+        scenes: the pictures as scenes of unknown labels, whose names are those of
+            their label maps without the suffix.
+        output: the folder.
+    """
+
+    scenes: Scenes
+    output: pathlib.Path
+
+    def label_map(self, name: str) -> pathlib.Path:
+        """The file for the class numbers."""
+        return self.output / f"{name}.png"
+
+    def overlay(self, name: str) -> pathlib.Path:
+        """The file that people look at."""
+        return self.output / f"{name}{OVERLAY}.png"
+
+
+def is_ours(output: pathlib.Path) -> bool:
+    """Whether an earlier call wrote to this folder."""
+    return (output / CLASSES).is_file() and (output / LEGEND).is_file()
+
+
+def open_gallery(
+    model: Trained,
+    folder: pathlib.Path,
+    paths: Sequence[pathlib.Path],
+    output: pathlib.Path,
+) -> Gallery:
+    """Names the pictures, and makes sure that nothing of other origin is overwritten.
+
+    Args:
+        model: who will be asked.
+        folder: with the pictures below it.
+        paths: of the pictures.
+        output: the folder for the results; need not exist.
+
+    Raises:
+        UserError: if `output` is no folder, or has files that would be replaced though
+            they are not of this command, or names would be the same.
+    """
+    scenes = _named(folder, paths)
+    files = [CLASSES, LEGEND]
+    files += [f"{scene.name}{end}.png" for scene in scenes for end in ("", OVERLAY)]
+    twice = [name for name, count in collections.Counter(files).items() if count > 1]
+    if twice:
+        raise UserError(
+            f"{image_files.printable(output / twice[0])} would be written for two "
+            "pictures.\nRename one of them."
+        )
+    if output.exists() and not output.is_dir():
+        raise UserError(
+            f"--output={output} is a file; expected a folder, or a new name"
+        )
+    if is_ours(output):
+        if (output / CLASSES).read_bytes() != _class_names(model):
+            raise UserError(
+                f"--output={output} has labels of other classes: see {CLASSES} there.\n"
+                "Choose another folder."
+            )
+    else:
+        there = [output / name for name in files if (output / name).exists()]
+        if there:
+            raise UserError(
+                f"{image_files.printable(there[0])} is there already, and no picture of "
+                "this command.\nChoose another --output."
+            )
+    given = Scenes(
+        name=image_files.printable(folder),
+        class_names=model.class_names,
+        train=scenes,
+        validation=(),
+        colours=model.colours,
+    )
+    return Gallery(given, output)
+
+
+def _named(folder: pathlib.Path, paths: Sequence[pathlib.Path]) -> Sequence[FileScene]:
+    """Paths as names, without suffix unless two differ in nothing else."""
+    stems = collections.Counter(path.with_suffix("") for path in paths)
+    scenes = []
+    for path in paths:
+        alone = stems[path.with_suffix("")] == 1
+        name = (path.with_suffix("") if alone else path).relative_to(folder)
+        scenes.append(FileScene(str(name), known=False, image_path=path))
+    return scenes
+
+
+def check(gallery: Gallery, progress: Progress) -> None:
+    """Reads every picture once.
+
+    Raises:
+        UserError: naming those that can't be used.
+    """
+    checking.check(gallery.scenes, None, progress)
+
+
+def write(
+    model: Trained, weights: List[np.ndarray], gallery: Gallery, progress: Progress
+) -> None:
+    """Labels the pictures at their full size, one after the other.
+
+    Args:
+        model: who is asked.
+        weights: with which weights.
+        gallery: the pictures.
+        progress: called with (pictures done, pictures in all).
+
+    Raises:
+        UserError: if a picture can't be read or is too large, or nothing be written.
+    """
+    colours = np.asarray(model.colours)
+    palette = paint(np.arange(256, dtype=np.uint8)[np.newaxis], colours)[0]
+    try:
+        gallery.output.mkdir(parents=True, exist_ok=True)
+        _save(legend(model.class_names, colours), gallery.output / LEGEND)
+        write_bytes_atomically(gallery.output / CLASSES, _class_names(model))
+        model.scorer.use(weights)
+        scenes = gallery.scenes.train
+        for done, (scene, image) in enumerate(read_ahead(FileScene.image, scenes)):
+            progress(done, len(scenes))
+            labels = _labels(model, scene, image)
+            label_map = Image.fromarray(labels)
+            label_map.putpalette(palette.tobytes())
+            gallery.label_map(scene.name).parent.mkdir(parents=True, exist_ok=True)
+            _save(label_map, gallery.label_map(scene.name))
+            _save(overlay(image, labels, colours), gallery.overlay(scene.name))
+        progress(len(scenes), len(scenes))
+    except OSError as error:
+        raise UserError(
+            f"--output={gallery.output} cannot be written: {error.strerror}"
+        ) from error
+
+
+def _labels(model: Trained, scene: FileScene, image: np.ndarray) -> np.ndarray:
+    try:
+        labels: np.ndarray = model.scorer.guess(image)[0]
+    except tf.errors.ResourceExhaustedError:
+        raise UserError(
+            f"{image_files.printable(scene.image_path)}: {image.shape[1]} x "
+            f"{image.shape[0]} pixels need more memory than there is.\n"
+            "Make the picture smaller."
+        ) from None
+    return labels
+
+
+def overlay(image: np.ndarray, labels: np.ndarray, colours: np.ndarray) -> Image.Image:
+    """The picture, its classes in colours, and both blended, beside one another.
+
+    Args:
+        image: uint8 [H, W, 3].
+        labels: uint8 [H, W].
+        colours: uint8 [C, 3].
+
+    Returns:
+        A picture of three times the size, or of three times `LARGEST`.
+    """
+    picture, painted = map(Image.fromarray, (image, paint(labels, colours)))
+    share = min(1.0, LARGEST / max(picture.size))
+    size = tuple(max(1, round(share * side)) for side in picture.size)
+    if share < 1.0:
+        picture = picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+        painted = painted.resize(size, Image.Resampling.NEAREST)
+    blended = Image.blend(picture, painted, 0.5)
+    return beside_one_another([picture, painted, blended])
+
+
+def legend(class_names: Sequence[str], colours: np.ndarray) -> Image.Image:
+    """Each class with its number, colour and name, in columns on white.
+
+    Args:
+        class_names: of the classes.
+        colours: uint8 [C, 3].
+    """
+    font = ImageFont.load_default(14)
+    columns = []
+    for first in range(0, len(class_names), _ROWS):
+        names = [*map(image_files.printable, class_names[first : first + _ROWS])]
+        widest = max(_COLUMN, 90 + max(round(font.getlength(name)) for name in names))
+        column = Image.new("RGB", (widest, _ROW * len(names) + 8), "white")
+        draw = ImageDraw.Draw(column)
+        for row, name in enumerate(names):
+            y, number = _ROW * row + 4, first + row
+            draw.text((36, y + 12), str(number), "black", font, anchor="rm")
+            colour = tuple(map(int, colours[number]))
+            draw.rectangle((44, y + 3, 72, y + 21), colour, outline="grey")
+            draw.text((80, y + 12), name, "black", font, "lm")
+        columns.append(column)
+    return beside_one_another(columns)
+
+
+def _class_names(model: Trained) -> bytes:
+    return "".join(f"{name}\n" for name in model.class_names).encode("utf-8")
+
+
+def _save(picture: Image.Image, path: pathlib.Path) -> None:
+    content = io.BytesIO()
+    picture.save(content, "PNG")
+    write_bytes_atomically(path, content.getvalue())

@@ -1,0 +1,121 @@
+"""What a run on scenes needs before its first step: a length, and sound files."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import pathlib
+from typing import Any, Dict, List
+
+from mixdmt_tf.data.segmentation import checking, splits
+from mixdmt_tf.data.segmentation.source import Scenes
+from mixdmt_tf.data.splits import Split
+from mixdmt_tf.errors import UsageError
+from mixdmt_tf.files import write_atomically
+from mixdmt_tf.runs.experiment import Experiment
+from mixdmt_tf.runs.progress import Progress
+from mixdmt_tf.tasks.classification import preparation as common
+
+CHECKED = "checked.json"
+
+
+def resolve(experiment: Experiment, scenes: Scenes) -> Experiment:
+    """Fills in the number of steps, if the settings leave it open.
+
+    Raises:
+        UsageError: if it can't be known, or goes with no optimizer.
+    """
+    rate = getattr(experiment.network, "head_learning_rate_multiplier", 1.0)
+    if rate != 1.0 and experiment.method.optimizer == "adam":
+        raise UsageError(
+            f"--head_learning_rate_multiplier={rate:g} needs --optimizer=sgd"
+        )
+    if experiment.run.steps is not None or common.in_rounds(experiment):
+        return experiment
+    split = common.draw_split(experiment, scenes)
+    method, batch = experiment.method, experiment.run.batch
+    if not hasattr(method, "epochs"):  # one round on given pseudo labels
+        steps = method.round_steps or round_steps(
+            method.round_epochs, len(split.unlabeled), batch * method.unlabeled_ratio
+        )
+    elif hasattr(method, "unlabeled_ratio"):
+        steps = round_steps(
+            method.epochs, len(split.unlabeled), batch * method.unlabeled_ratio
+        )
+    else:
+        steps = base_steps(method.epochs, split, batch)
+    run = dataclasses.replace(experiment.run, steps=steps)
+    return dataclasses.replace(experiment, run=run)
+
+
+def base_steps(epochs: float, split: Split, batch: int, labels: int = 0) -> int:
+    """Length of training on labels alone: sqrt(images / labels) times `epochs` passes.
+
+    DMT (arXiv:2004.08514) appendix B. The release's scripts have whole passes, rounded:
+    85 of PASCAL VOC with 1/8 of the labels.
+
+    Args:
+        epochs: passes that training with all labels would take.
+        split: of the images.
+        batch: labelled images per step.
+        labels: labelled images, if not all that the split has.
+    """
+    labels = labels or len(split.labeled)
+    images = len(split.labeled) + len(split.unlabeled)
+    passes = epochs * math.sqrt(images / labels)
+    passes = round(passes) if passes >= 1 else passes
+    return max(1, math.floor(passes * math.ceil(labels / batch)))
+
+
+def round_steps(epochs: float, scenes: int, batch: int) -> int:
+    """Length of passes over unlabelled scenes, the last, smaller batch included."""
+    return max(1, int(epochs * math.ceil(scenes / batch)))
+
+
+def check(path: pathlib.Path, scenes: Scenes, split: Split) -> None:
+    """Reads all files that a run needs, once: `checked.json` says that it was done.
+
+    Raises:
+        UserError: with the names of files that can't be used.
+    """
+    note = {"data": scenes.fingerprint(), "split": split.digest()}
+    done = _note(path)
+    # Of a run in rounds the first thing is to look at all of them, and base models may
+    # learn from a part.
+    if done == note or _note(path.parent).get("data") == note["data"]:
+        return
+    progress = Progress("reading all scenes once", "scenes")
+    try:
+        checking.check(scenes, split, progress.update)
+    finally:
+        progress.close()
+    write_atomically(path / CHECKED, json.dumps(note))
+
+
+def _note(folder: pathlib.Path) -> Dict[str, str]:
+    path = folder / CHECKED
+    found: Dict[str, str] = {}
+    if path.exists():
+        found = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def test_set(scenes: Scenes) -> str:
+    """Which scenes give `test_miou`: the test scenes, or those for validation."""
+    return "test" if scenes.test else "validation"
+
+
+def describe(split: Split, scenes: Scenes) -> str:
+    """How many scenes there are, and whether the split is a published one."""
+    parts: List[Any] = [("labelled", split.labeled), ("unlabelled", split.unlabeled)]
+    parts += [("validation", scenes.validation), ("test", scenes.test or ())]
+    words = ", ".join(f"{len(each):,} {name}" for name, each in parts if len(each))
+    text = f"{scenes.name}: {words}; {scenes.num_classes} classes"
+    known = splits.published(scenes, split.labeled)
+    lines = [text + (f"; {known}" if known else "")]
+    if not scenes.test:
+        lines.append(
+            "no labelled test scenes: the validation scenes are scored as such"
+        )
+    return "\n".join([*lines, *scenes.notes])

@@ -1,0 +1,124 @@
+"""The numbers that a run on scenes ends with."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Mapping, Optional, Sequence
+
+from mixdmt_tf.runs.experiment import Experiment
+from mixdmt_tf.runs.log import Row
+from mixdmt_tf.runs.results import best_row, describe_weights, percent, versions
+from mixdmt_tf.tables.report import machine
+
+IOU = "_iou_"  # in a column of metrics.csv, between the set's and the class's name
+
+
+def summarize(
+    experiment: Experiment,
+    labels: int,
+    rows: List[Row],
+    class_names: Sequence[str],
+    test: str,
+) -> Dict[str, Any]:
+    """What `results.json` holds; mean IoU in percent, None where there is no data.
+
+    Args:
+        experiment: of the run.
+        labels: number of labelled scenes.
+        rows: the evaluations.
+        class_names: of the classes.
+        test: which set is the test set, 'test' or 'validation'.
+
+    Returns:
+        `test_miou` of the averaged weights after the last step, `..._raw` of the raw
+        ones, `..._best` of the evaluation with the best validation; `test_iou`, by
+        class; and the same for `validation`. `test_set` says whether a data set that
+        has no labelled test scenes was tested on its validation scenes, as papers do.
+    """
+    last, best = rows[-1], best_row(rows) or {}
+
+    def iou(name: str) -> Dict[str, Optional[float]]:
+        return {each: last.get(f"{name}{IOU}{each}") for each in class_names}
+
+    return {
+        "algorithm": experiment.algorithm,
+        "dataset": experiment.data.dataset,
+        "labels": labels,
+        "seed": experiment.run.seed,
+        "steps": int(last["step"]),
+        "test_set": test,
+        "test_miou": last.get(f"{test}_miou"),
+        "test_miou_raw": last.get(f"{test}_raw_miou"),
+        "test_miou_best": best.get(f"{test}_miou"),
+        "best_step": int(best["step"]) if best else None,
+        "validation_miou": last.get("validation_miou"),
+        "validation_miou_raw": last.get("validation_raw_miou"),
+        "validation_miou_best": best.get("validation_miou"),
+        "test_pixel_accuracy": last.get(f"{test}_pixel_accuracy"),
+        "test_iou": iou(test),
+        "seconds": last["seconds"],
+        "versions": versions(),
+        "machine": machine(),
+        "flags": experiment.to_flags(),
+    }
+
+
+def as_of_best(
+    found: Mapping[str, Any], rows: List[Row], class_names: Sequence[str]
+) -> Dict[str, Any]:
+    """Results of a run of which the best snapshot counts, not the last weights.
+
+    Args:
+        found: from `summarize`; length, seed and time stay.
+        rows: the evaluations.
+        class_names: of the classes.
+
+    Returns:
+        The same entries, with every mean IoU that of the evaluation with the best
+        validation.
+    """
+    best, test = best_row(rows) or {}, found["test_set"]
+    return {
+        **found,
+        "test_miou": best.get(f"{test}_miou"),
+        "test_miou_raw": best.get(f"{test}_raw_miou"),
+        "validation_miou": best.get("validation_miou"),
+        "validation_miou_raw": best.get("validation_raw_miou"),
+        "test_pixel_accuracy": best.get(f"{test}_pixel_accuracy"),
+        "test_iou": {name: best.get(f"{test}{IOU}{name}") for name in class_names},
+    }
+
+
+def describe_round(found: Mapping[str, Any]) -> str:
+    """One line about an entry of `rounds` (`record.py`)."""
+    return (
+        f"{found['stage'].replace('_', ' ')}: {found['share_labeled']:.1f} % of the "
+        f"pixels pseudo-labelled, {percent(found['pseudo_accuracy'])} of them right; "
+        f"mean IoU {percent(found['test_miou'])}{describe_weights(found)}"
+    )
+
+
+def describe(results: Mapping[str, Any]) -> str:
+    """The result as a few lines for the terminal."""
+    rounds = results.get("rounds", [])
+    lines = [describe_round(each) for each in rounds]
+    lines += [f"warning: {each}" for each in results.get("warnings", [])]
+    for name, miou in results.get("base_mious", {}).items():
+        if miou is not None:
+            lines.append(f"mean IoU of {name}, labels alone: {miou:.2f} %")
+    if rounds:
+        lines.append(f"the result is that of {results['result_of']}")
+    if results["test_miou"] is None:
+        lines.append(f"{results['algorithm']}: no labelled scenes to score")
+        return "\n".join(lines)
+    where = "" if results["test_set"] == "test" else " on the validation scenes"
+    lines.append(
+        f"mean IoU of {results['algorithm']}{where}: {results['test_miou']:.2f} % "
+        f"(raw weights {results['test_miou_raw']:.2f} %, pixels right "
+        f"{results['test_pixel_accuracy']:.2f} %)"
+    )
+    if results.get("supervised_miou") is not None:
+        lines.append(
+            "mean IoU of supervised, the same labels alone: "
+            f"{results['supervised_miou']:.2f} %"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,106 @@
+"""Small made-up batches, and algorithms on networks small enough for them."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List
+
+import numpy as np
+import tensorflow as tf
+
+from mixdmt_tf import models
+from mixdmt_tf.algorithms import classification as algorithms
+from mixdmt_tf.algorithms.base import Task
+from mixdmt_tf.data.classification.recipe import Recipe
+
+SHAPE = (8, 8, 1)
+CLASSES = 4
+
+
+def build(name: str, network: str = "small_cnn", labels: int = 8, **settings: Any):
+    """A compiled algorithm on a small network."""
+    module = algorithms.algorithm(name)
+    if hasattr(module.Config, "unlabeled_ratio"):
+        settings.setdefault("unlabeled_ratio", 2)  # seven take long
+    if network == "small_cnn":
+        config = models.network(network).Config(filters=4)
+    else:
+        config = models.network(network).Config(depth=10, width=1)
+    built = models.network(network).build(config, SHAPE, CLASSES)
+    method = module.Method(
+        built, module.Config(**settings), Task(CLASSES, labels, steps=100)
+    )
+    method.compile()
+    return method
+
+
+def make(recipe: Recipe, rows: int, step: int = 3, seed: int = 0) -> Dict[str, Any]:
+    """A batch as `Recipe` describes it, of random pictures."""
+    rng = np.random.default_rng(seed)
+    views = recipe.unlabeled_views
+    batch = {
+        "step": np.int64(step),
+        "x": rng.uniform(-1, 1, (rows,) + SHAPE).astype(np.float32),
+        "y": rng.integers(0, CLASSES, rows).astype(np.int32),
+    }
+    if views:
+        n, originals = rows * recipe.unlabeled_ratio, recipe.original_views
+        batch["u"] = rng.uniform(-1, 1, (n, views) + SHAPE).astype(np.float32)
+        batch["u_truth"] = rng.integers(0, CLASSES, n).astype(np.int32)
+        if originals:
+            pictures = rng.uniform(-1, 1, (n, originals) + SHAPE)
+            batch["u_original"] = pictures.astype(np.float32)
+        if recipe.noise:
+            batch["u_noise"] = rng.normal(size=(n,) + SHAPE).astype(np.float32)
+        if recipe.pseudo:
+            batch["u_label"] = rng.integers(0, CLASSES, n).astype(np.int32)
+            batch["u_confidence"] = rng.uniform(0.25, 1, n).astype(np.float32)
+    if recipe.mixup_groups:
+        batch["lam"] = rng.beta(0.75, 0.75, rows * sum(recipe.mixup_groups))
+        if recipe.mixup_shared:  # by all replicas, too: of the step alone
+            shared = np.random.default_rng(step).beta(0.75, 0.75)
+            batch["lam"] = np.full_like(batch["lam"], shared)
+        batch["lam"] = batch["lam"].astype(np.float32)
+        partners: List[np.ndarray] = []
+        start = 0
+        for group in recipe.mixup_groups:
+            partners.append(start + rng.permutation(rows * group))
+            start += rows * group
+        batch["partner"] = np.concatenate(partners).astype(np.int32)
+    return {name: tf.constant(value) for name, value in batch.items()}
+
+
+def merge(first: Dict[str, Any], second: Dict[str, Any]) -> Dict[str, Any]:
+    """The batch of one device that holds the rows of two replicas.
+
+    Rows of a mixed-up batch come in blocks (x, first view of u, second view, ...); a
+    partner keeps its replica.
+    """
+    rows = len(first["x"])
+    merged = {"step": first["step"]}
+    for name in set(first) - {"step", "lam", "partner"}:
+        merged[name] = tf.concat([first[name], second[name]], 0)
+    if "lam" in first:
+        total = len(first["lam"])
+        blocks = np.full(total // rows, rows)
+        if "u" in first and total > rows:
+            blocks = np.array([rows] + [len(first["u"])] * first["u"].shape[1])
+        assert blocks.sum() == total
+        starts = np.cumsum(blocks) - blocks
+
+        def place(index, replica):
+            block = np.searchsorted(starts, index, "right") - 1
+            return index + starts[block] + replica * blocks[block]
+
+        lam, partner = np.empty(2 * total, np.float32), np.empty(2 * total, np.int32)
+        for replica, part in enumerate((first, second)):
+            own = place(np.arange(total), replica)
+            lam[own] = part["lam"]
+            partner[own] = place(part["partner"].numpy(), replica)
+        merged["lam"], merged["partner"] = tf.constant(lam), tf.constant(partner)
+    return merged
+
+
+def weights(algorithm) -> List[np.ndarray]:
+    """Trainable weights and their averages."""
+    pairs = algorithm.average.pairs()
+    return [w.numpy() for w, _ in pairs] + [average.numpy() for _, average in pairs]

@@ -1,0 +1,157 @@
+"""Runs on scenes: `bin/evaluate`, `export_model` and `precompute_augmentations`."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from mixdmt_tf.cli import evaluate, export_model, precompute_augmentations
+from mixdmt_tf.data.segmentation.datasets import digit_scenes
+from mixdmt_tf.data.segmentation.source import voc_colours
+from mixdmt_tf.runs import trained
+from mixdmt_tf.runs.log import read_rows
+from tests.cli import commands
+from tests.oracles import metrics
+from tests.tasks.segmentation import tiny
+
+NAMES = ("background", *"0123456789")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return tiny.finished(tmp_path_factory)
+
+
+def model_of(run, checkpoint="last"):
+    return trained.load(tiny.experiment(run.folder), run.folder, checkpoint)
+
+
+def line(name, row):
+    return (
+        f"{name}: mean IoU {row[name + '_miou']:.2f} % of 100 scenes (raw weights "
+        f"{row[name + '_raw_miou']:.2f} %), pixels right "
+        f"{row[name + '_pixel_accuracy']:.2f} %"
+    )
+
+
+def check_scores(folder, more, row, capsys):
+    assert evaluate.main([f"--workdir={folder}", *more]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == f"{folder}, step {row['step']}"
+    for name in ("validation", "test"):
+        place = said.index(line(name, row))
+        by_class = said[place + 1 : place + 12]
+        found = [re.fullmatch(r"  (\w+) +IoU +([\d.]+) %", s) for s in by_class]
+        assert tuple(each[1] for each in found) == NAMES
+        for each in found:
+            expected = row[f"{name}_iou_{each[1]}"]
+            assert float(each[2]) == pytest.approx(expected, abs=0.006)
+
+
+def test_evaluate_finds_what_was_found_in_training(run, tmp_path, capsys):
+    first, last = read_rows(run.folder)
+    assert first != last and last["test_miou"] != last["test_raw_miou"]
+    check_scores(run.folder, (), last, capsys)
+    other = tiny.best_before(run, tmp_path / "copy").folder
+    check_scores(other, ["--checkpoint=best"], first, capsys)
+
+
+def test_classes_that_do_not_occur(run, capsys, monkeypatch):
+    """In a single scene few do; and there need be no test scenes."""
+    monkeypatch.setitem(digit_scenes.COUNTS, "validation", 1)
+    monkeypatch.setitem(digit_scenes.COUNTS, "test", 0)
+    assert evaluate.main([f"--workdir={run.folder}"]) == 0
+    said = capsys.readouterr().out
+    model = model_of(run)
+    image, labels = digit_scenes.compose("validation", 0)
+    guessed = model.scorer.predict(model.averaged, image[np.newaxis])[0].argmax(-1)
+    ious = metrics.iou_by_class(labels.ravel(), guessed.ravel(), len(NAMES), 255)
+    absent = np.isnan(ious)
+    assert 0 < absent.sum() < len(NAMES)
+    for name, never in zip(NAMES, absent):
+        assert bool(re.search(rf"\n  {name} +does not occur\n", said)) == never
+    assert "of 1 scenes" in said and said.endswith("test: no scenes\n")
+
+
+def test_other_data_that_are_wrong(run, capsys, monkeypatch):
+    places = []
+    load = digit_scenes.load
+
+    def elsewhere(config):
+        places.append(config.data_dir)
+        return load(config)
+
+    def labels(self):
+        return np.full((48, 48), 77 if self.name == "test_003" else 1, np.uint8)
+
+    monkeypatch.setattr(digit_scenes, "load", elsewhere)
+    monkeypatch.setattr(digit_scenes.DigitScene, "labels", labels)
+    argv = (f"--workdir={run.folder}", "--data_dir=moved")
+    said = commands.refusal(capsys, evaluate.main, *argv, code=1)
+    assert "1 of 200 scenes" in said and "test_003: label 77" in said
+    assert places == ["moved"]
+
+
+ALONE = """
+import sys
+import numpy as np, tensorflow as tf
+serve = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
+answers = {}
+for height, width in ((48, 48), (31, 70)):
+    shape = 2, height, width, 3
+    images = np.random.default_rng(height).integers(0, 256, shape, np.uint8)
+    for name, values in serve(image=tf.constant(images)).items():
+        answers[f"{name}_{height}"] = values.numpy()
+assert not [name for name in sys.modules if name.startswith("mixdmt_tf")]
+np.savez(sys.argv[2], **answers)
+"""
+
+
+def test_an_exported_model_needs_nothing_of_ours(run, capsys, tmp_path):
+    place = tmp_path / "model"
+    argv = [f"--workdir={run.folder}", f"--output={place}", "--weights=raw"]
+    assert export_model.main(argv) == 0
+    assert capsys.readouterr().out == f"step 8, raw weights: {place}\n"
+    assert json.loads((place / "classes.json").read_text()) == list(NAMES)
+    colours = json.loads((place / "colours.json").read_text())
+    assert colours == voc_colours(len(NAMES)).tolist()
+    # Isolated, so that not even an installed package of ours is looked for.
+    program = [sys.executable, "-I", "-c", ALONE, str(place), str(tmp_path / "a.npz")]
+    subprocess.run(program, check=True, capture_output=True, cwd=tmp_path, timeout=120)
+    model = model_of(run)
+    with np.load(tmp_path / "a.npz") as answers:
+        for height, width in ((48, 48), (31, 70)):
+            shape = 2, height, width, 3
+            images = np.random.default_rng(height).integers(0, 256, shape, np.uint8)
+            expected = model.scorer.predict(model.raw, images)
+            found = answers[f"probabilities_{height}"]
+            np.testing.assert_allclose(found, expected, atol=1e-5)
+            label = answers[f"label_{height}"]
+            assert label.shape == shape[:3]
+            np.testing.assert_array_equal(label, found.argmax(-1))
+            averaged = model.scorer.predict(model.averaged, images)
+            assert np.abs(averaged - expected).max() > 1e-4
+
+
+@pytest.mark.parametrize("form", ["keras", "tflite"])
+def test_other_formats_are_for_images_of_one_size(run, form, capsys):
+    before = sorted(run.folder.iterdir())
+    argv = (f"--workdir={run.folder}", f"--format={form}")
+    said = commands.refusal(capsys, export_model.main, *argv, code=1)
+    assert f"--format={form}" in said and "Use --format=saved_model" in said
+    assert sorted(run.folder.iterdir()) == before
+
+
+@pytest.mark.parametrize("dataset", ["voc", "digit_scenes"])
+def test_scenes_have_no_copies(dataset):
+    done = commands.without_tensorflow(
+        "precompute_augmentations", f"--dataset={dataset}"
+    )
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 2
+    assert f"--dataset={dataset}: scenes are augmented whenever" in done.stderr
+    assert callable(precompute_augmentations.command)

@@ -1,0 +1,185 @@
+"""Folders of pictures in both layouts, and what can be wrong with them."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mixdmt_tf.data.classification import datasets as sources
+from mixdmt_tf.data.classification import splits
+from mixdmt_tf.data.classification.config import Config
+from mixdmt_tf.errors import UsageError, UserError
+
+
+def _paint(root, *names):
+    """Plain pictures; the grey value of the n-th is n."""
+    for value, name in enumerate(names):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (6 + value, 5), value).save(path)
+
+
+def _load(root, **settings):
+    return sources.load(Config(dataset="folder", data_dir=str(root), **settings))
+
+
+def _greys(images):
+    return images.images[:, 0, 0, 0].tolist()
+
+
+def _tree(root):
+    return sorted((str(path), path.stat().st_mtime_ns) for path in root.rglob("*"))
+
+
+def test_train_and_test(tmp_path):
+    """The first layout; classes are sorted names, rows sorted paths."""
+    _paint(
+        tmp_path,
+        "train/dog/b.png",
+        "train/dog/a.bmp",
+        "train/cat/deep/er/c.png",
+        "train/cat/d.png",
+        "test/dog/x.png",
+    )
+    before = _tree(tmp_path)
+    source = _load(tmp_path, image_size=16)
+    assert source.class_names == ("cat", "dog")
+    assert source.image_shape == (16, 16, 3)
+    assert source.train.labels.tolist() == [0, 0, 1, 1]
+    assert _greys(source.train) == [3, 2, 1, 0]
+    assert (source.test.labels.tolist(), _greys(source.test)) == ([1], [4])
+    assert source.validation is None
+    assert (source.flip, source.crop_padding) == (True, 2)
+    assert source.notes == ()
+    assert _tree(tmp_path) == before
+
+
+def test_labeled_and_unlabeled(tmp_path):
+    """The second layout; images under unlabeled/ have no class, whatever their path."""
+    _paint(
+        tmp_path,
+        "labeled/cat/a.png",
+        "labeled/dog/b.png",
+        "labeled/dog/c.png",
+        "unlabeled/z.png",
+        "unlabeled/dog/deep/y.png",
+        "val/cat/v.png",
+        "test/cat/t.png",
+    )
+    source = _load(tmp_path)
+    assert source.train.labels.tolist() == [0, 1, 1, -1, -1]
+    assert _greys(source.train) == [0, 1, 2, 4, 3]
+    assert (source.validation.labels.tolist(), _greys(source.validation)) == ([0], [5])
+    assert (source.test.labels.tolist(), _greys(source.test)) == ([0], [6])
+    assert source.image_shape == (32, 32, 3)
+
+
+def test_labels_of_the_second_layout(tmp_path):
+    """All, fewer, or too many; the images under val/ judge."""
+    _paint(tmp_path, *(f"labeled/{c}/{n}.png" for c in "ab" for n in range(4)))
+    _paint(tmp_path, "unlabeled/u.png", "val/a/v.png")
+    source = _load(tmp_path)
+    everything = splits.make_split(source, 8, None, seed=0)
+    assert sorted(everything.labeled.tolist()) == list(range(8))
+    assert everything.unlabeled.tolist() == [8]
+    assert splits.validation_images(everything, source) is source.validation
+    fewer = splits.make_split(source, 2, None, seed=0)
+    assert len(fewer.unlabeled) == 7
+    with pytest.raises(UsageError, match="only 8 training images with a label"):
+        splits.make_split(source, 250, None, seed=0)
+
+
+def test_unlabeled_may_stand_beside_train_and_test_may_be_missing(tmp_path):
+    """Parts are independent of each other."""
+    _paint(tmp_path, "train/a/1.png", "train/b/2.png", "unlabeled/3.png")
+    source = _load(tmp_path)
+    assert source.train.labels.tolist() == [0, 1, -1]
+    assert source.test is None
+
+
+def test_what_is_left_out_is_counted(tmp_path):
+    """Hidden entries, other suffixes, and pictures outside of class folders."""
+    _paint(tmp_path, "train/a/1.png", "train/b/2.png", "train/a/.3.png", "train/4.png")
+    tmp_path.joinpath("train/b/notes.txt").write_text("x")
+    tmp_path.joinpath("train/.cache").mkdir()
+    source = _load(tmp_path)
+    assert len(source.train) == 2
+    (note,) = source.notes
+    assert f"left out in {tmp_path}: 4 " in note
+
+
+def test_the_fingerprint_follows_the_pictures(tmp_path):
+    """Not the file names, but size, pixels and classes."""
+    _paint(tmp_path, "train/a/1.png", "train/b/2.png")
+    prints = [
+        _load(tmp_path).fingerprint(),
+        _load(tmp_path, image_size=8).fingerprint(),
+    ]
+    tmp_path.joinpath("train/a/1.png").rename(tmp_path / "train/a/one.png")
+    prints.append(_load(tmp_path).fingerprint())
+    Image.new("L", (6, 5), 200).save(tmp_path / "train/a/one.png")
+    prints.append(_load(tmp_path).fingerprint())
+    assert prints[0] == prints[2]
+    assert len(set(prints)) == 3
+
+
+def test_bad_files_of_all_parts_are_named_together(tmp_path):
+    """So that one repair is enough."""
+    _paint(tmp_path, "train/a/1.png", "train/b/2.png", "test/a/3.png")
+    for name in ("train/a/bad.png", "test/b/worse.jpg"):
+        tmp_path.joinpath(name).parent.mkdir(exist_ok=True)
+        tmp_path.joinpath(name).write_bytes(b"no picture")
+    with pytest.raises(UserError, match="^2 of 5 image files") as caught:
+        _load(tmp_path)
+    assert str(tmp_path / "train/a/bad.png") in str(caught.value)
+    assert str(tmp_path / "test/b/worse.jpg") in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("names", "folders", "message"),
+    [
+        ((), (), r"expected train/<class>/ .* labeled/<class>/ .*; found nothing"),
+        (("dogs/1.png",), (), "expected train/<class>/ .*; found dogs"),
+        (("train/a/1.png", "labeled/a/2.png"), (), "both train/ and labeled/"),
+        (("train/1.png",), (), "has the class folders nothing; expected at least two"),
+        (("train/a/1.png",), (), "has the class folders a; expected at least two"),
+        (("train/a/1.png",), ("train/b",), "train/b has no PNG, JPEG or BMP images"),
+        (
+            ("train/a/1.png", "train/b/2.png", "test/c/3.png"),
+            (),
+            "test has the classes c, of which there are no training images; .* a, b",
+        ),
+        (("train/a/1.png", "train/b/2.png"), ("test",), "test has no PNG"),
+        (("train/a/1.png", "train/b/2.png"), ("unlabeled/x",), "unlabeled has no PNG"),
+        (("train/a\n/1.png", "train/b/2.png"), (), r"'a\\n', a name with characters"),
+    ],
+)
+def test_folders_that_are_not_as_expected(tmp_path, names, folders, message):
+    """Each with what was expected and what was found."""
+    _paint(tmp_path, *names)
+    for folder in folders:
+        tmp_path.joinpath(folder).mkdir(parents=True, exist_ok=True)
+    with pytest.raises(UserError, match=message):
+        _load(tmp_path)
+
+
+def test_an_empty_class_among_the_test_images_is_fine(tmp_path):
+    """Its accuracy is unknown, that is all."""
+    _paint(tmp_path, "train/a/1.png", "train/b/2.png", "test/a/3.png")
+    tmp_path.joinpath("test/b").mkdir()
+    assert _load(tmp_path).test.labels.tolist() == [0]
+
+
+def test_data_dir_is_needed_and_has_to_be_a_folder(tmp_path):
+    """The first is a matter of the command, the second of the disk."""
+    with pytest.raises(UsageError, match="--dataset=folder needs --data_dir=DIR"):
+        _load("")
+    with pytest.raises(UserError, match="nowhere is not a folder"):
+        _load(tmp_path / "nowhere")
+
+
+def test_names_with_blanks_and_letters_of_all_kinds(tmp_path):
+    """Class names are what people write."""
+    _paint(tmp_path, "train/Größe 1/ü é.png", "train/狗/-x..png")
+    source = _load(tmp_path)
+    assert source.class_names == ("Größe 1", "狗")
+    np.testing.assert_array_equal(source.train.labels, [0, 1])

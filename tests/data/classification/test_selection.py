@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mixdmt_tf.data.classification import datasets as sources
+from mixdmt_tf.data.classification import selection
+from mixdmt_tf.data.classification.config import Config
+from mixdmt_tf.data.classification.source import OUTSIDE, UNKNOWN, Images
+from mixdmt_tf.data.classification.splits import describe, make_split
+from mixdmt_tf.errors import UsageError, UserError
+from tests.data.classification import made_up
+
+NAMES = ("cat", "dog", "fox", "owl", "elk")
+COUNTS = (30, 30, 30, 30, 30)
+
+
+def source(unknown=0, **fields):
+    made = {"class_names": NAMES, "test": made_up.images([0, 1, 2, 3, 4, 4, 2], seed=1)}
+    return made_up.source(COUNTS, unknown, **{**made, **fields})
+
+
+def chosen(unknown=0, **settings):
+    return selection.select(source(unknown), Config(**settings))
+
+
+def test_labels_are_numbered_anew_in_the_order_given():
+    got = chosen(labeled_classes="owl,1", unlabeled_classes="1,fox")
+    before, after = source().train, got.train
+    assert got.class_names == ("owl", "dog")
+    np.testing.assert_array_equal(after.images, before.images)
+    for old, new in ((3, 0), (1, 1), (0, -3), (2, -5), (4, -7)):
+        np.testing.assert_array_equal(after.labels[before.labels == old], new)
+    assert [got.outside_names[OUTSIDE - each] for each in (-3, -5, -7)] == [
+        "(cat)",
+        "(fox)",
+        "(elk)",
+    ]
+
+
+def test_the_pool_is_the_unlabelled_classes():
+    got = chosen(4, labeled_classes="0,1", unlabeled_classes="1,2")
+    expected = np.isin(source(4).train.labels, [1, 2, UNKNOWN])
+    np.testing.assert_array_equal(got.pool, expected)
+
+
+def test_test_images_of_other_classes_are_left_out():
+    whole = source()
+    got = chosen(labeled_classes="4,2", unlabeled_classes="0")
+    rows = np.flatnonzero(np.isin(whole.test.labels, [4, 2]))
+    np.testing.assert_array_equal(got.test.images, whole.test.images[rows])
+    np.testing.assert_array_equal(got.test.labels, [1, 0, 0, 1])
+
+
+def test_nothing_asked_for_changes_nothing():
+    whole = source()
+    assert selection.select(whole, Config()) is whole
+
+
+def test_unlabelled_classes_default_to_the_labelled_ones():
+    got = chosen(labeled_classes="0,1")
+    np.testing.assert_array_equal(got.pool, np.isin(source().train.labels, [0, 1]))
+
+
+@pytest.mark.parametrize("level", [0, 25, 50, 75, 100])
+def test_the_levels_of_the_paper(level):
+    """Animals 2 to 7 are told apart; the level is the share of other classes."""
+    names = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
+    whole = made_up.source((50,) * 10, class_names=names)
+    got = selection.select(whole, Config(dataset="cifar10", mismatch=level))
+    assert got.class_names == names[2:8]
+    assert got.default_labels == 2400
+    split = make_split(got, labels=24, validation=6, seed=1)
+    truth = whole.train.labels[split.unlabeled]
+    counts = np.bincount(truth, minlength=10)
+    # Of 50 images of each class 4 are labelled and 1 is held out; of classes outside
+    # as many stay away, so that every class has as many unlabelled images.
+    assert sorted(counts[counts > 0]) == [45] * 4
+    outside = np.isin(truth, [0, 1, 8, 9]).mean()
+    assert outside == level / 100
+    expected = {0: 4567, 25: 567, 50: 67, 75: 7, 100: ()}[level]
+    inside = {c for c in range(2, 8) if counts[c]}
+    assert inside == {int(c) for c in str(expected) if expected}
+
+
+def test_the_level_does_not_change_which_images_are_labelled():
+    whole = made_up.source((50,) * 10)
+    splits = [
+        make_split(
+            selection.select(whole, Config(dataset="cifar10", mismatch=level)),
+            labels=24,
+            validation=6,
+            seed=1,
+        )
+        for level in (0, 100)
+    ]
+    np.testing.assert_array_equal(splits[0].labeled, splits[1].labeled)
+    np.testing.assert_array_equal(splits[0].validation, splits[1].validation)
+    assert splits[0].fingerprint != splits[1].fingerprint
+    assert not set(splits[0].unlabeled) & set(splits[1].unlabeled)
+
+
+def test_the_table_of_a_split_names_what_is_outside():
+    got = chosen(labeled_classes="0,1", unlabeled_classes="1,2")
+    lines = describe(make_split(got, 4, 2, seed=0), got).splitlines()
+    assert [line.split()[0] for line in lines] == [
+        "class",
+        "cat",
+        "dog",
+        "(fox)",
+        "total",
+    ]
+    assert lines[3].split() == ["(fox)", "0", "27", "0", "0"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"labeled_classes": "0,9"}, "no class '9'; expected numbers from 0 to 4"),
+        ({"labeled_classes": "cat,dgo"}, "did you mean dog?"),
+        ({"unlabeled_classes": "cat,cat"}, "class cat is there twice"),
+        ({"labeled_classes": "cat"}, "at least two classes"),
+    ],
+)
+def test_wrong_classes_are_refused(settings, message):
+    with pytest.raises(UsageError, match=None) as caught:
+        chosen(**settings)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("settings", [{"dataset": "svhn"}, {"labeled_classes": "1,2"}])
+def test_levels_are_for_the_classes_of_cifar10(settings):
+    with pytest.raises(UsageError, match="--mismatch=50"):
+        Config(**{"dataset": "cifar10", "mismatch": 50, **settings})
+
+
+def test_another_data_set_takes_the_place_of_the_unlabelled_images():
+    strange = made_up.source((5, 6), train=made_up.images([0] * 11, 2, (8, 6, 1)))
+    both = selection.add_dataset(source(), strange)
+    got = selection.select(both, Config())
+    assert len(got.train) == 150 + 11
+    assert got.class_names == NAMES
+    split = make_split(got, labels=5, validation=0, seed=0)
+    np.testing.assert_array_equal(split.unlabeled, np.arange(150, 161))
+    np.testing.assert_array_equal(got.train.labels[split.unlabeled], OUTSIDE)
+    grey = np.asarray(Image.fromarray(strange.train.images[3, ..., 0]).convert("RGB"))
+    resized = Image.fromarray(grey).resize((4, 4), Image.Resampling.BILINEAR)
+    np.testing.assert_array_equal(got.train.images[153], np.asarray(resized))
+
+
+def test_own_images_stay_beside_another_data_set_if_asked_for():
+    both = selection.add_dataset(source(2), made_up.source((5, 6)))
+    got = selection.select(both, Config(unlabeled_classes="all"))
+    assert got.pool.sum() == 150 + 11 + 2 or got.pool.sum() == 150 + 11
+    some = selection.select(both, Config(unlabeled_classes="0"))
+    assert some.pool.sum() == 30 + 11
+
+
+def test_pictures_of_a_folder_are_of_unknown_class(tmp_path):
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    for row, name in enumerate(("a.png", "deep/b.png", "deep/er/c.jpg")):
+        picture = np.full((9, 9, 3), 40 * row, np.uint8)
+        Image.fromarray(picture).save(tmp_path / name)
+    got = selection.select(
+        selection.add_folder(source(), str(tmp_path)),
+        Config(unlabeled_dir=str(tmp_path)),
+    )
+    split = make_split(got, labels=5, validation=0, seed=0)
+    np.testing.assert_array_equal(split.unlabeled, [150, 151, 152])
+    np.testing.assert_array_equal(got.train.labels[150:], UNKNOWN)
+    assert got.train.images[150:, 0, 0, 0].tolist() == [0, 40, 80]
+
+
+def test_an_empty_folder_is_refused(tmp_path):
+    with pytest.raises(UserError, match="no PNG, JPEG or BMP"):
+        selection.add_folder(source(), str(tmp_path / "nowhere"))
+
+
+def test_all_of_it_through_the_settings():
+    """Digits 0 to 4 told apart; unlabelled images are those of 3 to 6."""
+    got = sources.load(
+        Config(
+            dataset="digits", labeled_classes="0,1,2,3,4", unlabeled_classes="3,4,5,6"
+        )
+    )
+    whole = sources.load(Config(dataset="digits"))
+    assert got.num_classes == 5
+    assert got.pool.sum() == np.isin(whole.train.labels, [3, 4, 5, 6]).sum()
+    assert len(got.test) == np.isin(whole.test.labels, range(5)).sum()
+
+
+def test_the_source_refuses_labels_below_its_outside_names():
+    labels = np.array([0, 1, -3], np.int32)
+    pictures = made_up.images([0, 0, 0]).images
+    with pytest.raises(UserError, match="has the label -3; expected -1 to 1"):
+        made_up.source((2, 2), train=Images(pictures, labels))

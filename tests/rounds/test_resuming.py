@@ -1,0 +1,166 @@
+"""A run in rounds that was stopped ends as if it had not been, bit for bit."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from unittest import mock
+
+import pytest
+
+from mixdmt_tf.data.classification import pseudo_labels
+from mixdmt_tf.runs import export
+from mixdmt_tf.tasks.classification import round_records
+from tests.cli import commands
+from tests.rounds.comparing import facts
+from tests.tasks.classification import tiny
+
+FLAGS = (*tiny.ROUNDS, "--compare_supervised")
+
+
+@pytest.fixture(scope="module")
+def straight(finished_rounds):
+    return facts(finished_rounds.folder, *FLAGS)
+
+
+def at_call(number, act):
+    """Does something the so-maniest time it is called."""
+    calls = []
+
+    def called():
+        calls.append(None)
+        if len(calls) == number:
+            act()
+
+    return called
+
+
+@pytest.mark.parametrize("stage", ["base", "round_1", "round_2"])
+def test_stopped_in_the_middle_of_a_stage(stage, finished_rounds, straight, tmp_path):
+    number = ["base", "round_1", "round_2"].index(stage) + 1
+    moments = {("progress", 4): at_call(number, tiny.TERMINATE)}
+    stopped = tiny.session(tmp_path, *FLAGS, moments=moments)
+    assert stopped.code == 143, stopped.err
+    assert "stopped after step 4, saved; the same command goes on" in stopped.err
+    assert not (tmp_path / "results.json").exists()
+    assert not (tmp_path / stage / "results.json").exists()
+    resumed = tiny.session(tmp_path, *FLAGS)
+    assert resumed.code == 0, resumed.err
+    assert resumed.steps == (5, 6, *(3 - number) * (1, 2, 3, 4, 5, 6))
+    assert "going on at step 4 (67 % done)" in resumed.out
+    assert facts(tmp_path, *FLAGS) == straight
+    # Optimizer and average, too.
+    assert resumed.last_digest == finished_rounds.session.last_digest
+
+
+def wrapped(function, first, then):
+    def call(*args, **kwargs):
+        first()
+        found = function(*args, **kwargs)
+        then()
+        return found
+
+    return call
+
+
+def nothing():
+    pass
+
+
+TABLE = "before_the_table_of_round_1"
+# A function of a module, and whether before its work or after.
+BETWEEN = {
+    "before_labels_of_round_2": (pseudo_labels, "write", True),
+    "after_labels_of_round_2": (pseudo_labels, "write", False),
+    TABLE: (round_records, "write", True),
+    "before_the_export": (export, "export", True),
+    "before_the_results": (round_records, "summarize", True),
+}
+ENDINGS = ("checkpoints", "export", "metrics.csv", "data.json", "results.json")
+
+
+def begun(finished, folder, moment):
+    """What a run has in its folder by the stage before which it will be stopped."""
+    shutil.copytree(finished.folder, folder)
+    missing = [folder / name for name in ENDINGS]
+    if not moment.startswith("before_the_") or moment == TABLE:
+        missing += [folder / "round_2", folder / "pseudo_labels" / "round_2.npz"]
+    if moment == TABLE:
+        missing += [folder / "rounds.csv", *folder.glob("*.png")]
+    for path in missing:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return folder
+
+
+@pytest.mark.parametrize("moment", BETWEEN)
+def test_stopped_between_two_stages(moment, finished_rounds, straight, tmp_path):
+    folder = begun(finished_rounds, tmp_path / "run", moment)
+    module, name, first = BETWEEN[moment]
+    strike = at_call(1, tiny.TERMINATE)
+    hooks = (strike, nothing) if first else (nothing, strike)
+    with mock.patch.object(module, name, wrapped(getattr(module, name), *hooks)):
+        stopped = tiny.session(folder, *FLAGS)
+    assert stopped.code == 143, stopped.err
+    written = (folder / "pseudo_labels" / "round_2.npz").exists()
+    assert written == (moment not in ("before_labels_of_round_2", TABLE))
+    assert not (folder / "results.json").exists()
+    resumed = tiny.session(folder, *FLAGS)
+    assert resumed.code == 0, resumed.err
+    assert facts(folder, *FLAGS) == straight
+
+
+def test_killed_in_a_process_of_its_own(tmp_path):
+    """A fresh process trains as one does that has built other networks before."""
+    flags = (
+        "--algorithm=dmt",
+        "--augment=none",
+        "--steps=none",
+        "--rounds=1",
+        "--base_steps=4",
+        "--base_batch=8",
+        "--round_steps=5",
+        "--unlabeled_ratio=2",
+    )
+
+    module, moment = "tests.runs.killed", "write:5:KILL"  # of the round
+    killed = subprocess.run(
+        [sys.executable, "-m", module, str(tmp_path / "killed"), moment, *flags],
+        cwd=commands.ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    folder = tmp_path / "killed" / "round_1"
+    assert list((folder / "checkpoints").glob(".*.tmp"))
+    done = tiny.session(tmp_path / "killed", *flags)
+    assert done.code == 0 and "going on at step " in done.out, done.err
+    straight = tiny.session(tmp_path / "straight", *flags)
+    assert straight.code == 0, straight.err
+    assert done.last_digest == straight.last_digest
+    first, second = (facts(tmp_path / name, *flags) for name in ("killed", "straight"))
+    assert first == second
+
+
+def test_a_finished_run_is_not_trained_again(finished_rounds, straight, tmp_path):
+    folder = shutil.copytree(finished_rounds.folder, tmp_path / "moved")
+    again = tiny.session(folder, *FLAGS)
+    assert (again.code, again.steps) == (0, ())
+    assert again.out.count("finished: ") == 3
+    assert facts(folder, *FLAGS) == straight
+    seconds = [
+        json.loads((place / "results.json").read_text())["seconds"]
+        for place in (folder, finished_rounds.folder)
+    ]
+    assert seconds[0] == seconds[1]
+
+
+def test_lost_pseudo_labels_of_a_finished_round_are_made_again(
+    finished_rounds, straight, tmp_path
+):
+    folder = shutil.copytree(finished_rounds.folder, tmp_path / "run")
+    (folder / "pseudo_labels" / "round_1.npz").unlink()
+    assert tiny.session(folder, *FLAGS).code == 0
+    assert facts(folder, *FLAGS) == straight

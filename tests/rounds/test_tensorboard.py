@@ -1,0 +1,183 @@
+"""Written after each round: the same files however often, each number once."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mixdmt_tf.plots import canvas, charts
+from mixdmt_tf.rounds import tensorboard
+from mixdmt_tf.tasks.classification import round_plots
+from tests.rounds.made_rounds import BASE, NAMES, mutual, pngs, three
+from tests.tasks.classification.test_recorder import events, picture, scalar
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Pictures of a sixteenth of the pixels, where many are drawn."""
+    monkeypatch.setattr(canvas, "_DRAWN", 1)
+    monkeypatch.setattr(canvas, "_KEPT", 1)
+
+
+def test_rounds_from_json_give_the_same_bytes(tmp_path, small):
+    rounds = three()
+    first, second = tmp_path / "memory", tmp_path / "json"
+    for folder, given in ((first, rounds), (second, json.loads(json.dumps(rounds)))):
+        folder.mkdir()
+        before = copy.deepcopy(given)
+        round_plots.write(folder, given, BASE)
+        assert given == before
+    assert pngs(first) == pngs(second) and tuple(pngs(first)) == NAMES
+
+
+def test_a_resumed_run_leaves_the_same_pictures_and_each_number_once(tmp_path, small):
+    rounds = three()
+    straight, stopped = tmp_path / "straight", tmp_path / "stopped"
+    for folder, lengths in ((straight, (1, 2, 3)), (stopped, (1, 2, 1, 2, 3))):
+        folder.mkdir()
+        for length in lengths:
+            round_plots.write(folder, rounds[:length], BASE)
+    assert pngs(straight) == pngs(stopped)
+    for folder in (straight, stopped):
+        found = events(folder)
+        for tag in found.Tags()["tensors"]:
+            # Files of one second are read in the order of a number in their names, 10
+            # before 9: what counts is that each step is there once.
+            steps = sorted(each.step for each in found.Tensors(tag))
+            first = [0] if tag == "rounds/test_error" else []
+            assert steps == [*first, 1, 2, 3], tag
+
+
+def test_a_finished_run_is_not_drawn_again_but_what_was_lost_is(
+    tmp_path, monkeypatch, small
+):
+    round_plots.write(tmp_path, three(), BASE)
+    before = pngs(tmp_path)
+    (tmp_path / "rounds.png").unlink()
+    drawn = []
+    save = charts.save
+
+    def saved(image, path):
+        drawn.append(path.name)
+        save(image, path)
+
+    monkeypatch.setattr(round_plots.charts, "save", saved)
+    for length in (1, 2, 3):
+        round_plots.write(tmp_path, three()[:length], BASE)
+    assert drawn == ["rounds.png"]
+    round_plots.write(tmp_path, three(), BASE)
+    assert set(pngs(tmp_path)) == set(before)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_killed_while_it_draws(name, tmp_path, monkeypatch, small):
+    killed, straight = tmp_path / "killed", tmp_path / "straight"
+    for folder in (killed, straight):
+        folder.mkdir()
+        round_plots.write(folder, three()[:2], BASE)
+    save = charts.save
+
+    def saved(image, path):
+        if path.name == name:
+            raise KeyboardInterrupt
+        save(image, path)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(round_plots.charts, "save", saved)
+        round_plots.write(killed, three(), BASE)
+    for folder in (killed, straight):
+        round_plots.write(folder, three(), BASE)
+    assert pngs(killed) == pngs(straight)
+
+
+def test_what_tensorboard_shows(tmp_path, small):
+    for length in (1, 2):
+        rounds = three()[:length]
+        rounds[0]["weight_wrong"] = None
+        round_plots.write(tmp_path, rounds, {"a": 30.0})
+    found = events(tmp_path)
+    expected = {
+        "test_error": {0: 30.0, 1: 20.0, 2: 15.0},
+        "pseudo_accuracy": {1: 98.0, 2: 97.0},
+        "accuracy_of_all": {1: 60.0, 2: 80.0},
+        "pseudo_labels": {1: 100.0, 2: 200.0},
+        "mean_weight": {1: 0.5, 2: 0.5},
+        "weight_right": {1: float(np.float32(0.6)), 2: float(np.float32(0.6))},
+        "weight_wrong": {2: float(np.float32(0.2))},
+        "cases_agree": {1: 90.0, 2: 90.0},
+        "cases_negative": {1: 8.0, 2: 8.0},
+        "cases_positive": {1: 2.0, 2: 2.0},
+    }
+    scalars = {f"rounds/{name}" for name in expected}
+    assert set(found.PluginTagToContent("scalars")) == scalars
+    for name, values in expected.items():
+        assert scalar(found, f"rounds/{name}") == values
+    assert set(found.PluginTagToContent("images")) == {"rounds/wrong_pseudo_labels"}
+    shown = picture(found, "rounds/wrong_pseudo_labels")
+    with Image.open(tmp_path / "pseudo_labels.png") as image:
+        np.testing.assert_array_equal(shown, np.asarray(image))
+
+
+def test_each_of_two_models_is_a_run_in_tensorboard(tmp_path, small):
+    rounds = mutual()
+    for length in (1, 2, 3, 4):
+        round_plots.write(tmp_path, rounds[:length], BASE)
+    assert not list((tmp_path / "tensorboard").glob("events*"))
+    for model, base in BASE.items():
+        folder = tmp_path / "tensorboard" / model
+        (folder / "tensorboard").symlink_to(folder)
+        found = scalar(events(folder), "rounds/test_error")
+        assert found == {0: base, 1: 20.0, 2: 15.0}
+
+
+def changed(folder):
+    """A round was trained again."""
+
+
+def torn(folder):
+    """A process was killed while it wrote."""
+    (file,) = (folder / "tensorboard").glob("events*")
+    file.write_bytes(file.read_bytes()[:-7])
+
+
+@pytest.mark.parametrize("happened", [changed, torn])
+def test_files_that_are_not_what_they_should_be_are_replaced(tmp_path, happened, small):
+    round_plots.write(tmp_path, three()[:2], BASE)
+    happened(tmp_path)
+    rounds = three()
+    if happened is changed:
+        rounds[1]["test_error"] = 3.0
+    for length in (1, 2, 3):
+        round_plots.write(tmp_path, rounds[:length], BASE)
+    found = events(tmp_path)
+    errors = [each["test_error"] for each in rounds]
+    wanted = [(0, 30.0), *enumerate(errors, start=1)]
+    shown = found.Tensors("rounds/test_error")
+    assert sorted(each.step for each in shown) == [0, 1, 2, 3]
+    assert sorted(scalar(found, "rounds/test_error").items()) == wanted
+    assert len(found.Tensors("rounds/wrong_pseudo_labels")) == 3
+    straight = tmp_path / "straight"
+    straight.mkdir()
+    round_plots.write(straight, rounds, BASE)
+    assert pngs(straight) == pngs(tmp_path)
+
+
+def test_nothing_to_say_makes_no_file(tmp_path):
+    tensorboard.write(tmp_path / "tensorboard", {}, {})
+    assert not (tmp_path / "tensorboard").exists()
+
+
+def test_a_real_run_leaves_its_pictures(finished_rounds, tmp_path):
+    folder = finished_rounds.folder
+    assert tuple(pngs(folder)) == NAMES
+    results = finished_rounds.results
+    round_plots.write(tmp_path, results["rounds"], {"a": results["base_error"]})
+    assert pngs(tmp_path) == pngs(folder)
+    found = scalar(events(folder), "rounds/test_error")
+    errors = [each["test_error"] for each in results["rounds"]]
+    assert list(found) == [0, 1, 2]
+    assert list(found.values()) == pytest.approx([results["base_error"], *errors])

@@ -1,0 +1,43 @@
+"""Grids and confusion matrices."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mixdmt_tf.runs.image_grids import confusion_matrix, grid, matrix_picture
+
+
+def test_a_grid_holds_every_picture_in_reading_order():
+    images = np.arange(5, dtype=np.uint8).reshape(5, 1, 1, 1).repeat(2, 1).repeat(2, 2)
+    picture = grid(images, columns=3, scale_to=4)
+    tile = 2 * 2 + 2  # twice as large, with a line around
+    assert picture.shape == (2 * tile, 3 * tile, 3) and picture.dtype == np.uint8
+    centres = picture[tile // 2 :: tile, tile // 2 :: tile, 0]
+    assert centres.tolist() == [[0, 1, 2], [3, 4, 255]]
+    assert (picture[::tile] == 255).all() and (picture[:, ::tile] == 255).all()
+
+
+def test_large_and_coloured_pictures_stay_as_they_are():
+    images = np.random.default_rng(0).integers(0, 255, (2, 70, 50, 3), np.uint8)
+    picture = grid(images, columns=2)
+    np.testing.assert_array_equal(picture[1:71, 1:51], images[0])
+    np.testing.assert_array_equal(picture[1:71, 53:103], images[1])
+
+
+def test_a_confusion_matrix_counts_true_by_predicted():
+    counts = confusion_matrix(np.array([0, 0, 2], np.int32), np.array([0, 1, 0]), 3)
+    assert counts.tolist() == [[1, 1, 0], [0, 0, 0], [1, 0, 0]]
+
+
+def test_rows_of_the_picture_are_scaled_to_one():
+    picture = matrix_picture(np.array([[10, 0], [1, 3]]), cell=2)
+    assert picture.shape == (4, 4, 3) and picture.dtype == np.uint8
+    assert picture[0, 0].tolist() == [8, 48, 107]
+    assert picture[0, 2].tolist() == [255, 255, 255]
+    quarter, three_quarters = picture[2, 0, 0], picture[2, 2, 0]
+    assert 255 > quarter > three_quarters > 8
+
+
+def test_a_class_without_images_is_white():
+    picture = matrix_picture(np.zeros((2, 2), np.int64), cell=1)
+    assert (picture == 255).all()

@@ -1,0 +1,116 @@
+"""The progress line, under a clock of our own."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from mixdmt_tf.runs import progress
+from mixdmt_tf.runs.progress import Progress, duration
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that only moves when it is told to."""
+
+    class Clock:
+        now = 1000.0
+
+    monkeypatch.setattr(progress.time, "monotonic", lambda: Clock.now)
+    return Clock
+
+
+@pytest.mark.parametrize(
+    "seconds, text",
+    [
+        (0, "0 s"),
+        (99.4, "99 s"),
+        (100, "2 min"),
+        (3600, "60 min"),
+        (5990, "1 h 40 min"),
+        (7500, "2 h 05 min"),
+        (86400, "24 h 00 min"),
+    ],
+)
+def test_durations(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_a_pipe_gets_a_line_a_minute(clock):
+    stream = io.StringIO()
+    line = Progress("realmix", "steps", stream)
+    for step in range(1, 3601):  # an hour at one step per second
+        line.update(step, 10_000)
+        clock.now += 1
+    lines = stream.getvalue().splitlines()
+    assert 58 <= len(lines) <= 60
+    assert "\r" not in stream.getvalue() and "\033" not in stream.getvalue()
+
+
+def test_a_pipe_gets_the_last_line_at_once(clock):
+    stream = io.StringIO()
+    line = Progress("copies", "pictures", stream)
+    line.update(1, 2)
+    clock.now += 1
+    line.update(2, 2, "done")
+    assert stream.getvalue() == "copies 2/2  1.0 pictures/s  done\n"
+
+
+def test_a_terminal_gets_one_line_that_is_rewritten(clock):
+    stream = Terminal()
+    line = Progress("realmix", "steps", stream)
+    line.update(1, 100)
+    for step in range(2, 12):
+        clock.now += 0.1
+        line.update(step, 100, "loss 1.5")
+    line.close()
+    line.close()
+    text = stream.getvalue()
+    # Five times a second at most, however often it is called.
+    assert text.count("\r\033[K") == 6
+    assert text.count("\n") == 1 and text.endswith("loss 1.5\n")
+
+
+def test_a_sentence_replaces_the_line_and_stays(clock):
+    stream = Terminal()
+    line = Progress("realmix", "steps", stream)
+    line.update(1, 100)
+    line.say("step 1: error 90 %")
+    assert stream.getvalue().endswith("\r\033[Kstep 1: error 90 %\n")
+    line.close()
+    assert stream.getvalue().count("\n") == 1
+
+
+def test_time_left_is_that_of_the_whole_run(clock):
+    stream = io.StringIO()
+    line = Progress("realmix", "steps", stream)
+    line.update(0, 10_000)
+    clock.now += 100
+    line.update(1_000, 10_000, "loss 0.5")
+    assert stream.getvalue() == (
+        "realmix 1,000/10,000  10.0 steps/s  15 min left  loss 0.5\n"
+    )
+
+
+def test_steps_of_an_earlier_session_are_not_counted_into_the_speed(clock):
+    stream = io.StringIO()
+    line = Progress("realmix", "steps", stream)
+    clock.now += 30  # compiling is no part of the speed either
+    line.update(9_000, 10_000)
+    clock.now += 100
+    line.update(9_200, 10_000)
+    assert stream.getvalue() == "realmix 9,200/10,000  2.0 steps/s  7 min left\n"
+
+
+def test_no_speed_is_made_up_before_anything_was_done(clock):
+    line = Progress("realmix", "steps", io.StringIO())
+    line.update(7, 10)
+    assert line.line(7, 10, 0.0) == "realmix 7/10"

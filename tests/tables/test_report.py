@@ -1,0 +1,136 @@
+"""What a report says: of errors and of mean IoU, and of rows that are quoted."""
+
+from __future__ import annotations
+
+import pytest
+
+from mixdmt_tf.plots import charts
+from tests.tables import made_table
+from tests.tables.made_table import Made
+
+EXPLANATIONS = {
+    "error": "Errors in percent on the test images: mean ± sample standard deviation "
+    "over n seeds (1, 2, ...). Averaged and raw weights after the last step; the "
+    "median is that of the last 20 evaluations of the averaged weights. Ours are at",
+    "mean IoU": "Mean IoU in percent on the test images, higher is better: mean ± "
+    "sample standard deviation over n seeds. Averaged and raw weights "
+    "after the last step; where two models are trained, of the better one. Ours are at",
+}
+CELLS_OF_IOU = "1/20 | 55.62 | **68.50 ± 0.71 (n=2)** | 58.50 ± 0.71 | 10 | 0.01 |"
+
+
+@pytest.fixture(name="drawn")
+def fixture_drawn(monkeypatch):
+    """Arguments of the last chart of bars."""
+    found = {}
+    whole = charts.bar_chart
+
+    def spy(series, groups, title, x_label, y_label):
+        found.update(series=series, groups=groups, y_label=y_label)
+        return whole(series, groups, title, x_label, y_label)
+
+    monkeypatch.setattr(charts, "bar_chart", spy)
+    return found
+
+
+def of_errors(root, shown="error"):
+    ini = made_table.INI.replace("picture = lines", f"shown = {shown}")
+    return Made(root, ini=ini)
+
+
+def of_iou(root, shown="miou"):
+    ini = made_table.IOU_INI.replace("shown = miou", f"shown = {shown}")
+    return Made(root, ini=ini, published=made_table.IOU_PUBLISHED)
+
+
+def test_words_of_a_table_of_errors(tmp_path, drawn):
+    made = of_errors(tmp_path)
+    text = made.report()
+    assert (
+        "\n| row | labels | published | ours (averaged weights) | raw weights | "
+        "median of last 20 | steps | hours a run | command |\n"
+    ) in text
+    assert f"\n{EXPLANATIONS['error']}" in text and "IoU" not in text
+    assert (
+        (made.folder / "table.csv")
+        .read_text("utf-8")
+        .startswith(
+            "row,labels,published,published_std,n,failed,error_mean,error_std,raw_mean,"
+            "raw_std,median20_mean,median20_std,steps,hours,command\n"
+        )
+    )
+    assert drawn["y_label"] == "test error in percent (averaged weights; budget: cpu)"
+
+
+def test_words_and_numbers_of_a_table_of_mean_iou(tmp_path, drawn):
+    made = of_iou(tmp_path)
+    assert made.execute() == 0
+    text = made.report()
+    assert (
+        "\n| row | labels | published | ours (averaged weights) | raw weights | "
+        "steps | hours a run | command |\n"
+    ) in text
+    assert f"\n{EXPLANATIONS['mean IoU']}" in text
+    assert "rror" not in text and "median" not in text
+    command = "bin/train --flagfile=flags/made/table_1/cpu/plain.flags"
+    line = f"| Plain | {CELLS_OF_IOU} `{command} --labels=1/20 --seed=1` |"
+    assert line in text.splitlines()
+    assert (
+        (made.folder / "table.csv")
+        .read_text("utf-8")
+        .startswith(
+            "row,labels,published,published_std,n,failed,miou_mean,miou_std,"
+            "miou_raw_mean,miou_raw_std,steps,hours,command\n"
+        )
+    )
+    found = made.rows()["Clever", "1/20"]
+    assert (found["published"], found["n"]) == ("55.62", "2")
+    assert (found["miou_mean"], found["miou_raw_mean"]) == ("68.5", "58.5")
+    said = "test mean IoU in percent (averaged weights; budget: cpu)"
+    assert drawn["y_label"] == said
+
+
+@pytest.mark.parametrize(
+    "make, shown, bold, y_label, y",
+    [
+        (of_errors, "raw", "**22.50 ± 0.71** |", "error in percent (raw w", 22.5),
+        (of_errors, "median20", "**23.50 ± 0.71** |", "error in percent (med", 23.5),
+        (of_iou, "miou_raw", "**58.50 ± 0.71** |", "mean IoU in percent (raw", 58.5),
+    ],
+)
+def test_another_number_may_be_shown(make, shown, bold, y_label, y, tmp_path, drawn):
+    """It is bold and drawn; n stays with ours."""
+    made = make(tmp_path, shown)
+    assert made.execute() == 0
+    text = made.report()
+    assert bold in text and "(n=2) |" in text and "(n=2)**" not in text
+    assert drawn["y_label"].startswith(f"test {y_label}")
+    assert drawn["series"][-1].points[0].y == y
+
+
+def test_a_quoted_row_stands_beside_ours(tmp_path, drawn):
+    made = of_iou(tmp_path)
+    assert made.execute() == 0
+    lines = made.report().splitlines()
+    at = lines.index(
+        "| Theirs et al. (v2) | 1/20 | 64.7 ± 0.3 | - | - | - | - | "
+        "(not in this package) |"
+    )
+    assert lines[at - 1].startswith("| --- |")  # the first of the rows, as in table.ini
+    assert lines[at + 1].startswith("| Theirs et al. (v2) | 1/8 | not published | - |")
+    found = made.rows()["Theirs et al. (v2)", "1/20"]
+    assert (found["published"], found["published_std"]) == ("64.7", "0.3")
+    assert (found["n"], found["miou_mean"], found["steps"]) == ("0", "", "")
+    assert found["command"] == "(not in this package)"
+    theirs, ours = drawn["series"][:2]
+    assert (theirs.label, theirs.points) == ("Theirs et al. (v2)", [])
+    assert theirs.published == [charts.Point(0.0, 64.7, 0.3)]
+    assert ours.points and drawn["groups"] == ("1/20", "1/8")
+
+
+def test_a_row_without_a_flagfile_at_this_budget_is_another_thing(tmp_path):
+    made = of_iou(tmp_path)
+    (made.table.folder / "cpu" / "plain.flags").unlink()
+    del made.cells["plain", "1/20"], made.cells["plain", "1/8"]
+    line = "| Plain | 1/20 | 55.62 | - | - | - | - | (no flagfile at the budget cpu) |"
+    assert line in made.report().splitlines()

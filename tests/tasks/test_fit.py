@@ -1,0 +1,170 @@
+"""From settings to results."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import statistics
+
+import pytest
+
+from mixdmt_tf.algorithms import classification as algorithms
+from mixdmt_tf.data.classification.config import Config as DataConfig
+from mixdmt_tf.data.classification.datasets import digits
+from mixdmt_tf.errors import UserError
+from mixdmt_tf.runs import runtime
+from mixdmt_tf.settings import settings_of, to_text
+from mixdmt_tf.tasks import fit
+from mixdmt_tf.tasks.classification import recorder
+from tests.tasks.classification import tiny
+
+
+def test_results_hold_what_was_promised(finished):
+    assert {
+        "algorithm",
+        "dataset",
+        "labels",
+        "seed",
+        "steps",
+        "test_error",
+        "test_error_raw",
+        "test_error_median20",
+        "seconds",
+        "versions",
+        "machine",
+        "flags",
+        "supervised_error",
+        "supervised_error_raw",
+    } <= set(finished.results)
+    facts = [finished.results[n] for n in ("algorithm", "dataset", "labels", "steps")]
+    assert facts == ["realmix", "digits", 20, 12]
+
+
+def test_results_are_the_last_row_of_the_metrics(finished):
+    rows = recorder.read_rows(finished.folder)
+    assert [row["step"] for row in rows] == [4, 8, 12]
+    found = finished.results
+    for name in ("test", "validation"):
+        assert found[f"{name}_error"] == rows[-1][f"{name}_error"]
+        assert found[f"{name}_error_raw"] == rows[-1][f"{name}_raw_error"]
+    median = statistics.median(row["test_error"] for row in rows)
+    assert found["test_error_median20"] == median
+    assert found["seconds"] == rows[-1]["seconds"] > 0
+    assert rows == sorted(rows, key=lambda row: row["seconds"])
+
+
+def test_the_flags_of_the_results_repeat_the_run(finished):
+    flags = finished.results["flags"]
+    text = (finished.folder / "flags.txt").read_text()
+    for name, value in flags.items():
+        assert f"--{name}={value}\n" in text
+    assert flags["workdir"] == str(finished.folder)
+    assert flags["strategy"] == "none" and flags["jit_compile"] == "off"
+
+
+def test_the_baseline_differs_in_nothing_but_the_algorithm(finished):
+    folder = finished.folder / "supervised"
+    baseline = json.loads((folder / "results.json").read_text())
+    assert finished.results["supervised_error"] == baseline["test_error"]
+    assert finished.results["supervised_error_raw"] == baseline["test_error_raw"]
+    ours, theirs = finished.results["flags"], baseline["flags"]
+    differing = {n for n in theirs if n in ours and theirs[n] != ours[n]}
+    assert differing == {"algorithm", "workdir", "split", "compare_supervised"}
+    config = algorithms.algorithm("supervised").Config
+    own = {each.name: to_text(each.default) for each in settings_of(config)}
+    assert {n: theirs[n] for n in theirs if n not in ours} == {
+        n: own[n] for n in own if n not in ours
+    }
+    assert baseline["steps"] == finished.results["steps"]
+    split = (finished.folder / "split.json").read_bytes()
+    assert (folder / "split.json").read_bytes() == split
+
+
+def test_the_baseline_is_the_supervised_run(finished, tmp_path):
+    split = f"--split={finished.folder / 'split.json'}"
+    done = tiny.session(tmp_path, tiny.SUPERVISED, split)
+    assert done.code == 0
+    alone = json.loads((tmp_path / "results.json").read_text())
+    assert finished.results["supervised_error_raw"] == alone["test_error_raw"]
+    assert finished.results["supervised_error"] == alone["test_error"]
+
+
+def test_a_run_with_its_baseline_may_move_and_go_on(finished, tmp_path):
+    folder = shutil.copytree(finished.folder, tmp_path / "moved")
+    more = tiny.session(folder, "--compare_supervised", "--steps=13")
+    assert (more.code, more.steps) == (0, (13, 13))
+    found = json.loads((folder / "results.json").read_text())
+    assert found["steps"] == 13 and found["supervised_error"] is not None
+
+
+def test_an_interrupted_baseline_goes_on(finished, tmp_path):
+    folder = shutil.copytree(finished.folder, tmp_path / "run")
+    shutil.rmtree(folder / "supervised")
+    moments = {("progress", 5): tiny.TERMINATE}
+    done = tiny.session(folder, "--compare_supervised", moments=moments)
+    assert done.code == 143 and done.steps == (1, 2, 3, 4, 5)
+    found = json.loads((folder / "results.json").read_text())
+    assert found["test_error"] == finished.results["test_error"]
+    assert "supervised_error" not in found
+    done = tiny.session(folder, "--compare_supervised")
+    assert (done.code, done.steps) == (0, tuple(range(6, 13)))
+    found = json.loads((folder / "results.json").read_text())
+    for name in ("test_error", "supervised_error", "supervised_error_raw"):
+        assert found[name] == finished.results[name]
+
+
+def test_a_supervised_run_has_no_baseline(tmp_path):
+    flags = ("--compare_supervised", tiny.SUPERVISED, "--steps=1")
+    assert tiny.session(tmp_path, *flags).code == 0
+    found = json.loads((tmp_path / "results.json").read_text())
+    assert "supervised_error" not in found
+    assert not (tmp_path / "supervised").exists()
+
+
+def supervised(folder, *more):
+    return tiny.experiment(folder, tiny.SUPERVISED, "--steps=1", *more)
+
+
+def test_the_home_folder_may_be_written_short(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    outcome = fit.train(supervised("~/run"))
+    assert outcome == json.loads((tmp_path / "run" / "results.json").read_text())
+    assert outcome["flags"]["workdir"] == str(tmp_path / "run")
+    assert not (tmp_path / "~").exists()
+
+
+def test_a_run_without_a_folder_goes_to_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    fit.train(supervised(""))
+    assert (tmp_path / "runs" / "supervised_digits_20_seed1" / "results.json").exists()
+
+
+def test_auto_is_written_as_what_it_meant(tmp_path):
+    experiment = supervised(tmp_path)
+    run = dataclasses.replace(experiment.run, precision="auto")
+    assert run.strategy == run.jit_compile == "auto"
+    outcome = fit.train(dataclasses.replace(experiment, run=run))
+    resolved = runtime.resolve(run)
+    for name in ("precision", "strategy", "jit_compile"):
+        value = getattr(resolved, name)
+        assert value != "auto" and outcome["flags"][name] == value
+        assert f"--{name}={value}\n" in (tmp_path / "flags.txt").read_text()
+
+
+def test_data_without_test_or_validation_images(tmp_path):
+    source = digits.load(DataConfig(dataset="digits"))
+    alone = dataclasses.replace(source, test=None)
+    outcome = fit.train(supervised(tmp_path, "--validation=0"), alone)
+    assert outcome["test_error"] is None and outcome["validation_error"] is None
+    assert (tmp_path / "export" / "saved_model.pb").exists()
+
+
+def test_a_folder_in_use_is_refused_before_any_work(tmp_path, monkeypatch):
+    experiment = supervised(tmp_path)
+    loaded = []
+    monkeypatch.setattr(fit.sources, "load", loaded.append)
+    with fit.RunFolder(tmp_path, experiment), pytest.raises(UserError, match="in use"):
+        fit.train(experiment)
+    assert not loaded
