@@ -57,7 +57,9 @@ def groups_for(algorithm: Optional[str] = None, *more: flags.Group) -> flags.Gro
     def groups(chosen: Mapping[str, str]) -> List[flags.Group]:
         dataset = chosen.get("dataset", "cifar10")
         scenes = of_scenes(dataset)
-        methods = "mixdmt_tf.algorithms." + ("segmentation" if scenes else "classification")
+        methods = "mixdmt_tf.algorithms." + (
+            "segmentation" if scenes else "classification"
+        )
         choices = {
             "algorithm": (algorithm,) if algorithm else modules(methods, "Method"),
             "network": modules(

@@ -6,11 +6,9 @@ import dataclasses
 import os
 from typing import Any, Dict, List, Tuple, Union
 
-from mixdmt_tf import settings
-from mixdmt_tf.algorithms import classification as algorithms
-from mixdmt_tf.algorithms import segmentation as scene_algorithms
-from mixdmt_tf.data.classification import config as data_config
-from mixdmt_tf.data.segmentation import config as scenes_config
+from mixdmt_tf import algorithms, settings
+from mixdmt_tf.data.classification import config as classification_config
+from mixdmt_tf.data.segmentation import config as segmentation_config
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.runs import config as run_config
 from mixdmt_tf.settings import Setting, settings_of, to_text
@@ -22,13 +20,14 @@ class Experiment:
 
     Attributes:
         run: algorithm, network, length, speed, folder.
-        data: data set, and copies of images or crops of scenes.
+        data: data set, labels, and copies of images (classification) or crops
+            (segmentation); it decides which task the run is of.
         network: the `Config` of the network named by `run.network`.
         method: the `Config` of the algorithm named by `run.algorithm`.
     """
 
     run: run_config.Config
-    data: Union[data_config.Config, scenes_config.Config]
+    data: Union[classification_config.Config, segmentation_config.Config]
     network: Any
     method: Any
 
@@ -38,14 +37,19 @@ class Experiment:
         return self.run.algorithm
 
     @property
-    def scenes(self) -> bool:
-        """Whether every pixel has a class, rather than every picture."""
-        return isinstance(self.data, scenes_config.Config)
+    def task(self) -> str:
+        """'classification' or 'segmentation'."""
+        return self.data.task
+
+    @property
+    def in_rounds(self) -> bool:
+        """Whether this is a whole run in rounds, rather than one training run."""
+        loop = self.find_algorithm().Method.loop
+        return loop != "single" and not self.data.pseudo_labels
 
     def find_algorithm(self, name: str = "") -> Any:
-        """The module of this algorithm, or of another one for the same kind of data."""
-        package = scene_algorithms if self.scenes else algorithms
-        return package.algorithm(name or self.algorithm)
+        """The module of this algorithm, or of another one of the same task."""
+        return algorithms.module(self.task, name or self.algorithm)
 
     @property
     def groups(self) -> Tuple[Tuple[str, Any], ...]:

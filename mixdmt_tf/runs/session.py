@@ -1,70 +1,59 @@
-"""One training run, whatever it learns from: its hooks, and what comes around them.
-
-`training_run.py` has what is particular to images, `scenes/run.py` to scenes.
-"""
+"""One training run: set-up, callbacks of the training loop, results."""
 
 from __future__ import annotations
 
 import json
 import pathlib
+import re
 import time
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, Optional
 
-import keras
-import numpy as np
 import tensorflow as tf
 
-from mixdmt_tf.algorithms import base
-from mixdmt_tf.errors import UsageError
+from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.files import write_atomically
-from mixdmt_tf.runs import checkpoints, export, results, training_loop, transfer
-from mixdmt_tf.runs.experiment import Experiment
+from mixdmt_tf.runs import (
+    checkpoints,
+    export,
+    results,
+    trained,
+    training_loop,
+    transfer,
+)
 from mixdmt_tf.runs.interrupts import Interrupted, Interrupts
-from mixdmt_tf.runs.log import Log
 from mixdmt_tf.runs.progress import Progress
+from mixdmt_tf.runs.splits import open_split
+from mixdmt_tf.runs.task import Task
 
 NUMBERS = "numbers.json"  # what the training step reported last
 
 
 class Session:
-    """The pieces of a run, and what it does at each event of the loop.
-
-    Subclasses set these before `complete` and write the methods that raise here.
+    """One training run in this process, of whatever task.
 
     Attributes:
-        split: which pictures are labelled.
-        class_names: of the classes 0, 1, ...
-        colours: of the classes, uint8 [C, 3]; None unless of scenes.
-        recorder: of numbers and pictures.
-        pseudo: the pseudo labels that are learnt from; None: none.
-        sets: what is scored, by name; None for what there is nothing of.
-        scorer: predicts with any weights.
+        task: data, batches, network and scores.
+        split: which images are labelled.
+        log: TensorBoard files and `metrics.csv`.
     """
-
-    split: Any
-    class_names: Tuple[str, ...]
-    colours: Optional[np.ndarray] = None
-    recorder: Log
-    pseudo: Any
-    sets: Mapping[str, Any]
-    scorer: Any
 
     def __init__(
         self,
-        experiment: Experiment,
+        task: Task,
         path: pathlib.Path,
         strategy: tf.distribute.Strategy,
         interrupts: Interrupts,
     ):
-        """Remembers them.
+        """Makes or reads the split and prints it, and looks at all files.
 
         Args:
-            experiment: all settings, resolved.
+            task: of an experiment with all settings resolved.
             path: the run's folder.
             strategy: where it runs.
             interrupts: installed signal handlers.
         """
-        self.experiment = experiment
+        self.task = task
+        self.experiment = experiment = task.experiment
         self.path = path
         self.strategy = strategy
         self.interrupts = interrupts
@@ -72,18 +61,32 @@ class Session:
         self.recipe = self.module.Method.recipe(experiment.method)
         self.progress = Progress(experiment.algorithm, "steps")
         self.numbers: Dict[str, float] = {}
+        self.split = open_split(task, path)
+        if not experiment.data.pseudo_labels:  # or it was seen with the base model
+            task.check_files(path, self.split)
+            print(task.describe_split(self.split), flush=True)
+        place = self._pseudo_labels_place()
+        self.pseudo = place and task.read_pseudo_labels(place, self.split)
+        self.log = task.log(path)
 
     def complete(self) -> Dict[str, Any]:
-        """Trains what is missing, then writes results and the exported model."""
-        run = self.experiment.run
-        pipeline = self._pipeline()
+        """Trains what is missing, then writes results and the exported model.
+
+        Returns:
+            What `results.json` holds.
+        """
+        task, run = self.task, self.experiment.run
+        replicas = self.strategy.num_replicas_in_sync
+        pipeline = task.pipeline(self.split, self.pseudo, replicas)
         with self.strategy.scope():
             self.algorithm = self.module.Method(
-                self._network(), self.experiment.method, self._task()
+                task.network(), self.experiment.method, task.facts(self.split)
             )
             self.algorithm.compile()
             state = checkpoints.state(self.algorithm)
-        self._prepare_scoring()
+        self.scorer = task.scorer()
+        self.evaluation = task.evaluation(self.split, self.scorer, self.log)
+        trained.describe(task, self.path)
         self.checkpoints = checkpoints.Checkpoints(
             self.path / "checkpoints",
             state,
@@ -93,7 +96,8 @@ class Session:
         )
         start = self.checkpoints.restore() or 0
         if not start:
-            self._initialize(self.algorithm.network)
+            self._initialize()
+            task.show_inputs(self.log, pipeline)
         self._announce(start)
         self._train(pipeline, start)
         return self._finish()
@@ -114,60 +118,29 @@ class Session:
             )
         return None
 
-    def _require_unlabeled(self) -> None:
-        """Refuses a split without unlabelled pictures, for methods that need some."""
-        if not len(self.split.unlabeled):
-            raise UsageError(
-                f"--algorithm={self.experiment.algorithm} needs unlabelled images, and "
-                f"all {len(self.split.labeled)} of {self.split.dataset} are labelled.\n"
-                "Give fewer --labels, or train with bin/train --algorithm=supervised."
-            )
-
-    def _pipeline(self) -> Any:
-        """The batches."""
-        raise NotImplementedError
-
-    def _network(self) -> keras.Model:
-        """The network, untrained."""
-        raise NotImplementedError
-
-    def _task(self) -> base.Task:
-        """What the method must know."""
-        raise NotImplementedError
-
-    def _prepare_scoring(self) -> None:
-        """Makes the scorer, and notes for others what the network is for."""
-        raise NotImplementedError
-
-    def _score(self, step: int, seconds: float) -> Tuple[Dict[str, float], str]:
-        """Scores the weights and records it: the row, and it in words."""
-        raise NotImplementedError
-
-    def _summarize(self) -> Dict[str, Any]:
-        """What `results.json` is to hold."""
-        raise NotImplementedError
-
-    def _initialize(self, network: keras.Model) -> None:
+    def _initialize(self) -> None:
         """What a new run begins with, if not with random weights."""
+        network = self.algorithm.network
         if self.experiment.run.init_from:
-            said = transfer.initialize(network, self.experiment, self.class_names)
-            print(said, flush=True)
+            loaded: Optional[str] = transfer.initialize(network, self.task)
+        else:
+            loaded = self.task.initialize(network)
+        if loaded:
+            print(loaded, flush=True)
             self.algorithm.average.restart()
 
     def _announce(self, start: int) -> None:
         run = self.experiment.run
-        self.recorder.read_rows(start)
+        self.log.read_rows(start)
         if (self.path / NUMBERS).exists():
             text = (self.path / NUMBERS).read_text(encoding="utf-8")
             note = json.loads(text)
             self.numbers = note["numbers"] if note["step"] <= start else {}
-        self.earlier = self.recorder.rows[-1]["seconds"] if self.recorder.rows else 0.0
+        self.earlier = self.log.rows[-1]["seconds"] if self.log.rows else 0.0
         if start == 0:
             groups = [config for _, config in self.experiment.groups]
             dataset = self.experiment.data.dataset
-            self.recorder.show_hyper_parameters(
-                groups, self.experiment.algorithm, dataset
-            )
+            self.log.show_hyper_parameters(groups, self.experiment.algorithm, dataset)
         devices = self.strategy.num_replicas_in_sync
         print(
             f"{self.experiment.algorithm}: {self.algorithm.network.count_params():,} "
@@ -177,12 +150,12 @@ class Session:
         )
         if 0 < start < run.steps:
             share = 100 * start / run.steps
-            print(f"going on at step {start:,} ({share:.0f} % done)", flush=True)
+            print(f"resuming at step {start:,} ({share:.0f} % done)", flush=True)
 
     def _train(self, pipeline: Any, start: int) -> None:
         run = self.experiment.run
         self.session_started = time.monotonic()
-        self.recorder.start_clock(start)
+        self.log.start_clock(start)
         schedule = training_loop.Schedule(
             run.steps,
             run.eval_every,
@@ -191,9 +164,9 @@ class Session:
             run.steps_per_execution,
         )
         hooks = training_loop.Hooks(
-            self._log, self._evaluate, self._save, self._show, self._asked_to_stop
+            self._report, self._evaluate, self._save, self._show, self._asked_to_stop
         )
-        evaluated = {int(row["step"]) for row in self.recorder.rows}
+        evaluated = {int(row["step"]) for row in self.log.rows}
         self.interrupts.deferred = True
         try:
             done = training_loop.train(
@@ -206,29 +179,35 @@ class Session:
                 evaluated,
                 run.jit_compile == "on",
             )
+        except tf.errors.OpError as error:
+            # A file that cannot be read any more: TensorFlow has made text of it.
+            message = re.search(r"UserError: (.+?)\nTraceback", str(error), re.DOTALL)
+            if not message:
+                raise
+            raise UserError(message[1]) from None
         finally:
             self.interrupts.deferred = False
             self.progress.close()
-            self.recorder.close()
+            self.log.close()
         if done < run.steps or self._asked_to_stop():
             raise self._stopped(done)
 
     def _stopped(self, step: int) -> Interrupted:
         return Interrupted(
             self.interrupts.requested,
-            f"stopped after step {step:,}, saved; the same command goes on",
+            f"stopped after step {step:,}, saved; the same command resumes",
         )
 
     def _asked_to_stop(self) -> bool:
         return self.interrupts.requested is not None
 
-    def _log(self, step: int, numbers: Dict[str, float]) -> None:
+    def _report(self, step: int, numbers: Dict[str, float]) -> None:
         self.numbers = numbers
         # In no checkpoint, but in the row of an evaluation that may come after a stop.
         note = json.dumps({"step": step, "numbers": numbers})
         write_atomically(self.path / NUMBERS, note)
         rate = float(tf.convert_to_tensor(self.algorithm.optimizer.learning_rate))
-        self.recorder.log(step, {**numbers, "learning_rate": rate})
+        self.log.log(step, {**numbers, "learning_rate": rate})
 
     def _show(self, step: int, numbers: Dict[str, float]) -> None:
         shown = ("loss", "loss_x", "loss_u")
@@ -236,7 +215,7 @@ class Session:
         self.progress.update(step, self.experiment.run.steps, note)
 
     def _save(self, step: int) -> None:
-        best = results.best_row(self.recorder.rows)
+        best = results.best_row(self.log.rows)
         self.checkpoints.save(step, int(best["step"]) if best else None)
 
     def _poll(self, step: int) -> None:
@@ -247,23 +226,23 @@ class Session:
 
     def _evaluate(self, step: int) -> None:
         seconds = self.earlier + time.monotonic() - self.session_started
-        row, said = self._score(step, seconds)
-        self.progress.say(f"step {step:,}: {said}")
-        if results.best_row(self.recorder.rows) is row:
+        row, scores = self.evaluation(
+            step, self.algorithm, self.numbers, seconds, lambda: self._poll(step)
+        )
+        self.progress.say(f"step {step:,}: {scores}")
+        if results.best_row(self.log.rows) is row:
             self._save(step)
 
     def _finish(self) -> Dict[str, Any]:
-        outcome = self._summarize()
+        outcome = results.summarize(self.task, self.log.rows, self.split)
         if self.experiment.run.export:
-            weights = self.algorithm.average.in_network(self.algorithm.network)
-            folder = self.path / "export"
             export.export(
                 "saved_model",
                 self.scorer,
-                weights,
-                self.class_names,
-                folder,
-                self.colours,
+                self.algorithm.average.in_network(self.algorithm.network),
+                self.task.source.class_names,
+                self.path / "export",
+                self.task.colours,
             )
         write_atomically(self.path / "results.json", json.dumps(outcome, indent=1))
         return outcome

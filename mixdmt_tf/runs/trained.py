@@ -11,20 +11,14 @@ import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf.algorithms.parts.moving_average import MovingAverage
-from mixdmt_tf.data.classification import datasets as sources
-from mixdmt_tf.data.segmentation import datasets as scenes
-from mixdmt_tf.data.segmentation.source import Scenes
-from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.files import write_atomically
 from mixdmt_tf.runs.checkpoints import Checkpoints
-from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.log import read_rows
 from mixdmt_tf.runs.results import best_row
-from mixdmt_tf.tasks.classification import preparation
-from mixdmt_tf.tasks.classification.preparation import AnySource
-from mixdmt_tf.tasks.classification.scoring import Scorer
-from mixdmt_tf.tasks.segmentation.scoring import SceneScorer
+from mixdmt_tf.runs.task import Scorer, Task
+
+FACTS = "data.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,16 +26,17 @@ class Trained:
     """A trained network.
 
     Attributes:
-        scorer: the network, float32: a `Scorer`, of scenes a `SceneScorer`.
+        scorer: the network in float32.
         averaged: weights averaged over the training.
         raw: weights after the last step.
         class_names: of the classes 0, 1, ...
-        image_shape: (H, W, C) that the network takes; H and W are None of scenes.
+        image_shape: (H, W, C) that the network takes; H and W are None if they may be
+            any.
         step: finished steps.
-        colours: of the classes, uint8 [C, 3]; None unless of scenes.
+        colours: of the classes in label maps, uint8 [C, 3]; None without label maps.
     """
 
-    scorer: Any
+    scorer: Scorer
     averaged: List[np.ndarray]
     raw: List[np.ndarray]
     class_names: Tuple[str, ...]
@@ -54,34 +49,26 @@ class Trained:
         return self.averaged if name == "ema" else self.raw
 
 
-def describe_data(folder: pathlib.Path, source: AnySource, network: Any = None) -> None:
-    """Writes what a network's users must know of it and of the data: `data.json`.
+def describe(task: Task, folder: pathlib.Path) -> None:
+    """Writes what users of a run's network must know of it and its data: `data.json`.
 
     Args:
+        task: of the run.
         folder: the run's.
-        source: the data set.
-        network: the `Config` of the network, where a folder's flags may name another:
-            of two that teach each other either may be the result.
     """
     facts = {
-        "dataset": source.name,
-        "class_names": list(source.class_names),
-        "fingerprint": source.fingerprint(),
+        "dataset": task.source.name,
+        "fingerprint": task.source.fingerprint(),
+        **task.model_facts(),
     }
-    if isinstance(source, Scenes):
-        facts["image_shape"] = [None, None, 3]
-        facts["colours"] = np.asarray(source.colours).tolist()
-        facts["network"] = dataclasses.asdict(network)
-    else:
-        facts["image_shape"] = list(source.image_shape)
-    write_atomically(folder / "data.json", json.dumps(facts, indent=1))
+    write_atomically(folder / FACTS, json.dumps(facts, indent=1))
 
 
-def load(experiment: Experiment, folder: pathlib.Path, which: str = "last") -> Trained:
-    """Reads a checkpoint of a run.
+def load(task: Task, folder: pathlib.Path, which: str = "last") -> Trained:
+    """Reads a checkpoint of a run, without its data.
 
     Args:
-        experiment: the run's.
+        task: of the run.
         folder: the run's.
         which: 'last', or 'best' on the validation images.
 
@@ -93,53 +80,30 @@ def load(experiment: Experiment, folder: pathlib.Path, which: str = "last") -> T
         best = best_row(read_rows(folder))
         if best is None:
             raise UserError(
-                f"{folder} has no validation errors to choose the best checkpoint by.\n"
+                f"{folder} has no validation scores to choose the best checkpoint by.\n"
                 "Use --checkpoint=last."
             )
         step = int(best["step"])
     try:
-        facts = json.loads((folder / "data.json").read_text(encoding="utf-8"))
+        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise _untrained(folder) from None
-    shape, names = tuple(facts["image_shape"]), tuple(facts["class_names"])
-    scorer: Any
-    colours = None
-    if experiment.scenes:
-        network = type(experiment.network)(**facts["network"])
-        scorer = SceneScorer(experiment.run.network, network, len(names))
-        colours = np.array(facts["colours"], np.uint8)
-    else:
-        scorer = Scorer(experiment.run.network, experiment.network, shape, len(names))
+    scorer = task.load_scorer(facts)
     average = MovingAverage(scorer.network)
     state = tf.train.Checkpoint(network=scorer.network, average=average)
-    found = Checkpoints(folder / "checkpoints", state).restore(step)
-    if found is None:
+    restored = Checkpoints(folder / "checkpoints", state).restore(step)
+    if restored is None:
         raise _untrained(folder)
-    raw = scorer.network.get_weights()
-    averaged = average.in_network(scorer.network)
-    return Trained(scorer, averaged, raw, names, shape, found, colours)
-
-
-def load_with_data(
-    experiment: Experiment, folder: pathlib.Path, which: str, data_dir: str = ""
-) -> Tuple[Trained, Any, Split]:
-    """Reads a checkpoint of a run, and its data as the run divided them.
-
-    Args:
-        experiment: the run's.
-        folder: the run's.
-        which: 'last' or 'best', as `load` takes it.
-        data_dir: where the data are, if not where they were in training.
-
-    Raises:
-        UserError: as `load`; if there are no such data, or they are others.
-    """
-    model = load(experiment, folder, which)
-    data = experiment.data
-    if data_dir:
-        data = dataclasses.replace(data, data_dir=data_dir)
-    source = scenes.load(data) if experiment.scenes else sources.load(data)
-    return model, source, preparation.read_split(folder / "split.json", source)
+    colours = facts.get("colours")
+    return Trained(
+        scorer,
+        average.in_network(scorer.network),
+        scorer.network.get_weights(),
+        tuple(facts["class_names"]),
+        tuple(facts["image_shape"]),
+        restored,
+        None if colours is None else np.array(colours, np.uint8),
+    )
 
 
 def _untrained(folder: pathlib.Path) -> UserError:

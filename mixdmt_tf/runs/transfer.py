@@ -7,15 +7,14 @@ gradients say nothing about this one's.
 
 from __future__ import annotations
 
-import dataclasses
 import pathlib
-from typing import Sequence
 
 import keras
 
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.runs import trained
 from mixdmt_tf.runs.experiment import Experiment, parse
+from mixdmt_tf.runs.task import Task
 from mixdmt_tf.settings import settings_of, to_text
 
 HEADS = ("logits", "classes", "aspp_")  # how output layers are called, or begin
@@ -26,9 +25,7 @@ HARMLESS = (
 )
 
 
-def initialize(
-    network: keras.Model, experiment: Experiment, class_names: Sequence[str]
-) -> str:
+def initialize(network: keras.Model, task: Task) -> str:
     """Replaces a network's weights by those of the run that `init_from` names.
 
     A weight is taken over if it has the same place and shape, batch normalization's
@@ -37,8 +34,7 @@ def initialize(
 
     Args:
         network: of this run, built.
-        experiment: this run's settings.
-        class_names: of this run.
+        task: of this run.
 
     Returns:
         A few lines for the user: what was taken over, and what was not.
@@ -46,15 +42,15 @@ def initialize(
     Raises:
         UserError: if there is no such run, its network is another one, or nothing fits.
     """
+    experiment = task.experiment
     folder = pathlib.Path(experiment.run.init_from).expanduser()
     require_same_network(folder, experiment)
-    run = dataclasses.replace(experiment.run, workdir=str(folder))
     which = getattr(experiment.method, "snapshot", "last")
-    other = trained.load(dataclasses.replace(experiment, run=run), folder, which)
+    other = trained.load(task, folder, which)
     values = network.get_weights()
     layers = [each for each in network.layers if each.name.startswith(HEADS)]
     head = {id(weight) for layer in layers for weight in layer.weights}
-    keep_head = tuple(class_names) != other.class_names
+    keep_head = tuple(task.source.class_names) != other.class_names
     new, fresh = [], 0
     given = other.weights(experiment.run.init_weights)
     for place, weight in enumerate(network.weights):

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import pathlib
-import platform
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 from mixdmt_tf.files import write_atomically
+from mixdmt_tf.runs.environment import machine
 from mixdmt_tf.tables.cells import Cell
 from mixdmt_tf.tables.report_lines import Failed, Line, Place, gather
 from mixdmt_tf.tables.table import Table
@@ -111,11 +110,6 @@ def _origins(results: Sequence[Dict[str, Any]]) -> List[str]:
     return [f"Versions: {'; '.join(sorted(versions)) or '-'}."] + [
         f"Machine: {'; '.join(sorted(machines))}."
     ]
-
-
-def machine() -> str:
-    """System, processor and number of cores of the machine that we are on."""
-    return f"{platform.platform()}, {os.cpu_count()} cores"
 
 
 def as_csv(table: Table, lines: Sequence[Line]) -> str:

@@ -10,24 +10,19 @@ from typing import Any, Dict, Optional
 import keras
 
 from mixdmt_tf.algorithms import base
-from mixdmt_tf.data.classification import datasets as sources
-from mixdmt_tf.data.segmentation import datasets as scenes
 from mixdmt_tf.files import write_atomically
-from mixdmt_tf.rounds.loop import Train
+from mixdmt_tf.rounds.loop import Loop
 from mixdmt_tf.runs import runtime
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.interrupts import Interrupts
 from mixdmt_tf.runs.run_folder import RunFolder, default_path, read_results
-from mixdmt_tf.tasks.classification import preparation, rounds
-from mixdmt_tf.tasks.classification.preparation import AnySource
-from mixdmt_tf.tasks.classification.task import TrainingRun
-from mixdmt_tf.tasks.segmentation import preparation as scene_preparation
-from mixdmt_tf.tasks.segmentation import rounds as scene_loop
-from mixdmt_tf.tasks.segmentation.task import SceneRun
+from mixdmt_tf.runs.session import Session
+from mixdmt_tf.runs.task import Task
+from mixdmt_tf.tasks import open_task
 
 
-def train(experiment: Experiment, source: Optional[AnySource] = None) -> Dict[str, Any]:
-    """Trains, or goes on training, in the experiment's run folder.
+def train(experiment: Experiment, source: Optional[Any] = None) -> Dict[str, Any]:
+    """Trains, or resumes training, in the experiment's run folder.
 
     Args:
         experiment: all settings.
@@ -38,44 +33,30 @@ def train(experiment: Experiment, source: Optional[AnySource] = None) -> Dict[st
 
     Raises:
         UserError: for everything that the user can put right.
-        Interrupted: after a signal; the same call goes on.
+        Interrupted: after a signal; the same call resumes.
     """
-    experiment = preparation.resolve(experiment)
-    if experiment.scenes:  # only opened: their pictures are read when they are needed
-        source = source or scenes.load(experiment.data)
-        experiment = scene_preparation.resolve(experiment, source)
+    task = open_task(experiment, source)
+    experiment = task.resolve()
     run = runtime.resolve(experiment.run)
     path = pathlib.Path(run.workdir or default_path(experiment)).expanduser()
-    experiment = dataclasses.replace(
-        experiment, run=dataclasses.replace(run, workdir=str(path))
-    )
-    with RunFolder(path, experiment), Interrupts() as interrupts:
-        strategy = runtime.start(experiment.run)
-        source = source or sources.load(experiment.data)
-        if preparation.in_rounds(experiment):
-            return complete_rounds(experiment, path, source, train)
-        one_run = SceneRun if experiment.scenes else TrainingRun
-        outcome = one_run(experiment, path, source, strategy, interrupts).complete()
-        if experiment.run.compare_supervised and experiment.algorithm != "supervised":
-            outcome.update(_supervised(experiment, path, source))
+    run = dataclasses.replace(run, workdir=str(path))
+    task = task.replace(dataclasses.replace(experiment, run=run))
+    with RunFolder(path, task.experiment), Interrupts() as interrupts:
+        strategy = runtime.start(run)
+        if task.experiment.in_rounds:
+            return Loop(task, path, train).complete()
+        outcome = Session(task, path, strategy, interrupts).complete()
+        if run.compare_supervised and run.algorithm != "supervised":
+            outcome.update(_supervised(task, path))
             write_atomically(path / "results.json", json.dumps(outcome, indent=1))
     return outcome
 
 
-def complete_rounds(
-    experiment: Experiment, path: pathlib.Path, source: AnySource, train: Train
-) -> Dict[str, Any]:
-    """Does what is missing of a run in rounds; as `loops.rounds.complete`."""
-    loop = scene_loop if experiment.scenes else rounds
-    return loop.complete(experiment, path, source, train)
-
-
-def _supervised(experiment: Experiment, path: pathlib.Path, source: AnySource):
-    """Trains on the labels alone, everything else being equal; its errors."""
-    known = read_results(path / "supervised")
-    if known and known["steps"] == experiment.run.steps:
-        baseline = known
-    else:
+def _supervised(task: Task, path: pathlib.Path) -> Dict[str, Any]:
+    """Trains on the labels alone, everything else being equal; its scores."""
+    experiment = task.experiment
+    baseline = read_results(path / "supervised")
+    if not baseline or baseline["steps"] != experiment.run.steps:
         print("the same labels and steps without unlabelled images:", flush=True)
         keras.backend.clear_session()
         config = experiment.find_algorithm("supervised").Config
@@ -83,22 +64,19 @@ def _supervised(experiment: Experiment, path: pathlib.Path, source: AnySource):
             field.name: getattr(experiment.method, field.name)
             for field in dataclasses.fields(base.Config)
         }
-        run = dataclasses.replace(experiment.run, workdir=str(path / "supervised"))
+        run = dataclasses.replace(
+            experiment.run,
+            workdir=str(path / "supervised"),
+            algorithm="supervised",
+            compare_supervised=False,
+        )
         split = str(path / "split.json")
         data = dataclasses.replace(experiment.data, split=split, pseudo_labels="")
-        baseline = train(
-            dataclasses.replace(
-                experiment,
-                run=dataclasses.replace(
-                    run, algorithm="supervised", compare_supervised=False
-                ),
-                data=data,
-                method=config(**shared),
-            ),
-            source,
+        alone = dataclasses.replace(
+            experiment, run=run, data=data, method=config(**shared)
         )
-    measure = "miou" if experiment.scenes else "error"
+        baseline = train(alone, task.source)
     return {
-        f"supervised_{measure}": baseline[f"test_{measure}"],
-        f"supervised_{measure}_raw": baseline[f"test_{measure}_raw"],
+        f"supervised_{task.measure}{suffix}": baseline[f"test_{task.measure}{suffix}"]
+        for suffix in ("", "_raw")
     }

@@ -1,4 +1,4 @@
-"""Methods for image classification, one file each: its name is that of `--algorithm`."""
+"""Methods for image classification, one file each, named as `--algorithm` is."""
 
 from __future__ import annotations
 

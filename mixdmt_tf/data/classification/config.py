@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
-from typing import Optional
+from typing import ClassVar, Optional
 
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import check, setting, settings_of
@@ -15,7 +15,11 @@ from mixdmt_tf.settings import check, setting, settings_of
 class Config:
     """What is learned from; the augmentation of single batches is the source's."""
 
-    dataset: str = setting("cifar10", "data set: the name of a file in data/classification/datasets/")
+    task: ClassVar[str] = "classification"
+
+    dataset: str = setting(
+        "cifar10", "data set: the name of a file in data/classification/datasets/"
+    )
     data_dir: str = setting(
         "",
         "folder of prepared TensorFlow Datasets (default: $TFDS_DATA_DIR or "

@@ -64,3 +64,9 @@ class Recipe:
     pseudo: bool = False
     copies: int = 0
     copies_augment: str = "none"
+
+    @property
+    def images_per_label(self) -> int:
+        """Images in a batch for each labelled one, that one and all views counted."""
+        views = self.unlabeled_views + self.original_views
+        return 1 + self.unlabeled_ratio * views

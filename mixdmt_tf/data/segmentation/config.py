@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Optional, Tuple
+from typing import ClassVar, Optional, Tuple
 
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import check, setting, settings_of
@@ -14,7 +14,11 @@ from mixdmt_tf.settings import check, setting, settings_of
 class Config:
     """What is learned from; sizes and scales are the data set's own unless given."""
 
-    dataset: str = setting("voc", "data set: the name of a file in data/segmentation/datasets/")
+    task: ClassVar[str] = "segmentation"
+
+    dataset: str = setting(
+        "voc", "data set: the name of a file in data/segmentation/datasets/"
+    )
     data_dir: str = setting(
         "", "folder of the data set, laid out as its file says", harmless=True
     )

@@ -19,3 +19,8 @@ class Recipe:
     unlabeled_ratio: int = 0
     pseudo: bool = False
     boxes: bool = False
+
+    @property
+    def images_per_label(self) -> int:
+        """Images in a batch for each labelled one, that one counted."""
+        return 1 + self.unlabeled_ratio

@@ -1,10 +1,11 @@
-"""One training run on images: data, scores, pictures."""
+"""Image classification as a run sees it: data, batches, network, scores."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import pathlib
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional
 
 import keras
 import numpy as np
@@ -12,127 +13,167 @@ import tensorflow as tf
 
 from mixdmt_tf import models
 from mixdmt_tf.algorithms import base
-from mixdmt_tf.data.classification import pseudo_labels, splits
-from mixdmt_tf.data.classification.copies import Copies
+from mixdmt_tf.data.classification import datasets, pseudo_labels, splits
 from mixdmt_tf.data.classification.pipeline import Pipeline
 from mixdmt_tf.data.classification.source import Source
-from mixdmt_tf.runs import results, trained
+from mixdmt_tf.data.splits import Split
 from mixdmt_tf.runs.experiment import Experiment
-from mixdmt_tf.runs.interrupts import Interrupts
-from mixdmt_tf.runs.session import Session
-from mixdmt_tf.tasks.classification import detection, preparation, scoring
+from mixdmt_tf.runs.log import Row
+from mixdmt_tf.runs.splits import require_unlabeled
+from mixdmt_tf.tasks.classification import detection, preparation, results
+from mixdmt_tf.tasks.classification.evaluation import Evaluation
 from mixdmt_tf.tasks.classification.recorder import Recorder
+from mixdmt_tf.tasks.classification.scoring import Scorer
 
 
-class TrainingRun(Session):
-    """One run on images."""
+class Classification:
+    """The task of `mixdmt_tf.runs.task.Task` for images with one class each."""
 
-    def __init__(
-        self,
-        experiment: Experiment,
-        path: pathlib.Path,
-        source: Source,
-        strategy: tf.distribute.Strategy,
-        interrupts: Interrupts,
-    ):
-        """Makes or reads the split and prints it.
+    measure = "error"
+    colours: Optional[np.ndarray] = None
+
+    def __init__(self, experiment: Experiment, source: Optional[Source] = None):
+        """Remembers them.
 
         Args:
-            experiment: all settings, resolved.
-            path: the run's folder.
-            source: the data set.
-            strategy: where it runs.
-            interrupts: installed signal handlers.
+            experiment: all settings.
+            source: the data set; loaded when it is needed if not given.
         """
-        super().__init__(experiment, path, strategy, interrupts)
-        self.source = source
-        self.class_names = source.class_names
-        self.split = preparation.open_split(experiment, path, source)
-        if not experiment.data.pseudo_labels:  # or it was shown with the base model
-            print(splits.describe(self.split, source), flush=True)
-        self.sets = {
-            "validation": splits.validation_images(self.split, source),
-            "test": source.test,
-        }
-        self.pseudo = self._pseudo_labels()
-        self.detection = detection.open_detection(source, self.split)
-        views = self.recipe.unlabeled_views + self.recipe.original_views
-        images = experiment.run.batch * (1 + self.recipe.unlabeled_ratio * views)
-        self.recorder: Recorder = Recorder(path, source, images)
+        self.experiment = experiment
+        self._given = source
 
-    def _network(self) -> keras.Model:
+    @functools.cached_property
+    def source(self) -> Source:
+        """The data set."""
+        return self._given or datasets.load(self.experiment.data)
+
+    def replace(self, experiment: Experiment) -> Classification:
+        """The same data under other settings."""
+        return Classification(experiment, self.__dict__.get("source", self._given))
+
+    def resolve(self) -> Experiment:
+        """Fills in the length of the run, and the copies of its images."""
+        return preparation.resolve(self.experiment)
+
+    def draw_split(self) -> Split:
+        """The split that the settings describe, drawn with the run's seed."""
+        data, seed = self.experiment.data, self.experiment.run.seed
+        return splits.make_split(self.source, data.labels, data.validation, seed)
+
+    def read_split(self, path: pathlib.Path) -> Split:
+        """Reads a `split.json` and makes sure that it fits the data."""
+        return splits.read_split(path, self.source)
+
+    def describe_split(self, split: Split) -> str:
+        """A table of images per class."""
+        return splits.describe(split, self.source)
+
+    def check_files(self, folder: pathlib.Path, split: Split) -> None:
+        """Nothing: loading the data has read them all."""
+
+    def read_pseudo_labels(
+        self, place: pathlib.Path, split: Split
+    ) -> pseudo_labels.PseudoLabels:
+        """Reads a file of pseudo labels, and says how many there are."""
+        pseudo = pseudo_labels.read(place, split, self.source.num_classes)
+        print(
+            f"{int(pseudo.kept.sum()):,} of {len(pseudo.kept):,} unlabelled images "
+            f"have pseudo labels, from {place}",
+            flush=True,
+        )
+        return pseudo
+
+    def pipeline(
+        self,
+        split: Split,
+        pseudo: Optional[pseudo_labels.PseudoLabels],
+        replicas: int,
+    ) -> Pipeline:
+        """The batches, with augmented copies of the unlabelled images."""
+        run, recipe = self.experiment.run, self._recipe()
+        batches = Pipeline(self.source, split, recipe, run.seed, run.batch)
+        if not recipe.unlabeled_views:
+            return batches
+        require_unlabeled(self.experiment, split)
+        copies = preparation.unlabeled_copies(self.experiment, self.source, split)
+        store = preparation.open_copies(self.experiment, copies)
+        return dataclasses.replace(
+            batches, store=store, store_size=len(copies), pseudo=pseudo
+        )
+
+    def _recipe(self) -> Any:
+        method = self.experiment.find_algorithm().Method
+        return method.recipe(self.experiment.method)
+
+    def show_inputs(self, log: Recorder, pipeline: Pipeline) -> None:
+        """A few unlabelled images with some of their augmented copies."""
+        if pipeline.store is None:
+            return
+        copies = preparation.unlabeled_copies(
+            self.experiment, self.source, pipeline.split
+        )
+        images, shown = min(8, len(copies.ids)), min(9, max(copies.count, 1))
+        items = np.arange(images)[:, None] + np.arange(shown) * len(copies.ids)
+        made = copies.maker()(tf.constant(items.ravel(), tf.int64)).numpy()
+        made = made.reshape((images, shown) + copies.item_shape)
+        log.show_copies(made, copies.images[copies.ids[:images]])
+
+    def network(self) -> keras.Model:
+        """The network, untrained."""
         return models.network(self.experiment.run.network).build(
             self.experiment.network, self.source.image_shape, self.source.num_classes
         )
 
-    def _task(self) -> base.Task:
+    def initialize(self, network: keras.Model) -> Optional[str]:
+        """None: no network for classification has published weights yet."""
+
+    def facts(self, split: Split) -> base.Task:
+        """What the algorithm must know of the run besides its own settings."""
         return base.Task(
             self.source.num_classes,
-            len(self.split.labeled),
+            len(split.labeled),
             self.experiment.run.steps,
             (self.experiment.data.mismatch or 0) / 100,
         )
 
-    def _prepare_scoring(self) -> None:
-        source = self.source
-        self.scorer = scoring.Scorer(
+    def log(self, folder: pathlib.Path) -> Recorder:
+        """The run's TensorBoard files and `metrics.csv`."""
+        images = self.experiment.run.batch * self._recipe().images_per_label
+        return Recorder(folder, self.source, images)
+
+    def scorer(self) -> Scorer:
+        """A scorer for the experiment's network."""
+        return self.load_scorer(self.model_facts())
+
+    def evaluation(self, split: Split, scorer: Scorer, log: Recorder) -> Evaluation:
+        """Errors on validation and test images, and detection of strangers."""
+        sets = {
+            "validation": splits.validation_images(split, self.source),
+            "test": self.source.test,
+        }
+        strangers = detection.open_detection(self.source, split)
+        return Evaluation(scorer, log, sets, strangers)
+
+    def model_facts(self) -> Dict[str, Any]:
+        """The shape of the images, and the classes."""
+        return {
+            "image_shape": list(self.source.image_shape),
+            "class_names": list(self.source.class_names),
+        }
+
+    def load_scorer(self, facts: Mapping[str, Any]) -> Scorer:
+        """The scorer of a trained run, from what `model_facts` said."""
+        return Scorer(
             self.experiment.run.network,
             self.experiment.network,
-            source.image_shape,
-            source.num_classes,
-        )
-        trained.describe_data(self.path, source)
-
-    def _pipeline(self) -> Pipeline:
-        run = self.experiment.run
-        pipeline = Pipeline(self.source, self.split, self.recipe, run.seed, run.batch)
-        if not self.recipe.unlabeled_views:
-            return pipeline
-        self._require_unlabeled()
-        copies = preparation.unlabeled_copies(self.experiment, self.source, self.split)
-        store = preparation.open_copies(self.experiment, copies)
-        self._show_copies(copies)
-        return dataclasses.replace(
-            pipeline, store=store, store_size=len(copies), pseudo=self.pseudo
+            tuple(facts["image_shape"]),
+            len(facts["class_names"]),
         )
 
-    def _pseudo_labels(self) -> Optional[pseudo_labels.PseudoLabels]:
-        path = self._pseudo_labels_place()
-        if path is None:
-            return None
-        found = pseudo_labels.read(path, self.split, self.source.num_classes)
-        print(
-            f"{int(found.kept.sum()):,} of {len(found.kept):,} unlabelled images have "
-            f"pseudo labels, from {path}",
-            flush=True,
-        )
-        return found
+    def summarize(self, rows: List[Row]) -> Dict[str, Any]:
+        """The scores of `results.json`."""
+        return results.summarize(rows)
 
-    def _show_copies(self, copies: Copies) -> None:
-        images, shown = min(8, len(copies.ids)), min(9, max(copies.count, 1))
-        items = np.arange(images)[:, None] + np.arange(shown) * len(copies.ids)
-        pictures = copies.maker()(tf.constant(items.ravel(), tf.int64)).numpy()
-        pictures = pictures.reshape((images, shown) + copies.item_shape)
-        self.recorder.show_copies(pictures, copies.images[copies.ids[:images]])
-
-    def _score(self, step: int, seconds: float) -> Tuple[Dict[str, float], str]:
-        def poll() -> None:
-            self._poll(step)
-
-        scores = scoring.evaluate(self.scorer, self.algorithm, self.sets, poll)
-        found: Dict[str, float] = {}
-        if self.detection:
-            found = self.detection.scores(self.scorer, self.algorithm, poll)
-        row = self.recorder.record(step, scores, self.numbers, seconds, found)
-        errors = "  ".join(
-            f"{name} {row[name + '_error']:.2f} % (raw {row[name + '_raw_error']:.2f})"
-            for name in self.sets
-            if name in scores
-        )
-        nothing = "no validation or test images to score"
-        return row, f"error {errors}" if errors else nothing
-
-    def _summarize(self) -> Dict[str, Any]:
-        return results.summarize(
-            self.experiment, len(self.split.labeled), self.recorder.rows
-        )
+    def describe(self, results_: Mapping[str, Any]) -> str:
+        """The results as a few lines for the terminal."""
+        return results.describe(results_)

@@ -15,25 +15,27 @@ from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import write_atomically
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.progress import Progress
-from mixdmt_tf.tasks.classification import preparation as common
+from mixdmt_tf.runs.splits import choose_split
+from mixdmt_tf.runs.task import Task
 
 CHECKED = "checked.json"
 
 
-def resolve(experiment: Experiment, scenes: Scenes) -> Experiment:
+def resolve(task: Task) -> Experiment:
     """Fills in the number of steps, if the settings leave it open.
 
     Raises:
         UsageError: if it can't be known, or goes with no optimizer.
     """
+    experiment = task.experiment
     rate = getattr(experiment.network, "head_learning_rate_multiplier", 1.0)
     if rate != 1.0 and experiment.method.optimizer == "adam":
         raise UsageError(
             f"--head_learning_rate_multiplier={rate:g} needs --optimizer=sgd"
         )
-    if experiment.run.steps is not None or common.in_rounds(experiment):
+    if experiment.run.steps is not None or experiment.in_rounds:
         return experiment
-    split = common.draw_split(experiment, scenes)
+    split = choose_split(task)
     method, batch = experiment.method, experiment.run.batch
     if not hasattr(method, "epochs"):  # one round on given pseudo labels
         steps = method.round_steps or round_steps(

@@ -4,26 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
-from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.log import Row
 from mixdmt_tf.runs.results import best_row, describe_weights, percent, versions
-from mixdmt_tf.tables.report import machine
 
 IOU = "_iou_"  # in a column of metrics.csv, between the set's and the class's name
 
 
-def summarize(
-    experiment: Experiment,
-    labels: int,
-    rows: List[Row],
-    class_names: Sequence[str],
-    test: str,
-) -> Dict[str, Any]:
-    """What `results.json` holds; mean IoU in percent, None where there is no data.
+def summarize(rows: List[Row], class_names: Sequence[str], test: str) -> Dict[str, Any]:
+    """The scores of `results.json`; mean IoU in percent, None where there is no data.
 
     Args:
-        experiment: of the run.
-        labels: number of labelled scenes.
         rows: the evaluations.
         class_names: of the classes.
         test: which set is the test set, 'test' or 'validation'.
@@ -32,7 +22,7 @@ def summarize(
         `test_miou` of the averaged weights after the last step, `..._raw` of the raw
         ones, `..._best` of the evaluation with the best validation; `test_iou`, by
         class; and the same for `validation`. `test_set` says whether a data set that
-        has no labelled test scenes was tested on its validation scenes, as papers do.
+        has no labelled test images was tested on its validation images, as papers do.
     """
     last, best = rows[-1], best_row(rows) or {}
 
@@ -40,11 +30,6 @@ def summarize(
         return {each: last.get(f"{name}{IOU}{each}") for each in class_names}
 
     return {
-        "algorithm": experiment.algorithm,
-        "dataset": experiment.data.dataset,
-        "labels": labels,
-        "seed": experiment.run.seed,
-        "steps": int(last["step"]),
         "test_set": test,
         "test_miou": last.get(f"{test}_miou"),
         "test_miou_raw": last.get(f"{test}_raw_miou"),
@@ -55,10 +40,6 @@ def summarize(
         "validation_miou_best": best.get("validation_miou"),
         "test_pixel_accuracy": last.get(f"{test}_pixel_accuracy"),
         "test_iou": iou(test),
-        "seconds": last["seconds"],
-        "versions": versions(),
-        "machine": machine(),
-        "flags": experiment.to_flags(),
     }
 
 

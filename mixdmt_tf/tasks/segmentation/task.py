@@ -1,156 +1,205 @@
-"""One training run on scenes: data, scores, pictures."""
+"""Semantic segmentation as a run sees it: data, batches, network, scores."""
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import pathlib
-import re
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, List, Mapping, Optional
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf import models
 from mixdmt_tf.algorithms import base
-from mixdmt_tf.data.segmentation import pseudo_labels
+from mixdmt_tf.data.segmentation import datasets, pseudo_labels, splits
 from mixdmt_tf.data.segmentation.pipeline import ScenePipeline
 from mixdmt_tf.data.segmentation.source import Scenes
-from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.data.splits import Split
+from mixdmt_tf.errors import UsageError
 from mixdmt_tf.models import weights
-from mixdmt_tf.runs import trained
 from mixdmt_tf.runs.experiment import Experiment
-from mixdmt_tf.runs.interrupts import Interrupts
-from mixdmt_tf.runs.session import Session
+from mixdmt_tf.runs.log import Row
+from mixdmt_tf.runs.splits import require_unlabeled
 from mixdmt_tf.runs.transfer import HEADS
-from mixdmt_tf.tasks.classification import preparation as common
-from mixdmt_tf.tasks.segmentation import preparation, results, scoring
+from mixdmt_tf.tasks.segmentation import preparation, results
+from mixdmt_tf.tasks.segmentation.evaluation import Evaluation
 from mixdmt_tf.tasks.segmentation.recorder import SceneRecorder
+from mixdmt_tf.tasks.segmentation.scoring import SceneScorer
 
 
-class SceneRun(Session):
-    """One run on scenes."""
+class Segmentation:
+    """The task of `mixdmt_tf.runs.task.Task` for images with a class per pixel."""
 
-    def __init__(
-        self,
-        experiment: Experiment,
-        path: pathlib.Path,
-        scenes: Scenes,
-        strategy: tf.distribute.Strategy,
-        interrupts: Interrupts,
-    ):
-        """Makes or reads the split, looks at all files that it needs, and prints it.
+    measure = "miou"
+
+    def __init__(self, experiment: Experiment, source: Optional[Scenes] = None):
+        """Remembers them.
 
         Args:
-            experiment: all settings, resolved.
-            path: the run's folder.
-            scenes: the data set.
-            strategy: where it runs.
-            interrupts: installed signal handlers.
+            experiment: all settings.
+            source: the data set; opened when it is needed if not given.
         """
-        super().__init__(experiment, path, strategy, interrupts)
-        self.scenes = scenes
-        self.class_names = scenes.class_names
-        self.colours = scenes.colours
-        self.split = common.open_split(experiment, path, scenes)
-        if not experiment.data.pseudo_labels:  # or it was seen with the base model
-            preparation.check(path, scenes, self.split)
-            print(preparation.describe(self.split, scenes), flush=True)
-        self.sets = {"validation": scenes.validation, "test": scenes.test}
-        place = self._pseudo_labels_place()
-        self.pseudo = place and pseudo_labels.read(
-            place, self.split, scenes.num_classes
-        )
-        per_step = experiment.run.batch * (1 + self.recipe.unlabeled_ratio)
-        self.recorder: SceneRecorder = SceneRecorder(path, scenes, per_step)
+        self.experiment = experiment
+        self._given = source
 
-    def _pipeline(self) -> ScenePipeline:
-        run, data = self.experiment.run, self.experiment.data
-        unlabeled = run.batch * self.recipe.unlabeled_ratio
+    @functools.cached_property
+    def source(self) -> Scenes:
+        """The data set; its images are read when they are needed."""
+        return self._given or datasets.load(self.experiment.data)
+
+    @property
+    def colours(self) -> np.ndarray:
+        """Colours of the classes in label maps, uint8 [C, 3]."""
+        return np.asarray(self.source.colours)
+
+    def replace(self, experiment: Experiment) -> Segmentation:
+        """The same data under other settings."""
+        return Segmentation(experiment, self.__dict__.get("source", self._given))
+
+    def resolve(self) -> Experiment:
+        """Fills in the length of the run, which depends on the number of images."""
+        return preparation.resolve(self)
+
+    def draw_split(self) -> Split:
+        """The split that the settings describe, drawn with the run's seed."""
+        data, seed = self.experiment.data, self.experiment.run.seed
+        labels = data.labels or None
+        return splits.make_split(self.source, labels, seed, data.labeled_list)
+
+    def read_split(self, path: pathlib.Path) -> Split:
+        """Reads a `split.json` and makes sure that it fits the data."""
+        return splits.read_split(path, self.source)
+
+    def describe_split(self, split: Split) -> str:
+        """How many images there are, and whether the split is a published one."""
+        return preparation.describe(split, self.source)
+
+    def check_files(self, folder: pathlib.Path, split: Split) -> None:
+        """Reads all files once, unless `folder` notes that it was done."""
+        preparation.check(folder, self.source, split)
+
+    def read_pseudo_labels(
+        self, place: pathlib.Path, split: Split
+    ) -> pseudo_labels.PseudoLabels:
+        """Opens a folder of pseudo labels."""
+        return pseudo_labels.read(place, split, self.source.num_classes)
+
+    def pipeline(
+        self,
+        split: Split,
+        pseudo: Optional[pseudo_labels.PseudoLabels],
+        replicas: int,
+    ) -> ScenePipeline:
+        """The batches of crops."""
+        run, data, recipe = self.experiment.run, self.experiment.data, self._recipe()
+        unlabeled = run.batch * recipe.unlabeled_ratio
         if unlabeled:
-            self._require_unlabeled()
-        if self.recipe.boxes and unlabeled % (2 * self.strategy.num_replicas_in_sync):
+            require_unlabeled(self.experiment, split)
+        if recipe.boxes and unlabeled % (2 * replicas):
             raise UsageError(
                 f"--algorithm={self.experiment.algorithm} pairs unlabelled images, and "
                 f"--batch={run.batch} times --unlabeled_ratio="
-                f"{self.recipe.unlabeled_ratio} is odd on a device"
+                f"{recipe.unlabeled_ratio} is odd on a device"
             )
         return ScenePipeline(
-            self.scenes,
-            self.split,
+            self.source,
+            split,
             run.seed,
             run.batch,
             unlabeled,
-            self.pseudo,
-            self.recipe.boxes,
+            pseudo,
+            recipe.boxes,
             data.crop_size,
             data.scale_range,
         )
 
-    def _network(self) -> keras.Model:
-        crop = self.experiment.data.crop_size or self.scenes.crop
+    def _recipe(self) -> Any:
+        method = self.experiment.find_algorithm().Method
+        return method.recipe(self.experiment.method)
+
+    def show_inputs(self, log: SceneRecorder, pipeline: ScenePipeline) -> None:
+        """A few augmented images with their label maps or pseudo labels."""
+        batch = pipeline.at(0)
+        images, labels = batch["x"], batch["y"]
+        if pipeline.guesses:
+            images = tf.concat([images, batch["u"]], 0)
+            labels = tf.concat([labels, batch["u_label"]], 0)
+        log.show_batch(images[:8].numpy(), labels[:8].numpy())
+
+    def network(self) -> keras.Model:
+        """The network, untrained."""
+        crop = self.experiment.data.crop_size or self.source.crop
         return models.network(self.experiment.run.network).build_segmenter(
-            self.experiment.network, (*crop, 3), self.scenes.num_classes
+            self.experiment.network, (*crop, 3), self.source.num_classes
         )
 
-    def _task(self) -> base.Task:
+    def initialize(self, network: keras.Model) -> Optional[str]:
+        """Loads the weights of the file that the network's settings name."""
+        file = getattr(self.experiment.network, "pretrained", "")
+        if not file:
+            return None
+        path = pathlib.Path(file).expanduser()
+        return f"{path}: {weights.load(network, path)}"
+
+    def facts(self, split: Split) -> base.Task:
+        """What the algorithm must know of the run besides its own settings."""
         config = self.experiment.network
         return base.Task(
-            self.scenes.num_classes,
-            len(self.split.labeled),
+            self.source.num_classes,
+            len(split.labeled),
             self.experiment.run.steps,
             head=HEADS,
             head_rate=getattr(config, "head_learning_rate_multiplier", 1.0),
         )
 
-    def _initialize(self, network: keras.Model) -> None:
-        """Weights of `init_from`, or of the file that the network's config names."""
-        file = getattr(self.experiment.network, "pretrained", "")
-        if file and not self.experiment.run.init_from:
-            path = pathlib.Path(file).expanduser()
-            print(f"{path}: {weights.load(network, path)}", flush=True)
-            self.algorithm.average.restart()
-        super()._initialize(network)
+    def log(self, folder: pathlib.Path) -> SceneRecorder:
+        """The run's TensorBoard files and `metrics.csv`."""
+        images = self.experiment.run.batch * self._recipe().images_per_label
+        return SceneRecorder(folder, self.source, images)
 
-    def _prepare_scoring(self) -> None:
-        network = self.experiment.network
-        self.scorer = scoring.SceneScorer(
-            self.experiment.run.network, network, self.scenes.num_classes
+    def scorer(self) -> SceneScorer:
+        """A scorer for the experiment's network."""
+        return SceneScorer(
+            self.experiment.run.network,
+            self.experiment.network,
+            self.source.num_classes,
         )
-        trained.describe_data(self.path, self.scenes, network)
 
-    def _train(self, pipeline: ScenePipeline, start: int) -> None:
-        if not start:
-            batch = pipeline.at(0)
-            images, labels = batch["x"], batch["y"]
-            if self.pseudo:
-                images = tf.concat([images, batch["u"]], 0)
-                labels = tf.concat([labels, batch["u_label"]], 0)
-            self.recorder.show_batch(images[:8].numpy(), labels[:8].numpy())
-        try:
-            super()._train(pipeline, start)
-        except tf.errors.OpError as error:
-            # A file that can't be read any more: TensorFlow has made text of it.
-            said = re.search(r"UserError: (.+?)\nTraceback", str(error), re.DOTALL)
-            if not said:
-                raise
-            raise UserError(said[1]) from None
+    def evaluation(
+        self, split: Split, scorer: SceneScorer, log: SceneRecorder
+    ) -> Evaluation:
+        """Mean IoU on validation and test images."""
+        sets = {"validation": self.source.validation, "test": self.source.test}
+        return Evaluation(scorer, log, sets)
 
-    def _score(self, step: int, seconds: float) -> Tuple[Dict[str, float], str]:
-        scores = scoring.evaluate(
-            self.scorer, self.algorithm, self.sets, lambda: self._poll(step)
+    def model_facts(self) -> Dict[str, Any]:
+        """Colours of the classes, and the settings of the network.
+
+        Of two networks that teach each other either may be the result, so that the
+        settings in the run's folder may be those of the other one.
+        """
+        return {
+            "image_shape": [None, None, 3],
+            "class_names": list(self.source.class_names),
+            "colours": self.colours.tolist(),
+            "network": dataclasses.asdict(self.experiment.network),
+        }
+
+    def load_scorer(self, facts: Mapping[str, Any]) -> SceneScorer:
+        """The scorer of a trained run, from what `model_facts` said."""
+        network = type(self.experiment.network)(**facts["network"])
+        return SceneScorer(
+            self.experiment.run.network, network, len(facts["class_names"])
         )
-        row = self.recorder.record(step, scores, self.numbers, seconds)
-        said = "  ".join(
-            f"{name} {row[name + '_miou']:.2f} % (raw {row[name + '_raw_miou']:.2f})"
-            for name in self.sets
-            if name in scores
-        )
-        return row, f"mean IoU {said}" if said else "no labelled scenes to score"
 
-    def _summarize(self) -> Dict[str, Any]:
+    def summarize(self, rows: List[Row]) -> Dict[str, Any]:
+        """The scores of `results.json`."""
         return results.summarize(
-            self.experiment,
-            len(self.split.labeled),
-            self.recorder.rows,
-            self.class_names,
-            preparation.test_set(self.scenes),
+            rows, self.source.class_names, preparation.test_set(self.source)
         )
+
+    def describe(self, results_: Mapping[str, Any]) -> str:
+        """The results as a few lines for the terminal."""
+        return results.describe(results_)

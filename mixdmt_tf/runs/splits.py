@@ -1,0 +1,52 @@
+"""The split of a run: drawn, given with `--split`, or found in the run folder."""
+
+from __future__ import annotations
+
+import pathlib
+
+from mixdmt_tf.data.splits import Split, write_split
+from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.runs.experiment import Experiment
+from mixdmt_tf.runs.task import Task
+
+
+def choose_split(task: Task) -> Split:
+    """The split of `--split`, or the one drawn with the run's seed."""
+    given = task.experiment.data.split
+    return _read_given(task, given) if given else task.draw_split()
+
+
+def open_split(task: Task, folder: pathlib.Path) -> Split:
+    """The run folder's own split; a new folder gets one.
+
+    Raises:
+        UserError: if `--split` names a file that holds another one.
+    """
+    own = folder / "split.json"
+    if not own.exists():
+        write_split(own, choose_split(task))
+    split, given = task.read_split(own), task.experiment.data.split
+    if given and _read_given(task, given).digest() != split.digest():
+        raise UserError(
+            f"--split={given} is not the split that {folder} was started with.\n"
+            "Resume without --split, or choose another --workdir."
+        )
+    return split
+
+
+def _read_given(task: Task, path: str) -> Split:
+    return task.read_split(pathlib.Path(path).expanduser())
+
+
+def require_unlabeled(experiment: Experiment, split: Split) -> None:
+    """Refuses a split without unlabelled images, for methods that need some.
+
+    Raises:
+        UsageError: saying how many images are labelled, and what to do.
+    """
+    if not len(split.unlabeled):
+        raise UsageError(
+            f"--algorithm={experiment.algorithm} needs unlabelled images, and all "
+            f"{len(split.labeled)} of {split.dataset} are labelled.\n"
+            "Give fewer --labels, or train with bin/train --algorithm=supervised."
+        )

@@ -1,0 +1,46 @@
+"""Scores of a run in training: mean IoU on validation and test images."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Callable, Dict, Mapping, Optional, Sequence, Tuple
+
+from mixdmt_tf.algorithms.base import Algorithm
+from mixdmt_tf.data.segmentation.source import Scene
+from mixdmt_tf.runs.log import Row
+from mixdmt_tf.tasks.segmentation import scoring
+from mixdmt_tf.tasks.segmentation.recorder import SceneRecorder
+from mixdmt_tf.tasks.segmentation.scoring import SceneScorer
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Evaluation:
+    """As `runs.task.Evaluation`.
+
+    Attributes:
+        scorer: predicts with any weights.
+        recorder: where scores are written.
+        sets: the images to score, by name; None for sets that are empty.
+    """
+
+    scorer: SceneScorer
+    recorder: SceneRecorder
+    sets: Dict[str, Optional[Sequence[Scene]]]
+
+    def __call__(
+        self,
+        step: int,
+        algorithm: Algorithm,
+        numbers: Mapping[str, float],
+        seconds: float,
+        poll: Callable[[], None],
+    ) -> Tuple[Row, str]:
+        """Scores averaged and raw weights; as `runs.task.Evaluation`."""
+        scores = scoring.evaluate(self.scorer, algorithm, self.sets, poll)
+        row = self.recorder.record(step, scores, numbers, seconds)
+        mious = "  ".join(
+            f"{name} {row[name + '_miou']:.2f} % (raw {row[name + '_raw_miou']:.2f})"
+            for name in self.sets
+            if name in scores
+        )
+        return row, f"mean IoU {mious}" if mious else "no labelled images to score"
