@@ -19,9 +19,7 @@ from mixdmt_tf.models import wide_resnet
 
 def passes(portable: bool):
     """A compiled forward and backward pass; `portable` is Keras's own layer."""
-    network = wide_resnet.build(
-        wide_resnet.Config(), (32, 32, 3), 10, portable=portable
-    )
+    network = wide_resnet.WideResNet().build((32, 32, 3), 10, portable=portable)
     images = tf.random.stateless_uniform([64, 32, 32, 3], [1, 2], -1.0, 1.0)
 
     @tf.function

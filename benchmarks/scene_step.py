@@ -87,8 +87,7 @@ def main() -> None:
     module = models.network(arguments.network)
     config = module.Config(depth=arguments.depth)
     networks = [
-        module.build_segmenter(config, (side, side, 3), data.num_classes)
-        for _ in range(2)
+        config.build_segmenter((side, side, 3), data.num_classes) for _ in range(2)
     ]
     steps = (
         bare(networks[0], side, data.num_classes),

@@ -33,9 +33,9 @@ BATCH, SHAPE, CLASSES = 64, (32, 32, 3), 10
 DMT_BATCH = 16  # and seven pseudo-labelled images for each
 
 
-def bare_realmix(config: wide_resnet.Config):
+def bare_realmix(config: wide_resnet.WideResNet):
     """The passes of RealMix through the network and nothing else."""
-    network = wide_resnet.build(config, SHAPE, CLASSES)
+    network = config.build(SHAPE, CLASSES)
     optimizer = keras.optimizers.Adam(0.002, epsilon=1e-8)
     optimizer.build(network.trainable_variables)
     images = tf.random.stateless_uniform([3, BATCH, *SHAPE], [1, 2], -1.0, 1.0)
@@ -55,9 +55,9 @@ def bare_realmix(config: wide_resnet.Config):
     return run
 
 
-def bare_dmt(config: wide_resnet.Config):
+def bare_dmt(config: wide_resnet.WideResNet):
     """The passes of DMT through the network and nothing else."""
-    network = wide_resnet.build(config, SHAPE, CLASSES)
+    network = config.build(SHAPE, CLASSES)
     optimizer = keras.optimizers.SGD(0.1, momentum=0.9)
     optimizer.build(network.trainable_variables)
     images = tf.random.stateless_uniform([8 * DMT_BATCH, *SHAPE], [1, 2], -1.0, 1.0)
@@ -86,9 +86,9 @@ def random_data():
     return source, splits.make_split(source, 250, 0, seed=1)
 
 
-def stepping(module, settings, config: wide_resnet.Config, pipeline: Pipeline):
+def stepping(module, settings, config: wide_resnet.WideResNet, pipeline: Pipeline):
     """A step as a run does it."""
-    network = wide_resnet.build(config, SHAPE, CLASSES)
+    network = config.build(SHAPE, CLASSES)
     method = module.Method(network, settings, base.Task(CLASSES, 250, 10_000))
     method.compile()
     batches = iter(pipeline.dataset(0, 10_000))
@@ -96,7 +96,7 @@ def stepping(module, settings, config: wide_resnet.Config, pipeline: Pipeline):
     return lambda: step(next(batches))
 
 
-def whole_realmix(config: wide_resnet.Config):
+def whole_realmix(config: wide_resnet.WideResNet):
     """RealMix with 50 copies made on the fly."""
     source, split = random_data()
     images, ids, settings = source.train.images, split.unlabeled, realmix.Config()
@@ -106,7 +106,7 @@ def whole_realmix(config: wide_resnet.Config):
     return stepping(realmix, settings, config, pipeline)
 
 
-def whole_dmt(config: wide_resnet.Config):
+def whole_dmt(config: wide_resnet.WideResNet):
     """A round of DMT, half of the images having pseudo labels."""
     source, split = random_data()
     images, ids, settings = source.train.images, split.unlabeled, dmt.Config()
@@ -149,7 +149,9 @@ def main() -> None:
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(1)
     form = {"realmix": "mixmatch", "dmt": "dmt"}[arguments.method]
-    config = wide_resnet.Config(depth=arguments.depth, width=arguments.width, form=form)
+    config = wide_resnet.WideResNet(
+        depth=arguments.depth, width=arguments.width, form=form
+    )
     bare, whole = (make(config) for make in METHODS[arguments.method])
     for function in (bare, whole):
         function()

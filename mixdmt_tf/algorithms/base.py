@@ -117,8 +117,8 @@ class Algorithm(keras.Model):
     >>> model.fit(pipeline.dataset(0, 1000))
 
     Attributes:
-        reported: names of everything `step_losses` returns, terms and reports; they become
-            the metrics of the step.
+        reported: names of everything `step_losses` returns, terms and reports; they
+            become the metrics of the step.
         loop: name of the file in experiments/loops/ that trains it; 'single' for
             methods trained in one go.
         has_teacher: whether the method predicts with the averaged weights, too.

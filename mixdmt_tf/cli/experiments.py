@@ -135,7 +135,7 @@ def build(parsed: flags.Parsed) -> "Experiment":
     from mixdmt_tf.runs.experiment import Experiment
 
     package = scenes if of_scenes(data.dataset) else algorithms
-    network = models.network(run.network).Config(**values["network"])
+    network = models.network(run.network)(**values["network"])
     method = package.algorithm(run.algorithm).Config(**values["method"])
     return Experiment(run, data, network, method)
 

@@ -1,7 +1,7 @@
 """Networks, one file each: the file's name is the value of `--network`.
 
-A network module has a frozen dataclass `Config` and a function
-`build(config, input_shape, num_classes, portable=False) -> keras.Model`.
+A network's file has a frozen dataclass of its settings that bears the file's name, such
+as `WideResNet`, and builds the Keras model (`network.Network`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,14 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from mixdmt_tf.settings import class_named
+
 
 def network(name: str) -> Any:
-    """The module `mixdmt_tf.models.<name>`, imported when it is asked for."""
-    return importlib.import_module(f"{__name__}.{name}")
+    """The class of `mixdmt_tf.models.<name>`, imported when it is asked for.
+
+    Args:
+        name: the value of `--network`, such as 'wide_resnet'.
+    """
+    module = importlib.import_module(f"{__name__}.{name}")
+    return getattr(module, class_named(module.__name__))

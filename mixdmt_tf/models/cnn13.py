@@ -19,18 +19,21 @@ Aila, and the second dense layer that Mean Teacher and Dual Student have.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, Sequence, Tuple
+from typing import Any, ClassVar, Dict, Sequence, Tuple
 
 import keras
 import tensorflow as tf
 
 from mixdmt_tf.models.layers.activations import LeakyReLU
-from mixdmt_tf.settings import check, setting, settings_of
+from mixdmt_tf.models.network import Network
+from mixdmt_tf.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class CNN13(Network):
     """Size of the network, and its dropout."""
+
+    interchangeable: ClassVar[Tuple[str, ...]] = ("batch_norm_momentum", "dropout")
 
     filters: int = setting(
         128,
@@ -52,9 +55,65 @@ class Config:
         high=1.0,
     )
 
-    def __post_init__(self) -> None:
-        """Refuses values out of range with a UsageError."""
-        check(settings_of(type(self)), self)
+    def build(
+        self,
+        input_shape: Tuple[int, int, int],
+        num_classes: int,
+        portable: bool = False,
+    ) -> keras.Model:
+        """Builds the network.
+
+        Images whose sides are not multiples of four are pooled with a border that
+        counts for nothing. Where less than 3x3 is left after both poolings (images
+        below 9x9) the convolution without padding gets one.
+
+        Args:
+            input_shape: (height, width, channels) of the images.
+            num_classes: number of classes C.
+            portable: use stock Keras layers only, so that a saved model loads without
+                this package. The weights and the values of a forward pass are the same,
+                but for the masks of dropout, which are then Keras's own.
+
+        Returns:
+            A functional model: float images [B, H, W, channels] in [-1, 1] to float32
+            logits [B, C], whatever the precision policy.
+        """
+        images = keras.Input(input_shape, name="image")
+
+        def convolve(x, filters, kernel, padding="same"):
+            x = keras.layers.Conv2D(
+                self.filters * filters,
+                kernel,
+                padding=padding,
+                use_bias=False,
+                kernel_initializer="he_normal",
+            )(x)
+            x = keras.layers.BatchNormalization(
+                momentum=self.batch_norm_momentum, epsilon=1e-5
+            )(x)
+            return keras.layers.LeakyReLU(0.1)(x) if portable else LeakyReLU()(x)
+
+        def pool_and_drop(x, place):
+            x = keras.layers.MaxPooling2D(2, padding="same")(x)
+            if not self.dropout:
+                return x
+            if portable:
+                return keras.layers.Dropout(self.dropout)(x)
+            return Dropout(self.dropout, place)([x, images])
+
+        x = images
+        for place, filters in enumerate((1, 2)):
+            for _ in range(3):
+                x = convolve(x, filters, 3)
+            x = pool_and_drop(x, place)
+        x = convolve(x, 4, 3, "valid" if min(x.shape[1:3]) >= 3 else "same")
+        x = convolve(x, 2, 1)
+        x = convolve(x, 1, 1)
+        x = keras.layers.GlobalAveragePooling2D(dtype="float32")(x)
+        logits = keras.layers.Dense(
+            num_classes, kernel_initializer="he_normal", dtype="float32", name="logits"
+        )(x)
+        return keras.Model(images, logits, name="cnn13")
 
 
 @keras.saving.register_keras_serializable("mixdmt_tf")
@@ -124,65 +183,3 @@ def fingerprint(images: tf.Tensor) -> tf.Tensor:
     # Odd weights, so that no bit is lost where the sum wraps around at 2^64.
     weights = 0x9E3779B97F4A7C1 * (2 * tf.range(tf.size(bits, tf.int64)) + 1)
     return tf.reduce_sum(bits * weights)
-
-
-def build(
-    config: Config,
-    input_shape: Tuple[int, int, int],
-    num_classes: int,
-    portable: bool = False,
-) -> keras.Model:
-    """Builds the network.
-
-    Images whose sides are not multiples of four are pooled with a border that counts
-    for nothing. Where less than 3x3 is left after both poolings (images below 9x9) the
-    convolution without padding gets one.
-
-    Args:
-        config: filters, dropout and momentum.
-        input_shape: (height, width, channels) of the images.
-        num_classes: number of classes C.
-        portable: use stock Keras layers only, so that a saved model loads without this
-            package. The weights and the values of a forward pass are the same, but
-            for the masks of dropout, which are then Keras's own.
-
-    Returns:
-        A functional model: float images [B, H, W, channels] in [-1, 1] to float32
-        logits [B, C], whatever the precision policy.
-    """
-    images = keras.Input(input_shape, name="image")
-
-    def convolve(x, filters, kernel, padding="same"):
-        x = keras.layers.Conv2D(
-            config.filters * filters,
-            kernel,
-            padding=padding,
-            use_bias=False,
-            kernel_initializer="he_normal",
-        )(x)
-        x = keras.layers.BatchNormalization(
-            momentum=config.batch_norm_momentum, epsilon=1e-5
-        )(x)
-        return keras.layers.LeakyReLU(0.1)(x) if portable else LeakyReLU()(x)
-
-    def pool_and_drop(x, place):
-        x = keras.layers.MaxPooling2D(2, padding="same")(x)
-        if not config.dropout:
-            return x
-        if portable:
-            return keras.layers.Dropout(config.dropout)(x)
-        return Dropout(config.dropout, place)([x, images])
-
-    x = images
-    for place, filters in enumerate((1, 2)):
-        for _ in range(3):
-            x = convolve(x, filters, 3)
-        x = pool_and_drop(x, place)
-    x = convolve(x, 4, 3, "valid" if min(x.shape[1:3]) >= 3 else "same")
-    x = convolve(x, 2, 1)
-    x = convolve(x, 1, 1)
-    x = keras.layers.GlobalAveragePooling2D(dtype="float32")(x)
-    logits = keras.layers.Dense(
-        num_classes, kernel_initializer="he_normal", dtype="float32", name="logits"
-    )(x)
-    return keras.Model(images, logits, name="cnn13")

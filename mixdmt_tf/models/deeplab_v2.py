@@ -14,7 +14,7 @@ its published numbers are of rates '6,12'.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, List, Tuple
+from typing import Any, ClassVar, Dict, List, Tuple
 
 import keras
 import tensorflow as tf
@@ -34,8 +34,14 @@ _NORMALIZATIONS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(resnet.Config):
+class DeepLabV2(resnet.ResNet):
     """The residual network, its head, and what its weights expect of images."""
+
+    head: ClassVar[Tuple[str, ...]] = ("aspp_",)
+    interchangeable: ClassVar[Tuple[str, ...]] = (
+        *("batch_norm_momentum", "pretrained", "pretrained_b", "normalization_b"),
+        *("layout_b", "head_learning_rate_multiplier"),
+    )
 
     rates: str = setting(
         "6,12,18,24",
@@ -86,7 +92,7 @@ class Config(resnet.Config):
         super().__post_init__()
         _ = self.atrous_rates  # raises if they can't be read
 
-    def second(self) -> Config:
+    def second(self) -> DeepLabV2:
         """The settings of the second of two networks that teach each other."""
         layout = self.layout if self.layout_b == "same" else self.layout_b
         moved = layout != self.layout
@@ -118,6 +124,62 @@ class Config(resnet.Config):
             )
         return tuple(rates)
 
+    def build_segmenter(
+        self,
+        image_shape: Tuple[Any, Any, int],
+        num_classes: int,
+        portable: bool = False,
+    ) -> keras.Model:
+        """Builds the network.
+
+        Args:
+            image_shape: (height, width, channels); a height or width of None makes a
+                network for images of any size. Three channels unless `normalization` is
+                'none'.
+            num_classes: number of classes C.
+            portable: accepted as all networks do. Keras has no layer that upsamples
+                with corners aligned, so a .keras file of this network wants this
+                package all the same; a SavedModel does not.
+
+        Returns:
+            A functional model: float images [B, H, W, channels] in [-1, 1] to float32
+            logits [B, H, W, C], whatever the precision policy.
+
+        Raises:
+            UsageError: if images without three channels would have to be normalized.
+        """
+        del portable
+        images = x = keras.Input(image_shape, name="image")
+        if self.normalization != "none":
+            if image_shape[-1] != 3:
+                raise UsageError(
+                    f"normalization={self.normalization!r} is for images of 3 channels, "
+                    f"and these have {image_shape[-1]}; expected normalization=none"
+                )
+            x = InputNormalization(self.normalization, name="normalization")(x)
+        x = resnet.features(self, x)
+        # PyTorch's own start of a convolution: uniform in +-1 / sqrt(inputs).
+        bound = (9 * int(x.shape[-1])) ** -0.5
+        branches = [
+            keras.layers.Conv2D(
+                num_classes,
+                3,
+                padding="same",
+                dilation_rate=rate,
+                kernel_initializer=keras.initializers.VarianceScaling(
+                    1 / 3, "fan_in", "uniform"
+                ),
+                bias_initializer=keras.initializers.RandomUniform(-bound, bound),
+                name=f"aspp_{index}",
+            )(x)
+            for index, rate in enumerate(self.atrous_rates)
+        ]
+        logits = branches[0]
+        if len(branches) > 1:
+            logits = keras.layers.Add(name="aspp_sum", dtype="float32")(branches)
+        logits = Upsampling(name="logits")([logits, images])
+        return keras.Model(images, logits, name="deeplab_v2")
+
 
 @keras.saving.register_keras_serializable("mixdmt_tf")
 class InputNormalization(keras.layers.Layer):
@@ -127,7 +189,7 @@ class InputNormalization(keras.layers.Layer):
         """Sets the scale.
 
         Args:
-            kind: 'imagenet', 'caffe' or 'coco', as in `Config.normalization`.
+            kind: 'imagenet', 'caffe' or 'coco', as in `DeepLabV2.normalization`.
             **kwargs: of every Keras layer.
         """
         # In half a precision two neighbouring greys can become one.
@@ -156,64 +218,6 @@ class InputNormalization(keras.layers.Layer):
     def get_config(self) -> Dict[str, Any]:
         """What the constructor takes."""
         return {**super().get_config(), "kind": self.kind}
-
-
-def build_segmenter(
-    config: Config,
-    image_shape: Tuple[Any, Any, int],
-    num_classes: int,
-    portable: bool = False,
-) -> keras.Model:
-    """Builds the network.
-
-    Args:
-        config: residual network, head and normalization.
-        image_shape: (height, width, channels); a height or width of None makes a
-            network for images of any size. Three channels unless `normalization` is
-            'none'.
-        num_classes: number of classes C.
-        portable: accepted as all networks do. Keras has no layer that upsamples with
-            corners aligned, so a .keras file of this network wants this package all
-            the same; a SavedModel does not.
-
-    Returns:
-        A functional model: float images [B, H, W, channels] in [-1, 1] to float32
-        logits [B, H, W, C], whatever the precision policy.
-
-    Raises:
-        UsageError: if images without three channels would have to be normalized.
-    """
-    del portable
-    images = x = keras.Input(image_shape, name="image")
-    if config.normalization != "none":
-        if image_shape[-1] != 3:
-            raise UsageError(
-                f"normalization={config.normalization!r} is for images of 3 channels, "
-                f"and these have {image_shape[-1]}; expected normalization=none"
-            )
-        x = InputNormalization(config.normalization, name="normalization")(x)
-    x = resnet.features(config, x)
-    # PyTorch's own start of a convolution: uniform in +-1 / sqrt(inputs).
-    bound = (9 * int(x.shape[-1])) ** -0.5
-    branches = [
-        keras.layers.Conv2D(
-            num_classes,
-            3,
-            padding="same",
-            dilation_rate=rate,
-            kernel_initializer=keras.initializers.VarianceScaling(
-                1 / 3, "fan_in", "uniform"
-            ),
-            bias_initializer=keras.initializers.RandomUniform(-bound, bound),
-            name=f"aspp_{index}",
-        )(x)
-        for index, rate in enumerate(config.atrous_rates)
-    ]
-    logits = branches[0]
-    if len(branches) > 1:
-        logits = keras.layers.Add(name="aspp_sum", dtype="float32")(branches)
-    logits = Upsampling(name="logits")([logits, images])
-    return keras.Model(images, logits, name="deeplab_v2")
 
 
 def head_variables(model: keras.Model) -> List[Any]:

@@ -27,7 +27,8 @@ from typing import Any, Optional, Tuple
 
 import keras
 
-from mixdmt_tf.settings import check, setting, settings_of
+from mixdmt_tf.models.network import Network
+from mixdmt_tf.settings import setting
 
 # Blocks of each of the four stages.
 _BLOCKS = {
@@ -39,7 +40,7 @@ _BLOCKS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class ResNet(Network):
     """Size and layout of the network.
 
     A `batch_norm_momentum` of None becomes the layout's own on construction, so that a
@@ -81,13 +82,13 @@ class Config:
 
     def __post_init__(self) -> None:
         """Refuses values out of range with a UsageError; fills in the momentum."""
-        check(settings_of(type(self)), self)
+        super().__post_init__()
         if self.batch_norm_momentum is None:
             own = {"torch": 0.9, "keras": 0.99}[self.layout]
             object.__setattr__(self, "batch_norm_momentum", own)
 
 
-def features(config: Config, x: Any) -> Any:
+def features(config: ResNet, x: Any) -> Any:
     """Applies the network, without its pooling and classifier, to a Keras tensor.
 
     Args:
@@ -129,7 +130,7 @@ def features(config: Config, x: Any) -> Any:
 
 
 def _block(
-    config: Config,
+    config: ResNet,
     x: Any,
     name: str,
     filters: int,
@@ -162,7 +163,7 @@ def _block(
 
 
 def _convolve(
-    config: Config,
+    config: ResNet,
     x: Any,
     names: Tuple[str, str],
     filters: int,

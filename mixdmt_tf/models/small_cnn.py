@@ -11,43 +11,38 @@ from typing import Tuple
 
 import keras
 
-from mixdmt_tf.settings import check, setting, settings_of
+from mixdmt_tf.models.network import Network
+from mixdmt_tf.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class SmallCNN(Network):
     """Size of the network."""
 
     filters: int = setting(16, "filters of the first of two convolutions", low=1)
 
-    def __post_init__(self) -> None:
-        """Refuses values out of range with a UsageError."""
-        check(settings_of(type(self)), self)
+    def build(
+        self,
+        input_shape: Tuple[int, int, int],
+        num_classes: int,
+        portable: bool = False,
+    ) -> keras.Model:
+        """Builds two strided convolutions, a mean over positions, and a dense layer.
 
+        Args:
+            input_shape: (height, width, channels) of the images.
+            num_classes: number of classes C.
+            portable: accepted as all networks do; there are only stock layers here.
 
-def build(
-    config: Config,
-    input_shape: Tuple[int, int, int],
-    num_classes: int,
-    portable: bool = False,
-) -> keras.Model:
-    """Builds two strided convolutions, a mean over positions, and a dense layer.
-
-    Args:
-        config: number of filters.
-        input_shape: (height, width, channels) of the images.
-        num_classes: number of classes C.
-        portable: accepted as all networks do; there are only stock layers here.
-
-    Returns:
-        A functional model: float images [B, H, W, channels] in [-1, 1] to float32
-        logits [B, C].
-    """
-    del portable
-    images = keras.Input(input_shape, name="image")
-    x = images
-    for filters in (config.filters, 2 * config.filters):
-        x = keras.layers.Conv2D(filters, 3, 2, padding="same", activation="relu")(x)
-    x = keras.layers.GlobalAveragePooling2D(dtype="float32")(x)
-    logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(x)
-    return keras.Model(images, logits, name="small_cnn")
+        Returns:
+            A functional model: float images [B, H, W, channels] in [-1, 1] to float32
+            logits [B, C].
+        """
+        del portable
+        images = keras.Input(input_shape, name="image")
+        x = images
+        for filters in (self.filters, 2 * self.filters):
+            x = keras.layers.Conv2D(filters, 3, 2, padding="same", activation="relu")(x)
+        x = keras.layers.GlobalAveragePooling2D(dtype="float32")(x)
+        logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(x)
+        return keras.Model(images, logits, name="small_cnn")

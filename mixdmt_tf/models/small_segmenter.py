@@ -8,17 +8,21 @@ features of half the size, for the edges. About 190,000 parameters as it comes.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Tuple
+from typing import Any, ClassVar, Tuple
 
 import keras
 
 from mixdmt_tf.models.layers.upsampling import Upsampling
-from mixdmt_tf.settings import check, setting, settings_of
+from mixdmt_tf.models.network import Network
+from mixdmt_tf.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class SmallSegmenter(Network):
     """Size of the network."""
+
+    head: ClassVar[Tuple[str, ...]] = ("classes",)
+    interchangeable: ClassVar[Tuple[str, ...]] = ("batch_norm_momentum",)
 
     width: int = setting(
         16,
@@ -44,69 +48,63 @@ class Config:
         high=1.0,
     )
 
-    def __post_init__(self) -> None:
-        """Refuses values out of range with a UsageError."""
-        check(settings_of(type(self)), self)
+    def build_segmenter(
+        self,
+        image_shape: Tuple[Any, Any, int],
+        num_classes: int,
+        portable: bool = False,
+    ) -> keras.Model:
+        """Builds the network.
 
+        Args:
+            image_shape: (height, width, channels); a height or width of None makes a
+                network for images of any size.
+            num_classes: number of classes C.
+            portable: accepted as all networks do. Keras has no layer that upsamples
+                with corners aligned, so a .keras file of this network wants this
+                package all the same; a SavedModel does not.
 
-def build_segmenter(
-    config: Config,
-    image_shape: Tuple[Any, Any, int],
-    num_classes: int,
-    portable: bool = False,
-) -> keras.Model:
-    """Builds the network.
+        Returns:
+            A functional model: float images [B, H, W, channels] in [-1, 1] to float32
+            logits [B, H, W, C], whatever the precision policy.
+        """
+        del portable
 
-    Args:
-        config: width, depth and stride.
-        image_shape: (height, width, channels); a height or width of None makes a
-            network for images of any size.
-        num_classes: number of classes C.
-        portable: accepted as all networks do. Keras has no layer that upsamples with
-            corners aligned, so a .keras file of this network wants this package all
-            the same; a SavedModel does not.
+        def convolve(x, filters, stride=1, dilation=1):
+            padding = "same"
+            if stride > 1:
+                # A feature then lies on every second pixel from the first one on, where
+                # upsampling with aligned corners looks for it.
+                x, padding = keras.layers.ZeroPadding2D(1)(x), "valid"
+            x = keras.layers.Conv2D(
+                filters,
+                3,
+                stride,
+                padding=padding,
+                dilation_rate=dilation,
+                use_bias=False,
+                kernel_initializer="he_normal",
+            )(x)
+            return keras.layers.BatchNormalization(
+                momentum=self.batch_norm_momentum, epsilon=1e-5
+            )(x)
 
-    Returns:
-        A functional model: float images [B, H, W, channels] in [-1, 1] to float32
-        logits [B, H, W, C], whatever the precision policy.
-    """
-    del portable
+        def activate(x):
+            return keras.layers.ReLU()(x)
 
-    def convolve(x, filters, stride=1, dilation=1):
-        padding = "same"
-        if stride > 1:
-            # A feature then lies on every second pixel from the first one on, where
-            # upsampling with aligned corners looks for it.
-            x, padding = keras.layers.ZeroPadding2D(1)(x), "valid"
-        x = keras.layers.Conv2D(
-            filters,
-            3,
-            stride,
-            padding=padding,
-            dilation_rate=dilation,
-            use_bias=False,
-            kernel_initializer="he_normal",
-        )(x)
-        return keras.layers.BatchNormalization(
-            momentum=config.batch_norm_momentum, epsilon=1e-5
-        )(x)
-
-    def activate(x):
-        return keras.layers.ReLU()(x)
-
-    images = keras.Input(image_shape, name="image")
-    half = x = activate(convolve(images, config.width, 2))
-    x = activate(convolve(x, 2 * config.width, 2))
-    if config.output_stride == 8:
-        x = activate(convolve(x, 4 * config.width, 2))
-    x = activate(convolve(x, 4 * config.width))
-    for index in range(config.depth):
-        change = convolve(x, 4 * config.width, dilation=2**index)
-        x = activate(keras.layers.Add()([x, change]))
-    # The upsampled features are float32: fewer of them cost less in half precision.
-    x = activate(convolve(x, config.width))
-    x = keras.layers.Concatenate()([Upsampling()([x, half]), half])
-    x = activate(convolve(x, 2 * config.width))
-    x = keras.layers.Conv2D(num_classes, 1, name="classes")(x)
-    logits = Upsampling(name="logits")([x, images])
-    return keras.Model(images, logits, name="small_segmenter")
+        images = keras.Input(image_shape, name="image")
+        half = x = activate(convolve(images, self.width, 2))
+        x = activate(convolve(x, 2 * self.width, 2))
+        if self.output_stride == 8:
+            x = activate(convolve(x, 4 * self.width, 2))
+        x = activate(convolve(x, 4 * self.width))
+        for index in range(self.depth):
+            change = convolve(x, 4 * self.width, dilation=2**index)
+            x = activate(keras.layers.Add()([x, change]))
+        # The upsampled features are float32: fewer of them cost less in half precision.
+        x = activate(convolve(x, self.width))
+        x = keras.layers.Concatenate()([Upsampling()([x, half]), half])
+        x = activate(convolve(x, 2 * self.width))
+        x = keras.layers.Conv2D(num_classes, 1, name="classes")(x)
+        logits = Upsampling(name="logits")([x, images])
+        return keras.Model(images, logits, name="small_segmenter")

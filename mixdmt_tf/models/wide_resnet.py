@@ -19,21 +19,24 @@ Both start with He's normal distribution over the fan-out. Neither has dropout.
 from __future__ import annotations
 
 import dataclasses
-from typing import Optional, Tuple
+from typing import ClassVar, Optional, Tuple
 
 import keras
 
 from mixdmt_tf.models.layers.activations import LeakyReLU
-from mixdmt_tf.settings import check, setting, settings_of
+from mixdmt_tf.models.network import Network
+from mixdmt_tf.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class WideResNet(Network):
     """Size and form of the network.
 
     A `batch_norm_momentum` of None becomes the form's own on construction, so that a
     run's record holds the number; `dataclasses.replace` of the form keeps that number.
     """
+
+    interchangeable: ClassVar[Tuple[str, ...]] = ("batch_norm_momentum",)
 
     depth: int = setting(
         28,
@@ -62,7 +65,7 @@ class Config:
 
     def __post_init__(self) -> None:
         """Refuses values out of range with a UsageError; fills in the momentum."""
-        check(settings_of(type(self)), self)
+        super().__post_init__()
         if self.batch_norm_momentum is None:
             own = {"mixmatch": 0.999, "dmt": 0.9}[self.form]
             object.__setattr__(self, "batch_norm_momentum", own)
@@ -72,76 +75,75 @@ class Config:
         """Residual blocks per stage."""
         return (self.depth - 4) // 6
 
+    def build(
+        self,
+        input_shape: Tuple[int, int, int],
+        num_classes: int,
+        portable: bool = False,
+    ) -> keras.Model:
+        """Builds the network.
 
-def build(
-    config: Config,
-    input_shape: Tuple[int, int, int],
-    num_classes: int,
-    portable: bool = False,
-) -> keras.Model:
-    """Builds the network.
+        Args:
+            input_shape: (height, width, channels) of the images.
+            num_classes: number of classes C.
+            portable: use stock Keras layers only, so that a saved model loads without
+                this package. The weights and the values of a forward pass are the same.
 
-    Args:
-        config: form, depth, width and number of stages.
-        input_shape: (height, width, channels) of the images.
-        num_classes: number of classes C.
-        portable: use stock Keras layers only, so that a saved model loads without this
-            package. The weights and the values of a forward pass are the same.
+        Returns:
+            A functional model: float images [B, H, W, channels] in [-1, 1] to float32
+            logits [B, C], whatever the precision policy.
+        """
+        dmt = self.form == "dmt"
 
-    Returns:
-        A functional model: float images [B, H, W, channels] in [-1, 1] to float32
-        logits [B, C], whatever the precision policy.
-    """
-    dmt = config.form == "dmt"
+        def activate(x):
+            x = keras.layers.BatchNormalization(
+                momentum=self.batch_norm_momentum, epsilon=1e-5 if dmt else 1e-3
+            )(x)
+            if dmt:
+                return keras.layers.ReLU()(x)
+            return keras.layers.LeakyReLU(0.1)(x) if portable else LeakyReLU()(x)
 
-    def activate(x):
-        x = keras.layers.BatchNormalization(
-            momentum=config.batch_norm_momentum, epsilon=1e-5 if dmt else 1e-3
+        def convolve(x, filters, kernel, stride=1):
+            # He initialization over the fan-out, not truncated: N(0, 2 / (k^2
+            # filters)).
+            deviation = (2.0 / (kernel * kernel * filters)) ** 0.5
+            padding = "same"
+            if dmt and kernel > 1 and stride > 1:
+                # One pixel on each side; 'same' has none above and left of even images.
+                x, padding = keras.layers.ZeroPadding2D(kernel // 2)(x), "valid"
+            return keras.layers.Conv2D(
+                filters,
+                kernel,
+                stride,
+                padding=padding,
+                use_bias=not dmt,
+                kernel_initializer=keras.initializers.RandomNormal(0.0, deviation),
+            )(x)
+
+        def block(x, filters, stride, first):
+            activated = activate(x)
+            changes = x.shape[-1] != filters
+            shares_activation = changes if dmt else first
+            if shares_activation:
+                x = activated
+            shortcut = convolve(x, filters, 1, stride) if changes else x
+            x = convolve(activated, filters, 3, stride)
+            x = convolve(activate(x), filters, 3)
+            return keras.layers.Add()([shortcut, x])
+
+        blocks = self.blocks
+        images = keras.Input(input_shape, name="image")
+        x = convolve(images, 16, 3)
+        for stage in range(self.stages):
+            filters = 16 * self.width << stage
+            for index in range(blocks):
+                stride = 2 if stage > 0 and index == 0 else 1
+                x = block(x, filters, stride, first=stage == index == 0)
+        x = keras.layers.GlobalAveragePooling2D(dtype="float32")(activate(x))
+        start = "glorot_normal"
+        if dmt:  # PyTorch's own for a dense layer: uniform in +-1 / sqrt(inputs).
+            start = keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
+        logits = keras.layers.Dense(
+            num_classes, kernel_initializer=start, dtype="float32", name="logits"
         )(x)
-        if dmt:
-            return keras.layers.ReLU()(x)
-        return keras.layers.LeakyReLU(0.1)(x) if portable else LeakyReLU()(x)
-
-    def convolve(x, filters, kernel, stride=1):
-        # He initialization over the fan-out, not truncated: N(0, 2 / (k^2 filters)).
-        deviation = (2.0 / (kernel * kernel * filters)) ** 0.5
-        padding = "same"
-        if dmt and kernel > 1 and stride > 1:
-            # One pixel on each side; 'same' has none above and left of even images.
-            x, padding = keras.layers.ZeroPadding2D(kernel // 2)(x), "valid"
-        return keras.layers.Conv2D(
-            filters,
-            kernel,
-            stride,
-            padding=padding,
-            use_bias=not dmt,
-            kernel_initializer=keras.initializers.RandomNormal(0.0, deviation),
-        )(x)
-
-    def block(x, filters, stride, first):
-        activated = activate(x)
-        changes = x.shape[-1] != filters
-        shares_activation = changes if dmt else first
-        if shares_activation:
-            x = activated
-        shortcut = convolve(x, filters, 1, stride) if changes else x
-        x = convolve(activated, filters, 3, stride)
-        x = convolve(activate(x), filters, 3)
-        return keras.layers.Add()([shortcut, x])
-
-    blocks = config.blocks
-    images = keras.Input(input_shape, name="image")
-    x = convolve(images, 16, 3)
-    for stage in range(config.stages):
-        filters = 16 * config.width << stage
-        for index in range(blocks):
-            stride = 2 if stage > 0 and index == 0 else 1
-            x = block(x, filters, stride, first=stage == index == 0)
-    x = keras.layers.GlobalAveragePooling2D(dtype="float32")(activate(x))
-    start = "glorot_normal"
-    if dmt:  # PyTorch's own for a dense layer: uniform in +-1 / sqrt(inputs).
-        start = keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
-    logits = keras.layers.Dense(
-        num_classes, kernel_initializer=start, dtype="float32", name="logits"
-    )(x)
-    return keras.Model(images, logits, name="wide_resnet")
+        return keras.Model(images, logits, name="wide_resnet")

@@ -1,4 +1,4 @@
-"""What a training run asks of its task: the one face of classification and segmentation.
+"""What a training run asks of its task, classification or segmentation.
 
 `mixdmt_tf.tasks` has the two implementations. Everything in which they differ is behind
 these methods; runs and rounds know nothing else of them.

@@ -33,7 +33,9 @@ def test_a_command_may_bring_flags_of_its_own():
     assert TrainConfig().dry_run is False
 
 
-@pytest.mark.parametrize("name", modules("mixdmt_tf.algorithms.classification", "Method"))
+@pytest.mark.parametrize(
+    "name", modules("mixdmt_tf.algorithms.classification", "Method")
+)
 def test_every_algorithm_can_be_chosen(name):
     parsed = experiments.parse([f"--algorithm={name}"], "train", "")
     assert experiments.build(parsed).algorithm == name

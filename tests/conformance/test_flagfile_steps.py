@@ -7,7 +7,6 @@ import dataclasses
 import numpy as np
 import pytest
 
-from mixdmt_tf import models
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.algorithms import classification as algorithms
 from mixdmt_tf.cli import experiments
@@ -119,9 +118,7 @@ def test_it_trains_two_steps(path):
     )
     if recipe.pseudo:
         pipeline = dataclasses.replace(pipeline, pseudo=guesses(split, classes))
-    network = models.network(experiment.run.network).build(
-        experiment.network, source.image_shape, classes
-    )
+    network = experiment.network.build(source.image_shape, classes)
     task = base.Task(classes, labels, experiment.run.steps or 100)
     method = module.Method(network, experiment.method, task)
     method.compile()

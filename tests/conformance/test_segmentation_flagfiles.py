@@ -7,7 +7,6 @@ import dataclasses
 import numpy as np
 import pytest
 
-from mixdmt_tf import models
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.cli import experiments
 from mixdmt_tf.data.segmentation.pipeline import ScenePipeline
@@ -202,8 +201,8 @@ def test_it_trains_two_steps(path):
         experiment.data.crop_size,
         experiment.data.scale_range,
     )
-    network = models.network(experiment.run.network).build_segmenter(
-        experiment.network, (*experiment.data.crop_size, 3), scenes.num_classes
+    network = experiment.network.build_segmenter(
+        (*experiment.data.crop_size, 3), scenes.num_classes
     )
     task = base.Task(scenes.num_classes, 8, experiment.run.steps or 100)
     method = module.Method(network, experiment.method, task)

@@ -12,7 +12,6 @@ from typing import Any, Dict, List
 import numpy as np
 import tensorflow as tf
 
-from mixdmt_tf import models
 from mixdmt_tf.algorithms import classification as algorithms
 from mixdmt_tf.algorithms import segmentation as scene_algorithms
 from mixdmt_tf.algorithms.base import Task
@@ -67,9 +66,7 @@ def classification(name: str) -> Dict[str, List[float]]:
     batches = pipeline.Pipeline(
         source, split, recipe, SEED, experiment.run.batch, **arguments
     )
-    network = models.network("wide_resnet").build(
-        experiment.network, source.image_shape, source.num_classes
-    )
+    network = experiment.network.build(source.image_shape, source.num_classes)
     task = Task(source.num_classes, 20, LENGTH)
     return _train(method(network, experiment.method, task), batches)
 
@@ -101,8 +98,8 @@ def segmentation(name: str) -> Dict[str, List[float]]:
         data.crop_size,
         data.scale_range,
     )
-    network = models.network("small_segmenter").build_segmenter(
-        experiment.network, (*data.crop_size, 3), source.num_classes
+    network = experiment.network.build_segmenter(
+        (*data.crop_size, 3), source.num_classes
     )
     task = Task(source.num_classes, 8, LENGTH)
     return _train(method(network, experiment.method, task), batches)

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.models.cnn13 import Config, Dropout, build, fingerprint
+from mixdmt_tf.models.cnn13 import CNN13, Dropout, fingerprint
 from tests.models.test_wide_resnet import count, images, of_kind, randomized
 from tests.oracles import cnn13 as oracle
 
@@ -15,12 +15,12 @@ SHAPES = [(32, 32, 3), (16, 12, 1), (8, 8, 1), (9, 7, 3), (1, 2, 3)]
 
 
 def small(shape=(16, 16, 3), classes=4, portable=False, **settings):
-    return build(Config(filters=4, **settings), shape, classes, portable)
+    return CNN13(filters=4, **settings).build(shape, classes, portable)
 
 
 def test_it_has_the_size_of_the_papers():
     """3.1 million for ten classes of 32x32x3; 9 convolutions."""
-    model = build(Config(), (32, 32, 3), 10)
+    model = CNN13().build((32, 32, 3), 10)
 
     assert count(model) == 3_121_802
     assert oracle.trainable_parameters(128, 3, 10) == 3_121_802
@@ -34,7 +34,7 @@ def test_it_has_the_size_of_the_papers():
 @pytest.mark.parametrize("filters", [1, 8])
 @pytest.mark.parametrize("shape", [(8, 8, 1), (32, 32, 3)])
 def test_filters_set_its_size_and_the_image_does_not(filters, shape):
-    model = build(Config(filters=filters), shape, 5)
+    model = CNN13(filters=filters).build(shape, 5)
 
     assert count(model) == oracle.trainable_parameters(filters, shape[-1], 5)
 
@@ -97,7 +97,7 @@ def test_batch_normalization_and_start():
         norms = of_kind(small(**settings), NORM)
         assert len(norms) == 9
         assert {(n.momentum, n.epsilon) for n in norms} == {(momentum, 1e-5)}
-    for layer in of_kind(build(Config(filters=32), (8, 8, 3), 4), CONV)[1:]:
+    for layer in of_kind(CNN13(filters=32).build((8, 8, 3), 4), CONV)[1:]:
         (kernel,) = layer.get_weights()
         deviation = np.sqrt(2 / np.prod(kernel.shape[:3]))
         np.testing.assert_allclose(kernel.std(), deviation, rtol=0.05)
@@ -118,7 +118,7 @@ def test_every_weight_gets_a_gradient(rate):
 def test_settings_out_of_range_are_refused(wrong):
     (name,) = wrong
     with pytest.raises(UsageError, match=f"{name}=.*: expected"):
-        Config(**wrong)
+        CNN13(**wrong)
 
 
 def test_dropout_stands_behind_both_poolings_and_only_in_training():

@@ -38,7 +38,7 @@ def test_networks_are_found_by_their_files():
 
 @every_network
 def test_settings_are_frozen_and_have_defaults(name):
-    config = models.network(name).Config()
+    config = models.network(name)()
 
     with pytest.raises(dataclasses.FrozenInstanceError):
         setattr(config, dataclasses.fields(config)[0].name, None)

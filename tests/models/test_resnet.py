@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.models import resnet
-from mixdmt_tf.models.resnet import Config, features
+from mixdmt_tf.models.resnet import ResNet, features
 from tests.oracles import resnet as oracle
 
 LAYOUTS = pytest.mark.parametrize("layout", ["torch", "keras"])
@@ -51,7 +51,7 @@ def test_equals_keras_applications_at_output_stride_32():
     theirs = randomized(
         keras.applications.ResNet50(False, None, input_shape=(None, None, 3))
     )
-    ours = extractor(Config(50, layout="keras", output_stride=32))
+    ours = extractor(ResNet(50, layout="keras", output_stride=32))
     assert len(theirs.weights) == len(ours.weights) == 318
     for layer in theirs.layers:
         if layer.weights:
@@ -72,7 +72,7 @@ def test_equals_keras_applications_at_output_stride_32():
 def test_layout_torch_equals_the_oracle(depth, output_stride):
     """torchvision's network in NumPy, dilation in place of strides included."""
     made = oracle.weights(depth, 2, 3, [6])
-    model = extractor(Config(depth, 2, output_stride=output_stride))
+    model = extractor(ResNet(depth, 2, output_stride=output_stride))
     for layer in model.layers:
         name = layer.name.replace("_", ".")
         if isinstance(layer, keras.layers.Conv2D):
@@ -90,7 +90,7 @@ def test_layout_torch_equals_the_oracle(depth, output_stride):
 @pytest.mark.parametrize("sides", [(97, 130)])
 def test_dilation_computes_the_same_and_more(layout, sides):
     """At every point that the coarser network has, borders included."""
-    config = Config(26, 2, layout)
+    config = ResNet(26, 2, layout)
     made = {}
     for stride in (32, 16, 8):
         model = extractor(dataclasses.replace(config, output_stride=stride))
@@ -110,8 +110,8 @@ def test_dilation_is_the_dense_evaluation(layout):
     A feature of this depth sees 65 pixels to each side at most; the one compared is
     farther from all borders, since the shifted image ends elsewhere.
     """
-    fine = randomized(extractor(Config(14, 2, layout, 8)))
-    coarse = randomized(extractor(Config(14, 2, layout, 32)))
+    fine = randomized(extractor(ResNet(14, 2, layout, 8)))
+    coarse = randomized(extractor(ResNet(14, 2, layout, 32)))
     x = images(224, 224)
     dense = fine(x).numpy()
 
@@ -131,7 +131,7 @@ def test_dilation_is_the_dense_evaluation(layout):
     ],
 )
 def test_has_the_published_number_of_parameters(depth, layout, expected):
-    model = extractor(Config(depth, layout=layout))
+    model = extractor(ResNet(depth, layout=layout))
 
     assert learned(model) == expected
     assert oracle.parameters(depth, biases=layout == "keras") == expected
@@ -151,7 +151,7 @@ def test_has_the_published_number_of_parameters(depth, layout, expected):
     ],
 )
 def test_feature_sizes_are_those_of_dmt(layout, sides, stem, pooled, stage_2):
-    model = extractor(Config(14, 1, layout), sides)
+    model = extractor(ResNet(14, 1, layout), sides)
     names = {"torch": ("conv1", "layer2_0_out"), "keras": ("conv1_conv",)}[layout]
 
     assert model.get_layer(names[0]).output.shape[1:3] == stem
@@ -166,7 +166,7 @@ def test_dilations_at_output_stride_8():
     plan = [b[3] for b in oracle.plan(26, 8)]
     assert plan == [1, 1, 1, 1, 1, 2, 2, 4]  # torchvision's
     for layout, firsts in (("torch", (1, 1, 1, 2)), ("keras", (1, 1, 2, 4))):
-        model = extractor(Config(26, 1, layout))
+        model = extractor(ResNet(26, 1, layout))
         seen = {}
         for layer in model.layers:
             if isinstance(layer, keras.layers.Conv2D) and layer.kernel_size == (3, 3):
@@ -181,7 +181,7 @@ def test_dilations_at_output_stride_8():
 
 @LAYOUTS
 def test_every_weight_gets_a_gradient(layout):
-    model = randomized(extractor(Config(14, 2, layout)))
+    model = randomized(extractor(ResNet(14, 2, layout)))
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(model(images(33, 40), training=False) ** 2)
     gradients = tape.gradient(loss, model.trainable_variables)
@@ -192,7 +192,7 @@ def test_every_weight_gets_a_gradient(layout):
 
 def test_starts_with_he_fan_out_in_the_layout_torch():
     """N(0, 2 / (k^2 filters)), not truncated."""
-    model = extractor(Config(14, 16))
+    model = extractor(ResNet(14, 16))
     kernel = model.get_layer("layer4_0_conv2").get_weights()[0]
 
     deviation = (2 / (9 * 128)) ** 0.5
@@ -201,18 +201,18 @@ def test_starts_with_he_fan_out_in_the_layout_torch():
 
 
 def test_momentum_is_the_layouts_own_unless_given():
-    assert Config().batch_norm_momentum == 0.9
-    assert Config(layout="keras").batch_norm_momentum == 0.99
-    model = extractor(Config(14, 1, batch_norm_momentum=0.5))
+    assert ResNet().batch_norm_momentum == 0.9
+    assert ResNet(layout="keras").batch_norm_momentum == 0.99
+    model = extractor(ResNet(14, 1, batch_norm_momentum=0.5))
     norms = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
     assert {(norm.momentum, norm.epsilon) for norm in norms} == {(0.5, 1e-5)}
 
 
 def test_other_settings_are_refused():
     with pytest.raises(UsageError, match="depth=34: expected one of 14, 26, 50, 101"):
-        Config(34)
+        ResNet(34)
     with pytest.raises(UsageError, match="output_stride=4"):
-        Config(output_stride=4)
+        ResNet(output_stride=4)
     with pytest.raises(UsageError, match="layout='caffe'"):
-        Config(layout="caffe")
+        ResNet(layout="caffe")
     assert set(resnet._BLOCKS) == set(oracle.BLOCKS)

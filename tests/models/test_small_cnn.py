@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.models.small_cnn import Config, build
+from mixdmt_tf.models.small_cnn import SmallCNN
 
 
 def images(count=5):
@@ -15,7 +15,7 @@ def images(count=5):
 @pytest.mark.parametrize("training", [False, True])
 def test_rows_do_not_depend_on_each_other(training):
     """What 'two replicas equal one' rests on; a training pass changes no weight."""
-    model = build(Config(), (8, 8, 3), 4)
+    model = SmallCNN().build((8, 8, 3), 4)
     weights = model.get_weights()
     together = model(images(), training=training)
 
@@ -29,14 +29,14 @@ def test_rows_do_not_depend_on_each_other(training):
 def test_filters_set_its_size():
     """Two 3x3 convolutions of f and 2 f filters, and the dense layer."""
     for f in (1, 8):
-        model = build(Config(filters=f), (8, 8, 3), 4)
+        model = SmallCNN(filters=f).build((8, 8, 3), 4)
         expected = (27 * f + f) + (9 * f * 2 * f + 2 * f) + (2 * f * 4 + 4)
         assert model.count_params() == expected
 
 
 def test_logits_see_the_images():
     """Whole of them: changing any quarter changes the answer."""
-    model = build(Config(), (8, 8, 3), 4)
+    model = SmallCNN().build((8, 8, 3), 4)
     logits = model(images(1))
     for row in (0, 4):
         for column in (0, 4):
@@ -47,4 +47,4 @@ def test_logits_see_the_images():
 
 def test_no_filters_are_refused():
     with pytest.raises(UsageError, match="filters=0: expected"):
-        Config(filters=0)
+        SmallCNN(filters=0)

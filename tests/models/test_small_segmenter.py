@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.models.small_segmenter import Config, build_segmenter
+from mixdmt_tf.models.small_segmenter import SmallSegmenter
 
 
 def images(height=20, width=27, count=2, channels=3):
@@ -29,8 +29,8 @@ def randomized(model):
 @pytest.mark.parametrize("shape", [(20, 27, 3), (None, None, 3), (9, 8, 1), (1, 1, 3)])
 @pytest.mark.parametrize("output_stride", [4, 8])
 def test_logits_have_the_size_of_the_images(shape, output_stride):
-    config = Config(2, 2, output_stride)
-    model = build_segmenter(config, shape, 5)
+    config = SmallSegmenter(2, 2, output_stride)
+    model = config.build_segmenter(shape, 5)
 
     assert model.output_shape == (None, *shape[:2], 5)
     sides = [(20, 27), (33, 16)] if shape[0] is None else [shape[:2]]
@@ -47,7 +47,7 @@ def test_size_by_hand():
     kernels += [(4 * w, w), (2 * w, 2 * w)]
     expected = sum(9 * a * b + 2 * b for a, b in kernels) + 2 * w * c + c
 
-    model = build_segmenter(Config(), (32, 32, 3), c)
+    model = SmallSegmenter().build_segmenter((32, 32, 3), c)
 
     learned = sum(int(np.prod(v.shape)) for v in model.trainable_weights)
     assert learned == expected and 150_000 < learned < 300_000
@@ -60,7 +60,7 @@ def test_sees_as_far_as_its_dilated_convolutions():
     other[0, 0, 0] += 1
     moved = {}
     for depth in (1, 4):
-        model = randomized(build_segmenter(Config(4, depth), (8, 96, 3), 3))
+        model = randomized(SmallSegmenter(4, depth).build_segmenter((8, 96, 3), 3))
         moved[depth] = np.max(np.abs(model(change) - model(other)), (0, 1, 3)) > 1e-6
 
     assert np.any(moved[4][56:]) and not np.any(moved[1][24:])
@@ -69,7 +69,7 @@ def test_sees_as_far_as_its_dilated_convolutions():
 @pytest.mark.parametrize("side", [8, 9])
 def test_features_lie_on_every_second_pixel_from_the_first(side):
     """Feature j sees pixels 2j-1 to 2j+1, whether sides are even or odd."""
-    model = build_segmenter(Config(1, 1, 8), (side, side, 1), 2)
+    model = SmallSegmenter(1, 1, 8).build_segmenter((side, side, 1), 2)
     strided = [
         index
         for index, layer in enumerate(model.layers)
@@ -89,7 +89,7 @@ def test_features_lie_on_every_second_pixel_from_the_first(side):
 
 def test_prefers_no_side():
     """With symmetric kernels, a mirrored image has mirrored logits."""
-    model = build_segmenter(Config(8, 1), (33, 33, 3), 2)
+    model = SmallSegmenter(8, 1).build_segmenter((33, 33, 3), 2)
     random = np.random.RandomState(1)
     for layer in model.layers:
         if isinstance(layer, keras.layers.Conv2D):
@@ -111,7 +111,7 @@ def test_prefers_no_side():
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
 def test_every_weight_learns_under_every_policy(policy):
     keras.mixed_precision.set_global_policy(policy)
-    model = randomized(build_segmenter(Config(4, 2), (None, None, 3), 3))
+    model = randomized(SmallSegmenter(4, 2).build_segmenter((None, None, 3), 3))
     with tf.GradientTape() as tape:
         logits = model(images(), training=False)
         loss = tf.reduce_mean(logits**2)
@@ -127,7 +127,7 @@ def test_learns():
     x = images(16, 16, 8) * 0.1
     x[:, :, 5:] += 0.5
     y = np.broadcast_to(np.arange(16) >= 5, (8, 16, 16)).astype(np.int32)
-    model = build_segmenter(Config(8, 2), (16, 16, 3), 2)
+    model = SmallSegmenter(8, 2).build_segmenter((16, 16, 3), 2)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(0.01), loss)
 
@@ -140,7 +140,7 @@ def test_two_replicas_train():
     """No state in Python: a step under a strategy, variables alike on both replicas."""
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     with strategy.scope():
-        model = build_segmenter(Config(2, 1), (8, 8, 3), 2)
+        model = SmallSegmenter(2, 1).build_segmenter((8, 8, 3), 2)
 
     @tf.function
     def step():
@@ -158,7 +158,7 @@ def test_two_replicas_train():
 
 
 def test_a_model_is_saved_and_loaded(tmp_path):
-    model = randomized(build_segmenter(Config(2, 1), (None, None, 3), 2))
+    model = randomized(SmallSegmenter(2, 1).build_segmenter((None, None, 3), 2))
     model.save(tmp_path / "model.keras")
 
     loaded = keras.models.load_model(tmp_path / "model.keras")
@@ -168,6 +168,6 @@ def test_a_model_is_saved_and_loaded(tmp_path):
 
 def test_other_settings_are_refused():
     with pytest.raises(UsageError, match="output_stride=16: expected one of 4, 8"):
-        Config(output_stride=16)
+        SmallSegmenter(output_stride=16)
     with pytest.raises(UsageError, match="depth=0"):
-        Config(depth=0)
+        SmallSegmenter(depth=0)

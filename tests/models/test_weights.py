@@ -6,18 +6,18 @@ import pytest
 
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.models import deeplab_v2, small_segmenter
-from mixdmt_tf.models.deeplab_v2 import Config
+from mixdmt_tf.models.deeplab_v2 import DeepLabV2
 from mixdmt_tf.models.weights import load
 from tests.models.test_weight_files import header_of, safetensors, write_h5
 from tests.oracles import resnet as oracle
 
 SHAPE, CLASSES = (None, None, 3), 4
-TORCH = Config(14, 2, rates="1,2")
-KERAS = Config(14, 2, "keras", rates="1,2")
+TORCH = DeepLabV2(14, 2, rates="1,2")
+KERAS = DeepLabV2(14, 2, "keras", rates="1,2")
 
 
 def build(config):
-    return deeplab_v2.build_segmenter(config, SHAPE, CLASSES)
+    return config.build_segmenter(SHAPE, CLASSES)
 
 
 def made():
@@ -139,7 +139,7 @@ def test_weights_that_keras_applications_saved(tmp_path):
         layer.set_weights(values)
         layers[layer.name] = [(str(index), v) for index, v in enumerate(values)]
     write_h5(tmp_path / "w.h5", layers)
-    config = Config(
+    config = DeepLabV2(
         50, layout="keras", output_stride=32, rates="1", normalization="none"
     )
     model = build(config)
@@ -164,9 +164,7 @@ def test_a_file_of_another_network_is_refused(config, suffix, tmp_path):
     else:
         write(path, {"conv1.weight": made()["conv1.weight"]})
     if config is None:
-        model = small_segmenter.build_segmenter(
-            small_segmenter.Config(2, 1), SHAPE, CLASSES
-        )
+        model = small_segmenter.SmallSegmenter(2, 1).build_segmenter(SHAPE, CLASSES)
     else:
         model = build(config)
     before = model.get_weights()

@@ -8,18 +8,18 @@ import tensorflow as tf
 from mixdmt_tf import compat
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.models import wide_resnet
-from mixdmt_tf.models.wide_resnet import Config, build
+from mixdmt_tf.models.wide_resnet import WideResNet
 from tests.oracles import wide_resnet as oracle
 
 SMALL = [
-    (Config(10, 1, 3), (8, 8, 1), 4),
-    (Config(10, 2, 2), (7, 6, 3), 5),
-    (Config(16, 1, 2), (8, 8, 3), 3),
-    (Config(10, 3, 1), (5, 5, 3), 3),
-    (Config(10, 1, 4), (9, 9, 3), 2),
-    (Config(10, 1, 3, form="dmt"), (8, 8, 1), 4),
-    (Config(16, 2, 2, form="dmt"), (7, 6, 3), 5),
-    (Config(10, 1, 4, form="dmt"), (9, 9, 3), 2),
+    (WideResNet(10, 1, 3), (8, 8, 1), 4),
+    (WideResNet(10, 2, 2), (7, 6, 3), 5),
+    (WideResNet(16, 1, 2), (8, 8, 3), 3),
+    (WideResNet(10, 3, 1), (5, 5, 3), 3),
+    (WideResNet(10, 1, 4), (9, 9, 3), 2),
+    (WideResNet(10, 1, 3, form="dmt"), (8, 8, 1), 4),
+    (WideResNet(16, 2, 2, form="dmt"), (7, 6, 3), 5),
+    (WideResNet(10, 1, 4, form="dmt"), (9, 9, 3), 2),
 ]
 
 
@@ -64,7 +64,7 @@ def of_kind(model, kind):
 
 def test_wrn_28_2_has_the_published_size():
     """1,469,642 for ten classes of 32x32x3, running statistics not counted."""
-    model = build(Config(), (32, 32, 3), 10)
+    model = WideResNet().build((32, 32, 3), 10)
 
     assert count(model) == 1_469_642
     assert oracle.trainable_parameters(28, 2, 3, 3, 10) == 1_469_642
@@ -78,14 +78,14 @@ def test_size_of_other_depths_widths_and_stages(config, shape, classes):
         config.depth, config.width, config.stages, shape[-1], classes, config.form
     )
 
-    assert count(build(config, shape, classes)) == expected
+    assert count(config.build(shape, classes)) == expected
 
 
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize(("config", "shape", "classes"), SMALL)
 def test_forward_pass_equals_the_oracle(config, shape, classes, training):
     """Order within blocks, which shortcut sees what, strides, padding, slope."""
-    model = randomized(build(config, shape, classes))
+    model = randomized(config.build(shape, classes))
     weights = {kind: iter(found) for kind, found in layers(model).items()}
     x = images(shape)
 
@@ -100,8 +100,8 @@ def test_forward_pass_equals_the_oracle(config, shape, classes, training):
 @pytest.mark.parametrize(("config", "shape", "classes"), SMALL[:2] + SMALL[6:7])
 def test_portable_network_is_the_same_of_stock_layers(config, shape, classes):
     """Same weights in the same order, same values, same running statistics after."""
-    usual = randomized(build(config, shape, classes))
-    portable = build(config, shape, classes, portable=True)
+    usual = randomized(config.build(shape, classes))
+    portable = config.build(shape, classes, portable=True)
     portable.set_weights(usual.get_weights())
     x = images(shape)
 
@@ -128,9 +128,9 @@ def test_portable_network_is_the_same_of_stock_layers(config, shape, classes):
 def test_logits_are_float32_under_every_policy(policy, portable):
     """The layers between compute in half precision; weights are float32."""
     shape = (8, 8, 3)
-    exact = randomized(build(Config(10, 1), shape, 4))
+    exact = randomized(WideResNet(10, 1).build(shape, 4))
     keras.mixed_precision.set_global_policy(policy)
-    model = build(Config(10, 1), shape, 4, portable)
+    model = WideResNet(10, 1).build(shape, 4, portable)
     model.set_weights(exact.get_weights())
 
     logits = model(images(shape))
@@ -146,7 +146,9 @@ def test_logits_are_float32_under_every_policy(policy, portable):
 
 def test_batch_normalization_is_that_of_the_papers():
     """Momentum .999, epsilon 1e-3, scale and shift learned; one before each ReLU."""
-    norms = of_kind(build(Config(16, 1), (8, 8, 3), 4), keras.layers.BatchNormalization)
+    norms = of_kind(
+        WideResNet(16, 1).build((8, 8, 3), 4), keras.layers.BatchNormalization
+    )
 
     assert len(norms) == 2 * 6 + 1
     for norm in norms:
@@ -155,8 +157,8 @@ def test_batch_normalization_is_that_of_the_papers():
 
 
 def test_momentum_can_be_chosen():
-    config = Config(10, 1, batch_norm_momentum=0.9)
-    model = build(config, (8, 8, 3), 4)
+    config = WideResNet(10, 1, batch_norm_momentum=0.9)
+    model = config.build((8, 8, 3), 4)
 
     norms = of_kind(model, keras.layers.BatchNormalization)
     assert {norm.momentum for norm in norms} == {0.9}
@@ -164,7 +166,7 @@ def test_momentum_can_be_chosen():
 
 def test_convolutions_start_with_he_fan_out():
     """N(0, 2 / (k^2 f)), not truncated, and biases of zero."""
-    model = build(Config(10, 4, 2), (8, 8, 3), 4)
+    model = WideResNet(10, 4, 2).build((8, 8, 3), 4)
     normed = []
     for layer in of_kind(model, keras.layers.Conv2D):
         kernel, bias = layer.get_weights()
@@ -180,7 +182,7 @@ def test_convolutions_start_with_he_fan_out():
 
 
 def test_dense_layer_starts_with_glorot_normal():
-    model = build(Config(10, 4, 3), (8, 8, 3), 100)
+    model = WideResNet(10, 4, 3).build((8, 8, 3), 100)
 
     kernel, bias = model.get_layer("logits").get_weights()
 
@@ -193,7 +195,7 @@ def test_dense_layer_starts_with_glorot_normal():
 
 def test_kernels_can_be_told_by_their_names():
     """Weight decay goes by them: convolutions and the dense layer, nothing else."""
-    model = build(Config(10, 1), (8, 8, 3), 4)
+    model = WideResNet(10, 1).build((8, 8, 3), 4)
 
     for weight in model.trainable_weights:
         assert ("kernel" in weight.name) == (len(weight.shape) > 1), weight.name
@@ -202,13 +204,13 @@ def test_kernels_can_be_told_by_their_names():
 @pytest.mark.parametrize("depth", [0, 4, 9, 11, 27, 106])
 def test_depths_that_blocks_cannot_make_are_refused(depth):
     with pytest.raises(UsageError, match=f"depth={depth}: expected"):
-        Config(depth=depth)
+        WideResNet(depth=depth)
 
 
 @pytest.mark.parametrize("depth", [10, 16, 28, 100])
 def test_depth_counts_layers_with_weights(depth):
     """4, and 6 for each block of a stage."""
-    assert Config(depth=depth).blocks * 6 + 4 == depth
+    assert WideResNet(depth=depth).blocks * 6 + 4 == depth
 
 
 @pytest.mark.parametrize(
@@ -217,9 +219,9 @@ def test_depth_counts_layers_with_weights(depth):
 def test_sizes_out_of_range_are_refused(wrong):
     (name,) = wrong
     with pytest.raises(UsageError, match=f"{name}=.*: expected"):
-        Config(**wrong)
+        WideResNet(**wrong)
 
 
 def test_it_is_found_by_its_name():
     assert wide_resnet.__name__ == "mixdmt_tf.models.wide_resnet"
-    assert build(Config(10, 1), (8, 8, 1), 2).name == "wide_resnet"
+    assert WideResNet(10, 1).build((8, 8, 1), 2).name == "wide_resnet"

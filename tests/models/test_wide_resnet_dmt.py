@@ -6,18 +6,18 @@ import pytest
 import tensorflow as tf
 
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.models.wide_resnet import Config, build
+from mixdmt_tf.models.wide_resnet import WideResNet
 from tests.models.test_wide_resnet import count, images, of_kind, randomized
 from tests.oracles import wide_resnet as oracle
 
 
 def dmt(depth=10, width=1, stages=3, **settings):
-    return Config(depth, width, stages, form="dmt", **settings)
+    return WideResNet(depth, width, stages, form="dmt", **settings)
 
 
 def test_wrn_28_2_has_the_size_of_the_release():
     """1,467,610 for ten classes of 32x32x3: the biases of 28 convolutions fewer."""
-    model = build(dmt(28, 2), (32, 32, 3), 10)
+    model = dmt(28, 2).build((32, 32, 3), 10)
 
     assert count(model) == 1_467_610
     assert oracle.trainable_parameters(28, 2, 3, 3, 10, "dmt") == 1_467_610
@@ -28,9 +28,9 @@ def test_wrn_28_2_has_the_size_of_the_release():
 
 def test_the_forms_are_different_networks():
     """Equal weights, different answers; and the default is MixMatch's."""
-    assert Config() == Config(form="mixmatch")
-    theirs = randomized(build(Config(10, 1), (8, 8, 3), 4))
-    ours = build(dmt(), (8, 8, 3), 4)
+    assert WideResNet() == WideResNet(form="mixmatch")
+    theirs = randomized(WideResNet(10, 1).build((8, 8, 3), 4))
+    ours = dmt().build((8, 8, 3), 4)
     body = [w for w in theirs.weights[:-2] if "bias" not in w.name]
     ours.set_weights([w.numpy() for w in [*body, *theirs.weights[-2:]]])
 
@@ -40,7 +40,7 @@ def test_the_forms_are_different_networks():
 def test_one_pixel_of_padding_on_each_side_where_the_image_is_halved():
     """Output (i, j) of such a convolution sees rows 2i-1..2i+1, columns 2j-1..2j+1."""
     shape = (8, 8, 1)
-    model = build(dmt(10, 1, 2), shape, 2)
+    model = dmt(10, 1, 2).build(shape, 2)
     first = next(
         layer
         for layer in of_kind(model, keras.layers.Conv2D)
@@ -63,7 +63,7 @@ def test_one_pixel_of_padding_on_each_side_where_the_image_is_halved():
 
 def test_batch_normalization_is_that_of_the_release():
     """Momentum .9 (torch: .1), epsilon 1e-5, scale and shift learned."""
-    norms = of_kind(build(dmt(16), (8, 8, 3), 4), keras.layers.BatchNormalization)
+    norms = of_kind(dmt(16).build((8, 8, 3), 4), keras.layers.BatchNormalization)
 
     assert len(norms) == 2 * 6 + 1
     for norm in norms:
@@ -74,12 +74,12 @@ def test_batch_normalization_is_that_of_the_release():
 @pytest.mark.parametrize(("form", "own"), [("mixmatch", 0.999), ("dmt", 0.9)])
 def test_momentum_is_the_forms_own_unless_given(form, own):
     """The settings hold the number, so that a run's record does."""
-    assert Config(form=form).batch_norm_momentum == own
-    assert Config(form=form, batch_norm_momentum=None) == Config(form=form)
+    assert WideResNet(form=form).batch_norm_momentum == own
+    assert WideResNet(form=form, batch_norm_momentum=None) == WideResNet(form=form)
     for given in (0.0, 0.9, 0.95, 0.999, 1.0):
-        config = Config(10, 1, form=form, batch_norm_momentum=given)
+        config = WideResNet(10, 1, form=form, batch_norm_momentum=given)
         assert config.batch_norm_momentum == given
-        model = build(config, (8, 8, 3), 4)
+        model = config.build((8, 8, 3), 4)
         norms = of_kind(model, keras.layers.BatchNormalization)
         assert {norm.momentum for norm in norms} == {given}
 
@@ -87,7 +87,7 @@ def test_momentum_is_the_forms_own_unless_given(form, own):
 def test_convolutions_start_with_he_fan_out():
     """N(0, 2 / (k^2 f)), not truncated: torch's kaiming_normal_, mode fan_out."""
     normed = []
-    for layer in of_kind(build(dmt(10, 4, 2), (8, 8, 3), 4), keras.layers.Conv2D):
+    for layer in of_kind(dmt(10, 4, 2).build((8, 8, 3), 4), keras.layers.Conv2D):
         (kernel,) = layer.get_weights()
         deviation = np.sqrt(2 / (layer.kernel_size[0] ** 2 * layer.filters))
         np.testing.assert_allclose(kernel.std(), deviation, rtol=0.15)
@@ -99,7 +99,7 @@ def test_convolutions_start_with_he_fan_out():
 
 def test_dense_layer_starts_as_torch_has_it():
     """Uniform between -1/sqrt(inputs) and 1/sqrt(inputs); the bias is 0."""
-    model = build(dmt(10, 4), (8, 8, 3), 100)
+    model = dmt(10, 4).build((8, 8, 3), 100)
 
     kernel, bias = model.get_layer("logits").get_weights()
 
@@ -111,7 +111,7 @@ def test_dense_layer_starts_as_torch_has_it():
 @pytest.mark.parametrize("form", ["mixmatch", "dmt"])
 def test_every_weight_gets_a_gradient(form):
     """With running statistics, where biases before a normalization count, too."""
-    model = randomized(build(Config(10, 1, form=form), (8, 8, 3), 4))
+    model = randomized(WideResNet(10, 1, form=form).build((8, 8, 3), 4))
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(model(images((8, 8, 3)), training=False) ** 2)
     for weight, gradient in zip(
@@ -124,9 +124,9 @@ def test_every_weight_gets_a_gradient(form):
 @pytest.mark.parametrize("portable", [False, True])
 def test_logits_are_float32_under_every_policy(policy, portable):
     shape = (8, 8, 3)
-    exact = randomized(build(dmt(), shape, 4))
+    exact = randomized(dmt().build(shape, 4))
     keras.mixed_precision.set_global_policy(policy)
-    model = build(dmt(), shape, 4, portable)
+    model = dmt().build(shape, 4, portable)
     model.set_weights(exact.get_weights())
 
     logits = model(images(shape))
@@ -141,4 +141,4 @@ def test_logits_are_float32_under_every_policy(policy, portable):
 
 def test_other_forms_are_refused():
     with pytest.raises(UsageError, match="form='torch': expected one of mixmatch, dmt"):
-        Config(form="torch")
+        WideResNet(form="torch")

@@ -259,7 +259,7 @@ def test_a_step_that_is_there_is_not_written_twice(folder, monkeypatch):
 def algorithm(seed=1, steps=0):
     """A tiny algorithm after some steps."""
     keras.utils.set_random_seed(seed)
-    network = small_cnn.build(small_cnn.Config(filters=2), (8, 8, 1), 3)
+    network = small_cnn.SmallCNN(filters=2).build((8, 8, 1), 3)
     made = supervised.Method(network, supervised.Config(), base.Task(3, 6, 10))
     made.compile()
     checkpoints.state(made)

@@ -56,16 +56,16 @@ def images(rows, seed=1):
 @pytest.fixture(params=["small_cnn", "wide_resnet"])
 def model(request):
     """(scorer, weights) of both networks: one plain, one with layers of its own."""
-    config = small_cnn.Config(filters=4)
+    config = small_cnn.SmallCNN(filters=4)
     if request.param == "wide_resnet":
-        config = wide_resnet.Config(depth=10, width=1)
+        config = wide_resnet.WideResNet(depth=10, width=1)
     scorer = Scorer(request.param, config, (8, 8, 3), 3)
     return scorer, random_weights(scorer.network)
 
 
 @pytest.fixture
 def small():
-    scorer = Scorer("small_cnn", small_cnn.Config(filters=4), (8, 8, 3), 3)
+    scorer = Scorer(small_cnn.SmallCNN(filters=4), (8, 8, 3), 3)
     return scorer, random_weights(scorer.network)
 
 
@@ -144,8 +144,8 @@ def test_a_keras_file_holds_stock_layers_only(model, tmp_path):
 
 
 def test_a_keras_file_loads_where_we_are_not_installed(tmp_path):
-    config = wide_resnet.Config(depth=10, width=1)
-    scorer = Scorer("wide_resnet", config, (8, 8, 3), 3)
+    config = wide_resnet.WideResNet(depth=10, width=1)
+    scorer = Scorer(config, (8, 8, 3), 3)
     weights = random_weights(scorer.network)
     export.export("keras", scorer, weights, NAMES, tmp_path / "model.keras")
     np.save(tmp_path / "images.npy", images(65))

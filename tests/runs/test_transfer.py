@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 
-from mixdmt_tf import models
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.runs import trained, transfer
 from tests.tasks.classification import tiny
@@ -22,7 +21,7 @@ def start(run, *more):
     experiment = tiny.experiment("runs/x", f"--init_from={run}", *more)
     classes = 5 if FIVE in more else 10
     keras.utils.set_random_seed(99)
-    network = models.network("small_cnn").build(experiment.network, (8, 8, 1), classes)
+    network = experiment.network.build((8, 8, 1), classes)
     before = network.get_weights()
     names = [str(c) for c in range(classes)]
     report = transfer.initialize(network, experiment, names)

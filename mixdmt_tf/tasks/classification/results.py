@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Optional
 
 from mixdmt_tf.runs.log import Row
 from mixdmt_tf.runs.results import best_row, describe_weights, percent

@@ -10,7 +10,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mixdmt_tf import models
 from mixdmt_tf.algorithms.base import Algorithm
 from mixdmt_tf.data.classification.source import Images
 from mixdmt_tf.data.pixels import to_float
@@ -39,23 +38,19 @@ class Scorer:
 
     def __init__(
         self,
-        network: str,
-        config: Any,
+        network: Any,
         image_shape: Tuple[int, int, int],
         num_classes: int,
     ):
         """Builds the network from stock Keras layers in float32.
 
         Args:
-            network: name of the network's module.
-            config: its `Config`.
+            network: settings of the network (`models.network.Network`).
             image_shape: (H, W, C).
             num_classes: C.
         """
         with in_float32():
-            self.network = models.network(network).build(
-                config, image_shape, num_classes, portable=True
-            )
+            self.network = network.build(image_shape, num_classes, portable=True)
         signature = [tf.TensorSpec((None,) + tuple(image_shape), tf.uint8)]
         self._predict = tf.function(self.probabilities, input_signature=signature)
 

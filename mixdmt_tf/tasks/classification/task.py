@@ -11,7 +11,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mixdmt_tf import models
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.data.classification import datasets, pseudo_labels, splits
 from mixdmt_tf.data.classification.pipeline import Pipeline
@@ -120,8 +119,8 @@ class Classification:
 
     def network(self) -> keras.Model:
         """The network, untrained."""
-        return models.network(self.experiment.run.network).build(
-            self.experiment.network, self.source.image_shape, self.source.num_classes
+        return self.experiment.network.build(
+            self.source.image_shape, self.source.num_classes
         )
 
     def initialize(self, network: keras.Model) -> Optional[str]:
@@ -164,7 +163,6 @@ class Classification:
     def load_scorer(self, facts: Mapping[str, Any]) -> Scorer:
         """The scorer of a trained run, from what `model_facts` said."""
         return Scorer(
-            self.experiment.run.network,
             self.experiment.network,
             tuple(facts["image_shape"]),
             len(facts["class_names"]),

@@ -28,7 +28,7 @@ def resolve(task: Task) -> Experiment:
         UsageError: if it can't be known, or goes with no optimizer.
     """
     experiment = task.experiment
-    rate = getattr(experiment.network, "head_learning_rate_multiplier", 1.0)
+    rate = experiment.network.head_learning_rate_multiplier
     if rate != 1.0 and experiment.method.optimizer == "adam":
         raise UsageError(
             f"--head_learning_rate_multiplier={rate:g} needs --optimizer=sgd"

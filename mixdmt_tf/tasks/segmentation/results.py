@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from mixdmt_tf.runs.log import Row
-from mixdmt_tf.runs.results import best_row, describe_weights, percent, versions
+from mixdmt_tf.runs.results import best_row, describe_weights, percent
 
 IOU = "_iou_"  # in a column of metrics.csv, between the set's and the class's name
 

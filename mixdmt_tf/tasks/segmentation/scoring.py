@@ -22,7 +22,6 @@ from typing import (
 import numpy as np
 import tensorflow as tf
 
-from mixdmt_tf import models
 from mixdmt_tf.algorithms.base import Algorithm
 from mixdmt_tf.data.pixels import to_float
 from mixdmt_tf.data.segmentation.source import Scene
@@ -36,19 +35,18 @@ _READERS, _AHEAD = 2, 8  # threads, and scenes that wait in memory
 class SceneScorer:
     """A float32 copy of the network that predicts every pixel of scenes of any size."""
 
-    def __init__(self, network: str, config: Any, num_classes: int):
+    def __init__(self, network: Any, num_classes: int):
         """Builds the network.
 
         Args:
-            network: name of the network's module.
-            config: its `Config`.
+            network: settings of the network (`models.network.Network`).
             num_classes: C.
         """
         with in_float32():
-            self.network = models.network(network).build_segmenter(
-                config, (None, None, 3), num_classes, portable=True
+            self.network = network.build_segmenter(
+                (None, None, 3), num_classes, portable=True
             )
-        self.stride = max(STRIDE, getattr(config, "output_stride", STRIDE))
+        self.stride = max(STRIDE, getattr(network, "output_stride", STRIDE))
         signature = [tf.TensorSpec((None, None, None, 3), tf.uint8)]
         self._guess = tf.function(self._guesses, input_signature=signature)
 

@@ -11,7 +11,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mixdmt_tf import models
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.data.segmentation import datasets, pseudo_labels, splits
 from mixdmt_tf.data.segmentation.pipeline import ScenePipeline
@@ -22,7 +21,6 @@ from mixdmt_tf.models import weights
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.log import Row
 from mixdmt_tf.runs.splits import require_unlabeled
-from mixdmt_tf.runs.transfer import HEADS
 from mixdmt_tf.tasks.segmentation import preparation, results
 from mixdmt_tf.tasks.segmentation.evaluation import Evaluation
 from mixdmt_tf.tasks.segmentation.recorder import SceneRecorder
@@ -131,13 +129,13 @@ class Segmentation:
     def network(self) -> keras.Model:
         """The network, untrained."""
         crop = self.experiment.data.crop_size or self.source.crop
-        return models.network(self.experiment.run.network).build_segmenter(
-            self.experiment.network, (*crop, 3), self.source.num_classes
+        return self.experiment.network.build_segmenter(
+            (*crop, 3), self.source.num_classes
         )
 
     def initialize(self, network: keras.Model) -> Optional[str]:
         """Loads the weights of the file that the network's settings name."""
-        file = getattr(self.experiment.network, "pretrained", "")
+        file = self.experiment.network.pretrained
         if not file:
             return None
         path = pathlib.Path(file).expanduser()
@@ -145,13 +143,13 @@ class Segmentation:
 
     def facts(self, split: Split) -> base.Task:
         """What the algorithm must know of the run besides its own settings."""
-        config = self.experiment.network
+        network = self.experiment.network
         return base.Task(
             self.source.num_classes,
             len(split.labeled),
             self.experiment.run.steps,
-            head=HEADS,
-            head_rate=getattr(config, "head_learning_rate_multiplier", 1.0),
+            head=network.head,
+            head_rate=network.head_learning_rate_multiplier,
         )
 
     def log(self, folder: pathlib.Path) -> SceneRecorder:
@@ -162,7 +160,6 @@ class Segmentation:
     def scorer(self) -> SceneScorer:
         """A scorer for the experiment's network."""
         return SceneScorer(
-            self.experiment.run.network,
             self.experiment.network,
             self.source.num_classes,
         )
@@ -190,9 +187,7 @@ class Segmentation:
     def load_scorer(self, facts: Mapping[str, Any]) -> SceneScorer:
         """The scorer of a trained run, from what `model_facts` said."""
         network = type(self.experiment.network)(**facts["network"])
-        return SceneScorer(
-            self.experiment.run.network, network, len(facts["class_names"])
-        )
+        return SceneScorer(network, len(facts["class_names"]))
 
     def summarize(self, rows: List[Row]) -> Dict[str, Any]:
         """The scores of `results.json`."""

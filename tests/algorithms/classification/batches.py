@@ -22,10 +22,10 @@ def build(name: str, network: str = "small_cnn", labels: int = 8, **settings: An
     if hasattr(module.Config, "unlabeled_ratio"):
         settings.setdefault("unlabeled_ratio", 2)  # seven take long
     if network == "small_cnn":
-        config = models.network(network).Config(filters=4)
+        config = models.network(network)(filters=4)
     else:
-        config = models.network(network).Config(depth=10, width=1)
-    built = models.network(network).build(config, SHAPE, CLASSES)
+        config = models.network(network)(depth=10, width=1)
+    built = config.build(SHAPE, CLASSES)
     method = module.Method(
         built, module.Config(**settings), Task(CLASSES, labels, steps=100)
     )

@@ -129,10 +129,10 @@ def cosines(one, other):
 def test_the_default_step_finds_the_direction_in_every_precision(precision, least):
     """The released one finds it in none."""
     wide_resnet = models.network("wide_resnet")
-    config, shape = wide_resnet.Config(depth=10, width=1), (32, 32, 3)
-    reference = wide_resnet.build(config, shape, 10)
+    config, shape = wide_resnet.WideResNet(depth=10, width=1), (32, 32, 3)
+    reference = config.build(shape, 10)
     keras.mixed_precision.set_global_policy(precision)
-    network = wide_resnet.build(config, shape, 10)
+    network = config.build(shape, 10)
     network.set_weights(reference.get_weights())
     rng = np.random.default_rng(0)
     images, noise = tf.constant(rng.normal(0, 0.5, (2, 8, *shape)), tf.float32)

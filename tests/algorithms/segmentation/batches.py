@@ -36,7 +36,7 @@ def network(kind: str, size: Tuple[int, int] = SIZE) -> keras.Model:
     if kind == "segmenter":
         module = models.network("small_segmenter")
         config = module.Config(width=4, depth=1)
-        return module.build_segmenter(config, (*size, 3), CLASSES)
+        return config.build_segmenter((*size, 3), CLASSES)
     images = keras.Input((None, None, 3))
     side = {"pixels": 1, "rows": 3}[kind]
     layer = keras.layers.Conv2D(

@@ -19,7 +19,7 @@ from tests.algorithms.classification import batches
 
 @pytest.fixture
 def scorer():
-    return Scorer("small_cnn", small_cnn.Config(filters=3), (8, 8, 1), 4)
+    return Scorer(small_cnn.SmallCNN(filters=3), (8, 8, 1), 4)
 
 
 def images(rows, seed=0):
@@ -79,13 +79,13 @@ def test_an_error_is_the_share_of_wrong_argmaxes_in_percent(scorer):
 
 def test_scoring_is_in_float32_whatever_the_training_is_in():
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
-    scorer = Scorer("wide_resnet", wide_resnet.Config(depth=10, width=1), (8, 8, 1), 4)
+    scorer = Scorer(wide_resnet.WideResNet(depth=10, width=1), (8, 8, 1), 4)
     assert keras.mixed_precision.global_policy().name == "mixed_bfloat16"
     assert {layer.compute_dtype for layer in scorer.network.layers} == {"float32"}
 
 
 def test_statistics_of_batch_normalization_are_not_those_of_the_batch():
-    scorer = Scorer("wide_resnet", wide_resnet.Config(depth=10, width=1), (8, 8, 1), 4)
+    scorer = Scorer(wide_resnet.WideResNet(depth=10, width=1), (8, 8, 1), 4)
     weights, pixels = scorer.network.get_weights(), images(6).images
     together = scorer.predict(weights, pixels)
     alone = np.concatenate(
@@ -97,7 +97,7 @@ def test_statistics_of_batch_normalization_are_not_those_of_the_batch():
 def test_averaged_and_raw_weights_are_scored_apart(scorer):
     method = batches.build("supervised")
     assert method.network.output_shape == (None, batches.CLASSES)
-    own = Scorer("small_cnn", small_cnn.Config(filters=4), (8, 8, 1), 4)
+    own = Scorer(small_cnn.SmallCNN(filters=4), (8, 8, 1), 4)
     method.network.set_weights(random_weights(method.network, 1))
     averages = random_weights(method.network, 2)
     for (_, average), value in zip(method.average.pairs(), averages):
@@ -136,7 +136,7 @@ def test_a_runs_errors_are_those_of_its_checkpoint(finished):
     sets = {"test": source.test, "validation": splits.validation_images(split, source)}
     path = finished.folder / "checkpoints" / "step-00000012" / "state"
     values = tf.train.load_checkpoint(str(path))
-    network = small_cnn.build(small_cnn.Config(filters=4), (8, 8, 1), 10)
+    network = small_cnn.SmallCNN(filters=4).build((8, 8, 1), 10)
     for suffix, name in (("", "averages"), ("_raw", "weights")):
         keys = [
             f"average/{name}/{place}/.ATTRIBUTES/VARIABLE_VALUE"

@@ -114,7 +114,7 @@ def test_lengths_of_rounds():
 
 
 def test_a_head_of_another_learning_rate_needs_sgd():
-    network = deeplab_v2.Config(14, 1, head_learning_rate_multiplier=10.0)
+    network = deeplab_v2.DeepLabV2(14, 1, head_learning_rate_multiplier=10.0)
     found = short.experiment("runs/x", "--algorithm=cutmix", "--steps=4")
     found = dataclasses.replace(found, network=network)
     assert steps(found) == 4

@@ -188,7 +188,7 @@ def test_nothing_is_drawn_of_what_nobody_knows(tmp_path):
 @pytest.fixture
 def student():
     """A network as it begins a round; its averages are other weights."""
-    scorer = SceneScorer("small_segmenter", small_segmenter.Config(2, 1), 3)
+    scorer = SceneScorer(small_segmenter.SmallSegmenter(2, 1), 3)
     rng = np.random.default_rng(0)
     raw = scorer.network.get_weights()
     averaged = [np.abs(rng.normal(0, 0.5, each.shape)) for each in raw]

@@ -114,9 +114,7 @@ def test_what_a_run_says(finished):
 def test_scores_are_those_of_the_checkpoint(finished):
     """Read with TensorFlow alone: no code of ours between file and score."""
     folder, scenes = finished.folder, short.load()
-    network = small_segmenter.build_segmenter(
-        small_segmenter.Config(4, 1), (49, 49, 3), 11
-    )
+    network = small_segmenter.SmallSegmenter(4, 1).build_segmenter((49, 49, 3), 11)
     state = folder / "checkpoints" / "step-00000004" / "state"
     tf.train.Checkpoint(network=network).read(str(state)).expect_partial()
     for name, part in (("test", scenes.test), ("validation", scenes.validation)):

@@ -24,7 +24,7 @@ CLASSES = 3
 @pytest.fixture(scope="module")
 def shared():
     """Built once for all tests."""
-    return SceneScorer("small_segmenter", small_segmenter.Config(3, 1), CLASSES)
+    return SceneScorer(small_segmenter.SmallSegmenter(3, 1), CLASSES)
 
 
 @pytest.fixture
@@ -85,8 +85,8 @@ def test_of_other_sizes_the_edges_are_repeated(scorer, size):
 
 @pytest.mark.parametrize("stride", [16, 32])
 def test_larger_output_strides(stride):
-    config = deeplab_v2.Config(14, 1, output_stride=stride, rates="1")
-    scorer = SceneScorer("deeplab_v2", config, CLASSES)
+    config = deeplab_v2.DeepLabV2(14, 1, output_stride=stride, rates="1")
+    scorer = SceneScorer(config, CLASSES)
     image = files.photo(20, 33)
     found = scorer.probabilities(tf.constant(image[np.newaxis])).numpy()[0]
     whole = plain(scorer.network, repeated(image, stride))
@@ -129,7 +129,7 @@ def test_the_weights_given_are_the_weights_used(scorer):
 
 def test_scoring_is_in_float32_whatever_the_training_is_in():
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
-    scorer = SceneScorer("small_segmenter", small_segmenter.Config(1, 1), CLASSES)
+    scorer = SceneScorer(small_segmenter.SmallSegmenter(1, 1), CLASSES)
     assert keras.mixed_precision.global_policy().name == "mixed_bfloat16"
     assert {layer.compute_dtype for layer in scorer.network.layers} == {"float32"}
 

@@ -125,7 +125,7 @@ def test_a_network_that_knows_no_second_one_is_the_same(dmt, tmp_path):
 def test_the_second_network_may_be_another(dmt, tmp_path):
     given = {"pretrained": "coco.npz", "pretrained_b": "imagenet.h5"}
     given.update(normalization="coco", normalization_b="caffe", layout_b="keras")
-    network = deeplab_v2.Config(14, 1, **given)
+    network = deeplab_v2.DeepLabV2(14, 1, **given)
     found = stages(dmt, tmp_path, network)
     for stage in found.all:
         used = found.settings(stage).network
