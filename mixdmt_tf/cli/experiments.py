@@ -13,7 +13,6 @@ from typing import (
     TYPE_CHECKING,
     Any,
     Callable,
-    Dict,
     List,
     Mapping,
     Optional,
@@ -23,18 +22,12 @@ from typing import (
 
 from mixdmt_tf.cli import flags
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.settings import declared, modules
+from mixdmt_tf.settings import assumed, modules
 
 if TYPE_CHECKING:
     from mixdmt_tf.experiments.experiment import Experiment
 
 SELECTORS = ("dataset", "algorithm", "network")  # each decides over the next
-# What a paper's own command assumes beyond its method: DMT's WideResNet.
-DEFAULTS: Mapping[str, Mapping[str, str]] = {"dmt": {"form": "dmt"}}
-# Scenes in a step unless --batch says otherwise (DMT table 1), and how often a run on
-# scenes is evaluated.
-SCENES_IN_A_STEP = 8
-SCENES_OFTEN = {"eval_every": 500, "checkpoint_every": 500}
 
 
 def of_scenes(dataset: str) -> bool:
@@ -58,47 +51,34 @@ def groups_for(algorithm: Optional[str] = None, *more: flags.Group) -> flags.Gro
         dataset = chosen.get("dataset", "cifar10")
         scenes = of_scenes(dataset)
         methods = "mixdmt_tf.algorithms" + ".scenes" * scenes
+        builder = "build_segmenter" if scenes else "build"
         choices = {
             "algorithm": (algorithm,) if algorithm else modules(methods, "Method"),
-            "network": modules(
-                "mixdmt_tf.models", "build_segmenter" if scenes else "build"
-            ),
+            "network": modules("mixdmt_tf.models", builder),
             "dataset": datasets,
             "unlabeled_dataset": images,
         }
-        usual = {"algorithm": algorithm or "realmix", "network": "wide_resnet"}
-        if scenes:
-            usual = {"algorithm": "dmt", "network": "deeplab_v2"}
-        method, network = (
-            chosen[name] if chosen.get(name) in choices[name] else usual[name]
-            for name in ("algorithm", "network")
-        )
-        defaults: Dict[str, Any] = dict(usual)
-        if scenes:
-            settings = {e.name: e.default for e in declared(f"{methods}.{method}")}
-            in_all = 1 + int(settings.get("unlabeled_ratio") or 0)
-            defaults.update(SCENES_OFTEN, batch=SCENES_IN_A_STEP // in_all)
+
+        def pick(selector: str, usual: str) -> str:
+            given = chosen.get(selector)
+            return given if given in choices[selector] else usual
+
+        usual = algorithm or ("dmt" if scenes else "realmix")
+        method = pick("algorithm", usual)
+        data = f"mixdmt_tf.data.{'scenes' if scenes else 'sources'}.{dataset}"
+        brought = assumed(f"{methods}.{method}", data)
+        network = pick("network", str(brought.get("network", "wide_resnet")))
+        defaults = {**brought, "algorithm": usual, "dataset": dataset}
+
+        def group(name: str, module: str, title: str = "") -> flags.Group:
+            return flags.group(name, module, title or name, choices, defaults)
+
         return [
             *more,
-            flags.group(
-                "run",
-                "mixdmt_tf.experiments.config",
-                choices=choices,
-                defaults=defaults,
-            ),
-            flags.group(
-                "data",
-                f"mixdmt_tf.data.{'scenes.' * scenes}config",
-                choices=choices,
-                defaults={"dataset": dataset},
-            ),
-            flags.group(
-                "network",
-                f"mixdmt_tf.models.{network}",
-                f"network {network}",
-                defaults=DEFAULTS.get(algorithm or "", {}),
-            ),
-            flags.group("method", f"{methods}.{method}", f"algorithm {method}"),
+            group("run", "mixdmt_tf.experiments.config"),
+            group("data", f"mixdmt_tf.data.{'scenes.' * scenes}config"),
+            group("network", f"mixdmt_tf.models.{network}", f"network {network}"),
+            group("method", f"{methods}.{method}", f"algorithm {method}"),
         ]
 
     return groups

@@ -67,7 +67,7 @@ def group(
     module: str,
     title: Optional[str] = None,
     choices: Optional[Mapping[str, Sequence[str]]] = None,
-    defaults: Optional[Mapping[str, str]] = None,
+    defaults: Optional[Mapping[str, Value]] = None,
 ) -> Group:
     """The settings that a module declares in its `Config`, as a group.
 

@@ -24,6 +24,22 @@ from mixdmt_tf.data.scenes.files import FileScene
 from mixdmt_tf.data.scenes.source import IGNORED, Scenes
 from mixdmt_tf.errors import UsageError, UserError
 
+# DMT (arXiv:2004.08514) table 1, 1/8 of the labels, and appendix B: what the methods in
+# algorithms/scenes/rounds.py, and the baseline, have here instead of VOC's settings.
+assumes = {
+    "rounds": {
+        "gamma1": 3.0,
+        "gamma2": 3.0,
+        "batch": 2,
+        "unlabeled_ratio": 3,
+        "learning_rate": 0.004,
+        "round_epochs": 10.0,
+        "base_learning_rate": 0.004,
+        "base_epochs": 60.0,
+    },
+    "supervised": {"learning_rate": 0.004, "epochs": 60.0},
+}
+
 SIZE = (512, 1024)
 LAYOUT = (
     "expected leftImg8bit/{train,val}/<city>/*_leftImg8bit.png and "
