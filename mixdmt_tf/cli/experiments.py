@@ -92,7 +92,40 @@ def parse(
     more: Tuple[flags.Group, ...] = (),
 ) -> flags.Parsed:
     """Reads the command line of a command that takes an experiment's flags."""
-    return flags.parse(argv, program, summary, groups_for(algorithm, *more), SELECTORS)
+
+    def hint(name: str, text: str) -> Optional[str]:
+        return _where_right(name, text, algorithm)
+
+    groups = groups_for(algorithm, *more)
+    return flags.parse(argv, program, summary, groups, SELECTORS, hint=hint)
+
+
+def _where_right(name: str, text: str, algorithm: Optional[str]) -> Optional[str]:
+    """What to do about a refused name that is right for other data or commands.
+
+    Args:
+        name: of the flag.
+        text: its value.
+        algorithm: the only one of the command; None if it has them all.
+    """
+    methods = {
+        package: modules(f"mixdmt_tf.algorithms{package}", "Method")
+        for package in ("", ".scenes")
+    }
+    if name == "dataset" and of_scenes(text):
+        names = ", ".join(methods[".scenes"])
+        return (
+            f"{text} has a class for every pixel, and {algorithm} learns one for each "
+            f"image\nuse bin/train_dmt, or bin/train --algorithm=... with {names}"
+        )
+    known = [package for package, names in methods.items() if text in names]
+    if name != "algorithm" or not known:
+        return None
+    if algorithm:
+        return f"use bin/train --algorithm={text}"
+    layer, kind = ("scenes", "every pixel") if known[0] else ("sources", "each image")
+    names = ", ".join(modules(f"mixdmt_tf.data.{layer}", "load"))
+    return f"{text} needs a data set with a class for {kind}: --dataset={names}"
 
 
 def build(parsed: flags.Parsed) -> "Experiment":
