@@ -128,14 +128,27 @@ def _where_right(name: str, text: str, algorithm: Optional[str]) -> Optional[str
     return f"{text} needs a data set with a class for {kind}: --dataset={names}"
 
 
-def build(parsed: flags.Parsed) -> "Experiment":
-    """The experiment that a command line describes. Imports TensorFlow."""
+def build(parsed: flags.Parsed, find_data: bool = False) -> "Experiment":
+    """The experiment that a command line describes. Imports TensorFlow.
+
+    Args:
+        parsed: from `parse`.
+        find_data: make sure before that that the data are there.
+
+    Raises:
+        UserError: if values don't go together, or the data are not there.
+    """
     from mixdmt_tf.experiments.config import Config as RunConfig
 
     values: Mapping[str, Mapping[str, Any]] = parsed.values
     # These two refuse what does not go together, before TensorFlow is imported.
     run, data = RunConfig(**values["run"]), data_config(values["data"])
     require_lengths(run.steps, values["method"], data.pseudo_labels)
+    if find_data:
+        from mixdmt_tf.data import scenes as scene_sets
+        from mixdmt_tf.data import sources
+
+        (scene_sets if of_scenes(data.dataset) else sources).find(data)
 
     # Libraries that TensorFlow looks for in vain are of no interest to users; its
     # errors arrive as exceptions.
