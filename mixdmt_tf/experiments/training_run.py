@@ -22,6 +22,7 @@ from mixdmt_tf.experiments import (
     preparation,
     results,
     trained,
+    transfer,
 )
 from mixdmt_tf.experiments.experiment import Experiment
 from mixdmt_tf.experiments.interrupts import Interrupts
@@ -106,6 +107,7 @@ class TrainingRun(Session):
         if path is None:
             return None
         found = pseudo_labels.read(path, self.split, self.source.num_classes)
+        transfer.require_labels_of_same_network(found, self.experiment)
         print(
             f"{int(found.kept.sum()):,} of {len(found.kept):,} unlabelled images have "
             f"pseudo labels, from {path}",

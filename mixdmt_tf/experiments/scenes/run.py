@@ -16,7 +16,7 @@ from mixdmt_tf.data.scenes.pipeline import ScenePipeline
 from mixdmt_tf.data.scenes.source import Scenes
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.experiments import preparation as common
-from mixdmt_tf.experiments import trained
+from mixdmt_tf.experiments import trained, transfer
 from mixdmt_tf.experiments.experiment import Experiment
 from mixdmt_tf.experiments.interrupts import Interrupts
 from mixdmt_tf.experiments.scenes import evaluation, preparation, results
@@ -59,6 +59,8 @@ class SceneRun(Session):
         self.pseudo = place and pseudo_labels.read(
             place, self.split, scenes.num_classes
         )
+        if self.pseudo:
+            transfer.require_labels_of_same_network(self.pseudo, experiment)
         per_step = experiment.run.batch * (1 + self.recipe.unlabeled_ratio)
         self.recorder: SceneRecorder = SceneRecorder(path, scenes, per_step)
 
