@@ -7,13 +7,13 @@ command line is known to be right.
 
 from __future__ import annotations
 
+import importlib
 import os
 import pathlib
 from typing import (
     TYPE_CHECKING,
     Any,
     Callable,
-    Dict,
     List,
     Mapping,
     Optional,
@@ -23,23 +23,30 @@ from typing import (
 
 from mixdmt_tf.cli import flags
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.settings import declared, modules
+from mixdmt_tf.settings import assumed, modules
 
 if TYPE_CHECKING:
     from mixdmt_tf.runs.experiment import Experiment
 
 SELECTORS = ("dataset", "algorithm", "network")  # each decides over the next
-# What a paper's own command assumes beyond its method: DMT's WideResNet.
-DEFAULTS: Mapping[str, Mapping[str, str]] = {"dmt": {"form": "dmt"}}
-# Scenes in a step unless --batch says otherwise (DMT table 1), and how often a run on
-# scenes is evaluated.
-SCENES_IN_A_STEP = 8
-SCENES_OFTEN = {"eval_every": 500, "checkpoint_every": 500}
 
 
-def of_scenes(dataset: str) -> bool:
-    """Whether a data set has a class for every pixel."""
-    return dataset in modules("mixdmt_tf.data.segmentation.datasets", "load")
+TASKS = ("classification", "segmentation")
+
+
+def task_of(dataset: str) -> str:
+    """The task of a data set: the folder of `mixdmt_tf/data/` that has its file."""
+    return "segmentation" if dataset in datasets_of("segmentation") else TASKS[0]
+
+
+def datasets_of(task: str) -> Tuple[str, ...]:
+    """Names of the data sets of a task."""
+    return modules(f"mixdmt_tf.data.{task}.datasets", "load")
+
+
+def methods_of(task: str) -> Tuple[str, ...]:
+    """Names of the methods of a task."""
+    return modules(f"mixdmt_tf.algorithms.{task}", "Method")
 
 
 def groups_for(algorithm: Optional[str] = None, *more: flags.Group) -> flags.GroupsFor:
@@ -49,58 +56,42 @@ def groups_for(algorithm: Optional[str] = None, *more: flags.Group) -> flags.Gro
         algorithm: the only one allowed; None for all there are.
         *more: groups of the command itself, shown first.
     """
-    images = modules("mixdmt_tf.data.classification.datasets", "load")
-    datasets = images
-    if algorithm in (None, *modules("mixdmt_tf.algorithms.segmentation", "Method")):
-        datasets = (*images, *modules("mixdmt_tf.data.segmentation.datasets", "load"))
+    tasks = [each for each in TASKS if algorithm in (None, *methods_of(each))]
+    datasets = tuple(name for task in tasks for name in datasets_of(task))
 
     def groups(chosen: Mapping[str, str]) -> List[flags.Group]:
         dataset = chosen.get("dataset", "cifar10")
-        scenes = of_scenes(dataset)
-        methods = "mixdmt_tf.algorithms." + (
-            "segmentation" if scenes else "classification"
-        )
+        task = task_of(dataset)
+        builder, usual = {
+            "classification": ("build", "realmix"),
+            "segmentation": ("build_segmenter", "dmt"),
+        }[task]
+        usual = algorithm or usual
         choices = {
-            "algorithm": (algorithm,) if algorithm else modules(methods, "Method"),
-            "network": modules(
-                "mixdmt_tf.models", "build_segmenter" if scenes else "build"
-            ),
+            "algorithm": (algorithm,) if algorithm else methods_of(task),
+            "network": modules("mixdmt_tf.models", builder),
             "dataset": datasets,
-            "unlabeled_dataset": images,
+            "unlabeled_dataset": datasets_of("classification"),
         }
-        usual = {"algorithm": algorithm or "realmix", "network": "wide_resnet"}
-        if scenes:
-            usual = {"algorithm": "dmt", "network": "deeplab_v2"}
-        method, network = (
-            chosen[name] if chosen.get(name) in choices[name] else usual[name]
-            for name in ("algorithm", "network")
-        )
-        defaults: Dict[str, Any] = dict(usual)
-        if scenes:
-            settings = {e.name: e.default for e in declared(f"{methods}.{method}")}
-            in_all = 1 + int(settings.get("unlabeled_ratio") or 0)
-            defaults.update(SCENES_OFTEN, batch=SCENES_IN_A_STEP // in_all)
+
+        def pick(selector: str, usual: str) -> str:
+            given = chosen.get(selector)
+            return given if given in choices[selector] else usual
+
+        method = f"mixdmt_tf.algorithms.{task}.{pick('algorithm', usual)}"
+        brought = assumed(method, f"mixdmt_tf.data.{task}.datasets.{dataset}")
+        network = pick("network", str(brought.get("network", "wide_resnet")))
+        defaults = {**brought, "algorithm": usual, "dataset": dataset}
+
+        def group(name: str, module: str, title: str = "") -> flags.Group:
+            return flags.group(name, module, title or name, choices, defaults)
+
         return [
             *more,
-            flags.group(
-                "run",
-                "mixdmt_tf.runs.config",
-                choices=choices,
-                defaults=defaults,
-            ),
-            flags.group(
-                "data",
-                f"mixdmt_tf.data.{'segmentation' if scenes else 'classification'}.config",
-                choices=choices,
-                defaults={"dataset": dataset},
-            ),
-            flags.group(
-                "network",
-                f"mixdmt_tf.models.{network}",
-                f"network {network}",
-                defaults=DEFAULTS.get(algorithm or "", {}),
-            ),
-            flags.group("method", f"{methods}.{method}", f"algorithm {method}"),
+            group("run", "mixdmt_tf.runs.config"),
+            group("data", f"mixdmt_tf.data.{task}.config"),
+            group("network", f"mixdmt_tf.models.{network}", f"network {network}"),
+            group("method", method, f"algorithm {pick('algorithm', usual)}"),
         ]
 
     return groups
@@ -114,44 +105,80 @@ def parse(
     more: Tuple[flags.Group, ...] = (),
 ) -> flags.Parsed:
     """Reads the command line of a command that takes an experiment's flags."""
-    return flags.parse(argv, program, summary, groups_for(algorithm, *more), SELECTORS)
+
+    def hint(name: str, text: str) -> Optional[str]:
+        return _where_right(name, text, algorithm)
+
+    groups = groups_for(algorithm, *more)
+    return flags.parse(argv, program, summary, groups, SELECTORS, hint=hint)
 
 
-def build(parsed: flags.Parsed) -> "Experiment":
-    """The experiment that a command line describes. Imports TensorFlow."""
+def _where_right(name: str, text: str, algorithm: Optional[str]) -> Optional[str]:
+    """What to do about a refused name that is right for other data or commands.
+
+    Args:
+        name: of the flag.
+        text: its value.
+        algorithm: the only one of the command; None if it has them all.
+    """
+    if name == "dataset" and task_of(text) == "segmentation":
+        names = ", ".join(methods_of("segmentation"))
+        return (
+            f"{text} has a class for every pixel, and {algorithm} learns one for each "
+            f"image\nuse bin/train_dmt, or bin/train --algorithm=... with {names}"
+        )
+    tasks = [each for each in TASKS if text in methods_of(each)]
+    if name != "algorithm" or not tasks:
+        return None
+    if algorithm:
+        return f"use bin/train --algorithm={text}"
+    kind = {"classification": "each image", "segmentation": "every pixel"}[tasks[0]]
+    names = ", ".join(datasets_of(tasks[0]))
+    return f"{text} needs a data set with a class for {kind}: --dataset={names}"
+
+
+def build(parsed: flags.Parsed, find_data: bool = False) -> "Experiment":
+    """The experiment that a command line describes. Imports TensorFlow.
+
+    Args:
+        parsed: from `parse`.
+        find_data: make sure before that that the data are there.
+
+    Raises:
+        UserError: if values don't go together, or the data are not there.
+    """
     from mixdmt_tf.runs.config import Config as RunConfig
 
     values: Mapping[str, Mapping[str, Any]] = parsed.values
     # These two refuse what does not go together, before TensorFlow is imported.
     run, data = RunConfig(**values["run"]), data_config(values["data"])
     require_lengths(run.steps, values["method"], data.pseudo_labels)
+    if find_data:
+        _import(f"data.{data.task}.datasets").find(data)
 
     # Libraries that TensorFlow looks for in vain are of no interest to users; its
     # errors arrive as exceptions.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from mixdmt_tf import models
     from mixdmt_tf.algorithms import classification as algorithms
-    from mixdmt_tf.algorithms import segmentation as scenes
     from mixdmt_tf.runs.experiment import Experiment
 
-    package = scenes if of_scenes(data.dataset) else algorithms
     network = models.network(run.network)(**values["network"])
-    method = package.algorithm(run.algorithm).Config(**values["method"])
+    method = algorithms.module(data.task, run.algorithm).Config(**values["method"])
     return Experiment(run, data, network, method)
 
 
 def data_config(values: Mapping[str, Any]) -> Any:
-    """The `Config` of the data, of images or of scenes; imports no TensorFlow.
+    """The `Config` of the data, of the data set's task; imports no TensorFlow.
 
     Raises:
         UsageError: if values don't go together.
     """
-    from mixdmt_tf.data.classification import config as images
-    from mixdmt_tf.data.segmentation import config as scenes
+    return _import(f"data.{task_of(values['dataset'])}.config").Config(**values)
 
-    if of_scenes(values["dataset"]):
-        return scenes.Config(**values)
-    return images.Config(**values)
+
+def _import(module: str) -> Any:
+    return importlib.import_module(f"mixdmt_tf.{module}")
 
 
 def require_lengths(

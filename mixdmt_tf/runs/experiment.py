@@ -6,7 +6,8 @@ import dataclasses
 import os
 from typing import Any, Dict, List, Tuple, Union
 
-from mixdmt_tf import algorithms, settings
+from mixdmt_tf import settings
+from mixdmt_tf.algorithms import classification as algorithms
 from mixdmt_tf.data.classification import config as classification_config
 from mixdmt_tf.data.segmentation import config as segmentation_config
 from mixdmt_tf.errors import UserError
@@ -72,6 +73,14 @@ class Experiment:
     def to_flags(self) -> Dict[str, str]:
         """Every setting as the text of its flag."""
         return {name: to_text(value) for name, (_, value) in self.values().items()}
+
+    def network_flags(self) -> Dict[str, str]:
+        """Name and settings of the network as the text of their flags."""
+        values = dataclasses.asdict(self.network)
+        return {
+            "network": self.run.network,
+            **{name: to_text(value) for name, value in values.items()},
+        }
 
     def flagfile(self) -> str:
         """A flagfile for `bin/train` that repeats the run."""

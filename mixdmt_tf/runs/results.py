@@ -9,6 +9,11 @@ from mixdmt_tf.runs.environment import machine, versions
 from mixdmt_tf.runs.log import Row
 from mixdmt_tf.runs.task import Task
 
+NO_BEST = (
+    "no checkpoint is the best: there are no validation images (--validation=N holds "
+    "some out)"
+)
+
 
 def summarize(task: Task, rows: List[Row], split: Split) -> Dict[str, Any]:
     """What `results.json` holds.

@@ -67,6 +67,8 @@ class Session:
             print(task.describe_split(self.split), flush=True)
         place = self._pseudo_labels_place()
         self.pseudo = place and task.read_pseudo_labels(place, self.split)
+        if self.pseudo:
+            transfer.require_labels_of_same_network(self.pseudo, experiment)
         self.log = task.log(path)
 
     def complete(self) -> Dict[str, Any]:

@@ -34,6 +34,8 @@ class Scorer(Protocol):
 class PseudoLabels(Protocol):
     """Pseudo labels that a run learns from."""
 
+    facts: Mapping[str, Any]
+
     def digest(self) -> str:
         """Sha256 in hex of what they say."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
-from typing import Any, List, Optional, Tuple
+from typing import Any, List, Mapping, Optional, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -34,6 +34,7 @@ class Trained:
             any.
         step: finished steps.
         colours: of the classes in label maps, uint8 [C, 3]; None without label maps.
+        network: name and settings of the network, as flags.
     """
 
     scorer: Scorer
@@ -43,6 +44,7 @@ class Trained:
     image_shape: Tuple[Any, Any, int]
     step: int
     colours: Optional[np.ndarray] = None
+    network: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def weights(self, name: str) -> List[np.ndarray]:
         """'ema' or 'raw' weights."""
@@ -103,6 +105,7 @@ def load(task: Task, folder: pathlib.Path, which: str = "last") -> Trained:
         tuple(facts["image_shape"]),
         restored,
         None if colours is None else np.array(colours, np.uint8),
+        task.experiment.network_flags(),
     )
 
 

@@ -8,21 +8,18 @@ gradients say nothing about this one's.
 from __future__ import annotations
 
 import pathlib
+from typing import Mapping, Sequence
 
 import keras
 
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.runs import trained
 from mixdmt_tf.runs.experiment import Experiment, parse
-from mixdmt_tf.runs.task import Task
+from mixdmt_tf.runs.task import PseudoLabels, Task
 from mixdmt_tf.settings import settings_of, to_text
 
-HEADS = ("logits", "classes", "aspp_")  # how output layers are called, or begin
-# What does not change what weights mean.
-HARMLESS = (
-    *("batch_norm_momentum", "dropout", "pretrained", "pretrained_b"),
-    *("normalization_b", "layout_b", "head_learning_rate_multiplier"),
-)
+# What each of two networks that teach each other may have of its own.
+OWN = ("normalization", "layout")
 
 
 def initialize(network: keras.Model, task: Task) -> str:
@@ -48,7 +45,8 @@ def initialize(network: keras.Model, task: Task) -> str:
     which = getattr(experiment.method, "snapshot", "last")
     other = trained.load(task, folder, which)
     values = network.get_weights()
-    layers = [each for each in network.layers if each.name.startswith(HEADS)]
+    heads = experiment.network.head
+    layers = [each for each in network.layers if each.name.startswith(heads)]
     head = {id(weight) for layer in layers for weight in layer.weights}
     keep_head = tuple(task.source.class_names) != other.class_names
     new, fresh = [], 0
@@ -89,20 +87,47 @@ def require_same_network(folder: pathlib.Path, experiment: Experiment) -> None:
             f"--init_from={folder} holds no trained run.\n"
             "Expected the run folder of a training command."
         )
-    settings = settings_of(type(experiment.network))
-    theirs = {each.name: to_text(each.default) for each in settings}
-    theirs.update(parse(flags.read_text(encoding="utf-8")))
-    ours = {"network": experiment.run.network}
-    for each in settings:
-        if each.name not in HARMLESS:
-            ours[each.name] = to_text(getattr(experiment.network, each.name))
-    wrong = [
-        f"--{name}={theirs.get(name)}"
-        for name, value in ours.items()
-        if theirs.get(name) != value
-    ]
+    wrong = _differing(parse(flags.read_text(encoding="utf-8")), experiment, ())
     if wrong:
         raise UserError(
-            f"--init_from={folder} was trained with another network: "
-            f"{' '.join(wrong)}.\nGive this run the same settings of the network."
+            f"--init_from={folder} was trained with another network: {wrong}.\n"
+            "Give this run the same settings of the network."
         )
+
+
+def require_labels_of_same_network(
+    pseudo: PseudoLabels, experiment: Experiment
+) -> None:
+    """Refuses pseudo labels of a network unlike this run's.
+
+    A round of DMT continues the run that its labels are of. Labels that don't say whose
+    they are, as older files, are taken.
+
+    Raises:
+        UserError: saying which settings differ.
+    """
+    theirs = pseudo.facts.get("network")
+    if not theirs:
+        return
+    wrong = _differing(theirs, experiment, OWN)
+    if wrong:
+        raise UserError(
+            f"--pseudo_labels={experiment.data.pseudo_labels} are of another network: "
+            f"{wrong}.\nGive this run the same settings of the network."
+        )
+
+
+def _differing(
+    theirs: Mapping[str, str], experiment: Experiment, besides: Sequence[str]
+) -> str:
+    """Flags of a network that this run's has otherwise; '' if there are none."""
+    if theirs.get("network") != experiment.run.network:
+        return f"--network={theirs.get('network')}"
+    settings = settings_of(type(experiment.network))
+    passed_over = {*experiment.network.interchangeable, *besides}
+    theirs = {**{each.name: to_text(each.default) for each in settings}, **theirs}
+    return " ".join(
+        f"--{name}={theirs.get(name)}"
+        for name, value in experiment.network_flags().items()
+        if name not in passed_over and theirs.get(name) != value
+    )

@@ -28,7 +28,7 @@ def parse(path, *more):
 
 def of_scenes(path):
     """Whether what it trains on has a class for every pixel."""
-    return experiments.of_scenes(parse(path).values["data"]["dataset"])
+    return experiments.task_of(parse(path).values["data"]["dataset"]) == "segmentation"
 
 
 def ours(table):

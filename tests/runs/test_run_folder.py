@@ -19,7 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Opens a folder, says so, and waits to be killed. It imports no TensorFlow.
 HOLDER = """
 import pathlib, sys, time
-from mixdmt_tf.data.config import Config as Data
+from mixdmt_tf.data.classification.config import Config as Data
 from mixdmt_tf.runs.config import Config as Run
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.run_folder import RunFolder

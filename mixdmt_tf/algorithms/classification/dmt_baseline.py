@@ -18,6 +18,8 @@ from mixdmt_tf.data.classification.recipe import Recipe
 from mixdmt_tf.equations import cross_entropy, interpolate
 from mixdmt_tf.settings import setting
 
+assumes = {"batch": 512}  # appendix B
+
 
 @dataclasses.dataclass(frozen=True)
 class Config(dmt_sgd.Config):

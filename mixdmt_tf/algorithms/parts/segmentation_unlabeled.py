@@ -7,6 +7,8 @@ import dataclasses
 from mixdmt_tf.algorithms.parts import segmentation_sgd
 from mixdmt_tf.settings import setting
 
+assumes = {"batch": 4}  # with as many unlabelled scenes: eight in all
+
 
 @dataclasses.dataclass(frozen=True)
 class Config(segmentation_sgd.Config):

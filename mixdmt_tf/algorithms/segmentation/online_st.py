@@ -19,6 +19,8 @@ from mixdmt_tf.data.segmentation.recipe import Recipe
 from mixdmt_tf.equations import confidence_mask, cross_entropy, hard_label
 from mixdmt_tf.settings import setting
 
+assumes = {"batch": 1}  # with seven unlabelled scenes, as DMT
+
 
 @dataclasses.dataclass(frozen=True)
 class Config(segmentation_unlabeled.Config):

@@ -6,7 +6,7 @@ import statistics
 from typing import Any, Dict, List, Optional
 
 from mixdmt_tf.runs.log import Row
-from mixdmt_tf.runs.results import best_row, describe_weights, percent
+from mixdmt_tf.runs.results import NO_BEST, best_row, describe_weights, percent
 
 MEDIAN_OVER = 20  # evaluations, as MixMatch and RealMix report
 
@@ -73,6 +73,8 @@ def describe(results: Dict[str, Any]) -> str:
         )
     elif results["validation_error"] is not None:
         lines.append(f"validation error of {name}: {results['validation_error']:.2f} %")
+    if results["best_step"] is None:
+        lines.append(NO_BEST)
     if results.get("supervised_error") is not None and not rounds:
         lines.append(
             f"test error of supervised, same labels and steps: "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from mixdmt_tf.runs.log import Row
-from mixdmt_tf.runs.results import best_row, describe_weights, percent
+from mixdmt_tf.runs.results import NO_BEST, best_row, describe_weights, percent
 
 IOU = "_iou_"  # in a column of metrics.csv, between the set's and the class's name
 
@@ -88,6 +88,8 @@ def describe(results: Mapping[str, Any]) -> str:
             lines.append(f"mean IoU of {name}, labels alone: {miou:.2f} %")
     if rounds:
         lines.append(f"the result is that of {results['result_of']}")
+    if results["best_step"] is None:
+        lines.append(NO_BEST)
     if results["test_miou"] is None:
         lines.append(f"{results['algorithm']}: no labelled scenes to score")
         return "\n".join(lines)
