@@ -15,7 +15,8 @@ literal. Python code that has the class at hand reads it with `settings_of`.
 What a method wants of the other layers (its network, its batch) is a literal in its
 file as well; `assumed` reads it:
 
-    assumed("mixdmt_tf.algorithms.classification.dual_student")  # {"network": "cnn13", "batch": 50}
+    >>> assumed("mixdmt_tf.algorithms.classification.dual_student")
+    {"network": "cnn13", "batch": 50}
 """
 
 from __future__ import annotations

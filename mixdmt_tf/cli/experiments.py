@@ -159,8 +159,7 @@ def build(parsed: flags.Parsed, find_data: bool = False) -> "Experiment":
     # Libraries that TensorFlow looks for in vain are of no interest to users; its
     # errors arrive as exceptions.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from mixdmt_tf import models
-    from mixdmt_tf.algorithms import classification as algorithms
+    from mixdmt_tf import algorithms, models
     from mixdmt_tf.runs.experiment import Experiment
 
     network = models.network(run.network)(**values["network"])

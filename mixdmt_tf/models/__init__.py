@@ -1,7 +1,7 @@
 """Networks, one file each: the file's name is the value of `--network`.
 
 A network's file has a frozen dataclass of its settings that bears the file's name, such
-as `WideResNet`, and builds the Keras model (`network.Network`).
+as `WideResNet`, and builds the Keras model (`base.Network`).
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ from typing import Any, ClassVar, Dict, Sequence, Tuple
 import keras
 import tensorflow as tf
 
+from mixdmt_tf.models.base import Network
 from mixdmt_tf.models.layers.activations import LeakyReLU
-from mixdmt_tf.models.network import Network
 from mixdmt_tf.settings import setting
 
 

@@ -153,7 +153,7 @@ class DeepLabV2(resnet.ResNet):
         if self.normalization != "none":
             if image_shape[-1] != 3:
                 raise UsageError(
-                    f"normalization={self.normalization!r} is for images of 3 channels, "
+                    f"normalization={self.normalization!r} is for images of 3 channels "
                     f"and these have {image_shape[-1]}; expected normalization=none"
                 )
             x = InputNormalization(self.normalization, name="normalization")(x)

@@ -27,7 +27,7 @@ from typing import Any, Optional, Tuple
 
 import keras
 
-from mixdmt_tf.models.network import Network
+from mixdmt_tf.models.base import Network
 from mixdmt_tf.settings import setting
 
 # Blocks of each of the four stages.

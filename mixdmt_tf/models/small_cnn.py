@@ -11,7 +11,7 @@ from typing import Tuple
 
 import keras
 
-from mixdmt_tf.models.network import Network
+from mixdmt_tf.models.base import Network
 from mixdmt_tf.settings import setting
 
 

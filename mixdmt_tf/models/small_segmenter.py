@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Tuple
 
 import keras
 
+from mixdmt_tf.models.base import Network
 from mixdmt_tf.models.layers.upsampling import Upsampling
-from mixdmt_tf.models.network import Network
 from mixdmt_tf.settings import setting
 
 

@@ -23,8 +23,8 @@ from typing import ClassVar, Optional, Tuple
 
 import keras
 
+from mixdmt_tf.models.base import Network
 from mixdmt_tf.models.layers.activations import LeakyReLU
-from mixdmt_tf.models.network import Network
 from mixdmt_tf.settings import setting
 
 

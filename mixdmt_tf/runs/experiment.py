@@ -6,8 +6,7 @@ import dataclasses
 import os
 from typing import Any, Dict, List, Tuple, Union
 
-from mixdmt_tf import settings
-from mixdmt_tf.algorithms import classification as algorithms
+from mixdmt_tf import algorithms, settings
 from mixdmt_tf.data.classification import config as classification_config
 from mixdmt_tf.data.segmentation import config as segmentation_config
 from mixdmt_tf.errors import UserError

@@ -1,4 +1,4 @@
-"""What every method in `algorithms/segmentation/` must hold; a new one is found by itself.
+"""What every method of segmentation must hold; a new file is found by itself.
 
 Networks are a real one, and two of one layer: 'rows', whose scenes don't see each other
 (no batch normalization), and 'pixels', whose pixels don't either.

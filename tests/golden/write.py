@@ -1,4 +1,4 @@
-"""Writes `values.json` anew: `python -m tests.golden.write`, after a change is meant."""
+"""Writes `values.json`: `python -m tests.golden.write`, when a change is meant."""
 
 from __future__ import annotations
 

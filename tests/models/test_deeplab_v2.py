@@ -10,9 +10,8 @@ import tensorflow as tf
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.models import deeplab_v2
 from mixdmt_tf.models.deeplab_v2 import (
-    Config,
+    DeepLabV2,
     InputNormalization,
-    build_segmenter,
     head_variables,
 )
 from mixdmt_tf.models.weights import load
@@ -20,7 +19,7 @@ from mixdmt_tf.settings import declared, settings_of
 from tests.oracles import resnet as oracle
 from tests.oracles import upsampling
 
-SMALL = Config(14, 2, rates="1,2", normalization="none")
+SMALL = DeepLabV2(14, 2, rates="1,2", normalization="none")
 
 
 def images(height=33, width=42, count=2, channels=3):
@@ -42,7 +41,7 @@ def test_equals_the_oracle_on_weights_under_the_names_of_the_release(rates, tmp_
     numbers = [int(rate) for rate in rates.split(",")]
     made = oracle.weights(14, 2, 5, numbers)
     np.savez(tmp_path / "weights.npz", **made)
-    model = build_segmenter(Config(14, 2, rates=rates), (33, 42, 3), 5)
+    model = DeepLabV2(14, 2, rates=rates).build_segmenter((33, 42, 3), 5)
     load(model, tmp_path / "weights.npz")
 
     logits = model(images())
@@ -85,8 +84,8 @@ def test_imagenet_normalization():
 def test_normalization_is_a_part_of_the_network(kind):
     """A network with it equals one without on images normalized before."""
     config = dataclasses.replace(SMALL, normalization=kind)
-    within = other_head(build_segmenter(config, (None, None, 3), 3))
-    without = build_segmenter(SMALL, (None, None, 3), 3)
+    within = other_head(config.build_segmenter((None, None, 3), 3))
+    without = SMALL.build_segmenter((None, None, 3), 3)
     without.set_weights(within.get_weights())
 
     expected = without(InputNormalization(kind)(images()))
@@ -107,14 +106,14 @@ def test_normalization_is_not_rounded_in_half_precision():
 
 def test_images_without_three_channels_are_not_normalized():
     with pytest.raises(UsageError, match="3 channels, and these have 1"):
-        build_segmenter(Config(14, 2), (9, 9, 1), 3)
-    model = build_segmenter(SMALL, (9, 9, 1), 3)
+        DeepLabV2(14, 2).build_segmenter((9, 9, 1), 3)
+    model = SMALL.build_segmenter((9, 9, 1), 3)
     assert model(images(9, 9, channels=1)).shape == (2, 9, 9, 3)
 
 
 def test_the_head_of_deeplab_v2_on_resnet_101():
     """Four convolutions of 2048 x 21 3x3 kernels with biases; two in DMT's release."""
-    model = build_segmenter(Config(14), (None, None, 3), 21)
+    model = DeepLabV2(14).build_segmenter((None, None, 3), 21)
 
     assert [tuple(v.shape) for v in head_variables(model)] == [
         (3, 3, 2048, 21),
@@ -132,7 +131,7 @@ def test_the_head_of_deeplab_v2_on_resnet_101():
 
 
 def test_head_variables_are_few_of_all():
-    model = build_segmenter(SMALL, (None, None, 3), 3)
+    model = SMALL.build_segmenter((None, None, 3), 3)
     head = head_variables(model)
 
     assert len(head) == 4 and len(model.trainable_variables) == 4 + 3 * (1 + 4 * 4)
@@ -143,7 +142,7 @@ def test_head_variables_are_few_of_all():
 
 @pytest.mark.parametrize("shape", [(33, 42, 3), (None, None, 3)])
 def test_logits_have_the_size_of_the_images(shape):
-    model = build_segmenter(SMALL, shape, 5)
+    model = SMALL.build_segmenter(shape, 5)
 
     assert model.input_shape == (None, *shape)
     assert model.output_shape == (None, *shape[:2], 5)
@@ -153,9 +152,9 @@ def test_logits_have_the_size_of_the_images(shape):
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_logits_are_float32_under_every_policy(policy):
-    exact = other_head(build_segmenter(SMALL, (None, None, 3), 5))
+    exact = other_head(SMALL.build_segmenter((None, None, 3), 5))
     keras.mixed_precision.set_global_policy(policy)
-    model = build_segmenter(SMALL, (None, None, 3), 5)
+    model = SMALL.build_segmenter((None, None, 3), 5)
     model.set_weights(exact.get_weights())
 
     with tf.GradientTape() as tape:
@@ -173,7 +172,7 @@ def test_logits_are_float32_under_every_policy(policy):
 
 def test_every_rate_gets_a_gradient():
     """None of the convolutions is declared and then left out."""
-    model = build_segmenter(Config(14, 2), (65, 65, 3), 3)
+    model = DeepLabV2(14, 2).build_segmenter((65, 65, 3), 3)
     with tf.GradientTape() as tape:
         loss = tf.reduce_mean(model(images(65, 65)) ** 2)
     gradients = tape.gradient(loss, head_variables(model))
@@ -184,7 +183,7 @@ def test_every_rate_gets_a_gradient():
 
 def test_a_model_is_saved_and_loaded(tmp_path):
     config = dataclasses.replace(SMALL, normalization="caffe")
-    model = other_head(build_segmenter(config, (None, None, 3), 3))
+    model = other_head(config.build_segmenter((None, None, 3), 3))
     model.save(tmp_path / "model.keras")
 
     loaded = keras.models.load_model(tmp_path / "model.keras")
@@ -193,16 +192,16 @@ def test_a_model_is_saved_and_loaded(tmp_path):
 
 
 def test_settings_are_declared_and_checked():
-    assert declared("mixdmt_tf.models.deeplab_v2") == settings_of(Config)
-    config = Config()
+    assert declared("mixdmt_tf.models.deeplab_v2") == settings_of(DeepLabV2)
+    config = DeepLabV2()
     assert (config.depth, config.layout, config.output_stride) == (101, "torch", 8)
     assert config.atrous_rates == (6, 12, 18, 24)
     assert config.head_learning_rate_multiplier == 1.0
-    assert Config(rates=" 6, 12").atrous_rates == (6, 12)
+    assert DeepLabV2(rates=" 6, 12").atrous_rates == (6, 12)
     for wrong in ("", "6,", "6;12", "0", "-6", "1.5", "six", "²", "9" * 30):
         with pytest.raises(UsageError, match="expected positive integers"):
-            Config(rates=wrong)
+            DeepLabV2(rates=wrong)
     with pytest.raises(UsageError, match="normalization='bgr'"):
-        Config(normalization="bgr")
-    kinds = next(s for s in settings_of(Config) if s.name == "normalization").choices
+        DeepLabV2(normalization="bgr")
+    kinds = next(s for s in settings_of(DeepLabV2) if s.name == "normalization").choices
     assert set(kinds) == {"none", *deeplab_v2._NORMALIZATIONS}

@@ -15,13 +15,13 @@ every_network = pytest.mark.parametrize("name", NAMES)
 
 def built(name, shape=(8, 8, 3), classes=3, portable=False):
     """The network at its smallest: the least that the settings allow."""
-    module = models.network(name)
+    network = models.network(name)
     smallest = {
         setting.name: min(setting.choices) if setting.choices else int(setting.low)
-        for setting in settings_of(module.Config)
+        for setting in settings_of(network)
         if setting.type == "int"
     }
-    return module.build(module.Config(**smallest), shape, classes, portable)
+    return network(**smallest).build(shape, classes, portable)
 
 
 def images(shape=(8, 8, 3), count=4):
@@ -31,7 +31,7 @@ def images(shape=(8, 8, 3), count=4):
 
 def test_networks_are_found_by_their_files():
     assert {"wide_resnet", "small_cnn"} <= set(NAMES)
-    assert models.network("small_cnn").__name__ == "mixdmt_tf.models.small_cnn"
+    assert models.network("small_cnn").__name__ == "SmallCNN"
     with pytest.raises(ModuleNotFoundError, match="no_such_network"):
         models.network("no_such_network")
 

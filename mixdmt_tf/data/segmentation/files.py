@@ -83,8 +83,8 @@ def read_indices(path: pathlib.Path) -> np.ndarray:
         numbers = np.array(picture)
     if numbers.ndim != 2:
         raise UserError(
-            f"{image_files.printable(path)}: has colours ({mode}); expected one channel "
-            "of class numbers"
+            f"{image_files.printable(path)}: has colours ({mode}); expected one "
+            "channel of class numbers"
         )
     if numbers.min() < 0 or numbers.max() > 255:
         raise UserError(

@@ -45,7 +45,7 @@ class Scorer:
         """Builds the network from stock Keras layers in float32.
 
         Args:
-            network: settings of the network (`models.network.Network`).
+            network: settings of the network (`models.base.Network`).
             image_shape: (H, W, C).
             num_classes: C.
         """

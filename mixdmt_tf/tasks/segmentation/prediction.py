@@ -105,8 +105,8 @@ def open_gallery(
         there = [output / name for name in files if (output / name).exists()]
         if there:
             raise UserError(
-                f"{image_files.printable(there[0])} is there already, and no picture of "
-                "this command.\nChoose another --output."
+                f"{image_files.printable(there[0])} is there already, and not written "
+                "by this command.\nChoose another --output."
             )
     given = Scenes(
         name=image_files.printable(folder),

@@ -39,7 +39,7 @@ class SceneScorer:
         """Builds the network.
 
         Args:
-            network: settings of the network (`models.network.Network`).
+            network: settings of the network (`models.base.Network`).
             num_classes: C.
         """
         with in_float32():
