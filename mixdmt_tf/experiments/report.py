@@ -91,8 +91,8 @@ def _escaped(cell: str) -> str:
 
 def _explanation(table: Table, budget: str, lines: Sequence[Line]) -> str:
     text = (
-        f"{table.measure.explanation} What is published is to be compared with the "
-        f"first: {table.numbers[0].title}."
+        f"{table.measure.explanation} In bold and drawn: {table.numbers[0].title}, "
+        "which is what the published numbers are."
     )
     if any(line.beside for line in lines):
         text += (

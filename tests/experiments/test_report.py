@@ -12,12 +12,12 @@ EXPLANATIONS = {
     "error": "Errors in percent on the test images: mean ± sample standard deviation "
     "over n seeds (1, 2, ...). Averaged and raw weights after the last step; the "
     "median is that of the last 20 evaluations of the averaged weights, or of all "
-    "where there are fewer. What is published is to be compared with the first: "
-    "averaged weights. Ours are at",
+    "where there are fewer. In bold and drawn: averaged weights, which is what the "
+    "published numbers are. Ours are at",
     "mean IoU": "Mean IoU in percent on the test images, higher is better: mean ± "
     "sample standard deviation over n seeds. Averaged and raw weights "
-    "after the last step; where two models are trained, of the better one. What is "
-    "published is to be compared with the first: averaged weights. Ours are at",
+    "after the last step; where two models are trained, of the better one. In bold and "
+    "drawn: averaged weights, which is what the published numbers are. Ours are at",
 }
 CELLS_OF_IOU = "1/20 | 55.62 | **68.50 ± 0.71 (n=2)** | 58.50 ± 0.71 | 10 | 0.01 |"
 
@@ -116,7 +116,7 @@ def test_another_number_may_be_shown(make, shown, bold, y_label, y, tmp_path, dr
     at = titles.index("published") + 1
     assert (titles[at], line[at]) == (f"ours ({number.title})", bold)
     assert {"averaged weights", "raw weights"} - {*titles[at + 1 :]} <= {number.title}
-    assert f"to be compared with the first: {number.title}. Ours are at" in text
+    assert f"In bold and drawn: {number.title}, which is what the pub" in text
     csv = (made.folder / "table.csv").read_text("utf-8")
     assert f",failed,{shown}_mean,{shown}_std," in csv.splitlines()[0]
     assert f"({number.title}; budget: cpu)" in drawn["y_label"]
