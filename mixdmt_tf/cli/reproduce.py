@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import math
 import pathlib
+import shlex
 import sys
-from typing import AbstractSet, Any, Mapping, Optional, Sequence, Tuple
+from typing import AbstractSet, Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import mixdmt_tf
 from mixdmt_tf.cli import experiments, flags
@@ -43,13 +44,14 @@ class Config:
         "runs/reproduce", "folder of the tables and of all their runs"
     )
     data_dir: str = setting("", "folder of the data, handed on to each run")
-    pretrained: str = setting(
+    coco: str = setting(
         "",
-        "file of published weights for the networks of --budget=paper (segmentation), "
-        "handed on to each run",
+        "file of DeepLab-v2's weights trained on COCO, for the networks of "
+        "--budget=paper that start from them (segmentation): .safetensors or .npz with "
+        "torchvision's names",
     )
-    pretrained_b: str = setting(
-        "", "the same for the second of two networks; default: pretrained"
+    imagenet: str = setting(
+        "", "the same of torchvision's ResNet-101 trained on ImageNet"
     )
     tables_dir: str = setting(
         "", "folder of the tables; default: flags/ of the checkout"
@@ -87,10 +89,12 @@ def _reproduce(argv: Sequence[str]) -> int:
     rows = _rows(table, config)
     columns = tables.choose("columns", config.columns, filter(None, table.columns))
     folder = pathlib.Path(config.workdir).expanduser() / table.name / config.budget
-    common = _common(config)
-    known = cells.cells(table, config.budget, folder, _read, common)
+    common = [f"--data_dir={config.data_dir}"] if config.data_dir else []
+    weights = {"coco": config.coco, "imagenet": config.imagenet}
+    known = cells.cells(table, config.budget, folder, _read, common, weights)
     chosen = [known[row, column] for column in columns or ("",) for row in rows]
     runs = cells.plan(chosen, config.seeds, table.first_seed)
+    _require_weights([cell for cell, _ in runs], weights, config.budget)
     everything = list(known.values())
     if config.dry_run:
         for number, one in enumerate(runs, start=1):
@@ -111,19 +115,41 @@ def _reproduce(argv: Sequence[str]) -> int:
     return code
 
 
-def _common(config: Config) -> Sequence[str]:
-    """The flags that are handed on to each run.
+def _require_weights(
+    chosen: Sequence[Any], weights: Mapping[str, str], budget: str
+) -> None:
+    """Looks whether there is a file of each kind of weights that chosen rows want.
 
     Raises:
-        UsageError: if its network has no published weights.
+        UsageError: if one is missing, with the rows that want it; if files are given
+            and nobody wants any.
     """
-    if config.budget == "cpu" and (config.pretrained or config.pretrained_b):
+    wanted: Dict[str, Dict[str, List[str]]] = {}
+    for cell in chosen:
+        for kind in cell.row.weights.values():
+            columns = wanted.setdefault(kind, {}).setdefault(cell.row.name, [])
+            if cell.column and cell.column not in columns:
+                columns.append(cell.column)
+    given = [kind for kind, file in weights.items() if file]
+    if given and not wanted:
         raise UsageError(
-            "--pretrained: the networks of --budget=cpu have no published weights\n"
-            "leave it out, or choose --budget=paper"
+            f"--{given[0]}={weights[given[0]]}: of what is chosen nothing starts from "
+            f"published weights at --budget={budget}\nleave it out"
         )
-    names = ("data_dir", "pretrained", "pretrained_b")
-    return [f"--{n}={getattr(config, n)}" for n in names if getattr(config, n)]
+    missing = []
+    for kind in weights:
+        file = weights[kind]
+        if kind in wanted and not (file and pathlib.Path(file).expanduser().is_file()):
+            rows = (
+                f"{name} ({', '.join(columns)})" if columns else name
+                for name, columns in wanted[kind].items()
+            )
+            said = f"--{kind}={file}: no such file" if file else f"--{kind} is missing"
+            missing.append(f"{said}; it is for the rows {', '.join(rows)}")
+    if missing:
+        raise UsageError(
+            "\n".join([*missing, "expected files, .safetensors or .npz; see --help"])
+        )
 
 
 def _rows(table: Any, config: Config) -> Sequence[str]:
@@ -139,8 +165,8 @@ def _rows(table: Any, config: Config) -> Sequence[str]:
     quoted = [row for row in rows if row in table.quoted]
     if quoted and config.rows:
         raise UsageError(
-            f"--rows={config.rows}: {', '.join(quoted)}: quoted from the paper, not in "
-            f"this package\nthere are: {', '.join(there) or 'none'}"
+            f"--rows={config.rows}: {', '.join(quoted)}: quoted from the paper, never "
+            f"run\nthere are: {', '.join(there) or 'none'}"
         )
     missing = [row for row in rows if row not in [*there, *quoted]]
     if missing and config.rows or not there:
@@ -201,4 +227,4 @@ def _describe(prefix: str, one: Any, table: Any, known: Sequence[Any]) -> None:
         if 0 < done:
             state += f", at {math.floor(100 * done / (cell.steps or done))} %"
     print(f"{prefix} {cell.title(table, seed)}: {state}")
-    print(f"    bin/train {' '.join(cell.command(seed))}")
+    print(f"    bin/train {shlex.join(cell.command(seed))}")

@@ -9,6 +9,7 @@ import csv
 import dataclasses
 import json
 import pathlib
+from types import MappingProxyType
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from mixdmt_tf.errors import UserError
@@ -115,6 +116,7 @@ def cells(
     folder: pathlib.Path,
     read: Read,
     common: Sequence[str] = (),
+    weights: Mapping[str, str] = MappingProxyType({}),
 ) -> Dict[Tuple[str, str], Cell]:
     """All cells of a table for which there is a flagfile, by row and column.
 
@@ -124,6 +126,8 @@ def cells(
         folder: of the table's runs at this budget.
         read: reads a command line.
         common: flags that every run gets.
+        weights: files of published weights by their kind, for the rows that start from
+            them; a kind without a file is left out.
 
     Raises:
         UserError: if a flagfile or its opening is wrong; also of `read`.
@@ -139,6 +143,9 @@ def cells(
                 f"{row.flagfile}: '# First: {row.first}' goes round in a circle"
             )
         flags = [f"--flagfile={row.flagfile}", *common]
+        for flag, kind in row.weights.items():
+            if weights.get(kind):
+                flags.append(f"--{flag}={weights[kind]}")
         if column:
             flags.append(f"--{table.flag}={column}")
         first = None

@@ -14,6 +14,10 @@ _PUBLISHED = [measure.header for measure in MEASURES]
 _HEADER = re.compile(rf"# (Paper|{'|'.join(_PUBLISHED)}|Cost|Command|First): (.*)")
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?)(?: ?± ?(\d+(?:\.\d+)?))?(?: ?%)?")
 _WORDS = ("not recoverable", "not published", "none")
+_PLACE = re.compile(r"(.*), row (.+?)\.?")
+# Stands for a file in '# Command: ...', by the flag of the network that gets it.
+_WEIGHTS = re.compile(r"--(pretrained(?:_b)?)=(\S+)")
+WEIGHTS = ("coco", "imagenet")  # kinds of published weights
 _COST = re.compile(r"(?:about )?(\d+(?:\.\d+)?) (second|minute|hour|day)s?\b")
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
@@ -104,6 +108,51 @@ def published(text: str, columns: Tuple[str, ...]) -> Dict[str, Published]:
             words = "', '".join(_WORDS)
             raise ValueError(f"'{value}': expected 1.23, 1.23 ± 0.45, '{words}'")
     return {column: found.get(column, Published("none")) for column in columns}
+
+
+def place(path: pathlib.Path, text: str) -> Tuple[str, bool]:
+    """What the paper calls a row, and whether its table lacks it.
+
+    Args:
+        path: of the flagfile.
+        text: what follows '# Paper:', such as 'RealMix (arXiv:1912.08766), table 2, row
+            VAT.' or, of a row that was put beside the paper's, '..., beside table 2,
+            row UDA.'
+
+    Raises:
+        UserError: if no row is named.
+    """
+    match = _PLACE.fullmatch(text)
+    if match is None:
+        raise UserError(
+            f"{path}: '# Paper: {text}' names no row\n"
+            "expected '# Paper: ..., table N, row LABEL.'"
+        )
+    return match[2], ", beside " in match[1]
+
+
+def weights(path: pathlib.Path, command: str) -> Dict[str, str]:
+    """Kinds of published weights that a row's networks start from, by their flags.
+
+    Args:
+        path: of the flagfile.
+        command: what follows '# Command:', such as
+            'bin/train --pretrained=COCO --pretrained_b=IMAGENET'.
+
+    Returns:
+        Such as {'pretrained': 'coco', 'pretrained_b': 'imagenet'}.
+
+    Raises:
+        UserError: if a kind is none of `WEIGHTS`.
+    """
+    found: Dict[str, str] = dict(_WEIGHTS.findall(command))
+    for flag, kind in found.items():
+        if kind.lower() not in WEIGHTS:
+            expected = " or ".join(f"--{flag}={each.upper()}" for each in WEIGHTS)
+            raise UserError(
+                f"{path}: '# Command: ... --{flag}={kind}'\nexpected {expected}"
+            )
+    return {flag: kind.lower() for flag, kind in found.items()}
 
 
 def cost(text: str) -> Optional[float]:

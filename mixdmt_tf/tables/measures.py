@@ -7,7 +7,7 @@ what stands here. Nothing here imports TensorFlow.
 from __future__ import annotations
 
 import dataclasses
-from typing import List, Tuple
+from typing import Tuple
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,8 +31,7 @@ class Measure:
 
     Attributes:
         name: in words.
-        numbers: that the report shows. The first is the one to be compared with what
-            is published.
+        numbers: that the report shows.
         explanation: below the report.
     """
 
@@ -45,23 +44,18 @@ class Measure:
         """Name of the line of a flagfile's header that has the published numbers."""
         return f"Published {self.name}"
 
-    @property
-    def titles(self) -> List[str]:
-        """What stands above each of the numbers in the report."""
-        first, *others = (each.title for each in self.numbers)
-        return [f"ours ({first})", *others]
-
 
 ERROR = Measure(
     "error",
     (
         Number("error", "test_error", "averaged weights"),
         Number("raw", "test_error_raw", "raw weights"),
-        Number("median20", "test_error_median20", "median of last 20"),
+        Number("median20", "test_error_median20", "median of the last 20 evaluations"),
     ),
     "Errors in percent on the test images: mean ± sample standard deviation over "
     "n seeds (1, 2, ...). Averaged and raw weights after the last step; the median "
-    "is that of the last 20 evaluations of the averaged weights.",
+    "is that of the last 20 evaluations of the averaged weights, or of all where there "
+    "are fewer.",
 )
 MEAN_IOU = Measure(
     "mean IoU",

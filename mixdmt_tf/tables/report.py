@@ -54,8 +54,9 @@ def markdown(
 ) -> str:
     """The report as a table in Markdown, with what is needed to quote its numbers."""
     names = [table.flag] if table.flag else []
-    numbers = table.measure.numbers
-    titles = ["row", *names, "published", *table.measure.titles]
+    numbers = table.numbers
+    shown, *others = (number.title for number in numbers)
+    titles = ["row", *names, "published", f"ours ({shown})", *others]
     titles += ["steps", "hours a run", "command"]
     rows = [
         [
@@ -63,9 +64,7 @@ def markdown(
             *([line.column] if table.flag else []),
             line.published.text,
             *(
-                _bold(
-                    line.number(each.key, each is numbers[0]), each.key == table.shown
-                )
+                _bold(line.number(each.key, each is numbers[0]), each is numbers[0])
                 for each in numbers
             ),
             "-" if line.steps is None else f"{line.steps:,}",
@@ -77,7 +76,7 @@ def markdown(
     cells = [titles, ["---"] * len(titles), *rows]
     text = [f"# {table.title}", ""]
     text += [f"| {' | '.join(_escaped(cell) for cell in row)} |" for row in cells]
-    text += ["", _explanation(table, budget), "", *_origins(results)]
+    text += ["", _explanation(table, budget, lines), "", *_origins(results)]
     return "\n".join(text) + "\n"
 
 
@@ -89,8 +88,16 @@ def _escaped(cell: str) -> str:
     return cell.replace("|", "\\|")
 
 
-def _explanation(table: Table, budget: str) -> str:
-    text = table.measure.explanation
+def _explanation(table: Table, budget: str, lines: Sequence[Line]) -> str:
+    text = (
+        f"{table.measure.explanation} In bold and drawn: {table.numbers[0].title}, "
+        "which is what the published numbers are."
+    )
+    if any(line.beside for line in lines):
+        text += (
+            " The paper's table lacks the rows marked (beside); what is published of "
+            "them stands elsewhere."
+        )
     if budget != "paper":
         text += (
             f" Ours are at the budget '{budget}', the published ones at the paper's: "
@@ -116,7 +123,7 @@ def as_csv(table: Table, lines: Sequence[Line]) -> str:
     """The report with one number in a cell; empty where there is none."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    keys = [number.key for number in table.measure.numbers]
+    keys = [number.key for number in table.numbers]
     numbers = [f"{key}_{part}" for key in keys for part in ("mean", "std")]
     published = ["published", "published_std"]
     rest = ["steps", "hours", "command"]
@@ -152,7 +159,7 @@ def picture(table: Table, budget: str, lines: Mapping[Place, Line]) -> Any:
         )
 
     measure = table.measure
-    which = next(each.title for each in measure.numbers if each.key == table.shown)
+    which = table.numbers[0].title
     y_label = f"test {measure.name} in percent ({which}; budget: {budget})"
     if one_column:
         alone = [(float(n), lines[row, ""]) for n, row in enumerate(table.rows)]

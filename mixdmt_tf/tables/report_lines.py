@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import statistics
 from typing import AbstractSet, Any, Dict, Mapping, Optional, Sequence, Tuple, Union
 
@@ -39,7 +40,7 @@ class Line:
     """One line of the report: a row of the table in one column.
 
     Attributes:
-        label: what the paper calls the row.
+        label: what the paper calls the row, and whether its table lacks it.
         column: value of the column flag.
         published: the paper's number.
         means: by key of the measure's numbers; None where there is no finished run.
@@ -48,6 +49,7 @@ class Line:
         steps: of one run, None without a flagfile at this budget.
         hours: mean over the finished runs.
         command: of the run with the first seed, or in parentheses why there is none.
+        beside: whether the paper's table lacks the row.
     """
 
     label: str
@@ -59,6 +61,7 @@ class Line:
     steps: Optional[int]
     hours: Optional[float]
     command: str
+    beside: bool
 
     def number(self, key: str, with_n: bool = False) -> str:
         """A number for people; 'failed' where there is none because of that."""
@@ -117,36 +120,34 @@ def _line(
     if cell:
         described, how = cell.row, command(table, cell)
     elif row in table.quoted:
-        described, how = table.quoted[row], "(not in this package)"
+        described, how = table.quoted[row], "(quoted from the paper)"
     else:
         described = table.row(row, "paper")
         how = f"(no flagfile at the budget {budget})"
+    beside = isinstance(described, Row) and described.beside
     seconds = mean_of([each.get("seconds") for each in results])
     steps = cell.steps if cell else None
     if cell and results and steps is None:  # no setting says how many
         steps = results[0]["steps"]
     return Line(
-        described.label,
+        f"{described.label} (beside)" if beside else described.label,
         column,
         described.published[column],
         {
             number.key: mean_of([each.get(number.result) for each in results])
-            for number in table.measure.numbers
+            for number in table.numbers
         },
         len(results),
         sum((row, column) == each[:2] for each in failed),
         steps,
         seconds.value / 3600 if seconds else None,
         how,
+        beside,
     )
 
 
 def command(table: Table, cell: Cell) -> str:
     """What somebody types in a checkout to repeat the cell's first run."""
-    root = table.folder.parents[2]
-    words = ["bin/train", f"--flagfile={cell.row.flagfile.relative_to(root)}"]
-    if cell.column:
-        words.append(f"--{table.flag}={cell.column}")
-    if cell.first is not None:
-        words.append(f"--init_from={cell.first.run_folder(table.first_seed)}")
-    return " ".join([*words, f"--seed={table.first_seed}"])
+    flagfile = cell.row.flagfile.relative_to(table.folder.parents[2])
+    words = ["bin/train", f"--flagfile={flagfile}", *cell.command(table.first_seed)[1:]]
+    return shlex.join(word for word in words if not word.startswith("--workdir="))

@@ -18,8 +18,9 @@ from typing import Dict, Iterable, List, Mapping, Optional, Tuple
 
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.settings import nearest
-from mixdmt_tf.tables.headers import Published, cost, published, read_header
-from mixdmt_tf.tables.measures import SHOWN, Measure
+from mixdmt_tf.tables import headers
+from mixdmt_tf.tables.headers import Published
+from mixdmt_tf.tables.measures import SHOWN, Measure, Number
 
 BUDGETS = ("paper", "cpu")
 PICTURES = ("bars", "lines", "log_lines")
@@ -36,6 +37,8 @@ class Row:
         published: by value of the column flag; '' in a table of one column.
         seconds: cost of one run as the flagfile states it, None if it doesn't.
         first: the row whose run must be finished before, or None.
+        beside: whether the paper's table lacks it.
+        weights: kinds of published weights, by the flag that takes their file.
     """
 
     name: str
@@ -44,6 +47,8 @@ class Row:
     published: Dict[str, Published]
     seconds: Optional[float]
     first: Optional[str]
+    beside: bool
+    weights: Mapping[str, str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,6 +99,12 @@ class Table:
         """What the table's numbers are."""
         return SHOWN[self.shown]
 
+    @property
+    def numbers(self) -> Tuple[Number, ...]:
+        """Those of a report; first the one to be compared with what is published."""
+        every = self.measure.numbers
+        return tuple(sorted(every, key=lambda number: number.key != self.shown))
+
     def has(self, row: str, budget: str) -> bool:
         """Whether there is a flagfile of the row at this budget."""
         return self._flagfile(row, budget).is_file()
@@ -112,21 +123,18 @@ class Table:
         path = self._flagfile(name, budget)
         own = path.with_name(f"{name}-{in_paths(column)}.flags")
         path = own if own.is_file() else path
-        header = read_header(path, self.measure)
-        paper = read_header(self._flagfile(name, "paper"), self.measure)
-        found = re.search(r", row (.+?)\.?$", paper["Paper"])
-        if found is None:
-            raise UserError(
-                f"{self._flagfile(name, 'paper')}: '# Paper: {paper['Paper']}' names "
-                "no row\nexpected '# Paper: ..., table N, row LABEL.'"
-            )
+        header = headers.read_header(path, self.measure)
+        paper = headers.read_header(self._flagfile(name, "paper"), self.measure)
+        label, beside = headers.place(self._flagfile(name, "paper"), paper["Paper"])
         return Row(
             name,
-            found[1],
+            label,
             path,
             self._published(paper[self.measure.header], name),
-            cost(header.get("Cost", "")),
+            headers.cost(header.get("Cost", "")),
             header.get("First"),
+            beside,
+            headers.weights(path, header.get("Command", "")),
         )
 
     def _flagfile(self, row: str, budget: str) -> pathlib.Path:
@@ -135,7 +143,7 @@ class Table:
 
     def _published(self, text: str, row: str) -> Dict[str, Published]:
         try:
-            return published(text, self.columns)
+            return headers.published(text, self.columns)
         except ValueError as error:
             raise UserError(
                 f"{self._flagfile(row, 'paper')}: '# {self.measure.header}: {text}': "
@@ -237,7 +245,7 @@ def _quoted(
     try:
         if not (label and bar):
             raise ValueError("expected 'LABEL | ...' with what is published")
-        return Quoted(label, published(numbers, columns))
+        return Quoted(label, headers.published(numbers, columns))
     except ValueError as error:
         raise UserError(f"{path}: quoted '{row} = {text}': {error}") from None
 

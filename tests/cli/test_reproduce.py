@@ -12,6 +12,8 @@ from tests.cli import commands
 from tests.tables import made_table
 
 TABLES = table.find(commands.ROOT / "flags")
+# Their networks start from published weights.
+WITH_WEIGHTS = ("dmt/4", "dmt/5", "dmt/6", "dmt/7")
 
 
 def test_help():
@@ -27,12 +29,12 @@ def test_a_dry_run_needs_no_tensorflow_and_leaves_nothing(tmp_path):
         f"--tables_dir={flags}",
         f"--workdir={tmp_path / 'runs'}",
         "--rows=clever",
-        "--data_dir=there",
+        "--data_dir=over there",
         "--dry_run",
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "[4/4] clever, labels 50, seed 2: 2 min\n" in done.stdout
-    assert "clever.flags --data_dir=there --labels=50 --seed=2" in done.stdout
+    assert "clever.flags '--data_dir=over there' --labels=50 --seed=2" in done.stdout
     assert "cost: about 8 min" in done.stdout
     assert not (tmp_path / "runs").exists()
 
@@ -69,7 +71,7 @@ def test_a_quoted_row_is_never_run(quoting, capsys):
     assert "[8/8] clever, labels 50, seed 2" in said and "hung" not in said
     for rows in ("hung", "plain,hung"):
         said = commands.refusal(capsys, main, *quoting, f"--rows={rows}")
-        assert f"--rows={rows}: hung: quoted from the paper, not in this pack" in said
+        assert f"--rows={rows}: hung: quoted from the paper, never run" in said
         assert "there are: plain, clever" in said
 
 
@@ -124,8 +126,54 @@ def test_a_real_run(capfd, tmp_path):
 @pytest.mark.parametrize("name", TABLES)
 def test_each_table_of_the_checkout_can_be_planned(name, budget, capsys, tmp_path):
     argv = [f"--table={name}", f"--budget={budget}", f"--workdir={tmp_path}"]
+    if budget == "paper" and name in WITH_WEIGHTS:
+        argv += give(tmp_path, "coco", "imagenet")
     assert main([*argv, "--dry_run"]) == 0
     assert "cost: " in capsys.readouterr().out
+
+
+def give(folder, *kinds):
+    """Flags with files of weights, which nobody reads in a dry run."""
+    for kind in kinds:
+        (folder / f"{kind}.npz").touch()
+    return [f"--{kind}={folder / f'{kind}.npz'}" for kind in kinds]
+
+
+@pytest.mark.parametrize(
+    "more, given, said",
+    [
+        (
+            "4 --columns=1/20,1/50 --dry_run",
+            (),
+            "--coco is missing; it is for the rows baseline (1/50, 1/20), mean_teacher "
+            "(1/50, 1/20), dmt (1/50, 1/20)\n--imagenet is missing; it is for the rows "
+            "cutmix (1/50, 1/20), dmt (1/20)\nexpected files",
+        ),
+        ("5", ["coco"], "error: --imagenet is missing; it is for the rows dmt\nexp"),
+        ("5 --coco=nowhere.npz", ["imagenet"], "--coco=nowhere.npz: no such file; it "),
+        ("5 --budget=cpu", ["coco"], "of what is chosen nothing starts from published"),
+        ("2", ["imagenet"], "weights at --budget=paper\nleave it out"),
+    ],
+)
+def test_weights_that_are_missing_are_said_first(more, given, said, capsys, tmp_path):
+    argv = [f"--workdir={tmp_path / 'r'}", *give(tmp_path, *given)]
+    argv += f"--table=dmt/{more}".split()
+    argv += [] if "budget" in more else ["--budget=paper"]
+    assert said in commands.refusal(capsys, main, *argv)
+    assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize(
+    "more, given",
+    [
+        ("4 --rows=dmt --columns=1/50,1/106", ["coco"]),
+        ("6 --rows=cutmix", ["imagenet"]),
+        ("7 --rows=online_st", ["coco", "imagenet"]),  # for its base model
+    ],
+)
+def test_only_weights_of_chosen_rows_are_wanted(more, given, tmp_path):
+    argv = ["--budget=paper", f"--workdir={tmp_path / 'r'}", *give(tmp_path, *given)]
+    assert main([*argv, *f"--table=dmt/{more}".split(), "--dry_run"]) == 0
 
 
 @pytest.fixture

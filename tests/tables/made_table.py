@@ -102,6 +102,13 @@ def write(
     return root / "flags"
 
 
+def edit(path: pathlib.Path, old: str, new: str) -> None:
+    """Replaces what stands once in a file."""
+    text = path.read_text("utf-8")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new), "utf-8")
+
+
 def launch(root: pathlib.Path, wishes: str = "{}") -> list:
     """The command of the stand-in; wishes, in JSON, say how runs end."""
     (root / "trainer.py").write_text(TRAINER, "utf-8")
@@ -120,11 +127,16 @@ class Made:
 
     def __init__(self, root, first="", ini=INI, published=PUBLISHED):
         self.root, self.folder = root, root / "runs"
-        self.table = table.load(write(root, first, ini, published), "made/1")
-        self.cells = cells.cells(self.table, "cpu", self.folder, read)
+        write(root, first, ini, published)
+        self.failed = set()
+        self.read_again()
+
+    def read_again(self, *handed_on):
+        """After files were edited; with the common flags and the files of weights."""
+        self.table = table.load(self.root / "flags", "made/1")
+        self.cells = cells.cells(self.table, "cpu", self.folder, read, *handed_on)
         in_table = [c for (row, _), c in self.cells.items() if row in self.table.rows]
         self.runs = cells.plan(in_table, 2)
-        self.failed = set()
 
     def execute(self, **wishes):
         command = launch(self.root, json.dumps(wishes))

@@ -11,10 +11,13 @@ from tests.tables.made_table import Made
 EXPLANATIONS = {
     "error": "Errors in percent on the test images: mean ± sample standard deviation "
     "over n seeds (1, 2, ...). Averaged and raw weights after the last step; the "
-    "median is that of the last 20 evaluations of the averaged weights. Ours are at",
+    "median is that of the last 20 evaluations of the averaged weights, or of all "
+    "where there are fewer. In bold and drawn: averaged weights, which is what the "
+    "published numbers are. Ours are at",
     "mean IoU": "Mean IoU in percent on the test images, higher is better: mean ± "
     "sample standard deviation over n seeds. Averaged and raw weights "
-    "after the last step; where two models are trained, of the better one. Ours are at",
+    "after the last step; where two models are trained, of the better one. In bold and "
+    "drawn: averaged weights, which is what the published numbers are. Ours are at",
 }
 CELLS_OF_IOU = "1/20 | 55.62 | **68.50 ± 0.71 (n=2)** | 58.50 ± 0.71 | 10 | 0.01 |"
 
@@ -48,7 +51,7 @@ def test_words_of_a_table_of_errors(tmp_path, drawn):
     text = made.report()
     assert (
         "\n| row | labels | published | ours (averaged weights) | raw weights | "
-        "median of last 20 | steps | hours a run | command |\n"
+        "median of the last 20 evaluations | steps | hours a run | command |\n"
     ) in text
     assert f"\n{EXPLANATIONS['error']}" in text and "IoU" not in text
     assert (
@@ -93,17 +96,42 @@ def test_words_and_numbers_of_a_table_of_mean_iou(tmp_path, drawn):
 @pytest.mark.parametrize(
     "make, shown, bold, y_label, y",
     [
-        (of_errors, "raw", "**22.50 ± 0.71** |", "error in percent (raw w", 22.5),
-        (of_errors, "median20", "**23.50 ± 0.71** |", "error in percent (med", 23.5),
-        (of_iou, "miou_raw", "**58.50 ± 0.71** |", "mean IoU in percent (raw", 58.5),
+        (of_errors, "raw", "**22.50 ± 0.71 (n=2)**", "error in percent (raw w", 22.5),
+        (
+            of_errors,
+            "median20",
+            "**23.50 ± 0.71 (n=2)**",
+            "error in percent (med",
+            23.5,
+        ),
+        (
+            of_iou,
+            "miou_raw",
+            "**58.50 ± 0.71 (n=2)**",
+            "mean IoU in percent (raw",
+            58.5,
+        ),
     ],
 )
 def test_another_number_may_be_shown(make, shown, bold, y_label, y, tmp_path, drawn):
-    """It is bold and drawn; n stays with ours."""
+    """It comes first, bold and with n; it is what is drawn and explained."""
     made = make(tmp_path, shown)
     assert made.execute() == 0
     text = made.report()
-    assert bold in text and "(n=2) |" in text and "(n=2)**" not in text
+    number = made.table.numbers[0]
+    assert number.key == shown and text.count("**") == 2 * text.count("(n=2)") == 8
+    titles, line = (
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in text.splitlines()
+        if line.startswith(("| row |", "| Clever | " + made.table.columns[0]))
+    )
+    at = titles.index("published") + 1
+    assert (titles[at], line[at]) == (f"ours ({number.title})", bold)
+    assert {"averaged weights", "raw weights"} - {*titles[at + 1 :]} <= {number.title}
+    assert f"In bold and drawn: {number.title}, which is what the pub" in text
+    csv = (made.folder / "table.csv").read_text("utf-8")
+    assert f",failed,{shown}_mean,{shown}_std," in csv.splitlines()[0]
+    assert f"({number.title}; budget: cpu)" in drawn["y_label"]
     assert drawn["y_label"].startswith(f"test {y_label}")
     assert drawn["series"][-1].points[0].y == y
 
@@ -114,14 +142,14 @@ def test_a_quoted_row_stands_beside_ours(tmp_path, drawn):
     lines = made.report().splitlines()
     at = lines.index(
         "| Theirs et al. (v2) | 1/20 | 64.7 ± 0.3 | - | - | - | - | "
-        "(not in this package) |"
+        "(quoted from the paper) |"
     )
     assert lines[at - 1].startswith("| --- |")  # the first of the rows, as in table.ini
     assert lines[at + 1].startswith("| Theirs et al. (v2) | 1/8 | not published | - |")
     found = made.rows()["Theirs et al. (v2)", "1/20"]
     assert (found["published"], found["published_std"]) == ("64.7", "0.3")
     assert (found["n"], found["miou_mean"], found["steps"]) == ("0", "", "")
-    assert found["command"] == "(not in this package)"
+    assert found["command"] == "(quoted from the paper)"
     theirs, ours = drawn["series"][:2]
     assert (theirs.label, theirs.points) == ("Theirs et al. (v2)", [])
     assert theirs.published == [charts.Point(0.0, 64.7, 0.3)]
@@ -134,3 +162,41 @@ def test_a_row_without_a_flagfile_at_this_budget_is_another_thing(tmp_path):
     del made.cells["plain", "1/20"], made.cells["plain", "1/8"]
     line = "| Plain | 1/20 | 55.62 | - | - | - | - | (no flagfile at the budget cpu) |"
     assert line in made.report().splitlines()
+
+
+def test_rows_that_the_papers_table_lacks_are_marked(tmp_path, drawn):
+    """Their published numbers, if any, stand elsewhere."""
+    words = "The paper's table lacks the rows marked (beside)"
+    assert words not in of_errors(tmp_path / "all").report()
+    made = of_errors(tmp_path)
+    made_table.edit(made.table.folder / "clever.flags", ", table", ", beside table")
+    made.read_again()
+    text = made.report()
+    assert words in text
+    assert "| Clever (beside) | 20 | 12.3 ± 1.2 |" in text and "| Plain | 20 |" in text
+    assert ("Clever (beside)", "20") in made.rows()
+    assert [each.label for each in drawn["series"]] == ["Plain", "Clever (beside)"]
+
+
+def test_commands_repeat_the_runs(tmp_path):
+    """With all that was handed on to them, whatever is in the names of files."""
+    made = Made(tmp_path, "# First: plain\n")
+    wanted = {"plain": " --pretrained=COCO", "clever": " --pretrained_b=IMAGENET"}
+    for name, words in wanted.items():
+        end = f"cpu/{name}.flags\n"
+        path = made.table.folder / "cpu" / f"{name}.flags"
+        made_table.edit(path, end, f"{end[:-1]}{words}\n")
+    made.read_again(["--data_dir=a b/c"], {"coco": "x.npz", "imagenet": "it's.npz"})
+    text, rows = made.report(), made.rows()
+    flagfile = "bin/train --flagfile=flags/made/table_1/cpu"
+    data = "'--data_dir=a b/c'"  # as a shell wants it
+    before = made.cells["plain", "20"].run_folder(1)
+    expected = {
+        "Plain": f"{flagfile}/plain.flags {data} --pretrained=x.npz "
+        "--labels=20 --seed=1",
+        "Clever": f"{flagfile}/clever.flags {data} '--pretrained_b=it'\"'\"'s.npz' "
+        f"--labels=20 --seed=1 --init_from={before}",
+    }
+    for label, command in expected.items():
+        assert rows[label, "20"]["command"] == command
+        assert f"| `{command}` |" in text

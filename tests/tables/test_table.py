@@ -187,3 +187,43 @@ def test_rows_and_columns_are_chosen_by_name():
     assert tables.choose("rows", "c, a", known) == ("a", "c")
     with pytest.raises(UsageError, match="has no d\nthere are: a, b, c"):
         tables.choose("rows", "a,d", known)
+
+
+@pytest.mark.parametrize(
+    "text, label, beside",
+    [
+        ("A (2019), table 1, row X.", "X", False),
+        ("A (2019), table 6, row A, mu = .5.", "A, mu = .5", False),
+        ("A (2019), beside table 2, row X.", "X", True),
+        ("none, a data set, row Beside.", "Beside", False),
+    ],
+)
+def test_the_place_in_the_paper(text, label, beside, tmp_path):
+    assert headers.place(tmp_path, text) == (label, beside)
+
+
+def test_a_place_without_a_row(tmp_path):
+    with pytest.raises(UserError, match="names no row\nexpected '# Paper: ..., "):
+        headers.place(tmp_path, "A (2019), table 1.")
+
+
+def test_weights_are_those_that_the_command_names(tmp_path):
+    """Of the flagfile that is taken, which may be that of a column."""
+    root = iou_table(tmp_path)
+    table = tables.load(root, "made/1")
+    path = table.folder / "clever.flags"
+    own = table.folder / "clever-1_20.flags"
+    own.write_text(path.read_text("utf-8"), "utf-8")
+    end = "clever.flags\n"
+    more = f"{end[:-1]} --pretrained=IMAGENET --seed=0\n"
+    made_table.edit(path, end, more)
+    made_table.edit(own, end, more.replace("=I", "_b=COCO --pretrained=I"))
+    both = {"pretrained": "imagenet", "pretrained_b": "coco"}
+    assert table.row("clever", "paper", "1/20").weights == both
+    assert table.row("clever", "paper", "1/8").weights == {"pretrained": "imagenet"}
+    assert table.row("clever", "cpu", "1/8").weights == {}
+    made_table.edit(path, "=IMAGENET", "=FILE")
+    said = "pretrained=FILE'\nexpected --pretrained=COCO or --pretrained=IMAGENET"
+    with pytest.raises(UserError, match=said) as error:
+        table.row("clever", "paper", "1/8")
+    assert str(path) in str(error.value)
