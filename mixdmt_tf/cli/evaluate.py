@@ -15,8 +15,8 @@ from mixdmt_tf.settings import setting
 
 if TYPE_CHECKING:  # these import what takes seconds
     from mixdmt_tf.data.classification.source import Source
-    from mixdmt_tf.data.classification.splits import Split
     from mixdmt_tf.data.segmentation.source import Scene, Scenes
+    from mixdmt_tf.data.splits import Split
     from mixdmt_tf.runs.progress import Progress
     from mixdmt_tf.runs.trained import Trained
     from mixdmt_tf.tasks.segmentation.scoring import SceneScore

@@ -9,7 +9,7 @@ from typing import Any, Tuple
 import numpy as np
 
 from mixdmt_tf.data import draws
-from mixdmt_tf.data.classification.splits import Split, write_split
+from mixdmt_tf.data.splits import Split, write_split
 from mixdmt_tf.equations import difference_maximized
 from mixdmt_tf.rounds import plan
 from mixdmt_tf.runs.experiment import Experiment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Mapping, Optional
 
-from mixdmt_tf.data.classification.splits import Split
+from mixdmt_tf.data.splits import Split
 from mixdmt_tf.runs.environment import machine, versions
 from mixdmt_tf.runs.log import Row
 from mixdmt_tf.runs.task import Task

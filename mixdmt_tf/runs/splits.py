@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pathlib
 
-from mixdmt_tf.data.classification.splits import Split, write_split
+from mixdmt_tf.data.splits import Split, write_split
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.task import Task

@@ -14,7 +14,7 @@ import numpy as np
 
 from mixdmt_tf.algorithms.base import Algorithm
 from mixdmt_tf.algorithms.base import Task as Facts
-from mixdmt_tf.data.classification.splits import Split
+from mixdmt_tf.data.splits import Split
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.log import Log, Row
 

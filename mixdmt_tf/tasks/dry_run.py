@@ -13,10 +13,10 @@ import numpy as np
 from mixdmt_tf.data.classification import datasets as sources
 from mixdmt_tf.data.classification import pseudo_labels
 from mixdmt_tf.data.classification.source import Images, Source
-from mixdmt_tf.data.classification.splits import write_split
 from mixdmt_tf.data.segmentation import datasets as scenes
 from mixdmt_tf.data.segmentation import pseudo_labels as scene_pseudo_labels
 from mixdmt_tf.data.segmentation.source import Scenes
+from mixdmt_tf.data.splits import write_split
 from mixdmt_tf.runs import runtime, transfer
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.interrupts import Interrupts

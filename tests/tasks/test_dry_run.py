@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from mixdmt_tf.data.classification.splits import write_split
+from mixdmt_tf.data.splits import write_split
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.tasks import dry_run, fit
 from mixdmt_tf.tasks.dry_run import shrink

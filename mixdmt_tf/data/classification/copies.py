@@ -20,7 +20,7 @@ from mixdmt_tf.data.augment import autoaugment, crop_flip, erasing, randaugment
 from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.data.classification.recipe import Recipe
 from mixdmt_tf.data.classification.source import Source
-from mixdmt_tf.data.classification.splits import Split
+from mixdmt_tf.data.splits import Split
 
 VERSION = 1  # raise when the pictures of some settings change
 MAX_COPIES = 1 << 24

@@ -19,9 +19,9 @@ from mixdmt_tf.data.classification.copies import AUGMENTATIONS
 from mixdmt_tf.data.classification.pseudo_labels import PseudoLabels
 from mixdmt_tf.data.classification.recipe import Recipe
 from mixdmt_tf.data.classification.source import Source
-from mixdmt_tf.data.classification.splits import Split
 from mixdmt_tf.data.pixels import to_float
 from mixdmt_tf.data.precomputed import Store
+from mixdmt_tf.data.splits import Split
 
 Batch = Dict[str, tf.Tensor]
 

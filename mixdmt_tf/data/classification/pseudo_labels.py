@@ -15,7 +15,7 @@ from typing import Any, Dict
 
 import numpy as np
 
-from mixdmt_tf.data.classification.splits import Split
+from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.files import DAMAGES, write_bytes_atomically
 

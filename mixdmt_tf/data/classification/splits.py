@@ -18,7 +18,7 @@ import numpy as np
 
 from mixdmt_tf.data.classification.allocation import draw_order
 from mixdmt_tf.data.classification.source import OUTSIDE, UNKNOWN, Images, Source
-from mixdmt_tf.data.classification.splits import PARTS, Split, read_fitting
+from mixdmt_tf.data.splits import PARTS, Split, read_fitting
 from mixdmt_tf.errors import UsageError, UserError
 
 

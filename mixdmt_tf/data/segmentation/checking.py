@@ -9,8 +9,8 @@ from typing import Callable, List, Optional, Tuple
 import numpy as np
 
 from mixdmt_tf.data import image_files
-from mixdmt_tf.data.classification.splits import Split
 from mixdmt_tf.data.segmentation.source import IGNORED, Scene, Scenes
+from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UserError
 
 LISTED = 5

@@ -14,10 +14,10 @@ import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf.data import draws
-from mixdmt_tf.data.classification.splits import Split
 from mixdmt_tf.data.pixels import to_float
 from mixdmt_tf.data.segmentation.scale_crop_flip import UNIFORMS, scale_crop_flip
 from mixdmt_tf.data.segmentation.source import IGNORED, Scenes
+from mixdmt_tf.data.splits import Split
 
 Batch = Dict[str, tf.Tensor]
 Guesses = Callable[[int], Tuple[np.ndarray, np.ndarray]]

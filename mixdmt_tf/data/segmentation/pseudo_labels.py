@@ -24,7 +24,7 @@ from typing import Any, Dict, List, Tuple
 
 import numpy as np
 
-from mixdmt_tf.data.classification.splits import Split
+from mixdmt_tf.data.splits import Split
 from mixdmt_tf.equations import threshold_labels
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.files import DAMAGES, write_atomically, write_bytes_atomically

@@ -19,8 +19,8 @@ from typing import List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
-from mixdmt_tf.data.classification.splits import Split, read_fitting, write_split
 from mixdmt_tf.data.segmentation.source import Scenes, short
+from mixdmt_tf.data.splits import Split, read_fitting, write_split
 from mixdmt_tf.equations.selection import difference_maximized
 from mixdmt_tf.errors import UsageError, UserError
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from mixdmt_tf.algorithms.base import Algorithm
 from mixdmt_tf.data.classification.source import OUTSIDE, UNKNOWN, Source
-from mixdmt_tf.data.classification.splits import Split
+from mixdmt_tf.data.splits import Split
 from mixdmt_tf.equations import auroc
 from mixdmt_tf.tasks.classification.scoring import Scorer
 

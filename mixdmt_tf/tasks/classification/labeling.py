@@ -12,7 +12,7 @@ import numpy as np
 
 from mixdmt_tf.data.classification.pseudo_labels import PseudoLabels
 from mixdmt_tf.data.classification.source import UNKNOWN, Source
-from mixdmt_tf.data.classification.splits import Split
+from mixdmt_tf.data.splits import Split
 from mixdmt_tf.equations import (
     accuracy_by_confidence,
     top_confident,

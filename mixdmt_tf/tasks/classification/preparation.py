@@ -6,8 +6,8 @@ import dataclasses
 
 from mixdmt_tf.data.classification.copies import Copies, fill_in, of_split
 from mixdmt_tf.data.classification.source import Source
-from mixdmt_tf.data.classification.splits import Split
 from mixdmt_tf.data.precomputed import Store, open_store
+from mixdmt_tf.data.splits import Split
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.progress import Progress
 

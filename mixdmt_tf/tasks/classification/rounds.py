@@ -19,7 +19,7 @@ from typing import Any, Dict, List
 
 from mixdmt_tf.data.classification import pseudo_labels, splits
 from mixdmt_tf.data.classification.source import Source
-from mixdmt_tf.data.classification.splits import Split
+from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.rounds import plan
 from mixdmt_tf.rounds.loop import Loop, Train

@@ -15,7 +15,7 @@ from mixdmt_tf.algorithms import base
 from mixdmt_tf.data.classification import datasets, pseudo_labels, splits
 from mixdmt_tf.data.classification.pipeline import Pipeline
 from mixdmt_tf.data.classification.source import Source
-from mixdmt_tf.data.classification.splits import Split
+from mixdmt_tf.data.splits import Split
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.log import Row
 from mixdmt_tf.runs.splits import require_unlabeled

@@ -7,8 +7,8 @@ from typing import Tuple
 
 import numpy as np
 
-from mixdmt_tf.data.classification.splits import Split
 from mixdmt_tf.data.segmentation.source import Scenes
+from mixdmt_tf.data.splits import Split
 
 SCENES, LABELED, JUDGED = 16, 4, 2  # for training, of these with labels; to be judged
 

@@ -13,10 +13,10 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
-from mixdmt_tf.data.classification.splits import Split
 from mixdmt_tf.data.segmentation import pseudo_labels
 from mixdmt_tf.data.segmentation.pseudo_labels import PseudoLabels
 from mixdmt_tf.data.segmentation.source import IGNORED, Scenes
+from mixdmt_tf.data.splits import Split
 from mixdmt_tf.equations import (
     class_thresholds,
     class_thresholds_released,

@@ -8,9 +8,9 @@ import math
 import pathlib
 from typing import Any, Dict, List
 
-from mixdmt_tf.data.classification.splits import Split
 from mixdmt_tf.data.segmentation import checking, splits
 from mixdmt_tf.data.segmentation.source import Scenes
+from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import write_atomically
 from mixdmt_tf.runs.experiment import Experiment

@@ -18,8 +18,8 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 from PIL import Image
 
 from mixdmt_tf.algorithms.classification.dmt import CASES
-from mixdmt_tf.data.classification.splits import Split
 from mixdmt_tf.data.segmentation.source import Scenes
+from mixdmt_tf.data.splits import Split
 from mixdmt_tf.plots import charts
 from mixdmt_tf.plots.canvas import nice_ticks
 from mixdmt_tf.rounds import curves as courses

@@ -6,8 +6,8 @@ import dataclasses
 import pathlib
 from typing import Any
 
-from mixdmt_tf.data.classification.splits import Split
 from mixdmt_tf.data.segmentation import splits
+from mixdmt_tf.data.splits import Split
 from mixdmt_tf.rounds import plan
 from mixdmt_tf.rounds.stages import Stages
 from mixdmt_tf.tasks.segmentation import preparation

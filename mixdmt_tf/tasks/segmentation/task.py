@@ -12,10 +12,10 @@ import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf.algorithms import base
-from mixdmt_tf.data.classification.splits import Split
 from mixdmt_tf.data.segmentation import datasets, pseudo_labels, splits
 from mixdmt_tf.data.segmentation.pipeline import ScenePipeline
 from mixdmt_tf.data.segmentation.source import Scenes
+from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.models import weights
 from mixdmt_tf.runs.experiment import Experiment

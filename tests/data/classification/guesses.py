@@ -8,7 +8,7 @@ import numpy as np
 
 from mixdmt_tf.data.classification.pipeline import Pipeline
 from mixdmt_tf.data.classification.pseudo_labels import PseudoLabels
-from mixdmt_tf.data.classification.splits import Split
+from mixdmt_tf.data.splits import Split
 
 
 def of(split: Split, kept: int = 7, classes: int = 3, **fields) -> PseudoLabels:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mixdmt_tf.data.classification import splits
-from mixdmt_tf.data.classification.splits import write_split
+from mixdmt_tf.data.splits import write_split
 from mixdmt_tf.errors import UserError
 from tests.data.classification import made_up
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mixdmt_tf.data.classification import splits
-from mixdmt_tf.data.classification.splits import Split
+from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError
 from tests.data.classification import made_up
 from tests.oracles import splits as oracle

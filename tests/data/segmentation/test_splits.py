@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from mixdmt_tf.data.classification.splits import Split, write_split
 from mixdmt_tf.data.segmentation import splits
+from mixdmt_tf.data.splits import Split, write_split
 from mixdmt_tf.errors import UsageError, UserError
 from tests.data.segmentation.files import in_memory
 from tests.data.segmentation.published import VOC_106

@@ -14,7 +14,7 @@ from mixdmt_tf.algorithms.classification.supervised import Method
 from mixdmt_tf.data.classification import splits
 from mixdmt_tf.data.classification.config import Config as DataConfig
 from mixdmt_tf.data.classification.datasets import digits
-from mixdmt_tf.data.classification.splits import write_split
+from mixdmt_tf.data.splits import write_split
 from mixdmt_tf.runs import export
 from mixdmt_tf.tasks.classification import recorder
 from tests.tasks.classification import tiny

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from mixdmt_tf.cli import train
-from mixdmt_tf.data.classification.splits import write_split
 from mixdmt_tf.data.segmentation import pseudo_labels, splits
 from mixdmt_tf.data.segmentation.datasets import digit_scenes
+from mixdmt_tf.data.splits import write_split
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.tasks import dry_run
 from mixdmt_tf.tasks.segmentation.dry_run import few

@@ -9,8 +9,8 @@ import math
 import numpy as np
 import pytest
 
-from mixdmt_tf.data.classification.splits import Split
 from mixdmt_tf.data.segmentation import checking, splits
+from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.models import deeplab_v2
 from mixdmt_tf.tasks.classification import preparation as common

@@ -10,9 +10,9 @@ import shutil
 from typing import Any, Dict, List
 
 from mixdmt_tf.cli import experiments, train
-from mixdmt_tf.data.classification.splits import write_split
 from mixdmt_tf.data.segmentation import datasets as scenes
 from mixdmt_tf.data.segmentation import splits
+from mixdmt_tf.data.splits import write_split
 from mixdmt_tf.runs.experiment import Experiment
 
 STEPS = 8
