@@ -1,10 +1,15 @@
-"""The outer loop of methods that learn in rounds, whatever they learn from.
+"""The outer loop of methods that learn in rounds of pseudo labels.
 
-Every stage (a base model, a round) is an ordinary run in a folder of its own inside the
-run's folder, so it resumes like any run; between two stages there are only files that
-are whole or not there. Whatever moment the process is killed at, the same command goes
-on from it. `rounds.py` has what is particular to images, `rounds/loop.py`
-to scenes.
+Dynamic Mutual Training (arXiv:2004.08514), algorithms 1 and 2. Every stage (a base
+model, a round) is an ordinary run in a folder of its own inside the run's folder, so it
+resumes like any run; between two stages there are only files that are whole or not
+there. Whatever moment the process is killed at, the same command resumes from it.
+
+    RUN/base/                        the base model; of two models base_a/ and base_b/
+    RUN/pseudo_labels/round_1...     what it says of the unlabelled images
+    RUN/round_1/                     a run that learns from that, and so on
+    RUN/rounds.csv, results.json     what came of each round
+    RUN/checkpoints/, export/        the resulting network, as of any run
 """
 
 from __future__ import annotations
@@ -18,64 +23,52 @@ import keras
 
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import copy_atomically, write_atomically
-from mixdmt_tf.rounds import plan
+from mixdmt_tf.rounds import plan, records
 from mixdmt_tf.rounds.stages import Stages
 from mixdmt_tf.runs import export, trained
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.progress import duration
 from mixdmt_tf.runs.run_folder import read_results
-from mixdmt_tf.tasks.classification import preparation
+from mixdmt_tf.runs.splits import choose_split, open_split
+from mixdmt_tf.runs.task import Task
 
 Train = Callable[[Experiment, Any], Dict[str, Any]]
 
 
 class Loop:
-    """One run in rounds; subclasses write the methods that raise here.
+    """One run in rounds, of whatever task.
 
     Attributes:
-        stages_class: how a stage becomes the settings of a run.
         results: of the finished stages, by name.
-        rounds: what is noted of the finished rounds.
+        entries: what is recorded of the finished rounds.
         warnings: what got worse, in sentences.
     """
 
-    stages_class = Stages
-
-    def __init__(
-        self,
-        experiment: Experiment,
-        path: pathlib.Path,
-        source: Any,
-        train: Train,
-    ):
+    def __init__(self, task: Task, path: pathlib.Path, train: Train):
         """Makes the plan.
 
         Args:
-            experiment: the run's, resolved; its method learns in rounds.
+            task: of an experiment, resolved, whose method learns in rounds.
             path: the run's folder, opened.
-            source: the data set.
-            train: trains one stage, or goes on training it, and returns its results.
+            train: trains one stage, or resumes training it, and returns its results.
         """
-        self.experiment = experiment
-        method = experiment.method
+        self.task = task
+        self.experiment = task.experiment
         self.path = path
-        self.source = source
         self.train = train
         opened = (path / "split.json").exists()
-        self.split = (
-            preparation.open_split(experiment, path, source)
-            if opened
-            else preparation.draw_split(experiment, source)
-        )
+        self.split = open_split(task, path) if opened else choose_split(task)
+        self.hooks = task.rounds(path, self.split)
+        method = self.experiment.method
         shares = plan.fractions(method.fractions, method.rounds)
         planned = plan.stages(shares, method.models, method.restart)
-        self.stages = self.stages_class(experiment, path, self.split, planned)
+        self.stages = Stages(self.experiment, path, self.split, self.hooks, planned)
         self.results: Dict[str, Dict[str, Any]] = {}
-        self.rounds: List[Dict[str, Any]] = []
+        self.entries: List[Dict[str, Any]] = []
         self.warnings: List[str] = []
         self._check()
         # Not before: from its split on, a folder is kept for the run's settings.
-        preparation.open_split(experiment, path, source)
+        open_split(task, path)
 
     def complete(self) -> Dict[str, Any]:
         """Does what is missing.
@@ -85,58 +78,27 @@ class Loop:
 
         Raises:
             UserError: for everything that the user can put right.
-            Interrupted: after a signal; the same call goes on.
+            Interrupted: after a signal; the same call resumes.
         """
-        self._begin()
+        self.task.check_files(self.path, self.split)
+        if self.experiment.run.init_from:  # or it is shown with the base model
+            print(self.task.describe_split(self.split), flush=True)
+        select_on = self.experiment.method.select_on
+        if select_on == "best" and not self.hooks.validation_images():
+            self._warn(
+                "no validation images: the result is the last round's, even where it "
+                "is worse than the base model; --validation=N holds some out, "
+                "--select_on=last accepts it"
+            )
         planned = self.stages.all
         for number, stage in enumerate(planned, start=1):
             print(f"[{number}/{len(planned)}] {self._in_words(stage)}", flush=True)
             if stage.teacher:
-                self._label(stage)
+                self.hooks.label(self.stages, stage)
             self._train(stage)
             if stage.teacher:
                 self._record(stage)
         return self._finish()
-
-    def _begin(self) -> None:
-        """What is done before the first stage."""
-
-    def _label(self, stage: plan.Stage) -> None:
-        """Asks the teacher, unless its answers are there."""
-        raise NotImplementedError
-
-    def _record(self, stage: plan.Stage) -> None:
-        """Notes what came of a round, and says what got worse."""
-        raise NotImplementedError
-
-    def _note(self, found: Dict[str, Any], warnings: List[str], said: str) -> None:
-        """Adds a round to those that are noted, and says it."""
-        for warning in warnings:
-            print(f"warning: {warning}", flush=True)
-        self.warnings += warnings
-        self.rounds.append(found)
-        print(said, flush=True)
-
-    def _before(self, stage: plan.Stage) -> Dict[str, Any]:
-        """Results of the stage that a round is compared with."""
-        return self.results.get(stage.start or str(stage.teacher), {})
-
-    def _earlier(self, stage: plan.Stage) -> List[Dict[str, Any]]:
-        """What is noted of the round before of the same model; none of the first."""
-        return [row for row in self.rounds if row["model"] == stage.model][-1:]
-
-    def _of_bases(self, name: str) -> Dict[str, Any]:
-        """One of the numbers of each model's base, by model."""
-        bases = [stage for stage in self.stages.all if not stage.teacher]
-        return {each.model: self.results[each.name][name] for each in bases}
-
-    def _rank(self, stage: plan.Stage) -> float:
-        """How bad a stage is on the validation images."""
-        raise NotImplementedError
-
-    def _summarize(self, final: str) -> Dict[str, Any]:
-        """What `results.json` of the whole run holds."""
-        raise NotImplementedError
 
     def _check(self) -> None:
         """Refuses what cannot be trained, before anything is made."""
@@ -146,7 +108,7 @@ class Loop:
             base = self.experiment.find_algorithm().Method.base_method
             raise UsageError(
                 f"--algorithm={name} needs unlabelled images, and all "
-                f"{len(self.split.labeled)} of {self.source.name} are labelled.\n"
+                f"{len(self.split.labeled)} of {self.split.dataset} are labelled.\n"
                 f"Give fewer --labels, or train with --algorithm={base}."
             )
         share = method.difference_share
@@ -160,6 +122,12 @@ class Loop:
                 f"--difference_share={share:g}: expected a number between 0.5 and 1.\n"
                 "Leave it out to have both base models learn from all labels."
             )
+        self.hooks.check(self.stages)
+
+    def _warn(self, sentence: str) -> None:
+        """Prints a warning now, and again when the run ends."""
+        print(f"warning: {sentence}", flush=True)
+        self.warnings.append(sentence)
 
     def _in_words(self, stage: plan.Stage) -> str:
         if not stage.teacher:
@@ -181,44 +149,76 @@ class Loop:
         steps = sum(map(self.stages.steps, planned[place:]))
         return before["seconds"] / before["steps"] * steps
 
-    def _is_finished(self, stage: plan.Stage) -> bool:
-        """Whether there is nothing left to train of it."""
-        known = read_results(self.stages.folder(stage.name))
-        given = self.stages.folder(stage.name) != self.path / stage.name
-        steps = self.stages.steps(stage)
-        return known is not None and (given or known["steps"] == steps)
-
     def _train(self, stage: plan.Stage) -> None:
         folder = self.stages.folder(stage.name)
-        if self._is_finished(stage):
+        if self.stages.is_finished(stage):
             print(f"finished: {folder}", flush=True)
-            self.results[stage.name] = read_results(folder) or {}
-            return
-        keras.backend.clear_session()
-        gc.collect()  # the stage before held a copy of all images in its graphs
-        settings = self.stages.settings(stage)
-        self.results[stage.name] = self.train(settings, self.source)
+            results = read_results(folder) or {}
+        else:
+            keras.backend.clear_session()
+            gc.collect()  # the stage before held a copy of all images in its graphs
+            results = self.train(self.stages.settings(stage), self.task.source)
+        self.results[stage.name] = self.hooks.results(self.stages, stage, results)
 
-    def _candidates(self) -> List[plan.Stage]:
-        """Stages of which one is the result; without a choice the last of them."""
-        # Algorithm 2, step 17; the last stage of a round is model A's.
-        last = self.stages.all[-1].round
-        return [each for each in self.stages.all if each.round == last]
+    def _record(self, stage: plan.Stage) -> None:
+        """Records what came of a round, and says what got worse."""
+        entry = self.hooks.entry(self.stages, stage, self.results[stage.name])
+        earlier = [row for row in self.entries if row["model"] == stage.model][-1:]
+        before = self.results.get(stage.start or str(stage.teacher), {})
+        for warning in self.hooks.warnings(entry, earlier, before):
+            self._warn(warning)
+        self.entries.append(entry)
+        print(self.hooks.describe(entry), flush=True)
+        bases = {each.model: self.results[each.name] for each in self.stages.bases}
+        self.hooks.write(self.entries, bases)
+        self.hooks.clean_up(stage)
+
+    def _rank(self, stage: plan.Stage) -> float:
+        return self.hooks.rank(self.results[stage.name])
 
     def _final(self) -> plan.Stage:
-        """The stage whose network is the result."""
-        candidates = self._candidates()
-        if self.experiment.method.select_on == "last" or len(candidates) == 1:
-            return candidates[-1]
+        """The stage whose network is the result, as `select_on` says."""
+        select_on = self.experiment.method.select_on
+        held_out = self.hooks.validation_images()
+        # The last stage of a round is model A's.
+        if select_on == "last" or (select_on == "best" and not held_out):
+            return self.stages.all[-1]
+        if select_on == "best":
+            return self._last_unless_worse()
+        # 'valtiny' chooses among all stages of one model (appendix C), 'validation'
+        # and two models among the last round's (algorithm 2, step 17).
+        candidates = self.stages.of_last_round
+        if select_on == "valtiny" and self.experiment.method.models == 1:
+            candidates = self.stages.all
+        if len(candidates) == 1:  # which need not have been judged
+            return candidates[0]
         return min(candidates, key=self._rank)
+
+    def _last_unless_worse(self) -> plan.Stage:
+        """The last round's, or the best stage if that is better beyond chance."""
+        last = min(self.stages.of_last_round, key=self._rank)
+        best = min(self.stages.all, key=self._rank)
+        behind = self._rank(last) - self._rank(best)
+        if behind <= 0:
+            return last
+        deviation = self.hooks.deviation(self.stages, last, best, self.results)
+        if behind <= deviation:
+            return last
+        self._warn(
+            f"{last.name} is worse than {best.name} on "
+            f"{self.hooks.validation_images():,} validation images, by {behind:.2f} "
+            f"points, more than the deviation of {deviation:.2f}: the result is "
+            f"{best.name} (--select_on)"
+        )
+        return best
 
     def _finish(self) -> Dict[str, Any]:
         final = self._final()
         folder = self.stages.folder(final.name)
-        for name in ("checkpoints", "metrics.csv", "data.json"):
+        for name in ("checkpoints", "metrics.csv", trained.FACTS):
             copy_atomically(folder / name, self.path / name)
         if self.experiment.run.export:
-            model = trained.load(self.experiment, self.path, self.stages.snapshot)
+            model = trained.load(self.task, self.path, self.stages.snapshot)
             export.export(
                 "saved_model",
                 model.scorer,
@@ -227,6 +227,14 @@ class Loop:
                 self.path / "export",
                 model.colours,
             )
-        outcome = self._summarize(final.name)
+        bases = {each.name: self.results[each.name] for each in self.stages.bases}
+        outcome = records.run_summary(
+            self.experiment,
+            self.results,
+            self.entries,
+            self.warnings,
+            final.name,
+            self.hooks.summarize(bases),
+        )
         write_atomically(self.path / "results.json", json.dumps(outcome, indent=1))
         return outcome

@@ -1,35 +1,35 @@
-"""From a stage of a loop to the settings of its run."""
+"""From a stage of a run in rounds to the settings of its training run."""
 
 from __future__ import annotations
 
 import dataclasses
 import pathlib
-from typing import Any, Tuple
-
-import numpy as np
+from typing import Tuple
 
 from mixdmt_tf.data import draws
 from mixdmt_tf.data.splits import Split, write_split
-from mixdmt_tf.equations import difference_maximized
 from mixdmt_tf.rounds import plan
+from mixdmt_tf.rounds.hooks import Hooks
 from mixdmt_tf.runs.experiment import Experiment
-from mixdmt_tf.tasks.classification import labeling
+from mixdmt_tf.runs.run_folder import read_results
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Stages:
-    """The runs that a run in rounds is made of.
+    """The training runs that a run in rounds is made of.
 
     Attributes:
         experiment: of the whole.
         path: the run's folder.
         split: the run's.
+        hooks: of the task.
         all: in the order in which they are trained.
     """
 
     experiment: Experiment
     path: pathlib.Path
     split: Split
+    hooks: Hooks
     all: Tuple[plan.Stage, ...]
 
     def folder(self, name: str) -> pathlib.Path:
@@ -44,32 +44,30 @@ class Stages:
         """Which checkpoint of a stage labels and is the result: 'last' or 'best'."""
         return getattr(self.experiment.method, "snapshot", "last")
 
-    def labels_file(self, stage: plan.Stage) -> pathlib.Path:
-        """Where the pseudo labels are that a stage learns from."""
-        return self.path / "pseudo_labels" / f"{stage.name}.npz"
+    @property
+    def bases(self) -> Tuple[plan.Stage, ...]:
+        """The base models."""
+        return tuple(each for each in self.all if not each.teacher)
+
+    @property
+    def of_last_round(self) -> Tuple[plan.Stage, ...]:
+        """The stages of the last round; the last of them is model A's."""
+        return tuple(each for each in self.all if each.round == self.all[-1].round)
+
+    def is_finished(self, stage: plan.Stage) -> bool:
+        """Whether there is nothing left to train of a stage."""
+        folder = self.folder(stage.name)
+        known = read_results(folder)
+        given = folder != self.path / stage.name
+        return known is not None and (given or known["steps"] == self.steps(stage))
 
     def steps(self, stage: plan.Stage) -> int:
         """Length of a stage."""
-        method, split = self.experiment.method, self.split
-        if not stage.teacher:
-            images = sum(map(len, (split.labeled, split.unlabeled, split.validation)))
-            labels = len(self.base_split(stage).labeled)
-            return method.base_steps or plan.base_steps(
-                method.base_epochs, images, labels, method.base_batch
-            )
-        rows = self.experiment.run.batch * method.unlabeled_ratio
-        return method.round_steps or plan.round_steps(
-            method.round_epochs, self.pseudo_labels(stage), rows
-        )
-
-    def pseudo_labels(self, stage: plan.Stage) -> int:
-        """How many a round learns from."""
-        count = labeling.COUNTS[self.experiment.method.count]
-        return count(len(self.split.unlabeled), stage.fraction)
-
-    def network(self, stage: plan.Stage) -> Any:
-        """The settings of a stage's network."""
-        return self.experiment.network
+        method = self.experiment.method
+        if stage.teacher:
+            return method.round_steps or self.hooks.round_steps(stage)
+        part = len(self.base_split(stage).labeled)
+        return method.base_steps or self.hooks.base_steps(part)
 
     def seed(self, stage: plan.Stage) -> int:
         """The run's seed for the first stage, one that nobody else has for others."""
@@ -81,14 +79,17 @@ class Stages:
     def base_split(self, stage: plan.Stage) -> Split:
         """All labels, or with `difference_share` this model's part of them (Eq. 11)."""
         method = self.experiment.method
-        share = method.difference_share
-        if method.models == 1 or share is None:
+        if method.models == 1 or method.difference_share is None:
             return self.split
-        rng = np.random.default_rng(
-            draws.purpose_key(self.split.seed, "difference maximized sampling")
-        )
-        parts = difference_maximized(rng.permutation(self.split.labeled), share)
+        parts = self.hooks.parts_of_labels(method.difference_share)
         return dataclasses.replace(self.split, labeled=parts["ab".index(stage.model)])
+
+    def of_model(self, stage: plan.Stage) -> Experiment:
+        """The run's settings with the network of a stage's model."""
+        network = self.experiment.network
+        if stage.model == "b":
+            network = network.second()
+        return dataclasses.replace(self.experiment, network=network)
 
     def settings(self, stage: plan.Stage) -> Experiment:
         """All settings of a stage's run."""
@@ -104,32 +105,32 @@ class Stages:
         data = dataclasses.replace(
             self.experiment.data, split=str(self.path / "split.json")
         )
-        network = self.network(stage)
+        experiment = dataclasses.replace(self.of_model(stage), run=run, data=data)
         if stage.teacher:
-            labels = str(self.labels_file(stage))
+            labels = str(self.hooks.labels_place(stage))
             data = dataclasses.replace(data, pseudo_labels=labels)
-            return dataclasses.replace(
-                self.experiment, run=run, data=data, network=network
-            )
+            return dataclasses.replace(experiment, data=data)
+        return self._base(experiment, stage)
+
+    def _base(self, experiment: Experiment, stage: plan.Stage) -> Experiment:
+        """Settings of a base model: another method, from labels alone."""
+        data, method = experiment.data, experiment.method
         own = self.base_split(stage)
         if own is not self.split:
             file = self.path / f"split_{stage.model}.json"
             write_split(file, own)
             data = dataclasses.replace(data, split=str(file))
-        method = self.experiment.method
-        name = self.experiment.find_algorithm().Method.base_method
-        config = self.experiment.find_algorithm(name).Config
+        name = experiment.find_algorithm().Method.base_method
+        config = experiment.find_algorithm(name).Config
         shared = {
             field.name: getattr(method, field.name)
             for field in dataclasses.fields(config)
             if hasattr(method, field.name)
         }
         shared["learning_rate"] = method.base_learning_rate
-        run = dataclasses.replace(run, algorithm=name, batch=method.base_batch)
+        run = dataclasses.replace(
+            experiment.run, algorithm=name, batch=method.base_batch
+        )
         return dataclasses.replace(
-            self.experiment,
-            run=run,
-            data=data,
-            network=network,
-            method=config(**shared),
+            experiment, run=run, data=data, method=config(**shared)
         )

@@ -157,5 +157,13 @@ class Task(Protocol):
     def summarize(self, rows: List[Row]) -> Dict[str, Any]:
         """The scores of `results.json`, from the evaluations."""
 
+    def rounds(self, folder: pathlib.Path, split: Split) -> Any:
+        """What the outer loop of a run in rounds asks: `mixdmt_tf.rounds.hooks.Hooks`.
+
+        Args:
+            folder: of the whole run.
+            split: of the whole run.
+        """
+
     def describe(self, results: Mapping[str, Any]) -> str:
         """The results as a few lines for the terminal."""

@@ -24,7 +24,7 @@ from mixdmt_tf.plots.canvas import nice_ticks
 from mixdmt_tf.plots.charts import COLOURS, Point, Series
 from mixdmt_tf.rounds import curves as courses
 from mixdmt_tf.rounds import tensorboard
-from mixdmt_tf.tasks.classification.round_records import Round
+from mixdmt_tf.rounds.hooks import Entry as Round
 
 FEW = 20  # images, of which an accuracy is a rough guess
 _MOST = 14  # lines that a legend has room for besides the diagonal and the note

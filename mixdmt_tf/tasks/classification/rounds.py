@@ -1,170 +1,179 @@
-"""Rounds of pseudo labels: DMT's outer loop.
+"""Rounds of pseudo labels for image classification, DMT's algorithm 1.
 
-Dynamic Mutual Training (arXiv:2004.08514), algorithms 1 and 2. Every stage (the base
-model, each round) is an ordinary run in a folder of its own inside the run's folder, so
-it resumes like any run; between two stages there are only files that are whole or not
-there. Whatever moment the process is killed at, the same command goes on from it.
-
-    RUN/base/                       the base model, a run of `dmt_baseline`
-    RUN/pseudo_labels/round_1.npz   what it says of the unlabelled images
-    RUN/round_1/                    a run that learns from that file, and so on
-    RUN/rounds.csv, results.json    what came of each round
-    RUN/checkpoints/, export/       the resulting network, as of any run
+Dynamic Mutual Training (arXiv:2004.08514), algorithms 1 and 2. The labels of a round
+are a file, `RUN/pseudo_labels/round_1.npz`.
 """
 
 from __future__ import annotations
 
 import pathlib
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
+import numpy as np
+
+from mixdmt_tf.data import draws
 from mixdmt_tf.data.classification import pseudo_labels, splits
-from mixdmt_tf.data.classification.source import Source
 from mixdmt_tf.data.splits import Split
-from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.equations import difference_maximized, error_difference_deviation
+from mixdmt_tf.errors import UsageError
 from mixdmt_tf.rounds import plan
-from mixdmt_tf.rounds.loop import Loop, Train
-from mixdmt_tf.runs import results, trained, transfer
-from mixdmt_tf.runs.experiment import Experiment
-from mixdmt_tf.runs.run_folder import read_results
+from mixdmt_tf.rounds.bases import require_base
+from mixdmt_tf.rounds.hooks import Entry, Results
+from mixdmt_tf.rounds.stages import Stages
+from mixdmt_tf.runs import trained
+from mixdmt_tf.runs.task import Task
 from mixdmt_tf.tasks.classification import (
     labeling,
-    preparation,
+    results,
     round_plots,
     round_records,
 )
 
 
-def complete(
-    experiment: Experiment, path: pathlib.Path, source: Source, train: Train
-) -> Dict[str, Any]:
-    """Does what is missing of a run in rounds.
+class Rounds:
+    """The hooks of `mixdmt_tf.rounds.hooks.Hooks` for images with one class each."""
 
-    Args:
-        experiment: the run's, resolved; its method is one of `algorithms/rounds.py`.
-        path: the run's folder, opened.
-        source: the data set.
-        train: trains one stage, or goes on training it, and returns its results.
+    def __init__(self, task: Task, path: pathlib.Path, split: Split):
+        """Remembers them.
 
-    Returns:
-        What `results.json` holds: the numbers of the resulting network, `base_error`,
-        `warnings`, and `rounds`, a list of what `record.of_round` returns.
+        Args:
+            task: of the run.
+            path: the run's folder.
+            split: of the run.
+        """
+        self.task = task
+        self.experiment = task.experiment
+        self.path = path
+        self.split = split
 
-    Raises:
-        UserError: for everything that the user can put right.
-        Interrupted: after a signal; the same call goes on.
-    """
-    return ImageLoop(experiment, path, source, train).complete()
+    def labels_place(self, stage: plan.Stage) -> pathlib.Path:
+        """The file of the pseudo labels that a stage learns from."""
+        return self.path / "pseudo_labels" / f"{stage.name}.npz"
 
-
-def require_base(
-    experiment: Experiment, split: Split, source: preparation.AnySource
-) -> None:
-    """Refuses a run that cannot be the base model that `init_from` gives.
-
-    Args:
-        experiment: of the run in rounds.
-        split: of that run.
-        source: the data set.
-
-    Raises:
-        UserError: saying why, and what to give instead.
-    """
-    run, method = experiment.run, experiment.method
-    if method.models > 1:
-        raise UsageError(
-            "--init_from gives one base model, and --models=2 needs two.\n"
-            "Leave it out, or use --models=1."
-        )
-    folder = pathlib.Path(run.init_from).expanduser()
-    transfer.require_same_network(folder, experiment)
-    if read_results(folder) is None:
-        raise UserError(
-            f"--init_from={folder} is not finished: there is no results.json.\n"
-            "Run its command to the end first."
-        )
-    theirs = preparation.read_split(folder / "split.json", source)
-    if not set(theirs.labeled) <= set(split.labeled):
-        raise UserError(
-            f"--init_from={folder} knows labels that this run hides.\n"
-            "Give it the same --labels, --validation and --seed, or --split="
-            f"{folder / 'split.json'} to this one."
-        )
-    same = set(theirs.validation) == set(split.validation)
-    if method.select_on == "valtiny" and not (
-        same and theirs.own_validation == split.own_validation
-    ):
-        raise UserError(
-            f"--select_on=valtiny: --init_from={folder} has other validation "
-            "images, so that their errors cannot be compared.\nGive --split="
-            f"{folder / 'split.json'}, or --select_on=last."
+    def base_steps(self, part: int) -> int:
+        """Length of a base model that learns from `part` labelled images."""
+        split, method = self.split, self.experiment.method
+        images = sum(map(len, (split.labeled, split.unlabeled, split.validation)))
+        labels = len(split.labeled)
+        return plan.base_steps(
+            method.base_epochs, images, labels, method.base_batch, part
         )
 
+    def round_steps(self, stage: plan.Stage) -> int:
+        """Length of a round: passes over the pseudo labels that it keeps."""
+        method = self.experiment.method
+        rows = self.experiment.run.batch * method.unlabeled_ratio
+        return plan.round_steps(method.round_epochs, self._kept(stage), rows)
 
-class ImageLoop(Loop):
-    """One run in rounds on images."""
+    def _kept(self, stage: plan.Stage) -> int:
+        """How many pseudo labels a round learns from."""
+        count = labeling.COUNTS[self.experiment.method.count]
+        return count(len(self.split.unlabeled), stage.fraction)
 
-    def _begin(self) -> None:
-        if self.experiment.run.init_from:
-            print(splits.describe(self.split, self.source), flush=True)
+    def parts_of_labels(self, share: float) -> Tuple[np.ndarray, np.ndarray]:
+        """Two parts of the labelled images that differ as much as they can (Eq. 11)."""
+        key = draws.purpose_key(self.split.seed, "difference maximized sampling")
+        shuffled = np.random.default_rng(key).permutation(self.split.labeled)
+        return difference_maximized(shuffled, share)
 
-    def _check(self) -> None:
-        super()._check()
-        run, method = self.experiment.run, self.experiment.method
-        held_out = splits.validation_images(self.split, self.source)
-        if method.select_on == "valtiny" and not held_out:
+    def check(self, stages: Stages) -> None:
+        """Refuses a choice without validation images, rounds without pseudo labels."""
+        method = self.experiment.method
+        if method.select_on == "valtiny" and not self.validation_images():
             raise UsageError(
                 "--select_on=valtiny needs validation images.\n"
                 "Hold some out, such as --validation=200, or use --select_on=last."
             )
-        for stage in self.stages.all:
-            if stage.teacher and not self.stages.pseudo_labels(stage):
+        for stage in stages.all:
+            if stage.teacher and not self._kept(stage):
                 raise UsageError(
                     f"--fractions: {100 * stage.fraction:g} % of "
                     f"{len(self.split.unlabeled):,} unlabelled images is none "
                     f"({stage.name}).\nGive larger percentages."
                 )
-        if run.init_from:
-            require_base(self.experiment, self.split, self.source)
+        if self.experiment.run.init_from:
+            require_base(self.task, self.split)
 
-    def _label(self, stage: plan.Stage) -> None:
-        file = self.stages.labels_file(stage)
+    def validation_images(self) -> int:
+        """The number of images that stages can be compared on."""
+        held_out = splits.validation_images(self.split, self.task.source)
+        return len(held_out) if held_out else 0
+
+    def label(self, stages: Stages, stage: plan.Stage) -> None:
+        """Writes the teacher's labels, unless the file is there."""
+        file = self.labels_place(stage)
         if file.exists():
             return
-        model = trained.load(self.experiment, self.stages.folder(str(stage.teacher)))
-        found = labeling.label(
+        model = trained.load(self.task, stages.folder(str(stage.teacher)))
+        pseudo = labeling.label(
             model,
-            self.source,
+            self.task.source,
             self.split,
             stage.fraction,
             self.experiment.method.count,
             self.experiment.run.init_weights,
         )
         file.parent.mkdir(exist_ok=True)
-        pseudo_labels.write(file, found, self.split)
+        pseudo_labels.write(file, pseudo, self.split)
 
-    def _record(self, stage: plan.Stage) -> None:
-        file = self.stages.labels_file(stage)
-        pseudo = pseudo_labels.read(file, self.split, self.source.num_classes)
-        found = round_records.of_round(
-            stage,
-            labeling.quality(pseudo, self.source.train.labels[pseudo.ids]),
-            self.results[stage.name],
-            self.stages.folder(stage.name),
-        )
-        worse = round_records.warnings(found, self._earlier(stage), self._before(stage))
-        self._note(found, worse, results.describe_round(found))
-        round_records.write(self.path, self.rounds)
-        round_plots.write(self.path, self.rounds, self._of_bases("test_error"))
+    def results(
+        self, stages: Stages, stage: plan.Stage, results: Results
+    ) -> Dict[str, Any]:
+        """Results of a finished stage: those of its last step."""
+        return dict(results)
 
-    def _candidates(self) -> List[plan.Stage]:
-        """Of one model, any round may be the best."""
-        one = self.experiment.method.models == 1
-        return list(self.stages.all) if one else super()._candidates()
+    def entry(self, stages: Stages, stage: plan.Stage, results: Results) -> Entry:
+        """What is recorded of a finished round."""
+        source = self.task.source
+        file = self.labels_place(stage)
+        pseudo = pseudo_labels.read(file, self.split, source.num_classes)
+        quality = labeling.quality(pseudo, source.train.labels[pseudo.ids])
+        folder = stages.folder(stage.name)
+        return round_records.round_entry(stage, quality, results, folder)
 
-    def _rank(self, stage: plan.Stage) -> float:
-        return float(self.results[stage.name]["validation_error"])
+    def warnings(
+        self, entry: Entry, earlier: Sequence[Entry], before: Results
+    ) -> List[str]:
+        """What got worse, in sentences."""
+        return round_records.warnings(entry, earlier, before)
 
-    def _summarize(self, final: str) -> Dict[str, Any]:
-        return round_records.summarize(
-            self.experiment, self.results, self.rounds, self.warnings, final
-        )
+    def describe(self, entry: Entry) -> str:
+        """A round in one line."""
+        return results.describe_round(entry)
+
+    def write(self, entries: Sequence[Entry], bases: Mapping[str, Results]) -> None:
+        """Writes `rounds.csv`, the pictures and TensorBoard's numbers."""
+        round_records.write(self.path, entries)
+        errors = {model: each["test_error"] for model, each in bases.items()}
+        round_plots.write(self.path, entries, errors)
+
+    def clean_up(self, stage: plan.Stage) -> None:
+        """Nothing: a file of pseudo labels is small."""
+
+    def rank(self, results: Results) -> float:
+        """The validation error, in percent."""
+        return float(results["validation_error"])
+
+    def deviation(
+        self,
+        stages: Stages,
+        one: plan.Stage,
+        other: plan.Stage,
+        results: Mapping[str, Results],
+    ) -> float:
+        """Standard deviation of the difference of two validation errors."""
+        errors = [self.rank(results[each.name]) for each in (one, other)]
+        return error_difference_deviation(*errors, self.validation_images())
+
+    def summarize(self, bases: Mapping[str, Results]) -> Dict[str, Any]:
+        """`base_error` and `base_error_raw` of the (first) base model."""
+        base = next(iter(bases.values()))
+        errors = {
+            "base_error": base["test_error"],
+            "base_error_raw": base["test_error_raw"],
+        }
+        if self.experiment.run.compare_supervised:
+            # The base model has learnt from the labels alone.
+            errors["supervised_error"] = base["test_error"]
+            errors["supervised_error_raw"] = base["test_error_raw"]
+        return errors

@@ -22,6 +22,7 @@ from mixdmt_tf.runs.splits import require_unlabeled
 from mixdmt_tf.tasks.classification import detection, preparation, results
 from mixdmt_tf.tasks.classification.evaluation import Evaluation
 from mixdmt_tf.tasks.classification.recorder import Recorder
+from mixdmt_tf.tasks.classification.rounds import Rounds
 from mixdmt_tf.tasks.classification.scoring import Scorer
 
 
@@ -171,6 +172,10 @@ class Classification:
     def summarize(self, rows: List[Row]) -> Dict[str, Any]:
         """The scores of `results.json`."""
         return results.summarize(rows)
+
+    def rounds(self, folder: pathlib.Path, split: Split) -> Rounds:
+        """What the outer loop of a run in rounds asks."""
+        return Rounds(self, folder, split)
 
     def describe(self, results_: Mapping[str, Any]) -> str:
         """The results as a few lines for the terminal."""

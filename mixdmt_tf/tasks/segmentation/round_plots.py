@@ -30,7 +30,7 @@ from mixdmt_tf.tasks.segmentation.inspection import (
     column,
     originals,
 )
-from mixdmt_tf.tasks.segmentation.round_records import Round
+from mixdmt_tf.rounds.hooks import Entry as Round
 
 _SCALARS = (
     *("test_miou", "validation_miou", "pseudo_accuracy", "accuracy_of_all"),

@@ -1,35 +1,34 @@
-"""Rounds of pseudo labels on scenes: DMT's outer loop for segmentation.
+"""Rounds of pseudo labels for segmentation, DMT's algorithm 2.
 
-Dynamic Mutual Training (arXiv:2004.08514), algorithm 2. In each round B learns from
-what A says and A from what B said, both of the round before; the better one on the
-validation scenes is the result.
-
-    RUN/base_a/, RUN/base_b/      base models, runs of `supervised`
-    RUN/pseudo_labels/round_1_b/  what base_a says of the unlabelled scenes, for B
-    RUN/round_1_b/                B going on with it, and so on
-    RUN/pictures/                 pseudo labels and weights of some scenes, each round
-    RUN/rounds.csv, results.json  what came of each round
-    RUN/checkpoints/, export/     the resulting network, as of any run
+Dynamic Mutual Training (arXiv:2004.08514). In each round B learns from what A says and
+A from what B said, both of the round before. The better one on the validation images is
+the result, unless an earlier stage was better beyond chance. The labels of a round are
+a folder, `RUN/pseudo_labels/round_1_b/`; `RUN/pictures/` shows some of them.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import pathlib
-from typing import Any, Dict
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
-from mixdmt_tf.data.segmentation import pseudo_labels
-from mixdmt_tf.data.segmentation.source import Scenes
+import numpy as np
+
+from mixdmt_tf.data.segmentation import pseudo_labels, splits
+from mixdmt_tf.data.splits import Split
+from mixdmt_tf.equations import miou_difference_deviation
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import write_atomically
 from mixdmt_tf.rounds import plan
-from mixdmt_tf.rounds.loop import Loop, Train
+from mixdmt_tf.rounds.bases import require_base
+from mixdmt_tf.rounds.hooks import Entry, Results
+from mixdmt_tf.rounds.stages import Stages
 from mixdmt_tf.runs import trained
-from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.log import read_rows
 from mixdmt_tf.runs.progress import Progress
-from mixdmt_tf.tasks.classification.rounds import require_base
+from mixdmt_tf.runs.task import Task
 from mixdmt_tf.tasks.segmentation import (
     inspection,
     labeling,
@@ -37,71 +36,85 @@ from mixdmt_tf.tasks.segmentation import (
     results,
     round_plots,
     round_records,
+    scoring,
 )
-from mixdmt_tf.tasks.segmentation.stages import SceneStages
 
 QUALITY = "quality.json"  # beside pseudo labels: what they were worth
 
 
-def complete(
-    experiment: Experiment, path: pathlib.Path, scenes: Scenes, train: Train
-) -> Dict[str, Any]:
-    """Does what is missing of a run in rounds; as `loops.rounds.complete`."""
-    return SceneLoop(experiment, path, scenes, train).complete()
+class Rounds:
+    """The hooks of `mixdmt_tf.rounds.hooks.Hooks` for images with a class per pixel."""
 
+    def __init__(self, task: Task, path: pathlib.Path, split: Split):
+        """Remembers them.
 
-class SceneLoop(Loop):
-    """One run in rounds on scenes."""
+        Args:
+            task: of the run.
+            path: the run's folder.
+            split: of the run.
+        """
+        self.task = task
+        self.experiment = task.experiment
+        self.path = path
+        self.split = split
 
-    stages_class = SceneStages
+    def labels_place(self, stage: plan.Stage) -> pathlib.Path:
+        """The folder of the pseudo labels that a stage learns from."""
+        return self.path / "pseudo_labels" / stage.name
 
-    def _check(self) -> None:
-        super()._check()
-        chosen = self.experiment.method.models > 1 or self.stages.snapshot == "best"
-        if not self.source.validation and chosen:
+    def base_steps(self, part: int) -> int:
+        """Length of a base model that learns from `part` labelled images."""
+        method = self.experiment.method
+        return preparation.base_steps(
+            method.base_epochs, self.split, method.base_batch, part
+        )
+
+    def round_steps(self, stage: plan.Stage) -> int:
+        """Length of a round: passes over the unlabelled images."""
+        method = self.experiment.method
+        rows = self.experiment.run.batch * method.unlabeled_ratio
+        images = len(self.split.unlabeled)
+        return preparation.round_steps(method.round_epochs, images, rows)
+
+    def parts_of_labels(self, share: float) -> Tuple[np.ndarray, np.ndarray]:
+        """Two parts of the labelled images, those of the release (Eq. 11)."""
+        return splits.subsets(self.split, share)
+
+    def check(self, stages: Stages) -> None:
+        """Refuses a choice by validation images where there are none."""
+        method = self.experiment.method
+        chosen = method.models > 1 and method.select_on == "validation"
+        if not self.validation_images() and (chosen or stages.snapshot == "best"):
             raise UsageError(
-                f"{self.source.name} has no validation scenes to choose by.\n"
-                "Give it some, or use --models=1 --snapshot=last."
+                f"{self.task.source.name} has no validation images to choose by.\n"
+                "Give it some, or use --select_on=last --snapshot=last."
             )
         if self.experiment.run.init_from:
-            require_base(self.experiment, self.split, self.source)
+            require_base(self.task, self.split)
 
-    def _begin(self) -> None:
-        """All files are looked at before hours are spent on some of them."""
-        preparation.check(self.path, self.source, self.split)
-        if self.experiment.run.init_from:  # or it is shown with the base model
-            print(preparation.describe(self.split, self.source), flush=True)
+    def validation_images(self) -> int:
+        """The number of images that stages can be compared on."""
+        return len(self.task.source.validation)
 
-    def _train(self, stage: plan.Stage) -> None:
-        super()._train(stage)
-        if self.stages.snapshot == "best":
-            self.results[stage.name] = results.as_of_best(
-                self.results[stage.name],
-                read_rows(self.stages.folder(stage.name)),
-                self.source.class_names,
-            )
-
-    def _model(self, name: str, stage: plan.Stage) -> trained.Trained:
+    def _model(self, stages: Stages, name: str, stage: plan.Stage) -> trained.Trained:
         """The network of a finished stage; of one model, that of this stage's."""
-        experiment = dataclasses.replace(
-            self.experiment, network=self.stages.network(stage)
-        )
-        folder = self.stages.folder(name)
-        return trained.load(experiment, folder, self.stages.snapshot)
+        task = self.task.replace(stages.of_model(stage))
+        return trained.load(task, stages.folder(name), stages.snapshot)
 
-    def _label(self, stage: plan.Stage) -> None:
-        folder = self.stages.labels_file(stage)
+    def label(self, stages: Stages, stage: plan.Stage) -> None:
+        """Has the teacher label all images, unless it was done; notes their worth."""
+        folder = self.labels_place(stage)
         judged = (folder / QUALITY).exists()
         whole = pseudo_labels.is_whole(folder, self.split)
-        if judged and (whole or self._is_finished(stage)):
+        if judged and (whole or stages.is_finished(stage)):
             return
         method = self.experiment.method
-        model = self._model(str(stage.teacher), stage)
-        progress = Progress("labelling", "scenes")
+        model = self._model(stages, str(stage.teacher), stage)
+        progress = Progress("labelling", "images")
         try:
             pseudo = labeling.label(
                 model,
-                self.source,
+                self.task.source,
                 self.split,
                 folder,
                 stage.fraction,
@@ -112,43 +125,90 @@ class SceneLoop(Loop):
             )
         finally:
             progress.close()
-        self._judge(stage, pseudo)
+        self._judge(stages, stage, pseudo)
 
-    def _judge(self, stage: plan.Stage, pseudo: pseudo_labels.PseudoLabels) -> None:
+    def _judge(
+        self, stages: Stages, stage: plan.Stage, pseudo: pseudo_labels.PseudoLabels
+    ) -> None:
         """Notes what pseudo labels are worth, and draws some of them."""
-        quality = labeling.quality(pseudo, self.source, self.split)
-        found = {"scenes": len(self.split.unlabeled), **dataclasses.asdict(quality)}
-        student = self._model(stage.start or str(stage.teacher), stage)
-        seen = inspection.inspect(student, self.experiment, pseudo, self.source)
+        source = self.task.source
+        quality = labeling.quality(pseudo, source, self.split)
+        facts = {"scenes": len(self.split.unlabeled), **dataclasses.asdict(quality)}
+        student = self._model(stages, stage.start or str(stage.teacher), stage)
+        seen = inspection.inspect(student, self.experiment, pseudo, source)
         round_plots.of_round(self.path, stage.name, seen)
-        found["weight_right"], found["weight_wrong"] = (
+        facts["weight_right"], facts["weight_wrong"] = (
             (seen.weight_right, seen.weight_wrong) if stage.start else (None, None)
         )
-        text = json.dumps(found, indent=1)
-        write_atomically(self.stages.labels_file(stage) / QUALITY, text)
+        text = json.dumps(facts, indent=1)
+        write_atomically(self.labels_place(stage) / QUALITY, text)
 
-    def _record(self, stage: plan.Stage) -> None:
-        folder = self.stages.labels_file(stage)
-        found = round_records.of_round(
-            stage,
-            json.loads((folder / QUALITY).read_text(encoding="utf-8")),
-            self.results[stage.name],
-            self.stages.folder(stage.name),
-        )
-        worse = round_records.warnings(found, self._earlier(stage), self._before(stage))
-        self._note(found, worse, results.describe_round(found))
-        round_records.write(self.path, self.rounds)
-        mious = self._of_bases("test_miou")
-        round_plots.write(self.path, self.rounds, mious, self.source, self.split)
+    def results(
+        self, stages: Stages, stage: plan.Stage, results_: Results
+    ) -> Dict[str, Any]:
+        """Results of a finished stage: of its last step, or its best snapshot."""
+        if stages.snapshot != "best":
+            return dict(results_)
+        rows = read_rows(stages.folder(stage.name))
+        return results.as_of_best(results_, rows, self.task.source.class_names)
+
+    def entry(self, stages: Stages, stage: plan.Stage, results: Results) -> Entry:
+        """What is recorded of a finished round."""
+        text = (self.labels_place(stage) / QUALITY).read_text(encoding="utf-8")
+        folder = stages.folder(stage.name)
+        return round_records.round_entry(stage, json.loads(text), results, folder)
+
+    def warnings(
+        self, entry: Entry, earlier: Sequence[Entry], before: Results
+    ) -> List[str]:
+        """What got worse, in sentences."""
+        return round_records.warnings(entry, earlier, before)
+
+    def describe(self, entry: Entry) -> str:
+        """A round in one line."""
+        return results.describe_round(entry)
+
+    def write(self, entries: Sequence[Entry], bases: Mapping[str, Results]) -> None:
+        """Writes `rounds.csv`, the pictures and TensorBoard's numbers."""
+        round_records.write(self.path, entries)
+        mious = {model: each["test_miou"] for model, each in bases.items()}
+        round_plots.write(self.path, entries, mious, self.task.source, self.split)
+
+    def clean_up(self, stage: plan.Stage) -> None:
+        """Removes the pseudo labels, some 200 KB an image, but for their index."""
         if not self.experiment.method.keep_pseudo_labels:
-            for file in folder.glob("*.npz"):
+            for file in self.labels_place(stage).glob("*.npz"):
                 file.unlink()
 
-    def _rank(self, stage: plan.Stage) -> float:
-        return -float(self.results[stage.name]["validation_miou"])
+    def rank(self, results: Results) -> float:
+        """Minus the mean IoU on the validation images, in percent."""
+        miou = results["validation_miou"]
+        return math.inf if miou is None else -float(miou)  # of a base that was given
 
-    def _summarize(self, final: str) -> Dict[str, Any]:
-        bases = [each.name for each in self.stages.all if not each.teacher]
-        return round_records.summarize(
-            self.experiment, self.results, self.rounds, self.warnings, final, bases
-        )
+    def deviation(
+        self,
+        stages: Stages,
+        one: plan.Stage,
+        other: plan.Stage,
+        results: Mapping[str, Results],
+    ) -> float:
+        """By scoring both once more, image by image."""
+        counts = []
+        for stage in (one, other):
+            model = self._model(stages, stage.name, stage)
+            images = self.task.source.validation
+            each = scoring.confusions(model.scorer, model.averaged, images)
+            counts.append(np.stack([*each]))
+        return miou_difference_deviation(*counts)
+
+    def summarize(self, bases: Mapping[str, Results]) -> Dict[str, Any]:
+        """`base_mious`, by stage."""
+        mious: Dict[str, Any] = {
+            "base_mious": {name: each["test_miou"] for name, each in bases.items()}
+        }
+        if self.experiment.run.compare_supervised:
+            # The base models have learnt from the labels alone: the better one counts.
+            best = max(bases.values(), key=lambda each: each["validation_miou"] or 0.0)
+            mious["supervised_miou"] = best["test_miou"]
+            mious["supervised_miou_raw"] = best["test_miou_raw"]
+        return mious

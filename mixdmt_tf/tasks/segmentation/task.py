@@ -24,6 +24,7 @@ from mixdmt_tf.runs.splits import require_unlabeled
 from mixdmt_tf.tasks.segmentation import preparation, results
 from mixdmt_tf.tasks.segmentation.evaluation import Evaluation
 from mixdmt_tf.tasks.segmentation.recorder import SceneRecorder
+from mixdmt_tf.tasks.segmentation.rounds import Rounds
 from mixdmt_tf.tasks.segmentation.scoring import SceneScorer
 
 
@@ -194,6 +195,10 @@ class Segmentation:
         return results.summarize(
             rows, self.source.class_names, preparation.test_set(self.source)
         )
+
+    def rounds(self, folder: pathlib.Path, split: Split) -> Rounds:
+        """What the outer loop of a run in rounds asks."""
+        return Rounds(self, folder, split)
 
     def describe(self, results_: Mapping[str, Any]) -> str:
         """The results as a few lines for the terminal."""
