@@ -16,7 +16,14 @@ import tensorflow as tf
 
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.experiments import checkpoints, export, loop, results, transfer
+from mixdmt_tf.experiments import (
+    checkpoints,
+    export,
+    loop,
+    preparation,
+    results,
+    transfer,
+)
 from mixdmt_tf.experiments.experiment import Experiment
 from mixdmt_tf.experiments.interrupts import Interrupted, Interrupts
 from mixdmt_tf.experiments.log import Log
@@ -163,6 +170,9 @@ class Session:
             self.numbers = note["numbers"] if note["step"] <= start else {}
         self.earlier = self.recorder.rows[-1]["seconds"] if self.recorder.rows else 0.0
         if start == 0:
+            warning = preparation.warning_of_average(self.experiment.method, run.steps)
+            if warning and run.steps > 2:  # a rehearsal has no more
+                print(warning, flush=True)
             groups = [config for _, config in self.experiment.groups]
             dataset = self.experiment.data.dataset
             self.recorder.show_hyper_parameters(
