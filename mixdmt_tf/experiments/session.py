@@ -160,6 +160,11 @@ class Session:
             said = transfer.initialize(network, self.experiment, self.class_names)
             print(said, flush=True)
             self.algorithm.average.restart()
+            if self.algorithm.has_peer:
+                said = transfer.initialize(
+                    self.algorithm.peer, self.experiment, self.class_names, True
+                )
+                print(f"the second network: {said}", flush=True)
 
     def _announce(self, start: int) -> None:
         run = self.experiment.run
