@@ -49,17 +49,18 @@ def miou_difference_deviation(first: npt.ArrayLike, second: npt.ArrayLike) -> fl
         second: the same by the other.
 
     Returns:
-        A float, in percent; infinity for one image, which says nothing of others.
+        A float, in percent; infinity unless two images have pixels that are scored,
+        since one says nothing of others.
 
     Raises:
-        ValueError: when the shapes differ or are of another form, or there is no pixel
-            that is scored once an image is left out.
+        ValueError: when the shapes differ or are of another form.
     """
     one, other = np.asarray(first), np.asarray(second)
-    if one.shape != other.shape or one.ndim != 3 or not len(one):
+    if one.shape != other.shape or one.ndim != 3:
         raise ValueError(f"expected two [n, C, C], got {one.shape} and {other.shape}")
-    n = len(one)
-    if n == 1:
+    scored = one.sum(axis=(1, 2)) > 0
+    one, other, n = one[scored], other[scored], int(scored.sum())
+    if n < 2:
         return float("inf")
     totals = one.sum(axis=0), other.sum(axis=0)
     left_out = np.array(

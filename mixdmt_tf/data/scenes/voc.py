@@ -8,8 +8,8 @@
 DIR may also be VOCdevkit, or the folder that holds it. With SBD's annotations, as
 ImageSets/Segmentation/trainaug.txt and SegmentationClassAug/, there are 10,582 training
 images instead of 1,464; DMT (arXiv:2004.08514) section 5.1 uses those. test.txt is used
-if it is there and all its images have label maps, which VOC's own don't. Training images
-without a label map are unlabelled ones.
+if it is there and all its images have label maps, which VOC's own don't. Training
+images without a label map are unlabelled ones.
 """
 
 from __future__ import annotations
