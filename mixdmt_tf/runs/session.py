@@ -24,6 +24,7 @@ from mixdmt_tf.runs.interrupts import Interrupted, Interrupts
 from mixdmt_tf.runs.progress import Progress
 from mixdmt_tf.runs.splits import open_split
 from mixdmt_tf.runs.task import Task
+from mixdmt_tf.runs.warnings import average_warning
 
 NUMBERS = "numbers.json"  # what the training step reported last
 
@@ -130,6 +131,9 @@ class Session:
         if loaded:
             print(loaded, flush=True)
             self.algorithm.average.restart()
+            if self.algorithm.has_peer and self.experiment.run.init_from:
+                loaded = transfer.initialize(self.algorithm.peer, self.task, True)
+                print(f"the second network: {loaded}", flush=True)
 
     def _announce(self, start: int) -> None:
         run = self.experiment.run
@@ -140,6 +144,9 @@ class Session:
             self.numbers = note["numbers"] if note["step"] <= start else {}
         self.earlier = self.log.rows[-1]["seconds"] if self.log.rows else 0.0
         if start == 0:
+            warning = average_warning(self.experiment.method, run.steps)
+            if warning and run.steps > 2:  # a dry run has no more
+                print(warning, flush=True)
             groups = [config for _, config in self.experiment.groups]
             dataset = self.experiment.data.dataset
             self.log.show_hyper_parameters(groups, self.experiment.algorithm, dataset)

@@ -87,6 +87,13 @@ class Task(Protocol):
     def replace(self, experiment: Experiment) -> "Task":
         """The same data under other settings."""
 
+    def small(self, folder: pathlib.Path) -> "Task":
+        """The same task on a few of its images, for a dry run.
+
+        Args:
+            folder: an empty one, for what has to be written.
+        """
+
     def resolve(self) -> Experiment:
         """The settings with everything filled in that they leave open: steps, copies.
 

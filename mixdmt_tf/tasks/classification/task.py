@@ -19,7 +19,8 @@ from mixdmt_tf.data.splits import Split
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.log import Row
 from mixdmt_tf.runs.splits import require_unlabeled
-from mixdmt_tf.tasks.classification import detection, preparation, results
+from mixdmt_tf.runs.task import Task
+from mixdmt_tf.tasks.classification import detection, dry_run, preparation, results
 from mixdmt_tf.tasks.classification.evaluation import Evaluation
 from mixdmt_tf.tasks.classification.recorder import Recorder
 from mixdmt_tf.tasks.classification.rounds import Rounds
@@ -50,6 +51,10 @@ class Classification:
     def replace(self, experiment: Experiment) -> Classification:
         """The same data under other settings."""
         return Classification(experiment, self.__dict__.get("source", self._given))
+
+    def small(self, folder: pathlib.Path) -> Task:
+        """The same task on a few of its images, for a dry run."""
+        return dry_run.small(self, folder)
 
     def resolve(self) -> Experiment:
         """Fills in the length of the run, and the copies of its images."""

@@ -3,14 +3,37 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 from typing import Tuple
 
 import numpy as np
 
 from mixdmt_tf.data.segmentation.source import Scenes
-from mixdmt_tf.data.splits import Split
+from mixdmt_tf.data.splits import Split, write_split
+from mixdmt_tf.runs.splits import choose_split
+from mixdmt_tf.runs.task import Task
 
 SCENES, LABELED, JUDGED = 16, 4, 2  # for training, of these with labels; to be judged
+
+
+def small(task: Task, folder: pathlib.Path) -> Task:
+    """The same task on a few of its images.
+
+    Args:
+        task: of the whole data.
+        folder: an empty one, for what has to be written.
+    """
+    experiment = task.experiment
+    split = choose_split(task)
+    method = experiment.find_algorithm().Method
+    if method.recipe(experiment.method).unlabeled_ratio and not len(split.unlabeled):
+        return task  # will be refused, saying how many there are
+    source, split = few(task.source, split)
+    write_split(folder / "split.json", split)
+    data = dataclasses.replace(
+        experiment.data, labels="", labeled_list="", split=str(folder / "split.json")
+    )
+    return type(task)(dataclasses.replace(experiment, data=data), source)
 
 
 def few(scenes: Scenes, split: Split) -> Tuple[Scenes, Split]:

@@ -21,7 +21,8 @@ from mixdmt_tf.models import weights
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.log import Row
 from mixdmt_tf.runs.splits import require_unlabeled
-from mixdmt_tf.tasks.segmentation import preparation, results
+from mixdmt_tf.runs.task import Task
+from mixdmt_tf.tasks.segmentation import dry_run, preparation, results
 from mixdmt_tf.tasks.segmentation.evaluation import Evaluation
 from mixdmt_tf.tasks.segmentation.recorder import SceneRecorder
 from mixdmt_tf.tasks.segmentation.rounds import Rounds
@@ -56,6 +57,10 @@ class Segmentation:
     def replace(self, experiment: Experiment) -> Segmentation:
         """The same data under other settings."""
         return Segmentation(experiment, self.__dict__.get("source", self._given))
+
+    def small(self, folder: pathlib.Path) -> Task:
+        """The same task on a few of its images, for a dry run."""
+        return dry_run.small(self, folder)
 
     def resolve(self) -> Experiment:
         """Fills in the length of the run, which depends on the number of images."""

@@ -1,0 +1,68 @@
+"""A few of a data set's images, for `--dry_run`."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from typing import Optional
+
+import numpy as np
+
+from mixdmt_tf.data.classification.source import Images, Source
+from mixdmt_tf.runs.experiment import Experiment
+from mixdmt_tf.runs.task import Task
+
+IMAGES = 64
+
+
+def small(task: Task, folder: pathlib.Path) -> Task:
+    """The same task on a few of its images, with two copies of each.
+
+    Args:
+        task: of the whole data.
+        folder: an empty one, for what has to be written.
+    """
+    experiment: Experiment = task.experiment
+    source = shrink(task.source, IMAGES)
+    labels = experiment.data.labels or source.default_labels
+    labels = min(labels, int((source.train.labels >= 0).sum()) // 2)
+    labels = max(labels, source.num_classes)
+    held_out = 0 if experiment.data.validation == 0 else 4
+    data = dataclasses.replace(
+        experiment.data,
+        labels=labels,
+        validation=None if source.validation is not None else held_out,
+        split="",
+        copies=min(experiment.data.copies, 2),
+        cache_dir=str(folder / "cache"),
+    )
+    return type(task)(dataclasses.replace(experiment, data=data), source)
+
+
+def shrink(source: Source, images: int) -> Source:
+    """A source with few images, all classes among them."""
+    images = max(images, 4 * source.num_classes)
+
+    def few(part: Optional[Images]) -> Optional[Images]:
+        if part is None or len(part) <= images:
+            return part
+        return part.take(chosen(part))
+
+    def chosen(part: Images) -> np.ndarray:
+        if len(part) <= images:
+            return np.arange(len(part))
+        # Class by class in turn, so that every class is there.
+        order = np.argsort(part.labels, kind="stable")
+        rank = np.empty(len(part), np.int64)
+        rank[order] = np.arange(len(part))
+        first = {label: rank[part.labels == label].min() for label in set(part.labels)}
+        turn = rank - np.array([first[label] for label in part.labels])
+        return np.sort(np.lexsort((part.labels, turn))[:images])
+
+    return dataclasses.replace(
+        source,
+        train=few(source.train),
+        test=few(source.test),
+        validation=few(source.validation),
+        pool=None if source.pool is None else source.pool[chosen(source.train)],
+    )
