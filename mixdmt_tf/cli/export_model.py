@@ -23,8 +23,8 @@ class Config:
     format: str = setting(
         "saved_model",
         "saved_model: uint8 images in, probabilities and labels out; keras: stock "
-        "layers, images of 0 to 255 in, probabilities out; tflite: as saved_model. A "
-        "run on scenes has saved_model only: images of any size in, all pixels out",
+        "layers, images of 0 to 255 in, probabilities out; tflite: as saved_model. Of "
+        "segmentation saved_model only: images of any size in, all pixels out",
         choices=("saved_model", "keras", "tflite"),
     )
     output: str = setting(
@@ -65,8 +65,9 @@ def _export(argv: Sequence[str]) -> None:
     experiment = build()
 
     from mixdmt_tf.runs import export, trained
+    from mixdmt_tf.tasks import open_task
 
-    model = trained.load(experiment, folder, config.checkpoint)
+    model = trained.load(open_task(experiment), folder, config.checkpoint)
     weights = model.weights(config.weights)
     export.export(
         config.format, model.scorer, weights, model.class_names, place, model.colours

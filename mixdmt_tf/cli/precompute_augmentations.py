@@ -29,10 +29,10 @@ def _precompute(argv: Sequence[str]) -> None:
         "same flags will read. An interrupted command goes on where it stopped.",
     )
     dataset = str(parsed.values["data"]["dataset"])
-    if experiments.of_scenes(dataset):
+    if experiments.task_of(dataset) == "segmentation":
         raise UsageError(
-            f"--dataset={dataset}: scenes are augmented whenever they are read, so "
-            "there are no copies to make.\nUse bin/train right away."
+            f"--dataset={dataset}: images for segmentation are augmented whenever they "
+            "are read, so there are no copies to make.\nUse bin/train right away."
         )
     if parsed.values["data"]["copies_store"] not in ("auto", "disk"):
         raise UsageError(
@@ -43,6 +43,6 @@ def _precompute(argv: Sequence[str]) -> None:
     images: Any = experiment.data
     data = dataclasses.replace(images, copies_store="disk")
 
-    from mixdmt_tf.tasks.classification import preparation
+    from mixdmt_tf.tasks.classification.task import Classification
 
-    preparation.precompute(dataclasses.replace(experiment, data=data))
+    Classification(dataclasses.replace(experiment, data=data)).precompute()

@@ -56,31 +56,27 @@ def _train(argv: Sequence[str], algorithm: Optional[str]) -> int:
     parsed = experiments.parse(
         argv,
         program,
-        "Trains from few labels and many unlabelled images, which have a class each,\n"
-        "or of scenes every pixel.\n"
-        "The same command on the same --workdir goes on where it stopped.",
+        "Trains a classifier or a segmentation network from few labels and many\n"
+        "unlabelled images. The same command on the same --workdir resumes the run.",
         algorithm,
         (flags.group("command", "mixdmt_tf.cli.train"),),
     )
     experiment = experiments.build(parsed, find_data=True)
 
-    from mixdmt_tf.runs import results
     from mixdmt_tf.runs.interrupts import Interrupted
-    from mixdmt_tf.tasks import dry_run as rehearsal
-    from mixdmt_tf.tasks import fit
-    from mixdmt_tf.tasks.segmentation import results as scene_results
+    from mixdmt_tf.tasks import fit, open_task
+    from mixdmt_tf.tasks.dry_run import dry_run
 
-    describe = scene_results.describe if experiment.scenes else results.describe
-
+    describe = open_task(experiment).describe
+    only_dry = parsed.values["command"]["dry_run"]
     try:
-        if parsed.values["command"]["dry_run"]:
-            print(describe(rehearsal.rehearse(experiment)))
+        if only_dry:
+            print(describe(dry_run(experiment)))
             print("dry run complete: nothing was kept")
             return 0
         outcome = fit.train(experiment)
     except Interrupted as stop:
-        rehearsed = parsed.values["command"]["dry_run"]
-        message = "dry run stopped, nothing was kept" if rehearsed else stop
+        message = "dry run stopped, nothing was kept" if only_dry else stop
         print(message, file=sys.stderr)
         return stop.exit_code
     print(describe(outcome))

@@ -57,7 +57,9 @@ def dry_run(experiment: Experiment) -> Dict[str, Any]:
             log_every=1,
         )
         if task.experiment.in_rounds:
-            return _in_rounds(task.replace(dataclasses.replace(task.experiment, run=run)))
+            return _in_rounds(
+                task.replace(dataclasses.replace(task.experiment, run=run))
+            )
         for few in (1, 2):  # the second time it resumes from the checkpoint
             keras.backend.clear_session()
             now = dataclasses.replace(run, steps=few)

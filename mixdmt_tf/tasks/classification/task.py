@@ -18,7 +18,7 @@ from mixdmt_tf.data.classification.source import Source
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.log import Row
-from mixdmt_tf.runs.splits import require_unlabeled
+from mixdmt_tf.runs.splits import choose_split, require_unlabeled
 from mixdmt_tf.runs.task import Task
 from mixdmt_tf.tasks.classification import detection, dry_run, preparation, results
 from mixdmt_tf.tasks.classification.evaluation import Evaluation
@@ -122,6 +122,17 @@ class Classification:
         made = copies.maker()(tf.constant(items.ravel(), tf.int64)).numpy()
         made = made.reshape((images, shown) + copies.item_shape)
         log.show_copies(made, copies.images[copies.ids[:images]])
+
+    def precompute(self) -> None:
+        """Makes the copies that a run of this experiment will read, nothing else.
+
+        Raises:
+            UserError: if they cannot be written.
+        """
+        split = choose_split(self)
+        print(self.describe_split(split), flush=True)
+        copies = preparation.unlabeled_copies(self.experiment, self.source, split)
+        preparation.open_copies(self.experiment, copies)
 
     def network(self) -> keras.Model:
         """The network, untrained."""

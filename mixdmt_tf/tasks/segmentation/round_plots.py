@@ -24,13 +24,13 @@ from mixdmt_tf.plots import charts
 from mixdmt_tf.plots.canvas import nice_ticks
 from mixdmt_tf.rounds import curves as courses
 from mixdmt_tf.rounds import tensorboard
+from mixdmt_tf.rounds.hooks import Entry as Round
 from mixdmt_tf.tasks.segmentation.inspection import (
     Inspection,
     beside_one_another,
     column,
     originals,
 )
-from mixdmt_tf.rounds.hooks import Entry as Round
 
 _SCALARS = (
     *("test_miou", "validation_miou", "pseudo_accuracy", "accuracy_of_all"),

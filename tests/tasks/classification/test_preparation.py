@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from mixdmt_tf.algorithms.classification import dmt, mixmatch
 from mixdmt_tf.data.classification import datasets as sources
 from mixdmt_tf.data.classification import splits
 from mixdmt_tf.data.splits import write_split
-from mixdmt_tf.algorithms.classification import dmt, mixmatch
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.tasks.classification import preparation
 from tests.tasks.classification import tiny

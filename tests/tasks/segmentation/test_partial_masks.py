@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from mixdmt_tf.data.scenes.files import FileScene
-from mixdmt_tf.data.scenes.source import hidden_labels
-from tests.data.scenes import files
-from tests.experiments.scenes import short
+from mixdmt_tf.data.segmentation.files import FileScene
+from mixdmt_tf.data.segmentation.source import hidden_labels
+from tests.data.segmentation import files
+from tests.tasks.segmentation import short
 
 NAMES = [f"n{i}" for i in range(6)]
 

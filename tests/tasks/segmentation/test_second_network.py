@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mixdmt_tf.algorithms.moving_average import MovingAverage
+from mixdmt_tf.algorithms.parts.moving_average import MovingAverage
 from mixdmt_tf.errors import UserError
-from mixdmt_tf.experiments import trained, transfer
-from mixdmt_tf.experiments.checkpoints import Checkpoints
 from mixdmt_tf.models import deeplab_v2
-from tests.experiments.scenes import short
+from mixdmt_tf.runs import trained, transfer
+from mixdmt_tf.runs.checkpoints import Checkpoints
+from tests.tasks.segmentation import short
 
-FIRST = deeplab_v2.Config(14, 1, normalization="coco", normalization_b="imagenet")
+FIRST = deeplab_v2.DeepLabV2(14, 1, normalization="coco", normalization_b="imagenet")
 FLAGS = ("--algorithm=supervised", "--steps=4")
 
 
@@ -28,7 +28,7 @@ def settings(network, folder="runs/x", start=""):
 
 def built(config, seed):
     keras.utils.set_random_seed(seed)
-    return deeplab_v2.build_segmenter(config, (17, 17, 3), 11)
+    return config.build_segmenter((17, 17, 3), 11)
 
 
 @pytest.fixture(scope="module")

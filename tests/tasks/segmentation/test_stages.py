@@ -7,12 +7,12 @@ import pathlib
 
 import numpy as np
 import pytest
+from mixdmt_tf.tasks.segmentation.stages import SceneStages
 
 from mixdmt_tf.data.segmentation import splits
 from mixdmt_tf.models import deeplab_v2
 from mixdmt_tf.rounds import plan
 from mixdmt_tf.tasks.classification import preparation
-from mixdmt_tf.tasks.segmentation.stages import SceneStages
 from tests.tasks.segmentation import short
 
 

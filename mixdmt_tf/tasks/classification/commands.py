@@ -1,0 +1,125 @@
+"""What `bin/evaluate`, `bin/predict` and `bin/pseudo_label` do with a classifier."""
+
+from __future__ import annotations
+
+import csv
+import io
+import pathlib
+import sys
+from typing import Any, FrozenSet, Sequence
+
+from mixdmt_tf.data import image_files
+from mixdmt_tf.data.classification import pseudo_labels, splits
+from mixdmt_tf.data.splits import Split
+from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.files import write_atomically
+from mixdmt_tf.runs.task import Task
+from mixdmt_tf.runs.trained import Trained
+from mixdmt_tf.tasks.classification import labeling, scoring
+
+LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R 601)
+PSEUDO_LABELS = "pseudo_labels.npz"  # in the run's folder
+
+
+def print_scores(task: Task, model: Trained, split: Split) -> None:
+    """Prints error, fine-grained accuracy, and accuracy of each class."""
+    source = task.source
+    sets = {"validation": splits.validation_images(split, source), "test": source.test}
+    for name, images in sets.items():
+        if images is None:
+            print(f"{name}: no images")
+            continue
+        averaged = scoring.score(model.scorer, model.averaged, images)
+        raw = scoring.score(model.scorer, model.raw, images)
+        print(
+            f"{name}: error {averaged.error:.2f} % of {len(images):,} images "
+            f"(raw weights {raw.error:.2f} %), fine-grained accuracy "
+            f"{averaged.fine_grained:.2f} %"
+        )
+        width = max(map(len, source.class_names))
+        for class_name, accuracy in zip(source.class_names, averaged.accuracy_by_class):
+            print(f"  {class_name:<{width}}  accuracy {accuracy:6.2f} %")
+
+
+def predict(
+    model: Trained, folder: pathlib.Path, paths: Sequence[pathlib.Path], config: Any
+) -> None:
+    """Writes a CSV file: file, label, confidence, and every class's probability.
+
+    Args:
+        model: the network that is asked.
+        folder: of the images.
+        paths: of the images, below the folder.
+        config: settings of `bin/predict`.
+    """
+    height, _, channels = model.image_shape
+    images = image_files.read(paths, height)
+    if channels == 1:
+        images = (images @ LUMINANCE).round().astype(images.dtype)[..., None]
+    probabilities = model.scorer.predict(model.weights(config.weights), images)
+    rows = [["file", "label", "confidence", *model.class_names]]
+    for path, row in zip(paths, probabilities):
+        best = int(row.argmax())
+        numbers = [f"{row[best]:.6f}", *(f"{p:.6f}" for p in row)]
+        # Names need not be valid text in any encoding.
+        name = str(path.relative_to(folder)).encode(errors="backslashreplace")
+        rows.append([name.decode(), model.class_names[best], *numbers])
+    output = config.output or "predictions.csv"
+    if output == "-":
+        csv.writer(sys.stdout, lineterminator="\n").writerows(rows)
+        return
+    _write(pathlib.Path(output).expanduser(), rows)
+    print(f"{len(paths):,} images: {output}")
+
+
+def _write(path: pathlib.Path, rows: Sequence[Sequence[str]]) -> None:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    try:
+        write_atomically(path, text.getvalue())
+    except OSError as error:
+        raise UserError(
+            f"--output={path} cannot be written: {error.strerror}"
+        ) from error
+
+
+def check_pseudo_label(
+    output: pathlib.Path, given: FrozenSet[str], run: pathlib.Path
+) -> None:
+    """Refuses an output of `bin/pseudo_label` that is there, and flags of others.
+
+    Args:
+        output: the file to write.
+        given: names of the flags that were given.
+        run: the run's folder.
+
+    Raises:
+        UsageError: saying what to do.
+    """
+    if output.exists():
+        raise UsageError(
+            f"--output={output} is there already.\nRemove it, or name another file."
+        )
+    if "rank_every" in given:
+        raise UsageError(
+            f"--rank_every: the run in {run} is not of segmentation; leave it out"
+        )
+
+
+def pseudo_label(
+    task: Task, model: Trained, split: Split, output: pathlib.Path, config: Any
+) -> None:
+    """Writes a file of pseudo labels, and says how good they are.
+
+    Args:
+        task: of the run.
+        model: the network that is asked.
+        split: of which the unlabelled images are labelled.
+        output: the file.
+        config: settings of `bin/pseudo_label`.
+    """
+    source, share = task.source, config.fraction / 100
+    pseudo = labeling.label(model, source, split, share, config.count, config.weights)
+    pseudo_labels.write(output, pseudo, split)
+    quality = labeling.quality(pseudo, source.train.labels[pseudo.ids])
+    print(labeling.describe(quality, len(pseudo.kept)))

@@ -1,0 +1,165 @@
+"""What `bin/evaluate`, `bin/predict`, `bin/pseudo_label` do with a segmenter."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import math
+import pathlib
+from typing import Any, FrozenSet, List, Sequence
+
+from mixdmt_tf.data.segmentation import checking
+from mixdmt_tf.data.segmentation.pseudo_labels import INDEX, TEACHER, begun_by
+from mixdmt_tf.data.segmentation.source import Scene
+from mixdmt_tf.data.splits import Split
+from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.runs.progress import Progress
+from mixdmt_tf.runs.task import Task
+from mixdmt_tf.runs.trained import Trained
+from mixdmt_tf.tasks.segmentation import labeling, prediction, scoring
+from mixdmt_tf.tasks.segmentation.scoring import SceneScore
+
+PSEUDO_LABELS = "pseudo_labels_by_hand"  # in the run's folder
+
+
+def print_scores(task: Task, model: Trained, split: Split) -> None:
+    """Prints mean IoU, share of right pixels, and IoU of each class."""
+    source = task.source
+    # Another --data_dir, or files that somebody changed, may hold other numbers.
+    checking.check(dataclasses.replace(source, train=()))
+    for name, images in (("validation", source.validation), ("test", source.test)):
+        if not images:
+            print(f"{name}: no images")
+            continue
+        with contextlib.closing(Progress(f"scoring {name}", "images")) as progress:
+            averaged, raw = _scores(model, images, progress)
+            progress.say(
+                f"{name}: mean IoU {averaged.miou:.2f} % of {len(images):,} images "
+                f"(raw weights {raw.miou:.2f} %), pixels right "
+                f"{averaged.pixel_accuracy:.2f} %"
+            )
+        width = max(map(len, source.class_names))
+        for class_name, iou in zip(source.class_names, averaged.iou_by_class):
+            value = "does not occur" if math.isnan(iou) else f"IoU {iou:6.2f} %"
+            print(f"  {class_name:<{width}}  {value}")
+
+
+def _scores(
+    model: Trained, images: Sequence[Scene], progress: Progress
+) -> List[SceneScore]:
+    """Of averaged weights and of raw ones."""
+    both = [model.averaged, model.raw]
+    same = scoring.equal(*both)
+    different = both[:1] if same else both
+    done, total = itertools.count(), len(different) * len(images)
+
+    def poll() -> None:
+        progress.update(next(done), total)
+
+    scores = [scoring.score(model.scorer, w, images, poll) for w in different]
+    return 2 * scores if same else scores
+
+
+def predict(
+    model: Trained, folder: pathlib.Path, paths: Sequence[pathlib.Path], config: Any
+) -> None:
+    """Writes a folder of label maps and overlays.
+
+    Args:
+        model: the network that is asked.
+        folder: of the images.
+        paths: of the images, below the folder.
+        config: settings of `bin/predict`.
+    """
+    output = pathlib.Path(config.output or "predictions").expanduser()
+    if config.output == "-":
+        raise UsageError(
+            "--output=-: a run of segmentation writes label maps; name a folder"
+        )
+    place = output.resolve()
+    if place in (folder.resolve(), *folder.resolve().parents):
+        raise UsageError(f"--output={output} holds the images; name another folder")
+    if prediction.is_ours(output):  # what was written below the images is none
+        paths = [path for path in paths if place not in path.resolve().parents]
+        if not paths:
+            raise UserError(f"{folder} has no PNG, JPEG or BMP images below it")
+    gallery = prediction.open_gallery(model, folder, paths, output)
+    with contextlib.closing(Progress("reading all once", "images")) as progress:
+        prediction.check(gallery, progress.update)
+    weights = model.weights(config.weights)
+    with contextlib.closing(Progress("labelling", "images")) as progress:
+        prediction.write(model, weights, gallery, progress.update)
+    print(f"{len(paths):,} images: {output}")
+
+
+def check_pseudo_label(
+    output: pathlib.Path, given: FrozenSet[str], run: pathlib.Path
+) -> None:
+    """Refuses a folder that holds anything but the beginning of pseudo labels.
+
+    Args:
+        output: the folder to write.
+        given: names of the flags that were given.
+        run: the run's folder.
+
+    Raises:
+        UsageError: saying what to do.
+    """
+    if not output.exists():
+        return
+    if not output.is_dir() or (output / INDEX).exists():
+        raise UsageError(
+            f"--output={output} is there already.\nRemove it, or name another folder."
+        )
+    if not (output / TEACHER).exists() and any(output.iterdir()):
+        raise UsageError(
+            f"--output={output} holds something else than pseudo labels.\n"
+            "Name another folder."
+        )
+
+
+def pseudo_label(
+    task: Task, model: Trained, split: Split, output: pathlib.Path, config: Any
+) -> None:
+    """Writes a folder of pseudo labels, or what is missing in it; says how good.
+
+    Args:
+        task: of the run.
+        model: the network that is asked.
+        split: of which the unlabelled images are labelled.
+        output: the folder.
+        config: settings of `bin/pseudo_label`.
+    """
+    _require_same_teacher(output, split, model.weights(config.weights))
+    try:
+        with contextlib.closing(Progress("labelling", "images")) as progress:
+            pseudo = labeling.label(
+                model,
+                task.source,
+                split,
+                output,
+                config.fraction / 100,
+                config.count,
+                config.rank_every,
+                config.weights,
+                progress=progress.update,
+            )
+    except OSError as error:
+        raise UserError(
+            f"--output={output} cannot be written: {error.strerror}"
+        ) from error
+    quality = labeling.quality(pseudo, task.source, split)
+    print(labeling.describe(quality, len(split.unlabeled)))
+
+
+def _require_same_teacher(
+    output: pathlib.Path, split: Split, weights: List[Any]
+) -> None:
+    """Refuses the beginning of somebody else's pseudo labels: it would be lost."""
+    begun = (output / TEACHER).exists()
+    if begun and not begun_by(output, split, labeling.teacher_digest(weights)):
+        raise UsageError(
+            f"--output={output} was begun with another model, or other weights of "
+            "this one.\nRemove it, or name another folder."
+        )
