@@ -53,14 +53,15 @@ class TrainingRun(Session):
         super().__init__(experiment, path, strategy, interrupts)
         self.source = source
         self.class_names = source.class_names
-        self.split = preparation.open_split(experiment, path, source)
+        self.split = preparation.find_split(experiment, path, source)
+        self.pseudo = self._pseudo_labels()
+        preparation.open_split(experiment, path, source)
         if not experiment.data.pseudo_labels:  # or it was shown with the base model
             print(splits.describe(self.split, source), flush=True)
         self.sets = {
             "validation": splits.validation_images(self.split, source),
             "test": source.test,
         }
-        self.pseudo = self._pseudo_labels()
         self.detection = detection.open_detection(source, self.split)
         views = self.recipe.unlabeled_views + self.recipe.original_views
         images = experiment.run.batch * (1 + self.recipe.unlabeled_ratio * views)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import re
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 import keras
 import tensorflow as tf
@@ -50,17 +50,13 @@ class SceneRun(Session):
         self.scenes = scenes
         self.class_names = scenes.class_names
         self.colours = scenes.colours
-        self.split = common.open_split(experiment, path, scenes)
+        self.split = common.find_split(experiment, path, scenes)
+        self.pseudo = self._pseudo_labels()
+        common.open_split(experiment, path, scenes)
         if not experiment.data.pseudo_labels:  # or it was seen with the base model
             preparation.check(path, scenes, self.split)
             print(preparation.describe(self.split, scenes), flush=True)
         self.sets = {"validation": scenes.validation, "test": scenes.test}
-        place = self._pseudo_labels_place()
-        self.pseudo = place and pseudo_labels.read(
-            place, self.split, scenes.num_classes
-        )
-        if self.pseudo:
-            transfer.require_labels_of_same_network(self.pseudo, experiment)
         per_step = experiment.run.batch * (1 + self.recipe.unlabeled_ratio)
         self.recorder: SceneRecorder = SceneRecorder(path, scenes, per_step)
 
@@ -86,6 +82,14 @@ class SceneRun(Session):
             data.crop_size,
             data.scale_range,
         )
+
+    def _pseudo_labels(self) -> Optional[pseudo_labels.PseudoLabels]:
+        place = self._pseudo_labels_place()
+        if place is None:
+            return None
+        found = pseudo_labels.read(place, self.split, self.scenes.num_classes)
+        transfer.require_labels_of_same_network(found, self.experiment)
+        return found
 
     def _network(self) -> keras.Model:
         crop = self.experiment.data.crop_size or self.scenes.crop
