@@ -7,6 +7,7 @@ TensorFlow, which takes seconds.
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.util
 import re
 from pathlib import Path
@@ -112,7 +113,13 @@ def _source(module: str) -> Path:
 def _tree(module: str) -> Tuple[Path, ast.Module]:
     """The file of a module, and what is written there."""
     path = _source(module)
-    return path, ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    return path, _parsed(path.read_text(encoding="utf-8"), str(path))
+
+
+@functools.lru_cache(maxsize=None)  # the text decides: a changed file is parsed anew
+def _parsed(text: str, path: str) -> ast.Module:
+    """A text as Python reads it; nobody may change it."""
+    return ast.parse(text, filename=path)
 
 
 def _resolve(

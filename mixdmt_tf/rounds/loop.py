@@ -29,7 +29,7 @@ from mixdmt_tf.runs import export, trained
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.progress import duration
 from mixdmt_tf.runs.run_folder import read_results
-from mixdmt_tf.runs.splits import choose_split, open_split
+from mixdmt_tf.runs.splits import find_split, open_split
 from mixdmt_tf.runs.task import Task
 
 Train = Callable[[Experiment, Any], Dict[str, Any]]
@@ -56,8 +56,7 @@ class Loop:
         self.experiment = task.experiment
         self.path = path
         self.train = train
-        opened = (path / "split.json").exists()
-        self.split = open_split(task, path) if opened else choose_split(task)
+        self.split = find_split(task, path)
         self.hooks = task.rounds(path, self.split)
         method = self.experiment.method
         shares = plan.fractions(method.fractions, method.rounds)
@@ -67,7 +66,6 @@ class Loop:
         self.entries: List[Dict[str, Any]] = []
         self.warnings: List[str] = []
         self._check()
-        # Not before: from its split on, a folder is kept for the run's settings.
         open_split(task, path)
 
     def complete(self) -> Dict[str, Any]:

@@ -22,8 +22,8 @@ from mixdmt_tf.runs import (
 )
 from mixdmt_tf.runs.interrupts import Interrupted, Interrupts
 from mixdmt_tf.runs.progress import Progress
-from mixdmt_tf.runs.splits import open_split
-from mixdmt_tf.runs.task import Task
+from mixdmt_tf.runs.splits import find_split, open_split
+from mixdmt_tf.runs.task import PseudoLabels, Task
 from mixdmt_tf.runs.warnings import average_warning
 
 NUMBERS = "numbers.json"  # what the training step reported last
@@ -62,14 +62,12 @@ class Session:
         self.recipe = self.module.Method.recipe(experiment.method)
         self.progress = Progress(experiment.algorithm, "steps")
         self.numbers: Dict[str, float] = {}
-        self.split = open_split(task, path)
+        self.split = find_split(task, path)
+        self.pseudo = self._pseudo_labels()
+        open_split(task, path)
         if not experiment.data.pseudo_labels:  # or it was seen with the base model
             task.check_files(path, self.split)
             print(task.describe_split(self.split), flush=True)
-        place = self._pseudo_labels_place()
-        self.pseudo = place and task.read_pseudo_labels(place, self.split)
-        if self.pseudo:
-            transfer.require_labels_of_same_network(self.pseudo, experiment)
         self.log = task.log(path)
 
     def complete(self) -> Dict[str, Any]:
@@ -105,15 +103,19 @@ class Session:
         self._train(pipeline, start)
         return self._finish()
 
-    def _pseudo_labels_place(self) -> Optional[pathlib.Path]:
-        """Where the pseudo labels are that the method learns from; None: from none.
+    def _pseudo_labels(self) -> Optional[PseudoLabels]:
+        """The pseudo labels that the method learns from; None if it needs none.
 
         Raises:
-            UsageError: if some are given to a method that learns from none.
+            UserError: if some are given to a method that learns from none, or are
+                missing, damaged, or of another split or network.
         """
         given, method = self.experiment.data.pseudo_labels, self.experiment.algorithm
         if self.recipe.pseudo:
-            return pathlib.Path(given).expanduser()
+            place = pathlib.Path(given).expanduser()
+            pseudo = self.task.read_pseudo_labels(place, self.split)
+            transfer.require_labels_of_same_network(pseudo, self.experiment)
+            return pseudo
         if given:
             raise UsageError(
                 f"--pseudo_labels: --algorithm={method} learns from none.\n"

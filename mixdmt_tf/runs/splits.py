@@ -16,6 +16,15 @@ def choose_split(task: Task) -> Split:
     return _read_given(task, given) if given else task.draw_split()
 
 
+def find_split(task: Task, folder: pathlib.Path) -> Split:
+    """As `open_split`, without writing: a refused command leaves no split behind.
+
+    From its split on, a folder is kept for the run's settings.
+    """
+    opened = (folder / "split.json").exists()
+    return open_split(task, folder) if opened else choose_split(task)
+
+
 def open_split(task: Task, folder: pathlib.Path) -> Split:
     """The run folder's own split; a new folder gets one.
 

@@ -146,6 +146,9 @@ def test_a_file_of_another_network(flag, theirs, labelled, finished, tmp_path):
     done = tiny.session(tmp_path, *ONE_ROUND, *more, flag)
     assert (done.code, done.steps) == (1, ())
     assert f"are of another network: {theirs}.\nGive this run the same" in done.err
+    # The folder is not kept for a command that was refused.
+    done = tiny.session(tmp_path, *ONE_ROUND, *more)
+    assert (done.code, done.steps) == (0, (1, 2, 3, 4)), done.err
 
 
 def test_an_older_file_does_not_say_whose_it_is(labelled, finished, tmp_path):

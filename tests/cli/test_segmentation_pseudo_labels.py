@@ -121,8 +121,9 @@ def test_one_round_from_the_folder(run, labelled, capsys, tmp_path):
     argv = [*tiny.flags(tmp_path, *ROUND, "--round_steps=2", *more), "--labels="]
     argv.remove("--labels=1/20")
     argv.remove("--batch=2")
-    said = commands.refusal(capsys, train.main, *argv, "--width=3", code=1)
-    assert "are of another network: --width=" in said
+    other = [each.replace("--width=4", "--width=3") for each in argv]
+    said = commands.refusal(capsys, train.main, *other, code=1)
+    assert "are of another network: --width=4.\nGive this run the same" in said
     assert train.main(argv) == 0
     said = capsys.readouterr().out
     assert f"weights (5,327 numbers) from {run.folder}, step 8, averaged" in said
