@@ -28,7 +28,7 @@ from mixdmt_tf.data.classification import (
 from mixdmt_tf.data.segmentation import datasets as scenes
 from mixdmt_tf.data.segmentation import pipeline as scene_pipeline
 from mixdmt_tf.data.segmentation import splits as scene_splits
-from mixdmt_tf.tasks.classification import preparation
+from mixdmt_tf.tasks import open_task
 
 SEED = 3
 STEPS = (30, 31, 32)  # late enough that every ramp has left 0
@@ -107,7 +107,8 @@ def segmentation(name: str) -> Dict[str, List[float]]:
 
 def _experiment(name: str, flags) -> Any:
     argv = [f"--algorithm={name}", *flags]
-    return preparation.resolve(experiments.build(experiments.parse(argv, "train", "")))
+    parsed = experiments.parse(argv, "train", "")
+    return open_task(experiments.build(parsed)).resolve()
 
 
 def _train(method: Any, batches: Any) -> Dict[str, List[float]]:
