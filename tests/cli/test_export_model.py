@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from mixdmt_tf.cli.export_model import main
 from mixdmt_tf.runs import trained
+from mixdmt_tf.tasks import open_task
 from tests.cli import commands
 from tests.tasks.classification import tiny
 
@@ -26,7 +27,7 @@ def run(finished, tmp_path_factory):
 
 def expected(folder, weights="ema", checkpoint="last"):
     """What the network answers."""
-    model = trained.load(tiny.experiment(folder), folder, checkpoint)
+    model = trained.load(open_task(tiny.experiment(folder)), folder, checkpoint)
     return model.scorer.predict(model.weights(weights), IMAGES)
 
 

@@ -15,7 +15,7 @@ from mixdmt_tf.cli.predict import main
 from mixdmt_tf.data.classification.config import Config as DataConfig
 from mixdmt_tf.data.classification.datasets import digits
 from mixdmt_tf.runs import trained
-from mixdmt_tf.tasks import fit
+from mixdmt_tf.tasks import fit, open_task
 from tests.cli import commands
 from tests.data.classification import made_up
 from tests.tasks.classification import tiny
@@ -70,7 +70,7 @@ def test_a_grey_model(finished, photos, tmp_path, capsys):
     header, files, labels, numbers = read(output.read_text(encoding="utf-8"))
     assert header == ["file", "label", "confidence", *"0123456789"]
     assert files == names
-    model = trained.load(tiny.experiment(finished.folder), finished.folder)
+    model = trained.load(open_task(tiny.experiment(finished.folder)), finished.folder)
     expected = model.scorer.predict(model.averaged, pixels)
     np.testing.assert_allclose(numbers[:, 1:], expected, atol=1e-6)
     np.testing.assert_allclose(numbers[:, 0], expected.max(-1), atol=1e-6)
@@ -90,10 +90,10 @@ def test_other_weights_to_the_terminal(
     _, files, _, numbers = read(capsys.readouterr().out)  # nothing but the table
     assert files == names
     where = finished.folder
-    model = trained.load(tiny.experiment(where), where, checkpoint)
+    model = trained.load(open_task(tiny.experiment(where)), where, checkpoint)
     expected = model.scorer.predict(model.weights(weights), pixels)
     np.testing.assert_allclose(numbers[:, 1:], expected, atol=1e-6)
-    usual = trained.load(tiny.experiment(where), where)
+    usual = trained.load(open_task(tiny.experiment(where)), where)
     usual = usual.scorer.predict(usual.averaged, pixels)
     assert np.abs(numbers[:, 1:] - usual).max() > 1e-5
 
@@ -115,7 +115,7 @@ def test_a_coloured_model(tmp_path, capsys):
     header, files, labels, numbers = read(capsys.readouterr().out)
     assert header[3:] == ["cat", "dog, big", "owl"]
     assert files == ["colour.png", "grey.png", "large.png"]
-    model = trained.load(tiny.experiment(run, *flags), run)
+    model = trained.load(open_task(tiny.experiment(run, *flags)), run)
     pixels = np.stack([images.images[0], np.repeat(grey[..., None], 3, -1)])
     expected = model.scorer.predict(model.averaged, pixels)
     np.testing.assert_allclose(numbers[:2, 1:], expected, atol=1e-6)

@@ -15,6 +15,7 @@ from mixdmt_tf.data.segmentation.datasets import digit_scenes
 from mixdmt_tf.data.segmentation.source import voc_colours
 from mixdmt_tf.runs import trained
 from mixdmt_tf.runs.log import read_rows
+from mixdmt_tf.tasks import open_task
 from tests.cli import commands
 from tests.oracles import metrics
 from tests.tasks.segmentation import tiny
@@ -28,7 +29,7 @@ def run(tmp_path_factory):
 
 
 def model_of(run, checkpoint="last"):
-    return trained.load(tiny.experiment(run.folder), run.folder, checkpoint)
+    return trained.load(open_task(tiny.experiment(run.folder)), run.folder, checkpoint)
 
 
 def line(name, row):

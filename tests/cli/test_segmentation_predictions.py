@@ -14,6 +14,7 @@ from mixdmt_tf.data.segmentation.datasets import digit_scenes
 from mixdmt_tf.data.segmentation.files import FileScene, read_indices
 from mixdmt_tf.data.segmentation.source import paint, voc_colours
 from mixdmt_tf.runs import trained
+from mixdmt_tf.tasks import open_task
 from mixdmt_tf.tasks.segmentation import prediction
 from tests.cli import commands
 from tests.data.segmentation import files
@@ -59,7 +60,7 @@ def test_every_pixel_of_every_picture(
     assert main(argv) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[-1] == f"4 pictures: {output}" and "labelling 4/4" in said[-2]
-    model = trained.load(tiny.experiment(run.folder), run.folder, checkpoint)
+    model = trained.load(open_task(tiny.experiment(run.folder)), run.folder, checkpoint)
     expected = {"classes.txt", "legend.png"}
     for name in ("a.png", "b.jpg", "more/a.v2.PNG", "more/dot.bmp"):
         image = FileScene("", image_path=photos / name).image()

@@ -11,8 +11,9 @@ from mixdmt_tf.algorithms import base
 from mixdmt_tf.cli import experiments
 from mixdmt_tf.data.segmentation.pipeline import ScenePipeline
 from mixdmt_tf.data.segmentation.source import Scene, Scenes
+from mixdmt_tf.runs.splits import choose_split
 from mixdmt_tf.tables import table as tables
-from mixdmt_tf.tasks.classification import preparation
+from mixdmt_tf.tasks import open_task
 from mixdmt_tf.tasks.segmentation.preparation import round_steps
 from tests.conformance.test_flagfile_steps import all_choices_once
 from tests.conformance.test_flagfiles import FLAGFILES, FOLDER, of_scenes, parse
@@ -187,7 +188,7 @@ def test_it_trains_two_steps(path):
         more.append("--labels=8")
     experiment = experiments.build(parse(path, *more))
     scenes = stand_in(experiment.data.dataset)
-    split = preparation.draw_split(experiment, scenes)
+    split = choose_split(open_task(experiment, scenes))
     module = experiment.find_algorithm()
     recipe = module.Method.recipe(experiment.method)
     pipeline = ScenePipeline(

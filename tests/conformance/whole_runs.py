@@ -9,6 +9,7 @@ from mixdmt_tf.algorithms import classification as algorithms
 from mixdmt_tf.data.classification import datasets as sources
 from mixdmt_tf.runs import trained
 from mixdmt_tf.settings import modules
+from mixdmt_tf.tasks import open_task
 from tests.tasks.classification import tiny
 
 NAMES = modules("mixdmt_tf.algorithms.classification", "Method")
@@ -41,7 +42,7 @@ def check(folder, *chosen):
     assert resumed.last_digest == straight.last_digest
 
     experiment = tiny.experiment(folder / "straight", *chosen)
-    model = trained.load(experiment, folder / "straight")
+    model = trained.load(open_task(experiment), folder / "straight")
     images = sources.load(experiment.data).test.images
     expected = model.scorer.predict(model.averaged, images)
     exported = tf.saved_model.load(str(folder / "straight" / "export"))

@@ -9,6 +9,7 @@ import pathlib
 from typing import Any, Dict
 
 from mixdmt_tf.runs import trained
+from mixdmt_tf.tasks import open_task
 from tests.tasks.classification import tiny
 
 # Of the machine, the clock and the place.
@@ -34,7 +35,7 @@ def facts(folder: pathlib.Path, *flags: str) -> Dict[str, Any]:
     experiment = tiny.experiment(folder, *flags)
     digests = {}
     for place in ("", *(entry["stage"] for entry in results["rounds"])):
-        model = trained.load(experiment, folder / place)
+        model = trained.load(open_task(experiment), folder / place)
         total = hashlib.sha256()
         for array in (*model.averaged, *model.raw):
             total.update(array.tobytes())

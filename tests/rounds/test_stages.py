@@ -11,6 +11,8 @@ from mixdmt_tf.data.classification import datasets as sources
 from mixdmt_tf.data.classification import splits
 from mixdmt_tf.rounds import plan
 from mixdmt_tf.rounds.stages import Stages
+from mixdmt_tf.runs.splits import choose_split
+from mixdmt_tf.tasks import open_task
 from mixdmt_tf.tasks.classification import preparation
 from tests.tasks.classification import tiny
 
@@ -24,11 +26,13 @@ def stages(path, *more, flags=tiny.ROUNDS):
     experiment = preparation.resolve(tiny.experiment(path / "run", *kept, *more))
     method = experiment.method
     source = sources.load(experiment.data)
-    split = preparation.draw_split(experiment, source)
+    task = open_task(experiment, source)
+    split = choose_split(task)
     shares = plan.fractions(method.fractions, method.rounds)
     planned = plan.stages(shares, method.models, method.restart)
     (path / "run").mkdir(exist_ok=True)
-    return Stages(experiment, path / "run", split, planned)
+    hooks = task.rounds(path / "run", split)
+    return Stages(experiment, path / "run", split, hooks, planned)
 
 
 def test_the_base_model_is_a_run_of_the_baseline(tmp_path):
@@ -54,7 +58,7 @@ def test_a_round_is_a_run_of_the_method_itself(tmp_path):
     assert first.data.pseudo_labels == str(labels)
     assert pathlib.Path(first.run.workdir) == tmp_path / "run" / "round_1"
     assert not first.run.export and not first.run.compare_supervised
-    assert not preparation.in_rounds(first)
+    assert not first.in_rounds
 
 
 def test_every_stage_has_a_seed_of_its_own(tmp_path):
@@ -101,9 +105,9 @@ def test_lengths_by_passes(tmp_path):
     assert base == 25 * 3
     # 137 and 1372 pseudo labels in batches of 2 * 8.
     assert (first, second) == (2 * 9, 2 * 86)
-    assert [found.pseudo_labels(each) for each in found.all[1:]] == [137, 1372]
+    assert [found.hooks._kept(each) for each in found.all[1:]] == [137, 1372]
     released = stages(tmp_path, *more, "--count=released")
-    assert [released.pseudo_labels(each) for each in found.all[1:]] == [135, 1372]
+    assert [released.hooks._kept(each) for each in found.all[1:]] == [135, 1372]
 
 
 def test_labels_that_differ_as_much_as_possible(tmp_path):

@@ -16,6 +16,7 @@ import tensorflow as tf
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.models import small_cnn, wide_resnet
 from mixdmt_tf.runs import export, trained
+from mixdmt_tf.tasks import open_task
 from mixdmt_tf.tasks.classification.scoring import Scorer
 from tests.tasks.classification import tiny
 
@@ -92,7 +93,7 @@ def test_a_saved_model_takes_any_number_of_uint8_images(model, tmp_path):
 
 def test_the_runs_own_export_equals_its_checkpoint(finished):
     folder = finished.folder
-    model = trained.load(tiny.experiment(folder), folder)
+    model = trained.load(open_task(tiny.experiment(folder)), folder)
     serve = tf.saved_model.load(str(folder / "export")).signatures["serving_default"]
     pixels = np.random.default_rng(0).integers(0, 256, (65, 8, 8, 1), np.uint8)
     answer = serve(image=tf.constant(pixels))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import platform
 import random
+import types
 
 import pytest
 import tensorflow as tf
 
 import mixdmt_tf
-from mixdmt_tf.runs import results
+from mixdmt_tf.runs import results as run_results
+from mixdmt_tf.tasks import open_task
+from mixdmt_tf.tasks.classification import results
 from tests.tasks.classification import tiny
 
 
@@ -28,7 +31,9 @@ def rows(errors, **more):
 
 
 def summary(evaluations):
-    return results.summarize(tiny.experiment("runs/x", "--seed=3"), 20, evaluations)
+    task = open_task(tiny.experiment("runs/x", "--seed=3"))
+    split = types.SimpleNamespace(labeled=range(20))
+    return run_results.summarize(task, evaluations, split)
 
 
 def test_the_last_evaluation_is_the_result():

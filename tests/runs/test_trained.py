@@ -12,6 +12,7 @@ from mixdmt_tf.data.classification.config import Config as DataConfig
 from mixdmt_tf.data.classification.datasets import digits
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.runs import trained
+from mixdmt_tf.tasks import open_task
 from mixdmt_tf.tasks.classification import recorder, scoring
 from tests.tasks.classification import tiny
 
@@ -23,7 +24,7 @@ def copied(finished, tmp_path):
 
 
 def load(folder, which="last"):
-    return trained.load(tiny.experiment(folder), folder, which)
+    return trained.load(open_task(tiny.experiment(folder)), folder, which)
 
 
 def test_facts_of_the_data_are_beside_the_weights(finished):

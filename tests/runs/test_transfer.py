@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import types
+
 import keras
 import numpy as np
 import pytest
 
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.runs import trained, transfer
+from mixdmt_tf.tasks import open_task
 from tests.tasks.classification import tiny
 
 FIVE = "--labeled_classes=0,1,2,3,4"
@@ -24,14 +27,15 @@ def start(run, *more):
     network = experiment.network.build((8, 8, 1), classes)
     before = network.get_weights()
     names = [str(c) for c in range(classes)]
-    report = transfer.initialize(network, experiment, names)
+    source = types.SimpleNamespace(class_names=names)
+    report = transfer.initialize(network, open_task(experiment, source))
     return network, report, before
 
 
 @pytest.mark.parametrize("which", ["ema", "raw"])
 def test_everything_but_the_head_is_taken_over(run, which):
     network, report, before = start(run, FIVE, f"--init_weights={which}")
-    theirs = trained.load(tiny.experiment(run), run)
+    theirs = trained.load(open_task(tiny.experiment(run)), run)
     expected = theirs.averaged if which == "ema" else theirs.raw
     *got, kernel, bias = network.get_weights()
     for one, other in zip(got, expected):
@@ -48,7 +52,7 @@ def test_everything_but_the_head_is_taken_over(run, which):
 
 def test_the_head_too_if_the_classes_are_the_same(run):
     network, report, _ = start(run)
-    theirs = trained.load(tiny.experiment(run), run)
+    theirs = trained.load(open_task(tiny.experiment(run)), run)
     for one, other in zip(network.get_weights(), theirs.averaged):
         np.testing.assert_array_equal(one, other)
     assert report.endswith("new: none")
@@ -56,7 +60,7 @@ def test_the_head_too_if_the_classes_are_the_same(run):
 
 def test_averaged_and_raw_weights_differ(run):
     """Otherwise the tests above could not tell them apart."""
-    theirs = trained.load(tiny.experiment(run), run)
+    theirs = trained.load(open_task(tiny.experiment(run)), run)
     pairs = zip(theirs.averaged, theirs.raw)
     assert any((one != other).any() for one, other in pairs)
 
@@ -96,7 +100,7 @@ def test_both_of_two_networks_start_there(run, more, tmp_path):
         done = tiny.session(tmp_path, *flags, *more, "--validation=8", "--steps=3")
     assert done.code == 0, done.err
     assert "the second network: loaded" in done.out
-    theirs = trained.load(tiny.experiment(run), run).averaged
+    theirs = trained.load(open_task(tiny.experiment(run)), run).averaged
     (method,) = watch.algorithms
     trainable = [i for i, w in enumerate(method.network.weights) if w.trainable]
     head = trainable[-2:]

@@ -7,9 +7,11 @@ import dataclasses
 import numpy as np
 import pytest
 
+from mixdmt_tf.data.classification import datasets, pseudo_labels
 from mixdmt_tf.data.splits import write_split
 from mixdmt_tf.errors import UserError
-from mixdmt_tf.tasks import dry_run, fit
+from mixdmt_tf.runs.splits import choose_split
+from mixdmt_tf.tasks import dry_run, fit, open_task
 from mixdmt_tf.tasks.dry_run import shrink
 from tests.data.classification import made_up
 from tests.tasks.classification import tiny
@@ -75,7 +77,7 @@ def test_with_few_of_many_classes(tmp_path):
     experiment = tiny.experiment(
         tmp_path / "run", "--labeled_classes=0,1,2", "--unlabeled_classes=all"
     )
-    results = dry_run.rehearse(experiment)
+    results = dry_run.dry_run(experiment)
     assert results["steps"] == 2 and 3 <= results["labels"] <= 20
     assert not (tmp_path / "run").exists()
 
@@ -84,13 +86,13 @@ def test_with_few_of_many_classes(tmp_path):
 def watched(monkeypatch):
     """The stages that were trained: folder's name, steps, where they began."""
     seen = []
-    train = fit.TrainingRun._train
+    train = fit.Session._train
 
     def watch(self, pipeline, start):
         seen.append((self.path.name, start, self.experiment.run.steps))
         train(self, pipeline, start)
 
-    monkeypatch.setattr(fit.TrainingRun, "_train", watch)
+    monkeypatch.setattr(fit.Session, "_train", watch)
     return seen
 
 
@@ -102,7 +104,7 @@ def test_a_run_in_rounds(tmp_path, watched, capsys):
     more = ("--rounds=3", "--fractions=1,2,100", "--select_on=valtiny")
     flags = (*LONG, *more, "--augment=none")
     experiment = tiny.experiment(tmp_path / "run", *flags)
-    found = dry_run.rehearse(experiment)
+    found = dry_run.dry_run(experiment)
     names = ("base", "round_1", "round_2")
     first = [(name, 0, 1) for name in names]
     assert watched == first + [(name, 1, 2) for name in names]
@@ -115,7 +117,7 @@ def test_a_run_in_rounds(tmp_path, watched, capsys):
 def test_a_run_in_rounds_without_validation_images(tmp_path):
     flags = (*LONG, "--select_on=valtiny", "--validation=0")
     with pytest.raises(UserError, match="needs validation images"):
-        dry_run.rehearse(tiny.experiment(tmp_path / "run", *flags))
+        dry_run.dry_run(tiny.experiment(tmp_path / "run", *flags))
 
 
 def test_a_base_model_that_is_given_is_looked_at(tmp_path, watched):
@@ -125,33 +127,33 @@ def test_a_base_model_that_is_given_is_looked_at(tmp_path, watched):
     watched.clear()
     flags = (*LONG, "--rounds=1", "--augment=none", f"--init_from={base}")
     with pytest.raises(UserError, match="labels that this run hides"):
-        dry_run.rehearse(tiny.experiment(tmp_path / "run", *flags, "--seed=2"))
+        dry_run.dry_run(tiny.experiment(tmp_path / "run", *flags, "--seed=2"))
     assert not watched
-    found = dry_run.rehearse(tiny.experiment(tmp_path / "run", *flags))
+    found = dry_run.dry_run(tiny.experiment(tmp_path / "run", *flags))
     assert [each[0] for each in watched] == 2 * ["base", "round_1"]
     assert found["flags"]["init_from"] == ""
 
 
 def test_pseudo_labels_that_are_given_are_looked_at(tmp_path, watched):
     experiment = tiny.experiment(tmp_path / "run", *LONG, "--augment=none")
-    source = dry_run.sources.load(experiment.data)
-    split = dry_run.preparation.draw_split(experiment, source)
+    source = datasets.load(experiment.data)
+    split = choose_split(open_task(experiment, source))
     number = len(split.unlabeled)
-    pseudo = dry_run.pseudo_labels.PseudoLabels(
+    pseudo = pseudo_labels.PseudoLabels(
         split.unlabeled,
         np.zeros(number, np.int32),
         np.ones(number, np.float32),
         np.ones(number, np.bool_),
     )
     write_split(tmp_path / "split.json", split)
-    dry_run.pseudo_labels.write(tmp_path / "labels.npz", pseudo, split)
+    pseudo_labels.write(tmp_path / "labels.npz", pseudo, split)
     data = dataclasses.replace(
         experiment.data, pseudo_labels=str(tmp_path / "labels.npz")
     )
     run = dataclasses.replace(experiment.run, steps=5)
     experiment = dataclasses.replace(experiment, data=data, run=run)
-    dry_run.rehearse(experiment)
+    dry_run.dry_run(experiment)
     assert [each[0] for each in watched] == 2 * ["base", "round_1"]
     run = dataclasses.replace(run, seed=2)
     with pytest.raises(UserError, match="belongs to another split"):
-        dry_run.rehearse(dataclasses.replace(experiment, run=run))
+        dry_run.dry_run(dataclasses.replace(experiment, run=run))

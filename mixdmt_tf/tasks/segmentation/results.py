@@ -91,9 +91,9 @@ def describe(results: Mapping[str, Any]) -> str:
     if results["best_step"] is None:
         lines.append(NO_BEST)
     if results["test_miou"] is None:
-        lines.append(f"{results['algorithm']}: no labelled scenes to score")
+        lines.append(f"{results['algorithm']}: no labelled images to score")
         return "\n".join(lines)
-    where = "" if results["test_set"] == "test" else " on the validation scenes"
+    where = "" if results["test_set"] == "test" else " on the validation images"
     lines.append(
         f"mean IoU of {results['algorithm']}{where}: {results['test_miou']:.2f} % "
         f"(raw weights {results['test_miou_raw']:.2f} %, pixels right "

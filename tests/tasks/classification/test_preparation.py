@@ -9,7 +9,11 @@ from mixdmt_tf.data.classification import datasets as sources
 from mixdmt_tf.data.classification import splits
 from mixdmt_tf.data.splits import write_split
 from mixdmt_tf.errors import UserError
+from mixdmt_tf.runs.splits import choose_split, open_split
+from mixdmt_tf.runs.warnings import average_warning
+from mixdmt_tf.tasks import open_task
 from mixdmt_tf.tasks.classification import preparation
+from mixdmt_tf.tasks.classification.task import Classification
 from tests.tasks.classification import tiny
 
 
@@ -20,7 +24,7 @@ def source():
 
 def test_the_split_is_drawn_from_the_runs_seed(source):
     first, again, other = (
-        preparation.draw_split(tiny.experiment("runs/x", f"--seed={seed}"), source)
+        choose_split(open_task(tiny.experiment("runs/x", f"--seed={seed}"), source))
         for seed in (1, 1, 2)
     )
     assert first.digest() == again.digest() != other.digest()
@@ -28,11 +32,11 @@ def test_the_split_is_drawn_from_the_runs_seed(source):
 
 
 def test_a_run_folder_keeps_its_split(tmp_path, source):
-    first = preparation.open_split(tiny.experiment("runs/x"), tmp_path, source)
+    first = open_split(open_task(tiny.experiment("runs/x"), source), tmp_path)
     kept = splits.read_split(tmp_path / "split.json", source)
     # Whatever would be drawn now, as by a newer version, the folder's own holds.
     now = tiny.experiment("runs/x", "--seed=2")
-    again = preparation.open_split(now, tmp_path, source)
+    again = open_split(open_task(now, source), tmp_path)
     assert first.digest() == kept.digest() == again.digest()
 
 
@@ -46,34 +50,34 @@ def given_split(tmp_path, source, seed):
 def test_a_given_split_is_used_and_copied(tmp_path, source):
     path = given_split(tmp_path, source, 5)
     experiment = tiny.experiment("runs/x", f"--split={path}")
-    own = preparation.open_split(experiment, tmp_path, source)
+    own = open_split(open_task(experiment, source), tmp_path)
     assert own.seed == 5 and len(own.labeled) == 30
     assert (tmp_path / "split.json").read_bytes() == path.read_bytes()
 
 
 def test_a_given_split_may_move_but_not_change(tmp_path, source):
     path = given_split(tmp_path, source, 5)
-    preparation.open_split(
-        tiny.experiment("runs/x", f"--split={path}"), tmp_path, source
+    open_split(
+        open_task(tiny.experiment("runs/x", f"--split={path}"), source), tmp_path
     )
     moved = path.rename(tmp_path / "moved.json")
     for more in ((), (f"--split={moved}",)):
-        again = preparation.open_split(
-            tiny.experiment("runs/x", *more), tmp_path, source
+        again = open_split(
+            open_task(tiny.experiment("runs/x", *more), source), tmp_path
         )
         assert again.seed == 5
     other = given_split(tmp_path, source, 6)
     before = (tmp_path / "split.json").read_bytes()
     with pytest.raises(UserError, match="not the split that .* was started with"):
-        preparation.open_split(
-            tiny.experiment("runs/x", f"--split={other}"), tmp_path, source
+        open_split(
+            open_task(tiny.experiment("runs/x", f"--split={other}"), source), tmp_path
         )
     assert (tmp_path / "split.json").read_bytes() == before
 
 
 def test_only_unlabelled_images_are_copied(source):
     experiment = tiny.experiment("runs/x", "--copies=3", "--copies_augment=simple")
-    split = preparation.draw_split(experiment, source)
+    split = choose_split(open_task(experiment, source))
     copies = preparation.unlabeled_copies(experiment, source, split)
     assert copies.ids.tolist() == split.unlabeled.tolist()
     assert len(copies) == 3 * len(split.unlabeled)
@@ -86,9 +90,9 @@ def test_precomputing_writes_the_copies_of_the_run_and_nothing_else(tmp_path, ca
     experiment = tiny.experiment(
         tmp_path / "run", f"--cache_dir={cache}", "--copies_store=disk", "--copies=1"
     )
-    preparation.precompute(experiment)
+    Classification(experiment).precompute()
     source = sources.load(experiment.data)
-    split = preparation.draw_split(experiment, source)
+    split = choose_split(open_task(experiment, source))
     copies = preparation.unlabeled_copies(experiment, source, split)
     (folder,) = tmp_path.glob("*/*")
     assert folder == cache / f"copies-{copies.key()[:24]}"
@@ -97,7 +101,7 @@ def test_precomputing_writes_the_copies_of_the_run_and_nothing_else(tmp_path, ca
     said = capsys.readouterr().out
     assert "labelled" in said and f"copies {len(copies):,}/{len(copies):,}" in said
     before = shard.stat()
-    preparation.precompute(experiment)
+    Classification(experiment).precompute()
     after = shard.stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     # The second time there is nothing to make and so no progress.
@@ -113,14 +117,14 @@ def test_a_run_without_a_length(source):
 
 def test_which_runs_are_a_loop_of_several():
     rounds = tiny.experiment("runs/x", *tiny.ROUNDS)
-    assert preparation.in_rounds(rounds)
+    assert rounds.in_rounds
     assert preparation.resolve(rounds).run.steps is None
     one = tiny.experiment("runs/x", *tiny.ROUNDS, "--pseudo_labels=file.npz")
-    assert not preparation.in_rounds(one)
+    assert not one.in_rounds
     assert preparation.resolve(one).run.steps == one.method.round_steps
     for name in ("realmix", "dmt_baseline"):
         single = tiny.experiment("runs/x", f"--algorithm={name}")
-        assert not preparation.in_rounds(single)
+        assert not single.in_rounds
 
 
 def test_all_rounds_read_the_same_copies(source):
@@ -145,15 +149,15 @@ def test_all_rounds_read_the_same_copies(source):
 def test_a_run_too_short_for_its_average():
     """.999^1600 is a fifth; with 5,000 steps or a warm-up nothing is left."""
     method = mixmatch.Config(ema_decay=0.999)
-    said = preparation.warning_of_average(method, 1600)
+    said = average_warning(method, 1600)
     assert "after 1,600 steps 20.2 % of the averaged weights" in said
     assert "--ema_decay=0.999" in said and "set --ema_warmup" in said
     assert len(said.splitlines()) == 1
-    assert preparation.warning_of_average(method, 4600)
-    assert not preparation.warning_of_average(method, 4610)
-    assert not preparation.warning_of_average(mixmatch.Config(ema_decay=0.0), 3)
-    assert not preparation.warning_of_average(dmt.Config(), 100)
-    assert preparation.warning_of_average(dmt.Config(ema_warmup=False), 100)
+    assert average_warning(method, 4600)
+    assert not average_warning(method, 4610)
+    assert not average_warning(mixmatch.Config(ema_decay=0.0), 3)
+    assert not average_warning(dmt.Config(), 100)
+    assert average_warning(dmt.Config(ema_warmup=False), 100)
 
 
 def test_such_a_run_says_so_when_it_starts(tmp_path_factory):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import json
 
-from mixdmt_tf.rounds import plan
+from mixdmt_tf.rounds import plan, records
+from mixdmt_tf.tasks import open_task
 from mixdmt_tf.tasks.classification import round_records
 from mixdmt_tf.tasks.classification.labeling import Quality
+from mixdmt_tf.tasks.classification.rounds import Rounds
 from tests.tasks.classification import tiny
 
 STAGE = plan.Stage("round_2", 2, "a", "round_1", None, 0.4)
@@ -32,7 +34,7 @@ step,seconds,train_loss,train_agree,train_negative,train_positive,train_weight
 
 def noted(folder, stage=STAGE, quality=QUALITY, metrics=METRICS, **results):
     (folder / "metrics.csv").write_text(metrics)
-    return round_records.of_round(stage, quality, {**RESULTS, **results}, folder)
+    return round_records.round_entry(stage, quality, {**RESULTS, **results}, folder)
 
 
 def test_a_round(tmp_path):
@@ -104,7 +106,12 @@ def summary(*more, final="round_1"):
         for name, error in (("base", 30.0), ("round_1", 20.0), ("round_2", 25.0))
     }
     experiment = tiny.experiment("runs/x", *tiny.ROUNDS, "--seed=5", *more)
-    return round_records.summarize(experiment, results, [{"round": 1}], ["oh"], final)
+    bases = Rounds(open_task(experiment), None, None).summarize(
+        {"base": results["base"]}
+    )
+    return records.run_summary(
+        experiment, results, [{"round": 1}], ["oh"], final, bases
+    )
 
 
 def test_the_whole_run_is_that_of_its_result_and_the_sum_of_all():

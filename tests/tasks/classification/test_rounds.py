@@ -13,6 +13,7 @@ from mixdmt_tf.cli import evaluate
 from mixdmt_tf.data.classification import datasets as sources
 from mixdmt_tf.data.classification import pseudo_labels, splits
 from mixdmt_tf.runs import trained
+from mixdmt_tf.tasks import open_task
 from mixdmt_tf.tasks.classification import labeling, recorder
 from tests.tasks.classification import tiny
 
@@ -115,7 +116,7 @@ def test_each_round_is_taught_by_the_network_before_it(finished_rounds):
     split = splits.read_split(folder / "split.json", source)
     found = []
     for teacher, stage, share in (("base", "round_1", 0.5), ("round_1", "round_2", 1)):
-        model = trained.load(experiment, folder / teacher)
+        model = trained.load(open_task(experiment), folder / teacher)
         asked = labeling.label(model, source, split, share)
         file = folder / "pseudo_labels" / f"{stage}.npz"
         assert pseudo_labels.read(file, split, 10).digest() == asked.digest()
@@ -189,8 +190,8 @@ def test_the_last_round_unless_it_is_worse_beyond_chance(
     assert whole["test_error"] == results(folder / best)["test_error"]
     said = "round_2 is worse than base on 50 validation images, by 30.00 points, more"
     assert any(each.startswith(said) for each in whole["warnings"]) == (best == "base")
-    model = trained.load(tiny.experiment(folder, *DMT), folder)
-    other = trained.load(tiny.experiment(folder, *DMT), folder / best)
+    model = trained.load(open_task(tiny.experiment(folder, *DMT)), folder)
+    other = trained.load(open_task(tiny.experiment(folder, *DMT)), folder / best)
     for one, two in zip(model.averaged, other.averaged):
         np.testing.assert_array_equal(one, two)
 

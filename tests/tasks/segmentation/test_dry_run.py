@@ -13,9 +13,9 @@ from mixdmt_tf.data.segmentation import pseudo_labels, splits
 from mixdmt_tf.data.segmentation.datasets import digit_scenes
 from mixdmt_tf.data.splits import write_split
 from mixdmt_tf.errors import UserError
+from mixdmt_tf.runs.session import Session
 from mixdmt_tf.tasks import dry_run
 from mixdmt_tf.tasks.segmentation.dry_run import few
-from mixdmt_tf.tasks.segmentation.task import SceneRun
 from tests.data.segmentation.files import MemoryScene, in_memory
 from tests.tasks.segmentation import tiny
 
@@ -59,14 +59,14 @@ def test_labels_for_all():
 def watched(monkeypatch):
     """What was trained: folder's name, steps, where they began, size of x."""
     seen = []
-    before = SceneRun._train
+    before = Session._train
 
     def watch(self, pipeline, start):
         size = tuple(pipeline.at(0)["x"].shape)
         seen.append((self.path.name, start, self.experiment.run.steps, size))
         before(self, pipeline, start)
 
-    monkeypatch.setattr(SceneRun, "_train", watch)
+    monkeypatch.setattr(Session, "_train", watch)
     return seen
 
 
@@ -105,7 +105,7 @@ def test_other_methods_learn_from_few_scenes(name, tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(dry_run.fit, "train", lambda *each: seen.append(each))
     experiment = tiny.experiment(tmp_path / "run", f"--algorithm={name}")
-    dry_run.rehearse(experiment)
+    dry_run.dry_run(experiment)
     assert [each.run.steps for each, _ in seen] == [1, 2]
     for found, source in seen:
         assert found.run.batch == 2 and len(source.train) == 16
@@ -136,7 +136,7 @@ def test_pseudo_labels_that_are_given_are_looked_at(tmp_path):
     assert found.data.pseudo_labels == ""
     run = dataclasses.replace(experiment.run, seed=2)
     with pytest.raises(UserError, match="belongs to another split"):
-        dry_run.rehearse(dataclasses.replace(experiment, run=run))
+        dry_run.dry_run(dataclasses.replace(experiment, run=run))
 
 
 def test_a_base_model_that_is_given_is_looked_at(tmp_path):
@@ -152,4 +152,4 @@ def test_a_base_model_that_is_given_is_looked_at(tmp_path):
     assert dry_run._without_files(experiment, source).run.init_from == ""
     run = dataclasses.replace(experiment.run, seed=2)
     with pytest.raises(UserError, match="labels that this run hides"):
-        dry_run.rehearse(dataclasses.replace(experiment, run=run))
+        dry_run.dry_run(dataclasses.replace(experiment, run=run))

@@ -13,7 +13,8 @@ from mixdmt_tf.data.segmentation import checking, splits
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.models import deeplab_v2
-from mixdmt_tf.tasks.classification import preparation as common
+from mixdmt_tf.runs.splits import open_split
+from mixdmt_tf.tasks import open_task
 from mixdmt_tf.tasks.segmentation import preparation
 from tests.data.segmentation import files
 from tests.data.segmentation.published import VOC_106
@@ -209,7 +210,7 @@ def test_published_labels_are_called_by_name():
 def test_a_folder_that_was_checked_keeps_its_split(tmp_path):
     """A run draws its labels once, whatever is drawn later."""
     found = short.experiment("runs/x")
-    first = common.open_split(found, tmp_path, short.load())
+    first = open_split(open_task(found, short.load()), tmp_path)
     assert (len(first.labeled), len(first.unlabeled)) == (8, 12)
-    again = common.open_split(short.changed(found, seed=2), tmp_path, short.load())
+    again = open_split(open_task(short.changed(found, seed=2), short.load()), tmp_path)
     assert again.digest() == first.digest()

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+import types
 
 import pytest
 
-from mixdmt_tf.rounds import plan
+from mixdmt_tf.rounds import plan, records
+from mixdmt_tf.runs import results as run_results
+from mixdmt_tf.tasks import open_task
 from mixdmt_tf.tasks.segmentation import results, round_records
+from mixdmt_tf.tasks.segmentation.rounds import Rounds
 from tests.tasks.segmentation import short
 from tests.tasks.segmentation.made_rounds import CLASSES, a_round
 
@@ -46,7 +50,7 @@ step,seconds,train_loss,train_agree,train_negative,train_positive,train_weight
 
 def noted(folder, metrics=METRICS, found=FOUND, **more):
     (folder / "metrics.csv").write_text(metrics)
-    return round_records.of_round(STAGE, found, {**RESULTS, **more}, folder)
+    return round_records.round_entry(STAGE, found, {**RESULTS, **more}, folder)
 
 
 def test_a_round(tmp_path):
@@ -161,9 +165,10 @@ def summary(found, given=None, **values):
     bases = [name for name in given if name.startswith("base")]
     experiment = short.changed(found, seed=5, **values)
     rounds = [{"round": 1}]
-    return round_records.summarize(
-        experiment, given, rounds, ["oh"], "round_1_b", bases
+    said = Rounds(open_task(experiment), None, None).summarize(
+        {name: given[name] for name in bases}
     )
+    return records.run_summary(experiment, given, rounds, ["oh"], "round_1_b", said)
 
 
 def test_the_whole_run_is_that_of_its_result_and_the_sum_of_all(dmt):
@@ -218,11 +223,11 @@ def test_in_words_of_what_nobody_knows(tmp_path):
     assert results.describe_round(plain).endswith("mean IoU 50.00 %")
     single = {**RESULTS, "algorithm": "supervised", "test_set": "validation"}
     assert results.describe(single) == (
-        "mean IoU of supervised on the validation scenes: 50.00 % (raw weights 49.00 "
+        "mean IoU of supervised on the validation images: 50.00 % (raw weights 49.00 "
         "%, pixels right 77.00 %)"
     )
     nothing = {**single, "test_miou": None, "base_mious": {"base": None}}
-    assert results.describe(nothing) == "supervised: no labelled scenes to score"
+    assert results.describe(nothing) == "supervised: no labelled images to score"
     lines = results.describe({**single, "best_step": None}).splitlines()
     assert lines[0] == results.NO_BEST and len(lines) == 2
 
@@ -233,13 +238,21 @@ ROWS = [
 ]
 
 
+def whole(found, rows, test):
+    """What `results.json` holds of 8 labels."""
+    task = open_task(found)
+    task.summarize = lambda rows: results.summarize(rows, CLASSES, test)
+    split = types.SimpleNamespace(labeled=range(8))
+    return run_results.summarize(task, rows, split)
+
+
 def test_results_of_one_run(dmt):
     rows = [
         {**row, "test_miou": row["validation_miou"] + 1, "test_raw_miou": 5.0}
         for row in ROWS
     ]
     rows[1].update({"test_iou_sky": 9.0, "test_pixel_accuracy": 70.0})
-    found = results.summarize(dmt, 8, rows, CLASSES, "test")
+    found = whole(dmt, rows, "test")
     assert (found["test_miou"], found["test_miou_raw"]) == (21.0, 5.0)
     assert (found["test_miou_best"], found["best_step"]) == (31.0, 2)
     assert (found["validation_miou"], found["validation_miou_best"]) == (20.0, 30.0)
@@ -256,7 +269,7 @@ def test_results_as_of_the_best_snapshot(dmt):
     ]
     for row, pixels in zip(rows, (60.0, 70.0)):
         row.update({"test_iou_sky": pixels / 10, "test_pixel_accuracy": pixels})
-    last = results.summarize(dmt, 8, rows, CLASSES, "test")
+    last = whole(dmt, rows, "test")
     found = results.as_of_best(last, rows, CLASSES)
     assert (found["test_miou"], found["test_miou_raw"]) == (31.0, 5.0)
     assert (found["validation_miou"], found["validation_miou_raw"]) == (30.0, 31.0)
@@ -268,7 +281,7 @@ def test_results_as_of_the_best_snapshot(dmt):
 
 
 def test_without_test_scenes_the_validation_scenes_are_tested_on(dmt):
-    found = results.summarize(dmt, 8, ROWS, CLASSES, "validation")
+    found = whole(dmt, ROWS, "validation")
     assert (found["test_miou"], found["validation_miou"]) == (20.0, 20.0)
     assert (found["test_miou_raw"], found["test_set"]) == (21.0, "validation")
     assert (found["test_miou_best"], found["best_step"]) == (30.0, 2)

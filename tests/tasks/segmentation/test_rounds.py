@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mixdmt_tf.data.segmentation import pseudo_labels
+from mixdmt_tf.data.segmentation import pseudo_labels, splits
 from mixdmt_tf.models import small_segmenter
 from mixdmt_tf.rounds import loop
 from mixdmt_tf.runs import trained
-from mixdmt_tf.tasks.classification import preparation
+from mixdmt_tf.tasks import open_task
 from mixdmt_tf.tasks.segmentation import labeling, round_plots, round_records
 from mixdmt_tf.tasks.segmentation.scoring import SceneScorer
 from tests.cli import commands
@@ -132,7 +132,7 @@ def test_scores_are_those_of_the_checkpoint(finished):
 def open_run(folder, *flags):
     found = short.experiment(folder, *flags)
     scenes = short.load()
-    return found, scenes, preparation.read_split(folder / "split.json", scenes)
+    return found, scenes, splits.read_split(folder / "split.json", scenes)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def open_run(folder, *flags):
 )
 def test_who_teaches_whom(finished, tmp_path, teacher, stage, share):
     found, scenes, split = open_run(finished.folder, *DMT)
-    model = trained.load(found, finished.folder / teacher)
+    model = trained.load(open_task(found), finished.folder / teacher)
     asked = labeling.label(model, scenes, split, tmp_path, share)
     folder = finished.folder / "pseudo_labels" / stage
     kept = pseudo_labels.read(folder, split, 11)

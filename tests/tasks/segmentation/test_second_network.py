@@ -14,6 +14,7 @@ from mixdmt_tf.errors import UserError
 from mixdmt_tf.models import deeplab_v2
 from mixdmt_tf.runs import trained, transfer
 from mixdmt_tf.runs.checkpoints import Checkpoints
+from mixdmt_tf.tasks import open_task
 from tests.tasks.segmentation import short
 
 FIRST = deeplab_v2.DeepLabV2(14, 1, normalization="coco", normalization_b="imagenet")
@@ -39,7 +40,7 @@ def second(tmp_path_factory):
     network = built(FIRST.second(), 3)
     state = tf.train.Checkpoint(network=network, average=MovingAverage(network))
     Checkpoints(folder / "checkpoints", state).save(4)
-    trained.describe_data(folder, short.load(), FIRST.second())
+    trained.describe(open_task(settings(FIRST.second()), short.load()), folder)
     flagfile = settings(FIRST, str(folder)).flagfile()
     (folder / "flags.txt").write_text(flagfile, encoding="utf-8")
     return folder, network
@@ -47,7 +48,7 @@ def second(tmp_path_factory):
 
 def test_its_weights_predict_as_they_were_trained(second):
     folder, network = second
-    model = trained.load(settings(FIRST, str(folder)), folder)
+    model = trained.load(open_task(settings(FIRST, str(folder))), folder)
     images = np.random.default_rng(0).integers(0, 256, (1, 17, 17, 3), np.uint8)
     got = model.scorer.probabilities(tf.constant(images))
     expected = tf.nn.softmax(network(images / 127.5 - 1, training=False))
@@ -62,9 +63,8 @@ def test_another_run_starts_with_them_only_if_it_treats_images_alike(second):
     folder, theirs = second
     alike = dataclasses.replace(FIRST, normalization="imagenet")
     network = built(alike, 4)
-    transfer.initialize(
-        network, settings(alike, start=str(folder)), short.load().class_names
-    )
+    task = open_task(settings(alike, start=str(folder)), short.load())
+    transfer.initialize(network, task)
     for one, other in zip(network.get_weights(), theirs.get_weights()):
         np.testing.assert_array_equal(one, other)
     with pytest.raises(UserError, match="another network: --normalization=imagenet"):

@@ -9,9 +9,9 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from mixdmt_tf.data.segmentation import pseudo_labels
+from mixdmt_tf.data.segmentation import pseudo_labels, splits
 from mixdmt_tf.runs import log, trained
-from mixdmt_tf.tasks.classification import preparation
+from mixdmt_tf.tasks import open_task
 from mixdmt_tf.tasks.segmentation import labeling
 from mixdmt_tf.tasks.segmentation.recorder import SceneRecorder
 from mixdmt_tf.tasks.segmentation.scoring import SceneScorer
@@ -142,9 +142,9 @@ def test_the_best_snapshot_labels_and_is_the_result(snapshots, supervised, tmp_p
     assert found["base_mious"] == {"base": first["test_miou"]}
     experiment = short.experiment(run.folder)
     scenes = short.load()
-    split = preparation.read_split(run.folder / "split.json", scenes)
+    split = splits.read_split(run.folder / "split.json", scenes)
     for which in ("last", "best"):
-        model = trained.load(experiment, run.folder.parent / "base", which)
+        model = trained.load(open_task(experiment), run.folder.parent / "base", which)
         asked = labeling.label(model, scenes, split, tmp_path / which, 1.0)
         same = asked.content == digests(run.folder)
         assert same == (which == "best") and model.step == (2 if same else 4)

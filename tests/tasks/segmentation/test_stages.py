@@ -7,12 +7,13 @@ import pathlib
 
 import numpy as np
 import pytest
-from mixdmt_tf.tasks.segmentation.stages import SceneStages
 
 from mixdmt_tf.data.segmentation import splits
 from mixdmt_tf.models import deeplab_v2
 from mixdmt_tf.rounds import plan
-from mixdmt_tf.tasks.classification import preparation
+from mixdmt_tf.rounds.stages import Stages
+from mixdmt_tf.runs.splits import open_split
+from mixdmt_tf.tasks import open_task
 from tests.tasks.segmentation import short
 
 
@@ -28,10 +29,11 @@ def stages(found, path, network=None, **values):
     if network:
         found = dataclasses.replace(found, network=network)
     method = found.method
-    split = preparation.open_split(found, path, short.load())
+    split = open_split(open_task(found, short.load()), path)
     shares = plan.fractions(method.fractions, method.rounds)
     planned = plan.stages(shares, method.models, method.restart)
-    return SceneStages(found, path, split, planned)
+    hooks = open_task(found, short.load()).rounds(path, split)
+    return Stages(found, path, split, hooks, planned)
 
 
 def test_algorithm_2(dmt, tmp_path):
@@ -50,11 +52,15 @@ def test_algorithm_2(dmt, tmp_path):
         run = found.settings(stage)
         assert run.run.init_from == str(tmp_path / stage.start)
         labels = tmp_path / "pseudo_labels" / stage.name
-        assert run.data.pseudo_labels == str(labels) == str(found.labels_file(stage))
+        assert (
+            run.data.pseudo_labels
+            == str(labels)
+            == str(found.hooks.labels_place(stage))
+        )
         assert run.data.split == str(tmp_path / "split.json")
         assert (run.algorithm, run.method) == ("dmt", dmt.method)
         assert (run.run.batch, run.run.steps) == (2, 4)
-        assert not preparation.in_rounds(run)
+        assert not run.in_rounds
 
 
 def test_each_of_five_rounds_takes_a_fifth_more(dmt, tmp_path):
