@@ -85,7 +85,5 @@ def supervised_terms(
     labels = tf.one_hot(y, logits.shape[-1])
     return {
         "loss_x": base.Term(cross_entropy(labels, logits), weight=weight),
-        "loss_x_peer": base.Term(
-            cross_entropy(labels, peer_logits), weight=weight
-        ),
+        "loss_x_peer": base.Term(cross_entropy(labels, peer_logits), weight=weight),
     }
