@@ -10,6 +10,7 @@ from typing import Any, Dict, Optional
 
 import tensorflow as tf
 
+from mixdmt_tf.algorithms.parts import means
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.files import write_atomically
 from mixdmt_tf.runs import (
@@ -25,8 +26,6 @@ from mixdmt_tf.runs.progress import Progress
 from mixdmt_tf.runs.splits import find_split, open_split
 from mixdmt_tf.runs.task import PseudoLabels, Task
 from mixdmt_tf.runs.warnings import average_warning
-
-NUMBERS = "numbers.json"  # what the training step reported last
 
 
 class Session:
@@ -96,6 +95,9 @@ class Session:
             self.progress.say,
         )
         start = self.checkpoints.restore() or 0
+        note = self.checkpoints.note
+        self.numbers = note.get("numbers", {})
+        means.restore(self.algorithm.means, note.get("means", {}))
         if not start:
             self._initialize()
             task.show_inputs(self.log, pipeline)
@@ -140,10 +142,6 @@ class Session:
     def _announce(self, start: int) -> None:
         run = self.experiment.run
         self.log.read_rows(start)
-        if (self.path / NUMBERS).exists():
-            text = (self.path / NUMBERS).read_text(encoding="utf-8")
-            note = json.loads(text)
-            self.numbers = note["numbers"] if note["step"] <= start else {}
         self.earlier = self.log.rows[-1]["seconds"] if self.log.rows else 0.0
         if start == 0:
             warning = average_warning(self.experiment.method, run.steps)
@@ -214,9 +212,6 @@ class Session:
 
     def _report(self, step: int, numbers: Dict[str, float]) -> None:
         self.numbers = numbers
-        # In no checkpoint, but in the row of an evaluation that may come after a stop.
-        note = json.dumps({"step": step, "numbers": numbers})
-        write_atomically(self.path / NUMBERS, note)
         rate = float(tf.convert_to_tensor(self.algorithm.optimizer.learning_rate))
         self.log.log(step, {**numbers, "learning_rate": rate})
 
@@ -227,7 +222,10 @@ class Session:
 
     def _save(self, step: int) -> None:
         best = results.best_row(self.log.rows)
-        self.checkpoints.save(step, int(best["step"]) if best else None)
+        # A row of metrics.csv has what was logged last, and the next log has the mean
+        # of all steps since: both must be the same after an interruption.
+        note = {"numbers": self.numbers, "means": means.state(self.algorithm.means)}
+        self.checkpoints.save(step, int(best["step"]) if best else None, note)
 
     def _poll(self, step: int) -> None:
         """Called now and then while weights are scored; stops if that was asked for."""
