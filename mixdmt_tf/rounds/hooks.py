@@ -29,7 +29,12 @@ class Hooks(Protocol):
     """Lengths, labels, records and scores of rounds, by task.
 
     `stages` is always the run's `rounds.stages.Stages`.
+
+    Attributes:
+        few_images: fewer validation images cannot tell whether a round did harm.
     """
+
+    few_images: int
 
     def labels_place(self, stage: Stage) -> pathlib.Path:
         """The file or folder of the pseudo labels that a stage learns from."""
@@ -90,9 +95,7 @@ class Hooks(Protocol):
     def rank(self, results: Results) -> float:
         """How bad a stage is on the validation images, in percentage points."""
 
-    def deviation(
-        self, stages: Stages, one: Stage, other: Stage, results: Mapping[str, Results]
-    ) -> float:
+    def deviation(self, stages: Stages, one: Stage, other: Stage) -> float:
         """Standard deviation of the difference of two stages' `rank`."""
 
     def summarize(self, bases: Mapping[str, Results]) -> Dict[str, Any]:

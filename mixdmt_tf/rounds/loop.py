@@ -81,13 +81,8 @@ class Loop:
         self.task.check_files(self.path, self.split)
         if self.experiment.run.init_from:  # or it is shown with the base model
             print(self.task.describe_split(self.split), flush=True)
-        select_on = self.experiment.method.select_on
-        if select_on == "best" and not self.hooks.validation_images():
-            self._warn(
-                "no validation images: the result is the last round's, even where it "
-                "is worse than the base model; --validation=N holds some out, "
-                "--select_on=last accepts it"
-            )
+        if self.experiment.method.select_on == "best":
+            self._warn_of_choice(self.hooks.validation_images())
         planned = self.stages.all
         for number, stage in enumerate(planned, start=1):
             print(f"[{number}/{len(planned)}] {self._in_words(stage)}", flush=True)
@@ -126,6 +121,21 @@ class Loop:
         """Prints a warning now, and again when the run ends."""
         print(f"warning: {sentence}", flush=True)
         self.warnings.append(sentence)
+
+    def _warn_of_choice(self, held_out: int) -> None:
+        """Warns if validation images cannot tell whether a round did harm."""
+        if not held_out:
+            self._warn(
+                "no validation images: the result is the last round's, even where it "
+                "is worse than the base model; --validation=N holds some out, "
+                "--select_on=last accepts it"
+            )
+        elif held_out < self.hooks.few_images:
+            self._warn(
+                f"only {held_out} validation images, each of which is "
+                f"{100 / held_out:.1f} points of error: a round that is worse may "
+                "still be the result; --validation=N holds out more"
+            )
 
     def _in_words(self, stage: plan.Stage) -> str:
         if not stage.teacher:
@@ -199,7 +209,7 @@ class Loop:
         behind = self._rank(last) - self._rank(best)
         if behind <= 0:
             return last
-        deviation = self.hooks.deviation(self.stages, last, best, self.results)
+        deviation = self.hooks.deviation(self.stages, last, best)
         if behind <= deviation:
             return last
         self._warn(

@@ -33,6 +33,8 @@ from mixdmt_tf.tasks.classification import (
 class Rounds:
     """The hooks of `mixdmt_tf.rounds.hooks.Hooks` for images with one class each."""
 
+    few_images = 100
+
     def __init__(self, task: Task, path: pathlib.Path, split: Split):
         """Remembers them.
 
@@ -97,7 +99,7 @@ class Rounds:
     def validation_images(self) -> int:
         """The number of images that stages can be compared on."""
         held_out = splits.validation_images(self.split, self.task.source)
-        return len(held_out) if held_out else 0
+        return 0 if held_out is None else len(held_out)
 
     def label(self, stages: Stages, stage: plan.Stage) -> None:
         """Writes the teacher's labels, unless the file is there."""
@@ -154,16 +156,15 @@ class Rounds:
         """The validation error, in percent."""
         return float(results["validation_error"])
 
-    def deviation(
-        self,
-        stages: Stages,
-        one: plan.Stage,
-        other: plan.Stage,
-        results: Mapping[str, Results],
-    ) -> float:
-        """Standard deviation of the difference of two validation errors."""
-        errors = [self.rank(results[each.name]) for each in (one, other)]
-        return error_difference_deviation(*errors, self.validation_images())
+    def deviation(self, stages: Stages, one: plan.Stage, other: plan.Stage) -> float:
+        """By asking both once more, image by image."""
+        images = splits.validation_images(self.split, self.task.source)
+        wrong = []
+        for stage in (one, other):
+            model = trained.load(self.task, stages.folder(stage.name))
+            probs = model.scorer.predict(model.averaged, images.images)
+            wrong.append(probs.argmax(-1) != images.labels)
+        return error_difference_deviation(*wrong)
 
     def summarize(self, bases: Mapping[str, Results]) -> Dict[str, Any]:
         """`base_error` and `base_error_raw` of the (first) base model."""

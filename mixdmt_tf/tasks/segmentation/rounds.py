@@ -45,6 +45,8 @@ QUALITY = "quality.json"  # beside pseudo labels: what they were worth
 class Rounds:
     """The hooks of `mixdmt_tf.rounds.hooks.Hooks` for images with a class per pixel."""
 
+    few_images = 0  # an image has thousands of pixels
+
     def __init__(self, task: Task, path: pathlib.Path, split: Split):
         """Remembers them.
 
@@ -185,13 +187,7 @@ class Rounds:
         miou = results["validation_miou"]
         return math.inf if miou is None else -float(miou)  # of a base that was given
 
-    def deviation(
-        self,
-        stages: Stages,
-        one: plan.Stage,
-        other: plan.Stage,
-        results: Mapping[str, Results],
-    ) -> float:
+    def deviation(self, stages: Stages, one: plan.Stage, other: plan.Stage) -> float:
         """By scoring both once more, image by image."""
         counts = []
         for stage in (one, other):
