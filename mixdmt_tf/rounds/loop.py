@@ -188,6 +188,12 @@ class Loop:
         steps = self.stages.steps(stage)
         return known is not None and (given or known["steps"] == steps)
 
+    def _is_newest(self, stage: plan.Stage) -> bool:
+        """Whether the next stage isn't trained yet: a resumed run draws only then."""
+        planned = self.stages.all
+        place = planned.index(stage) + 1
+        return place == len(planned) or not self._is_finished(planned[place])
+
     def _train(self, stage: plan.Stage) -> None:
         folder = self.stages.folder(stage.name)
         if self._is_finished(stage):

@@ -154,7 +154,8 @@ class ImageLoop(Loop):
         worse = round_records.warnings(found, self._earlier(stage), self._before(stage))
         self._note(found, worse, results.describe_round(found))
         round_records.write(self.path, self.rounds)
-        round_plots.write(self.path, self.rounds, self._of_bases("test_error"))
+        if self._is_newest(stage):
+            round_plots.write(self.path, self.rounds, self._of_bases("test_error"))
 
     def _candidates(self) -> List[plan.Stage]:
         """Of one model, any round may be the best."""

@@ -138,8 +138,9 @@ class SceneLoop(Loop):
         worse = round_records.warnings(found, self._earlier(stage), self._before(stage))
         self._note(found, worse, results.describe_round(found))
         round_records.write(self.path, self.rounds)
-        mious = self._of_bases("test_miou")
-        round_plots.write(self.path, self.rounds, mious, self.source, self.split)
+        if self._is_newest(stage):
+            mious = self._of_bases("test_miou")
+            round_plots.write(self.path, self.rounds, mious, self.source, self.split)
         if not self.experiment.method.keep_pseudo_labels:
             for file in folder.glob("*.npz"):
                 file.unlink()
