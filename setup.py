@@ -47,6 +47,7 @@ EITHER_STACK = [
     "absl-py>=1.4",
     # TensorFlow Datasets imports it to fetch data, and forgets to ask for it.
     "importlib-resources>=5.12",
+    "matplotlib>=3.7",
     "pillow>=10.1",
     "scikit-learn>=1.3",  # carries the handwritten digits of the quick start
 ]
@@ -71,6 +72,7 @@ setup(
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],
     packages=find_packages(include=["mixdmt_tf", "mixdmt_tf.*"]),
+    package_data={"mixdmt_tf": ["plots.mplstyle"]},
     python_requires=">=3.9,<3.14",
     install_requires=[
         *EITHER_STACK,
@@ -79,7 +81,6 @@ setup(
     ],
     extras_require={
         "test": TEST,
-        "plot": ["matplotlib>=3.7"],
         "dev": [*TEST, "ruff>=0.6", "mypy>=1.11", "pre-commit>=3.5"],
     },
     # The executables of bin/, under names that cannot clash on anybody's PATH.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pathlib
 import shutil
 import zipfile
 import zlib
+from typing import Any
 
 # What reading a file raises of which a byte is wrong, or which is something else.
 DAMAGES = (
@@ -38,6 +40,15 @@ def write_bytes_atomically(path: pathlib.Path, content: bytes) -> None:
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def write_png_atomically(path: pathlib.Path, pixels: Any) -> None:
+    """Writes an image, uint8 [height, width, 3], as `write_bytes_atomically` does."""
+    from PIL import Image
+
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "png")
+    write_bytes_atomically(path, content.getvalue())
 
 
 def copy_atomically(source: pathlib.Path, place: pathlib.Path) -> None:

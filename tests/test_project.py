@@ -21,7 +21,6 @@ LAYERS = (
     "models",
     "data",
     "algorithms",
-    "plots",
     "runs",
     "rounds",
     "tasks",
@@ -112,7 +111,7 @@ def test_importing_the_package_and_its_layers_does_not_import_tensorflow():
     program = (
         f"import importlib, sys\nfor name in {light}:\n"
         "    importlib.import_module(name)\n"
-        "    heavy = {'tensorflow', 'keras'} & set(sys.modules)\n"
+        "    heavy = {'tensorflow', 'keras', 'matplotlib'} & set(sys.modules)\n"
         "    assert not heavy, f'{name} imports {heavy}'\n"
     )
 
@@ -183,6 +182,8 @@ def test_all_of_the_package_is_installed(setup_arguments):
     folders = {path.parent.relative_to(ROOT) for path in MODULES}
 
     assert set(setup_arguments["packages"]) == {".".join(f.parts) for f in folders}
+    others = {p.name for p in PACKAGE.iterdir() if p.is_file() and p.suffix != ".py"}
+    assert set(setup_arguments["package_data"]["mixdmt_tf"]) == others
 
 
 @pytest.mark.parametrize("python", SERVED_PYTHONS)

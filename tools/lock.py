@@ -2,7 +2,7 @@
 
     python tools/lock.py python3.9 python3.10 python3.11 python3.12 python3.13
 
-Each interpreter's own pip resolves `.[dev,plot]` from scratch without installing it
+Each interpreter's own pip resolves `.[dev]` from scratch without installing it
 (markers are only right in the interpreter that they speak of). Where two Pythons get
 different versions, the lines carry markers. Run by a person who then installs the
 result, tests it and commits it; needs pip 22.3 or newer in the Python that runs it.
@@ -27,7 +27,7 @@ HEADER = """\
 def resolve(interpreter: str) -> Dict[str, str]:
     """Asks pip which versions it would install for one interpreter: name -> version."""
     pip = [sys.executable, "-m", "pip", "--python", interpreter, "install", "-qq"]
-    wanted = [f"{ROOT}[dev,plot]", "setuptools", "wheel"]
+    wanted = [f"{ROOT}[dev]", "setuptools", "wheel"]
     report = subprocess.run(
         [*pip, "--dry-run", "--ignore-installed", "--report", "-", *wanted],
         check=True,

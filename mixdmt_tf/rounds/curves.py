@@ -1,119 +1,168 @@
-"""How numbers went over the rounds, as lines: one for each number and model."""
+"""What is shown of the rounds of a run, whatever it learns from.
+
+`RUN/rounds.png` has score, accuracies and weights over the rounds, `RUN/tensorboard/`
+the same values; of two models, in a folder for each.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+import pathlib
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
-from PIL import Image
+import numpy as np
 
-from mixdmt_tf.plots import charts
-from mixdmt_tf.plots.canvas import nice_ticks
-from mixdmt_tf.plots.charts import COLOURS, Point, Series
+from mixdmt_tf import plots
+from mixdmt_tf.algorithms.classification.dmt import CASES
+from mixdmt_tf.files import write_png_atomically
+from mixdmt_tf.plots import COLORS, LineChart, Point, Series
+from mixdmt_tf.rounds import tensorboard
 
 Round = Dict[str, Any]
-_PANEL = 310  # height in the canvas's units
+Bases = Mapping[str, Optional[float]]  # score of each model's base; None: unknown
 
 
 def known(value: Any) -> bool:
-    """Whether it is a number."""
+    """Whether a value is a number."""
     return value is not None and not math.isnan(value)
 
 
-def of_two(found: Round) -> bool:
-    """Whether there is another model in the round."""
-    return found["stage"].endswith(f"_{found['model']}")
+def has_peer(entry: Round) -> bool:
+    """Whether a second model is trained in the same round."""
+    return entry["stage"].endswith(f"_{entry['model']}")
+
+
+def by_model(rounds: Sequence[Round]) -> Dict[str, List[Round]]:
+    """The rounds of each model, in their order."""
+    models = sorted({each["model"] for each in rounds})
+    return {m: [each for each in rounds if each["model"] == m] for m in models}
+
+
+def model_style(entry: Round, label: str) -> Dict[str, Any]:
+    """How lines of two models differ, as arguments of `Series`."""
+    peer = entry["model"] == "b"
+    name = f"model {entry['model'].upper()}" if has_peer(entry) else ""
+    label = ", ".join(filter(None, (label, name)))
+    return {"label": label, "dashed": peer, "marker": "s" if peer else "o"}
 
 
 def lines(
-    rounds: Sequence[Round],
-    names: Mapping[str, str],
-    first: Mapping[str, Optional[float]] = {},
+    rounds: Sequence[Round], labels: Mapping[str, str], bases: Optional[Bases] = None
 ) -> List[Series]:
-    """Lines over the rounds, of some entries by their words in the legend."""
-    found = []
-    for colour, (name, words) in zip(COLOURS, names.items()):
-        for model in sorted({each["model"] for each in rounds}):
-            own = [each for each in rounds if each["model"] == model]
-            values = [(0, first.get(model))]
-            values += [(each["round"], each[name]) for each in own]
-            points = [Point(x, y) for x, y in values if y is not None and known(y)]
-            if not points:
-                continue
-            of_model = f"model {model.upper()}" if of_two(own[0]) else ""
-            label = ", ".join(filter(None, (words, of_model)))
-            found.append(Series(label, points, colour=colour, dashed=model == "b"))
-    return found
-
-
-def heights(series: Sequence[Series]) -> List[float]:
-    """All numbers of some lines."""
-    return [point.y for each in series for point in each.points]
-
-
-def panel(
-    rounds: Sequence[Round],
-    drawn: Sequence[Series],
-    title: str,
-    x_label: str,
-    y_label: str,
-    y_range: Tuple[float, float],
-) -> Image.Image:
-    """One of the charts that stand below one another.
+    """Lines over the rounds, one for each entry and model of which a value is known.
 
     Args:
-        rounds: what is noted of them.
-        drawn: from `lines`.
-        title: above the chart.
-        x_label: below the rounds.
-        y_label: above the y axis.
-        y_range: ends of the y axis.
+        rounds: entries of `rounds` in `results.json`.
+        labels: label of each entry that is drawn.
+        bases: values of round 0; None for lines from round 1.
     """
-    last = max(each["round"] for each in rounds)
-    return charts.line_chart(
-        drawn,
-        title,
-        x_label,
-        y_label,
-        x_ticks=range(0, last + 1, math.ceil(last / 15)),
-        y_range=y_range,
-        height=_PANEL,
-    )
+    bases = bases or {}
+    series = []
+    for color, (name, label) in zip(COLORS, labels.items()):
+        for model, own in by_model(rounds).items():
+            values = [(0, bases.get(model)), *((e["round"], e[name]) for e in own)]
+            points = [Point(x, y) for x, y in values if y is not None and known(y)]
+            if points:
+                style = model_style(own[0], label)
+                series.append(Series(points=points, color=color, **style))
+    return series
 
 
-def panels_of_labels(rounds: Sequence[Round]) -> List[Image.Image]:
-    """How right the pseudo labels were, and what they weighed, where that is known."""
-    panels = []
-    accuracies = lines(
-        rounds, {"pseudo_accuracy": "of those learnt from", "accuracy_of_all": "of all"}
-    )
-    if accuracies:
-        lowest = nice_ticks(min(99.0, *heights(accuracies)), 100.0)[0]
-        panels.append(
-            panel(
-                rounds,
-                accuracies,
-                "Pseudo labels of each round",
-                "round",
-                "right pseudo labels (%)",
-                (lowest, 100.0),
-            )
-        )
-    names = {
-        "mean_weight": "of all",
-        "weight_wrong": "of wrong labels",
-        "weight_right": "of right labels",
+def charts(
+    rounds: Sequence[Round],
+    bases: Bases,
+    score: str,
+    title: str,
+    y_label: str,
+    y_include: Sequence[float],
+) -> List[LineChart]:
+    """Score, accuracies and weights over the rounds; only those with a known value.
+
+    Args:
+        rounds: entries of `rounds` in `results.json`.
+        bases: score of each model's base model.
+        score: entry of a round.
+        title: of the score's chart.
+        y_label: of the score's chart.
+        y_include: of the score's chart.
+    """
+    accuracies = {"pseudo_accuracy": "trained on", "accuracy_of_all": "all"}
+    weights = {
+        "mean_weight": "all labels",
+        "weight_wrong": "wrong labels",
+        "weight_right": "right labels",
     }
-    weights = lines(rounds, names)
-    if weights:
-        panels.append(
-            panel(
-                rounds,
-                weights,
-                "Weights of the pseudo labels of each round",
-                "round",
-                "mean weight",
-                (0.0, max(1.0, *heights(weights))),
-            )
+    last = max(each["round"] for each in rounds)
+    ticks = range(0, last + 1, math.ceil(last / 15))
+    drawn = [
+        LineChart(
+            lines(rounds, {score: ""}, bases),
+            title,
+            "round (0: the base model)",
+            y_label,
+            ticks,
+            y_include=y_include,
+        ),
+        LineChart(
+            lines(rounds, accuracies),
+            "Accuracy of the pseudo labels of each round",
+            "round",
+            "right pseudo labels (%)",
+            ticks,
+            y_include=(99.0, 100.0),
+        ),
+        LineChart(
+            lines(rounds, weights),
+            "Weights of the pseudo labels of each round",
+            "round",
+            "mean weight",
+            ticks,
+            y_include=(0.0, 1.0),
+        ),
+    ]
+    return [chart for chart in drawn if chart.series]
+
+
+def write_charts(path: pathlib.Path, *drawn: LineChart) -> Optional[np.ndarray]:
+    """Writes charts, one below the other, as PNG.
+
+    Returns:
+        The image, uint8 [height, width, 3]; None, and no file, without a chart.
+    """
+    if not drawn:
+        return None
+    pixels = plots.image(*drawn)
+    write_png_atomically(path, pixels)
+    return pixels
+
+
+def write_tensorboard(
+    path: pathlib.Path,
+    rounds: Sequence[Round],
+    bases: Bases,
+    names: Sequence[str],
+    image_tag: str,
+    images: Mapping[str, Optional[np.ndarray]],
+) -> None:
+    """Shows the rounds so far in TensorBoard: each model is a run of its own there.
+
+    Args:
+        path: the run's folder.
+        rounds: entries of `rounds` in `results.json`.
+        bases: score of each model's base model.
+        names: entries that are shown; the first is the score.
+        image_tag: name of the image.
+        images: of the newest round of each model.
+    """
+    for model, own in by_model(rounds).items():
+        values: Dict[tensorboard.Key, Any] = {(names[0], 0): bases[model]}
+        for each in own:
+            step = each["round"]
+            values.update({(name, step): each[name] for name in names})
+            values.update({(f"cases_{c}", step): each["cases"][c] for c in CASES})
+        folder, pixels = path / "tensorboard", images.get(model)
+        tensorboard.write(
+            folder / model if has_peer(own[0]) else folder,
+            {(f"rounds/{n}", s): v for (n, s), v in values.items() if known(v)},
+            {} if pixels is None else {(image_tag, own[-1]["round"]): pixels},
         )
-    return panels

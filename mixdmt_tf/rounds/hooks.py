@@ -81,8 +81,11 @@ class Hooks(Protocol):
     def describe(self, entry: Entry) -> str:
         """A round in one line."""
 
-    def write(self, entries: Sequence[Entry], bases: Mapping[str, Results]) -> None:
-        """Writes `rounds.csv`, the pictures and TensorBoard's numbers of all rounds.
+    def write(self, entries: Sequence[Entry]) -> None:
+        """Writes `rounds.csv`."""
+
+    def draw(self, entries: Sequence[Entry], bases: Mapping[str, Results]) -> None:
+        """Draws the charts of all rounds, and writes TensorBoard's numbers.
 
         Args:
             entries: of the rounds so far.

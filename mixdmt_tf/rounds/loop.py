@@ -177,8 +177,10 @@ class Loop:
             self._warn(warning)
         self.entries.append(entry)
         print(self.hooks.describe(entry), flush=True)
-        bases = {each.model: self.results[each.name] for each in self.stages.bases}
-        self.hooks.write(self.entries, bases)
+        self.hooks.write(self.entries)
+        if self.stages.is_newest(stage):  # a resumed run draws only then
+            bases = {each.model: self.results[each.name] for each in self.stages.bases}
+            self.hooks.draw(self.entries, bases)
         self.hooks.clean_up(stage)
 
     def _rank(self, stage: plan.Stage) -> float:

@@ -61,6 +61,11 @@ class Stages:
         given = folder != self.path / stage.name
         return known is not None and (given or known["steps"] == self.steps(stage))
 
+    def is_newest(self, stage: plan.Stage) -> bool:
+        """Whether the next stage is not trained yet."""
+        place = self.all.index(stage) + 1
+        return place == len(self.all) or not self.is_finished(self.all[place])
+
     def steps(self, stage: plan.Stage) -> int:
         """Length of a stage."""
         method = self.experiment.method

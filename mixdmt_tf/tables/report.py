@@ -1,4 +1,4 @@
-"""A table of a paper beside our numbers: Markdown, CSV and a picture.
+"""A table of a paper beside our numbers: Markdown, CSV and a chart.
 
 Written from the run folders alone, again after each run.
 """
@@ -10,7 +10,8 @@ import io
 import pathlib
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
-from mixdmt_tf.files import write_atomically
+from mixdmt_tf import plots
+from mixdmt_tf.files import write_atomically, write_png_atomically
 from mixdmt_tf.runs.environment import machine
 from mixdmt_tf.tables.cells import Cell
 from mixdmt_tf.tables.report_lines import Failed, Line, Place, gather
@@ -36,8 +37,6 @@ def write(
     Returns:
         The text of `table.md`.
     """
-    from mixdmt_tf.plots import charts
-
     folder.mkdir(parents=True, exist_ok=True)
     results = {place: list(cell.finished().values()) for place, cell in cells.items()}
     lines = gather(table, budget, cells, results, failed)
@@ -45,7 +44,8 @@ def write(
     text = markdown(table, budget, list(lines.values()), found)
     write_atomically(folder / "table.md", text)
     write_atomically(folder / "table.csv", as_csv(table, list(lines.values())))
-    charts.save(picture(table, budget, lines), folder / "table.png")
+    pixels = plots.image(chart(table, budget, lines))
+    write_png_atomically(folder / "table.png", pixels)
     return text
 
 
@@ -139,21 +139,20 @@ def as_csv(table: Table, lines: Sequence[Line]) -> str:
     return text.getvalue()
 
 
-def picture(table: Table, budget: str, lines: Mapping[Place, Line]) -> Any:
+def chart(table: Table, budget: str, lines: Mapping[Place, Line]) -> plots.Chart:
     """The table's chart: lines over the columns, or bars."""
-    from mixdmt_tf.plots import charts
-
     one_column = table.columns == ("",)
     as_bars = table.picture == "bars" or one_column
 
-    def series(label: str, places: Sequence[Tuple[float, Line]]) -> charts.Series:
-        found = [(x, line.means[table.shown], line.published) for x, line in places]
-        return charts.Series(
+    def series(label: str, places: Sequence[Tuple[float, Line]]) -> plots.Series:
+        means = [(x, line.means[table.shown]) for x, line in places]
+        published = [(x, line.published) for x, line in places]
+        return plots.Series(
             label,
-            [charts.Point(x, mean.value, mean.std) for x, mean, _ in found if mean],
+            [plots.Point(x, mean.value, mean.std) for x, mean in means if mean],
             [
-                charts.Point(x, given.value, given.std)
-                for x, _, given in found
+                plots.Point(x, given.value, given.std)
+                for x, given in published
                 if given.value is not None
             ],
         )
@@ -164,9 +163,7 @@ def picture(table: Table, budget: str, lines: Mapping[Place, Line]) -> Any:
     if one_column:
         alone = [(float(n), lines[row, ""]) for n, row in enumerate(table.rows)]
         groups = [line.label for _, line in alone]
-        return charts.bar_chart(
-            [series("ours", alone)], groups, table.title, "", y_label
-        )
+        return plots.BarChart([series("ours", alone)], table.title, "", y_label, groups)
     xs = [float(n if as_bars else value) for n, value in enumerate(table.columns)]
     drawn = [
         series(
@@ -175,8 +172,7 @@ def picture(table: Table, budget: str, lines: Mapping[Place, Line]) -> Any:
         )
         for row in table.rows
     ]
-    flag = str(table.flag)
+    labels = (table.title, str(table.flag), y_label)
     if as_bars:
-        return charts.bar_chart(drawn, table.columns, table.title, flag, y_label)
-    log = table.picture == "log_lines"
-    return charts.line_chart(drawn, table.title, flag, y_label, x_ticks=xs, log_x=log)
+        return plots.BarChart(drawn, *labels, table.columns)
+    return plots.LineChart(drawn, *labels, xs, log_x=table.picture == "log_lines")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pathlib
 import statistics
-from typing import Callable, Optional, Sequence, Set, Tuple
+from typing import Callable, FrozenSet, Optional, Sequence, Set, Tuple
 
 from mixdmt_tf.runs.progress import duration
 from mixdmt_tf.tables.cells import Cell, Run
@@ -115,19 +115,22 @@ def _say_stopped(runs: Sequence[Run], code: int) -> int:
     return code
 
 
-def _traces(folder: pathlib.Path) -> Tuple[int, int]:
+_Traces = Tuple[int, FrozenSet[pathlib.Path]]
+
+
+def _traces(folder: pathlib.Path) -> _Traces:
     """What a run leaves when it has taken its folder, and when it has its split.
 
     Returns:
-        Time of `flags.txt`, and the number of its TensorBoard files.
+        Time of `flags.txt`, and its TensorBoard files, which runs in rounds replace.
     """
     try:
         claimed = (folder / "flags.txt").stat().st_mtime_ns
     except OSError:
         claimed = 0
-    return claimed, len(list((folder / "tensorboard").glob("*")))
+    return claimed, frozenset((folder / "tensorboard").rglob("*"))
 
 
-def _without_data(before: Tuple[int, int], after: Tuple[int, int]) -> bool:
+def _without_data(before: _Traces, after: _Traces) -> bool:
     """Whether a run ended between taking its folder and opening its event file."""
     return before[0] != after[0] and before[1] == after[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mixdmt_tf.plots import charts
+from mixdmt_tf import plots
 from tests.tables import made_table
 from tests.tables.made_table import Made
 
@@ -24,15 +24,16 @@ CELLS_OF_IOU = "1/20 | 55.62 | **68.50 ± 0.71 (n=2)** | 58.50 ± 0.71 | 10 | 0.
 
 @pytest.fixture(name="drawn")
 def fixture_drawn(monkeypatch):
-    """Arguments of the last chart of bars."""
+    """Attributes of the last chart."""
     found = {}
-    whole = charts.bar_chart
+    draw = plots.image
 
-    def spy(series, groups, title, x_label, y_label):
-        found.update(series=series, groups=groups, y_label=y_label)
-        return whole(series, groups, title, x_label, y_label)
+    def spy(chart):
+        found.update(vars(chart), type=type(chart))
+        return draw(chart)
 
-    monkeypatch.setattr(charts, "bar_chart", spy)
+    monkeypatch.setattr(plots, "DPI", 40)
+    monkeypatch.setattr(plots, "image", spy)
     return found
 
 
@@ -136,6 +137,21 @@ def test_another_number_may_be_shown(make, shown, bold, y_label, y, tmp_path, dr
     assert drawn["series"][-1].points[0].y == y
 
 
+@pytest.mark.parametrize("style, log_x", [("lines", False), ("log_lines", True)])
+def test_a_chart_of_lines(style, log_x, tmp_path, drawn):
+    made = Made(
+        tmp_path, ini=made_table.INI.replace("picture = lines", f"picture = {style}")
+    )
+    assert made.execute() == 0
+    made.report()
+    assert (drawn["type"], drawn["log_x"]) == (plots.LineChart, log_x)
+    assert (drawn["x_label"], drawn["x_ticks"]) == ("labels", [20.0, 50.0])
+    assert [each.label for each in drawn["series"]] == ["Plain", "Clever"]
+    ours = drawn["series"][0].points
+    assert [(each.x, each.y) for each in ours] == [(20.0, 21.5), (50.0, 21.5)]
+    assert drawn["series"][1].published == [plots.Point(20.0, 12.3, 1.2)]
+
+
 def test_a_quoted_row_stands_beside_ours(tmp_path, drawn):
     made = of_iou(tmp_path)
     assert made.execute() == 0
@@ -152,7 +168,7 @@ def test_a_quoted_row_stands_beside_ours(tmp_path, drawn):
     assert found["command"] == "(quoted from the paper)"
     theirs, ours = drawn["series"][:2]
     assert (theirs.label, theirs.points) == ("Theirs et al. (v2)", [])
-    assert theirs.published == [charts.Point(0.0, 64.7, 0.3)]
+    assert theirs.published == [plots.Point(0.0, 64.7, 0.3)]
     assert ours.points and drawn["groups"] == ("1/20", "1/8")
 
 

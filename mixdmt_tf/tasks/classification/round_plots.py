@@ -1,33 +1,28 @@
-"""What can be seen of a run in rounds: three pictures, and TensorBoard.
+"""What is shown of a run in rounds on images.
 
     RUN/pseudo_labels.png   figure 1 of Dynamic Mutual Training (arXiv:2004.08514)
-    RUN/confidence.png      how right labels are that are so sure
-    RUN/rounds.png          errors, accuracies and weights over the rounds
-    RUN/tensorboard/        the same numbers (`curves.py`)
+    RUN/confidence.png      calibration: accuracy of the pseudo labels by confidence
+    RUN/rounds.png          test errors, accuracies and weights over the rounds
+    RUN/tensorboard/        the same values (`rounds/curves.py`)
 
 The same rounds give the same bytes, so a resumed run leaves the files of one that was
-never stopped. A picture of which nobody knows a number is not there.
+never stopped. A chart without a known value is not written.
 """
 
 from __future__ import annotations
 
-import functools
 import pathlib
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import numpy as np
-from PIL import Image
 
-from mixdmt_tf.algorithms.classification.dmt import CASES
-from mixdmt_tf.plots import charts
-from mixdmt_tf.plots.canvas import nice_ticks
-from mixdmt_tf.plots.charts import COLOURS, Point, Series
-from mixdmt_tf.rounds import curves as courses
-from mixdmt_tf.rounds import tensorboard
+from mixdmt_tf import plots
+from mixdmt_tf.plots import LineChart, Point, Series
+from mixdmt_tf.rounds import curves
 from mixdmt_tf.rounds.hooks import Entry as Round
 
 FEW = 20  # images, of which an accuracy is a rough guess
-_MOST = 14  # lines that a legend has room for besides the diagonal and the note
+_MOST = 14  # lines that a legend has room for besides the diagonal
 _SCALARS = (
     *("test_error", "pseudo_accuracy", "accuracy_of_all", "pseudo_labels"),
     *("mean_weight", "weight_right", "weight_wrong"),
@@ -39,177 +34,116 @@ def write(
     rounds: Sequence[Round],
     base_errors: Mapping[str, Optional[float]],
 ) -> None:
-    """Draws the rounds so far, and tells TensorBoard what it does not know yet.
+    """Draws the rounds so far, and shows them in TensorBoard.
 
     Args:
         path: the run's folder.
-        rounds: from `record.of_round`, or `rounds` of `results.json`.
-        base_errors: test error of each model's base, percent; None: nobody knows.
+        rounds: from `round_records.of_round`, or `rounds` of `results.json`.
+        base_errors: test error of each model's base in percent; None: unknown.
     """
-    figure_1 = functools.lru_cache(maxsize=1)(lambda: surest(rounds))
-    told = _for_tensorboard(path / "tensorboard", rounds, base_errors, figure_1)
-    # A resumed run comes by rounds that have been drawn, with later ones.
-    old = all(tensorboard.are_there(*each) for each in told)
-    pictures: Dict[str, Callable[[], Optional[Image.Image]]] = {
-        "pseudo_labels.png": figure_1,
-        "confidence.png": lambda: confidence(rounds),
-        "rounds.png": lambda: courses_picture(rounds, base_errors),
-    }
-    for name, draw in pictures.items():
-        image = None if old and (path / name).exists() else draw()
-        if image is not None:
-            charts.save(image, path / name)
-    # Last, since it is what says that the pictures are there.
-    for each in told:
-        tensorboard.write(*each)
-
-
-def surest(rounds: Sequence[Round]) -> Optional[Image.Image]:
-    """Figure 1 for every round: wrong labels among the surest 20 %, 40 %, ...
-
-    Returns:
-        The picture, RGB; None if nobody knows which labels are wrong.
-    """
-    lines = [_error_of_top(each) for each in rounds]
-    heights = [point.y for points in lines for point in points]
-    if not heights:
-        return None
-    return charts.line_chart(
-        _by_round(rounds, lines),
-        "Wrong labels among the surest pseudo labels of each round",
-        "surest share of unlabelled images (%)",
-        "wrong pseudo labels (%)",
-        x_ticks=sorted({point.x for points in lines for point in points}),
-        y_range=_from_zero(heights),
+    figure_1 = curves.write_charts(
+        path / "pseudo_labels.png", *error_of_most_confident(rounds)
+    )
+    curves.write_charts(path / "confidence.png", *calibration(rounds))
+    curves.write_charts(path / "rounds.png", *course(rounds, base_errors))
+    images = dict.fromkeys(base_errors, figure_1)
+    curves.write_tensorboard(
+        path, rounds, base_errors, _SCALARS, "rounds/wrong_pseudo_labels", images
     )
 
 
-def confidence(rounds: Sequence[Round]) -> Optional[Image.Image]:
-    """How many of the labels in each range of confidence are right.
+def error_of_most_confident(rounds: Sequence[Round]) -> List[LineChart]:
+    """Figure 1 for every round: errors of the most confident 20 %, 40 %, ...
 
     Returns:
-        The picture, RGB; None if nobody knows which labels are right.
+        One chart; none if it is unknown which labels are wrong.
     """
-    lines = [
+    points = [
+        [
+            Point(int(share), error)  # JSON has made text of the shares
+            for share, error in sorted(
+                each["error_of_top"].items(), key=lambda pair: int(pair[0])
+            )
+            if curves.known(error)
+        ]
+        for each in rounds
+    ]
+    chart = LineChart(
+        _by_round(rounds, points),
+        "Wrong labels among the most confident pseudo labels of each round",
+        "most confident share of the unlabelled images (%)",
+        "wrong pseudo labels (%)",
+        sorted({point.x for several in points for point in several}),
+        y_include=(0.0, 1.0),
+    )
+    return [chart] if chart.series else []
+
+
+def calibration(rounds: Sequence[Round]) -> List[LineChart]:
+    """Accuracy of the pseudo labels in each range of confidence.
+
+    Returns:
+        One chart; none if it is unknown which labels are right.
+    """
+    points = [
         [
             Point(
                 50 * (each["low"] + each["high"]),
                 each["accuracy"],
                 hollow=each["images"] < FEW,
             )
-            for each in found["bins"]
+            for each in entry["bins"]
         ]
-        for found in rounds
+        for entry in rounds
     ]
-    if not any(lines):
-        return None
-    ends = [Point(0, 0), Point(100, 100)]
-    grey = COLOURS[6]
-    ideal = Series("perfectly calibrated", ends, (), grey, dashed=True, marks=False)
-    few = any(point.hollow for points in lines for point in points)
-    return charts.line_chart(
-        [ideal, *_by_round(rounds, lines)],
-        "Right pseudo labels at each confidence, for each round",
+    series = _by_round(rounds, points)
+    if not series:
+        return []
+    label, ends = "perfectly calibrated", [Point(0, 0), Point(100, 100)]
+    ideal = Series(label, ends, color=plots.GREY, marker="", dashed=True)
+    few = any(point.hollow for several in points for point in several)
+    chart = LineChart(
+        [ideal, *series],
+        "Accuracy of the pseudo labels at each confidence, for each round",
         "confidence (%)",
         "right pseudo labels (%)",
-        x_ticks=range(0, 101, 10),
-        y_range=(0, 100),
-        note=f"rings: fewer than {FEW} images" if few else "",
+        range(0, 101, 10),
+        note=f"hollow: fewer than {FEW} images" if few else "",
+    )
+    return [chart]
+
+
+def course(
+    rounds: Sequence[Round], base_errors: Mapping[str, Optional[float]]
+) -> List[LineChart]:
+    """Test errors, accuracies and weights over the rounds; arguments of `write`."""
+    return curves.charts(
+        rounds,
+        base_errors,
+        "test_error",
+        "Test error after each round",
+        "test error (%), averaged weights",
+        y_include=(0.0, 1.0),
     )
 
 
-def courses_picture(
-    rounds: Sequence[Round], base_errors: Mapping[str, Optional[float]]
-) -> Optional[Image.Image]:
-    """Errors, accuracies and weights over the rounds, one below the other.
-
-    Args:
-        rounds: as of `write`.
-        base_errors: as of `write`; they are the points of round 0.
-
-    Returns:
-        The picture, RGB; None if nobody knows any of it.
-    """
-    panels = []
-    errors = courses.lines(rounds, {"test_error": ""}, base_errors)
-    if errors:
-        panels.append(
-            courses.panel(
-                rounds,
-                errors,
-                "Test error after each round",
-                "round (0: the base model)",
-                "test error (%), averaged weights",
-                _from_zero(courses.heights(errors)),
-            )
-        )
-    panels += courses.panels_of_labels(rounds)
-    return charts.below_one_another(panels) if panels else None
-
-
-def _error_of_top(found: Round) -> List[Point]:
-    """Its points, ascending; JSON has made words of the shares."""
-    shares = {int(k): v for k, v in found["error_of_top"].items() if courses.known(v)}
-    return [Point(share, shares[share]) for share in sorted(shares)]
-
-
 def _by_round(
-    rounds: Sequence[Round], lines: Sequence[Sequence[Point]]
+    rounds: Sequence[Round], points: Sequence[Sequence[Point]]
 ) -> List[Series]:
     """One line for each round and model: a colour for a round, dashes for model B."""
     numbers = sorted({each["round"] for each in rounds})
-    colours = dict(zip(numbers, charts.shades(len(numbers))))
-    # What the legend leaves out has a colour between those of its neighbours.
-    most = _MOST // len({each["model"] for each in rounds})
+    colors = dict(zip(numbers, plots.shades(len(numbers))))
+    # Rounds that the legend leaves out have colours between those of their neighbours.
+    most = _MOST // len(curves.by_model(rounds))
     places = np.linspace(0, len(numbers) - 1, min(len(numbers), most))
     named = {numbers[i] for i in np.rint(places).astype(int)}
-    found = []
-    for each, points in sorted(
-        zip(rounds, lines), key=lambda pair: (pair[0]["round"], pair[0]["model"])
+    series = []
+    for entry, own in sorted(
+        zip(rounds, points), key=lambda pair: (pair[0]["round"], pair[0]["model"])
     ):
-        label = f"round {each['round']}"
-        if courses.of_two(each):
-            label += f", model {each['model'].upper()}"
-        if points:
-            found.append(
-                Series(
-                    label if each["round"] in named else "",
-                    points,
-                    colour=colours[each["round"]],
-                    dashed=each["model"] == "b",
-                )
-            )
-    return found
-
-
-def _from_zero(percentages: Sequence[float]) -> Tuple[float, float]:
-    """An axis of errors."""
-    return 0.0, nice_ticks(0.0, max(1.0, *percentages))[-1]
-
-
-def _for_tensorboard(
-    folder: pathlib.Path,
-    rounds: Sequence[Round],
-    base_errors: Mapping[str, Optional[float]],
-    figure_1: Callable[[], Optional[Image.Image]],
-) -> List[Tuple[pathlib.Path, tensorboard.Numbers, tensorboard.Images]]:
-    """Of two models, each is a run of its own in TensorBoard, in the same charts."""
-    told: Dict[
-        pathlib.Path, Tuple[Dict[tensorboard.Key, Any], Dict[tensorboard.Key, Any]]
-    ] = {}
-    for number, found in enumerate(rounds, start=1):
-        model, step = found["model"], found["round"]
-        place = folder / model if courses.of_two(found) else folder
-        numbers, images = told.setdefault(place, ({}, {}))
-        numbers["rounds/test_error", 0] = base_errors[model]
-        numbers.update({(f"rounds/{name}", step): found[name] for name in _SCALARS})
-        for case in CASES:
-            numbers[f"rounds/cases_{case}", step] = found["cases"][case]
-        if _error_of_top(found):
-            until = functools.partial(surest, rounds[:number])
-            draw = figure_1 if number == len(rounds) else until
-            images["rounds/wrong_pseudo_labels", step] = draw
-    return [
-        (place, {k: v for k, v in numbers.items() if courses.known(v)}, images)
-        for place, (numbers, images) in told.items()
-    ]
+        style: Dict[str, Any] = curves.model_style(entry, f"round {entry['round']}")
+        if entry["round"] not in named:
+            style["label"] = ""
+        if own:
+            series.append(Series(points=own, color=colors[entry["round"]], **style))
+    return series

@@ -143,9 +143,12 @@ class Rounds:
         """A round in one line."""
         return results.describe_round(entry)
 
-    def write(self, entries: Sequence[Entry], bases: Mapping[str, Results]) -> None:
-        """Writes `rounds.csv`, the pictures and TensorBoard's numbers."""
+    def write(self, entries: Sequence[Entry]) -> None:
+        """Writes `rounds.csv`."""
         round_records.write(self.path, entries)
+
+    def draw(self, entries: Sequence[Entry], bases: Mapping[str, Results]) -> None:
+        """Draws the charts of all rounds, and writes TensorBoard's numbers."""
         errors = {model: each["test_error"] for model, each in bases.items()}
         round_plots.write(self.path, entries, errors)
 

@@ -170,9 +170,12 @@ class Rounds:
         """A round in one line."""
         return results.describe_round(entry)
 
-    def write(self, entries: Sequence[Entry], bases: Mapping[str, Results]) -> None:
-        """Writes `rounds.csv`, the pictures and TensorBoard's numbers."""
+    def write(self, entries: Sequence[Entry]) -> None:
+        """Writes `rounds.csv`."""
         round_records.write(self.path, entries)
+
+    def draw(self, entries: Sequence[Entry], bases: Mapping[str, Results]) -> None:
+        """Draws the charts of all rounds, and writes TensorBoard's numbers."""
         mious = {model: each["test_miou"] for model, each in bases.items()}
         round_plots.write(self.path, entries, mious, self.task.source, self.split)
 

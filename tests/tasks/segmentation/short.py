@@ -24,12 +24,12 @@ from unittest import mock
 import keras
 import tensorflow as tf
 
+from mixdmt_tf import plots
 from mixdmt_tf.cli import experiments, train
 from mixdmt_tf.data.segmentation import datasets as scenes
 from mixdmt_tf.data.segmentation.config import Config
 from mixdmt_tf.data.segmentation.datasets import digit_scenes
 from mixdmt_tf.data.segmentation.source import Scenes
-from mixdmt_tf.plots import canvas
 from mixdmt_tf.runs.experiment import Experiment
 from tests.tasks.classification.tiny import Finished, Moments, Session, Watch
 
@@ -59,7 +59,7 @@ def few_scenes() -> Iterator[None]:
     Which digits belong to which part, and how a scene looks, stays as it is.
     """
     with mock.patch.dict(digit_scenes.COUNTS, COUNTS):
-        with mock.patch.multiple(canvas, _DRAWN=1, _KEPT=1):
+        with mock.patch.object(plots, "DPI", 40):
             yield
 
 
