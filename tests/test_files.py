@@ -2,10 +2,12 @@
 
 import os
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from mixdmt_tf import files
-from mixdmt_tf.files import copy_atomically, write_atomically
+from mixdmt_tf.files import copy_atomically, write_atomically, write_png_atomically
 
 
 def test_writes_and_replaces(tmp_path):
@@ -15,6 +17,18 @@ def test_writes_and_replaces(tmp_path):
         write_atomically(path, text)
         assert path.read_bytes() == text.encode("utf-8")
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_images_are_written_whole(tmp_path):
+    """Without anything of the time or the library, so they're the same each time."""
+    pixels = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
+    for name in ("a.png", "b.png"):
+        write_png_atomically(tmp_path / name, pixels)
+    assert {path.name for path in tmp_path.iterdir()} == {"a.png", "b.png"}
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.format == "PNG" and not image.info
+        np.testing.assert_array_equal(np.asarray(image), pixels)
 
 
 def test_is_complete_and_on_the_disk_before_it_takes_its_place(tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ import pytest
 
 from mixdmt_tf.data.classification import pseudo_labels
 from mixdmt_tf.runs import export
-from mixdmt_tf.tasks.classification import round_records
+from mixdmt_tf.tasks.classification import round_plots, round_records
 from tests.cli import commands
 from tests.rounds.comparing import facts
 from tests.tasks.classification import tiny
@@ -146,7 +146,11 @@ def test_killed_in_a_process_of_its_own(tmp_path):
 
 def test_a_finished_run_is_not_trained_again(finished_rounds, straight, tmp_path):
     folder = shutil.copytree(finished_rounds.folder, tmp_path / "moved")
-    again = tiny.session(folder, *FLAGS)
+    drawn = mock.Mock(wraps=round_plots.write)
+    with mock.patch.object(round_plots, "write", drawn):
+        again = tiny.session(folder, *FLAGS)
+    ((_, rounds, _), _) = drawn.call_args
+    assert drawn.call_count == 1 and len(rounds) == 2
     assert (again.code, again.steps) == (0, ())
     assert again.out.count("finished: ") == 3
     assert facts(folder, *FLAGS) == straight

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mixdmt_tf.plots import canvas, charts
-from mixdmt_tf.rounds import tensorboard
+from mixdmt_tf import plots
+from mixdmt_tf.rounds import curves, tensorboard
 from mixdmt_tf.tasks.classification import round_plots
 from tests.rounds.made_rounds import BASE, NAMES, mutual, pngs, three
 from tests.tasks.classification.test_recorder import events, picture, scalar
@@ -18,9 +18,8 @@ from tests.tasks.classification.test_recorder import events, picture, scalar
 
 @pytest.fixture
 def small(monkeypatch):
-    """Pictures of a sixteenth of the pixels, where many are drawn."""
-    monkeypatch.setattr(canvas, "_DRAWN", 1)
-    monkeypatch.setattr(canvas, "_KEPT", 1)
+    """Charts of few pixels, where many are drawn."""
+    monkeypatch.setattr(plots, "DPI", 40)
 
 
 def test_rounds_from_json_give_the_same_bytes(tmp_path, small):
@@ -45,32 +44,11 @@ def test_a_resumed_run_leaves_the_same_pictures_and_each_number_once(tmp_path, s
     for folder in (straight, stopped):
         found = events(folder)
         for tag in found.Tags()["tensors"]:
-            # Files of one second are read in the order of a number in their names, 10
-            # before 9: what counts is that each step is there once.
-            steps = sorted(each.step for each in found.Tensors(tag))
+            steps = [each.step for each in found.Tensors(tag)]
             first = [0] if tag == "rounds/test_error" else []
-            assert steps == [*first, 1, 2, 3], tag
-
-
-def test_a_finished_run_is_not_drawn_again_but_what_was_lost_is(
-    tmp_path, monkeypatch, small
-):
-    round_plots.write(tmp_path, three(), BASE)
-    before = pngs(tmp_path)
-    (tmp_path / "rounds.png").unlink()
-    drawn = []
-    save = charts.save
-
-    def saved(image, path):
-        drawn.append(path.name)
-        save(image, path)
-
-    monkeypatch.setattr(round_plots.charts, "save", saved)
-    for length in (1, 2, 3):
-        round_plots.write(tmp_path, three()[:length], BASE)
-    assert drawn == ["rounds.png"]
-    round_plots.write(tmp_path, three(), BASE)
-    assert set(pngs(tmp_path)) == set(before)
+            newest = tag == "rounds/wrong_pseudo_labels"
+            assert steps == ([3] if newest else [*first, 1, 2, 3]), tag
+        assert len(list((folder / "tensorboard").iterdir())) == 1
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -79,15 +57,15 @@ def test_killed_while_it_draws(name, tmp_path, monkeypatch, small):
     for folder in (killed, straight):
         folder.mkdir()
         round_plots.write(folder, three()[:2], BASE)
-    save = charts.save
+    write = curves.write_png_atomically
 
-    def saved(image, path):
+    def written(path, pixels):
         if path.name == name:
             raise KeyboardInterrupt
-        save(image, path)
+        write(path, pixels)
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(round_plots.charts, "save", saved)
+        patched.setattr(curves, "write_png_atomically", written)
         round_plots.write(killed, three(), BASE)
     for folder in (killed, straight):
         round_plots.write(folder, three(), BASE)
@@ -159,11 +137,32 @@ def test_files_that_are_not_what_they_should_be_are_replaced(tmp_path, happened,
     shown = found.Tensors("rounds/test_error")
     assert sorted(each.step for each in shown) == [0, 1, 2, 3]
     assert sorted(scalar(found, "rounds/test_error").items()) == wanted
-    assert len(found.Tensors("rounds/wrong_pseudo_labels")) == 3
+    assert [each.step for each in found.Tensors("rounds/wrong_pseudo_labels")] == [3]
     straight = tmp_path / "straight"
     straight.mkdir()
     round_plots.write(straight, rounds, BASE)
     assert pngs(straight) == pngs(tmp_path)
+
+
+@pytest.mark.parametrize("function", ["scalar", "image"])
+def test_killed_while_it_writes_events(function, tmp_path, monkeypatch):
+    folder = tmp_path / "tensorboard"
+    black = np.zeros((2, 3, 3), np.uint8)
+    tensorboard.write(folder, {("a", 1): 1.0}, {("b", 1): black})
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def kill(*args):
+        raise KeyboardInterrupt
+
+    new = {("a", 1): 1.0, ("a", 2): 2.0}, {("b", 2): black}
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(tensorboard.tf.summary, function, kill)
+        tensorboard.write(folder, *new)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    tensorboard.write(folder, *new)
+    assert scalar(events(tmp_path), "a") == {1: 1.0, 2: 2.0}
+    assert picture(events(tmp_path), "b").tolist() == black.tolist()
+    assert [path.name for path in tmp_path.iterdir()] == ["tensorboard"]
 
 
 def test_nothing_to_say_makes_no_file(tmp_path):

@@ -63,8 +63,10 @@ wish = wishes.get(name, 20.0)
 if wish == "no data":
     sys.exit(1)
 (folder / "tensorboard").mkdir(exist_ok=True)
+if wish == "replace":
+    [each.unlink() for each in (folder / "tensorboard").iterdir()]
 (folder / "tensorboard" / str(time.monotonic_ns())).touch()
-if wish == "fail":
+if wish in ("fail", "replace"):
     sys.exit(1)
 if wish == "wait":
     got = []

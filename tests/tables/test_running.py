@@ -119,6 +119,15 @@ def test_missing_data_are_said_once(tmp_path, capsys):
     assert made.log() == [ALL[1]]
 
 
+def test_a_failed_run_that_replaced_its_event_file_had_its_data(tmp_path, capsys):
+    """As runs in rounds do: there are as many files as before."""
+    made = Made(tmp_path)
+    for wish in ("fail", "replace"):
+        assert made.execute(**{ALL[0]: wish}) == 1
+        assert ALL[0] in made.log()
+    assert "could not read its data" not in capsys.readouterr().out
+
+
 def test_a_run_that_needs_another_comes_after_it(tmp_path):
     made = Made(tmp_path, "# First: plain\n")
     assert made.execute(**{"plain/20-seed1": "fail"}) == 1

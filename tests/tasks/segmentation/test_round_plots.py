@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mixdmt_tf import plots
 from mixdmt_tf.data.segmentation import splits
 from mixdmt_tf.data.segmentation.source import voc_colours
 from mixdmt_tf.models import small_segmenter
-from mixdmt_tf.plots import canvas, charts
 from mixdmt_tf.runs.trained import Trained
 from mixdmt_tf.tasks.segmentation import inspection, round_plots
 from mixdmt_tf.tasks.segmentation.inspection import (
@@ -33,9 +33,8 @@ SPLIT = splits.make_split(SCENES, "4", 0)
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    """Charts of a sixteenth of the pixels."""
-    monkeypatch.setattr(canvas, "_DRAWN", 1)
-    monkeypatch.setattr(canvas, "_KEPT", 1)
+    """Charts of few pixels."""
+    monkeypatch.setattr(plots, "DPI", 40)
 
 
 def noise(seed, size=(5, 7)):
@@ -152,30 +151,24 @@ def written_of(path, model):
     return path / model
 
 
-def height(image, colour, share):
-    """Where a line crosses a place of the x axis, as a share of the panel's height."""
-    left, right = 60 + 24, charts.WIDTH - 190 - 24 - 24
-    column = round(left + share * (right - left))
-    pixels = np.asarray(image).astype(int)[:310, column]
-    rows = np.flatnonzero(np.abs(pixels - np.array(colour)).sum(-1) < 60)
-    return (310 - 78 - rows.mean()) / (310 - 2 * 78) if len(rows) else None
-
-
 def test_the_course_begins_with_the_base_model():
     rounds = [a_round(number, two=False) for number in (1, 2)]
-    found = round_plots.course(rounds, {"a": 40.0})
-    assert found.size == (900, 3 * 310)
-    # 40, 45, 50 from 38 to 50 %: a quarter and three quarters of the way.
-    heights = [height(found, charts.COLOURS[0], share) for share in (0.25, 0.75)]
-    assert heights == pytest.approx([4.5 / 12, 9.5 / 12], abs=0.02)
+    charts = round_plots.course(rounds, {"a": 40.0})
+    assert len(charts) == 3
+    (mious,) = charts[0].series
+    assert [(point.x, point.y) for point in mious.points] == [
+        *((0, 40.0), (1, 45.0), (2, 50.0))
+    ]
+    assert plots.draw(*charts).axes[0].get_ylim() == (40.0, 50.0)
 
 
-def test_nothing_is_drawn_of_what_nobody_knows(tmp_path):
+def test_nothing_is_drawn_of_what_is_unknown(tmp_path):
     names = ("test_miou", "validation_miou", "pseudo_accuracy", "accuracy_of_all")
     names += ("mean_weight", "weight_right", "weight_wrong")
     cases = {"agree": None, "negative": None, "positive": None}
     nobody = a_round(1, two=False, cases=cases, **dict.fromkeys(names))
-    assert round_plots.course([nobody], {"a": 30.0}).size == (900, 310)
+    (chart,) = round_plots.course([nobody], {"a": 30.0})
+    assert [(point.x, point.y) for point in chart.series[0].points] == [(0, 30.0)]
     round_plots.of_round(
         tmp_path, "round_1", Inspection(None, None, [noise(0)], [noise(1)])
     )
