@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any, List, Optional, Tuple
 
+from docutils import nodes
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -32,10 +34,11 @@ html_css_files = ["tables.css"]
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_default_options = {"members": True}
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
+napoleon_use_ivar = True
 # Types of other libraries, and names that are only there for type checkers.
 nitpick_ignore_regex = [("py:.*", ".*")]
 
@@ -68,7 +71,16 @@ def short_signature(
     return None
 
 
+def keep_deviations_together(app: Any, document: nodes.document) -> None:
+    """Lets no line of a table end within a number and its deviation."""
+    for text in list(document.findall(nodes.Text)):
+        if " ± " in text:
+            joined = text.astext().replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
+            text.parent.replace(text, nodes.Text(joined))
+
+
 def setup(app: Any) -> None:
-    """Connects the two functions above."""
+    """Connects the functions above."""
+    app.connect("doctree-read", keep_deviations_together)
     app.connect("autodoc-process-docstring", settings_as_fields)
     app.connect("autodoc-process-signature", short_signature)
