@@ -62,12 +62,18 @@ def settings_as_fields(
     lines.append("")
 
 
-def short_signature(
+def own_signature(
     app: Any, what: str, name: str, obj: Any, options: Any, signature: str, result: str
 ) -> Optional[Tuple[str, str]]:
-    """Leaves the thirty parameters of a `Config` to the list of its settings."""
+    """Says how a class is called where Python says it badly.
+
+    The thirty parameters of a `Config` are left to the list of its settings; those of
+    Keras models are hidden behind `keras.Model.__new__`.
+    """
     if what == "class" and name.endswith(".Config"):
         return "(**settings)", ""
+    if what == "class" and "step_losses" in dir(obj):
+        return "(network, config, task)", ""
     return None
 
 
@@ -83,4 +89,4 @@ def setup(app: Any) -> None:
     """Connects the functions above."""
     app.connect("doctree-read", keep_deviations_together)
     app.connect("autodoc-process-docstring", settings_as_fields)
-    app.connect("autodoc-process-signature", short_signature)
+    app.connect("autodoc-process-signature", own_signature)
