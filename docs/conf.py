@@ -55,7 +55,9 @@ def settings_as_fields(
         return
     lines.extend(["", "Settings:", ""])
     for each in settings:
-        choices = f" One of {', '.join(map(str, each.choices))}." if each.choices else ""
+        choices = (
+            f" One of {', '.join(map(str, each.choices))}." if each.choices else ""
+        )
         text = f"{each.help}.{choices}".replace("\\", "\\\\").replace("*", "\\*")
         default = to_text(each.default) or "''"
         lines.append(f"- **{each.name}** ({each.type}, default ``{default}``): {text}")
@@ -81,7 +83,9 @@ def keep_deviations_together(app: Any, document: nodes.document) -> None:
     """Lets no line of a table end within a number and its deviation."""
     for text in list(document.findall(nodes.Text)):
         if " ± " in text:
-            joined = text.astext().replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
+            joined = text.astext().replace(
+                " ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}"
+            )
             text.parent.replace(text, nodes.Text(joined))
 
 

@@ -43,7 +43,7 @@ def prose(page):
 
 
 def commands(page):
-    """Command lines of a page that begin with bin/, in fenced blocks and in the text."""
+    """Command lines of a page that begin with bin/, in blocks and in the text."""
     text = page.read_text(encoding="utf-8")
     lines = [
         line.split(" #")[0].strip()
@@ -70,7 +70,9 @@ def entry_points():
         patch.setattr(setuptools, "setup", arguments.update)
         runpy.run_path(str(ROOT / "setup.py"))
     lines = arguments["entry_points"]["console_scripts"]
-    found = [re.fullmatch(r"mixdmt-(\S+) = (\S+):(\S+)", line).groups() for line in lines]
+    found = [
+        re.fullmatch(r"mixdmt-(\S+) = (\S+):(\S+)", line).groups() for line in lines
+    ]
     return {name.replace("-", "_"): rest for name, *rest in found}
 
 
