@@ -6,7 +6,7 @@ RUN := .venv/bin/python
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test format check clean FORCE
+.PHONY: help install train test docs format check clean FORCE
 
 help: ## say what can be made
 	@echo "make TARGET [PYTHON=python3.11] [ARGS='...']"
@@ -20,6 +20,10 @@ train: install ## train RealMix on handwritten digits with 20 labels, in two min
 test: install ## run the tests (a part: ARGS="tests/equations -k sharpen")
 	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
+docs: .venv/installed-docs ## build the documentation: docs/_build/index.html
+	@$(RUN) -m sphinx -q -n -W --keep-going -b html docs docs/_build
+	@echo "docs/_build/index.html"
+
 format: .venv/installed-dev ## bring the code into its form
 	@$(RUN) -m ruff check --fix .
 	@$(RUN) -m ruff format .
@@ -30,7 +34,7 @@ check: .venv/installed-dev ## look for faults without running: ruff and mypy
 	@$(RUN) -m mypy
 
 clean: ## remove .venv, caches and builds; trained runs stay
-	@rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	@rm -rf .venv build dist docs/_build *.egg-info .pytest_cache .ruff_cache .mypy_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp of a finished installation. A named PYTHON is compared with that of .venv.

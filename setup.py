@@ -52,7 +52,8 @@ EITHER_STACK = [
     "scikit-learn>=1.3",  # carries the handwritten digits of the quick start
 ]
 
-TEST = ["pytest>=7.4", "pytest-xdist>=3.3"]
+# Sybil runs the Python examples of README.md and docs/ as tests.
+TEST = ["pytest>=7.4", "pytest-xdist>=3.3", "sybil>=9.0"]
 
 setup(
     name="mixdmt_tf",
@@ -81,6 +82,7 @@ setup(
     ],
     extras_require={
         "test": TEST,
+        "docs": ["sphinx>=7.4", "myst-parser>=3.0", "furo>=2024.8.6"],
         "dev": [*TEST, "ruff>=0.6", "mypy>=1.11", "pre-commit>=3.5"],
     },
     # The executables of bin/, under names that cannot clash on anybody's PATH.

@@ -39,6 +39,7 @@ PYTHON_FILES = sorted(
         *(ROOT / "tests").rglob("*.py"),
         *(ROOT / "tools").rglob("*.py"),
         *(ROOT / "benchmarks").rglob("*.py"),
+        ROOT / "docs" / "conf.py",
         ROOT / "setup.py",
     ]
 )

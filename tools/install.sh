@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes .venv and installs the package into it, with the versions of constraints.txt.
 #
-#     tools/install.sh EXTRA      EXTRA is test or dev (setup.py: extras_require)
+#     tools/install.sh EXTRA      EXTRA is test, docs or dev (setup.py: extras_require)
 #
 # PYTHON=... names the Python to use; else the first below that serves. Called by make.
 set -euo pipefail

@@ -1,11 +1,14 @@
 """Writes constraints.txt: one version of every package for each Python that we serve.
 
     python tools/lock.py python3.9 python3.10 python3.11 python3.12 python3.13
+    python tools/lock.py --keep python3.9 python3.10 ...
 
-Each interpreter's own pip resolves `.[dev]` from scratch without installing it
-(markers are only right in the interpreter that they speak of). Where two Pythons get
-different versions, the lines carry markers. Run by a person who then installs the
-result, tests it and commits it; needs pip 22.3 or newer in the Python that runs it.
+Each interpreter's own pip resolves `.[dev,docs]` without installing it (markers
+are only right in the interpreter that they speak of): from scratch, or with --keep
+around the versions of the present file, for a package that is new in setup.py. Where
+two Pythons get different versions, the lines carry markers. Run by a person who then
+installs the result, tests it and commits it; needs pip 22.3 or newer in the Python that
+runs it.
 """
 
 from __future__ import annotations
@@ -18,16 +21,19 @@ from pathlib import Path
 from typing import Dict, List
 
 ROOT = Path(__file__).resolve().parent.parent
+CONSTRAINTS = ROOT / "constraints.txt"
 HEADER = """\
 # The versions that mixdmt_tf is tested with: pip install -c constraints.txt -e .
 # Written by tools/lock.py on 64-bit Linux for Python {first} to {last}; do not edit.
 """
 
 
-def resolve(interpreter: str) -> Dict[str, str]:
+def resolve(interpreter: str, keep: bool) -> Dict[str, str]:
     """Asks pip which versions it would install for one interpreter: name -> version."""
     pip = [sys.executable, "-m", "pip", "--python", interpreter, "install", "-qq"]
-    wanted = [f"{ROOT}[dev]", "setuptools", "wheel"]
+    wanted = [f"{ROOT}[dev,docs]", "setuptools", "wheel"]
+    if keep:
+        wanted += ["-c", str(CONSTRAINTS)]
     report = subprocess.run(
         [*pip, "--dry-run", "--ignore-installed", "--report", "-", *wanted],
         check=True,
@@ -76,19 +82,20 @@ def constraint_lines(name: str, versions: Dict[str, str]) -> List[str]:
 
 def main() -> None:
     """Resolves for every interpreter on the command line and writes the file."""
-    interpreters = sys.argv[1:]
+    keep = "--keep" in sys.argv[1:]
+    interpreters = [each for each in sys.argv[1:] if each != "--keep"]
     if not interpreters:
         sys.exit(__doc__)
     resolved: Dict[str, Dict[str, str]] = {}
     for interpreter in interpreters:
-        resolved[python_version(interpreter)] = resolve(interpreter)
+        resolved[python_version(interpreter)] = resolve(interpreter, keep)
     pythons = sorted(resolved, key=lambda version: int(version.split(".")[1]))
     lines = []
     for name in sorted(set().union(*resolved.values())):
         versions = {p: resolved[p][name] for p in pythons if name in resolved[p]}
         lines.extend(constraint_lines(name, versions))
     header = HEADER.format(first=pythons[0], last=pythons[-1])
-    (ROOT / "constraints.txt").write_text(header + "\n".join(lines) + "\n")
+    CONSTRAINTS.write_text(header + "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

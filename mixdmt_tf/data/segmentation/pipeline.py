@@ -33,7 +33,7 @@ _READERS = 4  # scenes read at a time
 class ScenePipeline:
     """The training batches of one run.
 
-    A batch is a dictionary, with (h, w) the size of the crop:
+    A batch is a dictionary, with (h, w) the size of the crop::
 
         step          int64 []
         x             float32 [labeled, h, w, 3] in [-1, 1]
