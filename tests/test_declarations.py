@@ -142,7 +142,8 @@ def test_defaults_that_a_method_brings(package):
         family=bringing("root", {"network": "small", "batch": 8}),
         plain="from made import family\nclass Config(family.Config):\n    pass\n",
         special=bringing("plain", {"batch": 2, "limit": None}),
-        city="assumes = {'special': {'rate': 0.5}, 'family': {'rate': 1.0, 'batch': 3}}",
+        city="assumes = {'special': {'rate': 0.5}, "
+        "'family': {'rate': 1.0, 'batch': 3}}",
         village="x = 3",
         __init__="",
     )

@@ -13,6 +13,7 @@ from mixdmt_tf.cli import evaluate
 from mixdmt_tf.data.classification import datasets as sources
 from mixdmt_tf.data.classification import pseudo_labels, splits
 from mixdmt_tf.runs import trained
+from mixdmt_tf.tasks import open_task
 from mixdmt_tf.tasks.classification import labeling
 from tests.tasks.classification import tiny
 
