@@ -133,8 +133,8 @@ class Loop:
         elif held_out < self.hooks.few_images:
             self._warn(
                 f"only {held_out} validation images, each of which is "
-                f"{100 / held_out:.1f} points of error: a round that is worse may "
-                "still be the result; --validation=N holds out more"
+                f"{100 / held_out:.1f} points of error: chance may choose the result; "
+                "--validation=N holds out more"
             )
 
     def _in_words(self, stage: plan.Stage) -> str:
@@ -194,7 +194,7 @@ class Loop:
         if select_on == "last" or (select_on == "best" and not held_out):
             return self.stages.all[-1]
         if select_on == "best":
-            return self._last_unless_worse()
+            return self._best()
         # 'valtiny' chooses among all stages of one model (appendix C), 'validation'
         # and two models among the last round's (algorithm 2, step 17).
         candidates = self.stages.of_last_round
@@ -204,22 +204,19 @@ class Loop:
             return candidates[0]
         return min(candidates, key=self._rank)
 
-    def _last_unless_worse(self) -> plan.Stage:
-        """The last round's, or the best stage if that is better beyond chance."""
+    def _best(self) -> plan.Stage:
+        """The stage that is best on validation; of equal ones the latest."""
         last = min(self.stages.of_last_round, key=self._rank)
-        best = min(self.stages.all, key=self._rank)
-        behind = self._rank(last) - self._rank(best)
-        if behind <= 0:
-            return last
-        deviation = self.hooks.deviation(self.stages, last, best)
-        if behind <= deviation:
-            return last
-        self._warn(
-            f"{last.name} is worse than {best.name} on "
-            f"{self.hooks.validation_images():,} validation images, by {behind:.2f} "
-            f"points, more than the deviation of {deviation:.2f}: the result is "
-            f"{best.name} (--select_on)"
-        )
+        best = min([last, *reversed(self.stages.all)], key=self._rank)
+        if best is not last:
+            behind = self._rank(last) - self._rank(best)
+            deviation = self.hooks.deviation(self.stages, last, best)
+            self._warn(
+                f"{last.name} is worse than {best.name} on "
+                f"{self.hooks.validation_images():,} validation images, by "
+                f"{behind:.2f} points (standard deviation of the difference "
+                f"{deviation:.2f}): the result is {best.name} (--select_on)"
+            )
         return best
 
     def _finish(self) -> Dict[str, Any]:

@@ -2,7 +2,7 @@
 
 Dynamic Mutual Training (arXiv:2004.08514). In each round B learns from what A says and
 A from what B said, both of the round before. The better one on the validation images is
-the result, unless an earlier stage was better beyond chance. The labels of a round are
+the result, or an earlier stage that was better still. The labels of a round are
 a folder, `RUN/pseudo_labels/round_1_b/`; `RUN/pictures/` shows some of them.
 """
 
