@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 from pathlib import Path
@@ -45,7 +46,7 @@ nitpick_ignore_regex = [("py:.*", ".*")]
 
 def _has_settings(found: Any) -> bool:
     """Whether a class declares settings: the `Config` of a method, a network."""
-    fields = getattr(found, "__dataclass_fields__", {}).values()
+    fields = dataclasses.fields(found) if dataclasses.is_dataclass(found) else ()
     return bool(fields) and all("harmless" in field.metadata for field in fields)
 
 

@@ -219,7 +219,8 @@ def test_every_network_is_in_the_reference():
     reference = (DOCS / "api" / "models_and_data.md").read_text(encoding="utf-8")
     section = re.search(r"^## Networks$(.*?)^## ", reference, re.M | re.S)[1]
 
-    assert set(re.findall(r"automodule:: mixdmt_tf\.models\.(\w+)", section)) == there
+    listed = set(re.findall(r"automodule:: mixdmt_tf\.models\.(\w+)", section))
+    assert listed - {"base"} == there
 
 
 @pytest.mark.parametrize("task", ["classification", "segmentation"])
