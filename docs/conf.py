@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 from pathlib import Path
@@ -43,11 +44,17 @@ napoleon_use_ivar = True
 nitpick_ignore_regex = [("py:.*", ".*")]
 
 
+def _has_settings(found: Any) -> bool:
+    """Whether a class declares settings: the `Config` of a method, a network."""
+    fields = dataclasses.fields(found) if dataclasses.is_dataclass(found) else ()
+    return bool(fields) and all("harmless" in field.metadata for field in fields)
+
+
 def settings_as_fields(
     app: Any, what: str, name: str, obj: Any, options: Any, lines: List[str]
 ) -> None:
-    """Appends to the docstring of a `Config` the settings that it declares itself."""
-    if what != "class" or not name.endswith(".Config"):
+    """Appends to the docstring of a class of settings those that it declares itself."""
+    if what != "class" or not _has_settings(obj):
         return
     own = obj.__dict__.get("__annotations__", {})
     settings = [each for each in settings_of(obj) if each.name in own]
@@ -69,10 +76,10 @@ def own_signature(
 ) -> Optional[Tuple[str, str]]:
     """Says how a class is called where Python says it badly.
 
-    The thirty parameters of a `Config` are left to the list of its settings; those of
+    The thirty parameters of a class of settings are left to the list of them; those of
     Keras models are hidden behind `keras.Model.__new__`.
     """
-    if what == "class" and name.endswith(".Config"):
+    if what == "class" and _has_settings(obj):
         return "(**settings)", ""
     if what == "class" and "step_losses" in dir(obj):
         return "(network, config, task)", ""

@@ -85,7 +85,9 @@ def read(line, monkeypatch, capsys):
     argv = [PLACEHOLDERS.get(each, each) for each in argv]
     parse = flags.parse
 
-    def parse_and_stop(argv, program, summary, groups_for, selectors=(), arguments=()):
+    def parse_and_stop(
+        argv, program, summary, groups_for, selectors=(), arguments=(), hint=None
+    ):
         # In a sentence, a command may be shown without the arguments of its own.
         argv = [*argv, *(["DIR"] if arguments and argv[-1].startswith("--") else [])]
         raise Read(parse(argv, program, summary, groups_for, selectors, arguments))
@@ -208,6 +210,30 @@ def test_every_method_is_described_and_in_the_reference(task):
     assert set(re.findall(pattern, reference)) == there
 
 
+def test_every_network_is_in_the_reference():
+    there = {
+        name
+        for build in ("build", "build_segmenter")
+        for name in modules("mixdmt_tf.models", build)
+    }
+    reference = (DOCS / "api" / "models_and_data.md").read_text(encoding="utf-8")
+    section = re.search(r"^## Networks$(.*?)^## ", reference, re.M | re.S)[1]
+
+    listed = set(re.findall(r"automodule:: mixdmt_tf\.models\.(\w+)", section))
+    assert listed - {"base"} == there
+
+
+@pytest.mark.parametrize("task", ["classification", "segmentation"])
+def test_every_choice_of_select_on_is_explained(task):
+    settings = declared(f"mixdmt_tf.algorithms.parts.{task}_rounds")
+    choices = next(each.choices for each in settings if each.name == "select_on")
+    page = (DOCS / "dmt.md").read_text(encoding="utf-8")
+    section = re.search(r"^## Which round is the result\?$(.*?)^## ", page, re.M | re.S)
+
+    rows = re.findall(r"^\| (`.*?) \|", section[1], re.MULTILINE)
+    assert set(choices) <= set(CODE.findall(" ".join(rows)))
+
+
 def test_the_readme_is_short():
     assert len(README.read_text(encoding="utf-8").splitlines()) <= 130
 
@@ -243,4 +269,6 @@ def test_python_examples_run(page, tmp_path, monkeypatch, capsys):
         example.evaluate()
 
     assert examples
-    assert "[0.8 0.3 0. ]" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "[0.8 0.3 0. ]" in printed
+    assert "{'network': 'cnn13', 'batch': 50}" in printed
