@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import os
 import sys
 from pathlib import Path
@@ -82,7 +83,8 @@ def own_signature(
     if what == "class" and _has_settings(obj):
         return "(**settings)", ""
     if what == "class" and "step_losses" in dir(obj):
-        return "(network, config, task)", ""
+        names = [*inspect.signature(obj.__init__).parameters][1:]  # without self
+        return f"({', '.join(names)})", ""
     return None
 
 
