@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import os
 import sys
 from pathlib import Path
@@ -27,6 +28,7 @@ myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
 default_role = "code"  # `name` in a docstring is code, as in Markdown
+smartquotes = False  # they would make one dash of the two of a flag
 
 html_theme = "furo"
 html_title = f"mixdmt_tf {version}"
@@ -44,19 +46,31 @@ napoleon_use_ivar = True
 nitpick_ignore_regex = [("py:.*", ".*")]
 
 
+# Modules that the reference leaves out: their settings are listed where they are used.
+WITHOUT_A_PAGE = ("mixdmt_tf.algorithms.parts.", "mixdmt_tf.models.resnet")
+
+
 def _has_settings(found: Any) -> bool:
     """Whether a class declares settings: the `Config` of a method, a network."""
     fields = dataclasses.fields(found) if dataclasses.is_dataclass(found) else ()
-    return bool(fields) and all("harmless" in field.metadata for field in fields)
+    return bool(fields) and all(field.metadata for field in fields)
 
 
 def settings_as_fields(
     app: Any, what: str, name: str, obj: Any, options: Any, lines: List[str]
 ) -> None:
-    """Appends to the docstring of a class of settings those that it declares itself."""
+    """Appends to the docstring of a class of settings those that it declares.
+
+    Those of a base are on the page of the base, if that has one.
+    """
     if what != "class" or not _has_settings(obj):
         return
-    own = obj.__dict__.get("__annotations__", {})
+    own = {
+        field
+        for each in obj.__mro__
+        if each is obj or each.__module__.startswith(WITHOUT_A_PAGE)
+        for field in each.__dict__.get("__annotations__", {})
+    }
     settings = [each for each in settings_of(obj) if each.name in own]
     if not settings:
         return
@@ -82,7 +96,8 @@ def own_signature(
     if what == "class" and _has_settings(obj):
         return "(**settings)", ""
     if what == "class" and "step_losses" in dir(obj):
-        return "(network, config, task)", ""
+        names = [*inspect.signature(obj.__init__).parameters][1:]  # without self
+        return f"({', '.join(names)})", ""
     return None
 
 
