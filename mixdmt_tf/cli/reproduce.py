@@ -82,7 +82,7 @@ def _reproduce(argv: Sequence[str]) -> int:
     values: Mapping[str, Any] = parsed.values["command"]
     config = Config(**values)
 
-    from mixdmt_tf.tables import cells, report, running, table_ini
+    from mixdmt_tf.tables import cells, running, table_ini
     from mixdmt_tf.tables import table as tables
 
     table = table_ini.load(_root(config.tables_dir), config.table)
@@ -101,6 +101,8 @@ def _reproduce(argv: Sequence[str]) -> int:
             _describe(f"[{number}/{len(runs)}]", one, table, everything)
         print(f"cost: {running.cost_in_words(runs, everything)}")
         return 0
+
+    from mixdmt_tf.tables import report  # a dry run needs no NumPy
 
     def write(failed: AbstractSet[Tuple[str, str, int]]) -> None:
         report.write(table, config.budget, known, folder, failed)

@@ -17,7 +17,7 @@ from mixdmt_tf.tables.table import WEIGHTS_FLAGS, Row, Table, in_paths
 # Settings that differ between the runs of one cell.
 _OF_A_RUN = {"seed", "init_from"}
 
-# Reads a command line: the steps, and the other settings that a run's numbers depend on.
+# Reads a command line: steps, and the other settings that a run's numbers depend on.
 Read = Callable[[Sequence[str]], Tuple[Optional[int], Mapping[str, str]]]
 
 

@@ -12,8 +12,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Children:
     """Runs commands on our terminal; passes SIGINT, SIGTERM and SIGHUP on to them.
 
-    Each command runs in its own session. Otherwise Ctrl-C would reach it twice, from the
-    terminal and from us, and at the second signal a training run stops without saving.
+    Each command runs in its own session. Otherwise Ctrl-C would reach it twice, from
+    the terminal and from us, and at the second signal a training run stops without
+    saving.
 
     Attributes:
         requested: the last signal received, None if there was none.

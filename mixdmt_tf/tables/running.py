@@ -135,5 +135,5 @@ def _traces(folder: pathlib.Path) -> _Traces:
 
 
 def _without_data(before: _Traces, after: _Traces) -> bool:
-    """Whether a run ended after `flags.txt` was written and before its data were loaded."""
+    """Whether a run ended before its data were loaded, but after it began."""
     return before[0] != after[0] and before[1] == after[1]

@@ -1,10 +1,10 @@
 """The definition of a table of a paper: its rows, columns and published numbers.
 
-A table such as `realmix/2` is the folder `flags/realmix/table_2/`. It holds `table.ini`,
-which `table_ini` reads, one flagfile for each row at the paper's budget, and in `cpu/` the
-same rows at the budget of two CPU cores. A row whose settings differ in one column has a
-second flagfile for it, such as `dmt-1000.flags` beside `dmt.flags`. Nothing here imports
-TensorFlow.
+A table such as `realmix/2` is the folder `flags/realmix/table_2/`. It holds
+`table.ini`, which `table_ini` reads, one flagfile for each row at the paper's budget,
+and in `cpu/` the same rows at the budget of two CPU cores. A row whose settings differ
+in one column has a second flagfile for it, such as `dmt-1000.flags` beside `dmt.flags`.
+Nothing here imports TensorFlow.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Reads tables from `table.ini` in folders of flagfiles.
 
-The file has a section `[table]` and one section `[row NAME]` for each row, in the paper's
-order. CONTRIBUTING.md lists the settings.
+The file has a section `[table]` and one section `[row NAME]` for each row, in the
+paper's order. CONTRIBUTING.md lists the settings.
 """
 
 from __future__ import annotations
