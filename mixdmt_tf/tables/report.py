@@ -142,7 +142,7 @@ def as_csv(table: Table, lines: Sequence[Line]) -> str:
 def chart(table: Table, budget: str, lines: Mapping[Place, Line]) -> plots.Chart:
     """The chart of the table: lines over the columns, or bars."""
     one_column = table.columns == ("",)
-    as_bars = table.picture == "bars" or one_column
+    as_bars = table.chart == "bars" or one_column
 
     def series(label: str, places: Sequence[Tuple[float, Line]]) -> plots.Series:
         means = [(x, line.means[table.shown]) for x, line in places]
@@ -175,4 +175,4 @@ def chart(table: Table, budget: str, lines: Mapping[Place, Line]) -> plots.Chart
     labels = (table.title, str(table.flag), y_label)
     if as_bars:
         return plots.BarChart(drawn, *labels, table.columns)
-    return plots.LineChart(drawn, *labels, xs, log_x=table.picture == "log_lines")
+    return plots.LineChart(drawn, *labels, xs, log_x=table.chart == "log_lines")

@@ -18,7 +18,7 @@ from mixdmt_tf.settings import nearest
 from mixdmt_tf.tables.measures import SHOWN, Measure, Number
 
 BUDGETS = ("paper", "cpu")
-PICTURES = ("bars", "lines", "log_lines")
+CHARTS = ("bars", "lines", "log_lines")
 WEIGHTS = ("coco", "imagenet")  # kinds of published weights
 # Flags that take a file of weights: of the network, and of the second one.
 WEIGHTS_FLAGS = ("pretrained", "pretrained_b")
@@ -82,7 +82,7 @@ class Table:
         rows: by name, in the paper's order.
         before: runs that rows start from and that are no rows, by name.
         shown: a key of `SHOWN`: the number that stands first and is drawn.
-        picture: one of `PICTURES`.
+        chart: one of `CHARTS`: how it is drawn.
         first_seed: the smallest seed of the runs.
     """
 
@@ -94,7 +94,7 @@ class Table:
     rows: Mapping[str, Row]
     before: Mapping[str, Row]
     shown: str
-    picture: str
+    chart: str
     first_seed: int = 1
 
     @property

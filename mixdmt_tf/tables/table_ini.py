@@ -15,7 +15,7 @@ from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.tables.measures import SHOWN
 from mixdmt_tf.tables.table import (
     BUDGETS,
-    PICTURES,
+    CHARTS,
     WEIGHTS,
     WEIGHTS_FLAGS,
     Published,
@@ -27,7 +27,7 @@ from mixdmt_tf.tables.table import (
 _T = TypeVar("_T")
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?)(?: ?± ?(\d+(?:\.\d+)?))?")
 _NO_NUMBER = ("not recoverable", "not published", "none")
-_TABLE_SETTINGS = ("title", "columns", "shown", "picture", "first_seed")
+_TABLE_SETTINGS = ("title", "columns", "shown", "chart", "first_seed")
 _MINUTES = {f"{budget}_minutes": budget for budget in BUDGETS}
 _MARKS = ("beside", "quoted", "one_run")
 _ROW_SETTINGS = ("label", "published", "weights", "first", *_MARKS, *_MINUTES)
@@ -75,15 +75,15 @@ def load(root: pathlib.Path, name: str) -> Table:
     _check_words(path, "setting", settings, _TABLE_SETTINGS)
     flag, _, values = settings.get("columns", "").partition(":")
     flag, columns = flag.strip(), tuple(values.split()) or ("",)
-    shown, picture = settings.get("shown", "error"), settings.get("picture", "bars")
+    shown, chart = settings.get("shown", "error"), settings.get("chart", "bars")
     first_seed = settings.get("first_seed", "1")
     _check_words(path, "shown", [shown], SHOWN)
-    _check_words(path, "picture", [picture], PICTURES)
+    _check_words(path, "chart", [chart], CHARTS)
     _check_words(path, "first_seed", [first_seed], ("0", "1"))
     if bool(flag) != (columns != ("",)):
         raise UserError(f"{path}: expected 'columns = FLAG: 1 2 3' or no columns")
-    if picture != "bars" and columns != ("",):
-        _check_numbers(path, picture, columns)
+    if chart != "bars" and columns != ("",):
+        _check_numbers(path, chart, columns)
     rows: Dict[str, Row] = {}
     before: Dict[str, Row] = {}
     for section in parser.sections():
@@ -107,7 +107,7 @@ def load(root: pathlib.Path, name: str) -> Table:
         rows=rows,
         before=before,
         shown=shown,
-        picture=picture,
+        chart=chart,
         first_seed=int(first_seed),
     )
     for each in rows.values():
@@ -270,12 +270,12 @@ def _check_words(
             )
 
 
-def _check_numbers(path: pathlib.Path, picture: str, columns: Iterable[str]) -> None:
+def _check_numbers(path: pathlib.Path, chart: str, columns: Iterable[str]) -> None:
     for each in columns:
         try:
             float(each)
         except ValueError:
             raise UserError(
-                f"{path}: picture '{picture}' needs columns that are numbers, got "
-                f"'{each}'\nexpected 'picture = bars'"
+                f"{path}: chart '{chart}' needs columns that are numbers, got "
+                f"'{each}'\nexpected 'chart = bars'"
             ) from None

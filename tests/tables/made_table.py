@@ -13,7 +13,7 @@ INI = """\
 [table]
 title = A made-up table
 columns = labels: 20 50
-picture = lines
+chart = lines
 
 [row plain]
 label = Plain

@@ -38,7 +38,7 @@ def fixture_drawn(monkeypatch):
 
 
 def of_errors(root, shown="error"):
-    ini = made_table.INI.replace("picture = lines", f"shown = {shown}")
+    ini = made_table.INI.replace("chart = lines", f"shown = {shown}")
     return Made(root, ini)
 
 
@@ -139,7 +139,7 @@ def test_another_number_may_be_shown(make, shown, bold, y_label, y, tmp_path, dr
 
 @pytest.mark.parametrize("style, log_x", [("lines", False), ("log_lines", True)])
 def test_a_chart_of_lines(style, log_x, tmp_path, drawn):
-    ini = made_table.INI.replace("picture = lines", f"picture = {style}")
+    ini = made_table.INI.replace("chart = lines", f"chart = {style}")
     made = Made(tmp_path, ini)
     assert made.execute() == 0
     made.report()

@@ -21,7 +21,7 @@ def load(tmp_path, ini):
 def test_a_table_and_its_rows(tmp_path):
     table = load(tmp_path, made_table.INI)
     assert (table.flag, table.columns) == ("labels", ("20", "50"))
-    assert (list(table.rows), table.picture) == (["plain", "clever"], "lines")
+    assert (list(table.rows), table.chart) == (["plain", "clever"], "lines")
     assert (table.first_seed, table.before) == (1, {})
     numbers = {
         "20": Published("12.3 ± 1.2", 12.3, 1.2),
@@ -83,8 +83,8 @@ def test_an_unknown_table(name, tmp_path):
         ("lines", "pie", "expected one of bars, lines, log_lines"),
         ("labels: 20 50", "labels:", "expected 'columns = FLAG: 1 2 3' or no columns"),
         ("labels: 20 50", "20 50", "expected 'columns = FLAG: 1 2 3' or no columns"),
-        ("picture", "pictures", "setting 'pictures': expected one of title, columns"),
-        ("picture", "shown = iou\npicture", "of error, raw, median20, miou, miou_raw"),
+        ("chart", "charts", "setting 'charts': expected one of title, columns"),
+        ("chart", "shown = iou\nchart", "of error, raw, median20, miou, miou_raw"),
         ("20 50", "1/20 50", "columns that are numbers, got '1/20'"),
         ("[row plain]", "[rwo plain]", "section 'rwo plain': expected 'table', 'row"),
         ("[row plain]", "[row]", "section 'row': expected 'table', 'row NAME' or"),
