@@ -34,8 +34,8 @@ class Config:
     )
     seeds: int = setting(
         2,
-        "runs of each cell, with seeds 1, 2, ... (RealMix reports two); in tables of "
-        "segmentation 0, 1, 2, whose splits are DMT's",
+        "runs of each cell, with seeds 1, 2, ... (RealMix reports two); in DMT's "
+        "tables 4 to 7 with 0, 1, 2, which are the paper's splits",
         low=1,
     )
     rows: str = setting("", "run only these rows: names with commas between them")
