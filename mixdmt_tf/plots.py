@@ -26,6 +26,7 @@ GREY = "#6e6e6e"
 DPI = 200
 _INK = "#282828"
 _MARKERS = "os^DvPX*<>p"  # more than colours, so that the pairs differ for long
+_LINES = (("-", "--"), ("-.", ":"))  # ours and published, for each use of a colour
 _HATCHES = " // .. \\\\ xx -- || ++ oo ** OO".split(" ")
 _HEIGHT, _STACKED_HEIGHT = 5.0, 3.1  # inches: of one chart, of each of several
 
@@ -103,6 +104,15 @@ class Chart:
         if not points:
             axes.text(0.5, 0.5, "no results yet", transform=axes.transAxes, ha="center")
 
+    def _add_legend(self, axes: Axes) -> None:
+        """Right of the axes, in the order of the series, of all that have a label."""
+        order = [each.label for each in self.series]
+        entries = [*zip(*axes.get_legend_handles_labels())]
+        if entries:
+            handles, labels = zip(*sorted(entries, key=lambda e: order.index(e[1])))
+            labels = [textwrap.fill(label, 30) for label in labels]
+            axes.legend(handles, labels, loc="upper left", bbox_to_anchor=(1.01, 1.0))
+
     def _set_labels(self, axes: Axes, published: str, note: str = "") -> None:
         """Title and axis labels; below the x axis, what the symbols mean."""
         notes = [published] if any(each.published for each in self.series) else []
@@ -137,30 +147,28 @@ class LineChart(Chart):
         self._set_x_axis(axes)
         self._set_y_axis(axes, self.y_include)
         hollow = {"markerfacecolor": "white", "zorder": 2.5}
-        published = {"linestyle": "--", "linewidth": 1.0, **hollow}
         # Side by side where error bars would hide one another.
         spread = any(point.std for each in self.series for point in each.points)
         apart = min(4.0, 24.0 / len(self.series)) if spread else 0.0  # points
         for n, each in enumerate(self.series):
             shift = _shift(axes, apart * (n - (len(self.series) - 1) / 2), 0)
             marker = _MARKERS[n % len(_MARKERS)] if each.marker is None else each.marker
-            style = {
-                "color": each.color or COLORS[n % len(COLORS)],
-                "marker": marker,
-                "transform": axes.transData + shift,
-                "clip_on": False,
-            }
+            ours, published = _LINES[0 if each.color else n // len(COLORS) % 2]
+            color = each.color or COLORS[n % len(COLORS)]
+            place = {"transform": axes.transData + shift, "clip_on": False}
+            style = {"color": color, "marker": marker, **place}
             if each.published:
                 style["label"] = "" if each.points else each.label
-                axes.errorbar(*_arrays(each.published), **style, **published)
+                thin = {"linestyle": published, "linewidth": 1.0, **hollow}
+                axes.errorbar(*_arrays(each.published), **style, **thin)
             if each.points:
-                line = {"linestyle": "--" if each.dashed else "-", "label": each.label}
+                line = {"linestyle": "--" if each.dashed else ours, "label": each.label}
                 axes.errorbar(*_arrays(each.points), **{**style, **line})
             few = [point for point in each.points if point.hollow]
             if few:
                 axes.plot(*_arrays(few)[:2], **style, **hollow, linestyle="none")
         if not self._label_line_ends(axes, 12 + apart * (len(self.series) - 1) / 2):
-            _add_legend(axes)
+            self._add_legend(axes)
         self._set_labels(axes, "hollow: published", self.note)
 
     def _set_x_axis(self, axes: Axes) -> None:
@@ -226,14 +234,13 @@ class BarChart(Chart):
         width = min(0.84 / max(len(self.series), 1), 0.6)
         for n, each in enumerate(self.series):
             aside = (n - (len(self.series) - 1) / 2) * width
+            color = each.color or COLORS[n % len(COLORS)]
             x, y, std = _arrays(each.points)
             bars = axes.bar(
                 *(x + aside, y, 0.94 * width),
-                yerr=std,
                 error_kw={"ecolor": _INK, "capsize": 0, "zorder": 3.5},
-                color=each.color or COLORS[n % len(COLORS)],
-                hatch=_HATCHES[n % len(_HATCHES)],
-                label=each.label,
+                **{"yerr": std, "color": color, "hatch": _HATCHES[n % len(_HATCHES)]},
+                label=each.label if each.points else "",
             )
             for line in bars.errorbar.get_children() if bars.errorbar else ():
                 line.set(**halo)  # visible on dark bars
@@ -241,9 +248,12 @@ class BarChart(Chart):
             axes.bar_label(bars, fmt="%.1f", fontsize=8.5, zorder=4, **text)
             x, y, _ = _arrays(each.published)
             left, right = x + aside - width / 2, x + aside + width / 2
-            axes.hlines(y, left, right, colors=_INK, linewidth=2, zorder=3, **halo)
+            dashes = {"colors": _INK, "linewidth": 2, "zorder": 3, **halo}
+            if each.published and not each.points:  # no bar shows whose they are
+                dashes.update(colors=color, linewidth=4, label=each.label)
+            axes.hlines(y, left, right, **dashes)
         if len(self.series) > 1:
-            _add_legend(axes)
+            self._add_legend(axes)
         self._set_labels(axes, "bars: ours; dashes: published")
 
 
@@ -288,11 +298,3 @@ def _shift(axes: Axes, x: float, y: float) -> Any:
     from matplotlib.transforms import ScaledTranslation  # points are 1/72 inch
 
     return ScaledTranslation(x / 72, y / 72, axes.figure.dpi_scale_trans)
-
-
-def _add_legend(axes: Axes) -> None:
-    """Right of the axes, of all series that have a label."""
-    handles, labels = axes.get_legend_handles_labels()
-    if labels:
-        labels = [textwrap.fill(label, 30) for label in labels]
-        axes.legend(handles, labels, loc="upper left", bbox_to_anchor=(1.01, 1.0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from matplotlib.container import ErrorbarContainer
 
 from mixdmt_tf import plots
@@ -111,7 +112,11 @@ def test_published_values_are_drawn_without_ours():
     lonely = Series("a", [], points(5.0, std=1.0)), Series("b", [])
     axes = axes_of(line_chart(*lonely))
     assert len(error_bars(axes)) == 1 and names(axes) == ["a"]
-    assert len(axes_of(bar_chart(*lonely)).collections[0].get_segments()) == 1
+    axes = axes_of(bar_chart(Series("c", points(4.0)), *lonely))
+    _, dashes, _ = axes.collections
+    assert len(dashes.get_segments()) == 1
+    assert to_hex(dashes.get_color()[0]) == COLORS[1]  # as in the legend: it has no bar
+    assert names(axes) == ["c", "a"]
 
 
 @pytest.mark.parametrize("make", [bar_chart, line_chart])

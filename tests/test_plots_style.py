@@ -134,5 +134,7 @@ def test_series_differ_in_more_than_colour():
     lines = [each[0] for each in error_bars(axes_of(line_chart(*many)))]
     assert len({line.get_marker() for line in lines}) == 11
     assert len({line.get_color() for line in lines}) == len(COLORS)
+    looks = {(line.get_color(), line.get_linestyle()) for line in lines}
+    assert len(looks) == 11 and "--" not in {style for _, style in looks}
     bars = axes_of(bar_chart(*many)).patches
     assert len({bar.get_hatch() for bar in bars}) == 11 and len(bars) == 22

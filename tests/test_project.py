@@ -213,3 +213,18 @@ def test_each_served_python_is_in_the_range_that_pip_goes_by(setup_arguments):
 
     assert all(requires.contains(python) for python in SERVED_PYTHONS)
     assert not requires.contains("3.8") and not requires.contains("3.14")
+
+
+def test_training_imports_neither_tables_nor_commands_nor_matplotlib():
+    program = (
+        "import sys\nimport mixdmt_tf.tasks.fit\n"
+        "above = ('mixdmt_tf.tables', 'mixdmt_tf.cli', 'matplotlib')\n"
+        "found = [name for name in sys.modules if name.startswith(above)]\n"
+        "assert not found, found\n"
+    )
+
+    result = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True
+    )
+
+    assert result.returncode == 0, result.stderr

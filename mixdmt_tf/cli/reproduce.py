@@ -1,4 +1,4 @@
-"""`bin/reproduce`: the rows of a paper's table, and the table with our numbers."""
+"""`bin/reproduce`: trains the rows of a paper's table and reports them beside it."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Config:
     )
     seeds: int = setting(
         2,
-        "runs of each cell, with seeds 1, 2, ... (RealMix reports two); in tables of "
-        "segmentation 0, 1, 2, whose splits are DMT's",
+        "runs of each cell, with seeds 1, 2, ... (RealMix reports two); in DMT's "
+        "tables 4 to 7 with 0, 1, 2, which are the paper's splits",
         low=1,
     )
     rows: str = setting("", "run only these rows: names with commas between them")
@@ -43,7 +43,7 @@ class Config:
     workdir: str = setting(
         "runs/reproduce", "folder of the tables and of all their runs"
     )
-    data_dir: str = setting("", "folder of the data, handed on to each run")
+    data_dir: str = setting("", "folder of the data, passed on to each run")
     coco: str = setting(
         "",
         "file of DeepLab-v2's weights trained on COCO, for the networks of "
@@ -51,13 +51,13 @@ class Config:
         "torchvision's names",
     )
     imagenet: str = setting(
-        "", "the same of torchvision's ResNet-101 trained on ImageNet"
+        "", "file of torchvision's ResNet-101 trained on ImageNet, likewise"
     )
     tables_dir: str = setting(
         "", "folder of the tables; default: flags/ of the checkout"
     )
     dry_run: bool = setting(
-        False, "print the commands and what they will cost, and run nothing"
+        False, "print the commands and how long they will take, and run nothing"
     )
 
 
@@ -76,16 +76,16 @@ def _reproduce(argv: Sequence[str]) -> int:
         argv,
         "reproduce",
         "Runs the rows of a table of a paper and writes the table with our numbers.\n"
-        "The same command goes on where it stopped.",
+        "The same command resumes an interrupted one.",
         lambda _: [flags.group("command", "mixdmt_tf.cli.reproduce")],
     )
     values: Mapping[str, Any] = parsed.values["command"]
     config = Config(**values)
 
-    from mixdmt_tf.tables import cells, report, running
+    from mixdmt_tf.tables import cells, running, table_ini
     from mixdmt_tf.tables import table as tables
 
-    table = tables.load(_root(config.tables_dir), config.table)
+    table = table_ini.load(_root(config.tables_dir), config.table)
     rows = _rows(table, config)
     columns = tables.choose("columns", config.columns, filter(None, table.columns))
     folder = pathlib.Path(config.workdir).expanduser() / table.name / config.budget
@@ -101,6 +101,8 @@ def _reproduce(argv: Sequence[str]) -> int:
             _describe(f"[{number}/{len(runs)}]", one, table, everything)
         print(f"cost: {running.cost_in_words(runs, everything)}")
         return 0
+
+    from mixdmt_tf.tables import report  # a dry run needs no NumPy
 
     def write(failed: AbstractSet[Tuple[str, str, int]]) -> None:
         report.write(table, config.budget, known, folder, failed)
@@ -118,22 +120,22 @@ def _reproduce(argv: Sequence[str]) -> int:
 def _require_weights(
     chosen: Sequence[Any], weights: Mapping[str, str], budget: str
 ) -> None:
-    """Looks whether there is a file of each kind of weights that chosen rows want.
+    """Checks that there is a file of each kind of weights that chosen rows start from.
 
     Raises:
-        UsageError: if one is missing, with the rows that want it; if files are given
-            and nobody wants any.
+        UsageError: if one is missing, with the rows that need it; if files are given
+            and no row needs any.
     """
     wanted: Dict[str, Dict[str, List[str]]] = {}
     for cell in chosen:
-        for kind in cell.row.weights.values():
+        for kind in cell.weights:
             columns = wanted.setdefault(kind, {}).setdefault(cell.row.name, [])
             if cell.column and cell.column not in columns:
                 columns.append(cell.column)
     given = [kind for kind, file in weights.items() if file]
     if given and not wanted:
         raise UsageError(
-            f"--{given[0]}={weights[given[0]]}: of what is chosen nothing starts from "
+            f"--{given[0]}={weights[given[0]]}: none of the chosen rows starts from "
             f"published weights at --budget={budget}\nleave it out"
         )
     missing = []
@@ -145,7 +147,7 @@ def _require_weights(
                 for name, columns in wanted[kind].items()
             )
             said = f"--{kind}={file}: no such file" if file else f"--{kind} is missing"
-            missing.append(f"{said}; it is for the rows {', '.join(rows)}")
+            missing.append(f"{said}; needed by the rows {', '.join(rows)}")
     if missing:
         raise UsageError(
             "\n".join([*missing, "expected files, .safetensors or .npz; see --help"])
@@ -153,16 +155,16 @@ def _require_weights(
 
 
 def _rows(table: Any, config: Config) -> Sequence[str]:
-    """The rows to be run: those that --rows names, or all that can be.
+    """The rows to run: those that --rows names, or all that have a flagfile.
 
     Raises:
-        UsageError: if --rows names one that can't be run, or there is none.
+        UsageError: if --rows names one that can't be run, or no row can.
     """
     from mixdmt_tf.tables import table as tables
 
     there = [row for row in table.rows if table.has(row, config.budget)]
     rows = tables.choose("rows", config.rows, table.rows)
-    quoted = [row for row in rows if row in table.quoted]
+    quoted = [row for row in rows if table.rows[row].quoted]
     if quoted and config.rows:
         raise UsageError(
             f"--rows={config.rows}: {', '.join(quoted)}: quoted from the paper, never "
@@ -178,7 +180,7 @@ def _rows(table: Any, config: Config) -> Sequence[str]:
 
 
 def _root(given: str) -> pathlib.Path:
-    """The folder of the tables."""
+    """The folder of the tables: that of --tables_dir, or `flags/` of the checkout."""
     if given:
         root = pathlib.Path(given).expanduser().resolve()
     else:
@@ -192,16 +194,15 @@ def _root(given: str) -> pathlib.Path:
 
 
 def _read(argv: Sequence[str]) -> Tuple[Optional[int], Mapping[str, str]]:
-    """Steps of a training command, if it has any, and what else decides its numbers."""
+    """Steps of a training command, if set, and the settings its numbers depend on."""
     from mixdmt_tf.runs.config import Config as RunConfig
 
     parsed = experiments.parse(argv, "train", "")
     values: Mapping[str, Any] = parsed.values["run"]
     data: Mapping[str, Any] = parsed.values["data"]
-    (
-        RunConfig(**values),
-        experiments.data_config(data),
-    )  # refuse what doesn't go together
+    # These raise if settings contradict one another.
+    RunConfig(**values)
+    experiments.data_config(data)
     settings = {
         each.name: to_text(parsed.values[group.name][each.name])
         for group in parsed.groups
@@ -214,7 +215,7 @@ def _read(argv: Sequence[str]) -> Tuple[Optional[int], Mapping[str, str]]:
 
 
 def _describe(prefix: str, one: Any, table: Any, known: Sequence[Any]) -> None:
-    """Prints one run: how far it is, its cost, its command."""
+    """Prints one run: its progress, remaining time and command."""
     from mixdmt_tf.runs import progress
     from mixdmt_tf.tables import running
 

@@ -1,1 +1,1 @@
-"""The tables of the papers: their definitions, running their rows, reports."""
+"""Tables of papers: definitions, training runs of their cells, reports."""

@@ -1,6 +1,6 @@
-"""Cells of a table, and the runs that they take.
+"""The cells of a table and their training runs.
 
-What is finished is what the run folders say. TensorFlow is not imported here.
+Which runs are finished is read from the run folders. TensorFlow is not imported here.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ import pathlib
 from types import MappingProxyType
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from mixdmt_tf.errors import UserError
-from mixdmt_tf.tables.table import Row, Table, in_paths
+from mixdmt_tf.tables.table import WEIGHTS_FLAGS, Row, Table, in_paths
 
-# Settings in which the runs of one cell differ.
+# Settings that differ between the runs of one cell.
 _OF_A_RUN = {"seed", "init_from"}
 
-# Steps, and the other settings that decide over a run's numbers, of a command line.
+# Reads a command line: steps, and the other settings that a run's numbers depend on.
 Read = Callable[[Sequence[str]], Tuple[Optional[int], Mapping[str, str]]]
 
 
@@ -29,23 +28,29 @@ class Cell:
     Attributes:
         row: of the table.
         column: value of the column flag, '' if the row has no columns.
+        flagfile: of the row at the budget and in the column.
         flags: of the training command, without seed, folders and `--init_from`.
-        steps: of one run, None if its other settings say how long it is.
-        settings: as text, by name of the flag, what else decides over its numbers.
+        steps: of one run, None if other settings determine its length.
+        settings: other settings that its numbers depend on, as text by flag.
         folder: that holds the run folders.
+        weights: kinds of published weights that its networks start from.
+        seconds: estimated duration of one run, None if it is unknown.
         first: the cell whose run of the same seed must be finished before.
     """
 
     row: Row
     column: str
+    flagfile: pathlib.Path
     flags: Tuple[str, ...]
     steps: Optional[int]
     settings: Mapping[str, str]
     folder: pathlib.Path
+    weights: Tuple[str, ...] = ()
+    seconds: Optional[float] = None
     first: Optional["Cell"] = None
 
     def run_folder(self, seed: int) -> pathlib.Path:
-        """Where the run of a seed is."""
+        """The run folder of a seed."""
         column = in_paths(self.column)
         return self.folder / "-".join(filter(None, [column, f"seed{seed}"]))
 
@@ -57,24 +62,24 @@ class Cell:
         return [*self.flags, *more]
 
     def results(self, seed: int) -> Optional[Dict[str, Any]]:
-        """`results.json` of a finished run, None while it is not.
+        """`results.json` of a finished run, None if it is not finished.
 
-        A run of other settings than the flagfile's of today is not finished: to start
-        it says what differs.
+        A run counts as finished only if it has the steps and settings that the flagfile
+        has now. Otherwise it is started again, and `bin/train` says what differs.
         """
         path = self.run_folder(seed) / "results.json"
         try:
-            found: Dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            results: Dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        flags = found.get("flags", {})
+        flags = results.get("flags", {})
         for name, value in self.settings.items():
-            # The run writes down what was left to it. A setting that is younger than
-            # the run did not decide over it.
+            # For 'auto' and 'none' the run records the value it chose. A setting added
+            # after the run was made is missing there and did not affect it.
             left_open = name in _OF_A_RUN or value in ("auto", "none")
             if not left_open and flags.get(name, value) != value:
                 return None
-        return found if self.steps in (None, found.get("steps")) else None
+        return results if self.steps in (None, results.get("steps")) else None
 
     def finished(self) -> Dict[int, Dict[str, Any]]:
         """Results of all finished runs, by seed."""
@@ -84,14 +89,14 @@ class Cell:
             for path in self.folder.glob(f"{prefix}*")
             if path.name[len(prefix) :].isdigit()
         )
-        found = {seed: self.results(seed) for seed in seeds}
-        return {seed: each for seed, each in found.items() if each is not None}
+        results = {seed: self.results(seed) for seed in seeds}
+        return {seed: each for seed, each in results.items() if each is not None}
 
     def steps_done(self, seed: int) -> int:
-        """How far the run of a seed is, by its last evaluation; 0 if nobody knows."""
-        found = self.results(seed)
-        if found is not None:
-            return int(found["steps"])
+        """Steps of the run of a seed at its last evaluation, 0 if that is unknown."""
+        results = self.results(seed)
+        if results is not None:
+            return int(results["steps"])
         if self.steps is None:
             return 0
         try:
@@ -102,7 +107,7 @@ class Cell:
             return 0
 
     def title(self, table: Table, seed: int) -> str:
-        """The run in words: 'mean_teacher, labels 250, seed 1'."""
+        """Name of a run in messages: 'mean_teacher, labels 250, seed 1'."""
         column = f"{table.flag} {self.column}" if self.column else None
         return ", ".join(filter(None, [self.row.name, column, f"seed {seed}"]))
 
@@ -118,72 +123,74 @@ def cells(
     common: Sequence[str] = (),
     weights: Mapping[str, str] = MappingProxyType({}),
 ) -> Dict[Tuple[str, str], Cell]:
-    """All cells of a table for which there is a flagfile, by row and column.
+    """The cells of a table that have a flagfile, by row and column.
 
     Args:
-        table: which.
-        budget: one of `tables.BUDGETS`.
+        table: the definition.
+        budget: one of `BUDGETS`.
         folder: of the table's runs at this budget.
         read: reads a command line.
         common: flags that every run gets.
-        weights: files of published weights by their kind, for the rows that start from
-            them; a kind without a file is left out.
+        weights: files of published weights by kind, for the rows that start from them
+            at the paper's budget; a kind without a file is left out.
 
     Raises:
-        UserError: if a flagfile or its opening is wrong; also of `read`.
+        UserError: if a flagfile is wrong; raised by `read`.
     """
-    found: Dict[Tuple[str, str], Cell] = {}
+    by_place: Dict[Tuple[str, str], Cell] = {}
 
-    def make(name: str, column: str, asked_by: Tuple[str, ...]) -> Cell:
-        if (name, column) in found:
-            return found[name, column]
-        row = table.row(name, budget, column)
-        if name in asked_by:
-            raise UserError(
-                f"{row.flagfile}: '# First: {row.first}' goes round in a circle"
-            )
-        flags = [f"--flagfile={row.flagfile}", *common]
-        for flag, kind in row.weights.items():
+    def make(name: str, column: str) -> Cell:
+        if (name, column) in by_place:
+            return by_place[name, column]
+        row = table.rows.get(name) or table.before[name]
+        flagfile = table.flagfile(name, budget, column)
+        flags = [f"--flagfile={flagfile}", *common]
+        kinds = row.weights.get(column, ()) if budget == "paper" else ()
+        for flag, kind in zip(WEIGHTS_FLAGS, kinds):
             if weights.get(kind):
                 flags.append(f"--{flag}={weights[kind]}")
         if column:
             flags.append(f"--{table.flag}={column}")
         first = None
         if row.first is not None:
-            # A row of the table passes on its run of the same column. Any other is
-            # made for the sake of this one, such as a network trained on other data.
-            before = column if row.first in table.rows else ""
-            first = make(row.first, before, (*asked_by, name))
+            # A row of the table passes on its run of the same column. A run that is no
+            # row, such as pre-training on other data, has no columns.
+            first = make(row.first, column if row.first in table.rows else "")
         own = folder / name
-        steps, settings = read([*flags, f"--workdir={own}"] + _init(first, own))
-        cell = Cell(row, column, tuple(flags), steps, settings, own, first)
-        found[name, column] = cell
-        return cell
+        # The value of --init_from depends on the seed, but the flag is read here too.
+        init_from = [] if first is None else [f"--init_from={own}"]
+        steps, settings = read([*flags, f"--workdir={own}", *init_from])
+        by_place[name, column] = Cell(
+            row=row,
+            column=column,
+            flagfile=flagfile,
+            flags=tuple(flags),
+            steps=steps,
+            settings=settings,
+            folder=own,
+            weights=kinds,
+            seconds=row.seconds.get(budget),
+            first=first,
+        )
+        return by_place[name, column]
 
-    for name in table.rows:
-        if table.has(name, budget):
+    for row in table.rows.values():
+        if table.has(row.name, budget):
             for column in table.columns:
-                same = name in table.one_run
-                found[name, column] = make(
-                    name, table.columns[0] if same else column, ()
-                )
-    return found
+                run_in = table.columns[0] if row.one_run else column
+                by_place[row.name, column] = make(row.name, run_in)
+    return by_place
 
 
-def _init(first: Optional[Cell], folder: pathlib.Path) -> List[str]:
-    """The flag is read like the others, though its value depends on the seed."""
-    return [] if first is None else [f"--init_from={folder}"]
+def plan(chosen: Sequence[Cell], seeds: int, first_seed: int = 1) -> List[Run]:
+    """The runs of some cells, each after the run that it starts from.
 
-
-def plan(chosen: Sequence[Cell], seeds: int, first: int = 1) -> List[Run]:
-    """All runs of some cells, each after the one that it needs.
-
-    Seed by seed, so that a whole table with one run in each cell comes first.
+    Seed by seed, so that one run of each cell comes before the second of any.
 
     Args:
         chosen: the cells.
         seeds: runs of each.
-        first: seed of the first run, as the table has it.
+        first_seed: the smallest seed.
     """
     runs: List[Run] = []
 
@@ -193,7 +200,7 @@ def plan(chosen: Sequence[Cell], seeds: int, first: int = 1) -> List[Run]:
         if not any(cell is other and seed == number for other, number in runs):
             runs.append((cell, seed))
 
-    for seed in range(first, first + seeds):
+    for seed in range(first_seed, first_seed + seeds):
         for cell in chosen:
             add(cell, seed)
     return runs

@@ -1,4 +1,4 @@
-"""Other commands, run one after the other, that get the signals meant for us."""
+"""Runs other commands and passes signals on to them."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Children:
     """Runs commands on our terminal; passes SIGINT, SIGTERM and SIGHUP on to them.
 
-    A command runs in a session of its own. Otherwise Ctrl-C would reach it twice, from
-    the terminal and from us, and a training run takes the second one for impatience: it
-    stops without saving.
+    Each command runs in its own session. Otherwise Ctrl-C would reach it twice, from
+    the terminal and from us, and at the second signal a training run stops without
+    saving.
 
     Attributes:
-        requested: the signal that we got, None if none.
+        requested: the last signal received, None if there was none.
     """
 
     def __init__(self) -> None:
-        """Nothing is installed before the context is entered."""
+        """Installs no handler; entering the context does."""
         self.requested: Optional[int] = None
         self._running: Optional["subprocess.Popen[bytes]"] = None
         self._previous: Dict[int, Any] = {}
 
     def __enter__(self) -> "Children":
-        """Installs the handlers, in the main thread: others get no signals."""
+        """Installs the signal handlers, if this is the main thread."""
         for number in SIGNALS:
             if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
-                continue  # as nohup has it
+                continue  # started by nohup
             try:
                 self._previous[number] = signal.signal(number, self._handle)
             except ValueError:  # not the main thread
@@ -38,7 +38,7 @@ class Children:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        """Puts back what was there."""
+        """Restores the previous handlers."""
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
@@ -50,7 +50,7 @@ class Children:
         """
         self._running = subprocess.Popen(list(command), start_new_session=True)
         try:
-            if self.requested is not None:  # it came while the process was started
+            if self.requested is not None:  # received while the process was starting
                 self._forward(self.requested)
             code = self._running.wait()
         finally:
@@ -62,7 +62,7 @@ class Children:
         self._forward(number)
 
     def _forward(self, number: int) -> None:
-        # A run knows SIGTERM and SIGINT as wishes to stop; a lost terminal is one too.
-        wish = signal.SIGTERM if number == signal.SIGHUP else signal.Signals(number)
+        # Training handles SIGTERM and SIGINT; a lost terminal should stop it as well.
+        signum = signal.SIGTERM if number == signal.SIGHUP else signal.Signals(number)
         if self._running is not None:
-            self._running.send_signal(wish)
+            self._running.send_signal(signum)

@@ -1,7 +1,6 @@
-"""What the tables of papers measure, and which numbers of a run they show.
+"""The measures of tables: error or mean IoU, and the numbers of a run that are shown.
 
-The one place that knows it: `table.ini`, the opening of flagfiles and the report go by
-what stands here. Nothing here imports TensorFlow.
+`table.ini` and the report go by what stands here. Nothing here imports TensorFlow.
 """
 
 from __future__ import annotations
@@ -12,12 +11,12 @@ from typing import Tuple
 
 @dataclasses.dataclass(frozen=True)
 class Number:
-    """One number that a run ends with.
+    """One number of a run's results.
 
     Attributes:
         key: as in `shown = error` and in the columns of `table.csv`.
         result: its name in `results.json`.
-        title: where it comes from, in words.
+        title: which weights it is of, in words.
     """
 
     key: str
@@ -27,10 +26,10 @@ class Number:
 
 @dataclasses.dataclass(frozen=True)
 class Measure:
-    """What all numbers of a table are, published or ours; in percent.
+    """The measure of all numbers of a table, published or ours; in percent.
 
     Attributes:
-        name: in words.
+        name: as it is shown.
         numbers: that the report shows.
         explanation: below the report.
     """
@@ -38,11 +37,6 @@ class Measure:
     name: str
     numbers: Tuple[Number, ...]
     explanation: str
-
-    @property
-    def header(self) -> str:
-        """Name of the line of a flagfile's header that has the published numbers."""
-        return f"Published {self.name}"
 
 
 ERROR = Measure(
@@ -68,5 +62,5 @@ MEAN_IOU = Measure(
     "where two models are trained, of the better one.",
 )
 MEASURES = (ERROR, MEAN_IOU)
-# What `shown = ...` in table.ini may be, and the measure that it is a number of.
+# Values of `shown = ...` in table.ini, with the measure that they are a number of.
 SHOWN = {number.key: measure for measure in MEASURES for number in measure.numbers}

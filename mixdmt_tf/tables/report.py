@@ -1,6 +1,6 @@
-"""A table of a paper beside our numbers: Markdown, CSV and a chart.
+"""Reports: a table of a paper with our numbers, as Markdown, CSV and a chart.
 
-Written from the run folders alone, again after each run.
+A report depends on the run folders alone and is written again after each run.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from mixdmt_tf import plots
 from mixdmt_tf.files import write_atomically, write_png_atomically
 from mixdmt_tf.runs.environment import machine
 from mixdmt_tf.tables.cells import Cell
-from mixdmt_tf.tables.report_lines import Failed, Line, Place, gather
+from mixdmt_tf.tables.lines import Failed, Line, Place, gather
 from mixdmt_tf.tables.table import Table
 
 
@@ -28,10 +28,10 @@ def write(
     """Writes `table.md`, `table.csv` and `table.png`.
 
     Args:
-        table: which.
-        budget: one of `tables.BUDGETS`.
+        table: the definition.
+        budget: one of `BUDGETS`.
         cells: of the table at this budget.
-        folder: where to, made if it is missing.
+        folder: to write into, created if it is missing.
         failed: (row, column, seed) of runs that failed.
 
     Returns:
@@ -40,8 +40,8 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     results = {place: list(cell.finished().values()) for place, cell in cells.items()}
     lines = gather(table, budget, cells, results, failed)
-    found = [each for several in results.values() for each in several]
-    text = markdown(table, budget, list(lines.values()), found)
+    of_all_cells = [each for several in results.values() for each in several]
+    text = markdown(table, budget, list(lines.values()), of_all_cells)
     write_atomically(folder / "table.md", text)
     write_atomically(folder / "table.csv", as_csv(table, list(lines.values())))
     pixels = plots.image(chart(table, budget, lines))
@@ -52,7 +52,7 @@ def write(
 def markdown(
     table: Table, budget: str, lines: Sequence[Line], results: Sequence[Dict[str, Any]]
 ) -> str:
-    """The report as a table in Markdown, with what is needed to quote its numbers."""
+    """The report in Markdown, with what is needed to quote its numbers."""
     names = [table.flag] if table.flag else []
     numbers = table.numbers
     shown, *others = (number.title for number in numbers)
@@ -95,8 +95,8 @@ def _explanation(table: Table, budget: str, lines: Sequence[Line]) -> str:
     )
     if any(line.beside for line in lines):
         text += (
-            " The paper's table lacks the rows marked (beside); what is published of "
-            "them stands elsewhere."
+            " The rows marked (beside) are not in the paper's table; their published "
+            "numbers, if any, are from elsewhere."
         )
     if budget != "paper":
         text += (
@@ -107,7 +107,7 @@ def _explanation(table: Table, budget: str, lines: Sequence[Line]) -> str:
 
 
 def _origins(results: Sequence[Dict[str, Any]]) -> List[str]:
-    """Versions and machines of the runs."""
+    """The versions and machines of the runs, a line each."""
     versions = {
         ", ".join(f"{name} {number}" for name, number in each["versions"].items())
         for each in results
@@ -120,7 +120,7 @@ def _origins(results: Sequence[Dict[str, Any]]) -> List[str]:
 
 
 def as_csv(table: Table, lines: Sequence[Line]) -> str:
-    """The report with one number in a cell; empty where there is none."""
+    """The report as CSV, one number in a field; empty where there is none."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     keys = [number.key for number in table.numbers]
@@ -140,9 +140,9 @@ def as_csv(table: Table, lines: Sequence[Line]) -> str:
 
 
 def chart(table: Table, budget: str, lines: Mapping[Place, Line]) -> plots.Chart:
-    """The table's chart: lines over the columns, or bars."""
+    """The chart of the table: lines over the columns, or bars."""
     one_column = table.columns == ("",)
-    as_bars = table.picture == "bars" or one_column
+    as_bars = table.chart == "bars" or one_column
 
     def series(label: str, places: Sequence[Tuple[float, Line]]) -> plots.Series:
         means = [(x, line.means[table.shown]) for x, line in places]
@@ -175,4 +175,4 @@ def chart(table: Table, budget: str, lines: Mapping[Place, Line]) -> plots.Chart
     labels = (table.title, str(table.flag), y_label)
     if as_bars:
         return plots.BarChart(drawn, *labels, table.columns)
-    return plots.LineChart(drawn, *labels, xs, log_x=table.picture == "log_lines")
+    return plots.LineChart(drawn, *labels, xs, log_x=table.chart == "log_lines")

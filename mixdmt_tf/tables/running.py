@@ -1,7 +1,7 @@
-"""Running the rows of a table: what it costs, and doing it.
+"""Runs the cells of a table one after the other, and estimates how long that takes.
 
-Each run is a process of its own with a run folder of its own, so one that fails takes
-nothing with it. TensorFlow is not imported here.
+Each run is a separate process with its own run folder, so a failure does not affect the
+others. TensorFlow is not imported here.
 """
 
 from __future__ import annotations
@@ -15,37 +15,39 @@ from mixdmt_tf.tables.cells import Cell, Run
 from mixdmt_tf.tables.child_process import Children
 from mixdmt_tf.tables.table import Table
 
-STOPPED = (130, 143)  # exit codes of a run that was asked to stop
+STOPPED = (130, 143)  # exit codes of an interrupted run
 
 
 def seconds_left(run: Run, known: Sequence[Cell]) -> Optional[float]:
-    """What a run still costs, None if nobody knows.
+    """Estimated remaining time of a run, None if it is unknown.
 
-    By the speed of finished runs of the same row, else by its flagfile.
+    From the speed of finished runs of the same row, else from `table.ini`.
 
     Args:
-        run: which.
-        known: cells whose finished runs are looked at.
+        run: cell and seed.
+        known: cells whose finished runs are taken into account.
     """
     cell, seed = run
     finished = [
-        found
+        results
         for other in known
         if other.row.name == cell.row.name
-        for found in other.finished().values()
+        for results in other.finished().values()
     ]
     if cell.steps is None:
-        whole = [found["seconds"] for found in finished if cell.results(seed) is None]
-        return statistics.median(whole) if whole else cell.row.seconds
+        if cell.results(seed) is not None:
+            return 0.0
+        whole = [results["seconds"] for results in finished]
+        return statistics.median(whole) if whole else cell.seconds
     left = cell.steps - cell.steps_done(seed)
     if finished:
-        speeds = [found["seconds"] / found["steps"] for found in finished]
+        speeds = [results["seconds"] / results["steps"] for results in finished]
         return statistics.median(speeds) * left
-    return None if cell.row.seconds is None else cell.row.seconds * left / cell.steps
+    return None if cell.seconds is None else cell.seconds * left / cell.steps
 
 
 def cost_in_words(runs: Sequence[Run], known: Sequence[Cell]) -> str:
-    """The sum over unfinished runs: '3 h 05 min, and 2 runs of unknown cost'."""
+    """Remaining time of all runs, as 'about 3 h 05 min and 2 runs of unknown cost'."""
     left = [
         seconds_left((cell, seed), known)
         for cell, seed in runs
@@ -65,17 +67,17 @@ def execute(
     launch: Sequence[str],
     after: Callable[[Set[Tuple[str, str, int]]], None],
 ) -> int:
-    """Runs what is not finished, one after the other.
+    """Runs those that are not finished, one after the other.
 
     Args:
         table: of the runs.
-        runs: in this order.
+        runs: cells and seeds, in the order of execution.
         launch: the training command, to which a run's arguments are added.
-        after: called after each run that ended, with the failed ones of this call as
-            (row, column, seed).
+        after: called after each run that finished or failed, with the failed runs of
+            this call as (row, column, seed).
 
     Returns:
-        The exit code: 0; 1 if a run failed; that of the run that was asked to stop.
+        The exit code: 0; 1 if a run failed; that of the run if it was interrupted.
     """
     failed: Set[Tuple[str, str, int]] = set()
     with Children() as children:
@@ -111,7 +113,7 @@ def execute(
 
 def _say_stopped(runs: Sequence[Run], code: int) -> int:
     done = sum(cell.results(seed) is not None for cell, seed in runs)
-    print(f"{done} of {len(runs)} runs finished; the same command goes on", flush=True)
+    print(f"{done} of {len(runs)} runs finished; the same command resumes", flush=True)
     return code
 
 
@@ -119,10 +121,11 @@ _Traces = Tuple[int, FrozenSet[pathlib.Path]]
 
 
 def _traces(folder: pathlib.Path) -> _Traces:
-    """What a run leaves when it has taken its folder, and when it has its split.
+    """Files of a run folder that show how far a run came.
 
     Returns:
-        Time of `flags.txt`, and its TensorBoard files, which runs in rounds replace.
+        Time of `flags.txt`, written first, and the TensorBoard files, written once the
+        data are loaded; runs in rounds replace them.
     """
     try:
         claimed = (folder / "flags.txt").stat().st_mtime_ns
@@ -132,5 +135,5 @@ def _traces(folder: pathlib.Path) -> _Traces:
 
 
 def _without_data(before: _Traces, after: _Traces) -> bool:
-    """Whether a run ended between taking its folder and opening its event file."""
+    """Whether a run ended before its data were loaded, but after it began."""
     return before[0] != after[0] and before[1] == after[1]

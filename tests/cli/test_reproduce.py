@@ -7,11 +7,11 @@ import json
 import pytest
 
 from mixdmt_tf.cli.reproduce import main
-from mixdmt_tf.tables import table
+from mixdmt_tf.tables import table, table_ini
 from tests.cli import commands
 from tests.tables import made_table
 
-TABLES = table.find(commands.ROOT / "flags")
+TABLES = table_ini.find(commands.ROOT / "flags")
 # Their networks start from published weights.
 WITH_WEIGHTS = ("dmt/4", "dmt/5", "dmt/6", "dmt/7")
 
@@ -60,8 +60,8 @@ def test_what_there_is_not(flag, said, capsys, tmp_path):
 @pytest.fixture
 def quoting(tmp_path):
     """A command line for a table with a row that is quoted."""
-    ini = made_table.INI.replace("rows = plain", "rows = hung plain")
-    flags = made_table.write(tmp_path, ini=f"{ini}[quoted]\nhung = Hung | 20: 57.2\n")
+    hung = "[row hung]\nlabel = Hung\npublished = 20: 57.2\nquoted = true\n"
+    flags = made_table.write(tmp_path, made_table.INI + hung)
     return ["--table=made/1", f"--tables_dir={flags}", f"--workdir={tmp_path / 'r'}"]
 
 
@@ -84,9 +84,8 @@ def test_only_quoted_rows_at_this_budget(quoting, capsys, tmp_path):
 
 def test_columns_with_a_slash(capsys, tmp_path):
     # Any flag that takes a slash; '--data_dir' asks nothing of its value.
-    ini = made_table.INI.replace("labels: 20 50", "data_dir: 1/20 1/8")
-    ini = ini.replace("lines", "bars")
-    flags = made_table.write(tmp_path, ini=ini, published="error: 1/20: 3; 1/8: 2")
+    ini = made_table.IOU_INI.replace("columns = labels", "columns = data_dir")
+    flags = made_table.write(tmp_path, ini)
     argv = ["--table=made/1", f"--tables_dir={flags}", f"--workdir={tmp_path / 'r'}"]
     argv += ["--rows=plain", "--columns=1/8", "--seeds=1", "--dry_run"]
     assert main(argv) == 0
@@ -145,13 +144,17 @@ def give(folder, *kinds):
         (
             "4 --columns=1/20,1/50 --dry_run",
             (),
-            "--coco is missing; it is for the rows baseline (1/50, 1/20), mean_teacher "
-            "(1/50, 1/20), dmt (1/50, 1/20)\n--imagenet is missing; it is for the rows "
+            "--coco is missing; needed by the rows baseline (1/50, 1/20), mean_teacher "
+            "(1/50, 1/20), dmt (1/50, 1/20)\n--imagenet is missing; needed by the rows "
             "cutmix (1/50, 1/20), dmt (1/20)\nexpected files",
         ),
-        ("5", ["coco"], "error: --imagenet is missing; it is for the rows dmt\nexp"),
-        ("5 --coco=nowhere.npz", ["imagenet"], "--coco=nowhere.npz: no such file; it "),
-        ("5 --budget=cpu", ["coco"], "of what is chosen nothing starts from published"),
+        ("5", ["coco"], "error: --imagenet is missing; needed by the rows dmt\nexp"),
+        (
+            "5 --coco=nowhere.npz",
+            ["imagenet"],
+            "--coco=nowhere.npz: no such file; need",
+        ),
+        ("5 --budget=cpu", ["coco"], "none of the chosen rows starts from published"),
         ("2", ["imagenet"], "weights at --budget=paper\nleave it out"),
     ],
 )
@@ -185,7 +188,7 @@ def rounds_table(tmp_path):
         "clever": "--algorithm=dmt\n--batch=8\n--rounds=1\n--round_steps=2\n"
         "--unlabeled_ratio=2\n--select_on=valtiny\n",
     }
-    flags = made_table.write(tmp_path, first="# First: plain\n")
+    flags = made_table.write(tmp_path, made_table.adding("row clever", "first = plain"))
     for name, own in rows.items():
         path = flags / "made" / "table_1" / f"{name}.flags"
         head, _, _ = path.read_text("utf-8").partition("--dataset")

@@ -10,11 +10,12 @@ import pytest
 
 from mixdmt_tf.cli import experiments
 from mixdmt_tf.tables import table as tables
+from mixdmt_tf.tables import table_ini
 
 ROOT = pathlib.Path(__file__).parents[2]
 FOLDER = ROOT / "flags"
 FLAGFILES = sorted(p for p in FOLDER.rglob("*.flags") if p.parent.name != "base")
-TABLES = [tables.load(FOLDER, name) for name in tables.find(FOLDER)]
+TABLES = [table_ini.load(FOLDER, name) for name in table_ini.find(FOLDER)]
 per_flagfile = pytest.mark.parametrize(
     "path", FLAGFILES, ids=[str(p.relative_to(FOLDER)) for p in FLAGFILES]
 )
@@ -29,11 +30,6 @@ def parse(path, *more):
 def of_scenes(path):
     """Whether what it trains on has a class for every pixel."""
     return experiments.task_of(parse(path).values["data"]["dataset"]) == "segmentation"
-
-
-def ours(table):
-    """All rows but those that are quoted, which have no flagfile."""
-    return [row for row in table.rows if row not in table.quoted]
 
 
 def test_there_are_flagfiles():
@@ -73,21 +69,21 @@ def test_its_command_parses(path, monkeypatch):
 
 @pytest.mark.parametrize("table", TABLES, ids=[table.name for table in TABLES])
 def test_a_table_has_its_rows_at_both_budgets(table):
-    for name in ours(table):
-        paper, cpu = (table.row(name, budget) for budget in tables.BUDGETS)
-        assert cpu.seconds, f"{cpu.flagfile}: no '# Cost: 12 minutes ...'"
-        assert paper.first == cpu.first
+    for name, row in table.runnable.items():
+        assert "cpu" in row.seconds, f"{table.name}: row {name} has no cpu_minutes"
         # tests/cli/test_reproduce.py reads every column.
         column = table.columns[0]
         flags = [f"--{table.flag}={column}"] if column else []
-        small = parse(cpu.flagfile, *flags).values
-        large = parse(paper.flagfile, *flags).values
+        large, small = (
+            parse(table.flagfile(name, budget), *flags).values
+            for budget in tables.BUDGETS
+        )
         if "fractions" in small["method"]:
             assert small["method"]["round_steps"]
             assert small["method"]["rounds"] == large["method"]["rounds"]
         else:
             steps = large["run"]["steps"]
-            # Passes may say how long a row on scenes is.
+            # Passes over the data may say how long a row of segmentation is.
             assert steps or large["method"]["epochs"] >= 20
             assert small["run"]["steps"] <= (steps or math.inf)
         assert small["run"]["algorithm"] == large["run"]["algorithm"]
@@ -98,13 +94,13 @@ def test_a_table_has_its_rows_at_both_budgets(table):
 def test_the_columns_are_what_the_flagfiles_are_for(table):
     """A flagfile of one column says itself which, and is the one that is taken."""
     own = {path.stem for path in table.folder.rglob("*-*.flags")}
-    for name in ours(table):
+    for name in table.runnable:
         for column in filter(None, table.columns):
-            row = table.row(name, "paper", column)
+            path = table.flagfile(name, "paper", column)
             own_name = f"{name}-{tables.in_paths(column)}"
-            assert (row.flagfile.stem == own_name) == (own_name in own)
-            if row.flagfile.stem != name:
-                values = parse(row.flagfile).values
+            assert (path.stem == own_name) == (own_name in own)
+            if path.stem != name:
+                values = parse(path).values
                 found = {k: v for group in values.values() for k, v in group.items()}
                 assert str(found[table.flag]) == column
 

@@ -12,7 +12,7 @@ from mixdmt_tf.cli import experiments
 from mixdmt_tf.data.segmentation.pipeline import ScenePipeline
 from mixdmt_tf.data.segmentation.source import Scene, Scenes
 from mixdmt_tf.runs.splits import choose_split
-from mixdmt_tf.tables import table as tables
+from mixdmt_tf.tables import table_ini
 from mixdmt_tf.tasks import open_task
 from mixdmt_tf.tasks.segmentation.preparation import round_steps
 from tests.conformance.test_flagfile_steps import all_choices_once
@@ -106,14 +106,14 @@ def test_the_release_differs_from_the_paper_where_it_should():
 @pytest.mark.parametrize("name", ["dmt/4", "dmt/6"])
 def test_own_flagfiles_say_the_same_as_the_tables(name):
     """Settings, and what is published."""
-    table = tables.load(FOLDER, name)
+    table = table_ini.load(FOLDER, name)
     data = {"dmt/4": "voc", "dmt/6": "cityscapes"}[name]
     for column in table.columns:
-        row = table.row("dmt", "paper", column)
+        path = table.flagfile("dmt", "paper", column)
         own = FOLDER / "dmt" / f"{data}_{column[2:]}.flags"
-        assert parse(own).values == parse(row.flagfile, f"--labels={column}").values
-        text = f"# Published mean IoU: {row.published[column].text}\n"
-        assert text in own.read_text("utf-8")
+        assert parse(own).values == parse(path, f"--labels={column}").values
+        number = table.rows["dmt"].published[column].text
+        assert f"# Published mean IoU: {number}\n" in own.read_text("utf-8")
 
 
 def test_ablations_differ_from_dmt_only_where_they_should():

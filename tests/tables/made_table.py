@@ -7,46 +7,52 @@ import json
 import pathlib
 import sys
 
-from mixdmt_tf.tables import cells, report, running, table
+from mixdmt_tf.tables import cells, report, running, table_ini
 
 INI = """\
 [table]
 title = A made-up table
 columns = labels: 20 50
-rows = plain clever
-picture = lines
+chart = lines
+
+[row plain]
+label = Plain
+published = 20: 12.3 ± 1.2; 50: not recoverable
+cpu_minutes = 2
+
+[row clever]
+label = Clever
+published = 20: 12.3 ± 1.2; 50: not recoverable
+cpu_minutes = 2
 """
-PUBLISHED = "error: 20: 12.3 ± 1.2; 50: not recoverable"
 # The same of mean IoU, with a row of numbers only.
 IOU_INI = """\
 [table]
-title = A made-up table of scenes
+title = A made-up table of segmentation
 columns = labels: 1/20 1/8
-rows = theirs plain clever
 shown = miou
 
-[quoted]
-theirs = Theirs et al. (v2) | 1/20: 64.7 ± 0.3; 1/8: not published
+[row theirs]
+label = Theirs et al. (v2)
+published = 1/20: 64.7 ± 0.3; 1/8: not published
+quoted = true
+
+[row plain]
+label = Plain
+published = 1/20: 55.62; 1/8: not published
+cpu_minutes = 2
+
+[row clever]
+label = Clever
+published = 1/20: 55.62; 1/8: not published
+cpu_minutes = 2
 """
-IOU_PUBLISHED = "mean IoU: 1/20: 55.62; 1/8: not published"
 ROW = """\
 # Digits.
-# Paper: Nobody (2019), table 1, row {label}.
-# Published {published}
-# Cost: unknown.
-# Command: bin/train --flagfile=flags/made/table_1/{name}.flags
 --dataset=digits
 --labels=20
 --algorithm={algorithm}
 --steps=10
-"""
-CPU = """\
-# Digits.
-# Paper: no row of it.
-# Published {measure}: none
-# Cost: 2 minutes on 2 CPU cores.
-# Command: bin/train --flagfile=flags/made/table_1/cpu/{name}.flags
-{first}--flagfile=../{name}.flags
 """
 # Writes what a run leaves; environment-free: its behaviour is a file beside it.
 TRAINER = """\
@@ -86,29 +92,24 @@ error = wish + int(given["seed"])
 """
 
 
-def write(
-    root: pathlib.Path, first: str = "", ini: str = INI, published: str = PUBLISHED
-) -> pathlib.Path:
+def adding(section: str, line: str, ini: str = INI) -> str:
+    """The same with one more line in a section, such as 'row plain'."""
+    head = f"[{section}]\n"
+    assert ini.count(head) == 1
+    return ini.replace(head, f"{head}{line}\n")
+
+
+def write(root: pathlib.Path, ini: str = INI) -> pathlib.Path:
     """Writes the table made/1 and returns the folder `flags`."""
-    measure = published.partition(":")[0]
     folder = root / "flags" / "made" / "table_1"
     (folder / "cpu").mkdir(parents=True)
     (folder / "table.ini").write_text(ini, "utf-8")
     for name, algorithm in (("plain", "supervised"), ("clever", "realmix")):
-        words = {"name": name, "label": name.title(), "algorithm": algorithm}
-        text = ROW.format(**words, published=published)
+        text = ROW.format(algorithm=algorithm)
         (folder / f"{name}.flags").write_text(text, "utf-8")
-        own_first = first if name == "clever" else ""
-        text = CPU.format(name=name, first=own_first, measure=measure)
+        text = f"--flagfile=../{name}.flags\n"
         (folder / "cpu" / f"{name}.flags").write_text(text, "utf-8")
     return root / "flags"
-
-
-def edit(path: pathlib.Path, old: str, new: str) -> None:
-    """Replaces what stands once in a file."""
-    text = path.read_text("utf-8")
-    assert text.count(old) == 1
-    path.write_text(text.replace(old, new), "utf-8")
 
 
 def launch(root: pathlib.Path, wishes: str = "{}") -> list:
@@ -125,20 +126,18 @@ def read(argv):
 
 
 class Made:
-    """The made-up table with its cells at the budget of a CPU."""
+    """The made-up table with its cells."""
 
-    def __init__(self, root, first="", ini=INI, published=PUBLISHED):
-        self.root, self.folder = root, root / "runs"
-        write(root, first, ini, published)
-        self.failed = set()
-        self.read_again()
-
-    def read_again(self, *handed_on):
-        """After files were edited; with the common flags and the files of weights."""
-        self.table = table.load(self.root / "flags", "made/1")
-        self.cells = cells.cells(self.table, "cpu", self.folder, read, *handed_on)
+    def __init__(self, root, ini=INI, budget="cpu", common=(), weights=None):
+        """With flags for all runs and files of weights, as of `cells`."""
+        self.folder, self.budget, self.root = root / "runs", budget, root
+        self.table = table_ini.load(write(root, ini), "made/1")
+        self.cells = cells.cells(
+            self.table, budget, self.folder, read, common, weights or {}
+        )
         in_table = [c for (row, _), c in self.cells.items() if row in self.table.rows]
         self.runs = cells.plan(in_table, 2)
+        self.failed = set()
 
     def execute(self, **wishes):
         command = launch(self.root, json.dumps(wishes))
@@ -148,7 +147,9 @@ class Made:
         self.failed = set(failed)
 
     def report(self):
-        return report.write(self.table, "cpu", self.cells, self.folder, self.failed)
+        return report.write(
+            self.table, self.budget, self.cells, self.folder, self.failed
+        )
 
     def log(self):
         lines = (self.root / "log.txt").read_text().splitlines()
@@ -157,5 +158,5 @@ class Made:
 
     def rows(self):
         text = (self.folder / "table.csv").read_text(encoding="utf-8")
-        found = csv.DictReader(text.splitlines())
-        return {(row["row"], row["labels"]): row for row in found}
+        lines = csv.DictReader(text.splitlines())
+        return {(line["row"], line["labels"]): line for line in lines}

@@ -38,13 +38,13 @@ def fixture_drawn(monkeypatch):
 
 
 def of_errors(root, shown="error"):
-    ini = made_table.INI.replace("picture = lines", f"shown = {shown}")
-    return Made(root, ini=ini)
+    ini = made_table.INI.replace("chart = lines", f"shown = {shown}")
+    return Made(root, ini)
 
 
 def of_iou(root, shown="miou"):
     ini = made_table.IOU_INI.replace("shown = miou", f"shown = {shown}")
-    return Made(root, ini=ini, published=made_table.IOU_PUBLISHED)
+    return Made(root, ini)
 
 
 def test_words_of_a_table_of_errors(tmp_path, drawn):
@@ -139,9 +139,8 @@ def test_another_number_may_be_shown(make, shown, bold, y_label, y, tmp_path, dr
 
 @pytest.mark.parametrize("style, log_x", [("lines", False), ("log_lines", True)])
 def test_a_chart_of_lines(style, log_x, tmp_path, drawn):
-    made = Made(
-        tmp_path, ini=made_table.INI.replace("picture = lines", f"picture = {style}")
-    )
+    ini = made_table.INI.replace("chart = lines", f"chart = {style}")
+    made = Made(tmp_path, ini)
     assert made.execute() == 0
     made.report()
     assert (drawn["type"], drawn["log_x"]) == (plots.LineChart, log_x)
@@ -182,11 +181,9 @@ def test_a_row_without_a_flagfile_at_this_budget_is_another_thing(tmp_path):
 
 def test_rows_that_the_papers_table_lacks_are_marked(tmp_path, drawn):
     """Their published numbers, if any, stand elsewhere."""
-    words = "The paper's table lacks the rows marked (beside)"
+    words = "The rows marked (beside) are not in the paper's table"
     assert words not in of_errors(tmp_path / "all").report()
-    made = of_errors(tmp_path)
-    made_table.edit(made.table.folder / "clever.flags", ", table", ", beside table")
-    made.read_again()
+    made = Made(tmp_path, made_table.adding("row clever", "beside = true"))
     text = made.report()
     assert words in text
     assert "| Clever (beside) | 20 | 12.3 ± 1.2 |" in text and "| Plain | 20 |" in text
@@ -196,23 +193,30 @@ def test_rows_that_the_papers_table_lacks_are_marked(tmp_path, drawn):
 
 def test_commands_repeat_the_runs(tmp_path):
     """With all that was handed on to them, whatever is in the names of files."""
-    made = Made(tmp_path, "# First: plain\n")
-    wanted = {"plain": " --pretrained=COCO", "clever": " --pretrained_b=IMAGENET"}
-    for name, words in wanted.items():
-        end = f"cpu/{name}.flags\n"
-        path = made.table.folder / "cpu" / f"{name}.flags"
-        made_table.edit(path, end, f"{end[:-1]}{words}\n")
-    made.read_again(["--data_dir=a b/c"], {"coco": "x.npz", "imagenet": "it's.npz"})
+    ini = made_table.adding("row plain", "weights = coco")
+    more = "weights = 20: coco imagenet; 50: coco\nfirst = plain"
+    ini = made_table.adding("row clever", more, ini)
+    files = {"coco": "x.npz", "imagenet": "it's.npz"}
+    made = Made(tmp_path, ini, "paper", ["--data_dir=a b/c"], files)
     text, rows = made.report(), made.rows()
-    flagfile = "bin/train --flagfile=flags/made/table_1/cpu"
+    flagfile = "bin/train --flagfile=flags/made/table_1"
     data = "'--data_dir=a b/c'"  # as a shell wants it
     before = made.cells["plain", "20"].run_folder(1)
     expected = {
         "Plain": f"{flagfile}/plain.flags {data} --pretrained=x.npz "
         "--labels=20 --seed=1",
-        "Clever": f"{flagfile}/clever.flags {data} '--pretrained_b=it'\"'\"'s.npz' "
+        "Clever": f"{flagfile}/clever.flags {data} --pretrained=x.npz "
+        "'--pretrained_b=it'\"'\"'s.npz' "
         f"--labels=20 --seed=1 --init_from={before}",
     }
     for label, command in expected.items():
         assert rows[label, "20"]["command"] == command
         assert f"| `{command}` |" in text
+    assert "--pretrained_b" not in rows["Clever", "50"]["command"]
+
+
+def test_networks_start_from_random_weights_at_the_budget_of_a_cpu(tmp_path):
+    ini = made_table.adding("row plain", "weights = coco")
+    made = Made(tmp_path, ini, weights={"coco": "x.npz"})
+    made.report()
+    assert "pretrained" not in made.rows()["Plain", "20"]["command"]

@@ -7,8 +7,7 @@ import statistics
 
 import pytest
 
-from mixdmt_tf.errors import UserError
-from mixdmt_tf.tables import cells, running, table
+from mixdmt_tf.tables import cells, running, table_ini
 from tests.tables import made_table
 from tests.tables.made_table import Made, read
 
@@ -42,7 +41,7 @@ def test_every_run_once_and_the_table_of_them(tmp_path, capsys):
 
 
 def test_one_run_may_serve_all_columns(tmp_path):
-    made = Made(tmp_path, ini=made_table.INI + "one_run = plain\n")
+    made = Made(tmp_path, made_table.adding("row plain", "one_run = true"))
     assert made.execute() == 0
     assert made.log() == [run for run in ALL if not run.startswith("plain/50")]
     made.report()
@@ -55,7 +54,7 @@ def test_one_run_may_serve_all_columns(tmp_path):
 
 def test_columns_with_a_slash(tmp_path):
     """The flag gets the value itself; folders get one without a slash."""
-    made = Made(tmp_path, "", made_table.IOU_INI, made_table.IOU_PUBLISHED)
+    made = Made(tmp_path, made_table.IOU_INI)
     assert made.execute() == 0
     assert made.log() == [
         f"{row}/{column}-seed{seed}"
@@ -129,7 +128,7 @@ def test_a_failed_run_that_replaced_its_event_file_had_its_data(tmp_path, capsys
 
 
 def test_a_run_that_needs_another_comes_after_it(tmp_path):
-    made = Made(tmp_path, "# First: plain\n")
+    made = Made(tmp_path, made_table.adding("row clever", "first = plain"))
     assert made.execute(**{"plain/20-seed1": "fail"}) == 1
     log = (tmp_path / "log.txt").read_text().splitlines()
     before = made.cells["plain", "50"].run_folder(1)
@@ -139,27 +138,16 @@ def test_a_run_that_needs_another_comes_after_it(tmp_path):
 
 
 def test_a_first_run_that_is_no_row_has_no_column(tmp_path):
-    root = tmp_path / "flags" / "made" / "table_1"
-    first = Made(tmp_path / "other")
-    made_table.write(tmp_path, "# First: before\n")
-    for folder in (root, root / "cpu"):
-        text = (folder / "plain.flags").read_text("utf-8")
-        (folder / "before.flags").write_text(text, "utf-8")
-    found = cells.cells(
-        table.load(tmp_path / "flags", "made/1"), "cpu", tmp_path / "runs", read
-    )
-    runs = cells.plan([found["clever", "20"], found["clever", "50"]], 1)
+    ini = made_table.adding("row clever", "first = before")
+    root = made_table.write(tmp_path, f"{ini}[before before]\nlabel = Pre-training\n")
+    table = table_ini.load(root, "made/1")
+    known = cells.cells(table, "cpu", tmp_path / "runs", read)
+    runs = cells.plan([known["clever", "20"], known["clever", "50"]], 1)
     names = ["/".join(cell.run_folder(seed).parts[-2:]) for cell, seed in runs]
     assert names == ["before/seed1", "clever/20-seed1", "clever/50-seed1"]
-    assert len(first.runs) == 8
 
 
-def test_rows_that_wait_for_one_another_are_refused(tmp_path):
-    with pytest.raises(UserError, match="circle"):
-        Made(tmp_path, "# First: clever\n")
-
-
-def test_cost_from_the_flagfile_then_from_what_was_measured(tmp_path):
+def test_cost_from_the_table_then_from_what_was_measured(tmp_path):
     made = Made(tmp_path)
     known = list(made.cells.values())
     assert running.seconds_left(made.runs[0], known) == 120
@@ -171,4 +159,5 @@ def test_cost_from_the_flagfile_then_from_what_was_measured(tmp_path):
     made.execute(**{ALL[0]: "fail"})
     assert running.seconds_left(made.runs[0], known) == 18
     made.execute()
+    assert running.seconds_left(made.runs[0], known) == 0
     assert running.cost_in_words(made.runs, known) == "nothing left to do"

@@ -1,18 +1,18 @@
-"""The lines of a report: numbers of the finished runs beside what is published."""
+"""The lines of a report: numbers of the finished runs beside the published ones."""
 
 from __future__ import annotations
 
 import dataclasses
 import shlex
 import statistics
-from typing import AbstractSet, Any, Dict, Mapping, Optional, Sequence, Tuple, Union
+from typing import AbstractSet, Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from mixdmt_tf.tables.cells import Cell
-from mixdmt_tf.tables.table import Published, Quoted, Row, Table
+from mixdmt_tf.tables.table import Published, Table
 
 # (row, column, seed) of runs that failed.
 Failed = AbstractSet[Tuple[str, str, int]]
-# By row and column.
+# (row, column) of a cell.
 Place = Tuple[str, str]
 
 
@@ -40,15 +40,15 @@ class Line:
     """One line of the report: a row of the table in one column.
 
     Attributes:
-        label: what the paper calls the row, and whether its table lacks it.
+        label: what the paper calls the row, with a mark if its table lacks it.
         column: value of the column flag.
         published: the paper's number.
         means: by key of the measure's numbers; None where there is no finished run.
         n: finished runs.
-        failed: runs that failed in this call.
+        failed: runs of this call that failed.
         steps: of one run, None without a flagfile at this budget.
         hours: mean over the finished runs.
-        command: of the run with the first seed, or in parentheses why there is none.
+        command: of the run with the first seed, or why there is none, in parentheses.
         beside: whether the paper's table lacks the row.
     """
 
@@ -64,7 +64,7 @@ class Line:
     beside: bool
 
     def number(self, key: str, with_n: bool = False) -> str:
-        """A number for people; 'failed' where there is none because of that."""
+        """A number as text, 'failed' or '-' if there is none."""
         mean = self.means[key]
         if mean is None:
             return "failed" if self.failed else "-"
@@ -73,7 +73,7 @@ class Line:
 
 
 def mean_of(values: Sequence[Optional[float]]) -> Optional[Mean]:
-    """Mean and sample standard deviation of those that are numbers."""
+    """Mean and sample standard deviation of the values that are not None."""
     numbers = [value for value in values if value is not None]
     if not numbers:
         return None
@@ -88,11 +88,11 @@ def gather(
     results: Mapping[Place, Sequence[Dict[str, Any]]],
     failed: Failed,
 ) -> Dict[Place, Line]:
-    """All lines of a table, row by row.
+    """The lines of a table's report, row by row.
 
     Args:
-        table: which.
-        budget: one of `tables.BUDGETS`.
+        table: the definition.
+        budget: one of `BUDGETS`.
         cells: of the table at this budget.
         results: `results.json` of the finished runs of each cell.
         failed: runs that failed.
@@ -116,23 +116,21 @@ def _line(
     failed: Failed,
 ) -> Line:
     cell = cells.get((row, column))
-    described: Union[Row, Quoted]
+    definition = table.rows[row]
     if cell:
-        described, how = cell.row, command(table, cell)
-    elif row in table.quoted:
-        described, how = table.quoted[row], "(quoted from the paper)"
+        how = command(table, cell)
+    elif definition.quoted:
+        how = "(quoted from the paper)"
     else:
-        described = table.row(row, "paper")
         how = f"(no flagfile at the budget {budget})"
-    beside = isinstance(described, Row) and described.beside
     seconds = mean_of([each.get("seconds") for each in results])
     steps = cell.steps if cell else None
-    if cell and results and steps is None:  # no setting says how many
+    if cell and results and steps is None:  # other settings determine the length
         steps = results[0]["steps"]
     return Line(
-        f"{described.label} (beside)" if beside else described.label,
+        f"{definition.label} (beside)" if definition.beside else definition.label,
         column,
-        described.published[column],
+        definition.published[column],
         {
             number.key: mean_of([each.get(number.result) for each in results])
             for number in table.numbers
@@ -142,12 +140,12 @@ def _line(
         steps,
         seconds.value / 3600 if seconds else None,
         how,
-        beside,
+        definition.beside,
     )
 
 
 def command(table: Table, cell: Cell) -> str:
-    """What somebody types in a checkout to repeat the cell's first run."""
-    flagfile = cell.row.flagfile.relative_to(table.folder.parents[2])
+    """The command that repeats the cell's first run in a checkout."""
+    flagfile = cell.flagfile.relative_to(table.folder.parents[2])
     words = ["bin/train", f"--flagfile={flagfile}", *cell.command(table.first_seed)[1:]]
     return shlex.join(word for word in words if not word.startswith("--workdir="))
