@@ -20,6 +20,7 @@ from mixdmt_tf.cli import experiments, flags, reproduce
 from mixdmt_tf.runs.config import Config as Run
 from mixdmt_tf.settings import declared, modules
 from mixdmt_tf.tables import table as tables
+from mixdmt_tf.tables import table_ini
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -126,7 +127,7 @@ def test_a_command_is_right(page, line, monkeypatch, capsys):
         experiments.require_lengths(run.steps, method, data.pseudo_labels)
     if "bin/reproduce" in line:
         config = reproduce.Config(**parsed.values["command"])
-        table = tables.load(ROOT / "flags", config.table)
+        table = table_ini.load(ROOT / "flags", config.table)
         tables.choose("rows", config.rows, table.rows)
         tables.choose("columns", config.columns, table.columns)
 
