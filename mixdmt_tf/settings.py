@@ -27,7 +27,7 @@ from typing import Any, Iterable, Mapping, Optional, Tuple
 
 from mixdmt_tf.declarations import Setting, Value, assumed, declared, kind_of
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.source_text import DeclarationError, class_named, modules
+from mixdmt_tf.source_text import DeclarationError, class_named, classes, modules
 
 __all__ = [
     "DeclarationError",
@@ -36,6 +36,7 @@ __all__ = [
     "assumed",
     "check",
     "class_named",
+    "classes",
     "declared",
     "flagfile",
     "modules",

@@ -38,6 +38,23 @@ def modules(package: str, defining: str) -> Tuple[str, ...]:
     )
 
 
+def classes(package: str) -> Dict[str, str]:
+    """Files of a package that have a class bearing the file's name.
+
+    Args:
+        package: dotted name.
+
+    Returns:
+        The class by file name, sorted: {'dmt': 'DMT', 'realmix': 'RealMix', ...}.
+    """
+    found = {}
+    for path in sorted(_source(package).parent.glob("[!_]*.py")):
+        name = _bearing(path, path.read_text(encoding="utf-8"))
+        if name:
+            found[path.stem] = name
+    return found
+
+
 def defines(module: str, name: str) -> bool:
     """Whether a module has a class of this name at its top level."""
     _, tree = _tree(module)
@@ -50,12 +67,18 @@ def class_named(module: str) -> str:
     Raises:
         DeclarationError: if the file has no class of that name.
     """
-    path, tree = _tree(module)
+    path = _source(module)
+    name = _bearing(path, path.read_text(encoding="utf-8"))
+    if not name:
+        raise DeclarationError(f"{path}: expected a class named after the file")
+    return name
+
+
+def _bearing(path: Path, text: str) -> str:
+    """The class that bears its file's name without underscores, in any case, or ''."""
     wanted = path.stem.replace("_", "")
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef) and node.name.lower() == wanted:
-            return node.name
-    raise DeclarationError(f"{path}: expected a class named after the file")
+    names = re.findall(r"^class (\w+)", text, re.MULTILINE)
+    return next((name for name in names if name.lower() == wanted), "")
 
 
 def chain(module: str, name: str) -> List[Tuple[str, Path, ast.ClassDef]]:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import pytest
 
-from mixdmt_tf.algorithms import classification as algorithms
+from mixdmt_tf import algorithms
 from tests.conformance.whole_runs import COPIES, NAMES, check, in_rounds
 
 
 def weighs_otherwise_only(name):
     """Whether a method is DMT with another weight: nothing of it is kept in files."""
-    members = vars(algorithms.algorithm(name).Method)
+    members = vars(algorithms.method("classification", name)).keys() - {"config_class"}
     return {each for each in members if not each.startswith("__")} == {"dynamic"}
 
 

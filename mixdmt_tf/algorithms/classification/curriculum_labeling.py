@@ -22,7 +22,7 @@ class Config(classification_rounds.Config):
     """Those of DMT without its gammas."""
 
 
-class Method(classification_rounds.Round):
+class CurriculumLabeling(classification_rounds.Round):
     """Algorithm 1 of DMT with the plain cross-entropy."""
 
     def weigh(

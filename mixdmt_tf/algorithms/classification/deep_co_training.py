@@ -89,7 +89,7 @@ class Config(two_networks.Config):
     )
 
 
-class Method(base.Algorithm):
+class DeepCoTraining(base.Algorithm):
     """Section 2 of Qiao et al. for two networks."""
 
     reported = (
@@ -115,7 +115,7 @@ class Method(base.Algorithm):
         x1, u1 = joint_pass(self.network, x, u)
         x2, u2 = joint_pass(self.peer, x, u)
 
-        y = tf.one_hot(batch["y"], self.task.num_classes)
+        y = tf.one_hot(batch["y"], self.facts.num_classes)
         images = tf.concat([x, u], 0)
         g1 = self._adversarial(self.network, images, y, u1)
         g2 = self._adversarial(self.peer, images, y, u2)
@@ -124,7 +124,7 @@ class Method(base.Algorithm):
         difference = cross_entropy(p1, predict(self.peer, g1))
         difference += cross_entropy(p2, predict(self.network, g2))
 
-        length = round(config.warmup * self.task.steps)
+        length = round(config.warmup * self.facts.steps)
         ramp = sigmoid_ramp(batch["step"], length)
         same = tf.equal(tf.argmax(u1, -1), tf.argmax(u2, -1))
         return (

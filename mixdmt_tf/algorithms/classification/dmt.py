@@ -42,7 +42,7 @@ class Config(classification_rounds.Config):
     )
 
 
-class Method(classification_rounds.Round):
+class DMT(classification_rounds.Round):
     """Algorithm 1, step 7, with the dynamic loss."""
 
     reported: Tuple[str, ...] = (
@@ -87,7 +87,7 @@ class Method(classification_rounds.Round):
         confidence, config = batch["u_confidence"], self.config
         factor = tf.constant(1.0)
         if config.gamma_ramp:
-            factor = sigmoid_ramp(batch["step"], self.task.steps)
+            factor = sigmoid_ramp(batch["step"], self.facts.steps)
         gammas = config.gamma1 * factor, config.gamma2 * factor
         targets, weights = self.dynamic(labels, confidence, probs, gammas)
         cases = disagreement_cases(labels, confidence, probs)

@@ -33,7 +33,7 @@ class Config(dmt_sgd.Config):
     )
 
 
-class Method(base.Algorithm):
+class DMTBaseline(base.Algorithm):
     """Cross-entropy of mixed images: the own example may be the smaller part."""
 
     reported = ("loss_x",)
@@ -51,7 +51,7 @@ class Method(base.Algorithm):
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Returns lam CE(y, f(x)) + (1 - lam) CE(y', f(x)) of mixed images x."""
-        x, y = batch["x"], tf.one_hot(batch["y"], self.task.num_classes)
+        x, y = batch["x"], tf.one_hot(batch["y"], self.facts.num_classes)
         if self.config.mixup_beta:
             partner, lam = batch["partner"], batch["lam"]
             x = interpolate(x, tf.gather(x, partner), lam)

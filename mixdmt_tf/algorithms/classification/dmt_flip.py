@@ -21,7 +21,7 @@ class Config(dmt.Config):
     """Those of DMT."""
 
 
-class Method(dmt.Method):
+class DMTFlip(dmt.DMT):
     """DMT with other labels and another weight in the third case."""
 
     def dynamic(

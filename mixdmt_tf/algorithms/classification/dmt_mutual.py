@@ -36,5 +36,5 @@ class Config(dst.Config):
     )
 
 
-class Method(dst.Method):
+class DMTMutual(dst.DST):
     """The step of DMT; the loop has two networks."""

@@ -20,7 +20,7 @@ class Config(dmt.Config):
     """Those of DMT; gamma2 has no effect."""
 
 
-class Method(dmt.Method):
+class DMTNaive(dmt.DMT):
     """DMT with another weight."""
 
     def dynamic(

@@ -29,5 +29,5 @@ class Config(dmt.Config):
     )
 
 
-class Method(dmt.Method):
+class DST(dmt.DMT):
     """The step of DMT; the loop hands on the weights."""

@@ -89,7 +89,7 @@ class Config(two_networks.Config):
     )
 
 
-class Method(base.Algorithm):
+class DualStudent(base.Algorithm):
     """Section 4 of Ke et al."""
 
     reported = (
@@ -130,7 +130,7 @@ class Method(base.Algorithm):
         from2 = squared_error(tf.stop_gradient(p2), p1)
         from1 = squared_error(tf.stop_gradient(p1), p2)
 
-        length = round(config.warmup * self.task.steps)
+        length = round(config.warmup * self.facts.steps)
         ramp = sigmoid_ramp(batch["step"], length)
         consistency = ramp * config.lambda_consistency
         labeled = 1 / (1 + config.unlabeled_ratio)

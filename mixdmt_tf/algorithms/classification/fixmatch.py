@@ -43,7 +43,7 @@ class Config(strong_augmentation.Config):
     )
 
 
-class Method(base.Algorithm):
+class FixMatch(base.Algorithm):
     """FixMatch, algorithm 1."""
 
     reported: Tuple[str, ...] = (
@@ -62,7 +62,7 @@ class Method(base.Algorithm):
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Equations 3 and 4."""
         config = self.config
-        y = tf.one_hot(batch["y"], self.task.num_classes)
+        y = tf.one_hot(batch["y"], self.facts.num_classes)
         logits_x, logits_weak, logits_strong = strong_augmentation.joint_pass(
             self.network, batch
         )

@@ -36,7 +36,7 @@ class Config(consistency.Config):
     )
 
 
-class Method(consistency.Frame):
+class MeanTeacher(consistency.Frame):
     """Section 2 of Tarvainen and Valpola."""
 
     has_teacher = True

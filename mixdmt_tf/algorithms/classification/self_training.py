@@ -40,7 +40,7 @@ class Config(dmt_sgd.Config):
     )
 
 
-class Method(base.Algorithm):
+class SelfTraining(base.Algorithm):
     """One pass over labelled and unlabelled images, one mean over what counts."""
 
     reported = ("loss_xu", "kept", "guess_confidence", "guess_accuracy")
@@ -57,7 +57,7 @@ class Method(base.Algorithm):
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Cross-entropy of labels and of sure guesses together."""
-        y = tf.one_hot(batch["y"], self.task.num_classes)
+        y = tf.one_hot(batch["y"], self.facts.num_classes)
         images = tf.concat([batch["x"], batch["u"][:, 0]], 0)
         logits = self.network(images, training=True)
         p = tf.stop_gradient(tf.nn.softmax(logits[tf.shape(y)[0] :]))

@@ -140,7 +140,7 @@ class Round(base.Algorithm):
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Eq. 7 to 10 of mixed images; both terms are divided by all N rows."""
-        classes, config = self.task.num_classes, self.config
+        classes, config = self.facts.num_classes, self.config
         y = tf.one_hot(batch["y"], classes)
         images = tf.concat([batch["x"], batch["u"][:, 0]], 0)
         q, weights_u, reports = self.weigh(

@@ -158,7 +158,7 @@ class Round(base.Algorithm):
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Eq. 7 to 10 of each pixel; N counts the pixels that are not ignored."""
-        classes = self.task.num_classes
+        classes = self.facts.num_classes
         y, known = segmentation_sgd.with_labels(batch["y"], classes)
         q, kept = segmentation_sgd.with_labels(batch["u_label"], classes)
         images = tf.concat([batch["x"], batch["u"]], 0)

@@ -23,7 +23,7 @@ class Config(segmentation_rounds.Config):
     """Those of DMT with one network and without gammas."""
 
 
-class Method(segmentation_rounds.Round):
+class CBST(segmentation_rounds.Round):
     """Algorithm 2 of DMT with one network and the plain cross-entropy."""
 
     def weigh(

@@ -58,7 +58,7 @@ class Config(mean_teacher.Config):
     )
 
 
-class Method(mean_teacher.Method):
+class CutMix(mean_teacher.MeanTeacher):
     """Section 3.3, with the mask of CutMix."""
 
     reported: Tuple[str, ...] = ("loss_x", "loss_u", "lambda_u", "sure")
@@ -70,7 +70,7 @@ class Method(mean_teacher.Method):
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """The squared distance is a sum over classes, as in the release."""
-        classes = self.task.num_classes
+        classes = self.facts.num_classes
         y, known = segmentation_sgd.with_labels(batch["y"], classes)
         one, two = tf.split(batch["u"], 2)
         height, width = one.shape[1:3]

@@ -43,12 +43,12 @@ class Config(segmentation_rounds.Config):
     )
 
 
-class Method(segmentation_rounds.Round):
+class DMT(segmentation_rounds.Round):
     """Algorithm 2, steps 14 and 16, with the dynamic loss."""
 
     reported: Tuple[str, ...] = (*segmentation_rounds.Round.reported, *CASES, "weight")
     # Targets and weights of Eq. 6 are the same for an image and for a pixel.
-    dynamic: Any = images.Method.dynamic
+    dynamic: Any = images.DMT.dynamic
 
     def weigh(
         self, labels: tf.Tensor, confidence: tf.Tensor, probs: tf.Tensor

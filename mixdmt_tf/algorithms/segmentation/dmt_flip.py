@@ -16,7 +16,7 @@ class Config(dmt.Config):
     """Those of DMT."""
 
 
-class Method(dmt.Method):
+class DMTFlip(dmt.DMT):
     """DMT with the labels and weights of `algorithms/dmt_flip.py`."""
 
-    dynamic = images.Method.dynamic
+    dynamic = images.DMTFlip.dynamic

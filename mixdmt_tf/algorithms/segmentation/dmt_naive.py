@@ -16,7 +16,7 @@ class Config(dmt.Config):
     """Those of DMT; gamma2 has no effect."""
 
 
-class Method(dmt.Method):
+class DMTNaive(dmt.DMT):
     """DMT with the weight of `algorithms/dmt_naive.py`."""
 
-    dynamic = images.Method.dynamic
+    dynamic = images.DMTNaive.dynamic

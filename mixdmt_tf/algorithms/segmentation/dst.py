@@ -23,5 +23,5 @@ class Config(dmt.Config):
     )
 
 
-class Method(dmt.Method):
+class DST(dmt.DMT):
     """The step of DMT; the loop has one network."""

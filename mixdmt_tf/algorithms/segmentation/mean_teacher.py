@@ -43,7 +43,7 @@ class Config(segmentation_unlabeled.Config):
     )
 
 
-class Method(base.Algorithm):
+class MeanTeacher(base.Algorithm):
     """Cross-entropy on labels, consistency on the rest."""
 
     has_teacher = True
@@ -56,7 +56,7 @@ class Method(base.Algorithm):
 
     def lambda_u(self, step: tf.Tensor) -> tf.Tensor:
         """Its weight at this step."""
-        length = int(self.config.lambda_u_ramp * self.task.steps)
+        length = int(self.config.lambda_u_ramp * self.facts.steps)
         return self.config.lambda_u * sigmoid_ramp(step, length)
 
     def taught(self, images: tf.Tensor) -> tf.Tensor:
@@ -67,7 +67,7 @@ class Method(base.Algorithm):
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Both for each pixel; what lies beside an unlabelled scene doesn't count."""
-        y, known = segmentation_sgd.with_labels(batch["y"], self.task.num_classes)
+        y, known = segmentation_sgd.with_labels(batch["y"], self.facts.num_classes)
         logits = self.network(tf.concat([batch["x"], batch["u"]], 0), training=True)
         labeled = tf.shape(y)[0]
         p, q = tf.nn.softmax(logits[labeled:]), self.taught(batch["u"])

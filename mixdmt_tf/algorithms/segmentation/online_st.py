@@ -41,7 +41,7 @@ class Config(segmentation_unlabeled.Config):
     )
 
 
-class Method(base.Algorithm):
+class OnlineST(base.Algorithm):
     """One pass over labelled and unlabelled scenes, one mean over what counts."""
 
     reported = ("loss_xu", "loss_x", "kept")
@@ -53,7 +53,7 @@ class Method(base.Algorithm):
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Cross-entropy of labels and of sure guesses together."""
-        y, known = segmentation_sgd.with_labels(batch["y"], self.task.num_classes)
+        y, known = segmentation_sgd.with_labels(batch["y"], self.facts.num_classes)
         images = tf.concat([batch["x"], batch["u"]], 0)
         logits = self.network(images, training=True)
         labeled = tf.shape(y)[0]
