@@ -45,7 +45,7 @@ from mixdmt_tf.equations import (
     js_divergence,
     sigmoid_ramp,
 )
-from mixdmt_tf.settings import setting
+from mixdmt_tf.settings import override, setting
 
 assumes = {"network": "cnn13", "batch": 8}
 
@@ -54,11 +54,10 @@ assumes = {"network": "cnn13", "batch": 8}
 class Config(two_networks.Config):
     """Settings of the public code for CIFAR-10."""
 
-    learning_rate: float = setting(
+    learning_rate: float = override(
         0.1,
-        "learning rate at the start; the published .05 (1 + cos(pi t / T)) is 0.1 "
-        "there, and cosine's 0.1 (1 + cos(pi t / T)) / 2 throughout",
-        low=0.0,
+        "the published .05 (1 + cos(pi t / T)) is 0.1 there, and cosine's 0.1 (1 + "
+        "cos(pi t / T)) / 2 throughout",
     )
     lambda_cot: float = setting(
         10.0,

@@ -16,21 +16,13 @@ from mixdmt_tf.algorithms import base
 from mixdmt_tf.algorithms.parts import dmt_sgd
 from mixdmt_tf.data.classification.recipe import Recipe
 from mixdmt_tf.equations import cross_entropy, interpolate
-from mixdmt_tf.settings import setting
 
 assumes = {"batch": 512}  # appendix B
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(dmt_sgd.Config):
+class Config(dmt_sgd.Mixup, dmt_sgd.Defaults, base.Config):
     """The learning rate of appendix B, and mixup."""
-
-    mixup_beta: float = setting(
-        0.75,
-        "both parameters of the Beta distribution of mixup (release; not in the "
-        "paper), one draw for the whole batch; 0: no mixup",
-        low=0.0,
-    )
 
 
 class DMTBaseline(base.Algorithm):

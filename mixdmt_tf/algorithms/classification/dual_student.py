@@ -52,7 +52,7 @@ from mixdmt_tf.equations import (
     squared_error,
     stable_mask,
 )
-from mixdmt_tf.settings import setting
+from mixdmt_tf.settings import override, setting
 
 assumes = {"network": "cnn13", "batch": 50}
 
@@ -61,7 +61,7 @@ assumes = {"network": "cnn13", "batch": 50}
 class Config(two_networks.Config):
     """Settings of the release for CIFAR-10."""
 
-    nesterov: bool = setting(True, "Nesterov's form of the momentum of sgd")
+    nesterov: bool = override(True)
     lambda_consistency: float = setting(
         10.0, "weight of the consistency constraint after its warm-up", low=0.0
     )

@@ -27,19 +27,14 @@ from mixdmt_tf.equations import (
     tsa_mask,
     tsa_threshold,
 )
-from mixdmt_tf.settings import setting
+from mixdmt_tf.settings import override, setting
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(strong_augmentation.Config):
     """Settings of UDA's image experiments."""
 
-    ema_decay: float = setting(
-        0.9999,
-        "decay of the moving average of the weights that is evaluated and exported",
-        low=0.0,
-        high=1.0,
-    )
+    ema_decay: float = override(0.9999)
     temperature: float = setting(
         0.4, "tau, the softmax temperature that sharpens the targets", low=1e-6
     )

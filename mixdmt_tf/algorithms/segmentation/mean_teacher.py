@@ -19,25 +19,19 @@ from mixdmt_tf.algorithms.parts import segmentation_sgd, segmentation_unlabeled
 from mixdmt_tf.data.segmentation.recipe import Recipe
 from mixdmt_tf.equations import cross_entropy, sigmoid_ramp, squared_error
 from mixdmt_tf.models.layers.normalization import frozen_statistics
-from mixdmt_tf.settings import setting
+from mixdmt_tf.settings import override, setting
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(segmentation_unlabeled.Config):
+class Config(segmentation_unlabeled.Unlabeled, segmentation_sgd.Defaults, base.Config):
     """Settings of PixelSSL."""
 
-    learning_rate: float = setting(0.00025, "learning rate at the start", low=0.0)
-    ema_decay: float = setting(
-        0.99,
-        "decay of the moving average of the weights that teaches, and is evaluated and "
-        "exported",
-        low=0.0,
-        high=1.0,
-    )
+    learning_rate: float = override(0.00025)
+    ema_decay: float = override(0.99, "and teaches")
     lambda_u_ramp: float = setting(
         0.15,
-        "share of the run over which lambda_u grows as exp(-5 (1 - t)^2); 3 of 20 "
-        "epochs",
+        "share of the run over which lambda_u grows as exp(-5 (1 - t)^2); PixelSSL: 3 "
+        "of 20 epochs",
         low=0.0,
         high=1.0,
     )

@@ -18,7 +18,7 @@ from mixdmt_tf.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(segmentation_sgd.Config):
+class Config(segmentation_sgd.Defaults, base.Config):
     """Length of appendix B."""
 
     epochs: float = setting(

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.algorithms.classification import dmt
+from mixdmt_tf.algorithms.parts.weighting import CASES
 from tests.algorithms.classification import batches, rounds, stepping
 from tests.oracles import dmt_step
 
@@ -18,7 +19,7 @@ def test_a_step_follows_the_paper(ramp, mixup_beta):
     batch = stepping.batch_for(method, step=60)
     assert ("lam" in batch) == bool(mixup_beta)
     _, reports = method.step_losses(batch)
-    cases = np.stack([reports[case] for case in dmt.CASES], -1)
+    cases = np.stack([reports[case] for case in CASES], -1)
     np.testing.assert_array_equal(cases.sum(-1), 1)
     assert (cases.sum(0) > 0).all()  # all three are among the rows
     rounds.assert_steps_as_the_paper(method, "dmt")

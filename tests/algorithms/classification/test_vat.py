@@ -129,7 +129,7 @@ def cosines(one, other):
 def test_the_default_step_finds_the_direction_in_every_precision(precision, least):
     """The released one finds it in none."""
     wide_resnet = models.network("wide_resnet")
-    config, shape = wide_resnet.WideResNet(depth=10, width=1), (32, 32, 3)
+    config, shape = wide_resnet(depth=10, width=1), (32, 32, 3)
     reference = config.build(shape, 10)
     keras.mixed_precision.set_global_policy(precision)
     network = config.build(shape, 10)

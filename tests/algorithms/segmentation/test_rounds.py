@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from mixdmt_tf import algorithms
 from mixdmt_tf.algorithms.base import RunFacts
-from mixdmt_tf.algorithms.classification.dmt import CASES
 from mixdmt_tf.algorithms.parts import segmentation_rounds
+from mixdmt_tf.algorithms.parts.weighting import CASES
 from mixdmt_tf.algorithms.segmentation import dmt
 from mixdmt_tf.data.segmentation.recipe import Recipe
 from tests.algorithms.segmentation import batches, stepping
