@@ -53,7 +53,7 @@ def bare(network: keras.Model, side: int, classes: int):
 
 def whole(network: keras.Model, pipeline: ScenePipeline, classes: int):
     """A step as a run does it."""
-    method = dmt.Method(network, dmt.Config(), base.Task(classes, 1, 10_000))
+    method = dmt.DMT(network, dmt.Config(), base.RunFacts(classes, 1, 10_000))
     method.compile()
     batches = iter(pipeline.dataset(0, 10_000))
     step = tf.function(method.train_step)

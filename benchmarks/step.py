@@ -86,10 +86,12 @@ def random_data():
     return source, splits.make_split(source, 250, 0, seed=1)
 
 
-def stepping(module, settings, config: wide_resnet.WideResNet, pipeline: Pipeline):
+def stepping(
+    method_class, settings, config: wide_resnet.WideResNet, pipeline: Pipeline
+):
     """A step as a run does it."""
     network = config.build(SHAPE, CLASSES)
-    method = module.Method(network, settings, base.Task(CLASSES, 250, 10_000))
+    method = method_class(network, settings, base.RunFacts(CLASSES, 250, 10_000))
     method.compile()
     batches = iter(pipeline.dataset(0, 10_000))
     step = tf.function(method.train_step)
@@ -101,9 +103,9 @@ def whole_realmix(config: wide_resnet.WideResNet):
     source, split = random_data()
     images, ids, settings = source.train.images, split.unlabeled, realmix.Config()
     copies = Copies(images, ids, 50, "cutout", 1, "random", 4, True)
-    recipe = realmix.Method.recipe(settings)
+    recipe = realmix.RealMix.recipe(settings)
     pipeline = Pipeline(source, split, recipe, 1, BATCH, copies.maker(), len(copies))
-    return stepping(realmix, settings, config, pipeline)
+    return stepping(realmix.RealMix, settings, config, pipeline)
 
 
 def whole_dmt(config: wide_resnet.WideResNet):
@@ -120,14 +122,14 @@ def whole_dmt(config: wide_resnet.WideResNet):
     pipeline = Pipeline(
         source,
         split,
-        dmt.Method.recipe(settings),
+        dmt.DMT.recipe(settings),
         seed=1,
         batch=DMT_BATCH,
         store=copies.maker(),
         store_size=len(copies),
         pseudo=pseudo,
     )
-    return stepping(dmt, settings, config, pipeline)
+    return stepping(dmt.DMT, settings, config, pipeline)
 
 
 METHODS = {

@@ -6,17 +6,17 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import dataclasses
 import math
 import re
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
 
 from mixdmt_tf.source_text import (
     DeclarationError,
     chain,
-    class_named,
-    defines,
+    homes_of_config,
     literal,
 )
 
@@ -95,27 +95,92 @@ class Setting:
         )
 
 
+@dataclasses.dataclass(frozen=True)
+class Override:
+    """Another default of a setting that a base declares, as `settings.override` says.
+
+    Attributes:
+        name: field name.
+        type: that of the setting.
+        optional: that of the setting.
+        default: the new one.
+        note: what there is to say of it, '' for nothing.
+    """
+
+    name: str
+    type: str
+    optional: bool
+    default: Value = None
+    note: str = ""
+
+
+# What a class body says of a field, and where: 'file:line: name'.
+Declaration = Tuple[str, Union[Setting, Override]]
+
+
+def merged(declarations: Iterable[Declaration]) -> Tuple[Setting, ...]:
+    """Settings of a class from all that its bases and itself declare.
+
+    A field that is declared again keeps its place, as in `dataclasses`. An override
+    takes everything but the default from the `setting` that it overrides, even if there
+    is another override, with its note, in between.
+
+    Args:
+        declarations: in the order in which they count, the class's own last.
+
+    Raises:
+        DeclarationError: if there is nothing to override, or a default isn't allowed.
+    """
+    origins: Dict[str, Setting] = {}
+    settings: Dict[str, Setting] = {}
+    for where, each in declarations:
+        if isinstance(each, Override):
+            each = _overridden(each, origins.get(each.name), where)
+        else:
+            origins[each.name] = each
+        # As a float's default an int would compare equal and still be another text.
+        is_int = each.type == "float" and type(each.default) is int
+        if is_int or not each.accepts(each.default):
+            raise DeclarationError(
+                f"{where}: the default {each.default!r} is not {each.expected}"
+                + (f"; write {each.default}.0" if is_int else "")
+            )
+        settings[each.name] = each
+    return tuple(settings.values())
+
+
+def _overridden(given: Override, origin: Optional[Setting], where: str) -> Setting:
+    kind = (given.type, given.optional)
+    if origin is None or (origin.type, origin.optional) != kind:
+        raise DeclarationError(
+            f"{where}: no base declares a setting of this name and type; "
+            "expected setting(default, help, ...)"
+        )
+    text = f"{origin.help} ({given.note})" if given.note else origin.help
+    return dataclasses.replace(origin, default=given.default, help=text)
+
+
 def declared(module: str, name: str = "") -> Tuple[Setting, ...]:
     """Settings of a dataclass, read from its source without importing anything.
 
-    Fields of a base class come first, also of one imported from another module; a field
-    that is declared again keeps its place and takes the new declaration, as in
-    `dataclasses`.
+    Fields of base classes come first, also of those imported from other modules.
 
     Args:
         module: dotted name, such as 'mixdmt_tf.algorithms.classification.realmix'.
-        name: of the class; default: `Config`, or the class that bears the file's name.
+        name: of the class; default: `Config`, of this module or of that of its method's
+            parent, or else the class that bears the file's name.
 
     Raises:
         DeclarationError: naming file and line, if the declaration isn't literal.
     """
-    settings: Dict[str, Setting] = {}
-    for _, path, node in chain(module, name or _settings_class(module)):
-        for statement in node.body:
-            each = _read_field(statement, path)
-            if each is not None:
-                settings[each.name] = each
-    return tuple(settings.values())
+    if not name:
+        *_, (module, name) = homes_of_config(module)
+    return merged(
+        found
+        for _, path, node in chain(module, name)
+        for found in (_read_field(statement, path) for statement in node.body)
+        if found is not None
+    )
 
 
 def assumed(method: str, dataset: Optional[str] = None) -> Dict[str, Value]:
@@ -124,7 +189,7 @@ def assumed(method: str, dataset: Optional[str] = None) -> Dict[str, Value]:
     A method's file declares them at its top level, `assumes = {"network": "cnn13",
     "batch": 50}`: what its published command has besides the method's own settings.
     Files whose `Config` is a base of the method's come first, so that the method's file
-    adds to them and overrides them.
+    adds to them and overrides them; a method without a `Config` has its parent's.
 
     A data set's file declares what was published of methods on it, under the name of
     the file that has the method, or a base of it: `assumes = {"rounds": {"batch": 2}}`.
@@ -141,7 +206,9 @@ def assumed(method: str, dataset: Optional[str] = None) -> Dict[str, Value]:
     Raises:
         DeclarationError: naming the file, if a declaration isn't literal.
     """
-    files = [module for module, _, _ in chain(method, "Config")]
+    homes = homes_of_config(method)
+    files = [module for module, _, _ in chain(*homes[-1])]
+    files = list(dict.fromkeys(files + [module for module, _ in reversed(homes)]))
     rows = literal(dataset, "assumes") if dataset else {}
     found: Dict[str, Value] = {}
     for module in files:
@@ -149,10 +216,6 @@ def assumed(method: str, dataset: Optional[str] = None) -> Dict[str, Value]:
     for module in files:
         found.update(rows.get(module.rpartition(".")[2], {}))
     return found
-
-
-def _settings_class(module: str) -> str:
-    return "Config" if defines(module, "Config") else class_named(module)
 
 
 def kind_of(annotation: str, where: str) -> Tuple[str, bool]:
@@ -171,45 +234,41 @@ def kind_of(annotation: str, where: str) -> Tuple[str, bool]:
     return (plain, False) if plain else (next(filter(None, optional)), True)
 
 
-def _read_field(statement: ast.stmt, path: Path) -> Optional[Setting]:
-    """The setting that a statement of a class body declares, None if it is no field."""
+def _read_field(statement: ast.stmt, path: Path) -> Optional[Declaration]:
+    """What a statement of a class body declares, None if it is no field."""
     where = f"{path}:{statement.lineno}"
     value = getattr(statement, "value", None)
-    made_by_setting = isinstance(value, ast.Call) and (
-        ast.unparse(value.func) in ("setting", "settings.setting")
-    )
+    maker = ast.unparse(value.func) if isinstance(value, ast.Call) else ""
+    maker = maker[len("settings.") :] if maker.startswith("settings.") else maker
     if not isinstance(statement, ast.AnnAssign):
-        if made_by_setting:
+        if maker in ("setting", "override"):
             raise DeclarationError(f"{where}: a setting without a type is no field")
         return None
     annotation = ast.unparse(statement.annotation)
     if "ClassVar" in annotation:
         return None
     name = ast.unparse(statement.target)
-    if not made_by_setting or not isinstance(value, ast.Call):
-        raise DeclarationError(f"{where}: {name}: expected setting(default, help, ...)")
-    kind, optional = kind_of(annotation, f"{where}: {name}")
+    where = f"{where}: {name}"
+    if maker not in ("setting", "override") or not isinstance(value, ast.Call):
+        raise DeclarationError(f"{where}: expected setting(default, help, ...)")
+    kind, optional = kind_of(annotation, where)
     try:
         positional: List[Any] = [ast.literal_eval(each) for each in value.args]
         named = {str(each.arg): ast.literal_eval(each.value) for each in value.keywords}
     except ValueError:
         raise DeclarationError(
-            f"{where}: {name}: expected literals only; this text is read, not executed"
+            f"{where}: expected literals only; this text is read, not executed"
         ) from None
-    try:
-        read = Setting(name, kind, optional, *positional, **named)
-    except TypeError:
-        read = Setting(name, kind)
-    if not read.help or len(positional) > 2:
+    made: Union[Setting, Override, None] = None
+    with contextlib.suppress(TypeError):
+        if maker == "override":
+            made = Override(name, kind, optional, *positional, **named)
+        else:
+            made = Setting(name, kind, optional, *positional, **named)
+    said = len(positional) in (1, 2) or "default" in named
+    if made is None or not said or (isinstance(made, Setting) and not made.help):
         raise DeclarationError(
-            f"{where}: {name}: expected setting(default, help, ...) and the keywords "
-            "choices, low, high, harmless"
+            f"{where}: expected setting(default, help, ...) and the keywords choices, "
+            "low, high, harmless; or override(default, note)"
         )
-    # As a float's default an int would compare equal and still be another text.
-    is_int = kind == "float" and type(read.default) is int
-    if is_int or not read.accepts(read.default):
-        raise DeclarationError(
-            f"{where}: {name}: the default {read.default!r} is not {read.expected}"
-            + (f"; write {read.default}.0" if is_int else "")
-        )
-    return read
+    return where, made

@@ -23,11 +23,20 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from typing import Any, Iterable, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterable, Mapping, Optional, Tuple
 
-from mixdmt_tf.declarations import Setting, Value, assumed, declared, kind_of
+from mixdmt_tf.declarations import (
+    Declaration,
+    Override,
+    Setting,
+    Value,
+    assumed,
+    declared,
+    kind_of,
+    merged,
+)
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.source_text import DeclarationError, class_named, modules
+from mixdmt_tf.source_text import DeclarationError, class_named, classes, modules
 
 __all__ = [
     "DeclarationError",
@@ -36,10 +45,12 @@ __all__ = [
     "assumed",
     "check",
     "class_named",
+    "classes",
     "declared",
     "flagfile",
     "modules",
     "nearest",
+    "override",
     "setting",
     "settings_of",
     "to_text",
@@ -78,6 +89,24 @@ def setting(
         "harmless": harmless,
     }
     return dataclasses.field(default=default, metadata=metadata)
+
+
+def override(default: Value, note: str = "") -> Any:
+    """Declares another default of a setting that a base class has.
+
+    Help, choices and range stay those of the base's `setting`:
+
+        class Config(base.Config):
+            learning_rate: float = override(0.03, "SVHN: 0.01")
+
+    Args:
+        default: a literal of the setting's type.
+        note: what there is to say of this value; added to the help in parentheses.
+
+    Returns:
+        A `dataclasses.field`.
+    """
+    return dataclasses.field(default=default, metadata={"note": note})
 
 
 def check(settings: Iterable[Setting], config: Any) -> None:
@@ -141,15 +170,21 @@ def settings_of(config_class: type) -> Tuple[Setting, ...]:
     Raises:
         DeclarationError: if a field isn't a `setting` or has another type.
     """
-    settings = []
-    for field in dataclasses.fields(config_class):
-        where = f"{config_class.__module__}.{config_class.__qualname__}.{field.name}"
-        if "harmless" not in field.metadata:
-            raise DeclarationError(f"{where}: expected a default made by setting(...)")
-        annotation: Any = field.type
-        if isinstance(annotation, type):  # int; a string, or Optional[int], otherwise
-            annotation = annotation.__name__
-        kind, optional = kind_of(str(annotation), where)
-        default: Any = field.default
-        settings.append(Setting(field.name, kind, optional, default, **field.metadata))
-    return tuple(settings)
+    fields: Dict[int, Declaration] = {}  # a class has the fields of its bases as well
+    for each in filter(dataclasses.is_dataclass, reversed(config_class.__mro__)):
+        for field in dataclasses.fields(each):
+            if id(field) not in fields:
+                fields[id(field)] = _declaration(each, field)
+    return merged(fields.values())
+
+
+def _declaration(owner: type, field: Any) -> Declaration:
+    where = f"{owner.__module__}.{owner.__qualname__}.{field.name}"
+    annotation = field.type
+    if isinstance(annotation, type):  # int; a string, or Optional[int], otherwise
+        annotation = annotation.__name__
+    made: Any = {"note": Override, "help": Setting}.get(next(iter(field.metadata), ""))
+    if made is None:
+        raise DeclarationError(f"{where}: expected a default made by setting(...)")
+    kind, optional = kind_of(str(annotation), where)
+    return where, made(field.name, kind, optional, field.default, **field.metadata)

@@ -11,7 +11,7 @@ import functools
 import importlib.util
 import re
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 
 class DeclarationError(Exception):
@@ -38,6 +38,23 @@ def modules(package: str, defining: str) -> Tuple[str, ...]:
     )
 
 
+def classes(package: str) -> Dict[str, str]:
+    """Files of a package that have a class bearing the file's name.
+
+    Args:
+        package: dotted name.
+
+    Returns:
+        The class by file name, sorted: {'dmt': 'DMT', 'realmix': 'RealMix', ...}.
+    """
+    found = {}
+    for path in sorted(_source(package).parent.glob("[!_]*.py")):
+        name = _bearing(path, path.read_text(encoding="utf-8"))
+        if name:
+            found[path.stem] = name
+    return found
+
+
 def defines(module: str, name: str) -> bool:
     """Whether a module has a class of this name at its top level."""
     _, tree = _tree(module)
@@ -50,16 +67,29 @@ def class_named(module: str) -> str:
     Raises:
         DeclarationError: if the file has no class of that name.
     """
-    path, tree = _tree(module)
+    path = _source(module)
+    name = _bearing(path, path.read_text(encoding="utf-8"))
+    if not name:
+        raise DeclarationError(
+            f"{path}: expected a class Config, or one named after the file"
+        )
+    return name
+
+
+def _bearing(path: Path, text: str) -> str:
+    """The class that bears its file's name without underscores, in any case, or ''."""
     wanted = path.stem.replace("_", "")
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef) and node.name.lower() == wanted:
-            return node.name
-    raise DeclarationError(f"{path}: expected a class named after the file")
+    names = re.findall(r"^class (\w+)", text, re.MULTILINE)
+    return next((name for name in names if name.lower() == wanted), "")
 
 
 def chain(module: str, name: str) -> List[Tuple[str, Path, ast.ClassDef]]:
-    """A class and its bases, the outermost first: module, its file, the class."""
+    """A class and its bases, in the order in which `dataclasses` gathers fields.
+
+    Returns:
+        (module, its file, the class), the outermost base first, the last base's bases
+        before the first's.
+    """
     path, tree = _tree(module)
     found = [
         node
@@ -69,15 +99,49 @@ def chain(module: str, name: str) -> List[Tuple[str, Path, ast.ClassDef]]:
     if not found:
         raise DeclarationError(f"{path}: expected a class {name} at the top level")
     node = found[-1]
-    if len(node.bases) > 1:
-        raise DeclarationError(
-            f"{path}:{node.lineno}: {name} has several bases; expected one at most"
-        )
     outer: List[Tuple[str, Path, ast.ClassDef]] = []
-    for base in node.bases:
+    for base in reversed(node.bases):
         earlier = tree.body[: tree.body.index(node)]
-        outer = chain(*_resolve(base, earlier, module, path))
+        outer += chain(*_resolve(base, earlier, module, path))
+    if len({(place, each.name) for place, _, each in outer}) < len(outer):
+        raise DeclarationError(
+            f"{path}:{node.lineno}: two bases of {name} have a base in common, of "
+            "which dataclasses make something else than Python; expected none"
+        )
     return [*outer, (module, path, node)]
+
+
+def homes_of_config(module: str) -> List[Tuple[str, str]]:
+    """Where the settings of a module are: module and class, which come last.
+
+    They are the `Config` of the module, or of the module of the parent of the class
+    that bears the file's name, and so on; with none anywhere, that class itself.
+
+    Args:
+        module: dotted name, of a method, a network or some other part.
+
+    Returns:
+        Modules on the way from this one, each with the class that was looked at.
+    """
+    if defines(module, "Config"):
+        return [(module, "Config")]
+    way = [(module, class_named(module))]
+    while True:
+        parent = _parent(*way[-1])
+        if parent is None:
+            return way[:1]
+        if defines(parent[0], "Config"):
+            return [*way, (parent[0], "Config")]
+        way.append(parent)
+
+
+def _parent(module: str, name: str) -> Optional[Tuple[str, str]]:
+    """Module and name of the first base of a class, None if there is none."""
+    path, tree = _tree(module)
+    for i, node in enumerate(tree.body):
+        if isinstance(node, ast.ClassDef) and node.name == name and node.bases:
+            return _resolve(node.bases[0], tree.body[:i], module, path)
+    return None
 
 
 def literal(module: str, name: str) -> Dict[str, Any]:

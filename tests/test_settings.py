@@ -8,11 +8,13 @@ from typing import Optional
 
 import pytest
 
+from mixdmt_tf.algorithms import classification as algorithms
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import (
     DeclarationError,
     Setting,
     check,
+    classes,
     declared,
     modules,
     nearest,
@@ -20,6 +22,7 @@ from mixdmt_tf.settings import (
     settings_of,
 )
 
+ALGORITHMS = "mixdmt_tf.algorithms"
 REAL = [
     f"mixdmt_tf.{layer}.{name}"
     for layer in (
@@ -47,6 +50,44 @@ def test_source_and_class_say_the_same(module):
 
 def test_there_are_real_declarations():
     assert "mixdmt_tf.algorithms.classification.realmix" in REAL
+
+
+METHODS = [
+    (task, name)
+    for task in ("classification", "segmentation")
+    for name in classes(f"mixdmt_tf.algorithms.{task}")
+]
+
+
+@pytest.mark.parametrize("task, name", METHODS)
+def test_source_and_method_say_the_same(task, name):
+    config = algorithms.method(task, name).config_class
+    assert declared(f"mixdmt_tf.algorithms.{task}.{name}") == settings_of(config)
+
+
+@pytest.mark.parametrize("task, name", METHODS)
+def test_what_all_methods_have_means_the_same_in_each(task, name):
+    """Another default brings a note at most; range and choices stay what they are."""
+    of_method = {each.name: each for each in declared(f"{ALGORITHMS}.{task}.{name}")}
+    for each in declared(f"{ALGORITHMS}.base"):
+        other = of_method[each.name]
+        assert other.help.startswith(each.help)
+        same = dataclasses.replace(other, default=each.default, help=each.help)
+        assert same == each
+
+
+def depth(config_class):
+    """Dataclasses on the longest way from the outermost base."""
+    bases = filter(dataclasses.is_dataclass, config_class.__bases__)
+    return 1 + max(map(depth, bases), default=0)
+
+
+def test_no_chain_of_configs_is_longer_than_three():
+    configs = [importlib.import_module(module).Config for module in REAL]
+    configs += [algorithms.method(*method).config_class for method in METHODS]
+    depths = {each: depth(each) for each in configs}
+    assert not {each for each, levels in depths.items() if levels > 3}
+    assert depths[algorithms.method("classification", "realmix").config_class] == 3
 
 
 COUNT = Setting("count", "int", low=1, high=5)

@@ -1,20 +1,29 @@
 """Training algorithms: `base.py` has the one training step, each method is one file.
 
 `classification/` and `segmentation/` hold the methods of each task, `parts/` what
-several of them share. A method's module has a frozen dataclass `Config` and its class.
+several of them share. A method is a class that bears its file's name; its settings are
+a frozen dataclass `Config` in the same file, or else in that of its parent, and the
+class attribute `config_class` either way.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Type
+
+from mixdmt_tf.settings import class_named
+
+if TYPE_CHECKING:  # imports TensorFlow
+    from mixdmt_tf.algorithms.base import Algorithm
 
 
-def module(task: str, name: str) -> Any:
-    """The module `mixdmt_tf.algorithms.<task>.<name>`, imported when asked for.
+def method(task: str, name: str) -> Type[Algorithm]:
+    """The class of `mixdmt_tf/algorithms/<task>/<name>.py`, imported when asked for.
 
     Args:
         task: 'classification' or 'segmentation'.
-        name: the value of `--algorithm`.
+        name: the value of `--algorithm`, such as 'realmix'.
     """
-    return importlib.import_module(f"{__name__}.{task}.{name}")
+    module = importlib.import_module(f"{__name__}.{task}.{name}")
+    found: Type[Algorithm] = getattr(module, class_named(module.__name__))
+    return found

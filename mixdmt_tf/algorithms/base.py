@@ -85,7 +85,7 @@ class Config:
 
 
 @dataclasses.dataclass(frozen=True)
-class Task:
+class RunFacts:
     """What an algorithm must know of the run besides its own settings.
 
     Attributes:
@@ -113,7 +113,7 @@ Losses = Tuple[Dict[str, Term], Dict[str, Reported]]
 class Algorithm(KerasModel):
     """A network and the way to train it; subclasses write `recipe` and `step_losses`.
 
-    >>> model = realmix.Method(network, realmix.Config(), Task(10, 250, 1000))
+    >>> model = RealMix(network, RealMix.config_class(), RunFacts(10, 250, 1000))
     >>> model.compile()
     >>> model.fit(pipeline.dataset(0, 1000))
 
@@ -133,24 +133,24 @@ class Algorithm(KerasModel):
             otherwise. It has no averages and is neither evaluated nor exported.
     """
 
-    task_class = Task
+    facts_class = RunFacts
     reported: Tuple[str, ...] = ()
     loop: str = "single"
     has_teacher: bool = False
     has_peer: bool = False
 
-    def __init__(self, network: keras.Model, config: Config, task: Task):
+    def __init__(self, network: keras.Model, config: Config, facts: RunFacts):
         """Wraps a built network.
 
         Args:
             network: float images [B, H, W, channels] to float32 logits [B, C].
             config: the algorithm's own `Config`.
-            task: facts of the run.
+            facts: what it must know of the run.
         """
         super().__init__()
         self.network = network
         self.config = config
-        self.task = task
+        self.facts = facts
         self.teacher = keras.models.clone_model(network) if self.has_teacher else None
         self.peer = keras.models.clone_model(network) if self.has_peer else None
         self.average = MovingAverage(network, self.teacher)
@@ -185,7 +185,7 @@ class Algorithm(KerasModel):
     def _learning_rate(self) -> Union[float, LearningRateSchedule]:
         config = self.config
         schedule = config.learning_rate_schedule
-        return learning_rate(config.learning_rate, schedule, self.task.steps)
+        return learning_rate(config.learning_rate, schedule, self.facts.steps)
 
     def _optimizer(self) -> keras.optimizers.Optimizer:
         config = self.config
@@ -199,8 +199,8 @@ class Algorithm(KerasModel):
             config.nesterov,
             l2=0.0 if form == "multiply" else config.weight_decay,
             kernels_only=form == "l2_kernels",
-            head=self.task.head,
-            head_rate=self.task.head_rate,
+            head=self.facts.head,
+            head_rate=self.facts.head_rate,
         )
 
     @property

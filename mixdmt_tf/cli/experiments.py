@@ -23,7 +23,7 @@ from typing import (
 
 from mixdmt_tf.cli import flags
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.settings import assumed, modules
+from mixdmt_tf.settings import assumed, classes, modules
 
 if TYPE_CHECKING:
     from mixdmt_tf.runs.experiment import Experiment
@@ -46,7 +46,7 @@ def datasets_of(task: str) -> Tuple[str, ...]:
 
 def methods_of(task: str) -> Tuple[str, ...]:
     """Names of the methods of a task."""
-    return modules(f"mixdmt_tf.algorithms.{task}", "Method")
+    return tuple(classes(f"mixdmt_tf.algorithms.{task}"))
 
 
 def groups_for(algorithm: Optional[str] = None, *more: flags.Group) -> flags.GroupsFor:
@@ -163,8 +163,8 @@ def build(parsed: flags.Parsed, find_data: bool = False) -> "Experiment":
     from mixdmt_tf.runs.experiment import Experiment
 
     network = models.network(run.network)(**values["network"])
-    method = algorithms.module(data.task, run.algorithm).Config(**values["method"])
-    return Experiment(run, data, network, method)
+    config = algorithms.method(data.task, run.algorithm).config_class
+    return Experiment(run, data, network, config(**values["method"]))
 
 
 def data_config(values: Mapping[str, Any]) -> Any:

@@ -13,7 +13,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 import numpy as np
 
 from mixdmt_tf import plots
-from mixdmt_tf.algorithms.classification.dmt import CASES
+from mixdmt_tf.algorithms.parts.weighting import CASES
 from mixdmt_tf.files import write_png_atomically
 from mixdmt_tf.plots import COLORS, LineChart, Point, Series
 from mixdmt_tf.rounds import tensorboard

@@ -98,7 +98,7 @@ class Loop:
         method = self.experiment.method
         if not len(self.split.unlabeled):
             name = self.experiment.algorithm
-            base = self.experiment.find_algorithm().Method.base_method
+            base = self.experiment.method_class().base_method
             raise UsageError(
                 f"--algorithm={name} needs unlabelled images, and all "
                 f"{len(self.split.labeled)} of {self.split.dataset} are labelled.\n"

@@ -7,7 +7,7 @@ import io
 import pathlib
 from typing import Any, Dict, List, Mapping, Sequence
 
-from mixdmt_tf.algorithms.classification.dmt import CASES
+from mixdmt_tf.algorithms.parts.weighting import CASES
 from mixdmt_tf.files import write_atomically
 from mixdmt_tf.rounds.hooks import Entry, Results
 from mixdmt_tf.rounds.plan import Stage

@@ -125,8 +125,8 @@ class Stages:
             file = self.path / f"split_{stage.model}.json"
             write_split(file, own)
             data = dataclasses.replace(data, split=str(file))
-        name = experiment.find_algorithm().Method.base_method
-        config = experiment.find_algorithm(name).Config
+        name = experiment.method_class().base_method
+        config = experiment.method_class(name).config_class
         shared = {
             field.name: getattr(method, field.name)
             for field in dataclasses.fields(config)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import Any, Dict, List, Tuple, Union
+from typing import TYPE_CHECKING, Any, Dict, List, Tuple, Type, Union
 
 from mixdmt_tf import algorithms, settings
 from mixdmt_tf.data.classification import config as classification_config
@@ -12,6 +12,9 @@ from mixdmt_tf.data.segmentation import config as segmentation_config
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.runs import config as run_config
 from mixdmt_tf.settings import Setting, settings_of, to_text
+
+if TYPE_CHECKING:  # imports TensorFlow
+    from mixdmt_tf.algorithms.base import Algorithm
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,12 +47,12 @@ class Experiment:
     @property
     def in_rounds(self) -> bool:
         """Whether this is a whole run in rounds, rather than one training run."""
-        loop = self.find_algorithm().Method.loop
+        loop = self.method_class().loop
         return loop != "single" and not self.data.pseudo_labels
 
-    def find_algorithm(self, name: str = "") -> Any:
-        """The module of this algorithm, or of another one of the same task."""
-        return algorithms.module(self.task, name or self.algorithm)
+    def method_class(self, name: str = "") -> Type[Algorithm]:
+        """The class of this algorithm, or of another one of the same task."""
+        return algorithms.method(self.task, name or self.algorithm)
 
     @property
     def groups(self) -> Tuple[Tuple[str, Any], ...]:

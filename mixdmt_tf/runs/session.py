@@ -57,8 +57,8 @@ class Session:
         self.path = path
         self.strategy = strategy
         self.interrupts = interrupts
-        self.module = experiment.find_algorithm()
-        self.recipe = self.module.Method.recipe(experiment.method)
+        self.method_class = experiment.method_class()
+        self.recipe = self.method_class.recipe(experiment.method)
         self.progress = Progress(experiment.algorithm, "steps")
         self.numbers: Dict[str, float] = {}
         self.split = find_split(task, path)
@@ -79,7 +79,7 @@ class Session:
         replicas = self.strategy.num_replicas_in_sync
         pipeline = task.pipeline(self.split, self.pseudo, replicas)
         with self.strategy.scope():
-            self.algorithm = self.module.Method(
+            self.algorithm = self.method_class(
                 task.network(), self.experiment.method, task.facts(self.split)
             )
             self.algorithm.compile()

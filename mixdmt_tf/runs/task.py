@@ -12,8 +12,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Protocol, Tuple
 import keras
 import numpy as np
 
-from mixdmt_tf.algorithms.base import Algorithm
-from mixdmt_tf.algorithms.base import Task as Facts
+from mixdmt_tf.algorithms.base import Algorithm, RunFacts
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.log import Log, Row
@@ -143,7 +142,7 @@ class Task(Protocol):
     def initialize(self, network: keras.Model) -> Optional[str]:
         """Loads published weights, if the settings name some; says what was loaded."""
 
-    def facts(self, split: Split) -> Facts:
+    def facts(self, split: Split) -> RunFacts:
         """What the algorithm must know of the run besides its own settings."""
 
     def log(self, folder: pathlib.Path) -> Log:

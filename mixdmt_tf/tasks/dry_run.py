@@ -75,7 +75,7 @@ def _without_files(task: Task) -> Experiment:
     Only methods in rounds learn from pseudo labels; others refuse them by themselves.
     """
     experiment = task.experiment
-    if experiment.find_algorithm().Method.loop != "rounds":
+    if experiment.method_class().loop != "rounds":
         return experiment
     run, data, method = experiment.run, experiment.data, experiment.method
     if data.pseudo_labels:

@@ -59,7 +59,7 @@ def _supervised(task: Task, path: pathlib.Path) -> Dict[str, Any]:
     if not baseline or baseline["steps"] != experiment.run.steps:
         print("the same labels and steps without unlabelled images:", flush=True)
         keras.backend.clear_session()
-        config = experiment.find_algorithm("supervised").Config
+        config = experiment.method_class("supervised").config_class
         shared = {
             field.name: getattr(experiment.method, field.name)
             for field in dataclasses.fields(base.Config)

@@ -18,8 +18,8 @@ def linear(**settings):
     images = keras.Input(batches.SHAPE)
     logits = keras.layers.Dense(batches.CLASSES)(keras.layers.Flatten()(images))
     network = keras.Model(images, logits)
-    task = base.Task(batches.CLASSES, 8, 100)
-    return supervised.Method(network, supervised.Config(**settings), task)
+    task = base.RunFacts(batches.CLASSES, 8, 100)
+    return supervised.Supervised(network, supervised.Config(**settings), task)
 
 
 def gradient_by_hand(method, batch):
@@ -70,7 +70,7 @@ def test_the_default_optimizer_is_the_papers_adam():
         np.testing.assert_allclose(got, expected, atol=2e-5)
 
 
-class Pair(supervised.Method):
+class Pair(supervised.Supervised):
     """The network learns the classes, its peer the same; a step for each at once."""
 
     has_peer = True
@@ -90,13 +90,13 @@ def test_a_peer_takes_the_same_step_without_an_average():
     """Optimizer and decay of kernels, as the network; with its own gradient."""
     network = linear().network
     config = supervised.Config(weight_decay=0.5, learning_rate=0.1)
-    method = Pair(network, config, base.Task(batches.CLASSES, 8, 100))
+    method = Pair(network, config, base.RunFacts(batches.CLASSES, 8, 100))
     method.compile(keras.optimizers.SGD(0.1))
     batch = batches.make(Recipe(), 6)
     before = {"network": network.get_weights(), "peer": method.peer.get_weights()}
     assert (before["network"][0] != before["peer"][0]).all()
     gradients = {"network": gradient_by_hand(method, batch)}
-    alone = supervised.Method(method.peer, config, method.task)
+    alone = supervised.Supervised(method.peer, config, method.facts)
     gradients["peer"] = gradient_by_hand(alone, batch)
     method.train_step(batch)
     for name, (kernel, bias) in before.items():

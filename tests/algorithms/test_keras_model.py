@@ -10,12 +10,12 @@ import tensorflow as tf
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.algorithms.classification import supervised
 from mixdmt_tf.runs import checkpoints
-from mixdmt_tf.settings import modules
+from mixdmt_tf.settings import classes
 from tests.algorithms.classification import batches, pairs, stateful, stepping
 from tests.algorithms.segmentation import batches as scenes
 from tests.conformance import steps
 
-IMAGES = (*modules("mixdmt_tf.algorithms.classification", "Method"), "stateful")
+IMAGES = (*classes("mixdmt_tf.algorithms.classification"), "stateful")
 CASES = [("images", name) for name in IMAGES]
 CASES += [("scenes", name) for name in scenes.NAMES]
 
@@ -43,7 +43,7 @@ def test_a_loaded_method_predicts_and_trains_as_the_saved_one(task, name, tmp_pa
     method.train_step(batch)
     loaded = after_loading(method, tmp_path / "method.keras")
     assert type(loaded) is type(method)
-    assert (loaded.config, loaded.task) == (method.config, method.task)
+    assert (loaded.config, loaded.facts) == (method.config, method.facts)
     assert checkpoints.digest(loaded) == checkpoints.digest(method)
     expected = method(batch["x"])
     np.testing.assert_array_equal(loaded(batch["x"]), expected)
@@ -75,16 +75,16 @@ def test_a_loaded_method_has_the_precision_of_the_saved_one(tmp_path):
 
 
 def test_an_optimizer_with_a_head_and_metrics_come_back(tmp_path):
-    task = base.Task(batches.CLASSES, 8, 100, head=("logits",), head_rate=10.0)
+    task = base.RunFacts(batches.CLASSES, 8, 100, head=("logits",), head_rate=10.0)
     network = batches.build("supervised").network
     config = supervised.Config(optimizer="sgd", learning_rate_schedule="poly")
-    method = supervised.Method(network, config, task)
+    method = supervised.Supervised(network, config, task)
     top = keras.metrics.SparseTopKCategoricalAccuracy(2, name="top2")
     method.compile(metrics=[top])
     batch = stepping.batch_for(method)
     method.train_step(batch)
     loaded = after_loading(method, tmp_path / "method.keras")
-    assert loaded.task.head == ("logits",)
+    assert loaded.facts.head == ("logits",)
     scores = [
         each.evaluate(batch["x"], batch["y"], verbose=0, return_dict=True)
         for each in (loaded, method)
@@ -95,18 +95,18 @@ def test_an_optimizer_with_a_head_and_metrics_come_back(tmp_path):
     assert checkpoints.digest(loaded) == checkpoints.digest(method)
 
 
-class Grown(stateful.Method):
+class Grown(stateful.Stateful):
     """Has one variable more than files of its parent."""
 
-    def __init__(self, network, config, task):
-        super().__init__(network, config, task)
+    def __init__(self, network, config, facts):
+        super().__init__(network, config, facts)
         self.more = stateful.variable(1.0)
 
 
 def test_weights_of_another_number_are_refused(tmp_path):
     method, _ = built("images", "stateful")
     method.save_weights(tmp_path / "method.weights.h5")
-    grown = Grown(method.network, method.config, method.task)
+    grown = Grown(method.network, method.config, method.facts)
     with pytest.raises(ValueError, match="13 were saved"):
         grown.load_weights(tmp_path / "method.weights.h5")
 
@@ -114,11 +114,11 @@ def test_weights_of_another_number_are_refused(tmp_path):
 def test_two_classes_of_one_name_are_told_apart():
     names = {
         keras.saving.get_registered_name(each)
-        for each in (supervised.Method, stateful.Method, Grown)
+        for each in (supervised.Supervised, stateful.Stateful, Grown)
     }
     assert len(names) == 3
-    assert supervised.Method.config_class() is supervised.Config
-    assert Grown.config_class() is stateful.Config  # there is none in this module
+    assert supervised.Supervised.config_class is supervised.Config
+    assert Grown.config_class is stateful.Config  # there is none in this module
 
 
 # --- evaluate ---

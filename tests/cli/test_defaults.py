@@ -7,10 +7,13 @@ import pathlib
 import pytest
 
 from mixdmt_tf.cli import experiments
-from mixdmt_tf.settings import assumed, modules
+from mixdmt_tf.settings import assumed, classes, modules
 
 FLAGS = pathlib.Path(__file__).parents[2] / "flags" / "dmt"
-IMAGES, SCENES = "mixdmt_tf.algorithms", "mixdmt_tf.algorithms.segmentation"
+IMAGES, SCENES = (
+    "mixdmt_tf.algorithms.classification",
+    "mixdmt_tf.algorithms.segmentation",
+)
 SETS = {
     IMAGES: "mixdmt_tf.data.classification.datasets",
     SCENES: "mixdmt_tf.data.segmentation.datasets",
@@ -18,7 +21,7 @@ SETS = {
 PAIRS = [
     (package, method, dataset)
     for package, sets in SETS.items()
-    for method in modules(package, "Method")
+    for method in classes(package)
     # Of data sets of images none brings anything so far.
     for dataset in (("digits",) if package == IMAGES else modules(sets, "load"))
 ]

@@ -9,7 +9,7 @@ import pytest
 from mixdmt_tf.cli import experiments, flags
 from mixdmt_tf.cli.train import Config as TrainConfig
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.settings import declared, modules
+from mixdmt_tf.settings import classes, declared
 from tests.tasks.classification import tiny
 
 
@@ -33,9 +33,7 @@ def test_a_command_may_bring_flags_of_its_own():
     assert TrainConfig().dry_run is False
 
 
-@pytest.mark.parametrize(
-    "name", modules("mixdmt_tf.algorithms.classification", "Method")
-)
+@pytest.mark.parametrize("name", classes("mixdmt_tf.algorithms.classification"))
 def test_every_algorithm_can_be_chosen(name):
     parsed = experiments.parse([f"--algorithm={name}"], "train", "")
     assert experiments.build(parsed).algorithm == name
@@ -54,7 +52,7 @@ def test_names_that_no_file_has(flag):
         experiments.parse([flag], "train", "")
 
 
-METHODS_FOR_SCENES = ", ".join(modules("mixdmt_tf.algorithms.segmentation", "Method"))
+METHODS_FOR_SCENES = ", ".join(classes("mixdmt_tf.algorithms.segmentation"))
 
 
 @pytest.mark.parametrize(

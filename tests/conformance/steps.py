@@ -6,7 +6,7 @@ import sys
 from typing import Tuple
 
 from mixdmt_tf.algorithms import classification as algorithms
-from mixdmt_tf.settings import modules
+from mixdmt_tf.settings import classes
 from tests.algorithms.classification import stateful
 
 # A method for tests alone, as if it were a file of the package.
@@ -22,11 +22,11 @@ def of_their_own() -> Tuple[str, ...]:
     return tuple(
         name
         for name in (
-            *modules("mixdmt_tf.algorithms.classification", "Method"),
+            *classes("mixdmt_tf.algorithms.classification"),
             "stateful",
         )
         if any(
-            not member.startswith("__")
-            for member in vars(algorithms.algorithm(name).Method)
+            not member.startswith("__") and member != "config_class"
+            for member in vars(algorithms.method("classification", name))
         )
     )

@@ -29,7 +29,7 @@ def batch_for(method, seed=0, step=30, rows=ROWS):
 
 def test_there_are_algorithms(name):
     assert {"realmix", "supervised"} <= set(NAMES)
-    assert algorithms.algorithm(name).Method.reported
+    assert algorithms.method("classification", name).reported
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
@@ -140,9 +140,9 @@ def test_a_peer_starts_elsewhere_is_trained_and_has_no_averages(name):
 
 def test_without_its_unsupervised_weight_it_is_supervised(name):
     """On a network whose rows do not see each other, and with nothing mixed in."""
-    if algorithms.algorithm(name).Method.loop == "rounds":
+    if algorithms.method("classification", name).loop == "rounds":
         return  # whose pseudo labels have weights of their own, see below
-    config = algorithms.algorithm(name).Config
+    config = algorithms.method("classification", name).config_class
     zero = {
         each.name: 0.0
         for each in settings_of(config)
@@ -181,7 +181,7 @@ def weigh_labels(supervised, weight):
 
 def test_pseudo_labels_that_weigh_nothing_leave_the_labels(name):
     """And still count among the rows whose mean the loss is."""
-    if algorithms.algorithm(name).Method.loop != "rounds":
+    if algorithms.method("classification", name).loop != "rounds":
         return
     method, plain = batches.build(name), batches.build("supervised")
     plain.network.set_weights(method.network.get_weights())
@@ -207,7 +207,7 @@ def batch_for_name(name):
 
 def same_updates(name):
     """The settings that say how weights are updated; SGD forgives rounding."""
-    config = algorithms.algorithm(name).Config()
+    config = algorithms.method("classification", name).config_class()
     shared = {each.name for each in settings_of(base.Config)}
     values = {key: getattr(config, key) for key in shared}
     return {**values, "optimizer": "sgd", "learning_rate": 0.01}

@@ -103,8 +103,8 @@ def test_it_trains_two_steps(path):
     source = selection.select(stand_in(dataset, 4 * labels), experiment.data)
     classes = source.num_classes
     split = splits.make_split(source, labels, 0, experiment.run.seed)
-    module = algorithms.algorithm(experiment.algorithm)
-    recipe = module.Method.recipe(experiment.method)
+    method_class = algorithms.method("classification", experiment.algorithm)
+    recipe = method_class.recipe(experiment.method)
     copies = preparation.unlabeled_copies(experiment, source, split)
     store = preparation.open_copies(experiment, copies)
     pipeline = Pipeline(
@@ -119,8 +119,8 @@ def test_it_trains_two_steps(path):
     if recipe.pseudo:
         pipeline = dataclasses.replace(pipeline, pseudo=guesses(split, classes))
     network = experiment.network.build(source.image_shape, classes)
-    task = base.Task(classes, labels, experiment.run.steps or 100)
-    method = module.Method(network, experiment.method, task)
+    task = base.RunFacts(classes, labels, experiment.run.steps or 100)
+    method = method_class(network, experiment.method, task)
     method.compile()
     before = network.get_weights()
     for step in (0, 1):

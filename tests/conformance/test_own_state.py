@@ -33,7 +33,7 @@ def crash():
 
 
 def session(folder, *more, moments=None):
-    with mock.patch.object(pi_model, "Method", stateful.Method):
+    with mock.patch.object(pi_model, "PiModel", stateful.Stateful):
         return tiny.session(folder, *FLAGS, *more, moments=moments)
 
 

@@ -116,14 +116,16 @@ class Overflowing(base.Algorithm):
 @pytest.mark.parametrize("replica", [0, 1])
 def test_a_float16_step_that_overflows_on_any_replica_is_skipped_on_all(replica):
     keras.mixed_precision.set_global_policy("mixed_float16")
-    config = algorithms.algorithm("supervised").Config(weight_decay=0.0, ema_decay=0.0)
+    config = algorithms.method("classification", "supervised").config_class(
+        weight_decay=0.0, ema_decay=0.0
+    )
     strategy = mirrored_strategy()
     with strategy.scope():
         small = batches.build("supervised").network
-        method = Overflowing(small, config, base.Task(batches.CLASSES, 8, 100))
+        method = Overflowing(small, config, base.RunFacts(batches.CLASSES, 8, 100))
         method.compile()
     method.replica = replica
-    recipe = algorithms.algorithm("supervised").Method.recipe(config)
+    recipe = algorithms.method("classification", "supervised").recipe(config)
 
     def pair(step):
         return [batches.make(recipe, ROWS, step=step, seed=r) for r in (0, 1)]

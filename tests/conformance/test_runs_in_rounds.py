@@ -13,8 +13,8 @@ from tests.conformance.whole_runs import COPIES, NAMES, check, in_rounds
 
 def weighs_otherwise_only(name):
     """Whether a method is DMT with another weight: nothing of it is kept in files."""
-    members = vars(algorithms.algorithm(name).Method)
-    return {each for each in members if not each.startswith("__")} == {"dynamic"}
+    members = vars(algorithms.method("classification", name)).keys() - {"config_class"}
+    return {each for each in members if not each.startswith("__")} == {"rule"}
 
 
 METHODS = [n for n in filter(in_rounds, NAMES) if not weighs_otherwise_only(n)]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mixdmt_tf.algorithms import segmentation as scenes
+from mixdmt_tf.algorithms import classification as algorithms
 from mixdmt_tf.data.segmentation import splits
 from mixdmt_tf.data.segmentation.pipeline import ScenePipeline
 from mixdmt_tf.runs.runtime import mirrored_strategy
@@ -23,7 +23,10 @@ from tests.data.segmentation.files import in_memory, numbers
 NAMES = tuple(
     name
     for name in batches.NAMES
-    if not all(own.startswith("__") for own in vars(scenes.algorithm(name).Method))
+    if any(
+        not own.startswith("__") and own != "config_class"
+        for own in vars(algorithms.method("segmentation", name))
+    )
 )
 
 pytestmark = pytest.mark.parametrize("name", NAMES)
@@ -36,7 +39,7 @@ def has_u(method):
 def test_there_are_methods(name):
     assert {"supervised", "dmt", "cbst", "cutmix"} <= set(NAMES)
     assert set(batches.NAMES) - set(NAMES) == {"dst"}
-    assert scenes.algorithm(name).Method.reported
+    assert algorithms.method("segmentation", name).reported
 
 
 def test_all_precisions_compute_nearly_the_same_finite_loss(name):
@@ -71,7 +74,7 @@ def test_reported_names_are_what_losses_returns(name):
 
 def test_ignored_pixels_are_as_if_they_were_not_there(name):
     """Nothing that is learnt or reported depends on them."""
-    recipe = scenes.algorithm(name).Method.recipe
+    recipe = algorithms.method("segmentation", name).recipe
     # A box of the whole picture, which is one in pictures of any form.
     boxes = recipe(batches.build(name, "pixels").config).boxes
     given = {"box_area": 1.0} if boxes else {}
@@ -102,13 +105,13 @@ def test_without_unlabelled_pixels_it_is_supervised(name):
 
 def test_with_a_weight_of_0_labels_alone_are_learnt(name):
     """Pseudo labels that weigh nothing still count among those that are divided by."""
-    module = scenes.algorithm(name)
-    zero = {"lambda_u": 0.0} if hasattr(module.Config, "lambda_u") else {}
+    method_class = algorithms.method("segmentation", name)
+    zero = {"lambda_u": 0.0} if hasattr(method_class.config_class, "lambda_u") else {}
     method = batches.plain(name, "rows", **zero)
     if not has_u(method):
         return
     batch, share = batches.batch_for(method), 1.0
-    if module.Method.loop == "rounds":
+    if method_class.loop == "rounds":
         method.weigh = lambda labels, confidence, probs: (
             labels,
             tf.zeros_like(confidence),
@@ -158,7 +161,7 @@ def test_every_weight_gets_a_gradient_and_the_teachers_none(name):
 
 
 def test_a_teacher_holds_the_averages_and_no_statistics(name):
-    if not scenes.algorithm(name).Method.has_teacher:
+    if not algorithms.method("segmentation", name).has_teacher:
         assert batches.plain(name).teacher is None
         return
     method = batches.build(name, learning_rate=0.1, ema_decay=0.5)

@@ -189,8 +189,8 @@ def test_it_trains_two_steps(path):
     experiment = experiments.build(parse(path, *more))
     scenes = stand_in(experiment.data.dataset)
     split = choose_split(open_task(experiment, scenes))
-    module = experiment.find_algorithm()
-    recipe = module.Method.recipe(experiment.method)
+    method_class = experiment.method_class()
+    recipe = method_class.recipe(experiment.method)
     pipeline = ScenePipeline(
         scenes,
         split,
@@ -205,8 +205,8 @@ def test_it_trains_two_steps(path):
     network = experiment.network.build_segmenter(
         (*experiment.data.crop_size, 3), scenes.num_classes
     )
-    task = base.Task(scenes.num_classes, 8, experiment.run.steps or 100)
-    method = module.Method(network, experiment.method, task)
+    task = base.RunFacts(scenes.num_classes, 8, experiment.run.steps or 100)
+    method = method_class(network, experiment.method, task)
     method.compile()
     before = network.get_weights()
     for step in (0, 1):

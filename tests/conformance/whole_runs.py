@@ -8,17 +8,17 @@ import tensorflow as tf
 from mixdmt_tf.algorithms import classification as algorithms
 from mixdmt_tf.data.classification import datasets as sources
 from mixdmt_tf.runs import trained
-from mixdmt_tf.settings import modules
+from mixdmt_tf.settings import classes
 from mixdmt_tf.tasks import open_task
 from tests.tasks.classification import tiny
 
-NAMES = modules("mixdmt_tf.algorithms.classification", "Method")
+NAMES = tuple(classes("mixdmt_tf.algorithms.classification"))
 COPIES = ("--copies=2", "--copies_augment=cutout")
 
 
 def in_rounds(name):
     """Whether the method is trained in rounds."""
-    return algorithms.algorithm(name).Method.loop == "rounds"
+    return algorithms.method("classification", name).loop == "rounds"
 
 
 def check(folder, *chosen):

@@ -13,8 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf.algorithms import classification as algorithms
-from mixdmt_tf.algorithms import segmentation as scene_algorithms
-from mixdmt_tf.algorithms.base import Task
+from mixdmt_tf.algorithms.base import RunFacts
 from mixdmt_tf.cli import experiments
 from mixdmt_tf.data.classification import (
     copies,
@@ -48,7 +47,7 @@ def classification(name: str) -> Dict[str, List[float]]:
     experiment = _experiment(name, CLASSIFICATION)
     source = sources.load(experiment.data)
     split = splits.make_split(source, 20, 0, SEED)
-    method = algorithms.algorithm(name).Method
+    method = algorithms.method("classification", name)
     recipe = method.recipe(experiment.method)
     arguments: Dict[str, Any] = {}
     if recipe.unlabeled_views:
@@ -67,7 +66,7 @@ def classification(name: str) -> Dict[str, List[float]]:
         source, split, recipe, SEED, experiment.run.batch, **arguments
     )
     network = experiment.network.build(source.image_shape, source.num_classes)
-    task = Task(source.num_classes, 20, LENGTH)
+    task = RunFacts(source.num_classes, 20, LENGTH)
     return _train(method(network, experiment.method, task), batches)
 
 
@@ -77,7 +76,7 @@ def segmentation(name: str) -> Dict[str, List[float]]:
     data = experiment.data
     source = scenes.load(data)
     split = scene_splits.make_split(source, data.labels, SEED)
-    method = scene_algorithms.algorithm(name).Method
+    method = algorithms.method("segmentation", name)
     recipe = method.recipe(experiment.method)
 
     def guesses(index: int):
@@ -101,7 +100,7 @@ def segmentation(name: str) -> Dict[str, List[float]]:
     network = experiment.network.build_segmenter(
         (*data.crop_size, 3), source.num_classes
     )
-    task = Task(source.num_classes, 8, LENGTH)
+    task = RunFacts(source.num_classes, 8, LENGTH)
     return _train(method(network, experiment.method, task), batches)
 
 

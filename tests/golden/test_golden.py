@@ -12,13 +12,13 @@ import pathlib
 import pytest
 
 from mixdmt_tf.compat import KERAS_3
-from mixdmt_tf.settings import modules
+from mixdmt_tf.settings import classes
 from tests.golden import rounds, steps
 
 VALUES = pathlib.Path(__file__).with_name("values.json")
 METHODS = {
-    "classification": modules("mixdmt_tf.algorithms.classification", "Method"),
-    "segmentation": modules("mixdmt_tf.algorithms.segmentation", "Method"),
+    "classification": classes("mixdmt_tf.algorithms.classification"),
+    "segmentation": classes("mixdmt_tf.algorithms.segmentation"),
 }
 RUNS = {
     "classification": rounds.CLASSIFICATION,

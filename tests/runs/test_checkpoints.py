@@ -260,7 +260,7 @@ def algorithm(seed=1, steps=0):
     """A tiny algorithm after some steps."""
     keras.utils.set_random_seed(seed)
     network = small_cnn.SmallCNN(filters=2).build((8, 8, 1), 3)
-    made = supervised.Method(network, supervised.Config(), base.Task(3, 6, 10))
+    made = supervised.Supervised(network, supervised.Config(), base.RunFacts(3, 6, 10))
     made.compile()
     checkpoints.state(made)
     for step in range(steps):

@@ -109,7 +109,7 @@ def test_the_digest_tells_every_one_of_them_apart():
     assert checkpoints.digest(method) == before
 
 
-class Counting(supervised.Method):
+class Counting(supervised.Supervised):
     """A method for scenes that counts its steps."""
 
     def __init__(self, *given):
@@ -123,7 +123,7 @@ class Counting(supervised.Method):
 
 def test_methods_for_scenes_take_the_same_way(tmp_path):
     made = [scenes.build("supervised", "rows") for _ in range(2)]
-    methods = [Counting(each.network, each.config, each.task) for each in made]
+    methods = [Counting(each.network, each.config, each.facts) for each in made]
     for each in methods:
         each.compile()
     methods[0].train_step(scenes.batch_for(methods[0]))

@@ -71,7 +71,7 @@ def test_the_baseline_differs_in_nothing_but_the_algorithm(finished):
     ours, theirs = finished.results["flags"], baseline["flags"]
     differing = {n for n in theirs if n in ours and theirs[n] != ours[n]}
     assert differing == {"algorithm", "workdir", "split", "compare_supervised"}
-    config = algorithms.algorithm("supervised").Config
+    config = algorithms.method("classification", "supervised").config_class
     own = {each.name: to_text(each.default) for each in settings_of(config)}
     assert {n: theirs[n] for n in theirs if n not in ours} == {
         n: own[n] for n in own if n not in ours

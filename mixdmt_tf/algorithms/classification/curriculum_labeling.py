@@ -8,25 +8,19 @@ in a batch, and takes other strengths of mixup (alpha 1) and augmentation.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Dict, Tuple
 
 import tensorflow as tf
 
 from mixdmt_tf.algorithms import base
-from mixdmt_tf.algorithms.parts import classification_rounds
+from mixdmt_tf.algorithms.parts import classification_rounds, weighting
 
 
-@dataclasses.dataclass(frozen=True)
-class Config(classification_rounds.Config):
-    """Those of DMT without its gammas."""
-
-
-class Method(classification_rounds.Round):
-    """Algorithm 1 of DMT with the plain cross-entropy."""
+class CurriculumLabeling(classification_rounds.Round):
+    """Algorithm 1 of DMT with the plain cross-entropy; its settings but the gammas."""
 
     def weigh(
         self, batch: Dict[str, tf.Tensor], images: tf.Tensor, labels: tf.Tensor
     ) -> Tuple[tf.Tensor, tf.Tensor, Dict[str, base.Reported]]:
         """Every pseudo label is taken for true, and nobody needs to be asked."""
-        return labels, tf.ones_like(batch["u_confidence"]), {}
+        return (*weighting.alike(labels), {})

@@ -45,7 +45,7 @@ from mixdmt_tf.equations import (
     js_divergence,
     sigmoid_ramp,
 )
-from mixdmt_tf.settings import setting
+from mixdmt_tf.settings import override, setting
 
 assumes = {"network": "cnn13", "batch": 8}
 
@@ -54,11 +54,10 @@ assumes = {"network": "cnn13", "batch": 8}
 class Config(two_networks.Config):
     """Settings of the public code for CIFAR-10."""
 
-    learning_rate: float = setting(
+    learning_rate: float = override(
         0.1,
-        "learning rate at the start; the published .05 (1 + cos(pi t / T)) is 0.1 "
-        "there, and cosine's 0.1 (1 + cos(pi t / T)) / 2 throughout",
-        low=0.0,
+        "the published .05 (1 + cos(pi t / T)) is 0.1 there, and cosine's 0.1 (1 + "
+        "cos(pi t / T)) / 2 throughout",
     )
     lambda_cot: float = setting(
         10.0,
@@ -89,7 +88,7 @@ class Config(two_networks.Config):
     )
 
 
-class Method(base.Algorithm):
+class DeepCoTraining(base.Algorithm):
     """Section 2 of Qiao et al. for two networks."""
 
     reported = (
@@ -115,7 +114,7 @@ class Method(base.Algorithm):
         x1, u1 = joint_pass(self.network, x, u)
         x2, u2 = joint_pass(self.peer, x, u)
 
-        y = tf.one_hot(batch["y"], self.task.num_classes)
+        y = tf.one_hot(batch["y"], self.facts.num_classes)
         images = tf.concat([x, u], 0)
         g1 = self._adversarial(self.network, images, y, u1)
         g2 = self._adversarial(self.peer, images, y, u2)
@@ -124,7 +123,7 @@ class Method(base.Algorithm):
         difference = cross_entropy(p1, predict(self.peer, g1))
         difference += cross_entropy(p2, predict(self.network, g2))
 
-        length = round(config.warmup * self.task.steps)
+        length = round(config.warmup * self.facts.steps)
         ramp = sigmoid_ramp(batch["step"], length)
         same = tf.equal(tf.argmax(u1, -1), tf.argmax(u2, -1))
         return (

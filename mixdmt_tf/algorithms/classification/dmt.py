@@ -14,27 +14,15 @@ from typing import Any, Dict, Tuple
 import tensorflow as tf
 
 from mixdmt_tf.algorithms import base
-from mixdmt_tf.algorithms.parts import classification_rounds
-from mixdmt_tf.equations import (
-    disagreement_cases,
-    dynamic_weight,
-    sigmoid_ramp,
-)
+from mixdmt_tf.algorithms.parts import classification_rounds, weighting
+from mixdmt_tf.equations import sigmoid_ramp
 from mixdmt_tf.settings import setting
-
-CASES = ("agree", "negative", "positive")  # of Eq. 6, as `disagreement_cases` has them
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(classification_rounds.Config):
-    """Table 1, rows 7 and 8."""
+class Gammas(weighting.Gammas):
+    """Table 1, rows 7 and 8: they grow."""
 
-    gamma1: float = setting(
-        4.0, "gamma_1 of Eq. 6: power of the weight in agreement", low=0.0
-    )
-    gamma2: float = setting(
-        4.0, "gamma_2 of Eq. 6: power of the weight in negative disagreement", low=0.0
-    )
     gamma_ramp: bool = setting(
         True,
         "let both gammas grow as exp(-5 (1 - t/T)^2): a network that begins anew has "
@@ -42,37 +30,28 @@ class Config(classification_rounds.Config):
     )
 
 
-class Method(classification_rounds.Round):
-    """Algorithm 1, step 7, with the dynamic loss."""
+@dataclasses.dataclass(frozen=True)
+class Config(Gammas, classification_rounds.Config):
+    """Those of rounds, and gammas."""
+
+
+class DMT(classification_rounds.Round):
+    """Algorithm 1, step 7, with the dynamic loss.
+
+    Attributes:
+        rule: targets and weights; a variant has another one of `parts/weighting.py`.
+    """
 
     reported: Tuple[str, ...] = (
         *classification_rounds.Round.reported,
-        *CASES,
+        *weighting.CASES,
         "weight",
         "weight_right",
         "weight_wrong",
         "gamma",
     )
 
-    def dynamic(
-        self,
-        labels: tf.Tensor,
-        confidence: tf.Tensor,
-        probs: tf.Tensor,
-        gammas: Tuple[tf.Tensor, tf.Tensor],
-    ) -> Tuple[tf.Tensor, tf.Tensor]:
-        """Targets and weights, Eq. 6; a variant has its own.
-
-        Args:
-            labels: float32 [n, C], one-hot pseudo labels y_A.
-            confidence: float32 [n], c_A.
-            probs: float32 [n, C], what network B predicts.
-            gammas: gamma_1 and gamma_2 of this step.
-
-        Returns:
-            float32 [n, C] and [n], without gradient.
-        """
-        return labels, dynamic_weight(labels, confidence, probs, *gammas)
+    rule: Any = staticmethod(weighting.dynamic)
 
     def weigh(
         self, batch: Dict[str, tf.Tensor], images: tf.Tensor, labels: tf.Tensor
@@ -87,15 +66,14 @@ class Method(classification_rounds.Round):
         confidence, config = batch["u_confidence"], self.config
         factor = tf.constant(1.0)
         if config.gamma_ramp:
-            factor = sigmoid_ramp(batch["step"], self.task.steps)
+            factor = sigmoid_ramp(batch["step"], self.facts.steps)
         gammas = config.gamma1 * factor, config.gamma2 * factor
-        targets, weights = self.dynamic(labels, confidence, probs, gammas)
-        cases = disagreement_cases(labels, confidence, probs)
+        targets, weights = self.rule(labels, confidence, probs, gammas)
         return (
             targets,
             weights,
             {
-                **dict(zip(CASES, tf.unstack(cases, axis=-1))),
+                **weighting.cases(labels, confidence, probs),
                 **weight_reports(weights, batch),
                 "gamma": gammas[0],
             },

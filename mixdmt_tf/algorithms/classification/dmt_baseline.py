@@ -16,24 +16,16 @@ from mixdmt_tf.algorithms import base
 from mixdmt_tf.algorithms.parts import dmt_sgd
 from mixdmt_tf.data.classification.recipe import Recipe
 from mixdmt_tf.equations import cross_entropy, interpolate
-from mixdmt_tf.settings import setting
 
 assumes = {"batch": 512}  # appendix B
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(dmt_sgd.Config):
+class Config(dmt_sgd.Mixup, dmt_sgd.Defaults, base.Config):
     """The learning rate of appendix B, and mixup."""
 
-    mixup_beta: float = setting(
-        0.75,
-        "both parameters of the Beta distribution of mixup (release; not in the "
-        "paper), one draw for the whole batch; 0: no mixup",
-        low=0.0,
-    )
 
-
-class Method(base.Algorithm):
+class DMTBaseline(base.Algorithm):
     """Cross-entropy of mixed images: the own example may be the smaller part."""
 
     reported = ("loss_x",)
@@ -51,7 +43,7 @@ class Method(base.Algorithm):
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Returns lam CE(y, f(x)) + (1 - lam) CE(y', f(x)) of mixed images x."""
-        x, y = batch["x"], tf.one_hot(batch["y"], self.task.num_classes)
+        x, y = batch["x"], tf.one_hot(batch["y"], self.facts.num_classes)
         if self.config.mixup_beta:
             partner, lam = batch["partner"], batch["lam"]
             x = interpolate(x, tf.gather(x, partner), lam)

@@ -7,32 +7,11 @@ weight (1 - c_A)^gamma_2, instead of being ignored.
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Tuple
-
-import tensorflow as tf
-
 from mixdmt_tf.algorithms.classification import dmt
-from mixdmt_tf.equations import flipped_label, flipped_weight
+from mixdmt_tf.algorithms.parts import weighting
 
 
-@dataclasses.dataclass(frozen=True)
-class Config(dmt.Config):
-    """Those of DMT."""
+class DMTFlip(dmt.DMT):
+    """DMT with other labels and another weight in the third case; its settings."""
 
-
-class Method(dmt.Method):
-    """DMT with other labels and another weight in the third case."""
-
-    def dynamic(
-        self,
-        labels: tf.Tensor,
-        confidence: tf.Tensor,
-        probs: tf.Tensor,
-        gammas: Tuple[tf.Tensor, tf.Tensor],
-    ) -> Tuple[tf.Tensor, tf.Tensor]:
-        """Flipped labels and their weights."""
-        return (
-            flipped_label(labels, confidence, probs),
-            flipped_weight(labels, confidence, probs, *gammas),
-        )
+    rule = staticmethod(weighting.flipped)

@@ -12,29 +12,19 @@ from __future__ import annotations
 
 import dataclasses
 
-from mixdmt_tf.algorithms.classification import dst
-from mixdmt_tf.settings import setting
+from mixdmt_tf.algorithms.classification import dmt
+from mixdmt_tf.algorithms.parts import classification_rounds
+from mixdmt_tf.settings import override
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(dst.Config):
+class Config(dmt.Gammas, classification_rounds.Config):
     """Those of DST with two models."""
 
-    models: int = setting(
-        2,
-        "1: each round's network learns from the one before, algorithm 1; 2: two "
-        "networks teach each other, algorithm 2",
-        choices=(1, 2),
-    )
-    select_on: str = setting(
-        "best",
-        "which network is the result; valtiny: of the last round's two the one with "
-        "the smaller validation error (algorithm 2, step 17); best: that one, unless a "
-        "base model or an earlier round was better by more than the standard deviation "
-        "of the difference, then the best; last: the first model's of the last round",
-        choices=("best", "last", "valtiny"),
-    )
+    restart: bool = override(False)
+    models: int = override(2)
+    gamma_ramp: bool = override(False)
 
 
-class Method(dst.Method):
+class DMTMutual(dmt.DMT):
     """The step of DMT; the loop has two networks."""

@@ -10,24 +10,17 @@ from __future__ import annotations
 import dataclasses
 
 from mixdmt_tf.algorithms.classification import dmt
-from mixdmt_tf.settings import setting
+from mixdmt_tf.algorithms.parts import classification_rounds
+from mixdmt_tf.settings import override
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(dmt.Config):
+class Config(dmt.Gammas, classification_rounds.Config):
     """Those of DMT, but for what a network needs that begins anew."""
 
-    restart: bool = setting(
-        False,
-        "begin each round with new random weights, as algorithm 1; off: with those of "
-        "the round before, as algorithm 2",
-    )
-    gamma_ramp: bool = setting(
-        False,
-        "let both gammas grow as exp(-5 (1 - t/T)^2): a network that begins anew has "
-        "nothing to say at first (section 4.2.1)",
-    )
+    restart: bool = override(False)
+    gamma_ramp: bool = override(False)
 
 
-class Method(dmt.Method):
+class DST(dmt.DMT):
     """The step of DMT; the loop hands on the weights."""

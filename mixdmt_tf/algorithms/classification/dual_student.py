@@ -52,7 +52,7 @@ from mixdmt_tf.equations import (
     squared_error,
     stable_mask,
 )
-from mixdmt_tf.settings import setting
+from mixdmt_tf.settings import override, setting
 
 assumes = {"network": "cnn13", "batch": 50}
 
@@ -61,7 +61,7 @@ assumes = {"network": "cnn13", "batch": 50}
 class Config(two_networks.Config):
     """Settings of the release for CIFAR-10."""
 
-    nesterov: bool = setting(True, "Nesterov's form of the momentum of sgd")
+    nesterov: bool = override(True)
     lambda_consistency: float = setting(
         10.0, "weight of the consistency constraint after its warm-up", low=0.0
     )
@@ -89,7 +89,7 @@ class Config(two_networks.Config):
     )
 
 
-class Method(base.Algorithm):
+class DualStudent(base.Algorithm):
     """Section 4 of Ke et al."""
 
     reported = (
@@ -130,7 +130,7 @@ class Method(base.Algorithm):
         from2 = squared_error(tf.stop_gradient(p2), p1)
         from1 = squared_error(tf.stop_gradient(p1), p2)
 
-        length = round(config.warmup * self.task.steps)
+        length = round(config.warmup * self.facts.steps)
         ramp = sigmoid_ramp(batch["step"], length)
         consistency = ramp * config.lambda_consistency
         labeled = 1 / (1 + config.unlabeled_ratio)

@@ -20,20 +20,14 @@ from mixdmt_tf.algorithms import base
 from mixdmt_tf.algorithms.parts import strong_augmentation
 from mixdmt_tf.data.classification.recipe import Recipe
 from mixdmt_tf.equations import confidence_mask_inclusive, cross_entropy, hard_label
-from mixdmt_tf.settings import setting
+from mixdmt_tf.settings import override, setting
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(strong_augmentation.Config):
     """Settings of FixMatch, sections 2 and 4 and the release."""
 
-    weight_decay_form: str = setting(
-        "l2_kernels",
-        "multiply: kernels times 1 - weight_decay * learning_rate after each step; l2: "
-        "weight_decay times the weight is added to the gradient of all weights; "
-        "l2_kernels: of kernels (l2 with sgd only)",
-        choices=("multiply", "l2", "l2_kernels"),
-    )
+    weight_decay_form: str = override("l2_kernels")
     confidence_threshold: float = setting(
         0.95,
         "tau of equation 4: images whose likeliest class has a lower probability do "
@@ -43,7 +37,7 @@ class Config(strong_augmentation.Config):
     )
 
 
-class Method(base.Algorithm):
+class FixMatch(base.Algorithm):
     """FixMatch, algorithm 1."""
 
     reported: Tuple[str, ...] = (
@@ -62,7 +56,7 @@ class Method(base.Algorithm):
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Equations 3 and 4."""
         config = self.config
-        y = tf.one_hot(batch["y"], self.task.num_classes)
+        y = tf.one_hot(batch["y"], self.facts.num_classes)
         logits_x, logits_weak, logits_strong = strong_augmentation.joint_pass(
             self.network, batch
         )

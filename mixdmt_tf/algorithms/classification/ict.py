@@ -39,7 +39,7 @@ class Config(consistency.Config):
     )
 
 
-class Method(consistency.Frame):
+class ICT(consistency.Frame):
     """Algorithm 1 of Verma et al."""
 
     has_teacher = True

@@ -18,16 +18,14 @@ from mixdmt_tf.algorithms import base
 from mixdmt_tf.algorithms.parts import consistency
 from mixdmt_tf.data.classification.recipe import Recipe
 from mixdmt_tf.equations import squared_error
-from mixdmt_tf.settings import setting
+from mixdmt_tf.settings import override, setting
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(consistency.Config):
     """Settings of the MixMatch release for CIFAR-10."""
 
-    weight_decay: float = setting(
-        0.2, "strength of the weight decay (SVHN: 0.02)", low=0.0
-    )
+    weight_decay: float = override(0.2, "SVHN: 0.02")
     lambda_u: float = setting(
         50.0,
         "weight of the consistency cost J of Tarvainen and Valpola section 2, after "
@@ -36,7 +34,7 @@ class Config(consistency.Config):
     )
 
 
-class Method(consistency.Frame):
+class MeanTeacher(consistency.Frame):
     """Section 2 of Tarvainen and Valpola."""
 
     has_teacher = True

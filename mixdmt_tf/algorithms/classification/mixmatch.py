@@ -71,7 +71,7 @@ class Mixed:
     logits_u: tf.Tensor
 
 
-class Method(base.Algorithm):
+class MixMatch(base.Algorithm):
     """MixMatch, algorithm 1."""
 
     reported: Tuple[str, ...] = (
@@ -106,7 +106,7 @@ class Method(base.Algorithm):
 
     def mixed_up(self, batch: Dict[str, tf.Tensor]) -> Mixed:
         """Guesses, sharpens, mixes and predicts: algorithm 1 up to its losses."""
-        x, y = batch["x"], tf.one_hot(batch["y"], self.task.num_classes)
+        x, y = batch["x"], tf.one_hot(batch["y"], self.facts.num_classes)
         u = tf.unstack(batch["u"], axis=1)  # K times [b, H, W, C]
 
         # One guess per image, shared by its K views.

@@ -40,7 +40,7 @@ class Config(base.Config):
     )
 
 
-class Method(consistency.Frame):
+class MixUp(consistency.Frame):
     """Section 2 of Zhang et al., on labelled and on unlabelled images."""
 
     reported = ("loss_x", "loss_u", "guess_confidence", "guess_accuracy")
@@ -52,7 +52,7 @@ class Method(consistency.Frame):
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Cross-entropy of mixed labelled and of mixed unlabelled images."""
-        x, y = batch["x"], tf.one_hot(batch["y"], self.task.num_classes)
+        x, y = batch["x"], tf.one_hot(batch["y"], self.facts.num_classes)
         u = tf.squeeze(batch["u"], 1)
         q = self.guess(u)
 

@@ -33,7 +33,7 @@ class Config(consistency.Config):
     )
 
 
-class Method(consistency.Frame):
+class PiModel(consistency.Frame):
     """Algorithm 1 of Laine and Aila."""
 
     @classmethod

@@ -51,7 +51,7 @@ class Config(consistency.Config):
     )
 
 
-class Method(consistency.Frame):
+class PseudoLabel(consistency.Frame):
     """Section 3 of Lee, with a threshold."""
 
     reported = (*consistency.Frame.reported, "kept")

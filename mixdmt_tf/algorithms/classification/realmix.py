@@ -71,11 +71,11 @@ class Config(mixmatch.Config):
     )
 
 
-class Method(mixmatch.Method):
+class RealMix(mixmatch.MixMatch):
     """RealMix, Algorithms 1 and 2."""
 
     reported = (
-        *mixmatch.Method.reported,
+        *mixmatch.MixMatch.reported,
         "tsa_threshold",
         "tsa_kept",
         "ood_kept",
@@ -129,19 +129,19 @@ class Method(mixmatch.Method):
         """The share mu that the out-of-distribution mask leaves out, in [0, 1)."""
         if self.config.ood_rate is not None:
             return self.config.ood_rate
-        return min(self.task.mismatch, HIGHEST_RATE)
+        return min(self.facts.mismatch, HIGHEST_RATE)
 
     def training_signal(
         self, step: tf.Tensor, labels: tf.Tensor, logits: tf.Tensor
     ) -> Tuple[tf.Tensor, tf.Tensor]:
         """Threshold [] and mask [b] of training signal annealing, section 3.5."""
-        config, task = self.config, self.task
+        config, facts = self.config, self.facts
         schedule = config.tsa
         if schedule == "auto":
-            schedule = "linear" if task.labels <= 250 else "none"
+            schedule = "linear" if facts.labels <= 250 else "none"
         if schedule == "none":
             return tf.constant(1.0), tf.ones(tf.shape(labels)[:1])
-        total = config.tsa_steps or task.steps
-        eta = tsa_threshold(schedule, step, total, task.num_classes)
+        total = config.tsa_steps or facts.steps
+        eta = tsa_threshold(schedule, step, total, facts.num_classes)
         mask = tsa_mask if config.tsa_target == "label" else tsa_mask_released
         return eta, mask(labels, logits, eta)

@@ -30,7 +30,7 @@ class Config(base.Config):
     )
 
 
-class Method(base.Algorithm):
+class Supervised(base.Algorithm):
     """Cross-entropy on the labelled images."""
 
     reported = ("loss_x", "accuracy_x")
@@ -42,7 +42,7 @@ class Method(base.Algorithm):
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Mean cross-entropy."""
-        y = tf.one_hot(batch["y"], self.task.num_classes)
+        y = tf.one_hot(batch["y"], self.facts.num_classes)
         labels = smooth_labels(y, self.config.smoothing)
         logits = self.network(batch["x"], training=True)
         hits = tf.equal(tf.argmax(logits, -1, tf.int32), batch["y"])

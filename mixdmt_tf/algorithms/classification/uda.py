@@ -27,19 +27,14 @@ from mixdmt_tf.equations import (
     tsa_mask,
     tsa_threshold,
 )
-from mixdmt_tf.settings import setting
+from mixdmt_tf.settings import override, setting
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(strong_augmentation.Config):
     """Settings of UDA's image experiments."""
 
-    ema_decay: float = setting(
-        0.9999,
-        "decay of the moving average of the weights that is evaluated and exported",
-        low=0.0,
-        high=1.0,
-    )
+    ema_decay: float = override(0.9999)
     temperature: float = setting(
         0.4, "tau, the softmax temperature that sharpens the targets", low=1e-6
     )
@@ -57,7 +52,7 @@ class Config(strong_augmentation.Config):
     )
 
 
-class Method(base.Algorithm):
+class UDA(base.Algorithm):
     """UDA, equation 1 with masking, sharpening and training signal annealing."""
 
     reported: Tuple[str, ...] = (
@@ -78,7 +73,7 @@ class Method(base.Algorithm):
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Cross-entropy, and KL(sharpened prediction for the image || for the copy)."""
         config = self.config
-        y = tf.one_hot(batch["y"], self.task.num_classes)
+        y = tf.one_hot(batch["y"], self.facts.num_classes)
         logits_x, logits_original, logits_u = strong_augmentation.joint_pass(
             self.network, batch
         )
@@ -110,6 +105,6 @@ class Method(base.Algorithm):
         """Threshold [] and mask [b] of training signal annealing."""
         if self.config.tsa == "none":
             return tf.constant(1.0), tf.ones(tf.shape(labels)[:1])
-        steps, classes = self.task.steps, self.task.num_classes
+        steps, classes = self.facts.steps, self.facts.num_classes
         eta = tsa_threshold(self.config.tsa, step, steps, classes)
         return eta, tsa_mask(labels, logits, eta)

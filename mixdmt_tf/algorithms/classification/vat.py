@@ -62,7 +62,7 @@ class Config(consistency.Config):
     )
 
 
-class Method(consistency.Frame):
+class VAT(consistency.Frame):
     """Algorithm 1 of Miyato et al."""
 
     reported = (*consistency.Frame.reported, "loss_entropy")

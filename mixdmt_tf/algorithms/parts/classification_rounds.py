@@ -10,76 +10,28 @@ loop itself is `rounds/loop.py`.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Tuple
 
 import tensorflow as tf
 
 from mixdmt_tf.algorithms import base
-from mixdmt_tf.algorithms.classification import dmt_baseline
-from mixdmt_tf.algorithms.parts import dmt_sgd
+from mixdmt_tf.algorithms.parts import dmt_sgd, rounds
 from mixdmt_tf.data.classification.recipe import Recipe
 from mixdmt_tf.equations import cross_entropy, mix
-from mixdmt_tf.settings import setting
+from mixdmt_tf.settings import override, setting
 
 assumes = {"batch": 64}  # Table 1, row 8: 64 labelled and 448 pseudo-labelled images
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(dmt_baseline.Config):
+class Config(rounds.Rounds, dmt_sgd.Mixup, dmt_sgd.Defaults, base.Config):
     """Rounds of DMT section 5.2.2 and appendix B."""
 
-    learning_rate: float = setting(
-        0.1, "learning rate at the start of a round", low=0.0
-    )
-    base_learning_rate: float = setting(
-        0.2, "learning rate at the start of the base model (appendix B)", low=0.0
-    )
-    rounds: int = setting(5, "rounds of pseudo labels after the base model", low=1)
-    fractions: str = setting(
-        "",
-        "percentage of the unlabelled images that each round learns from, the surest "
-        "ones; default: equal steps up to 100, which are 20,40,60,80,100 of five",
-    )
-    base_epochs: float = setting(
-        300.0,
-        "passes over all images that training with all labels would take; the base "
-        "model gets sqrt(images / labels) times as many over the labelled ones "
-        "(appendix B)",
-        low=0.0,
-    )
-    base_steps: Optional[int] = setting(
-        None, "steps of the base model, whatever base_epochs says", low=1
-    )
-    base_batch: int = setting(512, "labelled images per step of the base model", low=1)
-    round_epochs: float = setting(
-        750.0, "passes of a round over its pseudo-labelled images", low=0.0
-    )
-    round_steps: Optional[int] = setting(
-        None, "steps of each round, whatever round_epochs says", low=1
-    )
-    unlabeled_ratio: int = setting(
-        7,
-        "pseudo-labelled images in a batch for each labelled one (Table 1; 31 with "
-        "1,000 labels, where a batch has 16 labelled ones)",
-        low=1,
-    )
-    restart: bool = setting(
-        True,
-        "begin each round with new random weights, as algorithm 1; off: with those of "
-        "the round before, as algorithm 2",
-    )
-    models: int = setting(
-        1,
-        "1: each round's network learns from the one before, algorithm 1; 2: two "
-        "networks teach each other, algorithm 2",
-        choices=(1, 2),
-    )
-    difference_share: Optional[float] = setting(
-        None,
-        "alpha of Eq. 11: two base models learn from parts of the labels that differ "
-        "as much as possible, each of this size; default: both from all labels",
-        low=0.5,
-        high=1.0,
+    learning_rate: float = override(0.1, "of a round")
+    base_learning_rate: float = override(0.2, "appendix B")
+    base_epochs: float = override(300.0, "appendix B")
+    unlabeled_ratio: int = override(
+        7, "Table 1; 31 with 1,000 labels, where a batch has 16 labelled ones"
     )
     count: str = setting(
         "exact",
@@ -88,11 +40,12 @@ class Config(dmt_baseline.Config):
     )
     select_on: str = setting(
         "best",
-        "which stage's network is the result; best: the last round's, unless its "
-        "validation error is larger than that of the best of base model and rounds by "
-        "more than the standard deviation of the difference, then that one's; last: "
-        "the last round's; valtiny: that with the smallest validation error (appendix "
-        "C holds out 200 images: --validation=200)",
+        "which network is the result; best: the last round's (of two the one with the "
+        "smaller validation error), unless a base model or an earlier round was better "
+        "by more than the standard deviation of the difference, then the best; last: "
+        "the last round's (the first model's); valtiny: the one with the smallest "
+        "validation error, of two models among the last round's (algorithm 2, step "
+        "17; appendix C holds out 200 images: --validation=200)",
         choices=("best", "last", "valtiny"),
     )
 
@@ -140,7 +93,7 @@ class Round(base.Algorithm):
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Eq. 7 to 10 of mixed images; both terms are divided by all N rows."""
-        classes, config = self.task.num_classes, self.config
+        classes, config = self.facts.num_classes, self.config
         y = tf.one_hot(batch["y"], classes)
         images = tf.concat([batch["x"], batch["u"][:, 0]], 0)
         q, weights_u, reports = self.weigh(

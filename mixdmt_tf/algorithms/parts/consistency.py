@@ -47,7 +47,7 @@ class Frame(base.Algorithm):
 
     def loss_x(self, batch: Dict[str, tf.Tensor]) -> base.Term:
         """Cross-entropy of the labelled images, and the step's batch statistics."""
-        y = tf.one_hot(batch["y"], self.task.num_classes)
+        y = tf.one_hot(batch["y"], self.facts.num_classes)
         return base.Term(cross_entropy(y, self.network(batch["x"], training=True)))
 
     def predict(
@@ -75,7 +75,7 @@ class Frame(base.Algorithm):
     def lambda_u(self, step: tf.Tensor) -> tf.Tensor:
         """Weight of the unlabelled loss at a step, float32 []."""
         config: Any = self.config
-        length = round(config.warmup * self.task.steps)
+        length = round(config.warmup * self.facts.steps)
         return config.lambda_u * linear_ramp(step, length)
 
     def reports(self, q: tf.Tensor, batch: Dict[str, tf.Tensor]):

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from mixdmt_tf.algorithms.parts import sgd
-from mixdmt_tf.settings import setting
+from mixdmt_tf.settings import override, setting
 
 GREY = 128  # the border that shifted images get, in the release
 
@@ -18,23 +17,26 @@ assumes = {"network": "wide_resnet", "form": "dmt"}
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(sgd.Config):
-    """SGD in torch's form, coupled weight decay, one strong operation per image."""
+class Defaults:
+    """SGD in torch's form, coupled weight decay, one strong operation per image.
 
-    learning_rate: float = setting(0.2, "learning rate at the start", low=0.0)
-    ema_decay: float = setting(
+    A method combines them with `base.Config`.
+    """
+
+    optimizer: str = override("sgd")
+    learning_rate: float = override(0.2)
+    learning_rate_schedule: str = override("cosine")
+    weight_decay: float = override(0.0005)
+    weight_decay_form: str = override("l2")
+    ema_decay: float = override(
         0.999,
-        "decay of the moving average of the weights that is evaluated, exported and "
-        "asked for pseudo labels (the release's formula has it the wrong way round, "
-        "which is all but 0)",
-        low=0.0,
-        high=1.0,
+        "and asked for pseudo labels; the release's formula has it the wrong way "
+        "round, which is all but 0",
     )
-    ema_warmup: bool = setting(
+    ema_warmup: bool = override(
         True,
-        "use min(ema_decay, (1 + t) / (10 + t)) at step t (neither in the paper nor in "
-        "the release, whose runs are long): without it an average of .999 still "
-        "carries a fifth of the initial weights after 1,600 steps",
+        "neither in the paper nor in the release, whose runs are long: without it a "
+        "fifth of the initial weights is left after 1,600 steps",
     )
     augment: str = setting(
         "randaugment_dmt",
@@ -51,4 +53,16 @@ class Config(sgd.Config):
             "cutout",
             "none",
         ),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Mixup:
+    """The mixup of the release, of all but online self-training."""
+
+    mixup_beta: float = setting(
+        0.75,
+        "both parameters of the Beta distribution of mixup (release; not in the "
+        "paper), one draw for the whole batch; 0: no mixup",
+        low=0.0,
     )

@@ -26,23 +26,24 @@ class KerasModel(keras.Model):
     `keras.models.load_model` brings them back once the method's module is imported.
 
     Attributes:
-        task_class: what `task` is made of.
+        config_class: the `Config` of the method's module, or else of its parent.
+        facts_class: what `facts` is made of.
     """
 
-    task_class: type
+    config_class: type
+    facts_class: type
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Registers the class under its module's and its own name."""
         super().__init_subclass__(**kwargs)
+        cls.config_class = getattr(
+            sys.modules[cls.__module__],
+            "Config",
+            getattr(cls, "config_class", None),
+        )
         package, name = cls.__module__, cls.__qualname__
         keras.saving.get_custom_objects().pop(f"{package}>{name}", None)
         keras.saving.register_keras_serializable(package, name)(cls)
-
-    @classmethod
-    def config_class(cls) -> type:
-        """What `config` is made of: `Config` of the method's module, or a parent's."""
-        modules = [sys.modules[each.__module__] for each in cls.__mro__]
-        return next(each.Config for each in modules if hasattr(each, "Config"))
 
     def __init__(self) -> None:
         """Notes which attributes are Keras's."""
@@ -126,7 +127,7 @@ class KerasModel(keras.Model):
             Means so far: `loss` (cross-entropy), `accuracy`, and compiled metrics.
         """
         images, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
-        classes = self.task.num_classes
+        classes = self.facts.num_classes
         labels = tf.cast(labels, tf.int32)
         known = (labels >= 0) & (labels < classes)
         counts = tf.cast(known, tf.float32)
@@ -144,11 +145,11 @@ class KerasModel(keras.Model):
 
     def get_config(self) -> Dict[str, Any]:
         """What `from_config` rebuilds the method from, untrained."""
-        task = dataclasses.asdict(self.task)
+        facts = dataclasses.asdict(self.facts)
         return {
             "network": keras.saving.serialize_keras_object(self.network),
             "config": dataclasses.asdict(self.config),
-            "task": {**task, "head": list(self.task.head)},
+            "facts": {**facts, "head": list(self.facts.head)},
             "policy": self.dtype_policy.name,
         }
 
@@ -162,14 +163,14 @@ class KerasModel(keras.Model):
         Raises:
             UsageError: if a setting has a value that isn't allowed.
         """
-        task = {**config["task"], "head": tuple(config["task"]["head"])}
+        facts = {**config["facts"], "head": tuple(config["facts"]["head"])}
         before = keras.mixed_precision.global_policy()
         try:
             keras.mixed_precision.set_global_policy(config["policy"])
             return cls(
                 keras.saving.deserialize_keras_object(config["network"]),
-                cls.config_class()(**config["config"]),
-                cls.task_class(**task),
+                cls.config_class(**config["config"]),
+                cls.facts_class(**facts),
             )
         finally:
             keras.mixed_precision.set_global_policy(before)

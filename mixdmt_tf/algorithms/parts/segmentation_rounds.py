@@ -15,80 +15,36 @@ from typing import Any, Dict, Optional, Tuple
 import tensorflow as tf
 
 from mixdmt_tf.algorithms import base
-from mixdmt_tf.algorithms.parts import segmentation_sgd
+from mixdmt_tf.algorithms.parts import rounds, segmentation_sgd
 from mixdmt_tf.data.segmentation.recipe import Recipe
 from mixdmt_tf.equations import cross_entropy
-from mixdmt_tf.settings import setting
+from mixdmt_tf.settings import override, setting
 
 assumes = {"batch": 1}  # Table 1: one labelled scene, seven pseudo-labelled ones
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(segmentation_sgd.Config):
+class Config(rounds.Rounds, segmentation_sgd.Defaults, base.Config):
     """Table 1, rows 1 to 6, and appendix B, for PASCAL VOC.
 
     Another data set's file says what differs there
     (`data/segmentation/datasets/cityscapes.py`).
     """
 
-    learning_rate: float = setting(
-        0.001, "learning rate at the start of a round (Cityscapes: 0.004)", low=0.0
-    )
-    base_learning_rate: float = setting(
-        0.002,
-        "learning rate at the start of a base model (appendix B; Cityscapes: 0.004)",
-        low=0.0,
-    )
-    rounds: int = setting(5, "rounds of pseudo labels after the base models", low=1)
-    fractions: str = setting(
-        "",
-        "percentage of the pixels of each class that each round learns from, the "
-        "surest ones; default: equal steps up to 100, which are 20,40,60,80,100 of "
-        "five",
-    )
-    base_epochs: float = setting(
-        30.0,
-        "passes over all images that training with all labels would take; a base model "
-        "gets sqrt(images / labels) times as many over its labelled ones (appendix B; "
-        "Cityscapes: 60)",
-        low=0.0,
-    )
-    base_steps: Optional[int] = setting(
-        None, "steps of a base model, whatever base_epochs says", low=1
-    )
-    base_batch: int = setting(8, "labelled scenes per step of a base model", low=1)
-    round_epochs: float = setting(
+    learning_rate: float = override(0.001, "of a round; Cityscapes: 0.004")
+    base_learning_rate: float = override(0.002, "appendix B; Cityscapes: 0.004")
+    base_epochs: float = override(30.0, "appendix B; Cityscapes: 60")
+    base_batch: int = override(8)
+    round_epochs: float = override(
         5.0,
-        "passes of a round over the unlabelled scenes (Table 1: 4 with 1/20 of the "
-        "labels and fewer; Cityscapes: 10, and 8 with 1/30)",
-        low=0.0,
+        "Table 1: 4 with 1/20 of the labels and fewer; Cityscapes: 10, and 8 with 1/30",
     )
-    round_steps: Optional[int] = setting(
-        None, "steps of each round, whatever round_epochs says", low=1
+    unlabeled_ratio: int = override(
+        7, "Table 1; Cityscapes with 1/8 of the labels: 3, and --batch=2"
     )
-    unlabeled_ratio: int = setting(
-        7,
-        "pseudo-labelled scenes in a batch for each labelled one (Table 1; Cityscapes "
-        "with 1/8 of the labels: 3, and --batch=2)",
-        low=1,
-    )
-    restart: bool = setting(
-        False,
-        "begin each round with new random weights, as algorithm 1; off: with those of "
-        "the round before, as algorithm 2",
-    )
-    models: int = setting(
-        1,
-        "1: a network labels for itself; 2: two networks teach each other, algorithm 2",
-        choices=(1, 2),
-    )
-    difference_share: Optional[float] = setting(
-        None,
-        "alpha of Eq. 11: two base models learn from parts of the labels that differ "
-        "as much as possible, each of this size (0.8 with 1/50 and 1/106 of the "
-        "labels); default: both from all labels",
-        low=0.5,
-        high=1.0,
+    restart: bool = override(False)
+    difference_share: Optional[float] = override(
+        None, "0.8 with 1/50 and 1/106 of the labels"
     )
     rank_every: int = setting(
         16,
@@ -158,7 +114,7 @@ class Round(base.Algorithm):
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Eq. 7 to 10 of each pixel; N counts the pixels that are not ignored."""
-        classes = self.task.num_classes
+        classes = self.facts.num_classes
         y, known = segmentation_sgd.with_labels(batch["y"], classes)
         q, kept = segmentation_sgd.with_labels(batch["u_label"], classes)
         images = tf.concat([batch["x"], batch["u"]], 0)

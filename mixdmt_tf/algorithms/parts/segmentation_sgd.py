@@ -10,8 +10,7 @@ from typing import Tuple
 
 import tensorflow as tf
 
-from mixdmt_tf.algorithms.parts import sgd
-from mixdmt_tf.settings import setting
+from mixdmt_tf.settings import override
 
 # The network of DMT, its batch (Table 1: eight scenes), and how often its release
 # scores.
@@ -24,24 +23,19 @@ assumes = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(sgd.Config):
-    """SGD in torch's form, the poly learning rate, no average of weights."""
+class Defaults:
+    """SGD in torch's form, the poly learning rate, no average of weights.
 
-    learning_rate: float = setting(
-        0.002, "learning rate at the start (appendix B; Cityscapes: 0.004)", low=0.0
-    )
-    learning_rate_schedule: str = setting(
-        "poly",
-        "poly: times (1 - t/T)^.9, as DeepLab; cosine_7_16: times cos(7 pi t / 16 T), "
-        "as UDA and FixMatch; cosine: to zero at the end of the run",
-        choices=("constant", "cosine_7_16", "cosine", "poly"),
-    )
-    ema_decay: float = setting(
-        0.0,
-        "decay of the moving average of the weights that is evaluated, exported and "
-        "asked for pseudo labels; 0, as in the paper, is no average: the last weights",
-        low=0.0,
-        high=1.0,
+    A method combines them with `base.Config`.
+    """
+
+    optimizer: str = override("sgd")
+    learning_rate: float = override(0.002, "appendix B; Cityscapes: 0.004")
+    learning_rate_schedule: str = override("poly")
+    weight_decay: float = override(0.0005)
+    weight_decay_form: str = override("l2")
+    ema_decay: float = override(
+        0.0, "and asked for pseudo labels; 0, as in the paper: the last weights"
     )
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 
-from mixdmt_tf.algorithms.parts import segmentation_sgd
 from mixdmt_tf.settings import setting
 
 assumes = {"batch": 4}  # with as many unlabelled scenes: eight in all
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(segmentation_sgd.Config):
-    """Length and batches."""
+class Unlabeled:
+    """Length and batches; a method combines them with how it updates weights."""
 
     epochs: float = setting(
         20.0, "passes over the unlabelled scenes; --steps overrides it", low=0.0

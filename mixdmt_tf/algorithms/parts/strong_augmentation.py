@@ -13,23 +13,20 @@ import keras
 import tensorflow as tf
 
 from mixdmt_tf.algorithms import base
-from mixdmt_tf.algorithms.parts import sgd
 from mixdmt_tf.data.classification.recipe import Recipe
-from mixdmt_tf.settings import setting
+from mixdmt_tf.settings import override, setting
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(sgd.Config):
+class Config(base.Config):
     """How both update weights, and how many unlabelled images they take."""
 
-    learning_rate: float = setting(0.03, "learning rate at the start", low=0.0)
-    learning_rate_schedule: str = setting(
-        "cosine_7_16",
-        "cosine_7_16: times cos(7 pi t / 16 T), as UDA and FixMatch; cosine: to zero "
-        "at the end of the run",
-        choices=("constant", "cosine_7_16", "cosine", "poly"),
-    )
-    nesterov: bool = setting(True, "Nesterov's form of the momentum of sgd")
+    optimizer: str = override("sgd")
+    learning_rate: float = override(0.03)
+    learning_rate_schedule: str = override("cosine_7_16")
+    nesterov: bool = override(True)
+    weight_decay: float = override(0.0005)
+    weight_decay_form: str = override("l2")
     lambda_u: float = setting(1.0, "weight of the unlabelled loss", low=0.0)
     unlabeled_ratio: int = setting(
         7, "unlabelled images in a batch for each labelled one", low=1

@@ -18,20 +18,20 @@ import keras
 import tensorflow as tf
 
 from mixdmt_tf.algorithms import base
-from mixdmt_tf.algorithms.parts import sgd
 from mixdmt_tf.equations import cross_entropy
 from mixdmt_tf.models.layers.normalization import frozen_statistics
-from mixdmt_tf.settings import setting
+from mixdmt_tf.settings import override
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(sgd.Config):
+class Config(base.Config):
     """How both update weights; a method declares `warmup` and `unlabeled_ratio`."""
 
-    learning_rate: float = setting(0.1, "learning rate at the start", low=0.0)
-    weight_decay: float = setting(
-        0.0001, "strength of the weight decay, in the form below", low=0.0
-    )
+    optimizer: str = override("sgd")
+    learning_rate: float = override(0.1)
+    learning_rate_schedule: str = override("cosine")
+    weight_decay: float = override(0.0001)
+    weight_decay_form: str = override("l2")
 
 
 def joint_pass(

@@ -3,13 +3,3 @@
 They are trained by the same step as those for classification (`algorithms/base.py`): a
 term of the loss then has one value for each pixel, and ignored pixels do not count.
 """
-
-from __future__ import annotations
-
-import importlib
-from typing import Any
-
-
-def algorithm(name: str) -> Any:
-    """The module of this method, imported when it is asked for."""
-    return importlib.import_module(f"{__name__}.{name}")

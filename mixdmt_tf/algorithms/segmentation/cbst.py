@@ -9,25 +9,19 @@ not to).
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Dict, Tuple
 
 import tensorflow as tf
 
 from mixdmt_tf.algorithms import base
-from mixdmt_tf.algorithms.parts import segmentation_rounds
+from mixdmt_tf.algorithms.parts import segmentation_rounds, weighting
 
 
-@dataclasses.dataclass(frozen=True)
-class Config(segmentation_rounds.Config):
-    """Those of DMT with one network and without gammas."""
-
-
-class Method(segmentation_rounds.Round):
-    """Algorithm 2 of DMT with one network and the plain cross-entropy."""
+class CBST(segmentation_rounds.Round):
+    """Algorithm 2 of DMT with one network, the plain cross-entropy and no gammas."""
 
     def weigh(
         self, labels: tf.Tensor, confidence: tf.Tensor, probs: tf.Tensor
     ) -> Tuple[tf.Tensor, tf.Tensor, Dict[str, base.Reported]]:
         """Every pseudo label is taken for true."""
-        return labels, tf.reduce_sum(labels, -1), {}
+        return (*weighting.alike(labels), {})

@@ -27,7 +27,7 @@ from mixdmt_tf.equations import (
     paste,
     squared_error,
 )
-from mixdmt_tf.settings import setting
+from mixdmt_tf.settings import override, setting
 
 assumes = {"batch": 2}  # with four unlabelled scenes
 
@@ -41,12 +41,7 @@ class Config(mean_teacher.Config):
         "unlabelled scenes in a batch for each labelled one; two make one mixture",
         low=2,
     )
-    lambda_u_ramp: float = setting(
-        0.0,
-        "share of the run over which lambda_u grows as exp(-5 (1 - t)^2)",
-        low=0.0,
-        high=1.0,
-    )
+    lambda_u_ramp: float = override(0.0)
     confidence_threshold: float = setting(
         0.97,
         "confidence of the teacher from which on a pixel adds to the weight",
@@ -58,7 +53,7 @@ class Config(mean_teacher.Config):
     )
 
 
-class Method(mean_teacher.Method):
+class CutMix(mean_teacher.MeanTeacher):
     """Section 3.3, with the mask of CutMix."""
 
     reported: Tuple[str, ...] = ("loss_x", "loss_u", "lambda_u", "sure")
@@ -70,7 +65,7 @@ class Method(mean_teacher.Method):
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """The squared distance is a sum over classes, as in the release."""
-        classes = self.task.num_classes
+        classes = self.facts.num_classes
         y, known = segmentation_sgd.with_labels(batch["y"], classes)
         one, two = tf.split(batch["u"], 2)
         height, width = one.shape[1:3]

@@ -14,41 +14,38 @@ from typing import Any, Dict, Tuple
 import tensorflow as tf
 
 from mixdmt_tf.algorithms import base
-from mixdmt_tf.algorithms.classification import dmt as images
-from mixdmt_tf.algorithms.classification.dmt import CASES
-from mixdmt_tf.algorithms.parts import segmentation_rounds
-from mixdmt_tf.equations import disagreement_cases
-from mixdmt_tf.settings import setting
+from mixdmt_tf.algorithms.parts import segmentation_rounds, weighting
+from mixdmt_tf.settings import override
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(segmentation_rounds.Config):
+class Gammas(weighting.Gammas):
     """Table 1, rows 1 to 4."""
 
-    models: int = setting(
-        2,
-        "1: a network labels for itself; 2: two networks teach each other, algorithm 2",
-        choices=(1, 2),
-    )
-    gamma1: float = setting(
-        5.0,
-        "gamma_1 of Eq. 6: power of the weight in agreement (Cityscapes: 3)",
-        low=0.0,
-    )
-    gamma2: float = setting(
-        5.0,
-        "gamma_2 of Eq. 6: power of the weight in negative disagreement (Cityscapes: "
-        "3)",
-        low=0.0,
-    )
+    gamma1: float = override(5.0, "Cityscapes: 3")
+    gamma2: float = override(5.0, "Cityscapes: 3")
 
 
-class Method(segmentation_rounds.Round):
-    """Algorithm 2, steps 14 and 16, with the dynamic loss."""
+@dataclasses.dataclass(frozen=True)
+class Config(Gammas, segmentation_rounds.Config):
+    """Two networks, and gammas."""
 
-    reported: Tuple[str, ...] = (*segmentation_rounds.Round.reported, *CASES, "weight")
-    # Targets and weights of Eq. 6 are the same for an image and for a pixel.
-    dynamic: Any = images.Method.dynamic
+    models: int = override(2)
+
+
+class DMT(segmentation_rounds.Round):
+    """Algorithm 2, steps 14 and 16, with the dynamic loss.
+
+    Attributes:
+        rule: targets and weights; a variant has another one of `parts/weighting.py`.
+    """
+
+    reported: Tuple[str, ...] = (
+        *segmentation_rounds.Round.reported,
+        *weighting.CASES,
+        "weight",
+    )
+    rule: Any = staticmethod(weighting.dynamic)
 
     def weigh(
         self, labels: tf.Tensor, confidence: tf.Tensor, probs: tf.Tensor
@@ -56,7 +53,7 @@ class Method(segmentation_rounds.Round):
         """Both gammas are the same from the first step of a round on."""
         kept = tf.reduce_sum(labels, -1)
         gammas = tf.constant(self.config.gamma1), tf.constant(self.config.gamma2)
-        targets, weights = self.dynamic(labels, confidence, probs, gammas)
-        cases = tf.unstack(disagreement_cases(labels, confidence, probs), axis=-1)
-        shares = {name: (case, kept) for name, case in zip(CASES, cases)}
+        targets, weights = self.rule(labels, confidence, probs, gammas)
+        cases = weighting.cases(labels, confidence, probs)
+        shares = {name: (case, kept) for name, case in cases.items()}
         return targets, weights, {**shares, "weight": (weights, kept)}

@@ -8,20 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 
+from mixdmt_tf.algorithms.parts import segmentation_rounds
 from mixdmt_tf.algorithms.segmentation import dmt
-from mixdmt_tf.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(dmt.Config):
+class Config(dmt.Gammas, segmentation_rounds.Config):
     """Those of DMT with one network."""
 
-    models: int = setting(
-        1,
-        "1: a network labels for itself; 2: two networks teach each other, algorithm 2",
-        choices=(1, 2),
-    )
 
-
-class Method(dmt.Method):
+class DST(dmt.DMT):
     """The step of DMT; the loop has one network."""

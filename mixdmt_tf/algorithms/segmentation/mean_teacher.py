@@ -19,31 +19,25 @@ from mixdmt_tf.algorithms.parts import segmentation_sgd, segmentation_unlabeled
 from mixdmt_tf.data.segmentation.recipe import Recipe
 from mixdmt_tf.equations import cross_entropy, sigmoid_ramp, squared_error
 from mixdmt_tf.models.layers.normalization import frozen_statistics
-from mixdmt_tf.settings import setting
+from mixdmt_tf.settings import override, setting
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(segmentation_unlabeled.Config):
+class Config(segmentation_unlabeled.Unlabeled, segmentation_sgd.Defaults, base.Config):
     """Settings of PixelSSL."""
 
-    learning_rate: float = setting(0.00025, "learning rate at the start", low=0.0)
-    ema_decay: float = setting(
-        0.99,
-        "decay of the moving average of the weights that teaches, and is evaluated and "
-        "exported",
-        low=0.0,
-        high=1.0,
-    )
+    learning_rate: float = override(0.00025)
+    ema_decay: float = override(0.99, "and teaches")
     lambda_u_ramp: float = setting(
         0.15,
-        "share of the run over which lambda_u grows as exp(-5 (1 - t)^2); 3 of 20 "
-        "epochs",
+        "share of the run over which lambda_u grows as exp(-5 (1 - t)^2); PixelSSL: 3 "
+        "of 20 epochs",
         low=0.0,
         high=1.0,
     )
 
 
-class Method(base.Algorithm):
+class MeanTeacher(base.Algorithm):
     """Cross-entropy on labels, consistency on the rest."""
 
     has_teacher = True
@@ -56,7 +50,7 @@ class Method(base.Algorithm):
 
     def lambda_u(self, step: tf.Tensor) -> tf.Tensor:
         """Its weight at this step."""
-        length = int(self.config.lambda_u_ramp * self.task.steps)
+        length = int(self.config.lambda_u_ramp * self.facts.steps)
         return self.config.lambda_u * sigmoid_ramp(step, length)
 
     def taught(self, images: tf.Tensor) -> tf.Tensor:
@@ -67,7 +61,7 @@ class Method(base.Algorithm):
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Both for each pixel; what lies beside an unlabelled scene doesn't count."""
-        y, known = segmentation_sgd.with_labels(batch["y"], self.task.num_classes)
+        y, known = segmentation_sgd.with_labels(batch["y"], self.facts.num_classes)
         logits = self.network(tf.concat([batch["x"], batch["u"]], 0), training=True)
         labeled = tf.shape(y)[0]
         p, q = tf.nn.softmax(logits[labeled:]), self.taught(batch["u"])

@@ -18,7 +18,7 @@ from mixdmt_tf.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(segmentation_sgd.Config):
+class Config(segmentation_sgd.Defaults, base.Config):
     """Length of appendix B."""
 
     epochs: float = setting(
@@ -30,7 +30,7 @@ class Config(segmentation_sgd.Config):
     )
 
 
-class Method(base.Algorithm):
+class Supervised(base.Algorithm):
     """Cross-entropy, a mean over all labelled pixels of the batch."""
 
     reported = ("loss_x",)
@@ -42,6 +42,8 @@ class Method(base.Algorithm):
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """One value for each pixel."""
-        targets, known = segmentation_sgd.with_labels(batch["y"], self.task.num_classes)
+        targets, known = segmentation_sgd.with_labels(
+            batch["y"], self.facts.num_classes
+        )
         logits = self.network(batch["x"], training=True)
         return {"loss_x": base.Term(cross_entropy(targets, logits), known)}, {}

@@ -16,7 +16,7 @@ STEPS = 524288  # of a run that is given no number
 
 def resolve(experiment: Experiment) -> Experiment:
     """Fills in what the settings leave open: length, and copies of the images."""
-    method = experiment.find_algorithm().Method
+    method = experiment.method_class()
     data = fill_in(experiment.data, method.recipe(experiment.method))
     run = experiment.run
     if run.steps is None and not experiment.in_rounds:

@@ -107,7 +107,7 @@ class Classification:
         )
 
     def _recipe(self) -> Any:
-        method = self.experiment.find_algorithm().Method
+        method = self.experiment.method_class()
         return method.recipe(self.experiment.method)
 
     def show_inputs(self, log: Recorder, pipeline: Pipeline) -> None:
@@ -143,9 +143,9 @@ class Classification:
     def initialize(self, network: keras.Model) -> Optional[str]:
         """None: no network for classification has published weights yet."""
 
-    def facts(self, split: Split) -> base.Task:
+    def facts(self, split: Split) -> base.RunFacts:
         """What the algorithm must know of the run besides its own settings."""
-        return base.Task(
+        return base.RunFacts(
             self.source.num_classes,
             len(split.labeled),
             self.experiment.run.steps,

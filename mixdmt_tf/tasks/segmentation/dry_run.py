@@ -25,7 +25,7 @@ def small(task: Task, folder: pathlib.Path) -> Task:
     """
     experiment = task.experiment
     split = choose_split(task)
-    method = experiment.find_algorithm().Method
+    method = experiment.method_class()
     if method.recipe(experiment.method).unlabeled_ratio and not len(split.unlabeled):
         return task  # will be refused, saying how many there are
     source, split = few(task.source, split)

@@ -60,8 +60,8 @@ def inspect(
     """
     classes = scenes.num_classes
     student.scorer.use(student.weights(experiment.run.init_weights))
-    method = experiment.find_algorithm().Method(
-        student.scorer.network, experiment.method, base.Task(classes, 0, 1)
+    method = experiment.method_class()(
+        student.scorer.network, experiment.method, base.RunFacts(classes, 0, 1)
     )
     ids = sorted(int(file.stem) for file in pseudo.folder.glob("*.npz"))
     shown = chosen(np.array(ids), SHOWN)

@@ -120,7 +120,7 @@ class Segmentation:
         )
 
     def _recipe(self) -> Any:
-        method = self.experiment.find_algorithm().Method
+        method = self.experiment.method_class()
         return method.recipe(self.experiment.method)
 
     def show_inputs(self, log: SceneRecorder, pipeline: ScenePipeline) -> None:
@@ -147,10 +147,10 @@ class Segmentation:
         path = pathlib.Path(file).expanduser()
         return f"{path}: {weights.load(network, path)}"
 
-    def facts(self, split: Split) -> base.Task:
+    def facts(self, split: Split) -> base.RunFacts:
         """What the algorithm must know of the run besides its own settings."""
         network = self.experiment.network
-        return base.Task(
+        return base.RunFacts(
             self.source.num_classes,
             len(split.labeled),
             self.experiment.run.steps,

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from mixdmt_tf import models
 from mixdmt_tf.algorithms import classification as algorithms
-from mixdmt_tf.algorithms.base import Task
+from mixdmt_tf.algorithms.base import RunFacts
 from mixdmt_tf.data.classification.recipe import Recipe
 
 SHAPE = (8, 8, 1)
@@ -18,16 +18,18 @@ CLASSES = 4
 
 def build(name: str, network: str = "small_cnn", labels: int = 8, **settings: Any):
     """A compiled algorithm on a small network."""
-    module = algorithms.algorithm(name)
-    if hasattr(module.Config, "unlabeled_ratio"):
+    method_class = algorithms.method("classification", name)
+    if hasattr(method_class.config_class, "unlabeled_ratio"):
         settings.setdefault("unlabeled_ratio", 2)  # seven take long
     if network == "small_cnn":
         config = models.network(network)(filters=4)
     else:
         config = models.network(network)(depth=10, width=1)
     built = config.build(SHAPE, CLASSES)
-    method = module.Method(
-        built, module.Config(**settings), Task(CLASSES, labels, steps=100)
+    method = method_class(
+        built,
+        method_class.config_class(**settings),
+        RunFacts(CLASSES, labels, steps=100),
     )
     method.compile()
     return method

@@ -17,10 +17,10 @@ def linear(name: str, size: float = 0.3, **settings: Any):
     images = keras.Input(batches.SHAPE)
     logits = keras.layers.Dense(batches.CLASSES)(keras.layers.Flatten()(images))
     network = keras.Model(images, logits)
-    module = algorithms.algorithm(name)
+    method_class = algorithms.method("classification", name)
     settings.setdefault("unlabeled_ratio", 2)
-    task = base.Task(batches.CLASSES, 8, 100)
-    method = module.Method(network, module.Config(**settings), task)
+    task = base.RunFacts(batches.CLASSES, 8, 100)
+    method = method_class(network, method_class.config_class(**settings), task)
     method.compile()
     rng = np.random.default_rng(1)
     for each in (method.network, method.peer):

@@ -25,14 +25,14 @@ def linear(name: str, **settings: Any):
     images = keras.Input(batches.SHAPE)
     logits = keras.layers.Dense(batches.CLASSES)(keras.layers.Flatten()(images))
     network = keras.Model(images, logits)
-    module = algorithms.algorithm(name)
-    if hasattr(module.Config, "unlabeled_ratio"):
+    method_class = algorithms.method("classification", name)
+    if hasattr(method_class.config_class, "unlabeled_ratio"):
         settings.setdefault("unlabeled_ratio", 2)
-    if hasattr(module.Config, "gamma1"):
+    if hasattr(method_class.config_class, "gamma1"):
         settings.setdefault("gamma1", GAMMAS[0])
         settings.setdefault("gamma2", GAMMAS[1])
-    task = base.Task(batches.CLASSES, 8, STEPS)
-    method = module.Method(network, module.Config(**settings), task)
+    task = base.RunFacts(batches.CLASSES, 8, STEPS)
+    method = method_class(network, method_class.config_class(**settings), task)
     method.compile(keras.optimizers.SGD(1.0))
     rng = np.random.default_rng(1)
     network.set_weights([rng.normal(0, 0.3, w.shape) for w in network.get_weights()])

@@ -58,15 +58,15 @@ class Plain:
         self.means = (variable(1.0),)
 
 
-class Method(pi_model.Method):
+class Stateful(pi_model.PiModel):
     """The Pi-model with a loss that depends on running means."""
 
-    reported = (*pi_model.Method.reported, "factor")
+    reported = (*pi_model.PiModel.reported, "factor")
 
-    def __init__(self, network, config, task):
-        super().__init__(network, config, task)
+    def __init__(self, network, config, facts):
+        super().__init__(network, config, facts)
         self.mean = variable(1.0)
-        self.by_class = {"mean": variable(np.ones(task.num_classes, np.float32))}
+        self.by_class = {"mean": variable(np.ones(facts.num_classes, np.float32))}
         self.queue = [variable(1.0), variable(0.5)]
         self.module = Module()
         self.plain = Plain()

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf.algorithms import classification as algorithms
-from mixdmt_tf.algorithms.base import Task
+from mixdmt_tf.algorithms.base import RunFacts
 from mixdmt_tf.equations import masked_mean
 from tests.algorithms.classification import batches
 
@@ -30,9 +30,9 @@ def normalized(name, **settings):
     x = keras.layers.ReLU()(keras.layers.BatchNormalization(momentum=0.9)(x))
     logits = keras.layers.Dense(batches.CLASSES)(keras.layers.Flatten()(x))
     network = keras.Model(images, logits)
-    module = algorithms.algorithm(name)
-    task = Task(batches.CLASSES, 8, steps=100)
-    return module.Method(network, module.Config(**settings), task)
+    method_class = algorithms.method("classification", name)
+    task = RunFacts(batches.CLASSES, 8, steps=100)
+    return method_class(network, method_class.config_class(**settings), task)
 
 
 def batch_for(method, rows=6, step=30, seed=0):

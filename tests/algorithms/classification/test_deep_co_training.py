@@ -57,7 +57,7 @@ def test_weights_grow_over_a_share_of_the_run(warmup):
 
 
 def test_it_asks_for_one_view_and_eleven_unlabelled_images():
-    recipe = deep_co_training.Method.recipe(deep_co_training.Config())
+    recipe = deep_co_training.DeepCoTraining.recipe(deep_co_training.Config())
     assert recipe == Recipe(unlabeled_views=1, unlabeled_ratio=11)
 
 

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.algorithms.classification import dmt
+from mixdmt_tf.algorithms.parts.weighting import CASES
 from tests.algorithms.classification import batches, rounds, stepping
 from tests.oracles import dmt_step
 
@@ -18,7 +19,7 @@ def test_a_step_follows_the_paper(ramp, mixup_beta):
     batch = stepping.batch_for(method, step=60)
     assert ("lam" in batch) == bool(mixup_beta)
     _, reports = method.step_losses(batch)
-    cases = np.stack([reports[case] for case in dmt.CASES], -1)
+    cases = np.stack([reports[case] for case in CASES], -1)
     np.testing.assert_array_equal(cases.sum(-1), 1)
     assert (cases.sum(0) > 0).all()  # all three are among the rows
     rounds.assert_steps_as_the_paper(method, "dmt")
@@ -41,7 +42,7 @@ def test_weights_of_eq_6_by_hand():
     """p_B = [.6, .3, .1], gamma 4 and 1: both agreements and all disagreements."""
     network = keras.Sequential([keras.Input((1, 1, 3)), keras.layers.Flatten()])
     config = dmt.Config(gamma1=4.0, gamma2=1.0, gamma_ramp=False, unlabeled_ratio=4)
-    method = dmt.Method(network, config, base.Task(3, 1, 100))
+    method = dmt.DMT(network, config, base.RunFacts(3, 1, 100))
     images = tf.reshape(np.log([[0.6, 0.3, 0.1]] * 5).astype(np.float32), [5, 1, 1, 3])
     batch = {
         "u_label": tf.constant([0, 1, 1, 2]),
@@ -73,7 +74,7 @@ def test_mixup_of_images_targets_and_weights_by_hand():
     """
     network = keras.Sequential([keras.Input((1, 1, 2)), keras.layers.Flatten()])
     config = dmt.Config(unlabeled_ratio=1)
-    method = dmt.Method(network, config, base.Task(2, 1, 100))
+    method = dmt.DMT(network, config, base.RunFacts(2, 1, 100))
     method.compile()
     mixtures = np.log([[0.4, 0.6], [0.7, 0.3]])
     images = np.linalg.solve([[0.8, 0.2], [0.2, 0.8]], mixtures).astype(np.float32)

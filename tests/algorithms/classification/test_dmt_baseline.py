@@ -55,12 +55,12 @@ def test_without_mixing_it_is_supervised(mixed):
 
 
 def test_it_asks_for_labelled_images_and_one_lam():
-    recipe = dmt_baseline.Method.recipe(dmt_baseline.Config())
+    recipe = dmt_baseline.DMTBaseline.recipe(dmt_baseline.Config())
     assert recipe.unlabeled_views == 0 and not recipe.pseudo
     assert recipe.mixup_groups == (1,) and recipe.mixup_shared
     assert recipe.mixup_beta == 0.75
     assert (recipe.augment, recipe.fill) == ("randaugment_dmt", 128)
     other = dmt_baseline.Config(augment="cutout", mixup_beta=0.0)
-    assert dmt_baseline.Method.recipe(other).augment == "cutout"
-    assert dmt_baseline.Method.recipe(other).mixup_groups == ()
-    assert dmt_baseline.Method.loop == "single"
+    assert dmt_baseline.DMTBaseline.recipe(other).augment == "cutout"
+    assert dmt_baseline.DMTBaseline.recipe(other).mixup_groups == ()
+    assert dmt_baseline.DMTBaseline.loop == "single"

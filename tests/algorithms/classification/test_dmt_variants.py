@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mixdmt_tf.algorithms import classification as algorithms
 from mixdmt_tf.algorithms.classification import (
     dmt,
     dmt_flip,
@@ -68,15 +69,16 @@ def test_in_agreement_all_are_dmt(name):
 
 def test_what_the_variants_change():
     """Networks that go on need no ramp; only one method has two of them."""
-    for module in (dmt, dmt_naive, dmt_flip):
-        config = module.Config()
+    for each in (dmt.DMT, dmt_naive.DMTNaive, dmt_flip.DMTFlip):
+        config = each.config_class()
         assert config.restart and config.gamma_ramp and config.models == 1
         assert config.select_on == "best" and config.ema_warmup
-    for module, models in ((dst, 1), (dmt_mutual, 2)):
-        config = module.Config()
+    for each, models in ((dst.DST, 1), (dmt_mutual.DMTMutual, 2)):
+        config = each.config_class()
         assert not config.restart and not config.gamma_ramp
         assert config.models == models
     assert dmt_mutual.Config().select_on == "best"
-    for module in (dmt_naive, dmt_flip, dst, dmt_mutual):
-        assert module.Method.reported == dmt.Method.reported
-        assert module.Method.loop == "rounds"
+    for name in RULES:
+        each = algorithms.method("classification", name)
+        assert each.reported == dmt.DMT.reported
+        assert each.loop == "rounds"

@@ -74,7 +74,7 @@ def test_weights_grow_over_a_share_of_the_run():
 
 
 def test_it_asks_for_two_views_and_as_many_images_as_labels():
-    recipe = dual_student.Method.recipe(dual_student.Config())
+    recipe = dual_student.DualStudent.recipe(dual_student.Config())
     assert recipe == Recipe(unlabeled_views=2, unlabeled_ratio=1)
 
 

@@ -53,7 +53,7 @@ def test_published_settings():
     )
     assert (config.optimizer, config.momentum) == ("sgd", 0.9)
     assert (config.confidence_threshold, config.lambda_u) == (0.95, 1.0)
-    assert fixmatch.Method.recipe(config) == Recipe(
+    assert fixmatch.FixMatch.recipe(config) == Recipe(
         unlabeled_views=1,
         unlabeled_ratio=7,
         original_views=1,

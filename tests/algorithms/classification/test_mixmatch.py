@@ -71,6 +71,6 @@ def test_losses_follow_the_paper(guesses):
 
 def test_it_sees_the_images_themselves():
     """The copies are RealMix's."""
-    recipe = mixmatch.Method.recipe(mixmatch.Config())
+    recipe = mixmatch.MixMatch.recipe(mixmatch.Config())
     assert recipe == Recipe(2, mixup_groups=(3,), mixup_beta=0.75)
     assert (recipe.copies, recipe.copies_augment) == (0, "none")

@@ -45,7 +45,7 @@ def test_both_reductions_by_hand(reduction):
     """Losses .1, .2 and .6 of which the first two are sure: .3 / 3, and .3 * 2 / 3."""
     network = keras.Sequential([keras.Input((1, 1, 2)), keras.layers.Flatten()])
     config = pseudo_label.Config(confidence_threshold=0.7, reduction=reduction)
-    method = pseudo_label.Method(network, config, base.Task(2, 3, 100))
+    method = pseudo_label.PseudoLabel(network, config, base.RunFacts(2, 3, 100))
     logits = certain([0.1, 0.2, 0.6])
     batch = {
         "step": np.int64(99),

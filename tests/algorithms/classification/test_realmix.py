@@ -144,8 +144,8 @@ def one_batch_norm():
 
 def test_only_the_first_interleaved_batch_moves_the_running_statistics():
     network = one_batch_norm()
-    task = base.Task(batches.CLASSES, 8, 100)
-    method = realmix.Method(network, realmix.Config(mixup_beta=1.0), task)
+    task = base.RunFacts(batches.CLASSES, 8, 100)
+    method = realmix.RealMix(network, realmix.Config(mixup_beta=1.0), task)
     batch = batches.make(method.recipe(method.config), 7)
     # Without mixing, the rows that the first pass sees are known: of 7 rows a block,
     # the first block gives rows 0 and 1, the second 2 and 3, the third 4 to 6.
@@ -170,13 +170,13 @@ def test_interleaving_changes_statistics_but_not_the_rows():
 
 
 def test_interleaving_mixes_the_statistics_of_the_passes():
-    method = realmix.Method(
-        one_batch_norm(), realmix.Config(), base.Task(batches.CLASSES, 8, 100)
+    method = realmix.RealMix(
+        one_batch_norm(), realmix.Config(), base.RunFacts(batches.CLASSES, 8, 100)
     )
-    apart = realmix.Method(
+    apart = realmix.RealMix(
         method.network,
         realmix.Config(interleave=False),
-        base.Task(batches.CLASSES, 8, 100),
+        base.RunFacts(batches.CLASSES, 8, 100),
     )
     images = batches.make(method.recipe(method.config), 9)["u"][:, 0]
     mixed, _ = method.forward(images, blocks=3)

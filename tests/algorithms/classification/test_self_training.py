@@ -69,7 +69,7 @@ def test_a_prediction_at_the_threshold_is_not_sure():
     """Of two classes with probabilities of exactly one half."""
     network = keras.Sequential([keras.Input((1, 1, 2)), keras.layers.Flatten()])
     config = self_training.Config(confidence_threshold=0.5, unlabeled_ratio=2)
-    method = self_training.Method(network, config, base.Task(2, 1, 100))
+    method = self_training.SelfTraining(network, config, base.RunFacts(2, 1, 100))
     u = np.array([[0, 0], [0, 0.01]], np.float32)
     batch = {
         "x": tf.zeros([1, 1, 1, 2]),
@@ -99,8 +99,8 @@ def test_one_pass_over_labelled_and_unlabelled_images():
 
 
 def test_it_asks_for_images_augmented_as_dmt_does():
-    recipe = self_training.Method.recipe(self_training.Config())
+    recipe = self_training.SelfTraining.recipe(self_training.Config())
     assert (recipe.augment, recipe.fill) == ("randaugment_dmt", 128)
     assert (recipe.unlabeled_views, recipe.unlabeled_ratio) == (1, 7)
     assert not recipe.pseudo and not recipe.mixup_groups
-    assert self_training.Method.loop == "single"
+    assert self_training.SelfTraining.loop == "single"

@@ -171,7 +171,7 @@ def test_published_settings():
         config.ema_decay,
     )
     assert (config.optimizer, config.momentum) == ("sgd", 0.9)
-    assert uda.Method.recipe(config) == Recipe(
+    assert uda.UDA.recipe(config) == Recipe(
         unlabeled_views=1,
         unlabeled_ratio=7,
         original_views=1,

@@ -22,8 +22,8 @@ def linear(**settings):
     network = keras.Model(images, logits)
     rng = np.random.default_rng(1)
     network.set_weights([rng.normal(0, 0.3, w.shape) for w in network.get_weights()])
-    task = base.Task(batches.CLASSES, 8, 100)
-    return vat.Method(network, vat.Config(**settings), task)
+    task = base.RunFacts(batches.CLASSES, 8, 100)
+    return vat.VAT(network, vat.Config(**settings), task)
 
 
 @pytest.mark.parametrize("divergence", ["paper", "released"])
@@ -129,7 +129,7 @@ def cosines(one, other):
 def test_the_default_step_finds_the_direction_in_every_precision(precision, least):
     """The released one finds it in none."""
     wide_resnet = models.network("wide_resnet")
-    config, shape = wide_resnet.WideResNet(depth=10, width=1), (32, 32, 3)
+    config, shape = wide_resnet(depth=10, width=1), (32, 32, 3)
     reference = config.build(shape, 10)
     keras.mixed_precision.set_global_policy(precision)
     network = config.build(shape, 10)
@@ -139,7 +139,7 @@ def test_the_default_step_finds_the_direction_in_every_precision(precision, leas
     exact = exact_direction(reference, images, noise)
 
     def found(xi):
-        method = vat.Method(network, vat.Config(xi=xi), base.Task(10, 8, 100))
+        method = vat.VAT(network, vat.Config(xi=xi), base.RunFacts(10, 8, 100))
         clean = tf.stop_gradient(method.predict(images))
         r = adversarial_perturbation(
             lambda r: kl_divergence(clean, method.predict(images + r)), noise, xi, 6.0

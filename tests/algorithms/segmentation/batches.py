@@ -10,11 +10,11 @@ import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf import models, settings
-from mixdmt_tf.algorithms import segmentation as scenes
-from mixdmt_tf.algorithms.base import Task
+from mixdmt_tf.algorithms import classification as algorithms
+from mixdmt_tf.algorithms.base import RunFacts
 from mixdmt_tf.data.segmentation.recipe import Recipe
 
-NAMES = settings.modules("mixdmt_tf.algorithms.segmentation", "Method")
+NAMES = tuple(settings.classes("mixdmt_tf.algorithms.segmentation"))
 SIZE = (9, 7)  # which differ, so that it shows if somebody swaps them
 CLASSES = 4
 STEPS = 100
@@ -34,8 +34,7 @@ _COLOURS = np.array(
 def network(kind: str, size: Tuple[int, int] = SIZE) -> keras.Model:
     """'segmenter': a real one; 'rows' see no others, 'pixels' neither."""
     if kind == "segmenter":
-        module = models.network("small_segmenter")
-        config = module.Config(width=4, depth=1)
+        config = models.network("small_segmenter")(width=4, depth=1)
         return config.build_segmenter((*size, 3), CLASSES)
     images = keras.Input((None, None, 3))
     side = {"pixels": 1, "rows": 3}[kind]
@@ -47,11 +46,11 @@ def network(kind: str, size: Tuple[int, int] = SIZE) -> keras.Model:
 
 def build(name: str, kind: str = "segmenter", **given: Any):
     """A method compiled as its settings say."""
-    module = scenes.algorithm(name)
-    known = {field.name for field in dataclasses.fields(module.Config)}
+    method_class = algorithms.method("segmentation", name)
+    known = {field.name for field in dataclasses.fields(method_class.config_class)}
     own = {key: value for key, value in DEFAULTS.items() if key in known}
-    config = module.Config(**{**own, **given})
-    method = module.Method(network(kind), config, Task(CLASSES, 8, STEPS))
+    config = method_class.config_class(**{**own, **given})
+    method = method_class(network(kind), config, RunFacts(CLASSES, 8, STEPS))
     method.compile()
     return method
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mixdmt_tf.algorithms.base import Task
+from mixdmt_tf.algorithms.base import RunFacts
 from mixdmt_tf.algorithms.parts.terms import mean_over_replicas
 from mixdmt_tf.algorithms.segmentation import cutmix
 from mixdmt_tf.data.segmentation.recipe import Recipe
@@ -40,7 +40,7 @@ def test_pixels_by_hand():
     """A box of the whole picture; a threshold that is met counts, padding does not."""
     network = keras.Sequential([keras.Input((1, 4, 2)), keras.layers.Activation(None)])
     config = cutmix.Config(confidence_threshold=0.5, box_area=1.0)
-    method = cutmix.Method(network, config, Task(2, 1, 100))
+    method = cutmix.CutMix(network, config, RunFacts(2, 1, 100))
     taught = np.array([[0.5, 0.5], [0.8, 0.2], [0.4, 0.6], [1.0, 0.0]])
     method.taught = lambda images: tf.constant(
         np.stack([taught, 1 - taught])[:, None], tf.float32
@@ -102,4 +102,4 @@ def test_settings_of_the_release():
     config = cutmix.Config()
     assert (config.confidence_threshold, config.box_area) == (0.97, 0.5)
     assert (config.lambda_u, config.lambda_u_ramp, config.ema_decay) == (1, 0, 0.99)
-    assert cutmix.Method.recipe(config) == Recipe(2, boxes=True)
+    assert cutmix.CutMix.recipe(config) == Recipe(2, boxes=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from mixdmt_tf.algorithms.base import Task
+from mixdmt_tf.algorithms.base import RunFacts
 from mixdmt_tf.algorithms.segmentation import supervised
 from tests.algorithms.segmentation import batches, stepping
 
@@ -17,7 +17,9 @@ def first_step(kind, first, **task):
     network = batches.network(kind)
     network.set_weights(first)
     config = supervised.Config(learning_rate=0.1, weight_decay=0.01)
-    method = supervised.Method(network, config, Task(batches.CLASSES, 2, 100, **task))
+    method = supervised.Supervised(
+        network, config, RunFacts(batches.CLASSES, 2, 100, **task)
+    )
     method.compile()
     _, taken = stepping.step_of(method, batches.batch_for(method))
     layers = [layer.name for layer in network.layers for _ in layer.trainable_weights]

@@ -82,4 +82,4 @@ def test_settings_of_the_release():
     assert (config.ema_decay, config.lambda_u) == (0.99, 1)
     assert (config.lambda_u_ramp, config.learning_rate) == (0.15, 0.00025)
     assert config.epochs == 20
-    assert mean_teacher.Method.recipe(config) == Recipe(1)
+    assert mean_teacher.MeanTeacher.recipe(config) == Recipe(1)

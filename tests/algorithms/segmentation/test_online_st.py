@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mixdmt_tf.algorithms.base import Task
+from mixdmt_tf.algorithms.base import RunFacts
 from mixdmt_tf.algorithms.segmentation import online_st
 from mixdmt_tf.data.segmentation.recipe import Recipe
 from tests.algorithms.segmentation import batches, stepping
@@ -64,7 +64,7 @@ def test_a_prediction_at_the_threshold_is_not_sure_and_padding_never_is():
     """Of two classes; the first has a probability of exactly one half."""
     network = keras.Sequential([keras.Input((1, 3, 2)), keras.layers.Activation(None)])
     config = online_st.Config(confidence_threshold=0.5, unlabeled_ratio=1)
-    method = online_st.Method(network, config, Task(2, 1, 100))
+    method = online_st.OnlineST(network, config, RunFacts(2, 1, 100))
     batch = {
         "x": tf.zeros([1, 1, 3, 2]),
         "y": tf.constant([[[0, 255, 1]]]),
@@ -89,5 +89,5 @@ def test_settings_of_section_5_4():
     config = online_st.Config()
     assert (config.confidence_threshold, config.learning_rate) == (0.9, 0.001)
     assert (config.epochs, config.lambda_u) == (20, 1)
-    assert online_st.Method.recipe(config) == Recipe(7)
-    assert online_st.Method.loop == "single"
+    assert online_st.OnlineST.recipe(config) == Recipe(7)
+    assert online_st.OnlineST.loop == "single"

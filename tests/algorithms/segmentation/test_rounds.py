@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mixdmt_tf.algorithms import segmentation as scenes
-from mixdmt_tf.algorithms.base import Task
-from mixdmt_tf.algorithms.classification.dmt import CASES
+from mixdmt_tf.algorithms import classification as algorithms
+from mixdmt_tf.algorithms.base import RunFacts
 from mixdmt_tf.algorithms.parts import segmentation_rounds
+from mixdmt_tf.algorithms.parts.weighting import CASES
 from mixdmt_tf.algorithms.segmentation import dmt
 from mixdmt_tf.data.segmentation.recipe import Recipe
 from tests.algorithms.segmentation import batches, stepping
@@ -56,8 +56,8 @@ def test_a_step_follows_the_paper(name, ratio):
 def of_three_pixels(name):
     """The example of two classes and powers of 5, one pixel being ignored."""
     network = keras.Sequential([keras.Input((1, 3, 2)), keras.layers.Activation(None)])
-    module = scenes.algorithm(name)
-    method = module.Method(network, module.Config(), Task(2, 1, 100))
+    method_class = algorithms.method("segmentation", name)
+    method = method_class(network, method_class.config_class(), RunFacts(2, 1, 100))
     p = np.array([[0.6, 0.4], [0.2, 0.8], [0.9, 0.1]])
     batch = {
         "step": tf.constant(3, tf.int64),
@@ -193,16 +193,17 @@ def test_what_differs_between_them():
     models = {"dmt": 2, "dmt_naive": 2, "dmt_flip": 2, "dst": 1, "cbst": 1}
     assert models.keys() == RULES.keys()
     for name, number in models.items():
-        module = scenes.algorithm(name)
-        config = module.Config()
+        method_class = algorithms.method("segmentation", name)
+        config = method_class.config_class()
         assert config.models == number and not config.restart
         assert (config.learning_rate, config.base_learning_rate) == (0.001, 0.002)
         assert (config.rounds, config.unlabeled_ratio) == (5, 7)
-        assert module.Method.recipe(config) == Recipe(7, pseudo=True)
-        assert module.Method.loop == "rounds"
+        assert method_class.recipe(config) == Recipe(7, pseudo=True)
+        assert method_class.loop == "rounds"
         if name != "cbst":
             assert (config.gamma1, config.gamma2) == (5, 5)
-            assert module.Method.reported == dmt.Method.reported
+            assert method_class.reported == dmt.DMT.reported
     assert (
-        scenes.algorithm("cbst").Method.reported == segmentation_rounds.Round.reported
+        algorithms.method("segmentation", "cbst").reported
+        == segmentation_rounds.Round.reported
     )

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mixdmt_tf.algorithms.base import Task
+from mixdmt_tf.algorithms.base import RunFacts
 from mixdmt_tf.algorithms.segmentation import supervised
 from mixdmt_tf.data.segmentation.recipe import Recipe
 from tests.algorithms.segmentation import batches, stepping
@@ -27,7 +27,7 @@ def test_a_step_follows_the_paper():
 def test_the_mean_is_over_the_pixels_of_all_scenes_together():
     """By hand: of two scenes one has a single label, the other all four."""
     network = keras.Sequential([keras.Input((2, 2, 2)), keras.layers.Activation(None)])
-    method = supervised.Method(network, supervised.Config(), Task(2, 2, 100))
+    method = supervised.Supervised(network, supervised.Config(), RunFacts(2, 2, 100))
     p = np.full((2, 2, 2, 2), 0.5)
     p[0, 0, 0] = [0.9, 0.1]
     y = np.array([[[1, 255], [255, 255]], [[0, 1], [1, 0]]])
@@ -46,7 +46,7 @@ def test_the_mean_is_over_the_pixels_of_all_scenes_together():
 def test_what_it_asks_for_and_how_it_is_updated():
     """Section 5.2.2 and appendix B: no average, no unlabelled scenes."""
     config = supervised.Config()
-    assert supervised.Method.recipe(config) == Recipe()
+    assert supervised.Supervised.recipe(config) == Recipe()
     assert (config.optimizer, config.momentum) == ("sgd", 0.9)
     assert (config.weight_decay, config.weight_decay_form) == (0.0005, "l2")
     assert config.learning_rate_schedule == "poly" and config.ema_decay == 0

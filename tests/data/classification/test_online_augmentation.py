@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mixdmt_tf.algorithms.parts import dmt_sgd
+from mixdmt_tf.algorithms.classification import dmt_baseline
 from mixdmt_tf.data import draws
 from mixdmt_tf.data.augment.crop_flip import UNIFORMS, crop_flip
 from mixdmt_tf.data.classification import copies
@@ -119,7 +119,7 @@ def test_rows_of_all_replicas_are_the_rows_of_one_device(augment, replicas):
 
 def test_the_settings_offer_what_there_is():
     (augment,) = (
-        each for each in settings_of(dmt_sgd.Config) if each.name == "augment"
+        each for each in settings_of(dmt_baseline.Config) if each.name == "augment"
     )
     assert set(augment.choices) == {"none", *copies.AUGMENTATIONS}
 

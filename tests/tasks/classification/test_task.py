@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mixdmt_tf.algorithms.classification.supervised import Method
+from mixdmt_tf.algorithms.classification.supervised import Supervised
 from mixdmt_tf.data.classification import splits
 from mixdmt_tf.data.classification.config import Config as DataConfig
 from mixdmt_tf.data.classification.datasets import digits
@@ -276,7 +276,7 @@ def test_a_learning_rate_that_is_far_too_large(rate, message, saved, tmp_path):
 
 
 def test_checkpoints_before_the_loss_explodes_stay(tmp_path, monkeypatch):
-    losses = Method.step_losses
+    losses = Supervised.step_losses
 
     def exploding(self, batch):
         terms, reports = losses(self, batch)
@@ -285,7 +285,7 @@ def test_checkpoints_before_the_loss_explodes_stay(tmp_path, monkeypatch):
         terms["loss_x"] = type(term)(term.values * late, term.mask, term.weight)
         return terms, reports
 
-    monkeypatch.setattr(Method, "step_losses", exploding)
+    monkeypatch.setattr(Supervised, "step_losses", exploding)
     done = tiny.session(tmp_path, tiny.SUPERVISED)
     assert done.code == 1
     assert "the loss is not finite at step 8: loss inf, loss_x inf, accura" in done.err
