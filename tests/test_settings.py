@@ -8,7 +8,7 @@ from typing import Optional
 
 import pytest
 
-from mixdmt_tf.algorithms import classification as algorithms
+from mixdmt_tf import algorithms
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import (
     DeclarationError,

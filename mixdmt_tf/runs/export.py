@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf.errors import UserError
-from mixdmt_tf.tasks.classification.scoring import Scorer
+from mixdmt_tf.runs.task import Scorer
 
 CLASSES, COLOURS = "classes.json", "colours.json"
 SAMPLE = 64  # images that an exported model is compared on

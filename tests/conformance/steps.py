@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Tuple
 
-from mixdmt_tf.algorithms import classification as algorithms
+from mixdmt_tf import algorithms
 from mixdmt_tf.settings import classes
 from tests.algorithms.classification import stateful
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from mixdmt_tf import algorithms
 from mixdmt_tf.algorithms import base
-from mixdmt_tf.algorithms import classification as algorithms
 from mixdmt_tf.settings import settings_of
 from tests.algorithms.classification import batches
 from tests.conformance import steps

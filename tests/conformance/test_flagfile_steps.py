@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from mixdmt_tf import algorithms
 from mixdmt_tf.algorithms import base
-from mixdmt_tf.algorithms import classification as algorithms
 from mixdmt_tf.cli import experiments
 from mixdmt_tf.data.classification import pseudo_labels, selection, splits
 from mixdmt_tf.data.classification.pipeline import Pipeline

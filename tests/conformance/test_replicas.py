@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mixdmt_tf import compat
+from mixdmt_tf import algorithms, compat
 from mixdmt_tf.algorithms import base
-from mixdmt_tf.algorithms import classification as algorithms
 from mixdmt_tf.runs.runtime import mirrored_strategy
 from tests.algorithms.classification import batches
 from tests.conformance import steps

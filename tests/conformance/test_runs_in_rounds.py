@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from mixdmt_tf.algorithms import classification as algorithms
+from mixdmt_tf import algorithms
 from tests.conformance.whole_runs import COPIES, NAMES, check, in_rounds
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mixdmt_tf.algorithms import classification as algorithms
+from mixdmt_tf import algorithms
 from mixdmt_tf.data.segmentation import splits
 from mixdmt_tf.data.segmentation.pipeline import ScenePipeline
 from mixdmt_tf.runs.runtime import mirrored_strategy

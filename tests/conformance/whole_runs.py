@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from mixdmt_tf.algorithms import classification as algorithms
+from mixdmt_tf import algorithms
 from mixdmt_tf.data.classification import datasets as sources
 from mixdmt_tf.runs import trained
 from mixdmt_tf.settings import classes

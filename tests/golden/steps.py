@@ -12,7 +12,7 @@ from typing import Any, Dict, List
 import numpy as np
 import tensorflow as tf
 
-from mixdmt_tf.algorithms import classification as algorithms
+from mixdmt_tf import algorithms
 from mixdmt_tf.algorithms.base import RunFacts
 from mixdmt_tf.cli import experiments
 from mixdmt_tf.data.classification import (

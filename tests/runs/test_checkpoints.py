@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.algorithms.classification import supervised
+from mixdmt_tf import compat
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.models import small_cnn
 from mixdmt_tf.runs import checkpoints
@@ -272,8 +273,7 @@ def algorithm(seed=1, steps=0):
 
 def every_variable(made):
     """Weights, averages and optimizer variables."""
-    optimizer = made.optimizer.variables
-    optimizer = optimizer() if callable(optimizer) else optimizer
+    optimizer = compat.variables(made.optimizer)
     return [*made.network.weights, *made.average.averages, *optimizer]
 
 

@@ -9,7 +9,7 @@ import statistics
 
 import pytest
 
-from mixdmt_tf.algorithms import classification as algorithms
+from mixdmt_tf import algorithms
 from mixdmt_tf.data.classification.config import Config as DataConfig
 from mixdmt_tf.data.classification.datasets import digits
 from mixdmt_tf.errors import UserError

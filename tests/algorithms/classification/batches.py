@@ -7,8 +7,7 @@ from typing import Any, Dict, List
 import numpy as np
 import tensorflow as tf
 
-from mixdmt_tf import models
-from mixdmt_tf.algorithms import classification as algorithms
+from mixdmt_tf import algorithms, models
 from mixdmt_tf.algorithms.base import RunFacts
 from mixdmt_tf.data.classification.recipe import Recipe
 

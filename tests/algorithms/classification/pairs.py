@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from mixdmt_tf import algorithms
 from mixdmt_tf.algorithms import base
-from mixdmt_tf.algorithms import classification as algorithms
 from tests.algorithms.classification import batches
 
 

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from mixdmt_tf import algorithms
 from mixdmt_tf.algorithms import base
-from mixdmt_tf.algorithms import classification as algorithms
 from tests.algorithms.classification import batches, stepping
 from tests.oracles import dmt_step
 

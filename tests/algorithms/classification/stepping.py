@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mixdmt_tf.algorithms import classification as algorithms
+from mixdmt_tf import algorithms
 from mixdmt_tf.algorithms.base import RunFacts
 from mixdmt_tf.equations import masked_mean
 from tests.algorithms.classification import batches

@@ -9,8 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mixdmt_tf import models, settings
-from mixdmt_tf.algorithms import classification as algorithms
+from mixdmt_tf import algorithms, models, settings
 from mixdmt_tf.algorithms.base import RunFacts
 from mixdmt_tf.data.segmentation.recipe import Recipe
 

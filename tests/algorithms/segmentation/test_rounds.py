@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mixdmt_tf.algorithms import classification as algorithms
+from mixdmt_tf import algorithms
 from mixdmt_tf.algorithms.base import RunFacts
 from mixdmt_tf.algorithms.parts import segmentation_rounds
 from mixdmt_tf.algorithms.parts.weighting import CASES
