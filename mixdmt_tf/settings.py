@@ -7,6 +7,10 @@ A layer declares its settings as a frozen dataclass that it calls `Config`:
         temperature: float = setting(0.5, "T of sharpening, section 3.2", low=0)
         schedule: Optional[str] = setting(None, "of TSA", choices=("log", "exp"))
 
+A class that derives from it and has another default says so with `override`; settings
+that classes of several families share are dataclasses of their own, to be combined as
+bases. No chain of them is longer than three.
+
 Everybody else reads that declaration. The command line reads it with `declared`, from
 the source text: importing an algorithm means importing TensorFlow, which takes seconds
 that `--help` and a mistyped flag don't have. For that, every argument of `setting` is a

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import textwrap
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -25,3 +27,21 @@ def clean_state():
     yield
     keras.mixed_precision.set_global_policy("float32")
     keras.backend.clear_session()
+
+
+@pytest.fixture(name="package")
+def fixture_package(tmp_path, monkeypatch):
+    """Writes modules of a package called `made`, and forgets them afterwards."""
+    folder = tmp_path / "made"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def write(**sources):
+        for name, source in sources.items():
+            (folder / f"{name}.py").write_text(textwrap.dedent(source), "utf-8")
+        return folder
+
+    write(__init__="raise AssertionError('imported')")
+    yield write
+    for name in [name for name in sys.modules if name.split(".")[0] == "made"]:
+        del sys.modules[name]

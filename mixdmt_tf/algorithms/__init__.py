@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Type
 
-from mixdmt_tf.settings import class_named
+from mixdmt_tf.settings import class_named, classes
 
 if TYPE_CHECKING:  # imports TensorFlow
     from mixdmt_tf.algorithms.base import Algorithm
@@ -27,3 +27,20 @@ def method(task: str, name: str) -> Type[Algorithm]:
     module = importlib.import_module(f"{__name__}.{task}.{name}")
     found: Type[Algorithm] = getattr(module, class_named(module.__name__))
     return found
+
+
+def method_called(task: str, class_name: str) -> Type[Algorithm]:
+    """The method whose class has this name, imported when asked for.
+
+    Args:
+        task: 'classification' or 'segmentation'.
+        class_name: such as 'RealMix'.
+
+    Raises:
+        AttributeError: if there is none.
+    """
+    package = f"{__name__}.{task}"
+    for name, found in classes(package).items():
+        if found == class_name:
+            return method(task, name)
+    raise AttributeError(f"module {package!r} has no attribute {class_name!r}")
