@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from mixdmt_tf import compat
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.algorithms.classification import supervised
-from mixdmt_tf import compat
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.models import small_cnn
 from mixdmt_tf.runs import checkpoints
@@ -273,8 +273,8 @@ def algorithm(seed=1, steps=0):
 
 def every_variable(made):
     """Weights, averages and optimizer variables."""
-    optimizer = compat.variables(made.optimizer)
-    return [*made.network.weights, *made.average.averages, *optimizer]
+    weights = made.network.weights + made.average.averages
+    return [*weights, *compat.variables(made.optimizer)]
 
 
 def test_a_checkpoint_holds_all_that_a_run_needs_to_go_on(folder):
