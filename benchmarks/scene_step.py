@@ -1,10 +1,10 @@
-"""What a step of DMT on scenes costs, and beyond its bare pass through the network.
+"""What a step of DMT on images costs, and beyond its bare pass through the network.
 
     .venv/bin/python benchmarks/scene_step.py --data_dir=DIR [--network=deeplab_v2]
         [--depth=101] [--crop=321] [--precision=mixed_bfloat16] [--steps=5]
 
 DIR has the layout of PASCAL VOC. The step is that of the paper: one labelled and seven
-pseudo-labelled scenes, DeepLab-v2 on a ResNet-101. The bare step does what any
+pseudo-labelled images, DeepLab-v2 on a ResNet-101. The bare step does what any
 implementation must, on arrays that lie ready: one forward and backward pass, SGD with
 momentum. The whole step adds all of ours: reading, scale, crop and flip, the dynamic
 weights, metrics. Both run in turns in one process; the ratio is what counts.
@@ -23,10 +23,9 @@ from turns import medians_in_turns
 from mixdmt_tf import models
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.algorithms.segmentation import dmt
-from mixdmt_tf.data.segmentation import datasets as scenes
-from mixdmt_tf.data.segmentation import splits
+from mixdmt_tf.data.segmentation import datasets, splits
 from mixdmt_tf.data.segmentation.config import Config
-from mixdmt_tf.data.segmentation.pipeline import ScenePipeline
+from mixdmt_tf.data.segmentation.pipeline import Pipeline
 
 LABELED, UNLABELED = 1, 7
 
@@ -51,7 +50,7 @@ def bare(network: keras.Model, side: int, classes: int):
     return run
 
 
-def whole(network: keras.Model, pipeline: ScenePipeline, classes: int):
+def whole(network: keras.Model, pipeline: Pipeline, classes: int):
     """A step as a run does it."""
     method = dmt.DMT(network, dmt.Config(), base.RunFacts(classes, 1, 10_000))
     method.compile()
@@ -74,16 +73,14 @@ def main() -> None:
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(1)
     side = arguments.crop
-    data = scenes.load(Config(dataset="voc", data_dir=arguments.data_dir))
+    data = datasets.load(Config(dataset="voc", data_dir=arguments.data_dir))
     split = splits.make_split(data, "1/8", 0)
 
-    def guess(scene_id: int):
-        labels = data.train[scene_id].labels()
+    def guess(sample_id: int):
+        labels = data.train[sample_id].labels()
         return labels, np.full(labels.shape, 0.9, np.float32)
 
-    pipeline = ScenePipeline(
-        data, split, 1, LABELED, UNLABELED, guess, crop=(side, side)
-    )
+    pipeline = Pipeline(data, split, 1, LABELED, UNLABELED, guess, crop=(side, side))
     module = models.network(arguments.network)
     config = module.Config(depth=arguments.depth)
     networks = [
@@ -99,7 +96,7 @@ def main() -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(
         f"DMT, {arguments.network} of {arguments.depth}, {LABELED} + {UNLABELED} "
-        f"scenes of {side}x{side}, {arguments.precision}: bare {a:.2f} s, whole "
+        f"images of {side}x{side}, {arguments.precision}: bare {a:.2f} s, whole "
         f"{b:.2f} s, ratio {b / a:.2f}; peak memory of both {peak:.1f} GiB"
     )
 

@@ -77,7 +77,7 @@ def bare_dmt(config: wide_resnet.WideResNet):
 
 
 def random_data():
-    """10,000 random pictures, 250 of them labelled."""
+    """10,000 random images, 250 of them labelled."""
     rng = np.random.default_rng(0)
     pictures = rng.integers(0, 256, (10_000, *SHAPE), np.uint8)
     labels = (np.arange(10_000) % CLASSES).astype(np.int32)

@@ -26,7 +26,7 @@ def _precompute(argv: Sequence[str]) -> None:
         argv,
         "precompute_augmentations",
         "Writes the augmented copies of the unlabelled images that a run with the\n"
-        "same flags will read. An interrupted command goes on where it stopped.",
+        "same flags will read. An interrupted command resumes where it stopped.",
     )
     dataset = str(parsed.values["data"]["dataset"])
     if experiments.task_of(dataset) == "segmentation":

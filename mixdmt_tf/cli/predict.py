@@ -1,4 +1,4 @@
-"""`bin/predict`: what a run's model says of a folder of pictures."""
+"""`bin/predict`: what a run's model says of a folder of images."""
 
 from __future__ import annotations
 

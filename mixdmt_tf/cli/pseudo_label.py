@@ -26,7 +26,8 @@ class Config:
     )
     fraction: float = setting(
         20.0,
-        "percentage of the images to keep, the surest ones; of segmentation of the "
+        "percentage of the images to keep, the most confident ones; of segmentation of "
+        "the "
         "pixels of each class",
         low=0.0,
         high=100.0,
@@ -68,8 +69,8 @@ def _label(argv: Sequence[str]) -> None:
     parsed = flags.parse(
         argv,
         "pseudo_label",
-        "Labels the unlabelled images of a run and keeps the surest images, or pixels\n"
-        "(segmentation). --pseudo_labels=FILE of bin/train learns from them.",
+        "Labels the unlabelled images of a run, keeps the most confident images, or\n"
+        "pixels (segmentation). --pseudo_labels=FILE of bin/train learns from them.",
         lambda _: [flags.group("command", "mixdmt_tf.cli.pseudo_label")],
     )
     values: Mapping[str, Any] = parsed.values["command"]

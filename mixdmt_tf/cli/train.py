@@ -1,4 +1,4 @@
-"""`bin/train`, `bin/train_realmix`, `bin/train_dmt`: train, or go on training."""
+"""`bin/train`, `bin/train_realmix`, `bin/train_dmt`: train, or resume training."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Image files as arrays: found, checked before they are decoded, brought to one size.
 
-PNG, JPEG and BMP of any size and kind become uint8 RGB. The whole picture is resized to
+PNG, JPEG and BMP of any size and kind become uint8 RGB. The whole image is resized to
 a square, whatever its shape, so nothing is cut off; what is transparent lies on white;
 cameras' notes on which side is up are obeyed; 16 bits per channel keep the upper 8.
 Nothing is ever written or renamed.
@@ -129,7 +129,7 @@ def _read_one(path: pathlib.Path, out: np.ndarray) -> Optional[str]:
                 return f"{width} x {height} pixels; expected at most {MAX_PIXELS:,}"
             out[:] = _square_rgb(picture, out.shape[0])
     except UnidentifiedImageError:
-        return "not a PNG, JPEG or BMP picture, or damaged"
+        return "not a PNG, JPEG or BMP image, or damaged"
     except Image.DecompressionBombError:
         return f"far too many pixels; expected at most {MAX_PIXELS:,}"
     # Damaged files make decoders raise almost anything.
@@ -139,7 +139,7 @@ def _read_one(path: pathlib.Path, out: np.ndarray) -> Optional[str]:
 
 
 def _square_rgb(picture: Image.Image, size: int) -> np.ndarray:
-    """A picture of any mode and size as uint8 [size, size, 3]."""
+    """An image of any mode and size as uint8 [size, size, 3]."""
     picture.draft(None, (4 * size, 4 * size))
     picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith("I"):

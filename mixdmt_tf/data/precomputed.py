@@ -1,7 +1,7 @@
 """Where augmented copies live: on a disk, in memory, or nowhere until asked for.
 
-All three hold the same pictures (`copies.py`), so training is bit-identical with any.
-A store is a function from items, int64 [n], to pictures, uint8 [n, H, W, C], that can
+All three hold the same images (`copies.py`), so training is bit-identical with any.
+A store is a function from items, int64 [n], to images, uint8 [n, H, W, C], that can
 be called inside `tf.data`.
 """
 
@@ -21,10 +21,10 @@ from mixdmt_tf.data.classification.copies import Copies
 from mixdmt_tf.errors import UserError
 
 Store = Callable[[tf.Tensor], tf.Tensor]
-Report = Callable[[int, int], None]  # pictures made so far, of how many
+Report = Callable[[int, int], None]  # images made so far, of how many
 
 SHARD_BYTES = 64 << 20
-CHUNK = 512  # pictures that one thread makes at a time
+CHUNK = 512  # images that one thread makes at a time
 
 
 def open_store(
@@ -37,15 +37,15 @@ def open_store(
     """Opens (and builds where needed) the store of these copies.
 
     Args:
-        copies: which pictures.
+        copies: which images.
         kind: 'disk', 'memory', 'virtual' or 'auto': disk where `cache_dir` has room for
-            twice the pictures that are not there yet, virtual otherwise.
+            twice the images that are not there yet, virtual otherwise.
         cache_dir: the folder of all disk stores.
-        report: called with (done, total) while pictures are made.
+        report: called with (done, total) while images are made.
         say: receives a sentence on what was chosen.
 
     Raises:
-        UserError: if the pictures do not fit where they were asked to go.
+        UserError: if the images do not fit where they were asked to go.
     """
     if copies.plain:
         return copies.maker()
@@ -58,9 +58,9 @@ def open_store(
     if kind == "virtual":
         return copies.maker()
     if kind == "memory":
-        say(f"copies: {len(copies):,} pictures in memory, {size}")
+        say(f"copies: {len(copies):,} images in memory, {size}")
         return _in_memory(copies, report)
-    say(f"copies: {len(copies):,} pictures in {folder}, {size}")
+    say(f"copies: {len(copies):,} images in {folder}, {size}")
     return OnDisk(copies, folder, report).gather
 
 
@@ -94,7 +94,7 @@ def _in_memory(copies: Copies, report: Optional[Report]) -> Store:
         raise UserError(
             f"--copies_store=memory needs {copies.nbytes / 1e9:.1f} GB, "
             f"{available / 1e9:.1f} GB are free.\n"
-            "Use --copies_store=disk or virtual (the pictures are the same)."
+            "Use --copies_store=disk or virtual (the images are the same)."
         )
     pictures = np.empty((len(copies),) + copies.item_shape, np.uint8)
     _fill(copies, traced(copies), 0, pictures)
@@ -129,7 +129,7 @@ class OnDisk:
 
     A shard is written beside, synced and renamed to `shard-<index>-<sha256>.u8`, so a
     file under that name is complete; opening checks every digest and makes damaged
-    shards again. An interrupted build goes on with the first missing shard. No more
+    shards again. An interrupted build resumes with the first missing shard. No more
     than one shard per thread is ever held in memory.
     """
 
@@ -143,10 +143,10 @@ class OnDisk:
         """Checks what is there and makes what is missing.
 
         Args:
-            copies: which pictures.
+            copies: which images.
             folder: the store's own folder, made if missing.
             report: called with (done, total) after each shard.
-            shard_bytes: size of a shard, rounded to whole pictures.
+            shard_bytes: size of a shard, rounded to whole images.
 
         Raises:
             UserError: if the folder cannot be written or has no room.
@@ -167,12 +167,12 @@ class OnDisk:
             raise UserError(
                 f"the augmented copies could not be written to {folder}: "
                 f"{error.strerror}.\nChoose another --cache_dir or "
-                "--copies_store=virtual (the pictures are the same)."
+                "--copies_store=virtual (the images are the same)."
             ) from error
         self._maps = [np.memmap(intact[shard], np.uint8, "r") for shard in shards]
 
     def gather(self, items: tf.Tensor) -> tf.Tensor:
-        """Reads the pictures of these items; usable inside `tf.data`."""
+        """Reads the images of these items; usable inside `tf.data`."""
         pictures = tf.numpy_function(self._read, [items], tf.uint8)
         return tf.ensure_shape(pictures, (None,) + self.item_shape)
 
@@ -213,7 +213,7 @@ class OnDisk:
         return found
 
     def _rows_of(self, shard: int) -> int:
-        """Pictures in a shard; the last one has what is left."""
+        """Images in a shard; the last one has what is left."""
         return min(self.rows, self.total - shard * self.rows)
 
     def _need_room(self, shards: List[int]) -> None:
@@ -224,7 +224,7 @@ class OnDisk:
             raise UserError(
                 f"the augmented copies need {needed / 1e9:.1f} GB in {self.folder}, "
                 f"{free / 1e9:.1f} GB are free.\nChoose another --cache_dir, fewer "
-                "--copies, or --copies_store=virtual (the pictures are the same)."
+                "--copies, or --copies_store=virtual (the images are the same)."
             )
 
     def _build(self, copies, missing, done, report) -> Dict[int, pathlib.Path]:

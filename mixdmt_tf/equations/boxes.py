@@ -1,4 +1,4 @@
-"""CutMix of two pictures (French et al. 2020, arXiv:1906.01916): box, and pasting.
+"""CutMix of two images (French et al. 2020, arXiv:1906.01916): box, and pasting.
 
 No random numbers are drawn here: the caller draws those that place the box.
 """
@@ -17,7 +17,7 @@ def box_mask(
     """Return a box of random aspect ratio and place, as a mask: 1 inside, 0 outside.
 
     CutMix for segmentation, French et al. 2020 (arXiv:1906.01916) section 3.3, which
-    fixes the area at half of the picture. The sides are drawn as in its released code
+    fixes the area at half of the image. The sides are drawn as in its released code
     (mask_gen.py): the relative height is area^u, so that its logarithm is uniform
     between those of `area` and 1, and the relative width is what the area then asks
     for. Sides are rounded to whole pixels, half a pixel to the even number.
@@ -31,10 +31,10 @@ def box_mask(
     Args:
         uniforms: [..., 3] random numbers in [0, 1), any float type: the shape of the
             box, its place from top to bottom, its place from left to right.
-        height: H, rows of the picture, an integer or an int32 scalar.
-        width: W, columns of the picture, likewise.
-        area: share of the picture, above 0 and at most 1. Both sides are rounded: in a
-            small picture a box may have a few pixels more or less, or none at all.
+        height: H, rows of the image, an integer or an int32 scalar.
+        width: W, columns of the image, likewise.
+        area: share of the image, above 0 and at most 1. Both sides are rounded: in a
+            small image a box may have a few pixels more or less, or none at all.
 
     Returns:
         [..., H, W] float32, 0 or 1.
@@ -78,7 +78,7 @@ def paste(mask: tf.Tensor, inside: tf.Tensor, outside: tf.Tensor) -> tf.Tensor:
     inside, outside = tf.cast(inside, tf.float32), tf.cast(outside, tf.float32)
     mask = tf.cast(mask, tf.float32)
     require_same_shape(inside=inside, outside=outside)
-    # One picture's mask for a whole batch would fit `interpolate` by its first axes.
+    # One image's mask for a whole batch would fit `interpolate` by its first axes.
     require_same_shape(**{"a pixel of inside": inside[..., 0], "mask": mask})
     return interpolate(inside, outside, mask)
 

@@ -124,7 +124,7 @@ def flipped_label(
 
     DMT-Flip, an ablation (DMT section 5.4, Table 7); its weight is `flipped_weight`.
 
-    Stop-gradient: the whole result. The target is not to be learnt from.
+    Stop-gradient: the whole result. The target is not to be trained on.
 
     Args:
         labels: [..., C] one-hot pseudo labels y_A, any number type; zeros for none.

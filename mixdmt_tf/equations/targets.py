@@ -19,7 +19,7 @@ def guess_label(probs: tf.Tensor) -> tf.Tensor:
     Probabilities are averaged, not logits: a view that is sure counts no more than one
     vote.
 
-    Stop-gradient: the whole result. The target is not to be learnt from.
+    Stop-gradient: the whole result. The target is not to be trained on.
 
     Args:
         probs: [K, ..., C] predicted probabilities of K views, any float type.
@@ -42,7 +42,7 @@ def sharpen(p: tf.Tensor, temperature: float) -> tf.Tensor:
     approaches one-hot; both papers use 0.5.
 
     Stop-gradient: the whole result, also when p comes from elsewhere than
-    `guess_label`. The target is not to be learnt from.
+    `guess_label`. The target is not to be trained on.
 
     Args:
         p: [..., C] probabilities, any float type; no row may be all 0.
@@ -71,7 +71,7 @@ def sharpen_logits(logits: tf.Tensor, temperature: float) -> tf.Tensor:
     `losses.kl_divergence` takes the target as logits. Unlike probabilities, they
     can't underflow.
 
-    Stop-gradient: the whole result. The target is not to be learnt from.
+    Stop-gradient: the whole result. The target is not to be trained on.
 
     Args:
         logits: [..., C], any float type.

@@ -121,8 +121,9 @@ class Dropout(keras.layers.Layer):
     """Dropout whose mask is a function of the images of the pass, and of nothing else.
 
     `keras.layers.Dropout` draws from a generator with a state that no checkpoint holds:
-    a resumed run would go on with other masks. Here the bits of the images are the key
-    of a stateless draw. Batches are functions of seed and step, and so are the masks.
+    a resumed run would continue with other masks. Here the bits of the images are the
+    key of a stateless draw. Batches are functions of seed and step, and so are the
+    masks.
 
     Another batch, another order of its rows or another view gives independent masks;
     the same batch gives the same mask in every network and under every precision. So

@@ -142,8 +142,8 @@ class Loop:
             return f"{stage.name}: labels alone"
         left = self._seconds_left(stage)
         words = (
-            f"{stage.name}: the surest {100 * stage.fraction:g} % of the labels that "
-            f"{stage.teacher} gives"
+            f"{stage.name}: the most confident {100 * stage.fraction:g} % of the "
+            f"labels that {stage.teacher} gives"
         )
         return f"{words}; about {duration(left)} left in all" if left else words
 

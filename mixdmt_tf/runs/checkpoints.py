@@ -26,7 +26,7 @@ MANIFEST = "manifest.json"
 
 
 def state(algorithm: Algorithm) -> tf.train.Checkpoint:
-    """Everything a run needs to go on: weights, statistics, average, optimizer.
+    """Everything a run needs to resume: weights, statistics, average, optimizer.
 
     And what the method keeps itself, if it does (`own_state` of an algorithm).
     """
@@ -170,7 +170,7 @@ class Checkpoints:
                 raise UserError(
                     f"the checkpoint of step {candidate} in {self.folder} does not "
                     "hold all variables of this method and network.\nIt comes from "
-                    "another version: go on with that one, or choose another --workdir."
+                    "another version: use that one, or choose another --workdir."
                 ) from error
             self._present = candidate
             self.note = manifest.get("note", {})

@@ -17,7 +17,7 @@ class Config:
     network: str = setting("wide_resnet", "network: the name of a file in models/")
     workdir: str = setting(
         "",
-        "the run's folder, where the same command goes on after a stop; default: "
+        "the run's folder, from which the same command resumes after a stop; default: "
         "runs/, named after algorithm, data set, labels and seed",
         harmless=True,
     )

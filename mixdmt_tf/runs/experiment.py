@@ -91,7 +91,7 @@ class Experiment:
         )
 
     def require_same(self, flagfile: str, workdir: str) -> None:
-        """Refuses to go on with a run that was started under other settings.
+        """Refuses to resume a run that was started under other settings.
 
         Settings that are declared harmless (more steps, logging) may differ.
 
@@ -119,7 +119,7 @@ class Experiment:
             raise UserError(
                 f"{workdir} holds a run with other settings (old -> new):\n"
                 + "\n".join(changed)
-                + "\nRepeat the old ones to go on with it, or choose another --workdir."
+                + "\nUse the old settings to resume it, or choose another --workdir."
             )
 
 

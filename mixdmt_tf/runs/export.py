@@ -1,6 +1,6 @@
 """Models for others: uint8 images in, probabilities and labels out.
 
-Of scenes, images of any size go in, and every pixel has probabilities and a label.
+Of images, images of any size go in, and every pixel has probabilities and a label.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mixdmt_tf.runs.task import Scorer
 
 CLASSES, COLOURS = "classes.json", "colours.json"
 SAMPLE = 64  # images that an exported model is compared on
-SCENES = (2, 45, 60, 3)  # the same of a network for images of any size
+IMAGES = (2, 45, 60, 3)  # the same of a network for images of any size
 TOLERANCE = 1e-4
 
 
@@ -68,7 +68,7 @@ def export(
     writers = {"saved_model": _saved_model, "keras": _keras, "tflite": _tflite}
     shape = (SAMPLE,) + tuple(scorer.network.input_shape[1:])
     if None in shape:
-        shape = SCENES
+        shape = IMAGES
         if format_name != "saved_model":
             raise UserError(
                 f"--format={format_name}: a network for images of any size is exported "

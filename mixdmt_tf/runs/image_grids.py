@@ -1,4 +1,4 @@
-"""Pictures for people: grids of images and a confusion matrix, as uint8 arrays."""
+"""Images for people: grids of images and a confusion matrix, as uint8 arrays."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import numpy as np
 
 
 def grid(images: np.ndarray, columns: int, scale_to: int = 64) -> np.ndarray:
-    """Tiles images into one picture, small ones enlarged without smoothing.
+    """Tiles images into one image, small ones enlarged without smoothing.
 
     Args:
         images: uint8 [n, H, W, C] with one or three channels.
-        columns: pictures per row; the last row is filled with white.
+        columns: images per row; the last row is filled with white.
         scale_to: enlarge by whole factors until the height reaches about this.
 
     Returns:

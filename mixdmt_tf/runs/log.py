@@ -1,4 +1,4 @@
-"""What every run writes while it goes on: TensorBoard, and metrics.csv."""
+"""What every run writes as it trains: TensorBoard, and metrics.csv."""
 
 from __future__ import annotations
 

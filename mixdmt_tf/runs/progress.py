@@ -27,7 +27,7 @@ class Progress:
 
         Args:
             title: what is being done.
-            unit: what is counted, for the speed: 'steps', 'pictures'.
+            unit: what is counted, for the speed: 'steps', 'images'.
             stream: where to write, standard output by default.
         """
         self.title = title

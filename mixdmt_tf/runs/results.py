@@ -45,7 +45,7 @@ def summarize(task: Task, rows: List[Row], split: Split) -> Dict[str, Any]:
 def best_row(rows: List[Row]) -> Optional[Row]:
     """The evaluation that is best on validation; the earliest of equals.
 
-    That with the smallest error, of scenes the largest mean IoU.
+    That with the smallest error, of images the largest mean IoU.
     """
     for name, sign in (("validation_error", 1), ("validation_miou", -1)):
         scored = [row for row in rows if name in row]

@@ -23,7 +23,7 @@ class RunFolder:
     """
 
     def __init__(self, path: pathlib.Path, experiment: Experiment):
-        """Makes the folder or goes on in it.
+        """Creates the run folder, or reopens it.
 
         Args:
             path: where.

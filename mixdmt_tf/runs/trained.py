@@ -112,5 +112,5 @@ def load(task: Task, folder: pathlib.Path, which: str = "last") -> Trained:
 def _untrained(folder: pathlib.Path) -> UserError:
     return UserError(
         f"{folder} has no intact checkpoint yet.\n"
-        "Train first: the command that made the folder goes on."
+        "Train first: run the command that made the folder again."
     )

@@ -1,8 +1,8 @@
 """Transfer learning: start from the weights of another run.
 
-RealMix section 4.2.3: a network trained on one data set goes on with a new output layer
-on another. Only weights are taken over, nothing of the optimizer: the other data set's
-gradients say nothing about this one's.
+RealMix section 4.2.3: a network trained on one data set is trained further with a new
+output layer on another. Only weights are taken over, nothing of the optimizer: the
+other data set's gradients say nothing about this one's.
 """
 
 from __future__ import annotations

@@ -12,20 +12,20 @@ from mixdmt_tf.algorithms.classification import supervised
 from mixdmt_tf.runs import checkpoints
 from mixdmt_tf.settings import classes
 from tests.algorithms.classification import batches, pairs, stateful, stepping
-from tests.algorithms.segmentation import batches as scenes
+from tests.algorithms.segmentation import batches as source
 from tests.conformance import steps
 
 IMAGES = (*classes("mixdmt_tf.algorithms.classification"), "stateful")
 CASES = [("images", name) for name in IMAGES]
-CASES += [("scenes", name) for name in scenes.NAMES]
+CASES += [("scenes", name) for name in source.NAMES]
 
 
 def built(task, name):
     """A method with other settings than the defaults, and its first batch."""
     settings = {"ema_decay": 0.5, "learning_rate": 0.01}
     if task == "scenes":
-        method = scenes.build(name, "rows", **settings)
-        return method, scenes.batch_for(method)
+        method = source.build(name, "rows", **settings)
+        return method, source.batch_for(method)
     method = batches.build(name, **settings)
     return method, stepping.batch_for(method)
 
@@ -152,11 +152,11 @@ def test_evaluate_scores_the_raw_weights():
     assert found == pytest.approx(dict(zip(("loss", "accuracy"), expected)), rel=1e-5)
 
 
-def test_evaluate_on_scenes_leaves_ignored_pixels_out():
-    method = scenes.plain("cutmix")
-    batch = scenes.batch_for(method, rows=3)
-    assert (batch["y"].numpy() == scenes.IGNORED).any()
-    top = keras.metrics.SparseTopKCategoricalAccuracy(scenes.CLASSES, name="all")
+def test_evaluate_on_samples_leaves_ignored_pixels_out():
+    method = source.plain("cutmix")
+    batch = source.batch_for(method, rows=3)
+    assert (batch["y"].numpy() == source.IGNORED).any()
+    top = keras.metrics.SparseTopKCategoricalAccuracy(source.CLASSES, name="all")
     method.compile(metrics=["accuracy", top])
     found = method.evaluate(batch["x"], batch["y"], 2, verbose=0, return_dict=True)
     loss, accuracy = scored(method, batch["x"], batch["y"])

@@ -10,20 +10,18 @@ from mixdmt_tf.cli import experiments
 from mixdmt_tf.settings import assumed, classes, modules
 
 FLAGS = pathlib.Path(__file__).parents[2] / "flags" / "dmt"
-IMAGES, SCENES = (
-    "mixdmt_tf.algorithms.classification",
-    "mixdmt_tf.algorithms.segmentation",
-)
+CLASSIFICATION = "mixdmt_tf.algorithms.classification"
+SEGMENTATION = "mixdmt_tf.algorithms.segmentation"
 SETS = {
-    IMAGES: "mixdmt_tf.data.classification.datasets",
-    SCENES: "mixdmt_tf.data.segmentation.datasets",
+    CLASSIFICATION: "mixdmt_tf.data.classification.datasets",
+    SEGMENTATION: "mixdmt_tf.data.segmentation.datasets",
 }
 PAIRS = [
     (package, method, dataset)
     for package, sets in SETS.items()
     for method in classes(package)
-    # Of data sets of images none brings anything so far.
-    for dataset in (("digits",) if package == IMAGES else modules(sets, "load"))
+    # Of data sets of classification none brings anything so far.
+    for dataset in (("digits",) if package == CLASSIFICATION else modules(sets, "load"))
 ]
 
 

@@ -54,4 +54,4 @@ def test_a_set_that_cannot_be_fetched(command, tmp_path, monkeypatch):
 def test_unlabelled_pictures(tmp_path, monkeypatch):
     argv = ("--dataset=digits", f"--unlabeled_dir={tmp_path}")
     said = refused(*argv, code=1, monkeypatch=monkeypatch)
-    assert f"--unlabeled_dir={tmp_path}: no PNG, JPEG or BMP pictures there" in said
+    assert f"--unlabeled_dir={tmp_path}: no PNG, JPEG or BMP images there" in said

@@ -42,10 +42,10 @@ def test_a_run_reads_what_was_made_ahead(finished, capsys, tmp_path, monkeypatch
 
     done = tiny.session(folder, f"--cache_dir={cache}", "--copies_store=disk")
     assert done.code == 0
-    assert "copies: 2,744 pictures in" in done.out and "copies 2,744/" not in done.out
+    assert "copies: 2,744 images in" in done.out and "copies 2,744/" not in done.out
     after = {each: each.stat().st_mtime_ns for each in cache.rglob("*.u8")}
     assert after == before
-    # The finished run made its copies on the fly: they are the same pictures.
+    # The finished run made its copies on the fly: they are the same images.
     assert done.digest == finished.session.digest
 
 

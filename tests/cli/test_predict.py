@@ -29,7 +29,7 @@ def write(path, pixels):
 
 @pytest.fixture
 def photos(tmp_path):
-    """A folder with grey digits, a coloured picture, and a text; their grey pixels."""
+    """A folder with grey digits, a coloured image, and a text; their grey pixels."""
     pixels = digits.load(DataConfig(dataset="digits")).test.images[:4]
     folder = tmp_path / "photos"
     write(folder / "b.png", pixels[0, :, :, 0])
@@ -150,7 +150,7 @@ def test_the_folder_has_to_be_named(finished, capsys):
 
 def test_a_damaged_image_is_named(finished, photos, tmp_path, capsys):
     folder, *_ = photos
-    (folder / "broken.png").write_bytes(b"not a picture")
+    (folder / "broken.png").write_bytes(b"not an image")
     argv = (f"--workdir={finished.folder}", f"--output={tmp_path / 'out.csv'}")
     said = commands.refusal(capsys, main, *argv, str(folder), code=1)
     assert "1 of 5 image files" in said and "broken.png" in said

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from mixdmt_tf.cli.pseudo_label import main
-from mixdmt_tf.data.classification import datasets as sources
-from mixdmt_tf.data.classification import pseudo_labels, splits
+from mixdmt_tf.data.classification import datasets, pseudo_labels, splits
 from tests.cli import commands
 from tests.tasks.classification import tiny
 
@@ -28,14 +27,14 @@ def test_it_needs_a_run(capsys, tmp_path):
 
 
 def read(folder, file):
-    source = sources.load(tiny.experiment(folder).data)
+    source = datasets.load(tiny.experiment(folder).data)
     split = splits.read_split(folder / "split.json", source)
     return pseudo_labels.read(file, split, 10), source
 
 
 @pytest.fixture(scope="session")
 def labelled(finished, tmp_path_factory):
-    """The file with the surest fifth of the labels of a finished run."""
+    """The file with the most confident fifth of the labels of a finished run."""
     file = tmp_path_factory.mktemp("labels") / "labels.npz"
     assert main([f"--workdir={finished.folder}", f"--output={file}"]) == 0
     return file

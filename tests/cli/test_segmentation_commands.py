@@ -1,4 +1,4 @@
-"""Runs on scenes: `bin/evaluate`, `export_model` and `precompute_augmentations`."""
+"""Runs on images: `bin/evaluate`, `export_model` and `precompute_augmentations`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def model_of(run, checkpoint="last"):
 
 def line(name, row):
     return (
-        f"{name}: mean IoU {row[name + '_miou']:.2f} % of 100 scenes (raw weights "
+        f"{name}: mean IoU {row[name + '_miou']:.2f} % of 100 images (raw weights "
         f"{row[name + '_raw_miou']:.2f} %), pixels right "
         f"{row[name + '_pixel_accuracy']:.2f} %"
     )
@@ -63,7 +63,7 @@ def test_evaluate_finds_what_was_found_in_training(run, tmp_path, capsys):
 
 
 def test_classes_that_do_not_occur(run, capsys, monkeypatch):
-    """In a single scene few do; and there need be no test scenes."""
+    """In a single image few do; and there need be no test images."""
     monkeypatch.setitem(digit_scenes.COUNTS, "validation", 1)
     monkeypatch.setitem(digit_scenes.COUNTS, "test", 0)
     assert evaluate.main([f"--workdir={run.folder}"]) == 0
@@ -76,7 +76,7 @@ def test_classes_that_do_not_occur(run, capsys, monkeypatch):
     assert 0 < absent.sum() < len(NAMES)
     for name, never in zip(NAMES, absent):
         assert bool(re.search(rf"\n  {name} +does not occur\n", said)) == never
-    assert "of 1 scenes" in said and said.endswith("test: no scenes\n")
+    assert "of 1 images" in said and said.endswith("test: no images\n")
 
 
 def test_other_data_that_are_wrong(run, capsys, monkeypatch):
@@ -91,10 +91,10 @@ def test_other_data_that_are_wrong(run, capsys, monkeypatch):
         return np.full((48, 48), 77 if self.name == "test_003" else 1, np.uint8)
 
     monkeypatch.setattr(digit_scenes, "load", elsewhere)
-    monkeypatch.setattr(digit_scenes.DigitScene, "labels", labels)
+    monkeypatch.setattr(digit_scenes.DigitSample, "labels", labels)
     argv = (f"--workdir={run.folder}", "--data_dir=moved")
     said = commands.refusal(capsys, evaluate.main, *argv, code=1)
-    assert "1 of 200 scenes" in said and "test_003: label 77" in said
+    assert "1 of 200 images" in said and "test_003: label 77" in said
     assert places == ["moved"]
 
 
@@ -149,10 +149,10 @@ def test_other_formats_are_for_images_of_one_size(run, form, capsys):
 
 
 @pytest.mark.parametrize("dataset", ["voc", "digit_scenes"])
-def test_scenes_have_no_copies(dataset):
+def test_samples_have_no_copies(dataset):
     done = commands.without_tensorflow(
         "precompute_augmentations", f"--dataset={dataset}"
     )
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 2
-    assert f"--dataset={dataset}: scenes are augmented whenever" in done.stderr
+    assert f"--dataset={dataset}: images are augmented whenever" in done.stderr
     assert callable(precompute_augmentations.command)

@@ -1,4 +1,4 @@
-"""`bin/predict` of a run on scenes."""
+"""`bin/predict` of a run on images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 
 from mixdmt_tf.cli.predict import main
 from mixdmt_tf.data.segmentation.datasets import digit_scenes
-from mixdmt_tf.data.segmentation.files import FileScene, read_indices
+from mixdmt_tf.data.segmentation.files import FileSample, read_indices
 from mixdmt_tf.data.segmentation.source import paint, voc_colours
 from mixdmt_tf.runs import trained
 from mixdmt_tf.tasks import open_task
@@ -31,13 +31,13 @@ def run(tmp_path_factory):
 
 @pytest.fixture
 def photos(tmp_path):
-    """Pictures of several sizes, kinds and formats, and a text."""
+    """Images of several sizes, kinds and formats, and a text."""
     folder = tmp_path / "photos"
     files.save(folder / "a.png", digit_scenes.compose("test", 0)[0])
     files.save(folder / "b.jpg", files.photo(31, 70))
     files.save(folder / "more" / "a.v2.PNG", files.photo(20, 9)[..., 0])
     files.save(folder / "more" / "dot.bmp", files.photo(1, 1))
-    (folder / "readme.txt").write_text("no picture")
+    (folder / "readme.txt").write_text("no image")
     return folder
 
 
@@ -59,11 +59,11 @@ def test_every_pixel_of_every_picture(
     argv = [f"--workdir={run.folder}", str(photos), f"--output={output}", *more]
     assert main(argv) == 0
     said = capsys.readouterr().out.splitlines()
-    assert said[-1] == f"4 pictures: {output}" and "labelling 4/4" in said[-2]
+    assert said[-1] == f"4 images: {output}" and "labelling 4/4" in said[-2]
     model = trained.load(open_task(tiny.experiment(run.folder)), run.folder, checkpoint)
     expected = {"classes.txt", "legend.png"}
     for name in ("a.png", "b.jpg", "more/a.v2.PNG", "more/dot.bmp"):
-        image = FileScene("", image_path=photos / name).image()
+        image = FileSample("", image_path=photos / name).image()
         probs = model.scorer.predict(model.weights(weights), image[np.newaxis])
         stem = os.path.splitext(name)[0]
         labels = read_indices(output / f"{stem}.png")
@@ -93,7 +93,7 @@ def test_again_and_below_the_pictures_themselves(run, photos, monkeypatch, capsy
     assert {"a.png", "more/dot_overlay.png", "legend.png"} < set(first)
     files.save(photos / "new.png", files.photo())
     assert main(argv) == 0
-    assert capsys.readouterr().out.endswith("5 pictures: predictions\n")
+    assert capsys.readouterr().out.endswith("5 images: predictions\n")
     again = contents(photos / "predictions")
     assert set(again) - set(first) == {"new.png", "new_overlay.png"}
     assert {name: again[name] for name in first} == first
@@ -128,19 +128,19 @@ def test_names_that_nothing_keeps_apart(run, names, clash, tmp_path, capsys):
     output = tmp_path / "out"
     argv = (f"--workdir={run.folder}", str(tmp_path / "photos"), f"--output={output}")
     said = commands.refusal(capsys, main, *argv, code=1)
-    assert f"{output / clash} would be written for two pictures" in said
+    assert f"{output / clash} would be written for two images" in said
     assert not output.exists()
 
 
 def test_damaged_pictures_are_named(run, photos, tmp_path, capsys):
-    (photos / "bad.png").write_bytes(b"no picture")
+    (photos / "bad.png").write_bytes(b"no image")
     half = (photos / "b.jpg").read_bytes()
     (photos / "half.jpg").write_bytes(half[: len(half) // 2])
     output = tmp_path / "out"
     argv = [f"--workdir={run.folder}", str(photos), f"--output={output}"]
     assert main(argv) == 1
     said = capsys.readouterr().err
-    assert "2 of 6 scenes" in said and "Traceback" not in said
+    assert "2 of 6 images" in said and "Traceback" not in said
     for name in ("bad.png", "half.jpg"):
         assert f"{photos / name}: " in said
     assert not output.exists()
@@ -159,9 +159,9 @@ def test_nothing_of_others_is_overwritten(run, photos, tmp_path, capsys):
     assert "is a file; expected a folder" in said
     for place in (photos, tmp_path):
         said = commands.refusal(capsys, main, *argv, f"--output={place}")
-        assert f"--output={place} holds the pictures" in said
+        assert f"--output={place} holds the images" in said
     said = commands.refusal(capsys, main, *argv, "--output=-")
-    assert "--output=-: a run on scenes writes pictures" in said
+    assert "--output=-: a run on images writes images" in said
     assert contents(mine) == contents(photos) == before
     # A folder of something else, none of it in the way, may be written to.
     (tmp_path / "other").mkdir()

@@ -1,4 +1,4 @@
-"""`bin/pseudo_label` of a run on scenes, and one round on the folder that it writes."""
+"""`bin/pseudo_label` of a run on images, and one round on the folder that it writes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import pytest
 
 from mixdmt_tf.cli import experiments, train
 from mixdmt_tf.cli.pseudo_label import main
-from mixdmt_tf.data.segmentation import datasets as scenes
-from mixdmt_tf.data.segmentation import pseudo_labels, splits
+from mixdmt_tf.data.segmentation import datasets, pseudo_labels, splits
 from mixdmt_tf.data.segmentation.source import IGNORED
-from mixdmt_tf.tasks.segmentation.scoring import SceneScorer
+from mixdmt_tf.tasks.segmentation.scoring import Scorer
 from tests.cli import commands
 from tests.tasks.classification import tiny as images
 from tests.tasks.segmentation import tiny
@@ -25,7 +24,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def labelled(run, tmp_path_factory):
-    """The folder with the surest half of the pixels of each class; read only."""
+    """The folder with the surer half of the pixels of each class; read only."""
     folder = tmp_path_factory.mktemp("labels") / "labels"
     argv = [f"--workdir={run.folder}", f"--output={folder}", "--fraction=50"]
     assert main([*argv, "--rank_every=1"]) == 0
@@ -33,7 +32,7 @@ def labelled(run, tmp_path_factory):
 
 
 def opened(run, folder):
-    source = scenes.load(tiny.experiment(run.folder).data)
+    source = datasets.load(tiny.experiment(run.folder).data)
     split = splits.read_split(run.folder / "split.json", source)
     return pseudo_labels.read(folder, split, 11), source, split
 
@@ -56,7 +55,7 @@ def test_labels_and_what_is_said_of_them(run, capsys, tmp_path):
         right += (some & (labels == truth)).sum()
     assert said[-1] == f"written to {tmp_path / 'labels'}"
     share = 100 * kept / (40 * 48 * 48)
-    assert f"kept {share:.2f} % of the pixels of 40 unlabelled scenes" in said
+    assert f"kept {share:.2f} % of the pixels of 40 unlabelled images" in said
     assert any(s.startswith(f"right: {100 * right / known:.2f} % of") for s in said)
     assert 29.9 < share < 32  # ties are kept together
 
@@ -65,7 +64,7 @@ def test_an_interrupted_command_goes_on(run, labelled, capsys, tmp_path, monkeyp
     folder = tmp_path / "labels"
     argv = [f"--workdir={run.folder}", f"--output={folder}", "--fraction=50"]
     argv.append("--rank_every=1")
-    guess, asked = SceneScorer.guess, []
+    guess, asked = Scorer.guess, []
 
     def count(self, image):
         if len(asked) == 7:
@@ -73,7 +72,7 @@ def test_an_interrupted_command_goes_on(run, labelled, capsys, tmp_path, monkeyp
         asked.append(image)
         return guess(self, image)
 
-    monkeypatch.setattr(SceneScorer, "guess", count)
+    monkeypatch.setattr(Scorer, "guess", count)
     assert main(argv) == 130
     assert len(list(folder.glob("*.npz"))) == 7
     # What was begun is not lost to other weights.
@@ -106,7 +105,7 @@ def test_runs_on_images_rank_no_pixels(tmp_path, capsys):
     argv = images.flags(tmp_path, "--algorithm=supervised")
     (tmp_path / "flags.txt").write_text("\n".join(argv))
     said = commands.refusal(capsys, main, f"--workdir={tmp_path}", "--rank_every=16")
-    assert "--rank_every: the run in" in said and "not on scenes" in said
+    assert "--rank_every: the run in" in said and "not on images" in said
 
 
 ROUND = ("--algorithm=dmt", "--batch=1", "--unlabeled_ratio=2", "--noexport")

@@ -120,7 +120,7 @@ def test_another_run_in_the_folder_is_refused(finished, capsys):
         f"error: {finished.folder} holds a run with other settings (old -> new):",
         "  --seed: 1 -> 2",
         "  --labels: 20 -> 30",
-        "Repeat the old ones to go on with it, or choose another --workdir.",
+        "Use the old settings to resume it, or choose another --workdir.",
     ]
     assert said.out == ""
     assert (finished.folder / "flags.txt").read_bytes() == before

@@ -14,7 +14,7 @@ from mixdmt_tf.data.classification import pseudo_labels, selection, splits
 from mixdmt_tf.data.classification.pipeline import Pipeline
 from mixdmt_tf.data.classification.source import Images, Source
 from mixdmt_tf.tasks.classification import preparation
-from tests.conformance.test_flagfiles import FLAGFILES, FOLDER, of_scenes, parse
+from tests.conformance.test_flagfiles import FLAGFILES, FOLDER, of_samples, parse
 
 SHAPES = {  # of the real data, and their number of classes
     "cifar10": (32, 32, 3, 10),
@@ -29,7 +29,7 @@ SHAPES = {  # of the real data, and their number of classes
 
 
 def stand_in(dataset, rows):
-    """Random pictures of the shape of the real ones."""
+    """Random images of the shape of the real ones."""
     *shape, classes = SHAPES[dataset]
     rng = np.random.default_rng(0)
     labels = np.arange(rows, dtype=np.int32) % classes
@@ -82,7 +82,7 @@ LENGTHS = (
     "crop",
     "scale",
 )
-TRAINED = all_choices_once(path for path in FLAGFILES if not of_scenes(path))
+TRAINED = all_choices_once(path for path in FLAGFILES if not of_samples(path))
 
 
 @pytest.mark.parametrize(

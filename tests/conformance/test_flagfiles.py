@@ -27,7 +27,7 @@ def parse(path, *more):
     return experiments.parse([f"--flagfile={path}", *more], "train", "")
 
 
-def of_scenes(path):
+def of_samples(path):
     """Whether what it trains on has a class for every pixel."""
     return experiments.task_of(parse(path).values["data"]["dataset"]) == "segmentation"
 

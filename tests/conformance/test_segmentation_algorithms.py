@@ -1,6 +1,6 @@
 """What every method of segmentation must hold; a new file is found by itself.
 
-Networks are a real one, and two of one layer: 'rows', whose scenes don't see each other
+Networks are a real one, and two of one layer: 'rows', whose images don't see each other
 (no batch normalization), and 'pixels', whose pixels don't either.
 """
 
@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from mixdmt_tf import algorithms
 from mixdmt_tf.data.segmentation import splits
-from mixdmt_tf.data.segmentation.pipeline import ScenePipeline
+from mixdmt_tf.data.segmentation.pipeline import Pipeline
 from mixdmt_tf.runs.runtime import mirrored_strategy
 from tests.algorithms.segmentation import batches, stepping
 from tests.conformance.test_replicas import run
@@ -73,9 +73,9 @@ def test_reported_names_are_what_losses_returns(name):
 
 
 def test_ignored_pixels_are_as_if_they_were_not_there(name):
-    """Nothing that is learnt or reported depends on them."""
+    """Nothing that is learned or reported depends on them."""
     recipe = algorithms.method("segmentation", name).recipe
-    # A box of the whole picture, which is one in pictures of any form.
+    # A box of the whole image, which is one in images of any form.
     boxes = recipe(batches.build(name, "pixels").config).boxes
     given = {"box_area": 1.0} if boxes else {}
     outcomes = []
@@ -125,7 +125,7 @@ def test_with_a_weight_of_0_labels_alone_are_learnt(name):
     assert logs["loss_x"] == pytest.approx(plain["loss_x"], rel=1e-5)
 
 
-def test_unlabelled_scenes_alone_teach_something(name):
+def test_unlabelled_samples_alone_teach_something(name):
     method = batches.plain(name, "rows")
     if not has_u(method):
         return
@@ -201,7 +201,7 @@ def test_loss_falls_on_data_that_can_be_memorized(name):
 
 
 def test_two_replicas_equal_one(name):
-    """With ignored pixels of other numbers on each; pairs of scenes keep together."""
+    """With ignored pixels of other numbers on each; pairs of images keep together."""
     alone, strategy = batches.plain(name, "rows"), mirrored_strategy()
     alone.compile(keras.optimizers.SGD(0.5))
     with strategy.scope():
@@ -223,10 +223,10 @@ def test_two_replicas_equal_one(name):
 
 
 def pipeline_for(method):
-    """Batches from scenes in memory, for the method."""
+    """Batches from images in memory, for the method."""
     recipe = method.recipe(method.config)
     made_up = in_memory(6)
-    return ScenePipeline(
+    return Pipeline(
         made_up,
         splits.make_split(made_up, 2, 0),
         seed=1,

@@ -1,4 +1,4 @@
-"""Flagfiles for scenes: what DMT's Table 1 says, and every one of them trains."""
+"""Flagfiles for images: what DMT's Table 1 says, and every one of them trains."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import pytest
 
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.cli import experiments
-from mixdmt_tf.data.segmentation.pipeline import ScenePipeline
-from mixdmt_tf.data.segmentation.source import Scene, Scenes
+from mixdmt_tf.data.segmentation.pipeline import Pipeline
+from mixdmt_tf.data.segmentation.source import Sample, Source
 from mixdmt_tf.runs.splits import choose_split
 from mixdmt_tf.tables import table_ini
 from mixdmt_tf.tasks import open_task
 from mixdmt_tf.tasks.segmentation.preparation import round_steps
 from tests.conformance.test_flagfile_steps import all_choices_once
-from tests.conformance.test_flagfiles import FLAGFILES, FOLDER, of_scenes, parse
+from tests.conformance.test_flagfiles import FLAGFILES, FOLDER, of_samples, parse
 
 CLASSES = {"voc": 21, "cityscapes": 19, "digit_scenes": 11}  # of the real data
 SIZE = (30, 40)
-TRAINED = all_choices_once(path for path in FLAGFILES if of_scenes(path))
+TRAINED = all_choices_once(path for path in FLAGFILES if of_samples(path))
 
 
 def flags_of(name):
@@ -130,8 +130,8 @@ def test_ablations_differ_from_dmt_only_where_they_should():
 
 
 @dataclasses.dataclass(frozen=True)
-class Noise(Scene):
-    """A scene that shows nothing."""
+class Noise(Sample):
+    """An image that shows nothing."""
 
     classes: int = 2
 
@@ -150,23 +150,23 @@ class Noise(Scene):
 
 
 def stand_in(dataset):
-    """Thirty scenes, of which eight are on a list."""
+    """Thirty images, of which eight are on a list."""
     classes = CLASSES[dataset]
     train = tuple(Noise(f"{i:02}", classes=classes) for i in range(30))
-    return Scenes(
+    return Source(
         dataset,
         tuple(f"class {c}" for c in range(classes)),
         train,
         train[:1],
-        lists={"train": tuple(scene.name for scene in train[:8])},
+        lists={"train": tuple(sample.name for sample in train[:8])},
     )
 
 
 def guesses(classes):
-    """Random pseudo labels, some of them none, of any scene."""
+    """Random pseudo labels, some of them none, of any image."""
 
-    def guess(scene_id):
-        rng = np.random.default_rng(scene_id)
+    def guess(sample_id):
+        rng = np.random.default_rng(sample_id)
         labels = rng.integers(0, classes + 1, SIZE, np.uint8)
         return np.where(labels == classes, 255, labels), rng.uniform(size=SIZE)
 
@@ -187,25 +187,25 @@ def test_it_trains_two_steps(path):
     if parsed["data"]["labels"]:
         more.append("--labels=8")
     experiment = experiments.build(parse(path, *more))
-    scenes = stand_in(experiment.data.dataset)
-    split = choose_split(open_task(experiment, scenes))
+    samples = stand_in(experiment.data.dataset)
+    split = choose_split(open_task(experiment, samples))
     method_class = experiment.method_class()
     recipe = method_class.recipe(experiment.method)
-    pipeline = ScenePipeline(
-        scenes,
+    pipeline = Pipeline(
+        samples,
         split,
         experiment.run.seed,
         experiment.run.batch,
         experiment.run.batch * recipe.unlabeled_ratio,
-        guesses(scenes.num_classes) if recipe.pseudo else None,
+        guesses(samples.num_classes) if recipe.pseudo else None,
         recipe.boxes,
         experiment.data.crop_size,
         experiment.data.scale_range,
     )
     network = experiment.network.build_segmenter(
-        (*experiment.data.crop_size, 3), scenes.num_classes
+        (*experiment.data.crop_size, 3), samples.num_classes
     )
-    task = base.RunFacts(scenes.num_classes, 8, experiment.run.steps or 100)
+    task = base.RunFacts(samples.num_classes, 8, experiment.run.steps or 100)
     method = method_class(network, experiment.method, task)
     method.compile()
     before = network.get_weights()

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf import algorithms
-from mixdmt_tf.data.classification import datasets as sources
+from mixdmt_tf.data.classification import datasets
 from mixdmt_tf.runs import trained
 from mixdmt_tf.settings import classes
 from mixdmt_tf.tasks import open_task
@@ -43,7 +43,7 @@ def check(folder, *chosen):
 
     experiment = tiny.experiment(folder / "straight", *chosen)
     model = trained.load(open_task(experiment), folder / "straight")
-    images = sources.load(experiment.data).test.images
+    images = datasets.load(experiment.data).test.images
     expected = model.scorer.predict(model.averaged, images)
     exported = tf.saved_model.load(str(folder / "straight" / "export"))
     got = exported.signatures["serving_default"](image=tf.constant(images))

@@ -17,7 +17,7 @@ COLOR = (200, 100, 40)
 
 
 def _only(path, size=8):
-    """The one picture of a file."""
+    """The one image of a file."""
     return image_files.read([path], size)[0]
 
 
@@ -50,7 +50,7 @@ def _png(width, height, rows, bits=8, color_type=2, extra=b""):
 
 @pytest.mark.parametrize("suffix", ["png", "bmp"])
 def test_pixels_are_kept_exactly(tmp_path, suffix):
-    """A lossless picture that has the size already is not touched."""
+    """A lossless image that has the size already is not touched."""
     pixels = np.random.RandomState(0).randint(0, 256, (8, 8, 3)).astype(np.uint8)
     path = _save(Image.fromarray(pixels), tmp_path / f"a.{suffix}")
     np.testing.assert_array_equal(_only(path), pixels)
@@ -96,7 +96,7 @@ def test_palettes_with_and_without_a_transparent_colour(tmp_path):
 
 
 def test_the_whole_picture_is_resized_with_antialiasing(tmp_path):
-    """A fine checkerboard becomes grey, and both halves of a wide picture stay."""
+    """A fine checkerboard becomes grey, and both halves of a wide image stay."""
     checkers = (np.indices((64, 64)).sum(0) % 2 * 255).astype(np.uint8)
     path = _save(Image.fromarray(checkers), tmp_path / "checkers.png")
     _is_plain(_only(path), (127,) * 3, tolerance=2)
@@ -157,7 +157,7 @@ def _bad_files(folder):
     whole = good.read_bytes()
     contents = {
         "empty.png": b"",
-        "text.png": b"this is no picture\n",
+        "text.png": b"this is no image\n",
         "cut.png": whole[: len(whole) // 2],
         "flipped.png": whole[:300] + bytes([whole[300] ^ 1]) + whole[301:],
         "gif.jpg": b"GIF89a" + bytes(40),

@@ -44,7 +44,7 @@ def masked(rng, shape):
 
 
 def pasted(rng, shape):
-    """Return a mask without a channel axis, and two pictures."""
+    """Return a mask without a channel axis, and two images."""
     mask = rng.integers(0, 2, size=shape[:-1]).astype(np.float32)
     return [mask, *pair(rng, shape)]
 

@@ -25,7 +25,7 @@ def sides(masks):
 
 
 def test_box_of_known_numbers():
-    """Half as high as the picture and as wide, and the other way round."""
+    """Half as high as the image and as wide, and the other way round."""
     masks = box_mask([[ALMOST_1, 0.7, 0.2], [0, 0.7, 0.2], [0.5, 0.4, 0.5]], 4, 4)
     # 4 * sqrt(1/2) is 3 pixels: two places, the first up to 0.5.
     expected = [
@@ -95,7 +95,7 @@ def test_a_box_has_no_gradient():
 
 @pytest.mark.parametrize("area", [0.0, 1.5, float("nan")])
 def test_a_box_refuses_an_area_out_of_range(area):
-    """Nothing, more than the picture, no number."""
+    """Nothing, more than the image, no number."""
     with pytest.raises(ValueError, match="area must be above 0 and at most 1"):
         box_mask([0.5, 0.5, 0.5], 4, 4, area)
 
@@ -140,6 +140,6 @@ def test_pasting_passes_gradients_to_where_they_came_from():
     ],
 )
 def test_pasting_broadcasts_nothing(mask, outside, message):
-    """Neither one picture for many nor one channel for all."""
+    """Neither one image for many nor one channel for all."""
     with pytest.raises(ValueError, match=message):
         paste(np.zeros(mask), np.zeros([2, 4, 5, 3]), np.zeros(outside))

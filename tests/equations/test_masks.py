@@ -177,7 +177,7 @@ def test_ood_mask_refuses_a_share_of_one_or_more(mu):
 
 
 def test_ood_mask_with_a_share_next_to_one():
-    """The index stays inside the batch; the surest row is never strictly above."""
+    """The index stays in the batch; the most confident row is never strictly above."""
     np.testing.assert_array_equal(ood_mask(CONFIDENCE, 1 - 1e-12), np.zeros(8))
 
 

@@ -65,7 +65,7 @@ def test_the_released_count_is_that_of_the_released_rule():
 
 
 def test_top_confident():
-    """By hand: the two surest, then a tie that the lower id wins."""
+    """By hand: the two most confident, then a tie that the lower id wins."""
     ids, confidence = [7, 3, 9, 1, 4], [0.5, 0.9, 0.5, 0.8, 0.5]
     for count, kept, lowest in (
         (2, [1, 3], 0.8),
@@ -259,7 +259,7 @@ def test_class_rankings_refuse(function, predictions, confidence, message):
 
 
 def test_the_ignored_label_is_no_class():
-    """It would be learnt."""
+    """It would be learned."""
     with pytest.raises(ValueError, match="ignored must be no class, got 1"):
         threshold_labels([0], [0.5], [0.1, 0.2], ignored=1)
 

@@ -16,7 +16,7 @@ def variant(image, down, right, padding, flip, fill=None):
 
 
 def variants(image, padding, flip, fill=None):
-    """All pictures that the augmentation can make of an image, each equally likely."""
+    """All images that the augmentation can make of an image, each equally likely."""
     places = range(2 * padding + 1)
     return [
         variant(image, down, right, padding, mirrored, fill)

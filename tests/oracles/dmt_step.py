@@ -38,7 +38,7 @@ def ramped(gamma, progress):
 
 
 def judge(forward, batch, classes, gammas, rule):
-    """What is learnt of each pseudo-labelled image, and its weight (Eq. 6, Table 7).
+    """What is learned of each pseudo-labelled image, and its weight (Eq. 6, Table 7).
 
     Network B sees the images as they are, not mixed.
 

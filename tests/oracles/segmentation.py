@@ -1,4 +1,4 @@
-"""Scenes in slow NumPy: joint augmentation, VOC's colours, DMT's splits."""
+"""Images in slow NumPy: joint augmentation, VOC's colours, DMT's splits."""
 
 import math
 import random

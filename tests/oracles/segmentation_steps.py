@@ -1,11 +1,11 @@
-"""One step of the methods for scenes, pixel by pixel in plain NumPy.
+"""One step of the methods for images, pixel by pixel in plain NumPy.
 
 Dynamic Mutual Training (arXiv:2004.08514), section 4.1.1 for each pixel and section
 5.4; Mean Teacher (arXiv:1703.01780) and CutMix (arXiv:1906.01916) as the former
 compares with them. For networks without batch normalization.
 
 `forward` takes images [n, h, w, 3] to logits [n, h, w, C]; a batch is a dictionary of
-NumPy arrays as `ScenePipeline` describes it. Each function returns all numbers that a
+NumPy arrays as `Pipeline` describes it. Each function returns all numbers that a
 step reports, by their names.
 """
 
@@ -54,7 +54,7 @@ def supervised(forward, batch):
 
 
 def judge(label, confidence, p, gammas, rule):
-    """What is learnt about one pseudo-labelled pixel: case, class and weight (Eq. 6).
+    """What is learned about one pseudo-labelled pixel: case, class and weight (Eq. 6).
 
     Args:
         label: y_A.
@@ -142,7 +142,7 @@ def mean_teacher(forward, teach, batch, lambda_u, length):
 
 
 def cutmix(forward, teach, batch, lambda_u, length, threshold, area):
-    """Section 3.3: scene k of the second half gets a box out of scene k of the first.
+    """Section 3.3: image k of the second half gets a box out of image k of the first.
 
     The distance is a sum over classes; the share of pixels of which the teacher is sure
     is one number for the batch.

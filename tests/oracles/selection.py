@@ -7,7 +7,7 @@ import math
 
 
 def top_confident(ids, confidence, count):
-    """Take the surest image, and of several the one with the lowest id, and again."""
+    """Take the most confident image, of several that with the lowest id, and again."""
     left = list(zip(ids, confidence))
     kept, threshold = [], math.inf
     for _ in range(count):

@@ -44,7 +44,7 @@ def test_stopped_in_the_middle_of_a_stage(stage, finished_rounds, straight, tmp_
     moments = {("progress", 4): at_call(number, tiny.TERMINATE)}
     stopped = tiny.session(tmp_path, *FLAGS, moments=moments)
     assert stopped.code == 143, stopped.err
-    assert "stopped after step 4, saved; the same command goes on" in stopped.err
+    assert "stopped after step 4, saved; the same command resumes" in stopped.err
     assert not (tmp_path / "results.json").exists()
     assert not (tmp_path / stage / "results.json").exists()
     resumed = tiny.session(tmp_path, *FLAGS)

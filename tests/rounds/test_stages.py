@@ -7,8 +7,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from mixdmt_tf.data.classification import datasets as sources
-from mixdmt_tf.data.classification import splits
+from mixdmt_tf.data.classification import datasets, splits
 from mixdmt_tf.rounds import plan
 from mixdmt_tf.rounds.stages import Stages
 from mixdmt_tf.runs.splits import choose_split
@@ -25,7 +24,7 @@ def stages(path, *more, flags=tiny.ROUNDS):
     kept = [each for each in flags if each.partition("=")[0] not in given]
     experiment = preparation.resolve(tiny.experiment(path / "run", *kept, *more))
     method = experiment.method
-    source = sources.load(experiment.data)
+    source = datasets.load(experiment.data)
     task = open_task(experiment, source)
     split = choose_split(task)
     shares = plan.fractions(method.fractions, method.rounds)
@@ -118,7 +117,7 @@ def test_labels_that_differ_as_much_as_possible(tmp_path):
     assert set(a.labeled) | set(b.labeled) == set(found.split.labeled)
     for part in ("unlabeled", "validation"):
         np.testing.assert_array_equal(getattr(a, part), getattr(found.split, part))
-    source = sources.load(found.experiment.data)
+    source = datasets.load(found.experiment.data)
     for stage, split in zip(found.all[:2], (a, b)):
         own = pathlib.Path(found.settings(stage).data.split)
         assert own == tmp_path / "run" / f"split_{stage.model}.json"

@@ -16,7 +16,7 @@ from mixdmt_tf.runs import checkpoints
 from mixdmt_tf.runs.checkpoints import Checkpoints
 from mixdmt_tf.runs.runtime import mirrored_strategy
 from tests.algorithms.classification import batches, stateful
-from tests.algorithms.segmentation import batches as scenes
+from tests.algorithms.segmentation import batches as source
 from tests.conformance import steps
 
 assert "stateful" in steps.of_their_own()  # and is registered
@@ -110,7 +110,7 @@ def test_the_digest_tells_every_one_of_them_apart():
 
 
 class Counting(supervised.Supervised):
-    """A method for scenes that counts its steps."""
+    """A method for images that counts its steps."""
 
     def __init__(self, *given):
         super().__init__(*given)
@@ -121,12 +121,12 @@ class Counting(supervised.Supervised):
         return super().step_losses(batch)
 
 
-def test_methods_for_scenes_take_the_same_way(tmp_path):
-    made = [scenes.build("supervised", "rows") for _ in range(2)]
+def test_methods_for_samples_take_the_same_way(tmp_path):
+    made = [source.build("supervised", "rows") for _ in range(2)]
     methods = [Counting(each.network, each.config, each.facts) for each in made]
     for each in methods:
         each.compile()
-    methods[0].train_step(scenes.batch_for(methods[0]))
+    methods[0].train_step(source.batch_for(methods[0]))
     Checkpoints(tmp_path, checkpoints.state(methods[0])).save(1)
     Checkpoints(tmp_path, checkpoints.state(methods[1])).restore()
     assert [int(each.count) for each in methods] == [1, 1]

@@ -73,7 +73,7 @@ def test_other_images_are_other_data():
 
 
 def test_with_few_of_many_classes(tmp_path):
-    """Of 64 pictures most are of classes that are not to be told apart."""
+    """Of 64 images most are of classes that are not to be told apart."""
     experiment = tiny.experiment(
         tmp_path / "run", "--labeled_classes=0,1,2", "--unlabeled_classes=all"
     )

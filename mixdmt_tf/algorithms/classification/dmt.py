@@ -1,4 +1,4 @@
-"""DMT: what two networks disagree on counts less.
+"""DMT: pseudo labels on which two networks disagree are down-weighted.
 
 Dynamic Mutual Training (Feng, Zhou, Gu, Tan, Cheng, Lu, Shi and Ma, arXiv:2004.08514),
 section 4, for images: algorithm 1, equations 6 to 10. Network A, of the round before,
@@ -83,7 +83,7 @@ class DMT(classification_rounds.Round):
 def weight_reports(
     weights: tf.Tensor, batch: Dict[str, tf.Tensor]
 ) -> Dict[str, base.Reported]:
-    """The mean weight, of right and of wrong pseudo labels, where somebody knows.
+    """The mean weight, of right and of wrong pseudo labels, where known.
 
     Args:
         weights: float32 [n], of the pseudo-labelled images.

@@ -1,4 +1,4 @@
-"""DMT-Flip: where network B is surer, its own class is learnt, an ablation.
+"""DMT-Flip: where network B is surer, its own class is learned, an ablation.
 
 Dynamic Mutual Training (arXiv:2004.08514) section 5.4, Table 7: in positive
 disagreement the pseudo label is replaced by the prediction of network B, with the

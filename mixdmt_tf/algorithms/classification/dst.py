@@ -1,7 +1,7 @@
 """DST: dynamic self-training, one network that labels itself, an ablation.
 
 Dynamic Mutual Training (arXiv:2004.08514) section 5.4, Table 7: as DMT, but each round
-goes on with the weights that gave the pseudo labels instead of new ones; what it
+continues with the weights that gave the pseudo labels instead of new ones; what it
 disagrees with is its previous self.
 """
 

@@ -38,7 +38,7 @@ class Config(consistency.Config):
     )
     confidence_threshold: float = setting(
         0.95,
-        "confidence above which a prediction is learnt from, Oliver et al. appendix",
+        "confidence above which a prediction is trained on, Oliver et al. appendix",
         low=0.0,
         high=1.0,
     )

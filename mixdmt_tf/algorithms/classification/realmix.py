@@ -1,4 +1,4 @@
-"""RealMix: semi-supervised learning that survives unlabelled data from elsewhere.
+"""RealMix: MixMatch with augmented copies, annealing and an out-of-distribution mask.
 
 Nair, Fuentes Alonso and Beltramelli 2019 (arXiv:1912.08766), algorithms 1 and 2. It is
 MixMatch (`mixmatch.py`) with three additions: unlabelled images come as precomputed

@@ -2,9 +2,9 @@
 
 Dynamic Mutual Training (arXiv:2004.08514), algorithm 1 and section 5.2.2: a network
 trained on labels labels the other images; another one, begun anew, learns from labels
-and the surest pseudo labels together; and so on, each round with more of them. The
-methods differ in how much a pseudo label weighs (`weigh`) and in who teaches whom. The
-loop itself is `rounds/loop.py`.
+and the most confident pseudo labels together; and so on, each round with more of them.
+The methods differ in how much a pseudo label weighs (`weigh`) and in who teaches whom.
+The loop itself is `rounds/loop.py`.
 """
 
 from __future__ import annotations
@@ -40,12 +40,11 @@ class Config(rounds.Rounds, dmt_sgd.Mixup, dmt_sgd.Defaults, base.Config):
     )
     select_on: str = setting(
         "best",
-        "which network is the result; best: the last round's (of two the one with the "
-        "smaller validation error), unless a base model or an earlier round was better "
-        "by more than the standard deviation of the difference, then the best; last: "
-        "the last round's (the first model's); valtiny: the one with the smallest "
-        "validation error, of two models among the last round's (algorithm 2, step "
-        "17; appendix C holds out 200 images: --validation=200)",
+        "which network is the result; best: the one with the smallest validation "
+        "error among base models and rounds, of equal ones the latest; last: the last "
+        "round's (the first model's); valtiny: as best, but of two models among the "
+        "last round's (algorithm 2, step 17; appendix C holds out 200 images: "
+        "--validation=200)",
         choices=("best", "last", "valtiny"),
     )
 
@@ -78,7 +77,7 @@ class Round(base.Algorithm):
     def weigh(
         self, batch: Dict[str, tf.Tensor], images: tf.Tensor, labels: tf.Tensor
     ) -> Tuple[tf.Tensor, tf.Tensor, Dict[str, base.Reported]]:
-        """What is learnt about each pseudo-labelled image, and how much it counts.
+        """What is learned about each pseudo-labelled image, and how much it counts.
 
         Args:
             batch: the whole of it.

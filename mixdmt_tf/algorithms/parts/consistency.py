@@ -84,7 +84,7 @@ class Frame(base.Algorithm):
 
 
 def guess_reports(q: tf.Tensor, truth: tf.Tensor) -> Dict[str, base.Reported]:
-    """How sure the guesses are and, where somebody knows, how right.
+    """How sure the guesses are and, where known, how right.
 
     Args:
         q: float32 [n, C], probabilities.

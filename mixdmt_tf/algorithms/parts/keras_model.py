@@ -120,7 +120,7 @@ class KerasModel(keras.Model):
 
         Args:
             data: (images, labels) or (images, labels, weights): float [B, H, W,
-                channels]; integers [B], of scenes [B, H, W]; numbers in the labels'
+                channels]; integers [B], of images [B, H, W]; numbers in the labels'
                 shape. Labels that are no class, such as -1 or 255, don't count.
 
         Returns:

@@ -24,7 +24,7 @@ def state(means: Mapping[str, keras.metrics.Mean]) -> State:
 
 
 def restore(means: Mapping[str, keras.metrics.Mean], saved: State) -> None:
-    """Lets the means go on from a state.
+    """Restores the means from a state.
 
     Args:
         means: as they were made; those that the state doesn't know stay as they are.

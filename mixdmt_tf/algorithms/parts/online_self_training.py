@@ -2,7 +2,7 @@
 
 Dynamic Mutual Training (arXiv:2004.08514) section 5.4, Table 7 ("Online ST"), and its
 release: the network's own classes with a confidence above a fixed threshold, found on
-the augmented batch in the pass that is learnt from, are labels like any other; images
+the augmented batch in the pass that is trained on, are labels like any other; images
 or pixels below it are left out of the mean. It starts from a trained baseline
 (`--init_from=RUN`), and so its learning rate is small.
 """
@@ -30,7 +30,7 @@ class Settings:
     )
     confidence_threshold: float = setting(
         0.9,
-        "confidence above which a prediction is learnt from (section 5.4)",
+        "confidence above which a prediction is trained on (section 5.4)",
         low=0.0,
         high=1.0,
     )
@@ -51,7 +51,7 @@ def joint_loss(
         network: images to logits.
         config: with `Settings`.
         labeled: images float32 [b, H, W, channels]; targets float32 [b, ..., C] with
-            nothing in between for images, H, W for scenes; which have a label, float32
+            nothing in between for images, H, W for images; which have a label, float32
             [b, ...].
         unlabeled: images float32 [n, H, W, channels]; what is no padding, float32
             [n, ...].

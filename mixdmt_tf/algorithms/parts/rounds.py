@@ -1,4 +1,4 @@
-"""Settings of runs in rounds of pseudo labels, of images and of scenes.
+"""Settings of runs in rounds of pseudo labels, of images and of images.
 
 Dynamic Mutual Training (arXiv:2004.08514), algorithms 1 and 2, section 5.2.2 and
 appendix B. `rounds/loop.py` is the loop that they describe.
@@ -26,7 +26,8 @@ class Rounds:
     fractions: str = setting(
         "",
         "percentage of the unlabelled images, or of the pixels of each class, that "
-        "each round learns from, the surest ones; default: equal steps up to 100, "
+        "each round learns from, the most confident ones; default: equal steps up to "
+        "100, "
         "which are 20,40,60,80,100 of five",
     )
     base_epochs: float = setting(
@@ -36,14 +37,14 @@ class Rounds:
         low=0.0,
     )
     base_steps: Optional[int] = setting(
-        None, "steps of a base model, whatever base_epochs says", low=1
+        None, "steps of a base model, overrides base_epochs", low=1
     )
     base_batch: int = setting(512, "labelled images per step of a base model", low=1)
     round_epochs: float = setting(
         750.0, "passes of a round over its pseudo-labelled images", low=0.0
     )
     round_steps: Optional[int] = setting(
-        None, "steps of each round, whatever round_epochs says", low=1
+        None, "steps of each round, overrides round_epochs", low=1
     )
     unlabeled_ratio: int = setting(
         7, "pseudo-labelled images in a batch for each labelled one", low=1

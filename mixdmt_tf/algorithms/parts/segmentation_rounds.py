@@ -1,8 +1,8 @@
-"""What DMT for scenes shares with the methods that learn in rounds from pseudo labels.
+"""What DMT for images shares with the methods that learn in rounds from pseudo labels.
 
 Dynamic Mutual Training (arXiv:2004.08514), algorithm 2 and section 5.2.2: two networks
 begin from different weights, or learn from different labels; in each round both label
-the unlabelled scenes, and each goes on from its own weights with what the other said.
+the unlabelled images, and each continues from its own weights with what the other said.
 The methods differ in how much a pixel's pseudo label weighs (`weigh`). The loop itself
 is `rounds/loop.py`.
 """
@@ -20,7 +20,7 @@ from mixdmt_tf.data.segmentation.recipe import Recipe
 from mixdmt_tf.equations import cross_entropy
 from mixdmt_tf.settings import override, setting
 
-assumes = {"batch": 1}  # Table 1: one labelled scene, seven pseudo-labelled ones
+assumes = {"batch": 1}  # Table 1: one labelled image, seven pseudo-labelled ones
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Config(rounds.Rounds, segmentation_sgd.Defaults, base.Config):
     )
     rank_every: int = setting(
         16,
-        "which pixels of a scene are ranked to find each class's threshold: every "
+        "which pixels of an image are ranked to find each class's threshold: every "
         "16th, as in the release, or all (1), which takes 16 times the memory",
         low=1,
     )
@@ -60,23 +60,23 @@ class Config(rounds.Rounds, segmentation_sgd.Defaults, base.Config):
     )
     snapshot: str = setting(
         "last",
-        "which weights of a stage label, go on and are the result: the last, or the "
-        "best on the validation scenes (what the release does)",
+        "which weights of a stage give the pseudo labels, start the next stage and are "
+        "the result: the last, or the "
+        "best on the validation images (what the release does)",
         choices=("last", "best"),
     )
     select_on: str = setting(
         "best",
         "which network is the result; validation: of the last round's the one with the "
-        "larger mean IoU on the validation scenes (algorithm 2, step 17); best: that "
-        "one, unless a base model or an earlier round was better there by more than "
-        "the standard deviation of the difference, then the best; last: the first "
-        "model's of the last round",
+        "larger mean IoU on the validation images (algorithm 2, step 17); best: the "
+        "one with the largest among base models and rounds, of equal ones the latest; "
+        "last: the first model's of the last round",
         choices=("best", "validation", "last"),
     )
     keep_pseudo_labels: bool = setting(
         False,
-        "keep the pseudo labels of finished rounds, some 200 KB a scene and model "
-        "each; off: only their index and what they were worth",
+        "keep the pseudo labels of finished rounds, some 200 KB an image and model "
+        "each; off: only their index and their quality",
         harmless=True,
     )
 
@@ -93,13 +93,13 @@ class Round(base.Algorithm):
 
     @classmethod
     def recipe(cls, config: Any) -> Recipe:
-        """Labelled and pseudo-labelled scenes, augmented alike."""
+        """Labelled and pseudo-labelled images, augmented alike."""
         return Recipe(unlabeled_ratio=config.unlabeled_ratio, pseudo=True)
 
     def weigh(
         self, labels: tf.Tensor, confidence: tf.Tensor, probs: tf.Tensor
     ) -> Tuple[tf.Tensor, tf.Tensor, Dict[str, base.Reported]]:
-        """What is learnt about each pseudo-labelled pixel, and how much it counts.
+        """What is learned about each pseudo-labelled pixel, and how much it counts.
 
         Args:
             labels: float32 [n, h, w, C], one-hot pseudo labels, zeros where ignored.

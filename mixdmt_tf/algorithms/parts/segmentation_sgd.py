@@ -1,4 +1,4 @@
-"""How methods for scenes update weights, and what is the same about their losses.
+"""How methods for images update weights, and what is the same about their losses.
 
 Dynamic Mutual Training (arXiv:2004.08514) section 5.2.2 and appendix B, PASCAL VOC.
 """
@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from mixdmt_tf.settings import override
 
-# The network of DMT, its batch (Table 1: eight scenes), and how often its release
+# The network of DMT, its batch (Table 1: eight images), and how often its release
 # scores.
 assumes = {
     "network": "deeplab_v2",

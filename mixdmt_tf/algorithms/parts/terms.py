@@ -17,7 +17,7 @@ class Term:
     The base takes the mean over the rows that count, on all replicas together.
 
     Attributes:
-        values: float32 [n], of scenes [n, h, w]: then each pixel is a row.
+        values: float32 [n], of images [n, h, w]: then each pixel is a row.
         mask: float32, in their shape, of zeros and ones; None for all rows.
         weight: the factor of this term in the total loss.
         over_all: take the mean over all rows instead, those that don't count being 0,

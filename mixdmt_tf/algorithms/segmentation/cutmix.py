@@ -1,9 +1,9 @@
-"""CutMix for scenes: of a picture pasted into another, the pasted prediction.
+"""CutMix for images: of an image pasted into another, the pasted prediction.
 
 French, Laine, Aila, Mackiewicz and Finlayson 2020 (arXiv:1906.01916), sections 3.3 and
 4, and its release; DMT (arXiv:2004.08514) compares with it in tables 4 and 6. A box of
-half the size of the picture is cut out of one unlabelled scene and pasted into another;
-of the mixture the network is to say what the averaged weights say of the two scenes.
+half the size of the image is cut out of one unlabelled image and pasted into another;
+of the mixture the network is to say what the averaged weights say of the two images.
 The weight is the share of pixels that the teacher is sure of. The release also jitters
 colours and holds batch normalization still, which is left out.
 """
@@ -29,7 +29,7 @@ from mixdmt_tf.equations import (
 )
 from mixdmt_tf.settings import override, setting
 
-assumes = {"batch": 2}  # with four unlabelled scenes
+assumes = {"batch": 2}  # with four unlabelled images
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Config(mean_teacher.Config):
 
     unlabeled_ratio: int = setting(
         2,
-        "unlabelled scenes in a batch for each labelled one; two make one mixture",
+        "unlabelled images in a batch for each labelled one; two make one mixture",
         low=2,
     )
     lambda_u_ramp: float = override(0.0)
@@ -49,7 +49,7 @@ class Config(mean_teacher.Config):
         high=1.0,
     )
     box_area: float = setting(
-        0.5, "area of the box over that of the picture", low=0.0, high=1.0
+        0.5, "area of the box over that of the image", low=0.0, high=1.0
     )
 
 
@@ -60,7 +60,7 @@ class CutMix(mean_teacher.MeanTeacher):
 
     @classmethod
     def recipe(cls, config: Config) -> Recipe:
-        """Labelled scenes, pairs of unlabelled ones, and a box for each pair."""
+        """Labelled images, pairs of unlabelled ones, and a box for each pair."""
         return Recipe(unlabeled_ratio=config.unlabeled_ratio, boxes=True)
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:

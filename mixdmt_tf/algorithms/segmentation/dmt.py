@@ -1,4 +1,4 @@
-"""DMT for scenes: where two networks disagree, a pixel counts less.
+"""DMT for images: pixels on which two networks disagree are down-weighted.
 
 Dynamic Mutual Training (Feng, Zhou, Gu, Tan, Cheng, Lu, Shi and Ma, arXiv:2004.08514),
 section 4, algorithm 2, equations 6 to 11. Network A gave the pseudo labels; network B

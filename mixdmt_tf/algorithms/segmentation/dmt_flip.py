@@ -1,4 +1,4 @@
-"""DMT-Flip for scenes: where network B is surer, its own class is learnt, an ablation.
+"""DMT-Flip for images: where network B is surer, its own class is learned, an ablation.
 
 Dynamic Mutual Training (arXiv:2004.08514) section 5.4, Table 7.
 """

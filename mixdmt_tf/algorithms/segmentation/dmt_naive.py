@@ -1,4 +1,4 @@
-"""DMT-Naive for scenes: dynamic weights without the three cases, an ablation.
+"""DMT-Naive for images: dynamic weights without the three cases, an ablation.
 
 Dynamic Mutual Training (arXiv:2004.08514) section 5.4, Table 7.
 """

@@ -1,4 +1,4 @@
-"""DST for scenes: dynamic self-training, one network that labels itself, an ablation.
+"""DST for images: dynamic self-training, one network that labels itself, an ablation.
 
 Dynamic Mutual Training (arXiv:2004.08514) section 5.4, Table 7: half the cost of DMT;
 what the network disagrees with is what it said before this round.

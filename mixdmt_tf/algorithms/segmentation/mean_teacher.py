@@ -1,8 +1,8 @@
-"""Mean Teacher for scenes: the averaged weights teach the network ("MT-Seg").
+"""Mean Teacher for images: the averaged weights teach the network ("MT-Seg").
 
 Tarvainen and Valpola 2017 (arXiv:1703.01780), adapted to segmentation as PixelSSL runs
 it for table 4 of DMT (arXiv:2004.08514): the squared distance between what network and
-teacher predict of the same crop, on unlabelled scenes only, with a weight that grows
+teacher predict of the same crop, on unlabelled images only, with a weight that grows
 over the first 3 of 20 epochs. PixelSSL's noise on the input is left out; what differs
 between the two is their weights. The teacher normalizes by the statistics of its batch.
 """
@@ -45,7 +45,7 @@ class MeanTeacher(base.Algorithm):
 
     @classmethod
     def recipe(cls, config: Config) -> Recipe:
-        """Labelled and unlabelled scenes."""
+        """Labelled and unlabelled images."""
         return Recipe(unlabeled_ratio=config.unlabeled_ratio)
 
     def lambda_u(self, step: tf.Tensor) -> tf.Tensor:
@@ -60,7 +60,7 @@ class MeanTeacher(base.Algorithm):
         return tf.stop_gradient(tf.nn.softmax(logits))
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
-        """Both for each pixel; what lies beside an unlabelled scene doesn't count."""
+        """Both for each pixel; what lies beside an unlabelled image doesn't count."""
         y, known = segmentation_sgd.with_labels(batch["y"], self.facts.num_classes)
         logits = self.network(tf.concat([batch["x"], batch["u"]], 0), training=True)
         labeled = tf.shape(y)[0]

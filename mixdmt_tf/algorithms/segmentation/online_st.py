@@ -1,4 +1,4 @@
-"""Online self-training, DMT's ablation, for scenes.
+"""Online self-training, DMT's ablation, for images.
 
 `algorithms/parts/online_self_training.py` has the method; a pixel is a row.
 """
@@ -18,7 +18,7 @@ from mixdmt_tf.algorithms.parts import (
 )
 from mixdmt_tf.data.segmentation.recipe import Recipe
 
-assumes = {"batch": 1}  # with seven unlabelled scenes, as DMT
+assumes = {"batch": 1}  # with seven unlabelled images, as DMT
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,13 +32,13 @@ class Config(
 
 
 class OnlineST(base.Algorithm):
-    """One pass over labelled and unlabelled scenes, one mean over what counts."""
+    """One pass over labelled and unlabelled images, one mean over what counts."""
 
     reported = ("loss_xu", "loss_x", "kept")
 
     @classmethod
     def recipe(cls, config: Config) -> Recipe:
-        """Labelled and unlabelled scenes, augmented alike."""
+        """Labelled and unlabelled images, augmented alike."""
         return Recipe(unlabeled_ratio=config.unlabeled_ratio)
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:

@@ -37,7 +37,7 @@ class Supervised(base.Algorithm):
 
     @classmethod
     def recipe(cls, config: Config) -> Recipe:
-        """Labelled scenes."""
+        """Labelled images."""
         return Recipe()
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:

@@ -1,4 +1,4 @@
-"""Settings of the data: which pictures, which of them have labels, which copies."""
+"""Settings of the data: which images, which of them have labels, which copies."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Config:
     data_dir: str = setting(
         "",
         "folder of prepared TensorFlow Datasets (default: $TFDS_DATA_DIR or "
-        "~/tensorflow_datasets); for --dataset=folder the folder of the pictures",
+        "~/tensorflow_datasets); for --dataset=folder the folder of the images",
         harmless=True,
     )
     labels: Optional[int] = setting(
@@ -40,7 +40,7 @@ class Config:
         low=0,
     )
     image_size: int = setting(
-        32, "height and width that --dataset=folder resizes pictures to", low=4
+        32, "height and width that --dataset=folder resizes images to", low=4
     )
     split: str = setting(
         "",
@@ -69,7 +69,7 @@ class Config:
     )
     unlabeled_dir: str = setting(
         "",
-        "the unlabelled images: any pictures below this folder; with "
+        "the unlabelled images: any images below this folder; with "
         "unlabeled_dataset where that one's data are",
         harmless=True,
     )
@@ -105,7 +105,7 @@ class Config:
     )
     copies_store: str = setting(
         "auto",
-        "where copies live, the same pictures everywhere; auto: disk if the cache has "
+        "where copies live, the same images everywhere; auto: disk if the cache has "
         "room, else virtual: made when a batch needs them",
         choices=("auto", "disk", "memory", "virtual"),
         harmless=True,

@@ -1,7 +1,7 @@
 """Augmented copies of the unlabelled images (RealMix section 3.1).
 
 Copy k of image i is a pure function of (seed, i, k): whether it is read from a disk,
-held in memory or made when a batch asks for it, it is the same picture.
+held in memory or made when a batch asks for it, it is the same image.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from mixdmt_tf.data.classification.recipe import Recipe
 from mixdmt_tf.data.classification.source import Source
 from mixdmt_tf.data.splits import Split
 
-VERSION = 1  # raise when the pictures of some settings change
+VERSION = 1  # raise when the images of some settings change
 MAX_COPIES = 1 << 24
 
-# How many random numbers a picture takes, and what they do to it.
+# How many random numbers an image takes, and what they do to it.
 AUGMENTATIONS = {
     "cutout": (erasing.UNIFORMS, erasing.random_erasing),
     "randaugment": (randaugment.UDA.uniforms, randaugment.randaugment),
@@ -82,12 +82,12 @@ class Copies:
 
     @property
     def item_shape(self) -> Tuple[int, int, int]:
-        """(H, W, C) of one picture."""
+        """(H, W, C) of one image."""
         return self.images.shape[1:]
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all pictures together."""
+        """Bytes of all images together."""
         return len(self) * int(np.prod(self.item_shape))
 
     @property
@@ -96,7 +96,7 @@ class Copies:
         return self.count == 0 or self.augment == "none"
 
     def key(self) -> str:
-        """A digest of everything that determines the pictures and their order."""
+        """A digest of everything that determines the images and their order."""
         facts = {
             "version": VERSION,
             "data": self.fingerprint,
@@ -112,7 +112,7 @@ class Copies:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def maker(self):
-        """A function from items, int64 [n], to pictures, uint8 [n, H, W, C]."""
+        """A function from items, int64 [n], to images, uint8 [n, H, W, C]."""
         images = tf.constant(self.images)
         ids = tf.constant(self.ids, tf.int64)
         size = len(self.ids)
@@ -133,7 +133,7 @@ class Copies:
     def _uniforms(self, ids: tf.Tensor, copies: tf.Tensor, number: int) -> tf.Tensor:
         """float32 [n, number], drawn from the key (seed, image, copy) of each row."""
         first, second = draws.purpose_key(self.seed, "copies")
-        # Two 64-bit words make a Philox key: the seed's and the picture's.
+        # Two 64-bit words make a Philox key: the seed's and the image's.
         run = tf.constant((first << 31) + second, tf.int64)
         pictures = ids * MAX_COPIES + copies
 

@@ -36,7 +36,7 @@ class Pipeline:
         recipe: what the algorithm needs.
         seed: the run's seed.
         batch: labelled images per step over all replicas.
-        store: pictures of the unlabelled stream (`precomputed.open_store`); item
+        store: images of the unlabelled stream (`precomputed.open_store`); item
             k N + i is a copy of the i-th unlabelled image. None: no unlabelled images.
         store_size: number of items of the store.
         pseudo: the pseudo labels of the split's unlabelled images; with them the

@@ -36,7 +36,7 @@ class PseudoLabels:
         ids: int64 [N], training images, as `Split.unlabeled` has them.
         labels: int32 [N], the likeliest classes.
         confidence: float32 [N], their probabilities.
-        kept: bool [N], which of them are learnt from.
+        kept: bool [N], which of them are trained on.
         facts: where they come from: words and numbers, for people.
     """
 

@@ -1,6 +1,6 @@
 """What an algorithm asks of the data path, and what a batch then holds.
 
-The data path knows recipes, never algorithms: a new method states its needs here-wise
+The data path knows recipes, never algorithms: a new method states its needs as a Recipe
 and no file of the data layer changes.
 """
 
@@ -21,10 +21,10 @@ class Recipe:
     - `x`: float32 [b, H, W, C] in [-1, 1], labelled images, augmented once;
     - `y`: int32 [b], their classes;
     - `u`: float32 [n, K, H, W, C] (if K > 0), K independent augmentations of each of n
-      pictures of the unlabelled stream, which are augmented copies if there are any;
+      images of the unlabelled stream, which are augmented copies if there are any;
     - `u_original`: float32 [n, O, H, W, C] (if O > 0), augmentations of the very images
       whose copies `u` shows;
-    - `u_truth`: int32 [n] (if K > 0), the hidden classes, -1 where nobody knows, -2 or
+    - `u_truth`: int32 [n] (if K > 0), the hidden classes, -1 where unknown, -2 or
       less for images known to be of no class. For reports only: an algorithm that
       trains on them is cheating;
     - `u_label`: int32 [n] and `u_confidence`: float32 [n] (if `pseudo`), the pseudo

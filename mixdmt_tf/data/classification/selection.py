@@ -3,7 +3,7 @@
 Oliver et al. 2018 (arXiv:1804.09170) section 4.4 and RealMix section 4.2.2: the classes
 to be told apart are some of a data set, those of the unlabelled images others, so that
 a part of the unlabelled images is of no class at all. Labels of the chosen classes are
-numbered anew from 0, in the order chosen; pictures of all other classes get labels of
+numbered anew from 0, in the order chosen; images of all other classes get labels of
 their own below `OUTSIDE`, which only reports ever look at.
 """
 
@@ -141,7 +141,7 @@ def add_dataset(source: Source, other: Source) -> Source:
 
 
 def find_folder(folder: str) -> List[pathlib.Path]:
-    """All pictures below a folder.
+    """All images below a folder.
 
     Raises:
         UserError: if there are none.
@@ -150,14 +150,14 @@ def find_folder(folder: str) -> List[pathlib.Path]:
     paths, _ = image_files.find(root) if root.is_dir() else ([], 0)
     if not paths:
         raise UserError(
-            f"--unlabeled_dir={folder}: no PNG, JPEG or BMP pictures there.\n"
-            "Give a folder with pictures; they may be nested as you like."
+            f"--unlabeled_dir={folder}: no PNG, JPEG or BMP images there.\n"
+            "Give a folder with images; they may be nested as you like."
         )
     return paths
 
 
 def add_folder(source: Source, folder: str) -> Source:
-    """Adds all pictures below a folder, as images of unknown class.
+    """Adds all images below a folder, as images of unknown class.
 
     Raises:
         UserError: if there are none, or some can't be read.
@@ -179,7 +179,7 @@ def _add(source: Source, images: np.ndarray, labels: np.ndarray) -> Source:
 
 
 def _fitted(images: np.ndarray, source: Source) -> np.ndarray:
-    """uint8 [n, ...] pictures in the size and with the channels of a source's."""
+    """uint8 [n, ...] images in the size and with the channels of a source's."""
     height, width, channels = source.image_shape
     if images.shape[1:] == source.image_shape:
         return images

@@ -1,4 +1,4 @@
-"""A data set in memory: pictures, labels, and what may be done to the pictures."""
+"""A data set in memory: images, labels, and what may be done to the images."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ import numpy as np
 from mixdmt_tf.errors import UserError
 
 UNKNOWN = -1
-"""The label of a picture whose class nobody knows."""
+"""The label of an image of unknown class."""
 
 OUTSIDE = -2
-"""Labels up to this one mean: known to be a picture of none of the classes.
+"""Labels up to this one mean: known to be an image of none of the classes.
 
--2 is a picture from other data, -3 - c one of class c of the whole data set.
+-2 is an image from other data, -3 - c one of class c of the whole data set.
 """
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Images:
-    """Pictures and their classes; a picture's id is its row.
+    """Images and their classes; an image's id is its row.
 
     Attributes:
         images: uint8 [N, H, W, C], read-only.
-        labels: int32 [N], read-only; `UNKNOWN` (-1) where nobody knows the class,
-            `OUTSIDE` (-2) or less for pictures of none.
+        labels: int32 [N], read-only; `UNKNOWN` (-1) where the class is unknown,
+            `OUTSIDE` (-2) or less for images of none.
     """
 
     images: np.ndarray
@@ -54,11 +54,11 @@ class Images:
             object.__setattr__(self, name, view)
 
     def __len__(self) -> int:
-        """Number of pictures."""
+        """Number of images."""
         return len(self.labels)
 
     def take(self, ids: np.ndarray) -> Images:
-        """The pictures with these ids, int [n], in their order."""
+        """The images with these ids, int [n], in their order."""
         return Images(self.images[ids], self.labels[ids])
 
 
@@ -73,12 +73,12 @@ class Source:
             `UNKNOWN` or `OUTSIDE` are never labelled nor validation images.
         test: None if the data set has no test images.
         validation: only if the data set brings validation images of its own.
-        flip: whether a picture's mirror image is as good a picture of its class.
+        flip: whether an image's mirror image is as good an image of its class.
         crop_padding: largest random shift in pixels.
         default_labels: how many labels are used unless the user says so.
         notes: sentences that the user should read, such as on files left out.
         pool: bool [N], which training images may be used unlabelled; None: all.
-        outside_names: of the labels -2, -3, ..., what such pictures show.
+        outside_names: of the labels -2, -3, ..., what such images show.
     """
 
     name: str
@@ -100,7 +100,7 @@ class Source:
 
         Raises:
             UserError: naming part, row, label and the allowed range.
-            ValueError: if parts have pictures of different shapes.
+            ValueError: if parts have images of different shapes.
         """
         outside = UNKNOWN - len(self.outside_names)
         for part, lowest in (("train", outside), ("test", 0), ("validation", 0)):
@@ -109,8 +109,8 @@ class Source:
                 continue
             if images.images.shape[1:] != self.image_shape:
                 raise ValueError(
-                    f"{self.name}: {part} pictures are {images.images.shape[1:]}, "
-                    f"training pictures {self.image_shape}"
+                    f"{self.name}: {part} images are {images.images.shape[1:]}, "
+                    f"training images {self.image_shape}"
                 )
             wrong = (images.labels < lowest) | (images.labels >= self.num_classes)
             if wrong.any():
@@ -128,15 +128,15 @@ class Source:
 
     @property
     def image_shape(self) -> Tuple[int, int, int]:
-        """(H, W, C) of every picture."""
+        """(H, W, C) of every image."""
         _, height, width, channels = self.train.images.shape
         return height, width, channels
 
     def fingerprint(self) -> str:
         """Sha256, in hex, of everything that determines the training data.
 
-        That is: name, class names, pictures and labels in their order, and the pool.
-        What is done to pictures later (`flip`, `crop_padding`) and how they are judged
+        That is: name, class names, images and labels in their order, and the pool.
+        What is done to images later (`flip`, `crop_padding`) and how they are judged
         (`test`, `validation`) is not part of it.
         """
         return self._fingerprint

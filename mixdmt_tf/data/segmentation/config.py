@@ -1,4 +1,4 @@
-"""Settings of scenes: which pictures, which of them have labels, what is cut out."""
+"""Settings of images: which images, which of them have labels, what is cut out."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Config:
     )
     scale: str = setting(
         "",
-        "smallest and largest factor of a scene's size in training, such as 0.5,1.5; "
+        "smallest and largest factor of an image's size in training, such as 0.5,1.5; "
         "default: the data set's",
     )
     pseudo_labels: str = setting(

@@ -1,4 +1,4 @@
-"""Scenes in files: a photograph, and a label map whose numbers are never touched.
+"""Images in files: a photograph, and a label map whose numbers are never touched.
 
 Label maps are PNG or BMP of one channel; of a palette the indices count, and its
 colours are for people. JPEG is refused for them: it changes numbers when it saves.
@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mixdmt_tf.data import image_files
-from mixdmt_tf.data.segmentation.source import Scene
+from mixdmt_tf.data.segmentation.source import Sample
 from mixdmt_tf.errors import UserError
 
 LABEL_FORMATS, LABEL_SUFFIXES = ("PNG", "BMP"), (".png", ".bmp")
@@ -23,34 +23,34 @@ _ORIENTATION, _SIDEWAYS = 0x0112, (5, 6, 7, 8)  # EXIF: height and width change 
 
 
 @dataclasses.dataclass(frozen=True)
-class FileScene(Scene):
-    """A scene in one or two files.
+class FileSample(Sample):
+    """An image in one or two files.
 
     Attributes:
         image_path: PNG, JPEG or BMP of any size; cameras' notes in a JPEG on which
             side is up are obeyed.
-        mask_path: label map of the same size; None: nobody knows.
+        mask_path: label map of the same size; None: unknown.
     """
 
     image_path: pathlib.Path = pathlib.Path()
     mask_path: Optional[pathlib.Path] = None
 
     def labels_place(self) -> str:
-        """As `Scene.labels_place`."""
+        """As `Sample.labels_place`."""
         return str(self.mask_path or self.image_path)
 
     def size(self) -> Tuple[int, int]:
-        """As `Scene.size`; reads the file's header."""
+        """As `Sample.size`; reads the file's header."""
         with _opened(self.image_path, image_files.FORMATS) as picture:
             return _size(picture)
 
     def image(self) -> np.ndarray:
-        """As `Scene.image`."""
+        """As `Sample.image`."""
         with _opened(self.image_path, image_files.FORMATS) as picture:
             return self._pixels(_rgb(picture))
 
     def labels(self) -> Optional[np.ndarray]:
-        """As `Scene.labels`."""
+        """As `Sample.labels`."""
         if self.mask_path is None:
             return None
         with _opened(self.image_path, image_files.FORMATS) as picture:
@@ -59,12 +59,12 @@ class FileScene(Scene):
         if labels.shape != expected:
             raise UserError(
                 f"{image_files.printable(self.mask_path)}: {labels.shape[1]} x "
-                f"{labels.shape[0]}; its picture is {expected[1]} x {expected[0]}"
+                f"{labels.shape[0]}; its image is {expected[1]} x {expected[0]}"
             )
         return self._classes(labels)
 
     def _pixels(self, picture: Image.Image) -> np.ndarray:
-        """The picture that was read, uint8 [H, W, 3]; a data set may resize it."""
+        """The image that was read, uint8 [H, W, 3]; a data set may resize it."""
         return np.array(picture)
 
     def _classes(self, numbers: np.ndarray) -> np.ndarray:
@@ -178,7 +178,7 @@ def by_stem(folder: pathlib.Path, suffixes: Sequence[str]) -> Dict[str, pathlib.
 
 @contextlib.contextmanager
 def _opened(path: pathlib.Path, formats: Tuple[str, ...]) -> Iterator[Image.Image]:
-    """An open picture; what goes wrong while it is read becomes a UserError."""
+    """An open image; what goes wrong while it is read becomes a UserError."""
     try:
         if not path.is_file():  # opening a pipe would wait forever
             raise UserError("missing")
@@ -192,7 +192,7 @@ def _opened(path: pathlib.Path, formats: Tuple[str, ...]) -> Iterator[Image.Imag
             yield picture
     except UnidentifiedImageError:
         names = ", ".join(formats[:-1]) + f" or {formats[-1]}"
-        raise _naming(path, f"not a {names} picture, or damaged") from None
+        raise _naming(path, f"not a {names} image, or damaged") from None
     except Image.DecompressionBombError:
         raise _naming(path, "far too many pixels") from None
     # Damaged files make decoders raise almost anything.
@@ -214,7 +214,7 @@ def _size(picture: Image.Image) -> Tuple[int, int]:
 
 
 def _rgb(picture: Image.Image) -> Image.Image:
-    """A picture of any mode in RGB, as `data/pictures.py` makes it of its files."""
+    """An image of any mode in RGB, as `data/pictures.py` makes it of its files."""
     if picture.format == "JPEG":
         picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith("I"):

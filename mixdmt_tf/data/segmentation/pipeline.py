@@ -1,8 +1,8 @@
-"""Batches of scenes as a pure function of (seed, step, replica), read when needed.
+"""Batches of images as a pure function of (seed, step, replica), read when needed.
 
 As in `data/pipeline.py` there is no shuffle buffer and no iterator state. The labelled
 stream and the unlabelled one are shuffled apart, so a pass through one takes as many
-steps as it has scenes for, whatever the other does.
+steps as it has images for, whatever the other does.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ import tensorflow as tf
 from mixdmt_tf.data import draws
 from mixdmt_tf.data.pixels import to_float
 from mixdmt_tf.data.segmentation.scale_crop_flip import UNIFORMS, scale_crop_flip
-from mixdmt_tf.data.segmentation.source import IGNORED, Scenes
+from mixdmt_tf.data.segmentation.source import IGNORED, Source
 from mixdmt_tf.data.splits import Split
 
 Batch = Dict[str, tf.Tensor]
 Guesses = Callable[[int], Tuple[np.ndarray, np.ndarray]]
-"""Pseudo labels of the training scene with this id: classes, 255 where there is none,
-uint8 [H, W], and confidence [H, W], of the size of the scene."""
+"""Pseudo labels of the training image with this id: classes, 255 where there is none,
+uint8 [H, W], and confidence [H, W], of the size of the image."""
 
 _Triple = Tuple[np.ndarray, np.ndarray, np.ndarray]
-_Row = Tuple[tf.Tensor, tf.Tensor, tf.Tensor]  # picture, labels, confidence
-_READERS = 4  # scenes read at a time
+_Row = Tuple[tf.Tensor, tf.Tensor, tf.Tensor]  # image, labels, confidence
+_READERS = 4  # images read at a time
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class ScenePipeline:
+class Pipeline:
     """The training batches of one run.
 
     A batch is a dictionary, with (h, w) the size of the crop::
@@ -41,22 +41,22 @@ class ScenePipeline:
         u             float32 [unlabeled, h, w, 3], only with `unlabeled`, as the next
         u_label       int32 [unlabeled, h, w], 255 where ignored
         u_confidence  float32 [unlabeled, h, w], without pseudo labels 1; 0 beside the
-                      scene
+                      image
         u_box         float32 [unlabeled / 2, 3] in [0, 1), only with `boxes`
 
     Attributes:
-        scenes: the data set, with size of the crop, range of scales, and flip.
-        split: which of its training scenes are labelled and unlabelled.
+        images: the data set, with size of the crop, range of scales, and flip.
+        split: which of its training images are labelled and unlabelled.
         seed: the run's seed.
-        labeled: labelled scenes per step over all replicas.
-        unlabeled: unlabelled scenes per step over all replicas.
+        labeled: labelled images per step over all replicas.
+        unlabeled: unlabelled images per step over all replicas.
         guesses: pseudo labels; None: all is ignored.
         boxes: whether random numbers for boxes are drawn, three for each pair.
         crop: instead of that of the data set.
         scale: instead of that of the data set.
     """
 
-    scenes: Scenes
+    source: Source
     split: Split
     seed: int
     labeled: int
@@ -76,7 +76,7 @@ class ScenePipeline:
 
         Raises:
             ValueError: if rows can't be shared by the replicas, or there are no
-                unlabelled scenes where some are asked for.
+                unlabelled images where some are asked for.
         """
         streams = self._streams(replicas)
         steps = tf.data.Dataset.range(start * replicas, stop * replicas)
@@ -103,7 +103,7 @@ class ScenePipeline:
         return _batch(first, *cut)
 
     def _of_step(self, element: tf.Tensor, replicas: int) -> Batch:
-        """What doesn't belong to a scene: the step, and a replica's share of boxes."""
+        """What doesn't belong to an image: the step, and a replica's share of boxes."""
         step, pairs = element // replicas, self.unlabeled // 2
         batch = {"step": step}
         if self.boxes:
@@ -122,13 +122,13 @@ class ScenePipeline:
             rows = getattr(self, name)
             if rows % replicas:
                 raise ValueError(
-                    f"{rows} scenes cannot be shared by {replicas} replicas"
+                    f"{rows} images cannot be shared by {replicas} replicas"
                 )
             if not len(getattr(self.split, name)):
-                raise ValueError(f"the split has no {name} scenes")
+                raise ValueError(f"the split has no {name} images")
         if self.boxes and self.unlabeled % (2 * replicas):
             raise ValueError(
-                f"{self.unlabeled} unlabelled scenes for {replicas} replicas make no "
+                f"{self.unlabeled} unlabelled images for {replicas} replicas make no "
                 "pairs"
             )
         return {name: self._rows(name, read) for name, read in streams.items()}
@@ -141,45 +141,45 @@ class ScenePipeline:
 
         def one(position: tf.Tensor) -> _Row:
             drawn = draws.shuffled(self.seed, name, position[None], len(pool))[0]
-            scene_id = tf.gather(tf.constant(pool, tf.int64), drawn)
+            sample_id = tf.gather(tf.constant(pool, tf.int64), drawn)
             # Drawn for the whole batch: a row doesn't depend on the replicas' number.
             key = draws.step_key(self.seed, f"{name}/joint", position // total)
             uniforms = draws.uniform(key, [total, UNIFORMS])[position % total]
-            return self._cut(read, scene_id, uniforms)
+            return self._cut(read, sample_id, uniforms)
 
         return one
 
     def _cut(
-        self, read: Callable[[int], _Triple], scene_id: tf.Tensor, uniforms: tf.Tensor
+        self, read: Callable[[int], _Triple], sample_id: tf.Tensor, uniforms: tf.Tensor
     ) -> _Row:
         kinds = (tf.uint8, tf.uint8, tf.float32)
         # Not stateful, so that several may be read at a time.
         image, labels, confidence = tf.numpy_function(
-            read, [scene_id], kinds, stateful=False
+            read, [sample_id], kinds, stateful=False
         )
         return scale_crop_flip(
             tf.ensure_shape(image, [None, None, 3]),
             tf.ensure_shape(labels, [None, None]),
             tf.ensure_shape(confidence, [None, None]),
             uniforms,
-            self.crop or self.scenes.crop,
-            self.scale or self.scenes.scale,
-            self.scenes.flip,
+            self.crop or self.source.crop,
+            self.scale or self.source.scale,
+            self.source.flip,
         )
 
-    def _known(self, scene_id: int) -> _Triple:
-        scene = self.scenes.train[scene_id]
-        labels = scene.labels()
+    def _known(self, sample_id: int) -> _Triple:
+        sample = self.source.train[sample_id]
+        labels = sample.labels()
         if labels is None:
-            raise ValueError(f"{scene.name} has no labels")
-        return scene.image(), labels, np.ones(labels.shape, np.float32)
+            raise ValueError(f"{sample.name} has no labels")
+        return sample.image(), labels, np.ones(labels.shape, np.float32)
 
-    def _guessed(self, scene_id: int) -> _Triple:
-        image = self.scenes.train[scene_id].image()
+    def _guessed(self, sample_id: int) -> _Triple:
+        image = self.source.train[sample_id].image()
         if self.guesses is None:
             size = image.shape[:2]
             return image, np.full(size, IGNORED, np.uint8), np.ones(size, np.float32)
-        labels, confidence = self.guesses(int(scene_id))
+        labels, confidence = self.guesses(int(sample_id))
         return image, labels.astype(np.uint8), confidence.astype(np.float32)
 
 

@@ -1,12 +1,12 @@
-"""Pseudo labels of scenes in a folder: what one network says of every pixel.
+"""Pseudo labels of images in a folder: what one network says of every pixel.
 
 DMT (arXiv:2004.08514) algorithm 2, steps 13 and 15. One file holds the guesses of one
-scene, all of them; which are kept is a threshold for each class, in `index.json`. That
+image, all of them; which are kept is a threshold for each class, in `index.json`. That
 file is written last, so a folder that has it is whole. Labelling that was stopped goes
-on with the scenes that are missing.
+on with the images that are missing.
 
     FOLDER/teacher.json   who is asked; guesses of somebody else are removed
-    FOLDER/000123.npz     of training scene 123: `classes` uint8 [H, W], `doubt` float16
+    FOLDER/000123.npz     of training image 123: `classes` uint8 [H, W], `doubt` float16
     FOLDER/index.json     the thresholds
 
 Doubt is 1 - confidence. A float16 tells apart confidences next to 1 as doubts next to
@@ -36,7 +36,7 @@ _AGAIN = "Remove it and index.json beside it: it is written again."
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PseudoLabels:
-    """Guesses for all unlabelled scenes of a split; called, those of one scene.
+    """Guesses for all unlabelled images of a split; called, those of one image.
 
     Attributes:
         folder: where they are.
@@ -51,19 +51,19 @@ class PseudoLabels:
     facts: Dict[str, Any]
     content: str
 
-    def __call__(self, scene_id: int) -> Tuple[np.ndarray, np.ndarray]:
+    def __call__(self, sample_id: int) -> Tuple[np.ndarray, np.ndarray]:
         """Classes uint8 [H, W], 255 where not kept, and confidence float32 [H, W].
 
         Raises:
             UserError: naming the file, if it is missing or damaged.
         """
-        classes, confidence = read_guess(self.folder, scene_id)
-        return self.kept(scene_id, classes, confidence), confidence
+        classes, confidence = read_guess(self.folder, sample_id)
+        return self.kept(sample_id, classes, confidence), confidence
 
     def kept(
-        self, scene_id: int, classes: np.ndarray, confidence: np.ndarray
+        self, sample_id: int, classes: np.ndarray, confidence: np.ndarray
     ) -> np.ndarray:
-        """Of a scene's guesses, from `read_guess`, those that are kept; 255 elsewhere.
+        """Of an image's guesses, from `read_guess`, those that are kept; 255 elsewhere.
 
         Raises:
             UserError: naming the file, if there is a class that is none.
@@ -71,7 +71,7 @@ class PseudoLabels:
         last = len(self.thresholds) - 1
         if classes.max(initial=0) > last:
             raise UserError(
-                f"{path_of(self.folder, scene_id)} has the class {classes.max()}; "
+                f"{path_of(self.folder, sample_id)} has the class {classes.max()}; "
                 f"expected 0 to {last}.\n{_AGAIN}"
             )
         kept = threshold_labels(classes, confidence, self.thresholds)
@@ -102,7 +102,7 @@ def begin(folder: pathlib.Path, split: Split, teacher: str) -> None:
 
     Args:
         folder: made if it is missing.
-        split: whose unlabelled scenes are labelled.
+        split: whose unlabelled images are labelled.
         teacher: says who is asked: a digest of its weights, say.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -116,34 +116,34 @@ def begin(folder: pathlib.Path, split: Split, teacher: str) -> None:
     write_atomically(folder / TEACHER, _note(split, teacher))
 
 
-def path_of(folder: pathlib.Path, scene_id: int) -> pathlib.Path:
-    """The file of one scene."""
-    return folder / f"{scene_id:06}.npz"
+def path_of(folder: pathlib.Path, sample_id: int) -> pathlib.Path:
+    """The file of one image."""
+    return folder / f"{sample_id:06}.npz"
 
 
 def write_guess(
-    folder: pathlib.Path, scene_id: int, classes: np.ndarray, doubt: np.ndarray
+    folder: pathlib.Path, sample_id: int, classes: np.ndarray, doubt: np.ndarray
 ) -> None:
-    """Writes the guesses for one scene, whole or not at all.
+    """Writes the guesses for one image, whole or not at all.
 
     Args:
         folder: that `begin` made.
-        scene_id: of a training scene.
+        sample_id: of a training image.
         classes: uint8 [H, W].
         doubt: float16 [H, W], 1 - confidence.
     """
     buffer = io.BytesIO()
     np.savez_compressed(buffer, classes=classes, doubt=doubt)
-    write_bytes_atomically(path_of(folder, scene_id), buffer.getvalue())
+    write_bytes_atomically(path_of(folder, sample_id), buffer.getvalue())
 
 
-def read_guess(folder: pathlib.Path, scene_id: int) -> Tuple[np.ndarray, np.ndarray]:
-    """All guesses for one scene: classes uint8 [H, W], confidence float32 [H, W].
+def read_guess(folder: pathlib.Path, sample_id: int) -> Tuple[np.ndarray, np.ndarray]:
+    """All guesses for one image: classes uint8 [H, W], confidence float32 [H, W].
 
     Raises:
         UserError: naming the file, if it is missing or damaged.
     """
-    path = path_of(folder, scene_id)
+    path = path_of(folder, sample_id)
     try:
         content = io.BytesIO(path.read_bytes())
         with np.load(content, allow_pickle=False) as file:
@@ -167,7 +167,7 @@ def read_guess(folder: pathlib.Path, scene_id: int) -> Tuple[np.ndarray, np.ndar
 
 
 def missing(folder: pathlib.Path, split: Split) -> List[int]:
-    """The unlabelled scenes of a split that have no file yet."""
+    """The unlabelled images of a split that have no file yet."""
     return [int(i) for i in split.unlabeled if not path_of(folder, i).exists()]
 
 
@@ -186,8 +186,8 @@ def finish(
     """Writes `index.json`, which says that all guesses are there.
 
     Args:
-        folder: with a file for each unlabelled scene.
-        split: of the scenes.
+        folder: with a file for each unlabelled image.
+        split: of the images.
         thresholds: float64 [C].
         facts: for people; anything that JSON can hold.
         content: sha256 of all guesses.

@@ -1,4 +1,4 @@
-"""What a method for scenes asks of the data path."""
+"""What a method for images asks of the data path."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ class Recipe:
     """The pieces of one training batch, which `pipeline.ScenePipeline` describes.
 
     Attributes:
-        unlabeled_ratio: unlabelled scenes for each labelled one; 0 for methods that use
+        unlabeled_ratio: unlabelled images for each labelled one; 0 for methods that use
             labels only.
-        pseudo: whether the unlabelled scenes come with pseudo labels.
+        pseudo: whether the unlabelled images come with pseudo labels.
         boxes: whether `u_box` is needed, random numbers for the boxes of CutMix.
     """
 

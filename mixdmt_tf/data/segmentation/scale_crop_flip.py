@@ -1,8 +1,8 @@
-"""One random scale, crop and flip for a picture, its labels and their confidence.
+"""One random scale, crop and flip for an image, its labels and their confidence.
 
 DMT (arXiv:2004.08514) section 5.1 and its released transforms.py, in their order: scale
 both sides by the same factor; pad below and on the right up to the size of the crop;
-cut the crop out at a random place; mirror. Labelled and pseudo-labelled scenes are
+cut the crop out at a random place; mirror. Labelled and pseudo-labelled images are
 treated alike. Only pixels of the crop are computed.
 """
 
@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from mixdmt_tf.data.segmentation.source import IGNORED
 
-UNIFORMS = 4  # random numbers that one scene takes: scale, place down, right, flip
+UNIFORMS = 4  # random numbers that one image takes: scale, place down, right, flip
 
 
 def scale_crop_flip(
@@ -27,9 +27,9 @@ def scale_crop_flip(
     flip: bool = True,
     fill: Optional[Sequence[float]] = (0.0, 0.0, 0.0),
 ) -> Tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Applies one draw to a picture and its maps.
+    """Applies one draw to an image and its maps.
 
-    The picture is interpolated bilinearly, with half-pixel centres and no smoothing
+    The image is interpolated bilinearly, with half-pixel centres and no smoothing
     when it shrinks; of labels and confidence the nearest pixel is taken, that one which
     holds the centre. Padding has no class; its confidence is 0.
 
@@ -41,7 +41,7 @@ def scale_crop_flip(
         crop: (h, w) of the result.
         scale: smallest and largest factor, drawn uniformly; sides are rounded down.
         flip: whether to mirror, with probability one half.
-        fill: colour of the padding, levels 0 to 255; None: the picture's mean. Released
+        fill: colour of the padding, levels 0 to 255; None: the image's mean. Released
             is black.
 
     Returns:
@@ -66,10 +66,10 @@ def scale_crop_flip(
 
 
 class _Axis:
-    """Where the rows, or the columns, of the crop come from in the picture.
+    """Where the rows, or the columns, of the crop come from in the image.
 
     Attributes:
-        inside: bool [c], whether they show the picture rather than padding.
+        inside: bool [c], whether they show the image rather than padding.
         low, share: the two neighbours are low and low + 1, the second has this share.
         nearest: int32 [c], the pixel that holds the centre.
     """
@@ -83,8 +83,8 @@ class _Axis:
         start = tf.minimum(
             tf.cast(uniform * tf.cast(places, tf.float32), tf.int32), places - 1
         )
-        # A centre is at odd / 2 in the scaled picture, at odd side / (2 scaled) in the
-        # picture itself: whole numbers, so that rounding doesn't decide on its pixel.
+        # A centre is at odd / 2 in the scaled image, at odd side / (2 scaled) in the
+        # image itself: whole numbers, so that rounding doesn't decide on its pixel.
         odd = tf.cast(2 * (start + tf.range(crop)) + 1, tf.int64)
         double = 2 * tf.cast(scaled, tf.int64)
         self.inside = odd < double

@@ -1,7 +1,7 @@
-"""A data set of scenes: pictures with a class for every pixel, read when needed.
+"""A data set of images: images with a class for every pixel, read when needed.
 
-A set of ten thousand photographs doesn't fit into memory, so a `Scene` knows where its
-picture is, and `Scenes` is a list of them.
+A set of ten thousand photographs doesn't fit into memory, so a `Sample` knows where its
+image is, and `Source` is a list of them.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ IGNORED = 255
 
 
 @dataclasses.dataclass(frozen=True)
-class Scene:
-    """One picture and, if somebody labelled it, its label map; read at every call.
+class Sample:
+    """One image and, if somebody labelled it, its label map; read at every call.
 
     Attributes:
         name: unique in its part of the data set.
@@ -34,11 +34,11 @@ class Scene:
     known: bool = True
 
     def labels_place(self) -> str:
-        """Where the labels are, for messages: a file's path, or the scene's name."""
+        """Where the labels are, for messages: a file's path, or the image's name."""
         return self.name
 
     def size(self) -> Tuple[int, int]:
-        """(H, W) of the picture, without reading its pixels.
+        """(H, W) of the image, without reading its pixels.
 
         Raises:
             UserError: naming the file that can't be read.
@@ -46,7 +46,7 @@ class Scene:
         raise NotImplementedError
 
     def image(self) -> np.ndarray:
-        """The picture: uint8 [H, W, 3].
+        """The image: uint8 [H, W, 3].
 
         Raises:
             UserError: naming the file that can't be read.
@@ -58,13 +58,13 @@ class Scene:
 
         Raises:
             UserError: naming the file that can't be read, or is of another size than
-                the picture.
+                the image.
         """
         raise NotImplementedError
 
 
-def hidden_labels(scene: Scene) -> Optional[np.ndarray]:
-    """Labels of a scene that counts as unlabelled, for reports only: uint8 [H, W].
+def hidden_labels(sample: Sample) -> Optional[np.ndarray]:
+    """Labels of an image that counts as unlabelled, for reports only: uint8 [H, W].
 
     Nobody learns from them, so nobody needs them, and `checking.check` has not looked
     at them.
@@ -73,7 +73,7 @@ def hidden_labels(scene: Scene) -> Optional[np.ndarray]:
         None where there are none, or none that can be read.
     """
     try:
-        return scene.labels() if scene.known else None
+        return sample.labels() if sample.known else None
     except UserError:
         return None
 
@@ -93,28 +93,28 @@ def voc_colours(count: int = 256) -> np.ndarray:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Scenes:
+class Source:
     """One data set.
 
     Attributes:
         name: of the file in `data/segmentation/datasets/` that made it.
         class_names: of the classes 0, 1, ..., at most 255.
-        train: all training scenes, before anybody hides labels, sorted by name.
+        train: all training images, before anybody hides labels, sorted by name.
         validation: all of known labels.
-        test: None if the data set has no labelled test scenes.
+        test: None if the data set has no labelled test images.
         colours: uint8 [C, 3], how label maps are painted; None: VOC's.
-        lists: names of training scenes under the name of a list, as VOC's 'train'.
+        lists: names of training images under the name of a list, as VOC's 'train'.
         crop: (h, w) of what is cut out for training.
-        scale: smallest and largest factor of a scene's size in training.
-        flip: whether a scene's mirror image is as good a scene.
+        scale: smallest and largest factor of an image's size in training.
+        flip: whether an image's mirror image is as good an image.
         notes: sentences that the user should read, such as on files left out.
     """
 
     name: str
     class_names: Tuple[str, ...]
-    train: Sequence[Scene]
-    validation: Sequence[Scene]
-    test: Optional[Sequence[Scene]] = None
+    train: Sequence[Sample]
+    validation: Sequence[Sample]
+    test: Optional[Sequence[Sample]] = None
     colours: Optional[np.ndarray] = None
     lists: Dict[str, Tuple[str, ...]] = dataclasses.field(default_factory=dict)
     crop: Tuple[int, int] = (321, 321)
@@ -140,8 +140,8 @@ class Scenes:
             )
         colours.setflags(write=False)
         object.__setattr__(self, "colours", colours)
-        for part, scenes in self.parts():
-            if len({scene.name for scene in scenes}) < len(scenes):
+        for part, samples in self.parts():
+            if len({sample.name for sample in samples}) < len(samples):
                 raise ValueError(f"{self.name}: a name occurs twice in {part}")
 
     @property
@@ -149,36 +149,36 @@ class Scenes:
         """Number of classes."""
         return len(self.class_names)
 
-    def parts(self) -> Iterator[Tuple[str, Sequence[Scene]]]:
-        """(name, scenes) of the parts that there are."""
+    def parts(self) -> Iterator[Tuple[str, Sequence[Sample]]]:
+        """(name, images) of the parts that there are."""
         for part in ("train", "validation", "test"):
-            scenes = getattr(self, part)
-            if scenes is not None:
-                yield part, scenes
+            samples = getattr(self, part)
+            if samples is not None:
+                yield part, samples
 
     def fingerprint(self) -> str:
-        """Sha256, in hex, of what the training scenes are, though not of their pixels.
+        """Sha256, in hex, of what the training images are, though not of their pixels.
 
-        That is: name and class names of the data set; names of the training scenes in
+        That is: name and class names of the data set; names of the training images in
         their order, their heights and widths, and which of them have labels. Pixels are
         left out, since reading them would take minutes.
 
         Raises:
-            UserError: naming a picture that can't be opened.
+            UserError: naming an image that can't be opened.
         """
         return self._fingerprint
 
     @functools.cached_property
     def _fingerprint(self) -> str:
         digest = hashlib.sha256(json.dumps([self.name, self.class_names]).encode())
-        for scene in self.train:
-            facts = [scene.name, scene.known, *scene.size()]
+        for sample in self.train:
+            facts = [sample.name, sample.known, *sample.size()]
             digest.update(f"{json.dumps(facts)}\n".encode())
         return digest.hexdigest()
 
 
 def paint(labels: np.ndarray, colours: np.ndarray) -> np.ndarray:
-    """A label map as a picture; what is ignored is white.
+    """A label map as an image; what is ignored is white.
 
     Args:
         labels: uint8 [H, W].

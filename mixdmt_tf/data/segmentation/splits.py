@@ -1,4 +1,4 @@
-"""Which training scenes have labels, by the rule that drew DMT's published lists.
+"""Which training images have labels, by the rule that drew DMT's published lists.
 
 DMT (arXiv:2004.08514) section 5.1 and its released generate_splits.py: Python's
 generator, seeded with 7777, shuffles the names in their order; the first of them are
@@ -19,7 +19,7 @@ from typing import List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
-from mixdmt_tf.data.segmentation.source import Scenes, short
+from mixdmt_tf.data.segmentation.source import Source, short
 from mixdmt_tf.data.splits import Split, read_fitting, write_split
 from mixdmt_tf.equations.selection import difference_maximized
 from mixdmt_tf.errors import UsageError, UserError
@@ -54,15 +54,15 @@ _SUBSET_SIZES = (1322, 530, 211, 100)
 
 
 def count_of(labels: Union[str, int], total: int) -> int:
-    """How many labelled scenes a fraction or a count stands for.
+    """How many labelled images a fraction or a count stands for.
 
     A fraction of N is rounded down; one is added where batches of eight would leave a
-    single scene over, as the released lists do. Fractions whose published list has
+    single image over, as the released lists do. Fractions whose published list has
     another size mean that list.
 
     Args:
         labels: '1/20', '0.05', '530' or 530.
-        total: N, the scenes that could be labelled.
+        total: N, the images that could be labelled.
 
     Raises:
         UsageError: if it is neither a fraction nor a count, or is not 1 to N.
@@ -89,7 +89,7 @@ def count_of(labels: Union[str, int], total: int) -> int:
 
 
 def draw_order(total: int, seed: int) -> np.ndarray:
-    """The order in which scenes get labels.
+    """The order in which images get labels.
 
     Args:
         total: N.
@@ -106,44 +106,44 @@ def draw_order(total: int, seed: int) -> np.ndarray:
 
 
 def make_split(
-    scenes: Scenes, labels: Union[str, int, None], seed: int, named: str = ""
+    source: Source, labels: Union[str, int, None], seed: int, named: str = ""
 ) -> Split:
-    """Draws the labelled scenes; all others are unlabelled.
+    """Draws the labelled images; all others are unlabelled.
 
     Args:
-        scenes: the data set; only scenes of known labels can be drawn.
+        source: the data set; only images of known labels can be drawn.
         labels: as `count_of` takes it; None: all that are known.
         seed: as `draw_order` takes it.
-        named: instead of `labels`, one of `scenes.lists`, as 'train' for the labels of
+        named: instead of `labels`, one of `images.lists`, as 'train' for the labels of
             VOC 2012 alone (DMT table 5).
 
     Returns:
         The split. Its `labeled` ids are in the order they were drawn (of a list: in
-        its order), its validation scenes are the data set's own.
+        its order), its validation images are the data set's own.
 
     Raises:
         UsageError: if `labels` is wrong, or both or an unknown list are given.
-        UserError: if no training scene has labels, or the list has a name that is no
-            training scene with labels.
+        UserError: if no training image has labels, or the list has a name that is no
+            training image with labels.
     """
-    known = np.array([i for i, s in enumerate(scenes.train) if s.known], np.int64)
+    known = np.array([i for i, s in enumerate(source.train) if s.known], np.int64)
     if not len(known):
-        raise UserError(f"{scenes.name}: no training image has labels")
+        raise UserError(f"{source.name}: no training image has labels")
     if named:
         if labels is not None:
             raise UsageError(f"--labels={labels} and the list {named}: give one")
-        labeled = _listed(scenes, named)
+        labeled = _listed(source, named)
     elif labels is None:
         labeled = known
     else:
         order = known[draw_order(len(known), seed)]
         labeled = order[: count_of(labels, len(known))]
-    hidden = np.ones(len(scenes.train), bool)
+    hidden = np.ones(len(source.train), bool)
     hidden[labeled] = False
     return Split(
-        dataset=scenes.name,
+        dataset=source.name,
         seed=seed,
-        fingerprint=scenes.fingerprint(),
+        fingerprint=source.fingerprint(),
         labeled=labeled,
         unlabeled=np.flatnonzero(hidden),
         validation=np.array([], np.int64),
@@ -152,15 +152,15 @@ def make_split(
 
 
 def subsets(split: Split, alpha: float = ALPHA) -> Tuple[np.ndarray, np.ndarray]:
-    """Two subsets of the labelled scenes, for two networks with the same start.
+    """Two subsets of the labelled images, for two networks with the same start.
 
     DMT Eq. 11, difference maximised sampling, and its released dms_sample.py: the
-    labelled list, shuffled once more, without its last and without its first scenes.
-    The generator is seeded with 7777 and goes on from list to list; for a list of the
+    labelled list, shuffled once more, without its last and without its first images.
+    The generator is seeded with 7777 and continues from list to list; for a list of the
     published sizes it is brought to the state in which the script meets that list.
 
     Args:
-        split: its seed and labelled scenes count.
+        split: its seed and labelled images count.
         alpha: share of each subset, 0.5 < alpha < 1.
 
     Returns:
@@ -183,17 +183,17 @@ def subsets(split: Split, alpha: float = ALPHA) -> Tuple[np.ndarray, np.ndarray]
     return first, second
 
 
-def published(scenes: Scenes, ids: Sequence[int]) -> Optional[str]:
-    """Which published list of labelled scenes this is: 'split 0 of PASCAL VOC 1/8'.
+def published(source: Source, ids: Sequence[int]) -> Optional[str]:
+    """Which published list of labelled images this is: 'split 0 of PASCAL VOC 1/8'.
 
     Args:
-        scenes: the data set.
-        ids: of training scenes in the order they were drawn.
+        source: the data set.
+        ids: of training images in the order they were drawn.
 
     Returns:
         None if it is none of them.
     """
-    text = "\n".join(scenes.train[i].name for i in ids)
+    text = "\n".join(source.train[i].name for i in ids)
     found = hashlib.sha256(text.encode()).hexdigest()[:16]
     for (dataset, share), digests in _DIGESTS.items():
         if found in digests.split():
@@ -201,29 +201,29 @@ def published(scenes: Scenes, ids: Sequence[int]) -> Optional[str]:
     return None
 
 
-def read_split(path: pathlib.Path, scenes: Scenes) -> Split:
+def read_split(path: pathlib.Path, source: Source) -> Split:
     """Reads a `split.json` and makes sure that it fits the data.
 
     Args:
         path: of the file; it may be written by hand.
-        scenes: the data that it is for.
+        source: the data that it is for.
 
     Raises:
         UserError: if the file can't be read, belongs to other data, or has ids that
             are out of range, occur twice, or lack the labels they need.
     """
-    split = read_fitting(path, scenes.name, scenes.fingerprint())
-    problem = _problem(split, scenes)
+    split = read_fitting(path, source.name, source.fingerprint())
+    problem = _problem(split, source)
     if problem:
         raise UserError(f"{path}: {problem}")
     return split
 
 
-def _problem(split: Split, scenes: Scenes) -> Optional[str]:
-    """What makes a split useless for its scenes, or None."""
-    total = len(scenes.train)
+def _problem(split: Split, source: Source) -> Optional[str]:
+    """What makes a split useless for its images, or None."""
+    total = len(source.train)
     if len(split.validation) or not split.own_validation:
-        return f"validation: expected [], {scenes.name} has scenes for it"
+        return f"validation: expected [], {source.name} has images for it"
     ids = np.concatenate([split.labeled, split.unlabeled])
     outside = ids[(ids < 0) | (ids >= total)]
     if len(outside):
@@ -231,7 +231,7 @@ def _problem(split: Split, scenes: Scenes) -> Optional[str]:
     if len(np.unique(ids)) < len(ids):
         twice = np.bincount(ids).argmax()
         return f"the id {twice} occurs twice; every image has one place at most"
-    nameless = [i for i in split.labeled if not scenes.train[i].known]
+    nameless = [i for i in split.labeled if not source.train[i].known]
     if nameless:
         return f"labeled has the id {nameless[0]}, an image without labels"
     return None if len(split.labeled) else "no image is labelled; expected at least one"
@@ -244,18 +244,18 @@ def _generator(seed: int) -> Tuple[random.Random, int]:
     return random.Random(PUBLISHED_SEED + seed), 1
 
 
-def _listed(scenes: Scenes, named: str) -> np.ndarray:
-    """Ids of the training scenes of a list, in its order."""
-    if named not in scenes.lists:
+def _listed(source: Source, named: str) -> np.ndarray:
+    """Ids of the training images of a list, in its order."""
+    if named not in source.lists:
         raise UsageError(
-            f"{scenes.name} has no list {named}; expected one of "
-            f"{short([*scenes.lists])}"
+            f"{source.name} has no list {named}; expected one of "
+            f"{short([*source.lists])}"
         )
-    places = {scene.name: i for i, scene in enumerate(scenes.train) if scene.known}
-    strange: List[str] = [name for name in scenes.lists[named] if name not in places]
+    places = {sample.name: i for i, sample in enumerate(source.train) if sample.known}
+    strange: List[str] = [name for name in source.lists[named] if name not in places]
     if strange:
         raise UserError(
-            f"{scenes.name}: {short(strange)} of the list {named} are no training "
+            f"{source.name}: {short(strange)} of the list {named} are no training "
             "images with labels"
         )
-    return np.array([places[name] for name in scenes.lists[named]], np.int64)
+    return np.array([places[name] for name in source.lists[named]], np.int64)

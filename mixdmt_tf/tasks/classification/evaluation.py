@@ -23,7 +23,7 @@ class Evaluation:
         recorder: where scores are written.
         sets: the images to score, by name; None for sets that are empty.
         detection: unlabelled images of which some belong to no class; None if there
-            are none, or nobody knows.
+            are none, or it is unknown.
     """
 
     scorer: Scorer

@@ -23,7 +23,7 @@ from mixdmt_tf.errors import UserError
 from mixdmt_tf.runs.trained import Trained
 
 BINS = 10  # of confidence, equally wide
-SHARES = (20, 40, 60, 80, 100)  # percent, the surest first, as in figure 1
+SHARES = (20, 40, 60, 80, 100)  # percent, the most confident first, as in figure 1
 COUNTS = {"exact": top_count, "released": top_count_released}
 
 
@@ -36,7 +36,7 @@ def label(
     weights: str = "ema",
     poll: Callable[[], None] = lambda: None,
 ) -> PseudoLabels:
-    """Labels all unlabelled images, as they are, and keeps the surest ones.
+    """Labels all unlabelled images, as they are, and keeps the most confident ones.
 
     Args:
         model: the network that is asked.
@@ -76,17 +76,18 @@ def label(
 
 @dataclasses.dataclass(frozen=True)
 class Quality:
-    """How good pseudo labels are; percentages are None where nobody knows.
+    """How good pseudo labels are; percentages are None where the true class is unknown.
 
     Attributes:
         number: of pseudo labels that were kept.
         accuracy: of those, percent.
         accuracy_of_all: percent, of all unlabelled images whether kept or not.
         lowest_confidence: of those kept.
-        bins: of all unlabelled images whose class somebody knows, for each range of
+        bins: of all unlabelled images of known class, for each range of
             confidence `low` to `high` that has any: the number of `images`, and the
             `accuracy` of their labels in percent.
-        error_of_top: percent, of the surest 20, 40, ..., 100 % of all (figure 1).
+        error_of_top: percent, of the most confident 20, 40, ..., 100 % of all (figure
+            1).
     """
 
     number: int
@@ -102,7 +103,7 @@ def quality(pseudo: PseudoLabels, truth: np.ndarray) -> Quality:
 
     Args:
         pseudo: of N images.
-        truth: int32 [N], hidden classes, `UNKNOWN` where nobody knows; labels of images
+        truth: int32 [N], hidden classes, `UNKNOWN` where unknown; labels of images
             of no class, -2 and less, make any pseudo label wrong.
     """
     known, right = truth != UNKNOWN, pseudo.labels == truth

@@ -1,4 +1,4 @@
-"""What a run on images writes: errors, confusion matrix, pictures of the copies."""
+"""What a run on images writes: errors, confusion matrix, images of the copies."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Recorder(Log):
 
         Args:
             run_folder: the run's folder.
-            source: the data set, for class names and pictures.
+            source: the data set, for class names and images.
             images_per_step: labelled and unlabelled images of a step, for the speed.
         """
         super().__init__(run_folder, images_per_step)
@@ -70,7 +70,7 @@ class Recorder(Log):
         return row
 
     def _write_details(self, name: str, result: Score) -> None:
-        """Accuracy per class, and the confusion matrix of the test set as a picture."""
+        """Accuracy per class, and the confusion matrix of the test set as an image."""
         names = self.source.class_names
         for class_name, accuracy in zip(names, result.accuracy_by_class):
             if not np.isnan(accuracy):
@@ -82,7 +82,7 @@ class Recorder(Log):
             tf.summary.image("confusion/test", matrix_picture(counts)[None])
 
     def show_copies(self, copies: np.ndarray, originals: np.ndarray) -> None:
-        """A picture of augmented copies: each row an image, then some of its copies.
+        """An image of augmented copies: each row an image, then some of its copies.
 
         Args:
             copies: uint8 [images, copies, H, W, C].

@@ -19,7 +19,7 @@ def round_entry(
 
     Args:
         stage: the round.
-        quality: of the pseudo labels that it learnt from.
+        quality: of the pseudo labels that it trained on.
         results: of its run.
         folder: of its run.
 
@@ -31,7 +31,7 @@ def round_entry(
         percent of the pseudo-labelled images seen there, `cases` {agree, negative,
         positive}, and `mean_weight`, `weight_right`, `weight_wrong`; `test_error`,
         `validation_error` (percent, of averaged weights), `..._raw`; `steps`, `seed`,
-        `seconds`. None where a method does not ask, or nobody knows.
+        `seconds`. None where a method does not ask, or the truth is unknown.
     """
     last = read_rows(folder)[-1]
     return {

@@ -177,7 +177,7 @@ class Rounds:
             "base_error_raw": base["test_error_raw"],
         }
         if self.experiment.run.compare_supervised:
-            # The base model has learnt from the labels alone.
+            # The base model has trained on the labels alone.
             errors["supervised_error"] = base["test_error"]
             errors["supervised_error_raw"] = base["test_error_raw"]
         return errors

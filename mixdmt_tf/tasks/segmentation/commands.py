@@ -11,14 +11,14 @@ from typing import Any, FrozenSet, List, Sequence
 
 from mixdmt_tf.data.segmentation import checking
 from mixdmt_tf.data.segmentation.pseudo_labels import INDEX, TEACHER, begun_by
-from mixdmt_tf.data.segmentation.source import Scene
+from mixdmt_tf.data.segmentation.source import Sample
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.runs.progress import Progress
 from mixdmt_tf.runs.task import Task
 from mixdmt_tf.runs.trained import Trained
 from mixdmt_tf.tasks.segmentation import labeling, prediction, scoring
-from mixdmt_tf.tasks.segmentation.scoring import SceneScore
+from mixdmt_tf.tasks.segmentation.scoring import Score
 
 PSEUDO_LABELS = "pseudo_labels_by_hand"  # in the run's folder
 
@@ -46,8 +46,8 @@ def print_scores(task: Task, model: Trained, split: Split) -> None:
 
 
 def _scores(
-    model: Trained, images: Sequence[Scene], progress: Progress
-) -> List[SceneScore]:
+    model: Trained, images: Sequence[Sample], progress: Progress
+) -> List[Score]:
     """Of averaged weights and of raw ones."""
     both = [model.averaged, model.raw]
     same = scoring.equal(*both)

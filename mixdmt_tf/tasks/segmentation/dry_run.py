@@ -1,4 +1,4 @@
-"""A few of a data set's scenes, for `--dry_run`: batch and crops stay as they are."""
+"""A few of a data set's images, for `--dry_run`: batch and crops stay as they are."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Tuple
 
 import numpy as np
 
-from mixdmt_tf.data.segmentation.source import Scenes
+from mixdmt_tf.data.segmentation.source import Source
 from mixdmt_tf.data.splits import Split, write_split
 from mixdmt_tf.runs.splits import choose_split
 from mixdmt_tf.runs.task import Task
 
-SCENES, LABELED, JUDGED = 16, 4, 2  # for training, of these with labels; to be judged
+IMAGES, LABELED, JUDGED = 16, 4, 2  # for training, of these with labels; to be judged
 
 
 def small(task: Task, folder: pathlib.Path) -> Task:
@@ -36,25 +36,25 @@ def small(task: Task, folder: pathlib.Path) -> Task:
     return type(task)(dataclasses.replace(experiment, data=data), source)
 
 
-def few(scenes: Scenes, split: Split) -> Tuple[Scenes, Split]:
-    """The first labelled, unlabelled, validation and test scenes, and their split.
+def few(source: Source, split: Split) -> Tuple[Source, Split]:
+    """The first labelled, unlabelled, validation and test images, and their split.
 
     Args:
-        scenes: the data set.
-        split: of its training scenes.
+        source: the data set.
+        split: of its training images.
 
     Returns:
-        Scenes of which some have labels, if some of all have, and no others are
+        Images of which some have labels, if some of all have, and no others are
         unlabelled than were before: nobody may have looked at what is hidden of them.
     """
-    labeled = split.labeled[: LABELED if len(split.unlabeled) else SCENES]
-    unlabeled = split.unlabeled[: SCENES - len(labeled)]
+    labeled = split.labeled[: LABELED if len(split.unlabeled) else IMAGES]
+    unlabeled = split.unlabeled[: IMAGES - len(labeled)]
     ids = np.sort(np.concatenate([labeled, unlabeled]))
     small = dataclasses.replace(
-        scenes,
-        train=[scenes.train[i] for i in ids],
-        validation=scenes.validation[:JUDGED],
-        test=None if scenes.test is None else scenes.test[:JUDGED],
+        source,
+        train=[source.train[i] for i in ids],
+        validation=source.validation[:JUDGED],
+        test=None if source.test is None else source.test[:JUDGED],
         lists={},
     )
     return small, dataclasses.replace(

@@ -6,11 +6,11 @@ import dataclasses
 from typing import Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 from mixdmt_tf.algorithms.base import Algorithm
-from mixdmt_tf.data.segmentation.source import Scene
+from mixdmt_tf.data.segmentation.source import Sample
 from mixdmt_tf.runs.log import Row
 from mixdmt_tf.tasks.segmentation import scoring
-from mixdmt_tf.tasks.segmentation.recorder import SceneRecorder
-from mixdmt_tf.tasks.segmentation.scoring import SceneScorer
+from mixdmt_tf.tasks.segmentation.recorder import Recorder
+from mixdmt_tf.tasks.segmentation.scoring import Scorer
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -23,9 +23,9 @@ class Evaluation:
         sets: the images to score, by name; None for sets that are empty.
     """
 
-    scorer: SceneScorer
-    recorder: SceneRecorder
-    sets: Dict[str, Optional[Sequence[Scene]]]
+    scorer: Scorer
+    recorder: Recorder
+    sets: Dict[str, Optional[Sequence[Sample]]]
 
     def __call__(
         self,

@@ -1,7 +1,7 @@
-"""What a round begins with: pseudo labels of some scenes, and what each pixel weighs.
+"""What a round begins with: pseudo labels of some images, and what each pixel weighs.
 
 Figure 6 of DMT (arXiv:2004.08514). The weights are those that the network which is to
-learn gives before its first step of the round, on whole scenes.
+learn gives before its first step of the round, on whole images.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.data.segmentation.pseudo_labels import PseudoLabels
-from mixdmt_tf.data.segmentation.source import IGNORED, Scenes, hidden_labels, paint
+from mixdmt_tf.data.segmentation.source import IGNORED, Source, hidden_labels, paint
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.trained import Trained
 
-SCENES, SHOWN = 32, 4  # looked at, and drawn
-_HEIGHT, _TITLE = 160, 24  # of a drawn scene and of what is above it, in pixels
+IMAGES, SHOWN = 32, 4  # looked at, and drawn
+_HEIGHT, _TITLE = 160, 24  # of a drawn image and of what is above it, in pixels
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -31,8 +31,8 @@ class Inspection:
         weight_right: mean weight of pixels whose pseudo label is right; None: nobody
             knows which are.
         weight_wrong: of those whose pseudo label is wrong.
-        labels: for each drawn scene its pseudo labels, uint8 [H, W, 3].
-        weights: for each drawn scene its weights, as `shade` paints them.
+        labels: for each drawn image its pseudo labels, uint8 [H, W, 3].
+        weights: for each drawn image its weights, as `shade` paints them.
     """
 
     weight_right: Optional[float]
@@ -42,49 +42,49 @@ class Inspection:
 
 
 def chosen(ids: np.ndarray, number: int) -> List[int]:
-    """So many of the unlabelled scenes, spread evenly, the same for everybody."""
+    """So many of the unlabelled images, spread evenly, the same for everybody."""
     places = np.linspace(0, len(ids) - 1, min(number, len(ids))).round().astype(int)
     return [int(ids[place]) for place in places]
 
 
 def inspect(
-    student: Trained, experiment: Experiment, pseudo: PseudoLabels, scenes: Scenes
+    student: Trained, experiment: Experiment, pseudo: PseudoLabels, source: Source
 ) -> Inspection:
-    """Looks at a few unlabelled scenes.
+    """Looks at a few unlabelled images.
 
     Args:
         student: the network that is to learn, as it begins the round.
         experiment: the run's; its method says what a pixel weighs.
         pseudo: the labels that the other network, or itself, gave.
-        scenes: the data set.
+        source: the data set.
     """
-    classes = scenes.num_classes
+    classes = source.num_classes
     student.scorer.use(student.weights(experiment.run.init_weights))
     method = experiment.method_class()(
         student.scorer.network, experiment.method, base.RunFacts(classes, 0, 1)
     )
     ids = sorted(int(file.stem) for file in pseudo.folder.glob("*.npz"))
     shown = chosen(np.array(ids), SHOWN)
-    looked_at = sorted({*chosen(np.array(ids), SCENES), *shown})
+    looked_at = sorted({*chosen(np.array(ids), IMAGES), *shown})
     sums, pixels = np.zeros(2), np.zeros(2)  # of right labels, of wrong ones
     drawn: List[Tuple[np.ndarray, np.ndarray]] = []
-    for scene_id in looked_at:
-        scene = scenes.train[scene_id]
-        labels, confidence = pseudo(scene_id)
-        probs = student.scorer.probabilities(tf.constant(scene.image()[np.newaxis]))
+    for sample_id in looked_at:
+        sample = source.train[sample_id]
+        labels, confidence = pseudo(sample_id)
+        probs = student.scorer.probabilities(tf.constant(sample.image()[np.newaxis]))
         one_hot = tf.one_hot(labels[np.newaxis], classes)
         _, weights, _ = method.weigh(
             one_hot, tf.constant(confidence[np.newaxis]), probs
         )
         weight, kept = weights[0].numpy(), labels != IGNORED
-        truth = hidden_labels(scene)
+        truth = hidden_labels(sample)
         if truth is not None:
             judged = kept & (truth != IGNORED)
             for place, which in enumerate((labels == truth, labels != truth)):
                 sums[place] += weight[judged & which].sum()
                 pixels[place] += np.count_nonzero(judged & which)
-        if scene_id in shown:
-            colours = np.asarray(scenes.colours)
+        if sample_id in shown:
+            colours = np.asarray(source.colours)
             drawn.append((paint(labels, colours), shade(np.where(kept, weight, 0.0))))
     means = [float(s / n) if n else None for s, n in zip(sums, pixels)]
     return Inspection(
@@ -92,17 +92,17 @@ def inspect(
     )
 
 
-def originals(scenes: Scenes, ids: np.ndarray) -> List[List[np.ndarray]]:
-    """The drawn scenes, and their true labels, white where nobody knows any."""
+def originals(source: Source, ids: np.ndarray) -> List[List[np.ndarray]]:
+    """The drawn images, and their true labels, white where unknown."""
     found: List[List[np.ndarray]] = [[], []]
-    for scene_id in chosen(np.sort(ids), SHOWN):
-        scene = scenes.train[scene_id]
-        image = scene.image()
-        labels = hidden_labels(scene)
+    for sample_id in chosen(np.sort(ids), SHOWN):
+        sample = source.train[sample_id]
+        image = sample.image()
+        labels = hidden_labels(sample)
         if labels is None:
             labels = np.full(image.shape[:2], IGNORED, np.uint8)
         found[0].append(image)
-        found[1].append(paint(labels, np.asarray(scenes.colours)))
+        found[1].append(paint(labels, np.asarray(source.colours)))
     return found
 
 
@@ -113,7 +113,7 @@ def shade(weights: np.ndarray) -> np.ndarray:
 
 
 def column(title: str, pictures: List[np.ndarray]) -> Image.Image:
-    """Pictures of one height below one another, under a title, on white."""
+    """Images of one height below one another, under a title, on white."""
     width = max(round(p.shape[1] * _HEIGHT / p.shape[0]) for p in pictures)
     height = _TITLE + len(pictures) * (_HEIGHT + 4)
     whole = Image.new("RGB", (width + 4, height), "white")
@@ -127,7 +127,7 @@ def column(title: str, pictures: List[np.ndarray]) -> Image.Image:
 
 
 def beside_one_another(columns: List[Image.Image]) -> Image.Image:
-    """Columns of the same height as one picture."""
+    """Columns of the same height as one image."""
     height = max(each.height for each in columns)
     whole = Image.new("RGB", (sum(each.width for each in columns), height), "white")
     x = 0

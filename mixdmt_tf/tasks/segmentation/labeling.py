@@ -1,4 +1,4 @@
-"""Asking a trained network for labels of scenes, and how good they are.
+"""Asking a trained network for labels of images, and how good they are.
 
 DMT (arXiv:2004.08514) algorithm 2, steps 13 and 15: the top alpha of the pixels of each
 class that was predicted, whatever the number of pixels of the others.
@@ -15,7 +15,7 @@ import numpy as np
 
 from mixdmt_tf.data.segmentation import pseudo_labels
 from mixdmt_tf.data.segmentation.pseudo_labels import PseudoLabels
-from mixdmt_tf.data.segmentation.source import IGNORED, Scenes, hidden_labels
+from mixdmt_tf.data.segmentation.source import IGNORED, Source, hidden_labels
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.equations import (
     class_thresholds,
@@ -30,7 +30,7 @@ THRESHOLDS = {"exact": class_thresholds, "released": class_thresholds_released}
 
 def label(
     model: Trained,
-    scenes: Scenes,
+    source: Source,
     split: Split,
     folder: pathlib.Path,
     fraction: float,
@@ -40,19 +40,19 @@ def label(
     poll: Callable[[], None] = lambda: None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> PseudoLabels:
-    """Labels all unlabelled scenes, at their full size, and finds the thresholds.
+    """Labels all unlabelled images, at their full size, and finds the thresholds.
 
     Args:
         model: the network that is asked.
-        scenes: the data set.
-        split: of which the unlabelled scenes are labelled.
+        source: the data set.
+        split: of which the unlabelled images are labelled.
         folder: where to; what an earlier call left there of the same network is kept.
         fraction: alpha, in (0, 1].
         count: 'exact' or 'released': how many pixels a share is.
-        every: which pixels of a scene are ranked: 1 for all, 16 for every 16th.
+        every: which pixels of an image are ranked: 1 for all, 16 for every 16th.
         weights: 'ema' or 'raw'.
-        poll: called before each scene; may raise to stop.
-        progress: called with (scenes labelled, scenes in all).
+        poll: called before each image; may raise to stop.
+        progress: called with (images labelled, images in all).
     """
     chosen = model.weights(weights)
     pseudo_labels.begin(folder, split, teacher_digest(chosen))
@@ -60,15 +60,15 @@ def label(
     missing = pseudo_labels.missing(folder, split)
     before, total = len(split.unlabeled) - len(missing), len(split.unlabeled)
 
-    def read(scene_id: int) -> np.ndarray:
-        return scenes.train[scene_id].image()
+    def read(sample_id: int) -> np.ndarray:
+        return source.train[sample_id].image()
 
-    for done, (scene_id, image) in enumerate(read_ahead(read, missing), before):
+    for done, (sample_id, image) in enumerate(read_ahead(read, missing), before):
         poll()
         progress(done, total)
-        pseudo_labels.write_guess(folder, scene_id, *model.scorer.guess(image))
+        pseudo_labels.write_guess(folder, sample_id, *model.scorer.guess(image))
     progress(total, total)
-    thresholds, content = _rank(scenes, split, folder, fraction, count, every)
+    thresholds, content = _rank(source, split, folder, fraction, count, every)
     facts = {
         "fraction": fraction,
         "count": count,
@@ -88,7 +88,7 @@ def teacher_digest(weights: List[np.ndarray]) -> str:
 
 
 def _rank(
-    scenes: Scenes,
+    source: Source,
     split: Split,
     folder: pathlib.Path,
     fraction: float,
@@ -100,27 +100,27 @@ def _rank(
     classes: List[np.ndarray] = []
     scores: List[np.ndarray] = []
 
-    def read(scene_id: int) -> Tuple[np.ndarray, np.ndarray]:
-        return pseudo_labels.read_guess(folder, scene_id)
+    def read(sample_id: int) -> Tuple[np.ndarray, np.ndarray]:
+        return pseudo_labels.read_guess(folder, sample_id)
 
-    for scene_id, guess in read_ahead(read, [int(i) for i in split.unlabeled]):
-        content.update(str(scene_id).encode())
+    for sample_id, guess in read_ahead(read, [int(i) for i in split.unlabeled]):
+        content.update(str(sample_id).encode())
         for found, array in zip((classes, scores), guess):
             content.update(array.tobytes())
             found.append(ranking_sample(array, every).copy())
     thresholds = THRESHOLDS[count](
-        np.concatenate(classes), np.concatenate(scores), scenes.num_classes, fraction
+        np.concatenate(classes), np.concatenate(scores), source.num_classes, fraction
     )
     return thresholds, content.hexdigest()
 
 
 @dataclasses.dataclass(frozen=True)
 class Quality:
-    """How good pseudo labels are; percentages are None where nobody knows.
+    """How good pseudo labels are; percentages are None where the true class is unknown.
 
     Attributes:
         share_labeled: of all pixels those that have a pseudo label, percent.
-        accuracy: of those that have one and whose class somebody knows, percent.
+        accuracy: of those that have one and of known class, percent.
         accuracy_of_all: of all guesses, whether kept or not, percent.
         share_by_class: of the pixels guessed to be of a class those kept, percent, by
             name; None of a class that was never guessed.
@@ -132,16 +132,16 @@ class Quality:
     share_by_class: Dict[str, Optional[float]]
 
 
-def quality(pseudo: PseudoLabels, scenes: Scenes, split: Split) -> Quality:
+def quality(pseudo: PseudoLabels, source: Source, split: Split) -> Quality:
     """Compares pseudo labels with what they hide, where the truth is there."""
-    names = scenes.class_names
+    names = source.class_names
     guessed, kept = np.zeros(len(names), np.int64), np.zeros(len(names), np.int64)
     right, known = np.zeros(2, np.int64), np.zeros(2, np.int64)  # kept, of all
 
-    def read(scene_id: int) -> Tuple[Any, ...]:
-        every, confidence = pseudo_labels.read_guess(pseudo.folder, scene_id)
-        some = pseudo.kept(scene_id, every, confidence)
-        return every, some, hidden_labels(scenes.train[scene_id])
+    def read(sample_id: int) -> Tuple[Any, ...]:
+        every, confidence = pseudo_labels.read_guess(pseudo.folder, sample_id)
+        some = pseudo.kept(sample_id, every, confidence)
+        return every, some, hidden_labels(source.train[sample_id])
 
     for _, (every, some, truth) in read_ahead(read, [int(i) for i in split.unlabeled]):
         guessed += np.bincount(every.ravel(), minlength=len(names))
@@ -163,10 +163,10 @@ def quality(pseudo: PseudoLabels, scenes: Scenes, split: Split) -> Quality:
     )
 
 
-def describe(quality: Quality, scenes: int) -> str:
+def describe(quality: Quality, images: int) -> str:
     """A few lines for the terminal."""
     lines = [
-        f"kept {quality.share_labeled:.2f} % of the pixels of {scenes:,} unlabelled "
+        f"kept {quality.share_labeled:.2f} % of the pixels of {images:,} unlabelled "
         "scenes"
     ]
     if quality.accuracy is not None and quality.accuracy_of_all is not None:

@@ -1,11 +1,11 @@
-"""What a network says of a folder of pictures: label maps, and pictures of them.
+"""What a network says of a folder of images: label maps, and images of them.
 
     OUT/classes.txt            names of the classes, the first of class 0
     OUT/legend.png             their colours
     OUT/<name>.png             class numbers, with the colours as palette, as VOC's are
-    OUT/<name>_overlay.png     the picture, its classes in colours, and both blended
+    OUT/<name>_overlay.png     the image, its classes in colours, and both blended
 
-<name> is the picture's path below its folder, without suffix.
+<name> is the image's path below its folder, without suffix.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mixdmt_tf.data import image_files
 from mixdmt_tf.data.segmentation import checking
-from mixdmt_tf.data.segmentation.files import FileScene
-from mixdmt_tf.data.segmentation.source import Scenes, paint
+from mixdmt_tf.data.segmentation.files import FileSample
+from mixdmt_tf.data.segmentation.source import Source, paint
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.files import write_bytes_atomically
 from mixdmt_tf.runs.trained import Trained
@@ -31,7 +31,7 @@ from mixdmt_tf.tasks.segmentation.inspection import beside_one_another
 from mixdmt_tf.tasks.segmentation.scoring import read_ahead
 
 CLASSES, LEGEND, OVERLAY = "classes.txt", "legend.png", "_overlay"
-LARGEST = 1024  # pixels: the longer side of each of the three pictures in an overlay
+LARGEST = 1024  # pixels: the longer side of each of the three images in an overlay
 _ROWS, _ROW, _COLUMN = 25, 24, 240  # of the legend: lines in a column, their size
 
 Progress = Callable[[int, int], None]
@@ -39,15 +39,15 @@ Progress = Callable[[int, int], None]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Gallery:
-    """Pictures that are to be labelled, and the folder for what comes of it.
+    """Images that are to be labelled, and the folder for what comes of it.
 
     Attributes:
-        scenes: the pictures as scenes of unknown labels, whose names are those of
+        images: the images as images of unknown labels, whose names are those of
             their label maps without the suffix.
         output: the folder.
     """
 
-    scenes: Scenes
+    source: Source
     output: pathlib.Path
 
     def label_map(self, name: str) -> pathlib.Path:
@@ -70,26 +70,26 @@ def open_gallery(
     paths: Sequence[pathlib.Path],
     output: pathlib.Path,
 ) -> Gallery:
-    """Names the pictures, and makes sure that nothing of other origin is overwritten.
+    """Names the images, and makes sure that nothing of other origin is overwritten.
 
     Args:
         model: who will be asked.
-        folder: with the pictures below it.
-        paths: of the pictures.
+        folder: with the images below it.
+        paths: of the images.
         output: the folder for the results; need not exist.
 
     Raises:
         UserError: if `output` is no folder, or has files that would be replaced though
             they are not of this command, or names would be the same.
     """
-    scenes = _named(folder, paths)
+    samples = _named(folder, paths)
     files = [CLASSES, LEGEND]
-    files += [f"{scene.name}{end}.png" for scene in scenes for end in ("", OVERLAY)]
+    files += [f"{sample.name}{end}.png" for sample in samples for end in ("", OVERLAY)]
     twice = [name for name, count in collections.Counter(files).items() if count > 1]
     if twice:
         raise UserError(
             f"{image_files.printable(output / twice[0])} would be written for two "
-            "pictures.\nRename one of them."
+            "images.\nRename one of them."
         )
     if output.exists() and not output.is_dir():
         raise UserError(
@@ -108,49 +108,49 @@ def open_gallery(
                 f"{image_files.printable(there[0])} is there already, and not written "
                 "by this command.\nChoose another --output."
             )
-    given = Scenes(
+    given = Source(
         name=image_files.printable(folder),
         class_names=model.class_names,
-        train=scenes,
+        train=samples,
         validation=(),
         colours=model.colours,
     )
     return Gallery(given, output)
 
 
-def _named(folder: pathlib.Path, paths: Sequence[pathlib.Path]) -> Sequence[FileScene]:
+def _named(folder: pathlib.Path, paths: Sequence[pathlib.Path]) -> Sequence[FileSample]:
     """Paths as names, without suffix unless two differ in nothing else."""
     stems = collections.Counter(path.with_suffix("") for path in paths)
-    scenes = []
+    samples = []
     for path in paths:
         alone = stems[path.with_suffix("")] == 1
         name = (path.with_suffix("") if alone else path).relative_to(folder)
-        scenes.append(FileScene(str(name), known=False, image_path=path))
-    return scenes
+        samples.append(FileSample(str(name), known=False, image_path=path))
+    return samples
 
 
 def check(gallery: Gallery, progress: Progress) -> None:
-    """Reads every picture once.
+    """Reads every image once.
 
     Raises:
         UserError: naming those that can't be used.
     """
-    checking.check(gallery.scenes, None, progress)
+    checking.check(gallery.source, None, progress)
 
 
 def write(
     model: Trained, weights: List[np.ndarray], gallery: Gallery, progress: Progress
 ) -> None:
-    """Labels the pictures at their full size, one after the other.
+    """Labels the images at their full size, one after the other.
 
     Args:
         model: who is asked.
         weights: with which weights.
-        gallery: the pictures.
-        progress: called with (pictures done, pictures in all).
+        gallery: the images.
+        progress: called with (images done, images in all).
 
     Raises:
-        UserError: if a picture can't be read or is too large, or nothing be written.
+        UserError: if an image can't be read or is too large, or nothing be written.
     """
     colours = np.asarray(model.colours)
     palette = paint(np.arange(256, dtype=np.uint8)[np.newaxis], colours)[0]
@@ -159,36 +159,36 @@ def write(
         _save(legend(model.class_names, colours), gallery.output / LEGEND)
         write_bytes_atomically(gallery.output / CLASSES, _class_names(model))
         model.scorer.use(weights)
-        scenes = gallery.scenes.train
-        for done, (scene, image) in enumerate(read_ahead(FileScene.image, scenes)):
-            progress(done, len(scenes))
-            labels = _labels(model, scene, image)
+        samples = gallery.source.train
+        for done, (sample, image) in enumerate(read_ahead(FileSample.image, samples)):
+            progress(done, len(samples))
+            labels = _labels(model, sample, image)
             label_map = Image.fromarray(labels)
             label_map.putpalette(palette.tobytes())
-            gallery.label_map(scene.name).parent.mkdir(parents=True, exist_ok=True)
-            _save(label_map, gallery.label_map(scene.name))
-            _save(overlay(image, labels, colours), gallery.overlay(scene.name))
-        progress(len(scenes), len(scenes))
+            gallery.label_map(sample.name).parent.mkdir(parents=True, exist_ok=True)
+            _save(label_map, gallery.label_map(sample.name))
+            _save(overlay(image, labels, colours), gallery.overlay(sample.name))
+        progress(len(samples), len(samples))
     except OSError as error:
         raise UserError(
             f"--output={gallery.output} cannot be written: {error.strerror}"
         ) from error
 
 
-def _labels(model: Trained, scene: FileScene, image: np.ndarray) -> np.ndarray:
+def _labels(model: Trained, sample: FileSample, image: np.ndarray) -> np.ndarray:
     try:
         labels: np.ndarray = model.scorer.guess(image)[0]
     except tf.errors.ResourceExhaustedError:
         raise UserError(
-            f"{image_files.printable(scene.image_path)}: {image.shape[1]} x "
+            f"{image_files.printable(sample.image_path)}: {image.shape[1]} x "
             f"{image.shape[0]} pixels need more memory than there is.\n"
-            "Make the picture smaller."
+            "Make the image smaller."
         ) from None
     return labels
 
 
 def overlay(image: np.ndarray, labels: np.ndarray, colours: np.ndarray) -> Image.Image:
-    """The picture, its classes in colours, and both blended, beside one another.
+    """The image, its classes in colours, and both blended, beside one another.
 
     Args:
         image: uint8 [H, W, 3].
@@ -196,7 +196,7 @@ def overlay(image: np.ndarray, labels: np.ndarray, colours: np.ndarray) -> Image
         colours: uint8 [C, 3].
 
     Returns:
-        A picture of three times the size, or of three times `LARGEST`.
+        An image of three times the size, or of three times `LARGEST`.
     """
     picture, painted = map(Image.fromarray, (image, paint(labels, colours)))
     share = min(1.0, LARGEST / max(picture.size))

@@ -1,4 +1,4 @@
-"""What a run on scenes needs before its first step: a length, and sound files."""
+"""What a run on images needs before its first step: a length, and sound files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pathlib
 from typing import Any, Dict, List, Optional
 
 from mixdmt_tf.data.segmentation import checking, splits
-from mixdmt_tf.data.segmentation.source import Scenes
+from mixdmt_tf.data.segmentation.source import Source
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import write_atomically
@@ -64,7 +64,7 @@ def base_steps(
         epochs: passes that training with all labels would take.
         split: of the images.
         batch: labelled images per step.
-        part: labelled images that are learnt from, if not all that the split has.
+        part: labelled images that are trained on, if not all that the split has.
     """
     labels = len(split.labeled)
     images = labels + len(split.unlabeled)
@@ -73,26 +73,26 @@ def base_steps(
     return max(1, math.floor(passes * math.ceil((part or labels) / batch)))
 
 
-def round_steps(epochs: float, scenes: int, batch: int) -> int:
-    """Length of passes over unlabelled scenes, the last, smaller batch included."""
-    return max(1, int(epochs * math.ceil(scenes / batch)))
+def round_steps(epochs: float, images: int, batch: int) -> int:
+    """Length of passes over unlabelled images, the last, smaller batch included."""
+    return max(1, int(epochs * math.ceil(images / batch)))
 
 
-def check(path: pathlib.Path, scenes: Scenes, split: Split) -> None:
+def check(path: pathlib.Path, source: Source, split: Split) -> None:
     """Reads all files that a run needs, once: `checked.json` says that it was done.
 
     Raises:
         UserError: with the names of files that can't be used.
     """
-    note = {"data": scenes.fingerprint(), "split": split.digest()}
+    note = {"data": source.fingerprint(), "split": split.digest()}
     done = _note(path)
     # Of a run in rounds the first thing is to look at all of them, and base models may
     # learn from a part.
     if done == note or _note(path.parent).get("data") == note["data"]:
         return
-    progress = Progress("reading all scenes once", "scenes")
+    progress = Progress("reading all images once", "scenes")
     try:
-        checking.check(scenes, split, progress.update)
+        checking.check(source, split, progress.update)
     finally:
         progress.close()
     write_atomically(path / CHECKED, json.dumps(note))
@@ -106,21 +106,21 @@ def _note(folder: pathlib.Path) -> Dict[str, str]:
     return found
 
 
-def test_set(scenes: Scenes) -> str:
-    """Which scenes give `test_miou`: the test scenes, or those for validation."""
-    return "test" if scenes.test else "validation"
+def test_set(source: Source) -> str:
+    """Which images give `test_miou`: the test images, or those for validation."""
+    return "test" if source.test else "validation"
 
 
-def describe(split: Split, scenes: Scenes) -> str:
-    """How many scenes there are, and whether the split is a published one."""
+def describe(split: Split, source: Source) -> str:
+    """How many images there are, and whether the split is a published one."""
     parts: List[Any] = [("labelled", split.labeled), ("unlabelled", split.unlabeled)]
-    parts += [("validation", scenes.validation), ("test", scenes.test or ())]
+    parts += [("validation", source.validation), ("test", source.test or ())]
     words = ", ".join(f"{len(each):,} {name}" for name, each in parts if len(each))
-    text = f"{scenes.name}: {words}; {scenes.num_classes} classes"
-    known = splits.published(scenes, split.labeled)
+    text = f"{source.name}: {words}; {source.num_classes} classes"
+    known = splits.published(source, split.labeled)
     lines = [text + (f"; {known}" if known else "")]
-    if not scenes.test:
+    if not source.test:
         lines.append(
-            "no labelled test scenes: the validation scenes are scored as such"
+            "no labelled test images: the validation images are scored as such"
         )
-    return "\n".join([*lines, *scenes.notes])
+    return "\n".join([*lines, *source.notes])

@@ -1,4 +1,4 @@
-"""What a run on scenes writes: mean IoU, IoU of each class, confusion, pictures."""
+"""What a run on images writes: mean IoU, IoU of each class, confusion, images."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from typing import Mapping
 import numpy as np
 import tensorflow as tf
 
-from mixdmt_tf.data.segmentation.source import Scenes, paint
+from mixdmt_tf.data.segmentation.source import Source, paint
 from mixdmt_tf.runs.image_grids import grid, matrix_picture
 from mixdmt_tf.runs.log import Log, Row
 from mixdmt_tf.tasks.segmentation.results import IOU
-from mixdmt_tf.tasks.segmentation.scoring import SceneScore
+from mixdmt_tf.tasks.segmentation.scoring import Score
 
 
-class SceneRecorder(Log):
-    """The log of a run on scenes."""
+class Recorder(Log):
+    """The log of a run on images."""
 
-    def __init__(self, run_folder: pathlib.Path, scenes: Scenes, scenes_per_step: int):
+    def __init__(self, run_folder: pathlib.Path, source: Source, samples_per_step: int):
         """Opens the run's files.
 
         Args:
             run_folder: the run's folder.
-            scenes: the data set, for class names and colours.
-            scenes_per_step: labelled and unlabelled scenes of a step, for the speed.
+            source: the data set, for class names and colours.
+            samples_per_step: labelled and unlabelled images of a step, for the speed.
         """
-        super().__init__(run_folder, scenes_per_step)
-        self.scenes = scenes
+        super().__init__(run_folder, samples_per_step)
+        self.source = source
 
     def record(
         self,
         step: int,
-        scores: Mapping[str, SceneScore],
+        scores: Mapping[str, Score],
         numbers: Mapping[str, float],
         seconds: float,
     ) -> Row:
@@ -53,7 +53,7 @@ class SceneRecorder(Log):
             if name.endswith("_raw"):
                 continue
             row[f"{name}_pixel_accuracy"] = each.pixel_accuracy
-            named = zip(self.scenes.class_names, each.iou_by_class)
+            named = zip(self.source.class_names, each.iou_by_class)
             row.update({f"{name}{IOU}{c}": v for c, v in named if not np.isnan(v)})
         row.update({f"train_{name}": value for name, value in numbers.items()})
         self._add_row(row)
@@ -61,7 +61,7 @@ class SceneRecorder(Log):
             for name, each in scores.items():
                 tf.summary.scalar(f"miou/{name}", each.miou)
                 if not name.endswith("_raw"):
-                    for c, iou in zip(self.scenes.class_names, each.iou_by_class):
+                    for c, iou in zip(self.source.class_names, each.iou_by_class):
                         if not np.isnan(iou):
                             tf.summary.scalar(f"iou_{name}/{c}", iou)
                     tf.summary.image(
@@ -71,14 +71,14 @@ class SceneRecorder(Log):
         return row
 
     def show_batch(self, images: np.ndarray, labels: np.ndarray) -> None:
-        """A picture of augmented scenes, each above its label map.
+        """An image of augmented images, each above its label map.
 
         Args:
             images: float32 [n, h, w, 3] in [-1, 1].
             labels: int32 [n, h, w], 255 where ignored.
         """
         levels = np.rint((images + 1) * 127.5).astype(np.uint8)
-        maps = paint(labels.astype(np.uint8), np.asarray(self.scenes.colours))
+        maps = paint(labels.astype(np.uint8), np.asarray(self.source.colours))
         tiles = np.concatenate([levels, maps])
         with self._writer.as_default(0):
             tf.summary.image("scenes", grid(tiles, len(levels), 128)[np.newaxis])

@@ -1,4 +1,4 @@
-"""The numbers that a run on scenes ends with."""
+"""The numbers that a run on images ends with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is shown of a run in rounds on scenes.
+"""What is shown of a run in rounds on images.
 
     RUN/pseudo_labels.png (or ..._a.png, ..._b.png)  figure 6 of DMT (arXiv:2004.08514)
     RUN/rounds.png      mean IoU (figure 9), accuracies and weights over the rounds
@@ -17,7 +17,7 @@ from typing import List, Mapping, Optional, Sequence
 import numpy as np
 from PIL import Image
 
-from mixdmt_tf.data.segmentation.source import Scenes
+from mixdmt_tf.data.segmentation.source import Source
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.files import write_png_atomically
 from mixdmt_tf.plots import LineChart
@@ -50,7 +50,7 @@ def write(
     path: pathlib.Path,
     rounds: Sequence[Round],
     base_mious: Mapping[str, Optional[float]],
-    scenes: Scenes,
+    source: Source,
     split: Split,
 ) -> None:
     """Draws the rounds so far, and shows them in TensorBoard.
@@ -59,11 +59,11 @@ def write(
         path: the run's folder.
         rounds: from `round_records.of_round`.
         base_mious: mean IoU of each model's base in percent; None: unknown.
-        scenes: the data set.
+        source: the data set.
         split: of the run.
     """
     curves.write_charts(path / "rounds.png", *course(rounds, base_mious))
-    pairs = zip(("scene", "truth"), originals(scenes, split.unlabeled))
+    pairs = zip(("image", "truth"), originals(source, split.unlabeled))
     first = beside_one_another([column(*pair) for pair in pairs])
     figures = {}
     for model, own in curves.by_model(rounds).items():
@@ -78,12 +78,12 @@ def write(
 def figure_6(
     path: pathlib.Path, rounds: Sequence[Round], first: Image.Image
 ) -> np.ndarray:
-    """Scenes and truth, and for each round of a model pseudo labels and weights.
+    """Images and truth, and for each round of a model pseudo labels and weights.
 
     Args:
         path: the run's folder.
         rounds: of one model.
-        first: the columns of scenes and truth.
+        first: the columns of images and truth.
 
     Returns:
         RGB, uint8 [height, width, 3].

@@ -21,19 +21,19 @@ def round_entry(
 
     Args:
         stage: the round of one model.
-        found: of the pseudo labels that it learnt from (`rounds.Rounds`).
+        found: of the pseudo labels that it trained on (`rounds.Rounds`).
         results: of its run.
         folder: of its run.
 
     Returns:
         `stage` (its name), `round`, `model`, `teacher`, `fraction` (percent);
-        `pseudo_labels` (scenes), `share_labeled` (percent of their pixels),
+        `pseudo_labels` (images), `share_labeled` (percent of their pixels),
         `pseudo_accuracy` and `accuracy_of_all` (percent of pixels), `share_by_class`;
         of the end of the round's training `cases` {agree, negative, positive} in
         percent of the pseudo-labelled pixels, and `mean_weight`; `weight_right` and
         `weight_wrong`, when the round began; `test_miou`, `validation_miou` and
         `..._raw` (percent); `steps`, `seed`, `seconds`. None where a method does not
-        ask, or nobody knows.
+        ask, or the truth is unknown.
     """
     shared = ("steps", "seed", "seconds", "test_iou")
     mious = [f"{s}_miou{e}" for s in ("test", "validation") for e in ("", "_raw")]
@@ -73,7 +73,7 @@ def warnings(
     if never and not earlier:
         sentences.append(
             f"{name}: {entry['teacher']} found no pixel of {short(never)} in the "
-            "unlabelled scenes"
+            "unlabelled images"
         )
     return sentences
 

@@ -39,7 +39,7 @@ from mixdmt_tf.tasks.segmentation import (
     scoring,
 )
 
-QUALITY = "quality.json"  # beside pseudo labels: what they were worth
+QUALITY = "quality.json"  # beside pseudo labels: their quality
 
 
 class Rounds:
@@ -206,7 +206,7 @@ class Rounds:
             "base_mious": {name: each["test_miou"] for name, each in bases.items()}
         }
         if self.experiment.run.compare_supervised:
-            # The base models have learnt from the labels alone: the better one counts.
+            # The base models have trained on the labels alone: the better one counts.
             best = max(bases.values(), key=lambda each: each["validation_miou"] or 0.0)
             mious["supervised_miou"] = best["test_miou"]
             mious["supervised_miou_raw"] = best["test_miou_raw"]

@@ -1,4 +1,4 @@
-"""Scoring scenes: mean IoU at full size, in float32, with the network that is exported.
+"""Scoring images: mean IoU at full size, in float32, with the network that is exported.
 
 DMT (arXiv:2004.08514) Tables 4 to 7.
 """
@@ -24,16 +24,16 @@ import tensorflow as tf
 
 from mixdmt_tf.algorithms.base import Algorithm
 from mixdmt_tf.data.pixels import to_float
-from mixdmt_tf.data.segmentation.source import Scene
+from mixdmt_tf.data.segmentation.source import Sample
 from mixdmt_tf.equations import confusion_counts, iou_by_class, mean_iou
 from mixdmt_tf.tasks.classification.scoring import in_float32
 
 STRIDE = 8  # the largest output stride below 16; larger ones are multiples of it
-_READERS, _AHEAD = 2, 8  # threads, and scenes that wait in memory
+_READERS, _AHEAD = 2, 8  # threads, and images that wait in memory
 
 
-class SceneScorer:
-    """A float32 copy of the network that predicts every pixel of scenes of any size."""
+class Scorer:
+    """A float32 copy of the network that predicts every pixel of images of any size."""
 
     def __init__(self, network: Any, num_classes: int):
         """Builds the network.
@@ -51,7 +51,7 @@ class SceneScorer:
         self._guess = tf.function(self._guesses, input_signature=signature)
 
     def probabilities(self, images: tf.Tensor) -> tf.Tensor:
-        """uint8 scenes [n, H, W, 3] to float32 probabilities [n, H, W, classes].
+        """uint8 images [n, H, W, 3] to float32 probabilities [n, H, W, classes].
 
         The last row and column are repeated until the last feature lies on the last
         pixel, where upsampling with aligned corners puts it.
@@ -98,8 +98,8 @@ class SceneScorer:
 
 
 @dataclasses.dataclass(frozen=True)
-class SceneScore:
-    """How good predictions for one set of scenes are.
+class Score:
+    """How good predictions for one set of images are.
 
     Attributes:
         miou: percent.
@@ -117,9 +117,9 @@ class SceneScore:
         return 100.0 * float(np.trace(self.counts) / max(self.counts.sum(), 1))
 
 
-def of_counts(counts: np.ndarray) -> SceneScore:
+def of_counts(counts: np.ndarray) -> Score:
     """The score that a confusion matrix stands for."""
-    return SceneScore(mean_iou(counts), iou_by_class(counts), counts)
+    return Score(mean_iou(counts), iou_by_class(counts), counts)
 
 
 def read_ahead(
@@ -140,49 +140,49 @@ def read_ahead(
 
 
 def confusions(
-    scorer: SceneScorer,
+    scorer: Scorer,
     weights: List[np.ndarray],
-    scenes: Sequence[Scene],
+    samples: Sequence[Sample],
     poll: Callable[[], None] = lambda: None,
 ) -> Iterator[np.ndarray]:
-    """The confusion matrix of each labelled scene, int64 [C, C]; as `score`."""
+    """The confusion matrix of each labelled image, int64 [C, C]; as `score`."""
     scorer.use(weights)
     classes = scorer.network.output_shape[-1]
 
-    def read(scene: Scene) -> Tuple[np.ndarray, Optional[np.ndarray]]:
-        return scene.image(), scene.labels()
+    def read(sample: Sample) -> Tuple[np.ndarray, Optional[np.ndarray]]:
+        return sample.image(), sample.labels()
 
-    for _, (image, labels) in read_ahead(read, scenes):
+    for _, (image, labels) in read_ahead(read, samples):
         poll()
         yield confusion_counts(labels, scorer.guess(image)[0], classes)
 
 
 def score(
-    scorer: SceneScorer,
+    scorer: Scorer,
     weights: List[np.ndarray],
-    scenes: Sequence[Scene],
+    samples: Sequence[Sample],
     poll: Callable[[], None] = lambda: None,
-) -> SceneScore:
-    """Scores weights on labelled scenes, at their full size.
+) -> Score:
+    """Scores weights on labelled images, at their full size.
 
     Args:
         scorer: the network.
         weights: as its `get_weights` returns them.
-        scenes: of known labels.
-        poll: called before each scene; may raise to stop.
+        samples: of known labels.
+        poll: called before each image; may raise to stop.
 
     Raises:
         UserError: naming a file that can't be read.
     """
-    return of_counts(sum(confusions(scorer, weights, scenes, poll)))
+    return of_counts(sum(confusions(scorer, weights, samples, poll)))
 
 
 def evaluate(
-    scorer: SceneScorer,
+    scorer: Scorer,
     algorithm: Algorithm,
-    sets: Mapping[str, Optional[Sequence[Scene]]],
+    sets: Mapping[str, Optional[Sequence[Sample]]],
     poll: Callable[[], None] = lambda: None,
-) -> Dict[str, SceneScore]:
+) -> Dict[str, Score]:
     """Scores averaged and raw weights on each set; as `evaluation.evaluate`.
 
     Without an average (a decay of 0) the two are the same and scored once.
@@ -191,11 +191,11 @@ def evaluate(
     raw = algorithm.network.get_weights()
     same = equal(averaged, raw)
     scores = {}
-    for name, scenes in sets.items():
-        if scenes:
-            scores[name] = score(scorer, averaged, scenes, poll)
+    for name, samples in sets.items():
+        if samples:
+            scores[name] = score(scorer, averaged, samples, poll)
             scores[name + "_raw"] = (
-                scores[name] if same else score(scorer, raw, scenes, poll)
+                scores[name] if same else score(scorer, raw, samples, poll)
             )
     return scores
 

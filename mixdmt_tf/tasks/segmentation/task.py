@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.data.segmentation import datasets, pseudo_labels, splits
-from mixdmt_tf.data.segmentation.pipeline import ScenePipeline
-from mixdmt_tf.data.segmentation.source import Scenes
+from mixdmt_tf.data.segmentation.pipeline import Pipeline
+from mixdmt_tf.data.segmentation.source import Source
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.models import weights
@@ -24,9 +24,9 @@ from mixdmt_tf.runs.splits import require_unlabeled
 from mixdmt_tf.runs.task import Task
 from mixdmt_tf.tasks.segmentation import dry_run, preparation, results
 from mixdmt_tf.tasks.segmentation.evaluation import Evaluation
-from mixdmt_tf.tasks.segmentation.recorder import SceneRecorder
+from mixdmt_tf.tasks.segmentation.recorder import Recorder
 from mixdmt_tf.tasks.segmentation.rounds import Rounds
-from mixdmt_tf.tasks.segmentation.scoring import SceneScorer
+from mixdmt_tf.tasks.segmentation.scoring import Scorer
 
 
 class Segmentation:
@@ -34,7 +34,7 @@ class Segmentation:
 
     measure = "miou"
 
-    def __init__(self, experiment: Experiment, source: Optional[Scenes] = None):
+    def __init__(self, experiment: Experiment, source: Optional[Source] = None):
         """Remembers them.
 
         Args:
@@ -45,7 +45,7 @@ class Segmentation:
         self._given = source
 
     @functools.cached_property
-    def source(self) -> Scenes:
+    def source(self) -> Source:
         """The data set; its images are read when they are needed."""
         return self._given or datasets.load(self.experiment.data)
 
@@ -95,7 +95,7 @@ class Segmentation:
         split: Split,
         pseudo: Optional[pseudo_labels.PseudoLabels],
         replicas: int,
-    ) -> ScenePipeline:
+    ) -> Pipeline:
         """The batches of crops."""
         run, data, recipe = self.experiment.run, self.experiment.data, self._recipe()
         unlabeled = run.batch * recipe.unlabeled_ratio
@@ -107,7 +107,7 @@ class Segmentation:
                 f"--batch={run.batch} times --unlabeled_ratio="
                 f"{recipe.unlabeled_ratio} is odd on a device"
             )
-        return ScenePipeline(
+        return Pipeline(
             self.source,
             split,
             run.seed,
@@ -123,7 +123,7 @@ class Segmentation:
         method = self.experiment.method_class()
         return method.recipe(self.experiment.method)
 
-    def show_inputs(self, log: SceneRecorder, pipeline: ScenePipeline) -> None:
+    def show_inputs(self, log: Recorder, pipeline: Pipeline) -> None:
         """A few augmented images with their label maps or pseudo labels."""
         batch = pipeline.at(0)
         images, labels = batch["x"], batch["y"]
@@ -158,21 +158,19 @@ class Segmentation:
             head_rate=network.head_learning_rate_multiplier,
         )
 
-    def log(self, folder: pathlib.Path) -> SceneRecorder:
+    def log(self, folder: pathlib.Path) -> Recorder:
         """The run's TensorBoard files and `metrics.csv`."""
         images = self.experiment.run.batch * self._recipe().images_per_label
-        return SceneRecorder(folder, self.source, images)
+        return Recorder(folder, self.source, images)
 
-    def scorer(self) -> SceneScorer:
+    def scorer(self) -> Scorer:
         """A scorer for the experiment's network."""
-        return SceneScorer(
+        return Scorer(
             self.experiment.network,
             self.source.num_classes,
         )
 
-    def evaluation(
-        self, split: Split, scorer: SceneScorer, log: SceneRecorder
-    ) -> Evaluation:
+    def evaluation(self, split: Split, scorer: Scorer, log: Recorder) -> Evaluation:
         """Mean IoU on validation and test images."""
         sets = {"validation": self.source.validation, "test": self.source.test}
         return Evaluation(scorer, log, sets)
@@ -190,10 +188,10 @@ class Segmentation:
             "network": dataclasses.asdict(self.experiment.network),
         }
 
-    def load_scorer(self, facts: Mapping[str, Any]) -> SceneScorer:
+    def load_scorer(self, facts: Mapping[str, Any]) -> Scorer:
         """The scorer of a trained run, from what `model_facts` said."""
         network = type(self.experiment.network)(**facts["network"])
-        return SceneScorer(network, len(facts["class_names"]))
+        return Scorer(network, len(facts["class_names"]))
 
     def summarize(self, rows: List[Row]) -> Dict[str, Any]:
         """The scores of `results.json`."""

@@ -35,7 +35,7 @@ def build(name: str, network: str = "small_cnn", labels: int = 8, **settings: An
 
 
 def make(recipe: Recipe, rows: int, step: int = 3, seed: int = 0) -> Dict[str, Any]:
-    """A batch as `Recipe` describes it, of random pictures."""
+    """A batch as `Recipe` describes it, of random images."""
     rng = np.random.default_rng(seed)
     views = recipe.unlabeled_views
     batch = {

@@ -60,7 +60,7 @@ def test_weights_of_eq_6_by_hand():
     }
     for name, rows in expected.items():
         np.testing.assert_array_equal(reports[name], rows)
-    # Of the third nobody knows the class; the fourth is known to be of none.
+    # Of the third unknown the class; the fourth is known to be of none.
     np.testing.assert_array_equal(reports["weight_right"][1], [1, 0, 0, 0])
     np.testing.assert_array_equal(reports["weight_wrong"][1], [0, 1, 0, 1])
     for name in ("weight_right", "weight_wrong"):

@@ -1,4 +1,4 @@
-"""Small made-up batches of scenes, and methods on networks small enough for them."""
+"""Small made-up batches of images, and methods on networks small enough for them."""
 
 from __future__ import annotations
 
@@ -77,13 +77,13 @@ def make(
     seed: int = 0,
     size: Tuple[int, int] = SIZE,
 ) -> Dict[str, tf.Tensor]:
-    """A batch as `ScenePipeline` describes it, with ignored pixels and padding."""
+    """A batch as `Pipeline` describes it, with ignored pixels and padding."""
     rng = np.random.default_rng(seed)
-    x, y, _ = _scenes(rng, rows, size)
+    x, y, _ = _samples(rng, rows, size)
     batch = {"step": np.int64(step), "x": x, "y": y}
     n = rows * recipe.unlabeled_ratio
     if n:
-        batch["u"], labels, inside = _scenes(rng, n, size)
+        batch["u"], labels, inside = _samples(rng, n, size)
         confidence = inside.astype(np.float32)
         if recipe.pseudo:  # of which some are wrong
             wrong = (rng.uniform(size=labels.shape) < 0.3) & (labels != IGNORED)
@@ -103,7 +103,7 @@ def batch_for(method: Any, **given: Any) -> Dict[str, tf.Tensor]:
 
 
 def judged_by(method: Any) -> str:
-    """Which part of a batch says what of an unlabelled scene counts."""
+    """Which part of a batch says what of an unlabelled image counts."""
     return "u_label" if method.recipe(method.config).pseudo else "u_confidence"
 
 
@@ -117,12 +117,12 @@ def ignoring(batch: Dict[str, tf.Tensor], *names: str) -> Dict[str, tf.Tensor]:
 def keeping(
     batch: Dict[str, tf.Tensor], judged: str, count: int = 8
 ) -> Tuple[Dict[str, tf.Tensor], Dict[str, tf.Tensor]]:
-    """All but some pixels of each scene ignored; and scenes of these pixels alone.
+    """All but some pixels of each image ignored; and images of these pixels alone.
 
     Args:
-        batch: of labelled scenes and perhaps others.
+        batch: of labelled images and perhaps others.
         judged: `judged_by` of the method.
-        count: pixels that are kept of each scene, in one row.
+        count: pixels that are kept of each image, in one row.
 
     Returns:
         Two batches, of which a network that sees single pixels learns the same.
@@ -141,7 +141,7 @@ def keeping(
         masked[name] = tf.where(kept.reshape(n, *SIZE), batch[name], nothing)
         for part in parts:
             flat = batch[part].numpy().reshape(n, 1, pixels, *batch[part].shape[3:])
-            chosen = [scene[:, row] for scene, row in zip(flat, drawn)]
+            chosen = [sample[:, row] for sample, row in zip(flat, drawn)]
             alone[part] = tf.constant(np.stack(chosen))
     return masked, alone
 
@@ -163,7 +163,7 @@ def merge(
     return merged
 
 
-def _scenes(rng: Any, n: int, size: Tuple[int, int]) -> Tuple[np.ndarray, ...]:
+def _samples(rng: Any, n: int, size: Tuple[int, int]) -> Tuple[np.ndarray, ...]:
     """Rectangles in their classes' colours, their labels, and what is inside."""
     ends = [rng.integers(side // 2, side + 1, (n, 1)) for side in size]
     ends[0][0], ends[1][-1] = size[0] - 1, size[1] - 1  # there is some padding

@@ -37,7 +37,7 @@ def test_a_step_follows_the_paper(ramp, length, step, area):
 
 
 def test_pixels_by_hand():
-    """A box of the whole picture; a threshold that is met counts, padding does not."""
+    """A box of the whole image; a threshold that is met counts, padding does not."""
     network = keras.Sequential([keras.Input((1, 4, 2)), keras.layers.Activation(None)])
     config = cutmix.Config(confidence_threshold=0.5, box_area=1.0)
     method = cutmix.CutMix(network, config, RunFacts(2, 1, 100))
@@ -69,7 +69,7 @@ def test_pixels_by_hand():
 
 
 def test_what_network_and_teacher_are_shown():
-    """The teacher all scenes as they are; the network labelled ones and mixtures."""
+    """The teacher all images as they are; the network labelled ones and mixtures."""
     method = batches.plain("cutmix")
     batch = batches.batch_for(method)
     given, network, taught = stepping.as_numpy(batch), method.network, method.taught

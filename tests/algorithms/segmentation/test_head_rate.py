@@ -1,4 +1,4 @@
-"""The head of a network for scenes learns faster, if the task says so."""
+"""The head of a network for images learns faster, if the task says so."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def test_the_teacher_is_the_average():
 
 
 def test_the_teacher_normalizes_by_its_batch():
-    """That of unlabelled scenes, and its running statistics are not moved."""
+    """That of unlabelled images, and its running statistics are not moved."""
     method = batches.build("mean_teacher")
     batch = batches.batch_for(method)
     before = method.teacher.get_weights()

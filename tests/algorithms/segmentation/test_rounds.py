@@ -140,7 +140,7 @@ def test_in_agreement_and_with_powers_of_0_it_is_cbst(name):
 
 
 def test_pseudo_labels_that_weigh_nothing_are_still_counted():
-    """In positive disagreement labels alone are learnt, their share being smaller."""
+    """In positive disagreement labels alone are learned, their share being smaller."""
     method, supervised = batches.plain("dmt"), batches.plain("supervised")
     batch = batches.batch_for(method)
     own = tf.argmin(method.network(batch["u"]), -1, tf.int32)
@@ -167,7 +167,7 @@ def test_the_naive_variant_has_no_second_power():
 
 @pytest.mark.parametrize("name", ["dmt", "cbst"])
 def test_one_pass_through_batch_normalization(name):
-    """That which is learnt from is also the one that weighs."""
+    """That which is trained on is also the one that weighs."""
     method = batches.build(name)
     batch = batches.batch_for(method)
     images = tf.concat([batch["x"], batch["u"]], 0)
@@ -175,7 +175,7 @@ def test_one_pass_through_batch_normalization(name):
 
 
 def test_weights_come_from_the_pass_that_is_learnt_from():
-    """Normalized by the statistics of labelled and pseudo-labelled scenes together."""
+    """Normalized by the statistics of labelled and pseudo-labelled images together."""
     method = batches.build("dmt")
     batch = batches.batch_for(method)
     images = tf.concat([batch["x"], batch["u"]], 0)

@@ -24,8 +24,8 @@ def test_a_step_follows_the_paper():
     )
 
 
-def test_the_mean_is_over_the_pixels_of_all_scenes_together():
-    """By hand: of two scenes one has a single label, the other all four."""
+def test_the_mean_is_over_the_pixels_of_all_samples_together():
+    """By hand: of two images one has a single label, the other all four."""
     network = keras.Sequential([keras.Input((2, 2, 2)), keras.layers.Activation(None)])
     method = supervised.Supervised(network, supervised.Config(), RunFacts(2, 2, 100))
     p = np.full((2, 2, 2, 2), 0.5)
@@ -44,7 +44,7 @@ def test_the_mean_is_over_the_pixels_of_all_scenes_together():
 
 
 def test_what_it_asks_for_and_how_it_is_updated():
-    """Section 5.2.2 and appendix B: no average, no unlabelled scenes."""
+    """Section 5.2.2 and appendix B: no average, no unlabelled images."""
     config = supervised.Config()
     assert supervised.Supervised.recipe(config) == Recipe()
     assert (config.optimizer, config.momentum) == ("sgd", 0.9)

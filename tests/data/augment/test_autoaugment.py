@@ -111,7 +111,7 @@ def test_sub_policies_are_equally_likely():
 
 @EVERY_POLICY
 def test_images_do_not_depend_on_each_other(policy):
-    """Any order and any selection gives the same pictures, bit by bit."""
+    """Any order and any selection gives the same images, bit by bit."""
     images = np.repeat(examples.photographs(), 6, 0)
     uniforms = examples.uniforms(len(images), UNIFORMS)
     together = autoaugment(images, uniforms, policy).numpy()

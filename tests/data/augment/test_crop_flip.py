@@ -89,7 +89,7 @@ def test_no_padding_and_no_flip_is_identity():
 
 
 def test_every_variant_equally_often():
-    """18 pictures for a border of one pixel; 100 expected of each."""
+    """18 images for a border of one pixel; 100 expected of each."""
     image = noise(1)
     count = 1800
 

@@ -172,7 +172,7 @@ def test_every_image_gets_its_own():
 
 
 def test_images_do_not_depend_on_each_other():
-    """Any order and any selection gives the same pictures, bit by bit."""
+    """Any order and any selection gives the same images, bit by bit."""
     inputs = (examples.noise(120, (16, 16, 3)), *drawn(120))
     together = each(*inputs).numpy()
     random = np.random.RandomState(2)

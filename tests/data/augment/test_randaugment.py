@@ -106,7 +106,7 @@ def test_magnitudes_span_their_range(policy):
 
 @EVERY_POLICY
 def test_images_do_not_depend_on_each_other(policy):
-    """Any order and any selection gives the same pictures, bit by bit."""
+    """Any order and any selection gives the same images, bit by bit."""
     images = np.repeat(examples.photographs(), 6, 0)
     uniforms = examples.uniforms(len(images), policy.uniforms)
     together = randaugment(images, uniforms, policy).numpy()

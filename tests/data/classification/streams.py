@@ -1,4 +1,4 @@
-"""Small pipelines over data whose pictures tell which they are."""
+"""Small pipelines over data whose images tell which they are."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SEPARATE = Recipe(unlabeled_views=2, mixup_groups=(1, 2), mixup_beta=0.75)
 
 
 def numbered(counts=(14, 9, 7), unknown=4, shape=(4, 4, 1), **fields) -> Source:
-    """Pictures of one grey, their id: no shift or flip hides it."""
+    """Images of one grey, their id: no shift or flip hides it."""
     noise = made_up.source(counts, unknown, **fields)
     ids = np.arange(len(noise.train), dtype=np.uint8)
     images = np.broadcast_to(ids[:, None, None, None], (len(ids), *shape))
@@ -26,7 +26,7 @@ def numbered(counts=(14, 9, 7), unknown=4, shape=(4, 4, 1), **fields) -> Source:
 
 
 def ids_of(pictures) -> np.ndarray:
-    """Ids of numbered pictures in [-1, 1]; the last three axes are the picture's."""
+    """Ids of numbered images in [-1, 1]; the last three axes are the image's."""
     pixels = (np.asarray(pictures) + 1) * 127.5
     ids = np.round(pixels[..., 0, 0, 0]).astype(int)
     assert np.all(np.abs(pixels - ids[..., None, None, None]) < 1e-3)

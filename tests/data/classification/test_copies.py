@@ -1,4 +1,4 @@
-"""Augmented copies: which pictures there are, whoever keeps them."""
+"""Augmented copies: which images there are, whoever keeps them."""
 
 import dataclasses
 import hashlib
@@ -32,14 +32,14 @@ def copies(**fields):
 
 
 def made(some, items=None):
-    """The pictures of these items, or all."""
+    """The images of these items, or all."""
     items = np.arange(len(some)) if items is None else np.asarray(items)
     make = tf.function(some.maker(), autograph=False)
     return make(tf.constant(items, tf.int64)).numpy()
 
 
 def by_copy(some):
-    """All pictures, [count, N, H, W, C]: copy k of image i is item k N + i."""
+    """All images, [count, N, H, W, C]: copy k of image i is item k N + i."""
     return made(some).reshape((some.count, len(some.ids)) + some.item_shape)
 
 
@@ -55,7 +55,7 @@ def test_plain_copies_are_the_unlabelled_images(count, augment):
 
 
 def test_size():
-    """In pictures and bytes."""
+    """In images and bytes."""
     some = copies(count=7)
 
     assert len(some) == 7 * len(SPLIT.unlabeled)
@@ -65,7 +65,7 @@ def test_size():
 
 
 def test_simple_copies_are_shifted_and_flipped():
-    """Every picture is one of the 18 variants of its own image; all 18 occur."""
+    """Every image is one of the 18 variants of its own image; all 18 occur."""
     occurring = set()
     for pictures in by_copy(copies(count=3, augment="simple")):
         for picture, image in zip(pictures, UNLABELED):
@@ -108,7 +108,7 @@ def test_copies_of_an_image_differ(augment):
 
 
 def test_images_are_augmented_independently():
-    """The same picture under two ids has other copies."""
+    """The same image under two ids has other copies."""
     one = made_up.images([0], shape=(8, 8, 3)).images
     source = made_up.source(train=made_up.images([0, 1] * 20, shape=(8, 8, 3)))
     changes = {"images": one.repeat(40, 0), "ids": np.arange(40), "padding": 2}
@@ -187,7 +187,7 @@ def test_every_field_is_in_the_key():
 
 
 def test_key_depends_on_the_order_of_the_images():
-    """It decides which item is which picture."""
+    """It decides which item is which image."""
     assert copies(ids=SPLIT.unlabeled[::-1]).key() != copies().key()
 
 

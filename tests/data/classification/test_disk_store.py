@@ -18,11 +18,11 @@ from mixdmt_tf.errors import UserError
 SHAPE = (4, 3, 2)
 ITEM = 4 * 3 * 2
 SHARD = 4 * ITEM
-COUNT = 35  # 9 shards, 3 pictures in the last one
+COUNT = 35  # 9 shards, 3 images in the last one
 
 
 class Patterns(Copies):
-    """Pictures that cost nothing and differ."""
+    """Images that cost nothing and differ."""
 
     def maker(self):
         size = int(np.prod(self.item_shape))
@@ -85,7 +85,7 @@ def test_a_finished_store_is_only_read(tmp_path):
 
 
 def test_progress_is_reported(tmp_path):
-    """In pictures, up to all of them."""
+    """In images, up to all of them."""
     seen = []
     on_disk(tmp_path, report=lambda *numbers: seen.append(numbers))
     assert seen == [(min(4 * made, 35), 35) for made in range(1, 10)]
@@ -155,7 +155,7 @@ def test_only_a_damaged_shard_is_made_again(harm, index, tmp_path):
 
 @pytest.mark.parametrize("shard_bytes", [2 * ITEM, 7 * ITEM + 1, 1 << 20, 1])
 def test_shards_of_another_size_are_made_again(shard_bytes, tmp_path):
-    """A digest says that a shard is whole, not how many pictures it should have."""
+    """A digest says that a shard is whole, not how many images it should have."""
     on_disk(tmp_path)
 
     store = on_disk(tmp_path, shard_bytes=shard_bytes)

@@ -57,7 +57,7 @@ def probe(monkeypatch):
 
 
 def test_it_comes_after_shift_and_flip(probe):
-    """Of uint8 pictures; here the probe inverts them."""
+    """Of uint8 images; here the probe inverts them."""
 
     def invert(images, uniforms):
         assert images.dtype == tf.uint8 and uniforms.shape[-1] == 5
@@ -96,7 +96,7 @@ def test_every_row_view_and_step_has_its_own_draws(probe):
 
 
 def test_draws_are_not_those_of_the_shift(probe):
-    """The same picture may meet any operation wherever it was moved."""
+    """The same image may meet any operation wherever it was moved."""
     probe(UNIFORMS, lambda images, uniforms: paint(images, uniforms[:, 1:]))
     pipeline = strong("probe", batch=64)
     third = levels(pipeline.at(3))[0]
@@ -126,7 +126,7 @@ def test_the_settings_offer_what_there_is():
 
 @pytest.mark.parametrize("augment", ["randaugment_dmt", "randaugment_dmt_released"])
 def test_those_of_dmt_reach_the_batch(augment):
-    """Labelled and unlabelled pictures change, in a data set as when asked directly."""
+    """Labelled and unlabelled images change, in a data set as when asked directly."""
     recipe = dataclasses.replace(RECIPE, unlabeled_views=1)
     pipeline = strong(augment, recipe, batch=24)
     (reached,) = pipeline.dataset(5, 6)

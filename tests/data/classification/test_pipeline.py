@@ -149,7 +149,7 @@ def test_unlabelled_rows_are_passes_over_the_copies(count):
 
 
 def test_copies_reach_the_batch():
-    """Erased pictures, and the same numbers of steps see others."""
+    """Erased images, and the same numbers of steps see others."""
     source = streams.numbered(counts=(80, 80), shape=(8, 8, 1))
     u = gathered(streams.pipeline(source=source, count=2), "u", 15)
 
@@ -159,7 +159,7 @@ def test_copies_reach_the_batch():
 
 
 def test_labelled_rows_do_not_depend_on_what_else_is_asked_for():
-    """The supervised comparison sees the pictures that RealMix sees."""
+    """The supervised comparison sees the images that RealMix sees."""
     source = made_up.source(crop_padding=1, flip=True)
     alone = streams.pipeline(Recipe(), source).at(9)
     beside = streams.pipeline(streams.JOINT, source, count=3).at(9)

@@ -31,7 +31,7 @@ def quiet(sentence):
 
 @pytest.fixture
 def small_shards(monkeypatch):
-    """Makes 9 shards of 35 pictures, 3 pictures in the last one."""
+    """Makes 9 shards of 35 images, 3 images in the last one."""
     monkeypatch.setattr(OnDisk.__init__, "__defaults__", (None, 4 * 8 * 8 * 3))
 
 
@@ -88,7 +88,7 @@ def test_other_copies_have_another_folder(tmp_path):
     assert np.any(first != second)
     assert len(list(tmp_path.iterdir())) == 2
     for sentence, folder in zip(said, (COPIES.key()[:24], copies.key()[:24])):
-        assert f"35 pictures in {tmp_path / f'copies-{folder}'}" in sentence
+        assert f"35 images in {tmp_path / f'copies-{folder}'}" in sentence
 
 
 def test_auto_takes_the_disk_only_if_twice_the_pictures_fit(tmp_path, free):
@@ -114,7 +114,7 @@ def test_auto_stays_with_a_disk_store_that_was_begun(tmp_path, free, small_shard
     said = []
     free(0)
     open_store(COPIES, "auto", tmp_path, say=said.append)
-    assert "pictures in" in said.pop()
+    assert "images in" in said.pop()
 
     for shard in list(folder.iterdir())[:3]:
         shard.unlink()

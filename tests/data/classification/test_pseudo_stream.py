@@ -64,7 +64,7 @@ def test_labels_belong_to_the_pictures(copies):
 
 
 def test_every_copy_of_a_kept_image_is_shown():
-    """Items of the store, here painted on the pictures, k N + i for copy k of i."""
+    """Items of the store, here painted on the images, k N + i for copy k of i."""
     copies, size = 3, len(pipeline().split.unlabeled)
 
     def paint(items):

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mixdmt_tf.data.classification import datasets as sources
-from mixdmt_tf.data.classification import selection
+from mixdmt_tf.data.classification import datasets, selection
 from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.data.classification.source import OUTSIDE, UNKNOWN, Images
 from mixdmt_tf.data.classification.splits import describe, make_split
@@ -179,12 +178,12 @@ def test_an_empty_folder_is_refused(tmp_path):
 
 def test_all_of_it_through_the_settings():
     """Digits 0 to 4 told apart; unlabelled images are those of 3 to 6."""
-    got = sources.load(
+    got = datasets.load(
         Config(
             dataset="digits", labeled_classes="0,1,2,3,4", unlabeled_classes="3,4,5,6"
         )
     )
-    whole = sources.load(Config(dataset="digits"))
+    whole = datasets.load(Config(dataset="digits"))
     assert got.num_classes == 5
     assert got.pool.sum() == np.isin(whole.train.labels, [3, 4, 5, 6]).sum()
     assert len(got.test) == np.isin(whole.test.labels, range(5)).sum()

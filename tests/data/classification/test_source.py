@@ -41,7 +41,7 @@ def test_images_are_read_only():
     ],
 )
 def test_other_arrays_are_refused(shape, dtype, labels):
-    """Both rank and dtype of pictures and labels count."""
+    """Both rank and dtype of images and labels count."""
     with pytest.raises(ValueError, match="expected (uint8|int32)"):
         Images(np.zeros(shape, dtype), labels)
 
@@ -70,7 +70,7 @@ def test_labels_that_are_no_class_are_refused(part, labels, message):
 
 def test_parts_of_another_shape_are_refused():
     """A network takes one shape only."""
-    with pytest.raises(ValueError, match="test pictures"):
+    with pytest.raises(ValueError, match="test images"):
         made_up.source(test=made_up.images([0], shape=(5, 4, 3)))
 
 

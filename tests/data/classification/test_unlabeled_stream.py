@@ -32,7 +32,7 @@ def test_a_pass_over_the_unlabelled_images_is_complete_at_any_ratio():
 
 
 def test_originals_are_the_images_whose_copies_are_shown():
-    """Copies here are numbered pictures with something erased: corners may be lost."""
+    """Copies here are numbered images with something erased: corners may be lost."""
     source = streams.numbered()
     pipeline = streams.pipeline(RATIO, source, count=5)
     batch = pipeline.at(2)

@@ -1,15 +1,15 @@
-"""Small folders of scenes for tests."""
+"""Small folders of images for tests."""
 
 import numpy as np
 from PIL import Image
 
-from mixdmt_tf.data.segmentation.source import Scene, Scenes, voc_colours
+from mixdmt_tf.data.segmentation.source import Sample, Source, voc_colours
 
 PALETTE = voc_colours().ravel().tolist()
 
 
 def save(path, pixels, palette=None):
-    """Writes a picture; with a palette, its numbers as a palette PNG."""
+    """Writes an image; with a palette, its numbers as a palette PNG."""
     path.parent.mkdir(parents=True, exist_ok=True)
     picture = Image.fromarray(np.asarray(pixels, np.uint8))
     if palette is not None:
@@ -32,7 +32,7 @@ def photo(height=5, width=7, seed=0):
 
 
 def voc(root, train=("c", "a", "b"), val=("v",), classes=3, masks="SegmentationClass"):
-    """A folder in VOC's layout; the scene that comes n-th has the seed n."""
+    """A folder in VOC's layout; the image that comes n-th has the seed n."""
     lists = {"train": train, "val": val}
     for name, members in lists.items():
         path = root / "ImageSets" / "Segmentation" / f"{name}.txt"
@@ -45,8 +45,8 @@ def voc(root, train=("c", "a", "b"), val=("v",), classes=3, masks="SegmentationC
     return root
 
 
-class MemoryScene(Scene):
-    """A scene of noise."""
+class MemorySample(Sample):
+    """An image of noise."""
 
     def size(self):
         return 5, 7
@@ -59,14 +59,14 @@ class MemoryScene(Scene):
 
 
 def in_memory(count, unknown=(), names=None, **fields):
-    """`count` training scenes named n000000, n000001, ..., and one for validation."""
+    """`count` training images named n000000, n000001, ..., and one for validation."""
     names = names or [f"n{i:06}" for i in range(count)]
-    return Scenes(
+    return Source(
         **{
             "name": "made_up",
             "class_names": ("a", "b", "c"),
-            "train": [MemoryScene(n, i not in unknown) for i, n in enumerate(names)],
-            "validation": [MemoryScene("v")],
+            "train": [MemorySample(n, i not in unknown) for i, n in enumerate(names)],
+            "validation": [MemorySample("v")],
             **fields,
         }
     )

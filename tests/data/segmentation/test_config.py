@@ -1,4 +1,4 @@
-"""Settings of scenes: what can be read of them, and what is refused."""
+"""Settings of images: what can be read of them, and what is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pseudo labels of scenes that are damaged, or those of somebody else."""
+"""Pseudo labels of images that are damaged, or those of somebody else."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from mixdmt_tf.data.segmentation import pseudo_labels, splits
 from mixdmt_tf.errors import UserError
-from tests.data.segmentation.guesses import SCENES, SPLIT, guess, refused, written
+from tests.data.segmentation.guesses import IMAGES, SPLIT, guess, refused, written
 
 
 @pytest.fixture
@@ -22,22 +22,22 @@ def folder(tmp_path):
 def damaged(path, changed):
     """What is said of a guess when its file has other content."""
     path.write_bytes(changed)
-    scene_id = int(path.stem)
-    return refused(lambda: pseudo_labels.read_guess(path.parent, scene_id), path)
+    sample_id = int(path.stem)
+    return refused(lambda: pseudo_labels.read_guess(path.parent, sample_id), path)
 
 
 def test_one_wrong_byte_in_a_guess(folder):
     """Wherever it is: refused, or a byte that says nothing of the labels."""
-    scene_id = int(SPLIT.unlabeled[0])
-    path = pseudo_labels.path_of(folder, scene_id)
-    content, expected = path.read_bytes(), guess(scene_id)
+    sample_id = int(SPLIT.unlabeled[0])
+    path = pseudo_labels.path_of(folder, sample_id)
+    content, expected = path.read_bytes(), guess(sample_id)
     refusals = 0
     for place in range(0, len(content), 2):
         changed = bytearray(content)
         changed[place] ^= 0xFF
         path.write_bytes(changed)
         try:
-            classes, confidence = pseudo_labels.read_guess(folder, scene_id)
+            classes, confidence = pseudo_labels.read_guess(folder, sample_id)
         except UserError as error:
             assert str(path) in str(error)
             refusals += 1
@@ -110,11 +110,11 @@ def test_other_arrays(folder, content):
 
 
 def test_a_guess_of_a_class_that_is_none(folder):
-    scene_id = int(SPLIT.unlabeled[0])
+    sample_id = int(SPLIT.unlabeled[0])
     pseudo = pseudo_labels.read(folder, SPLIT, 3)
-    pseudo_labels.write_guess(folder, scene_id, np.full_like(CLASSES, 3), DOUBT)
-    path = pseudo_labels.path_of(folder, scene_id)
-    assert "3" in refused(lambda: pseudo(scene_id), path)
+    pseudo_labels.write_guess(folder, sample_id, np.full_like(CLASSES, 3), DOUBT)
+    path = pseudo_labels.path_of(folder, sample_id)
+    assert "3" in refused(lambda: pseudo(sample_id), path)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_note_that_is_none(folder, content):
 
 
 def test_another_split_and_other_classes(folder):
-    other = splits.make_split(SCENES, "4", 1)
+    other = splits.make_split(IMAGES, "4", 1)
     said = refused(lambda: pseudo_labels.read(folder, other, 3), folder)
     assert "another split" in said and "--split=RUN/split.json" in said
     said = refused(lambda: pseudo_labels.read(folder, SPLIT, 4), folder)

@@ -1,4 +1,4 @@
-"""Batches of scenes."""
+"""Batches of images."""
 
 import collections
 import dataclasses
@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from mixdmt_tf.data.segmentation import splits
-from mixdmt_tf.data.segmentation.pipeline import ScenePipeline
-from mixdmt_tf.data.segmentation.source import Scene
+from mixdmt_tf.data.segmentation.pipeline import Pipeline
+from mixdmt_tf.data.segmentation.source import Sample
 from tests.data.segmentation.files import in_memory
 
 SIZE = (6, 8)
 
 
-class Plain(Scene):
-    """A scene whose number is its grey and, modulo three, its class."""
+class Plain(Sample):
+    """An image whose number is its grey and, modulo three, its class."""
 
     def size(self):
         return SIZE
@@ -30,24 +30,24 @@ class Plain(Scene):
     read: list = []
 
 
-def _guess(scene_id):
+def _guess(sample_id):
     """Class by id, nothing in the upper row, confidence by column."""
-    labels = np.full(SIZE, scene_id % 2, np.uint8)
+    labels = np.full(SIZE, sample_id % 2, np.uint8)
     labels[0] = 255
     return labels, np.tile(np.arange(8) / 8, (6, 1)).astype(np.float16)
 
 
 def _pipeline(**fields):
-    scenes = in_memory(0, validation=[], train=[Plain(str(i)) for i in range(20)])
-    split = splits.make_split(scenes, "8", 0)
+    source = in_memory(0, validation=[], train=[Plain(str(i)) for i in range(20)])
+    split = splits.make_split(source, "8", 0)
     whole = {"crop": SIZE, "scale": (1.0, 1.0)}
-    return ScenePipeline(
-        **{**whole, "scenes": scenes, "split": split, "seed": 3, "labeled": 2, **fields}
+    return Pipeline(
+        **{**whole, "scenes": source, "split": split, "seed": 3, "labeled": 2, **fields}
     )
 
 
 def _numbers(images):
-    """Which scenes a batch shows."""
+    """Which images a batch shows."""
     return np.rint((np.asarray(images)[:, 0, 0, 0] + 1) * 127.5).astype(int).tolist()
 
 
@@ -57,8 +57,8 @@ def _same(one, other):
         np.testing.assert_array_equal(one[name], other[name], err_msg=name)
 
 
-def test_every_scene_once_in_each_pass():
-    """Each stream through its own scenes, at its own pace, in changing order."""
+def test_every_sample_once_in_each_pass():
+    """Each stream through its own images, at its own pace, in changing order."""
     pipeline = _pipeline(unlabeled=6, guesses=_guess)
     labeled, unlabeled = [], []
     for batch in pipeline.dataset(0, 8):
@@ -71,8 +71,8 @@ def test_every_scene_once_in_each_pass():
     assert passes[0] != passes[1] and passes[2] != passes[3]
 
 
-def test_labels_and_guesses_belong_to_their_scenes():
-    """And have the flip of their picture."""
+def test_labels_and_guesses_belong_to_their_samples():
+    """And have the flip of their image."""
     pipeline = _pipeline(unlabeled=6, guesses=_guess)
     directions = set()
     for step in range(3):
@@ -98,19 +98,19 @@ def test_a_batch_depends_on_seed_and_step_alone():
     assert not np.array_equal(batches[0]["x"], batches[1]["x"])
 
 
-def test_a_scene_is_cut_anew_each_time():
-    """One scene alone, again and again."""
+def test_a_sample_is_cut_anew_each_time():
+    """One image alone, again and again."""
     pipeline = _pipeline(labeled=1, scale=(0.5, 1.5), crop=(5, 5))
-    only = splits.make_split(pipeline.scenes, "1", 0)
+    only = splits.make_split(pipeline.source, "1", 0)
     batches = dataclasses.replace(pipeline, split=only).dataset(0, 12)
     cuts = {batch["y"].numpy().tobytes() for batch in batches}
     assert len(cuts) > 3
 
 
 def test_streams_are_shuffled_apart():
-    """Though as many scenes are labelled as are not."""
+    """Though as many images are labelled as are not."""
     pipeline = _pipeline(labeled=10, unlabeled=10)
-    half = splits.make_split(pipeline.scenes, "10", 0)
+    half = splits.make_split(pipeline.source, "10", 0)
     batch = dataclasses.replace(pipeline, split=half).at(0)
     places = [
         np.argsort(ids)[np.argsort(np.argsort(_numbers(batch[name])))].tolist()
@@ -178,10 +178,10 @@ def test_random_numbers_for_boxes_are_shared_by_the_replicas():
 
 
 def test_what_cannot_be_shared_or_drawn():
-    """Rows among replicas; unlabelled scenes where there are none."""
-    with pytest.raises(ValueError, match="3 scenes cannot be shared by 2"):
+    """Rows among replicas; unlabelled images where there are none."""
+    with pytest.raises(ValueError, match="3 images cannot be shared by 2"):
         _pipeline(labeled=3).at(0, 0, 2)
     pipeline = _pipeline()
-    split = splits.make_split(pipeline.scenes, "20", 0)
-    with pytest.raises(ValueError, match="no unlabeled scenes"):
+    split = splits.make_split(pipeline.source, "20", 0)
+    with pytest.raises(ValueError, match="no unlabeled images"):
         _pipeline(split=split, unlabeled=1).at(0)

@@ -1,4 +1,4 @@
-"""The folder of pseudo labels of scenes."""
+"""The folder of pseudo labels of images."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mixdmt_tf.data.segmentation import pseudo_labels, splits
 from mixdmt_tf.data.segmentation.pseudo_labels import PseudoLabels
 from tests.data.segmentation.guesses import (
     FACTS,
-    SCENES,
+    IMAGES,
     SPLIT,
     THRESHOLDS,
     guess,
@@ -51,9 +51,9 @@ def test_a_folder_gives_the_guesses_back(folder):
     again = pseudo_labels.read(folder, SPLIT, 3)
     assert again.facts == FACTS and again.content == "content"
     np.testing.assert_array_equal(again.thresholds, THRESHOLDS)
-    for scene_id in SPLIT.unlabeled:
-        classes, doubt = guess(scene_id)
-        got, confidence = pseudo_labels.read_guess(folder, scene_id)
+    for sample_id in SPLIT.unlabeled:
+        classes, doubt = guess(sample_id)
+        got, confidence = pseudo_labels.read_guess(folder, sample_id)
         assert got.dtype == np.uint8
         np.testing.assert_array_equal(got, classes)
         np.testing.assert_array_equal(confidence, 1 - doubt.astype(np.float32))
@@ -72,9 +72,9 @@ def test_other_programs_can_read_it(folder):
 def test_thresholds_are_applied_to_the_class_that_was_guessed(folder):
     pseudo = pseudo_labels.read(folder, SPLIT, 3)
     kept = 0
-    for scene_id in SPLIT.unlabeled:
-        labels, confidence = pseudo(scene_id)
-        classes, doubt = guess(scene_id)
+    for sample_id in SPLIT.unlabeled:
+        labels, confidence = pseudo(sample_id)
+        classes, doubt = guess(sample_id)
         scores = 1 - doubt.astype(np.float32)
         expected = selection.threshold_labels(
             classes.ravel().tolist(), scores.ravel().tolist(), THRESHOLDS, 255
@@ -104,7 +104,7 @@ def test_guesses_of_another_teacher_are_removed(folder):
 
 
 def test_guesses_for_another_split_are_removed(folder):
-    other = splits.make_split(SCENES, "5", 0)
+    other = splits.make_split(IMAGES, "5", 0)
     pseudo_labels.begin(folder, other, "a")
     assert pseudo_labels.missing(folder, other) == other.unlabeled.tolist()
 
@@ -113,8 +113,8 @@ def test_what_is_missing(folder):
     assert pseudo_labels.missing(folder, SPLIT) == []
     assert pseudo_labels.is_whole(folder, SPLIT)
     lost = [int(i) for i in SPLIT.unlabeled[1:3]]
-    for scene_id in lost:
-        pseudo_labels.path_of(folder, scene_id).unlink()
+    for sample_id in lost:
+        pseudo_labels.path_of(folder, sample_id).unlink()
     assert pseudo_labels.missing(folder, SPLIT) == lost
     assert not pseudo_labels.is_whole(folder, SPLIT)
     said = refused(

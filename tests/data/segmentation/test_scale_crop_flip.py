@@ -1,4 +1,4 @@
-"""One draw for a picture and its maps."""
+"""One draw for an image and its maps."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from mixdmt_tf.data.segmentation.scale_crop_flip import UNIFORMS, scale_crop_fli
 from tests.oracles import segmentation as oracle
 
 
-def _scene(height, width, seed=0):
+def _sample(height, width, seed=0):
     random = np.random.RandomState(seed)
     image = random.randint(0, 256, (height, width, 3)).astype(np.uint8)
     labels = random.randint(0, 5, (height, width)).astype(np.uint8)
@@ -39,11 +39,11 @@ def _compare(results, expected):
 )
 def test_equals_scaling_padding_cropping_flipping(size, crop, scale, flip):
     """All at once is the same as one after the other."""
-    scene = _scene(*size)
+    sample = _sample(*size)
     for uniforms in _draws(12):
-        results = scale_crop_flip(*scene, uniforms, crop, scale, flip, (9, 80, 200))
+        results = scale_crop_flip(*sample, uniforms, crop, scale, flip, (9, 80, 200))
         expected = oracle.scale_crop_flip(
-            *scene, uniforms, crop, scale, flip, (9, 80, 200)
+            *sample, uniforms, crop, scale, flip, (9, 80, 200)
         )
         _compare(results, expected)
 
@@ -51,16 +51,16 @@ def test_equals_scaling_padding_cropping_flipping(size, crop, scale, flip):
 @pytest.mark.parametrize("value", [0.0, np.float32(1 - 2**-24)])
 def test_the_smallest_and_largest_draws(value):
     """The first and the last place, the smallest and almost the largest scale."""
-    scene, uniforms = _scene(10, 12), np.full(4, value, np.float32)
+    sample, uniforms = _sample(10, 12), np.full(4, value, np.float32)
     _compare(
-        scale_crop_flip(*scene, uniforms, (5, 5)),
-        oracle.scale_crop_flip(*scene, uniforms, (5, 5)),
+        scale_crop_flip(*sample, uniforms, (5, 5)),
+        oracle.scale_crop_flip(*sample, uniforms, (5, 5)),
     )
 
 
 def test_without_scale_pixels_stay_as_they_are():
-    """A crop of the picture is a crop of its maps; every place is drawn."""
-    image, labels, confidence = _scene(6, 7)
+    """A crop of the image is a crop of its maps; every place is drawn."""
+    image, labels, confidence = _sample(6, 7)
     seen = set()
     for uniforms in _draws(120):
         results = scale_crop_flip(
@@ -81,7 +81,7 @@ def test_without_scale_pixels_stay_as_they_are():
 
 
 def test_maps_stay_with_their_pixels():
-    """A picture that shows its own labels still does, wherever it goes."""
+    """An image that shows its own labels still does, wherever it goes."""
     labels = np.kron(np.random.RandomState(0).randint(0, 5, (6, 8)), np.ones((8, 8)))
     labels = labels.astype(np.uint8)
     image = np.repeat(labels[..., None] * 50, 3, axis=2)
@@ -98,8 +98,8 @@ def test_maps_stay_with_their_pixels():
 
 
 def test_padding_with_the_mean():
-    """Of the picture before it is cut; no label, no confidence."""
-    image, labels, confidence = _scene(4, 4)
+    """Of the image before it is cut; no label, no confidence."""
+    image, labels, confidence = _sample(4, 4)
     uniforms = np.array([0.5, 0.5, 0.5, 0.9], np.float32)
     picture, moved, sure = scale_crop_flip(
         image, labels, confidence, uniforms, (6, 6), fill=None
@@ -109,8 +109,8 @@ def test_padding_with_the_mean():
 
 
 def test_in_a_graph_that_knows_no_size():
-    """Scenes of different sizes in one data set, and one trace."""
-    scenes = [_scene(8 + 3 * i, 20 - 2 * i, seed=i) for i in range(5)]
+    """Images of different sizes in one data set, and one trace."""
+    samples = [_sample(8 + 3 * i, 20 - 2 * i, seed=i) for i in range(5)]
     uniforms = _draws(5)
     traces = []
 
@@ -119,7 +119,7 @@ def test_in_a_graph_that_knows_no_size():
         return scale_crop_flip(image, labels, confidence, drawn, (9, 10))
 
     data = tf.data.Dataset.from_generator(
-        lambda: ((*scene, drawn) for scene, drawn in zip(scenes, uniforms)),
+        lambda: ((*sample, drawn) for sample, drawn in zip(samples, uniforms)),
         output_signature=(
             tf.TensorSpec([None, None, 3], tf.uint8),
             tf.TensorSpec([None, None], tf.uint8),
@@ -132,8 +132,8 @@ def test_in_a_graph_that_knows_no_size():
         [9, 10],
         [9, 10],
     ]
-    for results, scene, drawn in zip(data, scenes, uniforms):
-        direct = scale_crop_flip(*scene, drawn, (9, 10))
+    for results, sample, drawn in zip(data, samples, uniforms):
+        direct = scale_crop_flip(*sample, drawn, (9, 10))
         for one, other in zip(results, direct):
             np.testing.assert_array_equal(one, other)
     assert len(traces) == 1

@@ -1,9 +1,9 @@
-"""What a data set of scenes says of itself."""
+"""What a data set of images says of itself."""
 
 import numpy as np
 import pytest
 
-from mixdmt_tf.data.segmentation import datasets as scenes
+from mixdmt_tf.data.segmentation import datasets
 from mixdmt_tf.data.segmentation.config import Config
 from mixdmt_tf.data.segmentation.source import paint, voc_colours
 from mixdmt_tf.errors import UsageError
@@ -29,7 +29,7 @@ def test_painting_leaves_the_ignored_white():
 
 
 def test_the_fingerprint_covers_names_sizes_and_classes():
-    """And which scenes have labels, and in which order they come."""
+    """And which images have labels, and in which order they come."""
     first = in_memory(4)
     assert in_memory(4).fingerprint() == first.fingerprint()
     for other in (
@@ -43,7 +43,7 @@ def test_the_fingerprint_covers_names_sizes_and_classes():
 
 
 def test_sizes_are_in_the_fingerprint(monkeypatch):
-    """The same names of pictures of another size are other data."""
+    """The same names of images of another size are other data."""
     before, other = in_memory(2).fingerprint(), in_memory(2)
     monkeypatch.setattr(type(other.train[0]), "size", lambda self: (7, 5))
     assert other.fingerprint() != before
@@ -66,7 +66,7 @@ def test_what_cannot_be_is_refused(fields, message):
 
 def test_the_name_of_a_file_is_the_name_of_a_data_set():
     """And a near miss is told the right one."""
-    found = scenes.load(Config(dataset="digit_scenes"))
+    found = datasets.load(Config(dataset="digit_scenes"))
     assert found.name == "digit_scenes"
     with pytest.raises(UsageError, match="did you mean cityscapes"):
-        scenes.load(Config(dataset="cityscape"))
+        datasets.load(Config(dataset="cityscape"))

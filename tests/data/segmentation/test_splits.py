@@ -1,4 +1,4 @@
-"""Which scenes have labels: the published rule, and files."""
+"""Which images have labels: the published rule, and files."""
 
 import dataclasses
 import hashlib
@@ -21,7 +21,7 @@ VOC, CITYSCAPES = 10_582, 2_975
     ("labels", "total", "expected"),
     [
         ("1/8", VOC, 1322),
-        ("1/20", VOC, 530),  # 529 would leave one scene over
+        ("1/20", VOC, 530),  # 529 would leave one image over
         ("1/50", VOC, 211),
         ("1/106", VOC, 100),
         ("100", VOC, 100),
@@ -73,13 +73,13 @@ def test_published_lists_are_recognised_and_sampled():
     ids = splits.draw_order(VOC, 0)
     names = np.array([f"unknown {i:05}" for i in range(VOC)], object)
     names[ids[:100]] = VOC_106
-    scenes = in_memory(VOC, names=names.tolist())
-    split = splits.make_split(scenes, "1/106", 0)
-    assert splits.published(scenes, split.labeled) == "split 0 of PASCAL VOC 1/106"
-    assert splits.published(scenes, split.labeled[::-1]) is None
+    source = in_memory(VOC, names=names.tolist())
+    split = splits.make_split(source, "1/106", 0)
+    assert splits.published(source, split.labeled) == "split 0 of PASCAL VOC 1/106"
+    assert splits.published(source, split.labeled[::-1]) is None
     digests = []
     for ids in splits.subsets(split):
-        text = "\n".join(scenes.train[i].name for i in ids)
+        text = "\n".join(source.train[i].name for i in ids)
         digests.append(hashlib.sha256(text.encode()).hexdigest()[:16])
     assert digests == ["22cc37248f8434fa", "d3553a7f118c9a4d"]
 
@@ -92,17 +92,17 @@ def test_seeds_beyond_the_published():
     assert splits.draw_order(10, 3).tolist() == [0, 9, 2, 3, 8, 6, 1, 4, 7, 5]
 
 
-def test_a_split_of_scenes():
-    """Ids drawn among scenes of known labels; all the others are unlabelled."""
-    scenes = in_memory(40, unknown=range(0, 40, 4))
-    split = splits.make_split(scenes, "1/3", 1)
+def test_a_split_of_samples():
+    """Ids drawn among images of known labels; all the others are unlabelled."""
+    source = in_memory(40, unknown=range(0, 40, 4))
+    split = splits.make_split(source, "1/3", 1)
     assert len(split.labeled) == 10 and not set(split.labeled) & {*range(0, 40, 4)}
     everything = sorted([*split.labeled, *split.unlabeled])
     assert everything == list(range(40)) and len(split.validation) == 0
-    more = splits.make_split(scenes, 20, 1)
+    more = splits.make_split(source, 20, 1)
     assert more.labeled[:10].tolist() == split.labeled.tolist()
-    assert splits.make_split(scenes, 10, 2).labeled.tolist() != split.labeled.tolist()
-    whole = splits.make_split(scenes, None, 1)
+    assert splits.make_split(source, 10, 2).labeled.tolist() != split.labeled.tolist()
+    whole = splits.make_split(source, None, 1)
     assert len(whole.labeled) == 30 and len(whole.unlabeled) == 10
     with pytest.raises(UserError, match="no training image has labels"):
         splits.make_split(in_memory(3, unknown=range(3)), None, 0)
@@ -111,16 +111,16 @@ def test_a_split_of_scenes():
 def test_a_list_of_the_data_set():
     """As VOC's own train.txt within the larger list (DMT table 5)."""
     lists = {"train": ("n000005", "n000001"), "odd": ("n000001", "elsewhere")}
-    scenes = in_memory(8, lists=lists)
-    split = splits.make_split(scenes, None, 0, named="train")
+    source = in_memory(8, lists=lists)
+    split = splits.make_split(source, None, 0, named="train")
     assert split.labeled.tolist() == [5, 1]
     assert split.unlabeled.tolist() == [0, 2, 3, 4, 6, 7]
     with pytest.raises(UserError, match="elsewhere"):
-        splits.make_split(scenes, None, 0, named="odd")
+        splits.make_split(source, None, 0, named="odd")
     with pytest.raises(UsageError, match="expected one of train, odd"):
-        splits.make_split(scenes, None, 0, named="val")
+        splits.make_split(source, None, 0, named="val")
     with pytest.raises(UsageError, match="give one"):
-        splits.make_split(scenes, 3, 0, named="train")
+        splits.make_split(source, 3, 0, named="train")
 
 
 @pytest.mark.parametrize(
@@ -137,15 +137,15 @@ def test_sizes_of_difference_maximised_subsets(count, common, size):
 
 def test_subsets_go_on_with_one_generator():
     """Lists of the published sizes, split after split; others have their own order."""
-    scenes = in_memory(1400)
+    source = in_memory(1400)
     sizes = (1322, 530, 211, 100)
-    drawn = [splits.make_split(scenes, n, seed) for seed in range(3) for n in sizes]
+    drawn = [splits.make_split(source, n, seed) for seed in range(3) for n in sizes]
     expected = oracle.sampled_subsets([split.labeled.tolist() for split in drawn])
     for split, (first, second) in zip(drawn, expected):
         result = splits.subsets(split)
         assert (result[0].tolist(), result[1].tolist()) == (first, second)
     same = [
-        dataclasses.replace(splits.make_split(scenes, 64, 0), seed=seed)
+        dataclasses.replace(splits.make_split(source, 64, 0), seed=seed)
         for seed in range(5)
     ]
     assert len({tuple(splits.subsets(split)[0]) for split in same}) == 5
@@ -153,20 +153,20 @@ def test_subsets_go_on_with_one_generator():
 
 def test_file_and_back(tmp_path):
     """Whole, and the same; one of other data is refused."""
-    scenes = in_memory(12, unknown=[3])
-    split = splits.make_split(scenes, "1/2", 1)
+    source = in_memory(12, unknown=[3])
+    split = splits.make_split(source, "1/2", 1)
     path = tmp_path / "split.json"
     write_split(path, split)
-    again = splits.read_split(path, scenes)
+    again = splits.read_split(path, source)
     assert isinstance(again, Split) and again.digest() == split.digest()
     for other in (in_memory(13), in_memory(12), in_memory(12, unknown=[3], name="b")):
         with pytest.raises(UserError, match="a split of other data"):
             splits.read_split(path, other)
     with pytest.raises(UserError, match="expected a split.json"):
-        splits.read_split(tmp_path / "none.json", scenes)
+        splits.read_split(tmp_path / "none.json", source)
     path.write_text("{")
     with pytest.raises(UserError, match="is no split.json"):
-        splits.read_split(path, scenes)
+        splits.read_split(path, source)
 
 
 @pytest.mark.parametrize(
@@ -183,9 +183,9 @@ def test_file_and_back(tmp_path):
 )
 def test_files_by_hand(tmp_path, fields, message):
     """With ids that can't be."""
-    scenes = in_memory(12, unknown=[3])
+    source = in_memory(12, unknown=[3])
     path = tmp_path / "split.json"
-    written = json.loads(splits.make_split(scenes, "1/2", 1).to_json())
+    written = json.loads(splits.make_split(source, "1/2", 1).to_json())
     path.write_text(json.dumps({**written, **fields}))
     with pytest.raises(UserError, match=message):
-        splits.read_split(path, scenes)
+        splits.read_split(path, source)

@@ -13,7 +13,7 @@ from tests.tasks.classification import tiny
 
 
 class Confident:
-    """A scorer whose confidence is the brightness of a picture."""
+    """A scorer whose confidence is the brightness of an image."""
 
     def predict(self, weights, images, poll):
         poll()
@@ -34,7 +34,7 @@ class Weights:
 
 
 def source():
-    """Bright pictures of two classes, darker ones of a third, and one unknown."""
+    """Bright images of two classes, darker ones of a third, and one unknown."""
     labels = np.array([0, 1, 0, 1, -3, -3, 0, -1], np.int32)
     bright = np.array([250, 240, 230, 220, 100, 225, 210, 10], np.uint8)
     pictures = np.broadcast_to(bright[:, None, None, None], (8, 4, 4, 3)).copy()

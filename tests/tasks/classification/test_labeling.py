@@ -153,7 +153,7 @@ def test_only_those_that_somebody_knows_are_judged():
     assert found.accuracy == 50.0
     assert found.accuracy_of_all == pytest.approx(200 / 3)
     assert sum(row["images"] for row in found.bins) == 3
-    # Of the surest fifth nobody knows the class.
+    # Of the most confident fifth unknown the class.
     assert found.error_of_top[20] is None and found.error_of_top[40] == 0.0
 
 
@@ -164,7 +164,7 @@ def test_whatever_is_said_of_an_image_of_no_class_is_wrong():
     assert (found.accuracy, found.accuracy_of_all) == (50.0, 50.0)
     assert [row["accuracy"] for row in found.bins] == [100.0, 0.0]
     assert found.error_of_top[100] == 50.0
-    # Half of two is one, the surest; a fifth of two is none.
+    # Half of two is one, the most confident; a fifth of two is none.
     assert found.error_of_top[60] == 100.0 and found.error_of_top[20] is None
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mixdmt_tf.algorithms.classification import dmt, mixmatch
-from mixdmt_tf.data.classification import datasets as sources
-from mixdmt_tf.data.classification import splits
+from mixdmt_tf.data.classification import datasets, splits
 from mixdmt_tf.data.splits import write_split
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.runs.splits import choose_split, open_split
@@ -19,7 +18,7 @@ from tests.tasks.classification import tiny
 
 @pytest.fixture
 def source():
-    return sources.load(tiny.experiment("runs/x").data)
+    return datasets.load(tiny.experiment("runs/x").data)
 
 
 def test_the_split_is_drawn_from_the_runs_seed(source):
@@ -91,7 +90,7 @@ def test_precomputing_writes_the_copies_of_the_run_and_nothing_else(tmp_path, ca
         tmp_path / "run", f"--cache_dir={cache}", "--copies_store=disk", "--copies=1"
     )
     Classification(experiment).precompute()
-    source = sources.load(experiment.data)
+    source = datasets.load(experiment.data)
     split = choose_split(open_task(experiment, source))
     copies = preparation.unlabeled_copies(experiment, source, split)
     (folder,) = tmp_path.glob("*/*")

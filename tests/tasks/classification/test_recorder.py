@@ -32,7 +32,7 @@ def scalar(found, tag):
 
 
 def picture(found, tag):
-    """The last picture under a tag."""
+    """The last image under a tag."""
     width, height, *pngs = tf.make_ndarray(found.Tensors(tag)[-1].tensor_proto)
     image = tf.io.decode_png(pngs[0]).numpy()
     assert image.shape[:2] == (int(height), int(width))

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from mixdmt_tf.cli import evaluate
-from mixdmt_tf.data.classification import datasets as sources
-from mixdmt_tf.data.classification import pseudo_labels, splits
+from mixdmt_tf.data.classification import datasets, pseudo_labels, splits
 from mixdmt_tf.runs import trained
 from mixdmt_tf.tasks import open_task
 from mixdmt_tf.tasks.classification import labeling
@@ -41,9 +40,10 @@ def with_others(flags, *more):
 def test_what_a_run_says(finished_rounds):
     lines = finished_rounds.session.out.splitlines()
     places = [lines.index("[1/3] base: labels alone")]
-    said = "the surest 50 % of the labels that base gives"
+    said = "the most confident 50 % of the labels that base gives"
     places.append(lines.index(f"[2/3] round_1: {said}"))
-    last = "[3/3] round_2: the surest 100 % of the labels that round_1 gives; about "
+    last = "[3/3] round_2: the most confident 100 % of the labels "
+    last += "that round_1 gives; about "
     places.append(next(i for i, line in enumerate(lines) if line.startswith(last)))
     assert places == sorted(places)
     assert sum(line.startswith("class  labelled") for line in lines) == 1
@@ -98,7 +98,7 @@ def test_the_table_of_the_rounds_is_that_of_the_results(finished_rounds):
 def test_the_pseudo_labels_are_those_that_the_results_judge(finished_rounds):
     folder = finished_rounds.folder
     experiment = tiny.experiment(folder, *DMT)
-    source = sources.load(experiment.data)
+    source = datasets.load(experiment.data)
     split = splits.read_split(folder / "split.json", source)
     for number, found in zip((686, 1372), finished_rounds.results["rounds"]):
         path = folder / "pseudo_labels" / f"{found['stage']}.npz"
@@ -112,7 +112,7 @@ def test_the_pseudo_labels_are_those_that_the_results_judge(finished_rounds):
 def test_each_round_is_taught_by_the_network_before_it(finished_rounds):
     folder = finished_rounds.folder
     experiment = tiny.experiment(folder, *DMT)
-    source = sources.load(experiment.data)
+    source = datasets.load(experiment.data)
     split = splits.read_split(folder / "split.json", source)
     found = []
     for teacher, stage, share in (("base", "round_1", 0.5), ("round_1", "round_2", 1)):
@@ -184,7 +184,7 @@ def test_other_pseudo_labels_under_a_checkpoint(finished_rounds, tmp_path):
     folder = shutil.copytree(finished_rounds.folder, tmp_path / "run")
     (folder / "round_2" / "results.json").unlink()
     path = folder / "pseudo_labels" / "round_2.npz"
-    source = sources.load(tiny.experiment(folder, *DMT).data)
+    source = datasets.load(tiny.experiment(folder, *DMT).data)
     split = splits.read_split(folder / "split.json", source)
     pseudo = pseudo_labels.read(path, split, 10)
     pseudo.labels[5] = (pseudo.labels[5] + 1) % 10

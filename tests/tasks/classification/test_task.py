@@ -61,7 +61,7 @@ def test_stopped_at_many_places_and_resumed(finished, tmp_path):
     for moment, step in (("progress", 5), ("evaluate", 8)):
         done = tiny.session(folder, moments={(moment, step): tiny.TERMINATE})
         assert done.code == 143
-        message = f"stopped after step {step}, saved; the same command goes on\n"
+        message = f"stopped after step {step}, saved; the same command resumes\n"
         assert done.err == message
         assert not (folder / "results.json").exists()
     assert steps(folder) == ([4], [4, 6, 8])  # 4 is the best, 5 got too old
@@ -142,7 +142,7 @@ def test_ctrl_c_saves_too(tmp_path):
     moments = {("progress", 5): tiny.INTERRUPT}
     done = tiny.session(tmp_path, tiny.SUPERVISED, moments=moments)
     assert done.code == 130
-    assert done.err == "stopped after step 5, saved; the same command goes on\n"
+    assert done.err == "stopped after step 5, saved; the same command resumes\n"
     assert steps(tmp_path)[1][-1] == 5
 
 

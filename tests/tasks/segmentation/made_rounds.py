@@ -1,4 +1,4 @@
-"""Entries of `rounds` on scenes with made-up numbers."""
+"""Entries of `rounds` on images with made-up numbers."""
 
 from __future__ import annotations
 

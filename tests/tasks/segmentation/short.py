@@ -1,4 +1,4 @@
-"""Runs on scenes that take seconds: a few small scenes, a tiny network, four steps.
+"""Runs on images that take seconds: a few small images, a tiny network, four steps.
 
 python -m tests.tasks.segmentation.short WORKDIR NUMBER [FLAGS...]
 
@@ -26,10 +26,10 @@ import tensorflow as tf
 
 from mixdmt_tf import plots
 from mixdmt_tf.cli import experiments, train
-from mixdmt_tf.data.segmentation import datasets as scenes
+from mixdmt_tf.data.segmentation import datasets
 from mixdmt_tf.data.segmentation.config import Config
 from mixdmt_tf.data.segmentation.datasets import digit_scenes
-from mixdmt_tf.data.segmentation.source import Scenes
+from mixdmt_tf.data.segmentation.source import Source
 from mixdmt_tf.runs.experiment import Experiment
 from tests.tasks.classification.tiny import Finished, Moments, Session, Watch
 
@@ -53,20 +53,20 @@ ROUNDS = ("--base_steps=4", "--base_batch=2", "--round_steps=4", "--unlabeled_ra
 
 
 @contextlib.contextmanager
-def few_scenes() -> Iterator[None]:
-    """The data set of digits with fewer scenes, and pictures with fewer pixels.
+def few_samples() -> Iterator[None]:
+    """The data set of digits with fewer images, and images with fewer pixels.
 
-    Which digits belong to which part, and how a scene looks, stays as it is.
+    Which digits belong to which part, and how an image looks, stays as it is.
     """
     with mock.patch.dict(digit_scenes.COUNTS, COUNTS):
         with mock.patch.object(plots, "DPI", 40):
             yield
 
 
-def load() -> Scenes:
-    """The few scenes."""
-    with few_scenes():
-        return scenes.load(Config(dataset="digit_scenes"))
+def load() -> Source:
+    """The few images."""
+    with few_samples():
+        return datasets.load(Config(dataset="digit_scenes"))
 
 
 def flags(workdir: pathlib.Path, *more: str) -> List[str]:
@@ -97,7 +97,7 @@ def session(
     out, err = io.StringIO(), io.StringIO()
     policy = keras.mixed_precision.global_policy()
     try:
-        with few_scenes(), Watch(moments) as watch:
+        with few_samples(), Watch(moments) as watch:
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 code = train.main(flags(workdir, *more))
     finally:
@@ -130,7 +130,7 @@ def weights(folder: pathlib.Path, step: int = 4) -> str:
 
 
 def facts(folder: pathlib.Path) -> Dict[str, Any]:
-    """All that is left of a finished run in rounds: numbers, weights, pictures."""
+    """All that is left of a finished run in rounds: numbers, weights, images."""
     results = json.loads((folder / "results.json").read_text())
     for entry in (results, *results["rounds"]):
         for name in DIFFERING:
@@ -187,7 +187,7 @@ def main(workdir: str, number: str, *more: str) -> int:
         fsync(descriptor)
 
     die = wrapped(lambda: None, int(number), kill, True)
-    with few_scenes(), mock.patch.object(os, "fsync", write_or_die):
+    with few_samples(), mock.patch.object(os, "fsync", write_or_die):
         return train.main(flags(pathlib.Path(workdir), *more))
 
 

@@ -1,4 +1,4 @@
-"""`--dry_run` of runs on scenes."""
+"""`--dry_run` of runs on images."""
 
 from __future__ import annotations
 
@@ -16,42 +16,42 @@ from mixdmt_tf.errors import UserError
 from mixdmt_tf.runs.session import Session
 from mixdmt_tf.tasks import dry_run
 from mixdmt_tf.tasks.segmentation.dry_run import few
-from tests.data.segmentation.files import MemoryScene, in_memory
+from tests.data.segmentation.files import MemorySample, in_memory
 from tests.tasks.segmentation import tiny
 
-SCENES = in_memory(
+IMAGES = in_memory(
     40,
     unknown=range(0, 40, 3),
-    validation=[MemoryScene(f"v{i}") for i in range(5)],
-    test=[MemoryScene(f"t{i}") for i in range(5)],
+    validation=[MemorySample(f"v{i}") for i in range(5)],
+    test=[MemorySample(f"t{i}") for i in range(5)],
 )
 
 
-def test_few_scenes_are_what_they_were():
-    split = splits.make_split(SCENES, 10, seed=3)
-    small, own = few(SCENES, split)
+def test_few_samples_are_what_they_were():
+    split = splits.make_split(IMAGES, 10, seed=3)
+    small, own = few(IMAGES, split)
     assert (len(small.train), len(own.labeled), len(own.unlabeled)) == (16, 4, 12)
-    names = [scene.name for scene in small.train]
+    names = [sample.name for sample in small.train]
     assert names == sorted(names)
     for mine, whole in ((own.labeled, split.labeled), (own.unlabeled, split.unlabeled)):
-        theirs = [SCENES.train[i] for i in whole]
+        theirs = [IMAGES.train[i] for i in whole]
         assert [small.train[i] for i in mine] == theirs[: len(mine)]
     assert (len(small.validation), len(small.test)) == (2, 2)
     assert own.fingerprint == small.fingerprint() != split.fingerprint
     assert own.seed == split.seed
 
 
-def test_fewer_scenes_than_few():
-    scenes = in_memory(5)
-    split = splits.make_split(scenes, 2, seed=0)
-    small, own = few(scenes, split)
-    assert small.train == scenes.train and small.test is None
+def test_fewer_samples_than_few():
+    source = in_memory(5)
+    split = splits.make_split(source, 2, seed=0)
+    small, own = few(source, split)
+    assert small.train == source.train and small.test is None
     np.testing.assert_array_equal(own.labeled, split.labeled)
     np.testing.assert_array_equal(own.unlabeled, split.unlabeled)
 
 
 def test_labels_for_all():
-    _, own = few(scenes := in_memory(40), splits.make_split(scenes, None, seed=0))
+    _, own = few(source := in_memory(40), splits.make_split(source, None, seed=0))
     assert (len(own.labeled), len(own.unlabeled)) == (16, 0)
 
 
@@ -82,7 +82,7 @@ def test_a_run_in_rounds(watched, tmp_path, capsys):
     assert watched == first + [(name, 1, 2, size) for name, _, _, size in first]
     said = capsys.readouterr().out
     assert "digit_scenes: 4 labelled, 12 unlabelled, 2 validation, 2 test" in said
-    assert "round_2: the surest 100 %" in said
+    assert "round_2: the most confident 100 %" in said
     assert said.endswith("dry run complete: nothing was kept\n")
     assert not list(tmp_path.iterdir())
 
@@ -100,7 +100,7 @@ def test_a_single_run(watched, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("name", ["mean_teacher", "cutmix", "online_st"])
-def test_other_methods_learn_from_few_scenes(name, tmp_path, monkeypatch):
+def test_other_methods_learn_from_few_samples(name, tmp_path, monkeypatch):
     """Without training them: `tests/conformance` does."""
     seen = []
     monkeypatch.setattr(dry_run.fit, "train", lambda *each: seen.append(each))
@@ -114,7 +114,7 @@ def test_other_methods_learn_from_few_scenes(name, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["dmt", "cutmix"])
-def test_no_unlabelled_scenes(name, tmp_path, capsys):
+def test_no_unlabelled_samples(name, tmp_path, capsys):
     argv = tiny.flags(tmp_path / "run", f"--algorithm={name}", "--dry_run")
     argv[argv.index("--labels=1/20")] = "--labels=400"
     assert train.main(argv) == 2

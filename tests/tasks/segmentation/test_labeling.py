@@ -1,4 +1,4 @@
-"""Asking a network for labels of scenes, and how good they are."""
+"""Asking a network for labels of images, and how good they are."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mixdmt_tf.data.segmentation import pseudo_labels, splits
-from mixdmt_tf.data.segmentation.source import Scene, Scenes
+from mixdmt_tf.data.segmentation.source import Sample, Source
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.tasks.segmentation import labeling
 from tests.oracles import selection
@@ -18,8 +18,8 @@ SIZE, COUNT, CLASSES = (6, 9), 10, 4
 NEVER = 2  # a class that nobody guesses
 
 
-class Numbered(Scene):
-    """A scene whose number is its grey."""
+class Numbered(Sample):
+    """An image whose number is its grey."""
 
     def size(self):
         return SIZE
@@ -66,16 +66,16 @@ def answer(number):
 
 def made(unknown=()):
     train = [Numbered(str(i), i not in unknown) for i in range(COUNT)]
-    return Scenes("made_up", tuple("abcd"), train, [Numbered("50")])
+    return Source("made_up", tuple("abcd"), train, [Numbered("50")])
 
 
-SCENES = made()
-SPLIT = splits.make_split(SCENES, "3", 0)
+IMAGES = made()
+SPLIT = splits.make_split(IMAGES, "3", 0)
 IDS = SPLIT.unlabeled.tolist()
 
 
-def label(folder, fraction=0.4, model=None, scenes=SCENES, split=SPLIT, **more):
-    return labeling.label(model or Asked(), scenes, split, folder, fraction, **more)
+def label(folder, fraction=0.4, model=None, source=IMAGES, split=SPLIT, **more):
+    return labeling.label(model or Asked(), source, split, folder, fraction, **more)
 
 
 def ranked(every):
@@ -138,7 +138,7 @@ def test_the_thresholds_of_the_reference(tmp_path):
         def guess(self, image):
             return np.zeros((1, 10), np.uint8), (1 - scores[np.newaxis]).astype("f2")
 
-    one = splits.make_split(SCENES, "9", 0)
+    one = splits.make_split(IMAGES, "9", 0)
     for fraction, kept in ((0.2, 3), (0.4, 5), (0.6, 7), (0.8, 9), (1, 10), (0.05, 10)):
         found = label(tmp_path, fraction, Ten(), split=one, count="released", every=1)
         labels, _ = found(one.unlabeled[0])
@@ -211,7 +211,7 @@ def test_asking_again_asks_nothing_but_another_network_anew(tmp_path):
 
 
 def test_the_content_says_which_guess_is_whose(tmp_path):
-    """Equal guesses, but of two scenes exchanged."""
+    """Equal guesses, but of two images exchanged."""
 
     class Exchanged(Asked):
         def guess(self, image):
@@ -235,13 +235,13 @@ def test_damage_is_noticed_when_labelling_goes_on(tmp_path):
     assert model.seen == [IDS[2]]
 
 
-def by_hand(pseudo, scenes):
+def by_hand(pseudo, source):
     """Quality, one pixel after the other."""
     guessed, kept = [0] * CLASSES, [0] * CLASSES
     known, right, known_kept, right_kept = 0, 0, 0, 0
     for number in IDS:
         labels = pseudo(number)[0].ravel().tolist()
-        truth = scenes.train[number].labels()
+        truth = source.train[number].labels()
         truth = [255] * len(labels) if truth is None else truth.ravel().tolist()
         for one, used, true in zip(answer(number)[0].ravel().tolist(), labels, truth):
             guessed[one] += 1
@@ -261,12 +261,12 @@ def by_hand(pseudo, scenes):
 
 @pytest.mark.parametrize("unknown", [(), IDS[:3], IDS])
 def test_quality(tmp_path, unknown):
-    """With some truths that nobody knows, and without any."""
-    scenes = made(unknown)
-    split = dataclasses.replace(SPLIT, fingerprint=scenes.fingerprint())
-    pseudo = label(tmp_path, scenes=scenes, split=split)
-    found = labeling.quality(pseudo, scenes, split)
-    share, accuracy, of_all, by_class = by_hand(pseudo, scenes)
+    """With some truths that unknown, and without any."""
+    source = made(unknown)
+    split = dataclasses.replace(SPLIT, fingerprint=source.fingerprint())
+    pseudo = label(tmp_path, source=source, split=split)
+    found = labeling.quality(pseudo, source, split)
+    share, accuracy, of_all, by_class = by_hand(pseudo, source)
     assert found.share_labeled == pytest.approx(share)
     assert found.accuracy == (accuracy and pytest.approx(accuracy))
     assert found.accuracy_of_all == (of_all and pytest.approx(of_all))
@@ -282,7 +282,7 @@ def test_in_words():
     shares = {"sky": 12.345, "a road": None}
     quality = labeling.Quality(40.0, 90.0, 80.0, shares)
     assert labeling.describe(quality, 6000).splitlines() == [
-        "kept 40.00 % of the pixels of 6,000 unlabelled scenes",
+        "kept 40.00 % of the pixels of 6,000 unlabelled images",
         "right: 90.00 % of those kept, 80.00 % of all",
         "  sky:  12.35 % kept",
         "  a road: never guessed",

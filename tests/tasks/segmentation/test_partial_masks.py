@@ -1,4 +1,4 @@
-"""Scenes of which some have no mask, or a hidden one that nobody can read."""
+"""Images of which some have no mask, or a hidden one that nobody can read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from mixdmt_tf.data.segmentation.files import FileScene
+from mixdmt_tf.data.segmentation.files import FileSample
 from mixdmt_tf.data.segmentation.source import hidden_labels
 from tests.data.segmentation import files
 from tests.tasks.segmentation import short
@@ -54,7 +54,7 @@ def test_hidden_masks_that_cannot_be_read_are_none(folder, tmp_path):
     """Nobody has looked at them; the one that is sound is what the run reports on."""
     (folder / "SegmentationClass" / "n3.png").write_text("hello")
     image, mask = (folder / part / "n3.png" for part in ("JPEGImages", "Segm"))
-    assert hidden_labels(FileScene("n3", image_path=image, mask_path=mask)) is None
+    assert hidden_labels(FileSample("n3", image_path=image, mask_path=mask)) is None
     more = ("--algorithm=cbst", "--labels=1")
     _, found = trained(folder, tmp_path / "run", *more)
     (entry,) = found["rounds"]

@@ -1,4 +1,4 @@
-"""What a run on scenes needs before its first step."""
+"""What a run on images needs before its first step."""
 
 from __future__ import annotations
 
@@ -97,9 +97,9 @@ def test_lengths_that_the_settings_leave_open():
 
 
 @pytest.mark.parametrize("name", ["mean_teacher", "online_st", "cutmix"])
-def test_lengths_of_methods_that_use_unlabelled_scenes(name):
+def test_lengths_of_methods_that_use_unlabelled_samples(name):
     found = short.experiment("runs/x", f"--algorithm={name}")
-    # Passes over 12 unlabelled scenes, eight in a step.
+    # Passes over 12 unlabelled images, eight in a step.
     assert steps(found, epochs=3.0, unlabeled_ratio=4) == 3 * 2
     assert steps(found, epochs=3.0, unlabeled_ratio=4, steps=7) == 7
 
@@ -132,27 +132,27 @@ def looked_at(monkeypatch):
     calls = []
     check = checking.check
 
-    def called(scenes, split, progress):
+    def called(source, split, progress):
         calls.append(split.digest())
-        check(scenes, split, progress)
+        check(source, split, progress)
 
     monkeypatch.setattr(checking, "check", called)
     return calls
 
 
-SCENES = files.in_memory(8)
-SPLIT = splits.make_split(SCENES, "3", 0)
-OTHER = splits.make_split(SCENES, "4", 0)
+IMAGES = files.in_memory(8)
+SPLIT = splits.make_split(IMAGES, "3", 0)
+OTHER = splits.make_split(IMAGES, "4", 0)
 
 
 def test_files_are_read_once(tmp_path, looked_at, capsys):
     for _ in range(2):
-        preparation.check(tmp_path, SCENES, SPLIT)
+        preparation.check(tmp_path, IMAGES, SPLIT)
     assert looked_at == [SPLIT.digest()]
-    assert "reading all scenes once 9/9" in capsys.readouterr().out
+    assert "reading all images once 9/9" in capsys.readouterr().out
     note = json.loads((tmp_path / "checked.json").read_text())
-    assert note == {"data": SCENES.fingerprint(), "split": SPLIT.digest()}
-    preparation.check(tmp_path, SCENES, OTHER)  # other labels are read now
+    assert note == {"data": IMAGES.fingerprint(), "split": SPLIT.digest()}
+    preparation.check(tmp_path, IMAGES, OTHER)  # other labels are read now
     assert looked_at == [SPLIT.digest(), OTHER.digest()]
     more = files.in_memory(9)
     preparation.check(tmp_path, more, splits.make_split(more, "3", 0))
@@ -162,8 +162,8 @@ def test_files_are_read_once(tmp_path, looked_at, capsys):
 def test_not_again_for_the_stages_of_a_run_in_rounds(tmp_path, looked_at):
     stage = tmp_path / "base_a"
     stage.mkdir()
-    preparation.check(tmp_path, SCENES, SPLIT)
-    preparation.check(stage, SCENES, OTHER)
+    preparation.check(tmp_path, IMAGES, SPLIT)
+    preparation.check(stage, IMAGES, OTHER)
     assert looked_at == [SPLIT.digest()]
     more = files.in_memory(9)  # of other data nothing is known
     preparation.check(stage, more, splits.make_split(more, "3", 0))
@@ -171,39 +171,39 @@ def test_not_again_for_the_stages_of_a_run_in_rounds(tmp_path, looked_at):
 
 
 def test_what_is_wrong_is_said_each_time(tmp_path, looked_at):
-    class Wrong(files.MemoryScene):
+    class Wrong(files.MemorySample):
         def labels(self):
             return np.full((5, 7), 9, np.uint8)
 
-    scenes = files.in_memory(8, validation=[Wrong("v")])
+    source = files.in_memory(8, validation=[Wrong("v")])
     for _ in range(2):
         with pytest.raises(UserError, match="v: label 9 "):
-            preparation.check(tmp_path, scenes, SPLIT)
+            preparation.check(tmp_path, source, SPLIT)
     assert len(looked_at) == 2 and not list(tmp_path.iterdir())
 
 
 def test_what_a_data_set_is_tested_on():
-    assert preparation.test_set(SCENES) == "validation"
+    assert preparation.test_set(IMAGES) == "validation"
     assert preparation.test_set(files.in_memory(8, test=[])) == "validation"
-    tested = files.in_memory(8, test=[files.MemoryScene("t")])
+    tested = files.in_memory(8, test=[files.MemorySample("t")])
     assert preparation.test_set(tested) == "test"
 
 
 def test_the_data_in_words():
-    said = preparation.describe(SPLIT, SCENES).splitlines()
+    said = preparation.describe(SPLIT, IMAGES).splitlines()
     assert said[0] == "made_up: 3 labelled, 5 unlabelled, 1 validation; 3 classes"
     assert said[1:] == [
-        "no labelled test scenes: the validation scenes are scored as such"
+        "no labelled test images: the validation images are scored as such"
     ]
-    tested = files.in_memory(8, test=[files.MemoryScene("t")], notes=("left out: x",))
+    tested = files.in_memory(8, test=[files.MemorySample("t")], notes=("left out: x",))
     said = preparation.describe(SPLIT, tested).splitlines()
     assert "1 validation, 1 test; 3 classes" in said[0] and said[1:] == ["left out: x"]
 
 
 def test_published_labels_are_called_by_name():
-    scenes = files.in_memory(0, names=[*VOC_106, "one", "two"])
+    source = files.in_memory(0, names=[*VOC_106, "one", "two"])
     split = dataclasses.replace(of_sizes(100, 102), labeled=np.arange(100))
-    said = preparation.describe(split, scenes)
+    said = preparation.describe(split, source)
     assert said.splitlines()[0].endswith("; split 0 of PASCAL VOC 1/106")
 
 

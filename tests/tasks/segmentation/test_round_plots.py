@@ -1,4 +1,4 @@
-"""What can be seen of a run in rounds on scenes: the same bytes, each number once."""
+"""What can be seen of a run in rounds on images: the same bytes, each number once."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from mixdmt_tf.tasks.segmentation.inspection import (
     column,
     shade,
 )
-from mixdmt_tf.tasks.segmentation.scoring import SceneScorer
+from mixdmt_tf.tasks.segmentation.scoring import Scorer
 from tests.data.segmentation import files, guesses
 from tests.rounds.made_rounds import pngs
 from tests.tasks.classification.test_recorder import events, scalar
 from tests.tasks.segmentation import short
 from tests.tasks.segmentation.made_rounds import BASES, a_round, mutual
 
-SCENES = files.in_memory(9)
-SPLIT = splits.make_split(SCENES, "4", 0)
+IMAGES = files.in_memory(9)
+SPLIT = splits.make_split(IMAGES, "4", 0)
 
 
 @pytest.fixture(autouse=True)
@@ -73,19 +73,19 @@ def test_columns_beside_one_another():
     assert (found[5:, :7] == 255).all()
 
 
-def test_scenes_are_chosen_evenly_and_always_the_same():
+def test_samples_are_chosen_evenly_and_always_the_same():
     ids = np.arange(100, 200)
     assert inspection.chosen(ids, 4) == [100, 133, 166, 199]
     assert inspection.chosen(ids[:3], 4) == [100, 101, 102]
     assert inspection.chosen(ids, 32) == sorted(set(inspection.chosen(ids, 32)))
 
 
-def test_scenes_and_what_is_true_of_them():
-    scenes = files.in_memory(9, unknown=[SPLIT.unlabeled[0]])
-    images, truths = inspection.originals(scenes, SPLIT.unlabeled)
+def test_samples_and_what_is_true_of_them():
+    source = files.in_memory(9, unknown=[SPLIT.unlabeled[0]])
+    images, truths = inspection.originals(source, SPLIT.unlabeled)
     assert len(images) == len(truths) == 4
     np.testing.assert_array_equal(images[0], files.photo())
-    assert (truths[0] == 255).all()  # nobody knows
+    assert (truths[0] == 255).all()  # unknown
     colours = np.concatenate([voc_colours(3), np.full((253, 3), 255, np.uint8)])
     np.testing.assert_array_equal(truths[1], colours[files.numbers()])
 
@@ -96,7 +96,7 @@ def written(tmp_path):
     for place, each in enumerate(mutual()):
         seen = Inspection(None, None, *([noise(s + place)] * 4 for s in (0, 9)))
         round_plots.of_round(tmp_path, each["stage"], seen)
-    round_plots.write(tmp_path, mutual(), BASES, SCENES, SPLIT)
+    round_plots.write(tmp_path, mutual(), BASES, IMAGES, SPLIT)
     return tmp_path
 
 
@@ -106,29 +106,29 @@ NAMES = {"pseudo_labels_a.png", "pseudo_labels_b.png", "rounds.png"}
 def test_the_same_numbers_give_the_same_bytes(written):
     before = {**pngs(written), **pngs(written / "pictures")}
     assert {*before} == NAMES | {f"{each['stage']}.png" for each in mutual()}
-    round_plots.write(written, mutual(), BASES, SCENES, SPLIT)
+    round_plots.write(written, mutual(), BASES, IMAGES, SPLIT)
     assert {**pngs(written), **pngs(written / "pictures")} == before
     assert not list(written.rglob(".*"))
 
 
 def test_figure_6_has_the_columns_of_each_round(written):
-    """Scene, truth, and for each round pseudo labels and weights."""
-    scene = 4 + round(7 * 160 / 5)
+    """Image, truth, and for each round pseudo labels and weights."""
+    sample = 4 + round(7 * 160 / 5)
     height = 24 + 4 * 164
     for model in "ab":
         with Image.open(written / f"pseudo_labels_{model}.png") as figure:
-            assert figure.size == (6 * scene, height)
+            assert figure.size == (6 * sample, height)
             whole = np.asarray(figure)
         for number in (1, 2):
             name = f"round_{number}_{model}.png"
             with Image.open(written / "pictures" / name) as part:
                 expected = np.asarray(part)
-            place = slice(2 * number * scene, 2 * (number + 1) * scene)
+            place = slice(2 * number * sample, 2 * (number + 1) * sample)
             np.testing.assert_array_equal(whole[:, place], expected)
 
 
 def test_tensorboard_has_each_number_once(written):
-    round_plots.write(written, mutual(3)[:4], BASES, SCENES, SPLIT)
+    round_plots.write(written, mutual(3)[:4], BASES, IMAGES, SPLIT)
     for model, base in BASES.items():
         found = events(written_of(written, model))
         assert scalar(found, "rounds/test_miou") == {0: base, 1: 45.0, 2: 50.0}
@@ -172,7 +172,7 @@ def test_nothing_is_drawn_of_what_is_unknown(tmp_path):
     round_plots.of_round(
         tmp_path, "round_1", Inspection(None, None, [noise(0)], [noise(1)])
     )
-    round_plots.write(tmp_path, [nobody], {"a": None}, SCENES, SPLIT)
+    round_plots.write(tmp_path, [nobody], {"a": None}, IMAGES, SPLIT)
     assert set(pngs(tmp_path)) == {"pseudo_labels.png"}
     found = set(events(tmp_path).Tags()["tensors"])
     assert found == {"rounds/pseudo_labels", "rounds/share_labeled"}
@@ -181,7 +181,7 @@ def test_nothing_is_drawn_of_what_is_unknown(tmp_path):
 @pytest.fixture
 def student():
     """A network as it begins a round; its averages are other weights."""
-    scorer = SceneScorer(small_segmenter.SmallSegmenter(2, 1), 3)
+    scorer = Scorer(small_segmenter.SmallSegmenter(2, 1), 3)
     rng = np.random.default_rng(0)
     raw = scorer.network.get_weights()
     averaged = [np.abs(rng.normal(0, 0.5, each.shape)) for each in raw]
@@ -192,7 +192,7 @@ def student():
 def test_weights_are_those_of_the_network_as_it_begins_the_round(
     student, tmp_path, weights
 ):
-    """DMT's weights, one scene after the other, by hand."""
+    """DMT's weights, one image after the other, by hand."""
     pseudo = guesses.written(tmp_path)
     found = short.changed(
         short.experiment("runs/x", "--algorithm=dmt"), init_weights=weights
@@ -200,11 +200,11 @@ def test_weights_are_those_of_the_network_as_it_begins_the_round(
     found = dataclasses.replace(
         found, method=dataclasses.replace(found.method, gamma1=2.0, gamma2=3.0)
     )
-    seen = inspection.inspect(student, found, pseudo, SCENES)
+    seen = inspection.inspect(student, found, pseudo, IMAGES)
     sums, pixels = np.zeros(2), np.zeros(2)
     truth = files.numbers()
-    for place, scene_id in enumerate(sorted(SPLIT.unlabeled)):
-        labels, confidence = pseudo(scene_id)
+    for place, sample_id in enumerate(sorted(SPLIT.unlabeled)):
+        labels, confidence = pseudo(sample_id)
         (probs,) = student.scorer.predict(
             student.weights(weights), files.photo()[np.newaxis]
         )
@@ -230,9 +230,9 @@ def test_weights_are_those_of_the_network_as_it_begins_the_round(
 
 
 def test_without_a_truth_nobody_knows_what_wrong_labels_weigh(student, tmp_path):
-    scenes = files.in_memory(9, unknown=SPLIT.unlabeled.tolist())
+    source = files.in_memory(9, unknown=SPLIT.unlabeled.tolist())
     found = short.experiment("runs/x", "--algorithm=cbst")
-    seen = inspection.inspect(student, found, guesses.written(tmp_path), scenes)
+    seen = inspection.inspect(student, found, guesses.written(tmp_path), source)
     assert (seen.weight_right, seen.weight_wrong) == (None, None)
     grey = [set(np.unique(each)) for each in seen.weights]
     assert all(each <= {0, 255} for each in grey)  # all that are kept count alike

@@ -1,4 +1,4 @@
-"""What is noted of each round on scenes, and what the whole run ends with."""
+"""What is noted of each round on images, and what the whole run ends with."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_nothing_is_said_where_nobody_knows():
 def test_classes_that_were_never_guessed_are_named_once():
     (said,) = warned((80.0, 50.0), never=("road", "car"))
     assert said == (
-        "round 3 a: base_b found no pixel of road, car in the unlabelled scenes"
+        "round 3 a: base_b found no pixel of road, car in the unlabelled images"
     )
     assert warned((80.0, 50.0), (80.0, 0.0), never=("road",)) == []
 
@@ -185,7 +185,7 @@ def test_the_whole_run_is_that_of_its_result_and_the_sum_of_all(dmt):
 
 @pytest.mark.parametrize("better", ["base_a", "base_b"])
 def test_the_supervised_comparison_is_the_better_base_by_validation(dmt, better):
-    """Not by the test scenes."""
+    """Not by the test images."""
     found = summary(dmt, stages(**{better: 90.0}), compare_supervised=True)
     place = ["base_a", "base_b"].index(better)
     assert found["supervised_miou"] == place
@@ -280,7 +280,7 @@ def test_results_as_of_the_best_snapshot(dmt):
     assert found.keys() == last.keys()
 
 
-def test_without_test_scenes_the_validation_scenes_are_tested_on(dmt):
+def test_without_test_samples_the_validation_samples_are_tested_on(dmt):
     found = whole(dmt, ROWS, "validation")
     assert (found["test_miou"], found["validation_miou"]) == (20.0, 20.0)
     assert (found["test_miou_raw"], found["test_set"]) == (21.0, "validation")

@@ -1,4 +1,4 @@
-"""A whole run of DMT on scenes: what it leaves, and that nothing is lost on the way."""
+"""A whole run of DMT on images: what it leaves, and that nothing is lost on the way."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mixdmt_tf.rounds import loop
 from mixdmt_tf.runs import trained
 from mixdmt_tf.tasks import open_task
 from mixdmt_tf.tasks.segmentation import labeling, round_plots, round_records
-from mixdmt_tf.tasks.segmentation.scoring import SceneScorer
+from mixdmt_tf.tasks.segmentation.scoring import Scorer
 from tests.cli import commands
 from tests.oracles import metrics
 from tests.tasks.classification import tiny
@@ -98,15 +98,16 @@ def test_what_is_in_the_folder(finished):
 def test_what_a_run_says(finished):
     lines = finished.session.out.splitlines()
     data = "digit_scenes: 8 labelled, 12 unlabelled, 4 validation, 4 test; 11 classes"
-    assert "reading all scenes once 28/28" in finished.session.out
+    assert "reading all images once 28/28" in finished.session.out
     said = [
         "[1/6] base_a: labels alone",
         data,
         "[2/6] base_b: labels alone",
-        "[3/6] round_1_b: the surest 50 % of the labels that base_a gives",
+        "[3/6] round_1_b: the most confident 50 % of the labels that base_a gives",
     ]
     assert [lines.index(each) for each in said] == sorted(map(lines.index, said))
-    last = "[6/6] round_2_a: the surest 100 % of the labels that round_1_b gives; about"
+    last = "[6/6] round_2_a: the most confident 100 % of the labels "
+    last += "that round_1_b gives; about"
     assert any(line.startswith(last) for line in lines)
     assert f"the result is that of {finished.results['result_of']}" in lines
     assert lines[-2] == f"run folder: {finished.folder}"
@@ -114,25 +115,25 @@ def test_what_a_run_says(finished):
 
 def test_scores_are_those_of_the_checkpoint(finished):
     """Read with TensorFlow alone: no code of ours between file and score."""
-    folder, scenes = finished.folder, short.load()
+    folder, source = finished.folder, short.load()
     network = small_segmenter.SmallSegmenter(4, 1).build_segmenter((49, 49, 3), 11)
     state = folder / "checkpoints" / "step-00000004" / "state"
     tf.train.Checkpoint(network=network).read(str(state)).expect_partial()
-    for name, part in (("test", scenes.test), ("validation", scenes.validation)):
+    for name, part in (("test", source.test), ("validation", source.validation)):
         true, guessed = [], []
-        for scene in part:
-            image = np.pad(scene.image(), [(0, 1), (0, 1), (0, 0)], mode="edge")
+        for sample in part:
+            image = np.pad(sample.image(), [(0, 1), (0, 1), (0, 0)], mode="edge")
             logits = network(image[np.newaxis] / 127.5 - 1, training=False).numpy()
             guessed += logits[0, :48, :48].argmax(-1).ravel().tolist()
-            true += scene.labels().ravel().tolist()
+            true += sample.labels().ravel().tolist()
         expected = np.nanmean(metrics.iou_by_class(true, guessed, 11, 255))
         assert finished.results[f"{name}_miou"] == pytest.approx(expected, abs=0.01)
 
 
 def open_run(folder, *flags):
     found = short.experiment(folder, *flags)
-    scenes = short.load()
-    return found, scenes, splits.read_split(folder / "split.json", scenes)
+    source = short.load()
+    return found, source, splits.read_split(folder / "split.json", source)
 
 
 @pytest.mark.parametrize(
@@ -144,13 +145,13 @@ def open_run(folder, *flags):
     ],
 )
 def test_who_teaches_whom(finished, tmp_path, teacher, stage, share):
-    found, scenes, split = open_run(finished.folder, *DMT)
+    found, samples, split = open_run(finished.folder, *DMT)
     model = trained.load(open_task(found), finished.folder / teacher)
-    asked = labeling.label(model, scenes, split, tmp_path, share)
+    asked = labeling.label(model, samples, split, tmp_path, share)
     folder = finished.folder / "pseudo_labels" / stage
     kept = pseudo_labels.read(folder, split, 11)
     assert kept.digest() == asked.digest()
-    quality = labeling.quality(asked, scenes, split)
+    quality = labeling.quality(asked, samples, split)
     noted = {each["stage"]: each for each in finished.results["rounds"]}[stage]
     assert noted["pseudo_accuracy"] == quality.accuracy
     assert noted["share_by_class"] == quality.share_by_class
@@ -174,12 +175,12 @@ def stopping(module, name, number=1, first=True):
 
 
 MOMENTS = (
-    (pseudo_labels, "write_guess", 3),  # some more scenes are labelled
+    (pseudo_labels, "write_guess", 3),  # some more images are labelled
     (pseudo_labels, "finish"),  # there is no index yet
     (round_plots, "of_round", 1, False),  # nobody has noted what the labels are worth
     ("progress", 2),  # in the middle of the round
     # The weights of step 2 are scored, and when those of step 4 are, it is stopped.
-    (SceneScorer, "guess", 8 + 3),
+    (Scorer, "guess", 8 + 3),
     (round_records, "write"),  # before the table of rounds
     (loop, "copy_atomically", 2),  # the result is there in part
     (round_records, "summarize"),  # before the results
@@ -228,7 +229,7 @@ def test_a_base_model_that_was_stopped(tmp_path, finished):
     done = short.session(folder, *DMT, moments={("progress", 1): tiny.TERMINATE})
     assert (done.code, done.steps) == (143, (3, 4, 1)), done.err
     assert "going on at step 2 (50 % done)" in done.out
-    assert "reading all scenes" not in done.out
+    assert "reading all images" not in done.out
     for stage, step in (("base_a", 4), ("base_b", 1)):
         places = (folder / stage, finished.folder / stage)
         assert len({short.weights(place, step) for place in places}) == 1
@@ -269,7 +270,7 @@ def test_the_last_round_is_the_result_unless_it_is_worse_beyond_chance(
     kept.write_text(kept.read_text().replace(CHOICE, "--select_on=best"))
     last = finished.results["result_of"]
     found = results(folder / "base_a")
-    # The deviation is that of what both networks really say of the four scenes.
+    # The deviation is that of what both networks really say of the four images.
     more = 50.0 if worse else 1e-6
     found["validation_miou"] = finished.results["validation_miou"] + more
     (folder / "base_a" / "results.json").write_text(json.dumps(found))

@@ -1,4 +1,4 @@
-"""Scores of scenes against plain NumPy."""
+"""Scores of images against plain NumPy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import tensorflow as tf
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.models import deeplab_v2, small_segmenter
 from mixdmt_tf.tasks.segmentation import scoring
-from mixdmt_tf.tasks.segmentation.scoring import SceneScorer, evaluate, read_ahead
+from mixdmt_tf.tasks.segmentation.scoring import Scorer, evaluate, read_ahead
 from tests.data.segmentation import files
 from tests.oracles import metrics
 
@@ -24,7 +24,7 @@ CLASSES = 3
 @pytest.fixture(scope="module")
 def shared():
     """Built once for all tests."""
-    return SceneScorer(small_segmenter.SmallSegmenter(3, 1), CLASSES)
+    return Scorer(small_segmenter.SmallSegmenter(3, 1), CLASSES)
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_of_other_sizes_the_edges_are_repeated(scorer, size):
 @pytest.mark.parametrize("stride", [16, 32])
 def test_larger_output_strides(stride):
     config = deeplab_v2.DeepLabV2(14, 1, output_stride=stride, rates="1")
-    scorer = SceneScorer(config, CLASSES)
+    scorer = Scorer(config, CLASSES)
     image = files.photo(20, 33)
     found = scorer.probabilities(tf.constant(image[np.newaxis])).numpy()[0]
     whole = plain(scorer.network, repeated(image, stride))
@@ -94,7 +94,7 @@ def test_larger_output_strides(stride):
     np.testing.assert_allclose(found, whole[:20], atol=1e-6)
 
 
-def test_each_scene_of_several_is_predicted_by_itself(scorer):
+def test_each_sample_of_several_is_predicted_by_itself(scorer):
     images = np.stack([files.photo(9, 10, seed) for seed in range(3)])
     weights = scorer.network.get_weights()
     together = scorer.predict(weights, images)
@@ -129,13 +129,13 @@ def test_the_weights_given_are_the_weights_used(scorer):
 
 def test_scoring_is_in_float32_whatever_the_training_is_in():
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
-    scorer = SceneScorer(small_segmenter.SmallSegmenter(1, 1), CLASSES)
+    scorer = Scorer(small_segmenter.SmallSegmenter(1, 1), CLASSES)
     assert keras.mixed_precision.global_policy().name == "mixed_bfloat16"
     assert {layer.compute_dtype for layer in scorer.network.layers} == {"float32"}
 
 
 class Labelled:
-    """A scene with given labels, whose picture says what is guessed of it."""
+    """An image with given labels, whose image says what is guessed of it."""
 
     def __init__(self, labels, guessed):
         self._labels = np.array(labels, np.uint8)
@@ -149,7 +149,7 @@ class Labelled:
 
 
 class Oracle:
-    """In place of a scorer: what the scene says."""
+    """In place of a scorer: what the image says."""
 
     def __init__(self, classes=CLASSES):
         self.network = types.SimpleNamespace(output_shape=(None, None, None, classes))
@@ -164,7 +164,7 @@ class Oracle:
 
 
 def test_the_example_of_the_reference():
-    """Two scenes of different size count by their pixels, not by scenes."""
+    """Two images of different size count by their pixels, not by images."""
     parts = [
         Labelled([[0, 0, 1]], [[0, 1, 1]]),
         Labelled([[1], [2], [255]], [[1], [0], [2]]),
@@ -177,20 +177,20 @@ def test_the_example_of_the_reference():
 
 
 def test_a_network_is_scored_as_the_oracle_does(scorer):
-    scenes = [
-        files.MemoryScene("a"),
+    samples = [
+        files.MemorySample("a"),
         Labelled(files.numbers(9, 17, seed=1), files.photo(9, 17, 1)),
         Labelled(files.numbers(12, 6, seed=2), files.photo(12, 6, 2)),
     ]
     weights = random_weights(scorer.network, 3)
-    found = scoring.score(scorer, weights, scenes)
+    found = scoring.score(scorer, weights, samples)
     true, guessed = [], []
     scorer.use(weights)
-    for scene in scenes:
-        probs = plain(scorer.network, repeated(scene.image(), 8))
-        height, width = scene.labels().shape
+    for sample in samples:
+        probs = plain(scorer.network, repeated(sample.image(), 8))
+        height, width = sample.labels().shape
         guessed += probs[:height, :width].argmax(-1).ravel().tolist()
-        true += scene.labels().ravel().tolist()
+        true += sample.labels().ravel().tolist()
     expected = metrics.iou_by_class(true, guessed, CLASSES, 255)
     np.testing.assert_allclose(found.iou_by_class, expected, rtol=1e-12)
     assert found.miou == pytest.approx(np.nanmean(expected))
@@ -242,7 +242,7 @@ def test_without_an_average_nothing_is_scored_twice():
     assert scorer.asked == 1 and found["a"] is found["a_raw"]
 
 
-def test_an_evaluation_can_be_stopped_between_scenes():
+def test_an_evaluation_can_be_stopped_between_samples():
     calls = []
 
     def poll():
@@ -265,7 +265,7 @@ def test_reading_ahead_keeps_the_order():
     assert list(read_ahead(read, [])) == []
 
 
-def test_only_a_few_scenes_wait_in_memory():
+def test_only_a_few_samples_wait_in_memory():
     begun, lock = [], threading.Lock()
 
     def read(number):
@@ -285,11 +285,11 @@ def test_an_error_comes_at_its_place_and_ends_the_reading():
     def read(number):
         begun.append(number)
         if number == 5:
-            raise UserError("scene 5")
+            raise UserError("image 5")
         return number
 
     seen = []
-    with pytest.raises(UserError, match="scene 5"):
+    with pytest.raises(UserError, match="image 5"):
         for number, _ in read_ahead(read, range(100)):
             seen.append(number)
     assert seen == [0, 1, 2, 3, 4]

@@ -1,4 +1,4 @@
-"""Single runs on scenes, and rounds of one network that begin with one."""
+"""Single runs on images, and rounds of one network that begin with one."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from mixdmt_tf.data.segmentation import pseudo_labels, splits
 from mixdmt_tf.runs import log, trained
 from mixdmt_tf.tasks import open_task
 from mixdmt_tf.tasks.segmentation import labeling
-from mixdmt_tf.tasks.segmentation.recorder import SceneRecorder
-from mixdmt_tf.tasks.segmentation.scoring import SceneScorer
+from mixdmt_tf.tasks.segmentation.recorder import Recorder
+from mixdmt_tf.tasks.segmentation.scoring import Scorer
 from tests.data.segmentation import files
 from tests.tasks.classification import tiny
 from tests.tasks.segmentation import short
@@ -93,7 +93,7 @@ def test_other_pseudo_labels_under_a_checkpoint(self_training, supervised, tmp_p
     (labels / "quality.json").unlink()
     (labels / "teacher.json").unlink()
     flags = ("--algorithm=cbst", *ONE, f"--init_from={supervised.folder}")
-    with mock.patch.object(SceneScorer, "guess", constant):
+    with mock.patch.object(Scorer, "guess", constant):
         said = refusal(folder, *flags, code=1)
     assert "or other pseudo labels" in said and "round_1" in said
 
@@ -141,11 +141,11 @@ def test_the_best_snapshot_labels_and_is_the_result(snapshots, supervised, tmp_p
     found = run.results
     assert found["base_mious"] == {"base": first["test_miou"]}
     experiment = short.experiment(run.folder)
-    scenes = short.load()
-    split = splits.read_split(run.folder / "split.json", scenes)
+    source = short.load()
+    split = splits.read_split(run.folder / "split.json", source)
     for which in ("last", "best"):
         model = trained.load(open_task(experiment), run.folder.parent / "base", which)
-        asked = labeling.label(model, scenes, split, tmp_path / which, 1.0)
+        asked = labeling.label(model, source, split, tmp_path / which, 1.0)
         same = asked.content == digests(run.folder)
         assert same == (which == "best") and model.step == (2 if same else 4)
     rows = log.read_rows(run.folder / "round_1")
@@ -210,7 +210,7 @@ def test_a_base_model_that_does_not_fit(supervised, tmp_path):
 
 
 def folder_of_masks(root, count=6, **wrong):
-    """Pictures and masks of three classes; some masks have a number that is none."""
+    """Images and masks of three classes; some masks have a number that is none."""
     for seed in range(count):
         name = f"n{seed}"
         files.save(root / "images" / f"{name}.png", files.photo(20, 24, seed))
@@ -228,7 +228,7 @@ def test_a_wrong_label_is_reported_before_anything_is_trained(name, tmp_path):
     flags = (*data, f"--algorithm={name}", *length, "--labels=2", "--validation=2")
     said = refusal(tmp_path / "run", *flags, code=1)
     # Two that are labelled and two for validation; the labels of two are hidden.
-    assert "4 of 6 scenes of mask_folder can't be used" in said
+    assert "4 of 6 images of mask_folder can't be used" in said
     assert said.count("label 7 (row 3, column 5); expected 0 to 2, or 255") == 4
     assert str(tmp_path / "data" / "masks" / "n") in said
     kept = {path.name for path in (tmp_path / "run").iterdir()}
@@ -245,19 +245,19 @@ def test_a_file_that_is_damaged_while_the_training_goes_on(tmp_path):
             path.write_bytes(path.read_bytes()[:40])
 
     flags = (*data, *SUPERVISED, "--labels=2", "--validation=2")
-    with mock.patch.object(SceneRecorder, "show_batch", damage):
+    with mock.patch.object(Recorder, "show_batch", damage):
         said = refusal(tmp_path / "run", *flags, code=1)
     assert any(f"{path}: " in said for path in masks) and len(said.splitlines()) <= 3
 
 
 def test_nothing_to_be_scored_on(tmp_path):
-    """All that is labelled is learnt from: no numbers, but a network."""
+    """All that is labelled is trained on: no numbers, but a network."""
     data = folder_of_masks(tmp_path / "data")
     flags = (*data, "--labels=2", "--validation=0")
     rounds = ("--algorithm=dmt", *short.ROUNDS)
     for choice in ("--select_on=validation", "--snapshot=best"):
         said = refusal(tmp_path / "dmt", *flags, *rounds, choice)
-        assert "no validation scenes to choose by" in said
+        assert "no validation images to choose by" in said
     one = ("--algorithm=cbst", *ONE, "--compare_supervised", "--select_on=best")
     done = short.session(tmp_path / "run", *flags, *one)
     assert done.code == 0, done.out + done.err
@@ -266,7 +266,7 @@ def test_nothing_to_be_scored_on(tmp_path):
     assert found["rounds"][0]["pseudo_accuracy"] > 0
     assert found["result_of"] == "round_1"
     assert "--validation=N holds some out" in found["warnings"][0]
-    assert "cbst: no labelled scenes to score" in done.out
+    assert "cbst: no labelled images to score" in done.out
     assert np.isfinite(found["rounds"][0]["share_labeled"])
     labels = tmp_path / "run" / "pseudo_labels" / "round_1"
     assert (labels / pseudo_labels.INDEX).exists()

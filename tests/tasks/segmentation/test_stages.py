@@ -1,4 +1,4 @@
-"""From a stage of a loop on scenes to the settings of its run."""
+"""From a stage of a loop on images to the settings of its run."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_all_labels_unless_two_networks_are_to_differ(dmt, tmp_path):
 def test_lengths_by_passes(dmt, tmp_path):
     long = {"base_steps": None, "round_steps": None, "unlabeled_ratio": 4}
     found = stages(dmt, tmp_path, **long, base_epochs=3.0, round_epochs=2.0)
-    # sqrt(20 / 8) * 3 = 4.7 passes of four steps; passes over 12 scenes, 8 in a step.
+    # sqrt(20 / 8) * 3 = 4.7 passes of four steps; passes over 12 images, 8 in a step.
     assert [found.steps(each) for each in found.all] == [20, 20, 4, 4, 4, 4]
     part = stages(dmt, tmp_path, **long, base_epochs=10.0, difference_share=0.75)
     # sqrt(20 / 8) * 10 = 15.8 passes, as of all labels, over six of them.

@@ -1,4 +1,4 @@
-"""One run on scenes that takes seconds: 48x48 digits, a tiny network, eight steps."""
+"""One run on images that takes seconds: 48x48 digits, a tiny network, eight steps."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import shutil
 from typing import Any, Dict, List
 
 from mixdmt_tf.cli import experiments, train
-from mixdmt_tf.data.segmentation import datasets as scenes
-from mixdmt_tf.data.segmentation import splits
+from mixdmt_tf.data.segmentation import datasets, splits
 from mixdmt_tf.data.splits import write_split
 from mixdmt_tf.runs.experiment import Experiment
 
@@ -63,10 +62,12 @@ _finished: List[Finished] = []
 
 
 def finished(tmp_path_factory) -> Finished:
-    """Supervised learning, trained once per process; 20 labels, 40 scenes without."""
+    """Supervised learning, trained once per process; 20 labels, 40 images without."""
     if not _finished:
         folder = tmp_path_factory.mktemp("scenes") / "run"
-        split = splits.make_split(scenes.load(experiment(folder).data), "1/20", seed=1)
+        split = splits.make_split(
+            datasets.load(experiment(folder).data), "1/20", seed=1
+        )
         split = dataclasses.replace(split, unlabeled=split.unlabeled[:UNLABELED])
         file = folder.parent / "split.json"
         write_split(file, split)

@@ -15,7 +15,7 @@ from mixdmt_tf.settings import modules, nearest
 def find(config: Config) -> None:
     """Makes sure that the data are where `config` says, as far as a glance can tell.
 
-    It takes no TensorFlow and reads no picture, so that a mistyped folder is noticed at
+    It takes no TensorFlow and reads no image, so that a mistyped folder is noticed at
     once. Data sets without a `find` are always there.
 
     Raises:

@@ -41,6 +41,6 @@ def load(config: Config) -> Source:
         class_names=tuple("0123456789"),
         train=everything.take(np.flatnonzero(~is_test)),
         test=everything.take(np.flatnonzero(is_test)),
-        # Moving an 8x8 picture by two pixels would push digits out of it.
+        # Moving an 8x8 image by two pixels would push digits out of it.
         crop_padding=1,
     )

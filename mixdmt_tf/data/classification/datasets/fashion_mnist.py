@@ -1,4 +1,4 @@
-"""Fashion-MNIST: 60,000 + 10,000 grey pictures of clothes, 28x28, ten classes."""
+"""Fashion-MNIST: 60,000 + 10,000 grey images of clothes, 28x28, ten classes."""
 
 from __future__ import annotations
 

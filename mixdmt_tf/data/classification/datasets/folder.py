@@ -1,4 +1,4 @@
-"""Your own pictures, in folders named after their classes.
+"""Your own images, in folders named after their classes.
 
 Two layouts of `--data_dir`, in which a class is called like its folder:
 
@@ -11,7 +11,7 @@ Two layouts of `--data_dir`, in which a class is called like its folder:
 
 unlabeled/, val/ and test/ may be missing, and may stand beside train/ as well. Images
 may lie in folders inside a class's folder. Hidden files and files that aren't PNG, JPEG
-or BMP are left out and counted. `pictures.py` says how pictures are brought to
+or BMP are left out and counted. `pictures.py` says how images are brought to
 `--image_size`. Class 0 is the first of the sorted class names.
 """
 
@@ -64,9 +64,9 @@ def find(config: Config) -> pathlib.Path:
 
 
 def load(config: Config) -> Source:
-    """Reads a folder of pictures, RGB of `config.image_size` squared.
+    """Reads a folder of images, RGB of `config.image_size` squared.
 
-    Mirror images count as good pictures and shifts go up to an eighth of the size, as
+    Mirror images count as good images and shifts go up to an eighth of the size, as
     suits photographs.
 
     Raises:

@@ -10,13 +10,13 @@ from mixdmt_tf.settings import modules, nearest
 
 if TYPE_CHECKING:  # settings are wanted before anything heavy is imported
     from mixdmt_tf.data.segmentation.config import Config
-    from mixdmt_tf.data.segmentation.source import Scenes
+    from mixdmt_tf.data.segmentation.source import Source
 
 
 def find(config: Config) -> None:
     """Makes sure that the data are where `config` says, as far as a glance can tell.
 
-    As `sources.find`: it takes no TensorFlow and reads no picture.
+    As in `data.classification.datasets`, it takes no TensorFlow and reads no image.
 
     Raises:
         UsageError: if there is no such data set, or it needs a folder.
@@ -25,15 +25,15 @@ def find(config: Config) -> None:
     getattr(_module(config), "find", lambda config: None)(config)
 
 
-def load(config: Config) -> Scenes:
-    """Opens the data set that `config.dataset` names; its pictures are not read yet.
+def load(config: Config) -> Source:
+    """Opens the data set that `config.dataset` names; its images are not read yet.
 
     Raises:
         UsageError: if there is no such data set.
         UserError: if its data are missing, or not laid out as expected.
     """
-    scenes: Scenes = _module(config).load(config)
-    return scenes
+    source: Source = _module(config).load(config)
+    return source
 
 
 def _module(config: Config) -> Any:

@@ -4,7 +4,7 @@
     DIR/gtFine/{train,val}/<city>/<name>_gtFine_labelIds.png
 
 2,975 training and 500 validation images of 1024x2048 are brought to 512x1024 when they
-are read, as in DMT (arXiv:2004.08514) section 5.1: pictures by averaging 2x2 pixels,
+are read, as in DMT (arXiv:2004.08514) section 5.1: images by averaging 2x2 pixels,
 labels by taking the upper left one. Scores are therefore those at half resolution. The
 official test images have no labels and are left out.
 """
@@ -20,8 +20,8 @@ from PIL import Image
 
 from mixdmt_tf.data import image_files
 from mixdmt_tf.data.segmentation.config import Config
-from mixdmt_tf.data.segmentation.files import FileScene
-from mixdmt_tf.data.segmentation.source import IGNORED, Scenes
+from mixdmt_tf.data.segmentation.files import FileSample
+from mixdmt_tf.data.segmentation.source import IGNORED, Source
 from mixdmt_tf.errors import UsageError, UserError
 
 # DMT (arXiv:2004.08514) table 1, 1/8 of the labels, and appendix B: what the methods in
@@ -84,11 +84,11 @@ def class_table() -> np.ndarray:
 
 
 @dataclasses.dataclass(frozen=True)
-class CityScene(FileScene):
+class CitySample(FileSample):
     """A street at half resolution."""
 
     def size(self) -> Tuple[int, int]:
-        """As `Scene.size`."""
+        """As `Sample.size`."""
         return SIZE
 
     def _pixels(self, picture: Image.Image) -> np.ndarray:
@@ -118,8 +118,8 @@ def find(config: Config) -> pathlib.Path:
     return root
 
 
-def load(config: Config) -> Scenes:
-    """Opens the folder of Cityscapes; a scene is called <city>/<name>.
+def load(config: Config) -> Source:
+    """Opens the folder of Cityscapes; an image is called <city>/<name>.
 
     Raises:
         UsageError: without `data_dir`.
@@ -127,14 +127,14 @@ def load(config: Config) -> Scenes:
             to `checking.check`; training images without any are unlabelled ones.
     """
     root = find(config)
-    train = _scenes(root, "train")
-    nameless = sum(not scene.known for scene in train)
+    train = _samples(root, "train")
+    nameless = sum(not sample.known for sample in train)
     note = f"{nameless:,} training images have no labels: they are unlabelled"
-    return Scenes(
+    return Source(
         name="cityscapes",
         class_names=tuple(name for name, _, _ in CLASSES),
         train=train,
-        validation=_scenes(root, "val"),
+        validation=_samples(root, "val"),
         colours=np.array([colour for _, _, colour in CLASSES], np.uint8),
         crop=(256, 512),
         notes=(note,) if nameless else (),
@@ -145,24 +145,24 @@ def _no_images(root: pathlib.Path, part: str) -> UserError:
     return UserError(f"{root}: no images in leftImg8bit/{part}; {LAYOUT}")
 
 
-def _scenes(root: pathlib.Path, part: str) -> Tuple[CityScene, ...]:
+def _samples(root: pathlib.Path, part: str) -> Tuple[CitySample, ...]:
     ending = "_leftImg8bit"
-    scenes = []
+    samples = []
     for path in root.glob(f"leftImg8bit/{part}/*/*{ending}.png"):
         city, name = path.parent.name, path.stem[: -len(ending)]
         if image_files.hidden(path.name):
             continue
         mask = root / "gtFine" / part / city / f"{name}_gtFine_labelIds.png"
         known = part == "val" or mask.is_file()
-        scenes.append(
-            CityScene(
+        samples.append(
+            CitySample(
                 f"{city}/{name}",
                 known,
                 image_path=path,
                 mask_path=mask if known else None,
             )
         )
-    if not scenes:
+    if not samples:
         raise _no_images(root, part)
     # By city and then by image: the order that the published splits were drawn from.
-    return tuple(sorted(scenes, key=lambda scene: scene.name.split("/")))
+    return tuple(sorted(samples, key=lambda sample: sample.name.split("/")))

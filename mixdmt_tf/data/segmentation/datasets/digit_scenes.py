@@ -1,14 +1,14 @@
-"""Scenes made of real handwritten digits, embedded: small, and there without a file.
+"""Images made of real handwritten digits, embedded: small, and there without a file.
 
 Two to four of scikit-learn's 8x8 digits, two to three times as large and each in a
 light colour of its own, lie on darker coloured clouds; a pixel of digit d has the class
 d + 1, the background 0. Edges of strokes, neither this nor that, are ignored.
 
-Scene i is a function of i alone, on every machine the same: the random numbers are the
+Image i is a function of i alone, on every machine the same: the random numbers are the
 raw stream of PCG64, which NumPy promises to keep, and nothing is used that libraries of
-mathematics round differently. Training, validation and test scenes show different
-digits: of the 1,797, every fifth of each class belongs to the validation scenes, the
-one before it to the test scenes.
+mathematics round differently. Training, validation and test images show different
+digits: of the 1,797, every fifth of each class belongs to the validation images, the
+one before it to the test images.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from typing import List, Tuple
 import numpy as np
 
 from mixdmt_tf.data.segmentation.config import Config
-from mixdmt_tf.data.segmentation.source import IGNORED, Scene, Scenes
+from mixdmt_tf.data.segmentation.source import IGNORED, Sample, Source
 from mixdmt_tf.errors import UserError
 
 SIDE = 48
 COUNTS = {"train": 400, "validation": 100, "test": 100}
 CLASS_NAMES = ("background", *"0123456789")
 _SEED = 200_408_514
-_FEWEST, _MOST = 2, 4  # digits in a scene
+_FEWEST, _MOST = 2, 4  # digits in an image
 _SMALLEST, _LARGEST = 18, 24  # height of a digit in pixels
 _TRIES = 12  # places that a digit is tried at before it is left out
 _DARK, _LIGHT = 0.7, 0.6  # channels: of backgrounds to 0.7, of digits from 0.4
@@ -35,8 +35,8 @@ _STROKE, _EDGE = 0.5, 0.2  # ink above which a pixel is the digit; is not backgr
 
 
 @dataclasses.dataclass(frozen=True)
-class DigitScene(Scene):
-    """One composed scene.
+class DigitSample(Sample):
+    """One composed image.
 
     Attributes:
         part: 'train', 'validation' or 'test'.
@@ -47,20 +47,20 @@ class DigitScene(Scene):
     number: int = 0
 
     def size(self) -> Tuple[int, int]:
-        """As `Scene.size`."""
+        """As `Sample.size`."""
         return SIDE, SIDE
 
     def image(self) -> np.ndarray:
-        """As `Scene.image`."""
+        """As `Sample.image`."""
         return compose(self.part, self.number)[0]
 
     def labels(self) -> np.ndarray:
-        """As `Scene.labels`."""
+        """As `Sample.labels`."""
         return compose(self.part, self.number)[1]
 
 
-def load(config: Config) -> Scenes:
-    """Lists the scenes; no setting matters.
+def load(config: Config) -> Source:
+    """Lists the images; no setting matters.
 
     Mirrored digits are no digits, so there is no flip.
 
@@ -71,12 +71,12 @@ def load(config: Config) -> Scenes:
     _digits()  # says at once if they can't be had
     parts = {
         part: tuple(
-            DigitScene(f"{part}_{number:03}", part=part, number=number)
+            DigitSample(f"{part}_{number:03}", part=part, number=number)
             for number in range(count)
         )
         for part, count in COUNTS.items()
     }
-    return Scenes(
+    return Source(
         name="digit_scenes",
         class_names=CLASS_NAMES,
         crop=(SIDE + 1, SIDE + 1),  # of strided features the last is on the last pixel
@@ -86,16 +86,16 @@ def load(config: Config) -> Scenes:
     )
 
 
-@functools.lru_cache(maxsize=1024)  # all scenes: a few megabytes
+@functools.lru_cache(maxsize=1024)  # all images: a few megabytes
 def compose(part: str, number: int) -> Tuple[np.ndarray, np.ndarray]:
-    """Paints one scene.
+    """Paints one image.
 
     Args:
         part: 'train', 'validation' or 'test'.
-        number: 0 or more; numbers above those of the data set make scenes as well.
+        number: 0 or more; numbers above those of the data set make images as well.
 
     Returns:
-        Picture uint8 [48, 48, 3] and labels uint8 [48, 48], both read-only.
+        Image uint8 [48, 48, 3] and labels uint8 [48, 48], both read-only.
     """
     numbers = _Numbers(_SEED + 1_000_000 * list(COUNTS).index(part) + number)
     canvas = _background(numbers)
@@ -120,7 +120,7 @@ def compose(part: str, number: int) -> Tuple[np.ndarray, np.ndarray]:
 
 
 class _Numbers:
-    """Uniform random numbers of one scene, in the order they are asked for."""
+    """Uniform random numbers of one image, in the order they are asked for."""
 
     def __init__(self, seed: int) -> None:
         self._raw = np.random.PCG64(seed)

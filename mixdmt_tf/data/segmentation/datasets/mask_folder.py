@@ -1,4 +1,4 @@
-"""Your own scenes: photographs in images/, label maps of the same name in masks/.
+"""Your own images: photographs in images/, label maps of the same name in masks/.
 
     --data_dir=DIR with DIR/images/<name>.jpg (or png, bmp)   training images
         DIR/masks/<name>.png    a class number for each pixel, 255: ignored
@@ -23,13 +23,13 @@ from mixdmt_tf.data import image_files
 from mixdmt_tf.data.segmentation.config import Config
 from mixdmt_tf.data.segmentation.files import (
     LABEL_SUFFIXES,
-    FileScene,
+    FileSample,
     by_stem,
     read_class_names,
     read_indices,
     read_palette,
 )
-from mixdmt_tf.data.segmentation.source import IGNORED, Scenes, short
+from mixdmt_tf.data.segmentation.source import IGNORED, Source, short
 from mixdmt_tf.errors import UsageError, UserError
 
 LAYOUT = (
@@ -53,7 +53,7 @@ def find(config: Config) -> pathlib.Path:
     return root
 
 
-def load(config: Config) -> Scenes:
+def load(config: Config) -> Source:
     """Opens a folder of images and masks.
 
     Raises:
@@ -62,7 +62,7 @@ def load(config: Config) -> Scenes:
             classes.txt, masks can't be read or show fewer than two classes.
     """
     root = find(config)
-    train = _scenes(root)
+    train = _samples(root)
     if (root / "val").is_dir():
         validation = _judged(root / "val")
         if config.validation is not None:
@@ -72,15 +72,15 @@ def load(config: Config) -> Scenes:
             )
     else:
         train, validation = _hold_out(train, config.validation)
-    known = [scene.mask_path for scene in train if scene.mask_path]
+    known = [sample.mask_path for sample in train if sample.mask_path]
     if not known:
         raise UserError(
             f"{root / 'masks'} has no mask; expected one for each image that is to be "
-            "learnt from as labelled"
+            "trained on as labelled"
         )
     path = root / "classes.txt"
     class_names = read_class_names(path) if path.exists() else _counted(known)
-    return Scenes(
+    return Source(
         name="mask_folder",
         class_names=class_names,
         train=train,
@@ -96,7 +96,7 @@ def _require_folders(folder: pathlib.Path) -> None:
             raise UserError(f"{folder} has no folder {name}/; {LAYOUT}")
 
 
-def _scenes(folder: pathlib.Path) -> Tuple[FileScene, ...]:
+def _samples(folder: pathlib.Path) -> Tuple[FileSample, ...]:
     """The images of a folder, with their masks if there are any."""
     _require_folders(folder)
     images = by_stem(folder / "images", image_files.SUFFIXES)
@@ -120,25 +120,25 @@ def _scenes(folder: pathlib.Path) -> Tuple[FileScene, ...]:
             "rename or remove them"
         )
     return tuple(
-        FileScene(name, name in masks, image_path=path, mask_path=masks.get(name))
+        FileSample(name, name in masks, image_path=path, mask_path=masks.get(name))
         for name, path in images.items()
     )
 
 
-def _judged(folder: pathlib.Path) -> Tuple[FileScene, ...]:
-    """Scenes that predictions are compared with: all need a mask."""
-    scenes = _scenes(folder)
-    nameless = [scene.name for scene in scenes if not scene.known]
+def _judged(folder: pathlib.Path) -> Tuple[FileSample, ...]:
+    """Images that predictions are compared with: all need a mask."""
+    samples = _samples(folder)
+    nameless = [sample.name for sample in samples if not sample.known]
     if nameless:
         raise UserError(f"{folder}: no mask for {short(nameless)}; {LAYOUT}")
-    return scenes
+    return samples
 
 
 def _hold_out(
-    scenes: Sequence[FileScene], count: Optional[int]
-) -> Tuple[Tuple[FileScene, ...], Tuple[FileScene, ...]]:
-    """Training scenes, and `count` of them (or a tenth of the known) for validation."""
-    known = [scene for scene in scenes if scene.known]
+    samples: Sequence[FileSample], count: Optional[int]
+) -> Tuple[Tuple[FileSample, ...], Tuple[FileSample, ...]]:
+    """Training images, and `count` of them (or a tenth of the known) for validation."""
+    known = [sample for sample in samples if sample.known]
     if count is None:
         count = -(-len(known) // 10)
     if count >= len(known):
@@ -147,10 +147,10 @@ def _hold_out(
             "one has to be left to learn from"
         )
     random.Random(_HELD_OUT_SEED).shuffle(known)
-    held_out = {scene.name for scene in known[:count]}
+    held_out = {sample.name for sample in known[:count]}
     return (
-        tuple(scene for scene in scenes if scene.name not in held_out),
-        tuple(scene for scene in scenes if scene.name in held_out),
+        tuple(sample for sample in samples if sample.name not in held_out),
+        tuple(sample for sample in samples if sample.name in held_out),
     )
 
 

@@ -1,4 +1,4 @@
-"""Scenes in the layout of PASCAL VOC: VOC 2012 itself, or anybody's in its folders.
+"""Images in the layout of PASCAL VOC: VOC 2012 itself, or anybody's in its folders.
 
     --data_dir=DIR with DIR/JPEGImages/<name>.jpg
         DIR/SegmentationClass/<name>.png, or SegmentationClassAug/
@@ -21,13 +21,13 @@ from mixdmt_tf.data import image_files
 from mixdmt_tf.data.segmentation.config import Config
 from mixdmt_tf.data.segmentation.files import (
     LABEL_SUFFIXES,
-    FileScene,
+    FileSample,
     by_stem,
     read_class_names,
     read_lines,
     read_palette,
 )
-from mixdmt_tf.data.segmentation.source import Scenes, short
+from mixdmt_tf.data.segmentation.source import Source, short
 from mixdmt_tf.errors import UsageError, UserError
 
 CLASSES = tuple(
@@ -65,7 +65,7 @@ def find(config: Config) -> pathlib.Path:
     return root
 
 
-def load(config: Config) -> Scenes:
+def load(config: Config) -> Source:
     """Opens a folder in VOC's layout.
 
     Raises:
@@ -86,15 +86,15 @@ def load(config: Config) -> Scenes:
     if not maps:
         raise UserError(f"{root} has no label maps; {LAYOUT}")
 
-    def scene(name: str, judged: bool) -> FileScene:
+    def sample(name: str, judged: bool) -> FileSample:
         image = images.get(name, root / "JPEGImages" / f"{name}.jpg")
         mask = maps.get(name)
         if judged and not mask:  # to be missed, by name
             mask = root / "SegmentationClass" / f"{name}.png"
-        return FileScene(name, mask is not None, image_path=image, mask_path=mask)
+        return FileSample(name, mask is not None, image_path=image, mask_path=mask)
 
-    def scenes(part: str) -> Tuple[FileScene, ...]:
-        return tuple(scene(name, part != train) for name in sorted(names[part]))
+    def source(part: str) -> Tuple[FileSample, ...]:
+        return tuple(sample(name, part != train) for name in sorted(names[part]))
 
     class_names = CLASSES
     if root.joinpath("classes.txt").exists():
@@ -111,12 +111,12 @@ def load(config: Config) -> Scenes:
     without = len(set(names.get("test", ())) - set(maps))
     if without:
         notes.append(f"test.txt is left out: {without:,} images have no label map")
-    return Scenes(
+    return Source(
         name="voc",
         class_names=class_names,
-        train=scenes(train),
-        validation=scenes("val"),
-        test=scenes("test") if "test" in names and not without else None,
+        train=source(train),
+        validation=source("val"),
+        test=source("test") if "test" in names and not without else None,
         colours=read_palette(next(iter(maps.values())), len(class_names)),
         lists={part: names[part] for part in ("train", "trainaug") if part in names},
         notes=tuple(notes),

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from mixdmt_tf.data.classification import datasets as sources
+from mixdmt_tf.data.classification import datasets
 from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.errors import UsageError
 
@@ -13,7 +13,7 @@ from mixdmt_tf.errors import UsageError
 def test_the_nearest_name_is_suggested():
     """With the list of all names."""
     with pytest.raises(UsageError) as caught:
-        sources.load(Config(dataset="cifar"))
+        datasets.load(Config(dataset="cifar"))
     assert str(caught.value).splitlines() == [
         "--dataset=cifar: expected one of cifar10, cifar100, digits, fashion_mnist, "
         "folder, imagenet32, stl10, svhn, svhn_extra",
@@ -25,14 +25,14 @@ def test_the_nearest_name_is_suggested():
 def test_other_names_are_not_imported(name):
     """Whatever they are."""
     with pytest.raises(UsageError, match="expected one of"):
-        sources.load(Config(dataset=name))
+        datasets.load(Config(dataset=name))
 
 
 def test_digits_need_no_tensorflow():
     """So that looking at data and splits is quick."""
     program = (
         "import sys; from mixdmt_tf.data import config, sources, splits;"
-        "source = sources.load(config.Config(dataset='digits'));"
+        "source = datasets.load(config.Config(dataset='digits'));"
         "splits.describe(splits.make_split(source, 20, None, 1), source);"
         "sys.exit('tensorflow' in sys.modules)"
     )

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from mixdmt_tf.data.classification import datasets as sources
+from mixdmt_tf.data.classification import datasets
 from mixdmt_tf.data.classification.config import Config
 
 
 @pytest.fixture(scope="module", name="digits")
 def load():
     """The source; nothing in a Config matters but its name."""
-    return sources.load(Config(dataset="digits", image_size=64, data_dir="nowhere"))
+    return datasets.load(Config(dataset="digits", image_size=64, data_dir="nowhere"))
 
 
 def test_sizes(digits):
@@ -41,7 +41,7 @@ def test_every_fifth_image_of_a_class_is_for_testing(digits):
 
 
 def test_augmentation_keeps_digits_what_they_are(digits):
-    """A mirrored 2 is none, and two pixels are a quarter of the picture."""
+    """A mirrored 2 is none, and two pixels are a quarter of the image."""
     assert not digits.flip
     assert digits.crop_padding == 1
 

@@ -1,17 +1,16 @@
-"""Folders of pictures in both layouts, and what can be wrong with them."""
+"""Folders of images in both layouts, and what can be wrong with them."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from mixdmt_tf.data.classification import datasets as sources
-from mixdmt_tf.data.classification import splits
+from mixdmt_tf.data.classification import datasets, splits
 from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.errors import UsageError, UserError
 
 
 def _paint(root, *names):
-    """Plain pictures; the grey value of the n-th is n."""
+    """Plain images; the grey value of the n-th is n."""
     for value, name in enumerate(names):
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -19,7 +18,7 @@ def _paint(root, *names):
 
 
 def _load(root, **settings):
-    return sources.load(Config(dataset="folder", data_dir=str(root), **settings))
+    return datasets.load(Config(dataset="folder", data_dir=str(root), **settings))
 
 
 def _greys(images):
@@ -97,7 +96,7 @@ def test_unlabeled_may_stand_beside_train_and_test_may_be_missing(tmp_path):
 
 
 def test_what_is_left_out_is_counted(tmp_path):
-    """Hidden entries, other suffixes, and pictures outside of class folders."""
+    """Hidden entries, other suffixes, and images outside of class folders."""
     _paint(tmp_path, "train/a/1.png", "train/b/2.png", "train/a/.3.png", "train/4.png")
     tmp_path.joinpath("train/b/notes.txt").write_text("x")
     tmp_path.joinpath("train/.cache").mkdir()
@@ -127,7 +126,7 @@ def test_bad_files_of_all_parts_are_named_together(tmp_path):
     _paint(tmp_path, "train/a/1.png", "train/b/2.png", "test/a/3.png")
     for name in ("train/a/bad.png", "test/b/worse.jpg"):
         tmp_path.joinpath(name).parent.mkdir(exist_ok=True)
-        tmp_path.joinpath(name).write_bytes(b"no picture")
+        tmp_path.joinpath(name).write_bytes(b"no image")
     with pytest.raises(UserError, match="^2 of 5 image files") as caught:
         _load(tmp_path)
     assert str(tmp_path / "train/a/bad.png") in str(caught.value)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mixdmt_tf.data.classification import datasets as sources
+from mixdmt_tf.data.classification import datasets
 from mixdmt_tf.data.classification.config import Config
 from tests.data.classification import prepared
 
@@ -27,7 +27,7 @@ def test_source(tmp_path, name, folder, shape, train, flip, padding):
     if name == "imagenet32":  # has no others for testing
         labels["validation"] = labels.pop("test")
     prepared.write(tmp_path / folder / "3.0.0", labels, shape=shape)
-    source = sources.load(Config(dataset=name, data_dir=str(tmp_path)))
+    source = datasets.load(Config(dataset=name, data_dir=str(tmp_path)))
     assert source.name == name
     assert source.image_shape == shape
     assert source.train.labels.tolist() == sum((labels[split] for split in train), [])

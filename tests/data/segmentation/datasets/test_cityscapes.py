@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mixdmt_tf.data.segmentation import datasets as scenes
+from mixdmt_tf.data.segmentation import datasets
 from mixdmt_tf.data.segmentation.checking import check
 from mixdmt_tf.data.segmentation.config import Config
 from mixdmt_tf.data.segmentation.datasets.cityscapes import class_table
@@ -22,7 +22,7 @@ def _street(root, part, city, name, ids, pixels=None):
 
 
 def _load(root):
-    return scenes.load(Config(dataset="cityscapes", data_dir=str(root)))
+    return datasets.load(Config(dataset="cityscapes", data_dir=str(root)))
 
 
 def _ids(seed, height=1024, width=2048):
@@ -38,15 +38,15 @@ def test_nineteen_classes_of_thirty_four_numbers():
 
 
 def test_half_resolution(tmp_path):
-    """Pictures averaged, labels from the upper left of two by two pixels."""
+    """Images averaged, labels from the upper left of two by two pixels."""
     ids = _ids(0)
     pixels = np.random.RandomState(1).randint(0, 256, (1024, 2048, 3)).astype(np.uint8)
     _street(tmp_path, "train", "bonn", "000000_000019", ids, pixels)
     _street(tmp_path, "val", "ulm", "000001_000019", ids[:512, :1024])
     found = _load(tmp_path)
-    scene = found.train[0]
-    image, labels = scene.image(), scene.labels()
-    assert image.shape == (512, 1024, 3) and scene.size() == labels.shape
+    sample = found.train[0]
+    image, labels = sample.image(), sample.labels()
+    assert image.shape == (512, 1024, 3) and sample.size() == labels.shape
     np.testing.assert_array_equal(labels, class_table()[ids[::2, ::2]])
     blocks = pixels.reshape(512, 2, 1024, 2, 3).mean((1, 3))
     assert np.abs(image - blocks).max() <= 1  # rounded twice, rows after columns
@@ -64,7 +64,7 @@ def test_sorted_by_city_and_image(tmp_path):
         _street(tmp_path, "train", city, name, ids)
     _street(tmp_path, "val", "c", "1", ids)
     found = _load(tmp_path)
-    names = [scene.name for scene in found.train]
+    names = [sample.name for sample in found.train]
     assert names == ["a/a_9", "a-x/a-x_1", "b/b_1", "b/b_2"]
 
 
@@ -90,7 +90,7 @@ def test_training_images_without_labels_are_unlabelled(tmp_path):
     assert _load(tmp_path).notes == ()
     (tmp_path / "gtFine/train/bonn/bonn_2_gtFine_labelIds.png").unlink()
     found = _load(tmp_path)
-    assert [scene.known for scene in found.train] == [True, False, True]
+    assert [sample.known for sample in found.train] == [True, False, True]
     assert found.train[1].labels() is None
     assert found.notes == ("1 training images have no labels: they are unlabelled",)
     check(found)

@@ -1,11 +1,11 @@
-"""Scenes of embedded digits."""
+"""Images of embedded digits."""
 
 import hashlib
 
 import numpy as np
 import pytest
 
-from mixdmt_tf.data.segmentation import datasets as scenes
+from mixdmt_tf.data.segmentation import datasets
 from mixdmt_tf.data.segmentation.checking import check
 from mixdmt_tf.data.segmentation.config import Config
 from mixdmt_tf.data.segmentation.datasets import digit_scenes
@@ -14,7 +14,7 @@ from mixdmt_tf.data.segmentation.datasets import digit_scenes
 @pytest.fixture(scope="module", name="found")
 def load():
     """The data set."""
-    return scenes.load(Config(dataset="digit_scenes"))
+    return datasets.load(Config(dataset="digit_scenes"))
 
 
 def _uncached(part, number):
@@ -22,7 +22,7 @@ def _uncached(part, number):
 
 
 def test_sizes_and_classes(found):
-    """Eleven classes of which digit d is d + 1; nothing is wrong with any scene."""
+    """Eleven classes of which digit d is d + 1; nothing is wrong with any image."""
     counts = [len(members) for _, members in found.parts()]
     assert counts == [400, 100, 100]
     assert found.class_names == ("background", *"0123456789")
@@ -31,7 +31,7 @@ def test_sizes_and_classes(found):
     check(found)
 
 
-def test_a_scene_depends_on_its_number_alone(found):
+def test_a_sample_depends_on_its_number_alone(found):
     """Not on those asked for before; on no other machine is it another."""
     later = _uncached("train", 7)
     for number in (3, 399):
@@ -42,8 +42,8 @@ def test_a_scene_depends_on_its_number_alone(found):
     assert len(pictures) == 3
     digest = hashlib.sha256()
     for _, members in found.parts():
-        for scene in members[:20]:
-            digest.update(scene.image().tobytes() + scene.labels().tobytes())
+        for sample in members[:20]:
+            digest.update(sample.image().tobytes() + sample.labels().tobytes())
     assert digest.hexdigest()[:16] == "1ed0c781a4fa7c2c"
 
 
@@ -57,7 +57,7 @@ def test_no_digit_is_seen_in_two_parts():
 
 def test_classes_are_about_equally_frequent(found):
     """Most is background, each digit has a like share, edges are thin."""
-    labels = np.stack([scene.labels() for scene in found.train])
+    labels = np.stack([sample.labels() for sample in found.train])
     shares = np.bincount(labels.ravel(), minlength=256) / labels.size
     assert 0.7 < shares[0] < 0.85
     assert shares[1:11].min() > 0.5 * shares[1:11].max()
@@ -70,8 +70,8 @@ def test_classes_are_about_equally_frequent(found):
 def test_a_label_lies_where_the_digit_is(found):
     """Digits differ in colour from what is around them."""
     contrast = []
-    for scene in found.train[:50]:
-        image, labels = scene.image().astype(float), scene.labels()
+    for sample in found.train[:50]:
+        image, labels = sample.image().astype(float), sample.labels()
         for label in set(np.unique(labels)) - {0, 255}:
             inside = image[labels == label].mean(0)
             contrast.append(np.abs(inside - image[labels == 0].mean(0)).max())

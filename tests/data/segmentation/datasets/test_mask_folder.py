@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mixdmt_tf.data.segmentation import datasets as scenes
+from mixdmt_tf.data.segmentation import datasets
 from mixdmt_tf.data.segmentation.checking import check
 from mixdmt_tf.data.segmentation.config import Config
 from mixdmt_tf.errors import UsageError, UserError
@@ -19,15 +19,15 @@ def _put(root, names, masks=True, classes=3):
 
 
 def _load(root, **settings):
-    return scenes.load(Config(dataset="mask_folder", data_dir=str(root), **settings))
+    return datasets.load(Config(dataset="mask_folder", data_dir=str(root), **settings))
 
 
 def _names(members):
-    return [scene.name for scene in members]
+    return [sample.name for sample in members]
 
 
 def test_own_validation_and_test_folders(tmp_path):
-    """Classes from a file; pictures may be JPEG, masks not."""
+    """Classes from a file; images may be JPEG, masks not."""
     _put(tmp_path, ["b", "a"])
     _put(tmp_path / "val", ["x"])
     _put(tmp_path / "test", ["y", "z"])
@@ -37,7 +37,7 @@ def test_own_validation_and_test_folders(tmp_path):
     (tmp_path / "classes.txt").write_text("sky\nroad\n\ncar\n")
     found = _load(tmp_path)
     assert _names(found.train) == ["a", "b", "free", "photo"]
-    assert [scene.known for scene in found.train] == [True, True, False, True]
+    assert [sample.known for sample in found.train] == [True, True, False, True]
     assert found.train[2].labels() is None
     assert (_names(found.validation), _names(found.test)) == (["x"], ["y", "z"])
     assert found.class_names == ("sky", "road", "car")
@@ -67,7 +67,7 @@ def test_a_share_is_held_out(tmp_path):
 
 
 def test_cameras_that_were_held_sideways(tmp_path):
-    """Labels are of the picture as one sees it."""
+    """Labels are of the image as one sees it."""
     _put(tmp_path, ["a", "b"])
     picture = files.Image.fromarray(files.photo(8, 16))
     exif = picture.getexif()

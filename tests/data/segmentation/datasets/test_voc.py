@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mixdmt_tf.data.segmentation import datasets as scenes
+from mixdmt_tf.data.segmentation import datasets
 from mixdmt_tf.data.segmentation.checking import check
 from mixdmt_tf.data.segmentation.config import Config
 from mixdmt_tf.data.segmentation.datasets.voc import CLASSES
@@ -14,25 +14,25 @@ from tests.data.segmentation import files
 
 
 def _load(root):
-    return scenes.load(Config(dataset="voc", data_dir=str(root)))
+    return datasets.load(Config(dataset="voc", data_dir=str(root)))
 
 
 def _names(members):
-    return [scene.name for scene in members]
+    return [sample.name for sample in members]
 
 
 def test_numbers_and_pictures_come_out_as_they_are(tmp_path):
-    """Palette indices, whatever their colours; training scenes sorted by name."""
+    """Palette indices, whatever their colours; training images sorted by name."""
     found = _load(files.voc(tmp_path))
     assert _names(found.train) == ["a", "b", "c"]
     assert _names(found.validation) == ["v"]
     assert found.test is None
     assert found.class_names == ("class 0", "class 1", "class 2")
     assert found.lists == {"train": ("c", "a", "b")}
-    scene, seed = found.train[0], 1
-    np.testing.assert_array_equal(scene.labels(), files.numbers(seed=seed))
-    np.testing.assert_array_equal(scene.image(), files.photo(seed=seed))
-    assert scene.size() == (5, 7)
+    sample, seed = found.train[0], 1
+    np.testing.assert_array_equal(sample.labels(), files.numbers(seed=seed))
+    np.testing.assert_array_equal(sample.image(), files.photo(seed=seed))
+    assert sample.size() == (5, 7)
     check(found)
 
 
@@ -97,7 +97,7 @@ def _break(root, name, how):
     elif how == "image cut off":
         files.save(image, files.photo(200, 300))
         image.write_bytes(image.read_bytes()[:2000])
-    elif how == "no picture":
+    elif how == "no image":
         mask.write_text("hello")
     elif how == "empty":
         mask.write_bytes(b"")
@@ -118,9 +118,9 @@ def _break(root, name, how):
     [
         ("image missing", r"b\.\w+: missing"),
         ("image cut off", r"JPEGImages/b\.png: "),
-        ("no picture", r"b\.png: not a PNG or BMP picture, or damaged"),
-        ("empty", r"b\.png: not a PNG or BMP picture, or damaged"),
-        ("other size", r"SegmentationClass/b\.png: 5 x 7; its picture is 7 x 5"),
+        ("no image", r"b\.png: not a PNG or BMP image, or damaged"),
+        ("empty", r"b\.png: not a PNG or BMP image, or damaged"),
+        ("other size", r"SegmentationClass/b\.png: 5 x 7; its image is 7 x 5"),
         ("colours", r"b\.png: has colours \(RGB\); expected one channel"),
         ("label", r"b\.png: label 3 \(row 3, column 4\); expected 0 to 2, or 255"),
         ("deep", r"b\.png: numbers from 1000 to 1000; expected 0 to 255"),
@@ -131,7 +131,7 @@ def test_bad_files_are_named_before_training(tmp_path, how, message):
     root = files.voc(tmp_path)
     _break(root, "b", how)
     found = _load(root)
-    with pytest.raises(UserError, match=f"(?s)1 of 4 scenes .*{message}"):
+    with pytest.raises(UserError, match=f"(?s)1 of 4 images .*{message}"):
         check(found)
 
 
@@ -169,7 +169,7 @@ def test_the_first_five_of_many_and_their_number(tmp_path):
     with pytest.raises(UserError) as caught:
         check(_load(root), progress=lambda *counts: seen.append(counts))
     lines = str(caught.value).splitlines()
-    assert lines[0].startswith("7 of 10 scenes of voc can't be used")
+    assert lines[0].startswith("7 of 10 images of voc can't be used")
     assert [f"s{i}.png" in line for i, line in enumerate(lines)] == [False] + [
         True
     ] * 5 + [False]
@@ -178,7 +178,7 @@ def test_the_first_five_of_many_and_their_number(tmp_path):
 
 
 def test_hidden_labels_are_not_looked_at(tmp_path):
-    """With a split; a picture without which there is no learning still is."""
+    """With a split; an image without which there is no learning still is."""
     root = files.voc(tmp_path)
     fits = _load(root)
     split = make_split(fits, 1, 0)
