@@ -31,8 +31,9 @@ class Network:
 
     head: ClassVar[Tuple[str, ...]] = ("logits",)
     interchangeable: ClassVar[Tuple[str, ...]] = ()
-    pretrained: ClassVar[str] = ""
-    head_learning_rate_multiplier: ClassVar[float] = 1.0
+    # Not annotated: a network that has such a setting declares it as a field.
+    pretrained = ""
+    head_learning_rate_multiplier = 1.0
 
     def __post_init__(self) -> None:
         """Refuses values out of range with a UsageError."""

@@ -86,7 +86,7 @@ def segmentation(name: str) -> Dict[str, List[float]]:
         labels[rng.uniform(size=labels.shape) < 0.3] = 255
         return labels.astype(np.uint8), rng.uniform(0.2, 1, labels.shape)
 
-    batches = scene_pipeline.ScenePipeline(
+    batches = scene_pipeline.Pipeline(
         source,
         split,
         SEED,

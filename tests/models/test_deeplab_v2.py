@@ -105,7 +105,7 @@ def test_normalization_is_not_rounded_in_half_precision():
 
 
 def test_images_without_three_channels_are_not_normalized():
-    with pytest.raises(UsageError, match="3 channels, and these have 1"):
+    with pytest.raises(UsageError, match="3 channels and these have 1"):
         DeepLabV2(14, 2).build_segmenter((9, 9, 1), 3)
     model = SMALL.build_segmenter((9, 9, 1), 3)
     assert model(images(9, 9, channels=1)).shape == (2, 9, 9, 3)

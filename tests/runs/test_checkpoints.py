@@ -272,7 +272,6 @@ def algorithm(seed=1, steps=0):
 
 
 def every_variable(made):
-    """Weights, averages and optimizer variables."""
     weights = made.network.weights + made.average.averages
     return [*weights, *compat.variables(made.optimizer)]
 

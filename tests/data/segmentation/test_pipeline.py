@@ -42,7 +42,7 @@ def _pipeline(**fields):
     split = splits.make_split(source, "8", 0)
     whole = {"crop": SIZE, "scale": (1.0, 1.0)}
     return Pipeline(
-        **{**whole, "scenes": source, "split": split, "seed": 3, "labeled": 2, **fields}
+        **{**whole, "source": source, "split": split, "seed": 3, "labeled": 2, **fields}
     )
 
 

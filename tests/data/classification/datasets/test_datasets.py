@@ -31,7 +31,8 @@ def test_other_names_are_not_imported(name):
 def test_digits_need_no_tensorflow():
     """So that looking at data and splits is quick."""
     program = (
-        "import sys; from mixdmt_tf.data import config, sources, splits;"
+        "import sys;"
+        "from mixdmt_tf.data.classification import config, datasets, splits;"
         "source = datasets.load(config.Config(dataset='digits'));"
         "splits.describe(splits.make_split(source, 20, None, 1), source);"
         "sys.exit('tensorflow' in sys.modules)"

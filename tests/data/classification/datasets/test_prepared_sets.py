@@ -1,4 +1,4 @@
-"""The sources that TensorFlow Datasets prepares, on tiny stand-ins of their data."""
+"""The data sets that TensorFlow Datasets prepares, on tiny stand-ins of their data."""
 
 import pytest
 
