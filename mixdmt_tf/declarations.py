@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import importlib.util
 import math
 import re
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple, Union
+
+from mixdmt_tf.source_text import DeclarationError, chain, literal
 
 Value = Union[int, float, bool, str, None]
 
@@ -23,10 +24,6 @@ _PYTHON_TYPES: Dict[str, Any] = {"int": int, "float": (int, float), "bool": bool
 _NOUNS = {"int": "an integer", "float": "a finite number", "str": "text"}
 # What a TensorFlow int64 holds.
 _LARGEST_INTEGER = 2**63 - 1
-
-
-class DeclarationError(Exception):
-    """A `Config` that can't be read: a mistake in the code, not in a command line."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,49 +103,45 @@ def declared(module: str, name: str = "Config") -> Tuple[Setting, ...]:
     Raises:
         DeclarationError: naming file and line, if the declaration isn't literal.
     """
-    path = _source(module)
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    found = [
-        node
-        for node in tree.body
-        if isinstance(node, ast.ClassDef) and node.name == name
-    ]
-    if not found:
-        raise DeclarationError(f"{path}: expected a class {name} at the top level")
     settings: Dict[str, Setting] = {}
-    if len(found[-1].bases) > 1:
-        raise DeclarationError(
-            f"{path}:{found[-1].lineno}: {name} has several bases; expected one at most"
-        )
-    for base in found[-1].bases:
-        earlier = tree.body[: tree.body.index(found[-1])]
-        base_module, base_name = _resolve(base, earlier, module, path)
-        settings = {each.name: each for each in declared(base_module, base_name)}
-    for statement in found[-1].body:
-        each = _read_field(statement, path)
-        if each is not None:
-            settings[each.name] = each
+    for _, path, node in chain(module, name):
+        for statement in node.body:
+            each = _read_field(statement, path)
+            if each is not None:
+                settings[each.name] = each
     return tuple(settings.values())
 
 
-def modules(package: str, defining: str) -> Tuple[str, ...]:
-    """Names of the files of a package that define something, nothing being imported.
+def assumed(method: str, dataset: Optional[str] = None) -> Dict[str, Value]:
+    """Defaults that a method brings for settings that are not its own, from source.
 
-    The file's name is the name: `modules('mixdmt_tf.models', 'build')` are networks.
+    A method's file declares them at its top level, `assumes = {"network": "cnn13",
+    "batch": 50}`: what its published command has besides the method's own settings.
+    Files whose `Config` is a base of the method's come first, so that the method's file
+    adds to them and overrides them.
+
+    A data set's file declares what was published of methods on it, under the name of
+    the file that has the method, or a base of it: `assumes = {"rounds": {"batch": 2}}`.
+    That overrides what the method says.
 
     Args:
-        package: dotted name.
-        defining: name of a function or class at the top level of the files wanted.
+        method: dotted name, such as 'mixdmt_tf.algorithms.dual_student'.
+        dataset: dotted name, such as 'mixdmt_tf.data.scenes.cityscapes', if any.
 
     Returns:
-        Sorted names without '.py'; `__init__` and files like `_this.py` are left out.
+        Values by name of the setting, whichever `Config` declares it.
+
+    Raises:
+        DeclarationError: naming the file, if a declaration isn't literal.
     """
-    definition = re.compile(rf"^(?:def|class) {defining}\b", re.MULTILINE)
-    return tuple(
-        path.stem
-        for path in sorted(_source(package).parent.glob("[!_]*.py"))
-        if definition.search(path.read_text(encoding="utf-8"))
-    )
+    files = [module for module, _, _ in chain(method, "Config")]
+    rows = literal(dataset, "assumes") if dataset else {}
+    found: Dict[str, Value] = {}
+    for module in files:
+        found.update(literal(module, "assumes"))
+    for module in files:
+        found.update(rows.get(module.rpartition(".")[2], {}))
+    return found
 
 
 def kind_of(annotation: str, where: str) -> Tuple[str, bool]:
@@ -165,49 +158,6 @@ def kind_of(annotation: str, where: str) -> Tuple[str, bool]:
         )
     plain, *optional = match.groups()
     return (plain, False) if plain else (next(filter(None, optional)), True)
-
-
-def _source(module: str) -> Path:
-    """The file of a module. Only its outermost package is looked up, none imported."""
-    outermost, *inner = module.split(".")
-    spec = importlib.util.find_spec(outermost)
-    if spec is not None and not inner and spec.origin is not None:
-        return Path(spec.origin)
-    for folder in (spec and spec.submodule_search_locations) or ():
-        path = Path(folder, *inner)
-        for candidate in (path / "__init__.py", path.with_name(path.name + ".py")):
-            if candidate.is_file():
-                return candidate
-    raise DeclarationError(f"no source file for the module {module}")
-
-
-def _resolve(
-    base: ast.expr, earlier: List[ast.stmt], module: str, path: Path
-) -> Tuple[str, str]:
-    """Module and name of a base class, from the statements before the class."""
-    imported: Dict[str, str] = {}
-    for node in earlier:
-        if isinstance(node, ast.ClassDef):
-            imported[node.name] = f"{module}.{node.name}"
-        elif isinstance(node, ast.Import):
-            for alias in node.names:
-                imported[alias.asname or alias.name] = alias.name
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            for alias in node.names:
-                imported[alias.asname or alias.name] = f"{node.module}.{alias.name}"
-    written = ast.unparse(base)
-    if isinstance(base, ast.Attribute):
-        owner = imported.get(ast.unparse(base.value))
-        full = owner and f"{owner}.{base.attr}"
-    else:
-        full = imported.get(written)
-    if not full:
-        raise DeclarationError(
-            f"{path}:{base.lineno}: can't tell where the base {written} comes from; "
-            "expected a class of this file or an absolute import"
-        )
-    owner, _, name = full.rpartition(".")
-    return owner, name
 
 
 def _read_field(statement: ast.stmt, path: Path) -> Optional[Setting]:

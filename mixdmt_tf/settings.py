@@ -11,6 +11,11 @@ Everybody else reads that declaration. The command line reads it with `declared`
 the source text: importing an algorithm means importing TensorFlow, which takes seconds
 that `--help` and a mistyped flag don't have. For that, every argument of `setting` is a
 literal. Python code that has the class at hand reads it with `settings_of`.
+
+What a method wants of the other layers (its network, its batch) is a literal in its
+file as well; `assumed` reads it:
+
+    assumed("mixdmt_tf.algorithms.dual_student")  # {"network": "cnn13", "batch": 50}
 """
 
 from __future__ import annotations
@@ -19,20 +24,15 @@ import dataclasses
 import difflib
 from typing import Any, Iterable, Mapping, Optional, Tuple
 
-from mixdmt_tf.declarations import (
-    DeclarationError,
-    Setting,
-    Value,
-    declared,
-    kind_of,
-    modules,
-)
+from mixdmt_tf.declarations import Setting, Value, assumed, declared, kind_of
 from mixdmt_tf.errors import UsageError
+from mixdmt_tf.source_text import DeclarationError, modules
 
 __all__ = [
     "DeclarationError",
     "Setting",
     "Value",
+    "assumed",
     "check",
     "declared",
     "flagfile",

@@ -11,6 +11,7 @@ import pytest
 from mixdmt_tf.settings import (
     DeclarationError,
     Setting,
+    assumed,
     declared,
     modules,
     settings_of,
@@ -123,6 +124,45 @@ class Config(Common):
     )
     assert [each.name for each in declared("made.both")] == ["a", "b"]
     assert [each.name for each in declared("made.both", "Common")] == ["a"]
+
+
+def bringing(base, values):
+    return f"""\
+from made import {base}
+assumes = {values}
+
+class Config({base}.Config):
+    pass
+"""
+
+
+def test_defaults_that_a_method_brings(package):
+    package(
+        root="class Config:\n    pass\n",
+        family=bringing("root", {"network": "small", "batch": 8}),
+        plain="from made import family\nclass Config(family.Config):\n    pass\n",
+        special=bringing("plain", {"batch": 2, "limit": None}),
+        city="assumes = {'special': {'rate': 0.5}, 'family': {'rate': 1.0, 'batch': 3}}",
+        village="x = 3",
+        __init__="",
+    )
+    both = {"network": "small", "batch": 8}
+    assert assumed("made.root") == {}
+    assert assumed("made.family") == assumed("made.plain") == both
+    own = {"network": "small", "batch": 2, "limit": None}
+    assert assumed("made.special") == assumed("made.special", "made.village") == own
+    assert assumed("made.root", "made.city") == {}
+    assert assumed("made.plain", "made.city") == {**both, "batch": 3, "rate": 1.0}
+    # What is said of the method itself counts more than what is said of its family.
+    expected = {**own, "batch": 3, "rate": 0.5}
+    assert assumed("made.special", "made.city") == expected
+    assert not any(name.startswith("made.") for name in sys.modules)
+
+
+def test_what_is_brought_has_to_be_literal(package):
+    package(bad="SIZE = 3\nassumes = {'batch': SIZE}\nclass Config:\n    pass\n")
+    with pytest.raises(DeclarationError, match=r"bad.py:2: assumes: .* literals only"):
+        assumed("made.bad")
 
 
 FIRST_LINE = HEADER.count("\n") + 1

@@ -43,6 +43,9 @@ from mixdmt_tf.equations import (
 from mixdmt_tf.settings import setting
 
 
+assumes = {"network": "cnn13", "batch": 8}
+
+
 @dataclasses.dataclass(frozen=True)
 class Config(two_networks.Config):
     """Settings of the public code for CIFAR-10."""
@@ -77,7 +80,7 @@ class Config(two_networks.Config):
     unlabeled_ratio: int = setting(
         11,
         "unlabelled images in a batch for each labelled one (8 labelled and 92 "
-        "unlabelled ones were published, 11.5: use --batch=8)",
+        "unlabelled ones were published, 11.5)",
         low=1,
     )
 

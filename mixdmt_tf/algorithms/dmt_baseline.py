@@ -18,6 +18,9 @@ from mixdmt_tf.equations import cross_entropy, interpolate
 from mixdmt_tf.settings import setting
 
 
+assumes = {"batch": 512}  # appendix B
+
+
 @dataclasses.dataclass(frozen=True)
 class Config(updates.Config):
     """The learning rate of appendix B, and mixup."""

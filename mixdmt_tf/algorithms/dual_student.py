@@ -45,6 +45,9 @@ from mixdmt_tf.equations import (
 from mixdmt_tf.settings import setting
 
 
+assumes = {"network": "cnn13", "batch": 50}
+
+
 @dataclasses.dataclass(frozen=True)
 class Config(two_networks.Config):
     """Settings of the release for CIFAR-10."""
@@ -72,8 +75,7 @@ class Config(two_networks.Config):
     )
     unlabeled_ratio: int = setting(
         1,
-        "unlabelled images in a batch for each labelled one (50 and 50 were "
-        "published: use --batch=50)",
+        "unlabelled images in a batch for each labelled one (50 and 50 were published)",
         low=1,
     )
 

@@ -20,6 +20,9 @@ from mixdmt_tf.equations import cross_entropy, mix
 from mixdmt_tf.settings import setting
 
 
+assumes = {"batch": 64}  # Table 1, row 8: 64 labelled and 448 pseudo-labelled images
+
+
 @dataclasses.dataclass(frozen=True)
 class Config(dmt_baseline.Config):
     """Rounds of DMT section 5.2.2 and appendix B."""

@@ -13,6 +13,10 @@ from mixdmt_tf.settings import setting
 GREY = 128  # the border that shifted images get, in the release
 
 
+# DMT's own WideResNet (`mixdmt_tf/models/wide_resnet.py`).
+assumes = {"network": "wide_resnet", "form": "dmt"}
+
+
 @dataclasses.dataclass(frozen=True)
 class Config(sgd.Config):
     """SGD in torch's form, coupled weight decay, one strong operation per image."""

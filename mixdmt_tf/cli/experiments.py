@@ -13,7 +13,6 @@ from typing import (
     TYPE_CHECKING,
     Any,
     Callable,
-    Dict,
     List,
     Mapping,
     Optional,
@@ -23,18 +22,12 @@ from typing import (
 
 from mixdmt_tf.cli import flags
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.settings import declared, modules
+from mixdmt_tf.settings import assumed, modules
 
 if TYPE_CHECKING:
     from mixdmt_tf.experiments.experiment import Experiment
 
 SELECTORS = ("dataset", "algorithm", "network")  # each decides over the next
-# What a paper's own command assumes beyond its method: DMT's WideResNet.
-DEFAULTS: Mapping[str, Mapping[str, str]] = {"dmt": {"form": "dmt"}}
-# Scenes in a step unless --batch says otherwise (DMT table 1), and how often a run on
-# scenes is evaluated.
-SCENES_IN_A_STEP = 8
-SCENES_OFTEN = {"eval_every": 500, "checkpoint_every": 500}
 
 
 def of_scenes(dataset: str) -> bool:
@@ -58,47 +51,34 @@ def groups_for(algorithm: Optional[str] = None, *more: flags.Group) -> flags.Gro
         dataset = chosen.get("dataset", "cifar10")
         scenes = of_scenes(dataset)
         methods = "mixdmt_tf.algorithms" + ".scenes" * scenes
+        builder = "build_segmenter" if scenes else "build"
         choices = {
             "algorithm": (algorithm,) if algorithm else modules(methods, "Method"),
-            "network": modules(
-                "mixdmt_tf.models", "build_segmenter" if scenes else "build"
-            ),
+            "network": modules("mixdmt_tf.models", builder),
             "dataset": datasets,
             "unlabeled_dataset": images,
         }
-        usual = {"algorithm": algorithm or "realmix", "network": "wide_resnet"}
-        if scenes:
-            usual = {"algorithm": "dmt", "network": "deeplab_v2"}
-        method, network = (
-            chosen[name] if chosen.get(name) in choices[name] else usual[name]
-            for name in ("algorithm", "network")
-        )
-        defaults: Dict[str, Any] = dict(usual)
-        if scenes:
-            settings = {e.name: e.default for e in declared(f"{methods}.{method}")}
-            in_all = 1 + int(settings.get("unlabeled_ratio") or 0)
-            defaults.update(SCENES_OFTEN, batch=SCENES_IN_A_STEP // in_all)
+
+        def pick(selector: str, usual: str) -> str:
+            given = chosen.get(selector)
+            return given if given in choices[selector] else usual
+
+        usual = algorithm or ("dmt" if scenes else "realmix")
+        method = pick("algorithm", usual)
+        data = f"mixdmt_tf.data.{'scenes' if scenes else 'sources'}.{dataset}"
+        brought = assumed(f"{methods}.{method}", data)
+        network = pick("network", str(brought.get("network", "wide_resnet")))
+        defaults = {**brought, "algorithm": usual, "dataset": dataset}
+
+        def group(name: str, module: str, title: str = "") -> flags.Group:
+            return flags.group(name, module, title or name, choices, defaults)
+
         return [
             *more,
-            flags.group(
-                "run",
-                "mixdmt_tf.experiments.config",
-                choices=choices,
-                defaults=defaults,
-            ),
-            flags.group(
-                "data",
-                f"mixdmt_tf.data.{'scenes.' * scenes}config",
-                choices=choices,
-                defaults={"dataset": dataset},
-            ),
-            flags.group(
-                "network",
-                f"mixdmt_tf.models.{network}",
-                f"network {network}",
-                defaults=DEFAULTS.get(algorithm or "", {}),
-            ),
-            flags.group("method", f"{methods}.{method}", f"algorithm {method}"),
+            group("run", "mixdmt_tf.experiments.config"),
+            group("data", f"mixdmt_tf.data.{'scenes.' * scenes}config"),
+            group("network", f"mixdmt_tf.models.{network}", f"network {network}"),
+            group("method", f"{methods}.{method}", f"algorithm {method}"),
         ]
 
     return groups
@@ -112,17 +92,63 @@ def parse(
     more: Tuple[flags.Group, ...] = (),
 ) -> flags.Parsed:
     """Reads the command line of a command that takes an experiment's flags."""
-    return flags.parse(argv, program, summary, groups_for(algorithm, *more), SELECTORS)
+
+    def hint(name: str, text: str) -> Optional[str]:
+        return _where_right(name, text, algorithm)
+
+    groups = groups_for(algorithm, *more)
+    return flags.parse(argv, program, summary, groups, SELECTORS, hint=hint)
 
 
-def build(parsed: flags.Parsed) -> "Experiment":
-    """The experiment that a command line describes. Imports TensorFlow."""
+def _where_right(name: str, text: str, algorithm: Optional[str]) -> Optional[str]:
+    """What to do about a refused name that is right for other data or commands.
+
+    Args:
+        name: of the flag.
+        text: its value.
+        algorithm: the only one of the command; None if it has them all.
+    """
+    methods = {
+        package: modules(f"mixdmt_tf.algorithms{package}", "Method")
+        for package in ("", ".scenes")
+    }
+    if name == "dataset" and of_scenes(text):
+        names = ", ".join(methods[".scenes"])
+        return (
+            f"{text} has a class for every pixel, and {algorithm} learns one for each "
+            f"image\nuse bin/train_dmt, or bin/train --algorithm=... with {names}"
+        )
+    known = [package for package, names in methods.items() if text in names]
+    if name != "algorithm" or not known:
+        return None
+    if algorithm:
+        return f"use bin/train --algorithm={text}"
+    layer, kind = ("scenes", "every pixel") if known[0] else ("sources", "each image")
+    names = ", ".join(modules(f"mixdmt_tf.data.{layer}", "load"))
+    return f"{text} needs a data set with a class for {kind}: --dataset={names}"
+
+
+def build(parsed: flags.Parsed, find_data: bool = False) -> "Experiment":
+    """The experiment that a command line describes. Imports TensorFlow.
+
+    Args:
+        parsed: from `parse`.
+        find_data: make sure before that that the data are there.
+
+    Raises:
+        UserError: if values don't go together, or the data are not there.
+    """
     from mixdmt_tf.experiments.config import Config as RunConfig
 
     values: Mapping[str, Mapping[str, Any]] = parsed.values
     # These two refuse what does not go together, before TensorFlow is imported.
     run, data = RunConfig(**values["run"]), data_config(values["data"])
     require_lengths(run.steps, values["method"], data.pseudo_labels)
+    if find_data:
+        from mixdmt_tf.data import scenes as scene_sets
+        from mixdmt_tf.data import sources
+
+        (scene_sets if of_scenes(data.dataset) else sources).find(data)
 
     # Libraries that TensorFlow looks for in vain are of no interest to users; its
     # errors arrive as exceptions.

@@ -60,6 +60,8 @@ class Parsed:
 
 
 GroupsFor = Callable[[Mapping[str, str]], Sequence[Group]]
+# From the name of a flag and a value that is refused to where that value is right.
+Hint = Callable[[str, str], Optional[str]]
 
 
 def group(
@@ -67,7 +69,7 @@ def group(
     module: str,
     title: Optional[str] = None,
     choices: Optional[Mapping[str, Sequence[str]]] = None,
-    defaults: Optional[Mapping[str, str]] = None,
+    defaults: Optional[Mapping[str, Value]] = None,
 ) -> Group:
     """The settings that a module declares in its `Config`, as a group.
 
@@ -103,6 +105,7 @@ def parse(
     groups_for: GroupsFor,
     selectors: Sequence[str] = (),
     arguments: Sequence[str] = (),
+    hint: Hint = lambda name, text: None,
 ) -> Parsed:
     """Reads a command line; answers `--help` and `--version`.
 
@@ -115,6 +118,7 @@ def parse(
         selectors: names of the settings, in these groups, that the groups depend on;
             also the groups in which a later one is looked up depend on those before.
         arguments: names of the arguments that aren't flags, all of them required.
+        hint: asked what to do about a refused value before the nearest right one is.
 
     Raises:
         UsageError: in one to three lines, what was given, what is expected, and the
@@ -134,7 +138,7 @@ def parse(
         given, _ = Reader(known, texts, strict=False).read(argv)
         flag_values = _define(groups)
         for each in given:
-            _set(flag_values, each, known[name])
+            _set(flag_values, each, known[name], hint)
         chosen[name] = str(flag_values[name].value)
         groups = tuple(groups_for(chosen))
     if _HELP.intersection(before_positional):
@@ -151,7 +155,7 @@ def parse(
     flag_values = _define(groups)
     first: Dict[Tuple[str, str], Value] = {}
     for each in given:
-        value = _set(flag_values, each, settings[each.name])
+        value = _set(flag_values, each, settings[each.name], hint)
         # A flagfile overrides the one before, but no file contradicts itself.
         other = first.setdefault((each.name, each.file), value)
         if other != value:
@@ -209,7 +213,9 @@ def _define(groups: Sequence[Group]) -> flags.FlagValues:
     return flag_values
 
 
-def _set(flag_values: flags.FlagValues, given: Given, setting: Setting) -> Value:
+def _set(
+    flag_values: flags.FlagValues, given: Given, setting: Setting, hint: Hint
+) -> Value:
     """Gives a flag its value."""
     flag = flag_values[given.name]
     try:
@@ -219,7 +225,10 @@ def _set(flag_values: flags.FlagValues, given: Given, setting: Setting) -> Value
         got = given.text and shown(given.text)
         message = f"{given.place}--{given.name}={got}: {error.__context__}"
         near = suggest(setting, given.text)
-        if near is not None:
+        known = hint(given.name, given.text.strip())
+        if known:
+            message += f"\n{known}"
+        elif near is not None:
             message += f"\ndid you mean --{given.name}={near}?"
         elif given.file and "#" in given.text:
             message += "\na comment in a flagfile has a line of its own"
@@ -235,7 +244,8 @@ def _elsewhere(
     chosen: Mapping[str, str],
 ) -> Optional[str]:
     """Which choice would bring the flag `name`, if one would."""
-    for selector, current in chosen.items():
+    # A later selector changes less: another method before another data set.
+    for selector, current in reversed(chosen.items()):
         bringing = [
             str(choice)
             for choice in settings[selector].choices or ()

@@ -39,7 +39,7 @@ def _precompute(argv: Sequence[str]) -> None:
             f"--copies_store={parsed.values['data']['copies_store']}: expected auto or "
             "disk, since only a disk keeps the copies for later runs"
         )
-    experiment = experiments.build(parsed)
+    experiment = experiments.build(parsed, find_data=True)
     images: Any = experiment.data
     data = dataclasses.replace(images, copies_store="disk")
 

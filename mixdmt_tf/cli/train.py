@@ -62,7 +62,7 @@ def _train(argv: Sequence[str], algorithm: Optional[str]) -> int:
         algorithm,
         (flags.group("command", "mixdmt_tf.cli.train"),),
     )
-    experiment = experiments.build(parsed)
+    experiment = experiments.build(parsed, find_data=True)
 
     from mixdmt_tf.experiments import fit, rehearsal, results
     from mixdmt_tf.experiments.interrupts import Interrupted

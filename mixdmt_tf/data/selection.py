@@ -140,11 +140,11 @@ def add_dataset(source: Source, other: Source) -> Source:
     return _add(source, _fitted(other.train.images, source), labels)
 
 
-def add_folder(source: Source, folder: str) -> Source:
-    """Adds all pictures below a folder, as images of unknown class.
+def find_folder(folder: str) -> List[pathlib.Path]:
+    """All pictures below a folder.
 
     Raises:
-        UserError: if there are none, or some can't be read.
+        UserError: if there are none.
     """
     root = pathlib.Path(folder).expanduser()
     paths, _ = pictures.find(root) if root.is_dir() else ([], 0)
@@ -153,8 +153,17 @@ def add_folder(source: Source, folder: str) -> Source:
             f"--unlabeled_dir={folder}: no PNG, JPEG or BMP pictures there.\n"
             "Give a folder with pictures; they may be nested as you like."
         )
-    found = pictures.read(paths, max(source.image_shape[:2]))
-    labels = np.full(len(paths), UNKNOWN, np.int32)
+    return paths
+
+
+def add_folder(source: Source, folder: str) -> Source:
+    """Adds all pictures below a folder, as images of unknown class.
+
+    Raises:
+        UserError: if there are none, or some can't be read.
+    """
+    found = pictures.read(find_folder(folder), max(source.image_shape[:2]))
+    labels = np.full(len(found), UNKNOWN, np.int32)
     return _add(source, _fitted(found, source), labels)
 
 

@@ -8,6 +8,7 @@ their address answers: left to itself it tries for minutes.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import pathlib
 import re
@@ -29,62 +30,87 @@ READ_BATCH = 512
 ANSWER_SECONDS = 8.0
 
 
-def load(
-    config: Config,
-    *,
-    name: str,
-    prepared_as: str,
-    url: str,
-    train: Sequence[str] = ("train",),
-    test: str = "test",
-    flip: bool,
-    crop_padding: int,
-) -> Source:
-    """Reads a data set into memory.
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """One data set.
 
-    Args:
-        config: of which `data_dir` is used.
+    Attributes:
         name: of the source.
         prepared_as: its name in TensorFlow Datasets, and of its folder in `data_dir`.
         url: from where TensorFlow Datasets downloads it.
-        train: splits that make up the training images, in this order.
-        test: split of the test images.
         flip: see `Source`.
         crop_padding: see `Source`.
-
-    Returns:
-        The source. Images keep the order of the prepared files, so an id is a row.
-
-    Raises:
-        UserError: if the data are missing and can't be fetched, or are damaged.
+        train: splits that make up the training images, in this order.
+        test: split of the test images.
     """
-    data_dir = _data_dir(config)
-    folder = find_prepared(data_dir, prepared_as)
-    if folder is None:
-        _fetch(data_dir, prepared_as, url)
-        folder = find_prepared(data_dir, prepared_as)
+
+    name: str
+    prepared_as: str
+    url: str
+    flip: bool
+    crop_padding: int
+    train: Sequence[str] = ("train",)
+    test: str = "test"
+
+    def find(self, config: Config) -> None:
+        """Makes sure that the data are there or can be fetched, without TensorFlow.
+
+        Raises:
+            UserError: if neither is so, saying what to put where.
+        """
+        data_dir = _data_dir(config)
+        if find_prepared(data_dir, self.prepared_as) or _answers(self.url):
+            return
+        host = urllib.parse.urlsplit(self.url).hostname
+        raise UserError(
+            f"{self.prepared_as} is not in {data_dir} and can't be fetched, because "
+            f"{host} does not answer: {_advice(data_dir, self.prepared_as)}."
+        )
+
+    def load(self, config: Config) -> Source:
+        """Reads the data set into memory, after fetching it if it is missing.
+
+        Args:
+            config: of which `data_dir` is used.
+
+        Returns:
+            The source. Images keep the order of the prepared files: an id is a row.
+
+        Raises:
+            UserError: if the data are missing and can't be fetched, or are damaged.
+        """
+        self.find(config)
+        data_dir = _data_dir(config)
+        folder = find_prepared(data_dir, self.prepared_as)
         if folder is None:
-            raise UserError(f"TensorFlow Datasets left no {prepared_as} in {data_dir}")
-    with _quiet():
-        try:
-            tfds = _tensorflow_datasets()
-            builder = tfds.builder_from_directory(folder)
-            return Source(
-                name=name,
-                class_names=tuple(builder.info.features["label"].names),
-                train=_read(builder, train),
-                test=_read(builder, [test]),
-                flip=flip,
-                crop_padding=crop_padding,
-            )
-        except (UserError, MemoryError):
-            raise
-        # What damaged files raise depends on where the damage is: anything at all.
-        except Exception as error:
+            _fetch(data_dir, self.prepared_as, self.url)
+            folder = find_prepared(data_dir, self.prepared_as)
+        if folder is None:
             raise UserError(
-                f"{folder} can't be read as {prepared_as}: {_first_line(error)}\n"
-                "Delete that folder to have it fetched again, or copy an intact one."
-            ) from error
+                f"TensorFlow Datasets left no {self.prepared_as} in {data_dir}"
+            )
+        with _quiet():
+            try:
+                tfds = _tensorflow_datasets()
+                builder = tfds.builder_from_directory(folder)
+                return Source(
+                    name=self.name,
+                    class_names=tuple(builder.info.features["label"].names),
+                    train=_read(builder, self.train),
+                    test=_read(builder, [self.test]),
+                    flip=self.flip,
+                    crop_padding=self.crop_padding,
+                )
+            except (UserError, MemoryError):
+                raise
+            # What damaged files raise depends on where the damage is: anything.
+            except Exception as error:
+                raise UserError(
+                    f"{folder} can't be read as {self.prepared_as}: "
+                    f"{_first_line(error)}\n"
+                    "Delete that folder to have it fetched again, or copy an intact "
+                    "one."
+                ) from error
 
 
 def _data_dir(config: Config) -> pathlib.Path:
@@ -138,16 +164,6 @@ def _read(builder: Any, splits: Sequence[str]) -> Images:
 
 def _fetch(data_dir: pathlib.Path, prepared_as: str, url: str) -> None:
     """Downloads and prepares a data set, or says what to put where."""
-    advice = (
-        f"on a machine with a network run `tfds build {prepared_as}` and copy the "
-        f"folder ~/tensorflow_datasets/{prepared_as} that it makes to "
-        f"{data_dir / prepared_as}, or name the folder that holds it with --data_dir"
-    )
-    if not _answers(url):
-        raise UserError(
-            f"{prepared_as} is not in {data_dir} and can't be fetched, because "
-            f"{urllib.parse.urlsplit(url).hostname} does not answer: {advice}."
-        )
     print(f"fetching {prepared_as} from {url} into {data_dir}", file=sys.stderr)
     try:
         with _quiet(), contextlib.redirect_stdout(sys.stderr):
@@ -161,8 +177,16 @@ def _fetch(data_dir: pathlib.Path, prepared_as: str, url: str) -> None:
     except Exception as error:
         raise UserError(
             f"{prepared_as} is not in {data_dir} and could not be fetched "
-            f"({_first_line(error)}): {advice}."
+            f"({_first_line(error)}): {_advice(data_dir, prepared_as)}."
         ) from error
+
+
+def _advice(data_dir: pathlib.Path, prepared_as: str) -> str:
+    return (
+        f"on a machine with a network run `tfds build {prepared_as}` and copy the "
+        f"folder ~/tensorflow_datasets/{prepared_as} that it makes to "
+        f"{data_dir / prepared_as}, or name the folder that holds it with --data_dir"
+    )
 
 
 def _answers(url: str, seconds: float = ANSWER_SECONDS) -> bool:

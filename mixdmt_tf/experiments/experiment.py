@@ -68,6 +68,14 @@ class Experiment:
         """Every setting as the text of its flag."""
         return {name: to_text(value) for name, (_, value) in self.values().items()}
 
+    def network_flags(self) -> Dict[str, str]:
+        """Name and settings of the network as the text of their flags."""
+        values = dataclasses.asdict(self.network)
+        return {
+            "network": self.run.network,
+            **{name: to_text(value) for name, value in values.items()},
+        }
+
     def flagfile(self) -> str:
         """A flagfile for `bin/train` that repeats the run."""
         return settings.flagfile(

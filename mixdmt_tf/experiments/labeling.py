@@ -65,7 +65,12 @@ def label(
         probs.argmax(-1).astype(np.int32),
         confidence.astype(np.float32),
         np.isin(split.unlabeled, ids),
-        {"fraction": fraction, "lowest_confidence": threshold, "step": model.step},
+        {
+            "fraction": fraction,
+            "lowest_confidence": threshold,
+            "step": model.step,
+            "network": dict(model.network),
+        },
     )
 
 

@@ -74,6 +74,18 @@ def read_split(path: pathlib.Path, source: AnySource) -> splits.Split:
     return splits.read_split(path, source)
 
 
+def find_split(
+    experiment: Experiment, path: pathlib.Path, source: AnySource
+) -> splits.Split:
+    """As `open_split`, without writing: a refused command leaves no split behind.
+
+    From its split on, a folder is kept for the run's settings.
+    """
+    if (path / "split.json").exists():
+        return open_split(experiment, path, source)
+    return draw_split(experiment, source)
+
+
 def open_split(
     experiment: Experiment, path: pathlib.Path, source: AnySource
 ) -> splits.Split:

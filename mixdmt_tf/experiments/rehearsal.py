@@ -118,7 +118,8 @@ def _without_files(experiment: Experiment, source: preparation.AnySource) -> Exp
         path = pathlib.Path(data.pseudo_labels).expanduser()
         split = preparation.draw_split(experiment, source)
         module = scene_pseudo_labels if experiment.scenes else pseudo_labels
-        module.read(path, split, source.num_classes)
+        pseudo = module.read(path, split, source.num_classes)
+        transfer.require_labels_of_same_network(pseudo, experiment)
         method = dataclasses.replace(method, rounds=1, models=1, select_on="last")
         if run.init_from:
             folder = pathlib.Path(run.init_from).expanduser()

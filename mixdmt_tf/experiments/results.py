@@ -13,6 +13,10 @@ from mixdmt_tf.experiments.log import Row
 from mixdmt_tf.experiments.report import machine
 
 MEDIAN_OVER = 20  # evaluations, as MixMatch and RealMix report
+NO_BEST = (
+    "no checkpoint is the best: there are no validation images (--validation=N holds "
+    "some out)"
+)
 
 
 def summarize(experiment: Experiment, labels: int, rows: List[Row]) -> Dict[str, Any]:
@@ -125,6 +129,8 @@ def describe(results: Dict[str, Any]) -> str:
         )
     elif results["validation_error"] is not None:
         lines.append(f"validation error of {name}: {results['validation_error']:.2f} %")
+    if results["best_step"] is None:
+        lines.append(NO_BEST)
     if results.get("supervised_error") is not None and not rounds:
         lines.append(
             f"test error of supervised, same labels and steps: "

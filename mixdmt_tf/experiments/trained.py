@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
-from typing import Any, List, Optional, Tuple
+from typing import Any, List, Mapping, Optional, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -38,6 +38,7 @@ class Trained:
         image_shape: (H, W, C) that the network takes; H and W are None of scenes.
         step: finished steps.
         colours: of the classes, uint8 [C, 3]; None unless of scenes.
+        network: name and settings of the network, as flags.
     """
 
     scorer: Any
@@ -47,6 +48,7 @@ class Trained:
     image_shape: Tuple[Any, Any, int]
     step: int
     colours: Optional[np.ndarray] = None
+    network: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def weights(self, name: str) -> List[np.ndarray]:
         """'ema' or 'raw' weights."""
@@ -116,7 +118,8 @@ def load(experiment: Experiment, folder: pathlib.Path, which: str = "last") -> T
         raise _untrained(folder)
     raw = scorer.network.get_weights()
     averaged = average.in_network(scorer.network)
-    return Trained(scorer, averaged, raw, names, shape, found, colours)
+    network_flags = experiment.network_flags()
+    return Trained(scorer, averaged, raw, names, shape, found, colours, network_flags)
 
 
 def load_with_data(

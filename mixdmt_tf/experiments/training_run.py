@@ -22,6 +22,7 @@ from mixdmt_tf.experiments import (
     preparation,
     results,
     trained,
+    transfer,
 )
 from mixdmt_tf.experiments.experiment import Experiment
 from mixdmt_tf.experiments.interrupts import Interrupts
@@ -52,14 +53,15 @@ class TrainingRun(Session):
         super().__init__(experiment, path, strategy, interrupts)
         self.source = source
         self.class_names = source.class_names
-        self.split = preparation.open_split(experiment, path, source)
+        self.split = preparation.find_split(experiment, path, source)
+        self.pseudo = self._pseudo_labels()
+        preparation.open_split(experiment, path, source)
         if not experiment.data.pseudo_labels:  # or it was shown with the base model
             print(splits.describe(self.split, source), flush=True)
         self.sets = {
             "validation": splits.validation_images(self.split, source),
             "test": source.test,
         }
-        self.pseudo = self._pseudo_labels()
         self.detection = detection.open_detection(source, self.split)
         views = self.recipe.unlabeled_views + self.recipe.original_views
         images = experiment.run.batch * (1 + self.recipe.unlabeled_ratio * views)
@@ -106,6 +108,7 @@ class TrainingRun(Session):
         if path is None:
             return None
         found = pseudo_labels.read(path, self.split, self.source.num_classes)
+        transfer.require_labels_of_same_network(found, self.experiment)
         print(
             f"{int(found.kept.sum()):,} of {len(found.kept):,} unlabelled images have "
             f"pseudo labels, from {path}",

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from typing import Sequence
+from typing import Mapping, Sequence, Union
 
 import keras
 
+from mixdmt_tf.data.pseudo_labels import PseudoLabels
+from mixdmt_tf.data.scenes.pseudo_labels import PseudoLabels as ScenePseudoLabels
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.experiments import trained
 from mixdmt_tf.experiments.experiment import Experiment, parse
@@ -24,6 +26,8 @@ HARMLESS = (
     *("batch_norm_momentum", "dropout", "pretrained", "pretrained_b"),
     *("normalization_b", "layout_b", "head_learning_rate_multiplier"),
 )
+# What each of two networks that teach each other may have of its own.
+OWN = ("normalization", "layout")
 
 
 def initialize(
@@ -93,20 +97,46 @@ def require_same_network(folder: pathlib.Path, experiment: Experiment) -> None:
             f"--init_from={folder} holds no trained run.\n"
             "Expected the run folder of a training command."
         )
-    settings = settings_of(type(experiment.network))
-    theirs = {each.name: to_text(each.default) for each in settings}
-    theirs.update(parse(flags.read_text(encoding="utf-8")))
-    ours = {"network": experiment.run.network}
-    for each in settings:
-        if each.name not in HARMLESS:
-            ours[each.name] = to_text(getattr(experiment.network, each.name))
-    wrong = [
-        f"--{name}={theirs.get(name)}"
-        for name, value in ours.items()
-        if theirs.get(name) != value
-    ]
+    wrong = _differing(parse(flags.read_text(encoding="utf-8")), experiment, HARMLESS)
     if wrong:
         raise UserError(
-            f"--init_from={folder} was trained with another network: "
-            f"{' '.join(wrong)}.\nGive this run the same settings of the network."
+            f"--init_from={folder} was trained with another network: {wrong}.\n"
+            "Give this run the same settings of the network."
         )
+
+
+def require_labels_of_same_network(
+    pseudo: Union[PseudoLabels, ScenePseudoLabels], experiment: Experiment
+) -> None:
+    """Refuses pseudo labels of a network unlike this run's.
+
+    A round of DMT continues the run that its labels are of. Labels that don't say whose
+    they are, as older files, are taken.
+
+    Raises:
+        UserError: saying which settings differ.
+    """
+    theirs = pseudo.facts.get("network")
+    if not theirs:
+        return
+    wrong = _differing(theirs, experiment, (*HARMLESS, *OWN))
+    if wrong:
+        raise UserError(
+            f"--pseudo_labels={experiment.data.pseudo_labels} are of another network: "
+            f"{wrong}.\nGive this run the same settings of the network."
+        )
+
+
+def _differing(
+    theirs: Mapping[str, str], experiment: Experiment, harmless: Sequence[str]
+) -> str:
+    """Flags of a network that this run's has otherwise; '' if there are none."""
+    if theirs.get("network") != experiment.run.network:
+        return f"--network={theirs.get('network')}"
+    settings = settings_of(type(experiment.network))
+    theirs = {**{each.name: to_text(each.default) for each in settings}, **theirs}
+    return " ".join(
+        f"--{name}={theirs.get(name)}"
+        for name, value in experiment.network_flags().items()
+        if name not in harmless and theirs.get(name) != value
+    )

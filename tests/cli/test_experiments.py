@@ -52,6 +52,31 @@ def test_names_that_no_file_has(flag):
         experiments.parse([flag], "train", "")
 
 
+METHODS_FOR_SCENES = ", ".join(modules("mixdmt_tf.algorithms.scenes", "Method"))
+
+
+@pytest.mark.parametrize(
+    "only, argv, said",
+    [
+        (None, "--gamma1=5", "--algorithm=dmt, dmt_flip, dmt_mutual, dmt_naive, dst,"),
+        (None, "--dataset=voc --algorithm=cbst --gamma1=5", "--algorithm=dmt, dmt_f"),
+        (None, "--crop=64", "it belongs to --dataset=cityscapes, digit_scenes, mask"),
+        (None, "--filters=8", "it belongs to --network=cnn13, small_cnn, not to wide"),
+        (None, "--algorithm=dual_student --form=dmt", "--network=wide_resnet, not to"),
+        (None, "--algorithm=cbst", "every pixel: --dataset=cityscapes, digit_scenes"),
+        (None, "--dataset=voc --algorithm=vat", "each image: --dataset=cifar10, cifa"),
+        ("dmt", "--algorithm=supervised", "use bin/train --algorithm=supervised"),
+        ("realmix", "--dataset=mask_folder", "use bin/train_dmt, or bin/train --algo"),
+        ("realmix", "--dataset=voc", f"--algorithm=... with {METHODS_FOR_SCENES}"),
+        ("realmix", "--dataset=folde", "did you mean --dataset=folder?"),
+    ],
+)
+def test_what_belongs_elsewhere(only, argv, said):
+    with pytest.raises(UsageError) as caught:
+        experiments.parse(argv.split(), "train", "", only)
+    assert said in str(caught.value) and len(str(caught.value).splitlines()) <= 3
+
+
 def test_values_reach_the_configs_they_belong_to():
     built = tiny.experiment("runs/x", "--ema_decay=0.5", "--copies_augment=simple")
     assert built.run.steps == 12 and built.data.copies_augment == "simple"

@@ -136,6 +136,31 @@ def test_methods_that_learn_from_no_pseudo_labels(labelled, capsys, tmp_path):
     assert "--algorithm=realmix learns from none" in done.err
 
 
+@pytest.mark.parametrize(
+    "flag, theirs",
+    [("--filters=5", "--filters=4"), ("--network=cnn13", "--network=small_cnn")],
+)
+def test_a_file_of_another_network(flag, theirs, labelled, finished, tmp_path):
+    more = (f"--pseudo_labels={labelled}", f"--split={finished.folder / 'split.json'}")
+    done = tiny.session(tmp_path, *ONE_ROUND, *more, flag)
+    assert (done.code, done.steps) == (1, ())
+    assert f"are of another network: {theirs}.\nGive this run the same" in done.err
+    # The folder is not kept for a command that was refused.
+    done = tiny.session(tmp_path, *ONE_ROUND, *more)
+    assert (done.code, done.steps) == (0, (1, 2, 3, 4)), done.err
+
+
+def test_an_older_file_does_not_say_whose_it_is(labelled, finished, tmp_path):
+    pseudo, source = read(finished.folder, labelled)
+    assert pseudo.facts.pop("network")["filters"] == "4"
+    split = splits.read_split(finished.folder / "split.json", source)
+    file = tmp_path / "labels.npz"
+    pseudo_labels.write(file, pseudo, split)
+    more = (f"--pseudo_labels={file}", f"--split={finished.folder / 'split.json'}")
+    done = tiny.session(tmp_path / "run", *ONE_ROUND, *more, "--filters=5")
+    assert (done.code, done.steps) == (0, (1, 2, 3, 4)), done.err
+
+
 def test_a_file_of_another_split(labelled, tmp_path):
     more = (f"--pseudo_labels={labelled}", "--seed=2")
     done = tiny.session(tmp_path, *ONE_ROUND, *more)

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from mixdmt_tf.cli import train
+from mixdmt_tf.cli import experiments, train
 from mixdmt_tf.cli.pseudo_label import main
 from mixdmt_tf.data import scenes
 from mixdmt_tf.data.scenes import pseudo_labels, splits
@@ -45,7 +45,8 @@ def test_labels_and_what_is_said_of_them(run, capsys, tmp_path):
     found, source, split = opened(run, tmp_path / "labels")
     assert len(list(found.folder.glob("*.npz"))) == 40 == len(split.unlabeled)
     facts = {"fraction": 0.3, "count": "exact", "every": 1, "step": 8}
-    assert found.facts == facts
+    theirs = experiments.read_run(str(run.folder))[1]().network_flags()
+    assert found.facts == {**facts, "network": theirs}
     kept = right = known = 0
     for i in map(int, split.unlabeled):
         labels, truth = found(i)[0], source.train[i].labels()
@@ -120,6 +121,9 @@ def test_one_round_from_the_folder(run, labelled, capsys, tmp_path):
     argv = [*tiny.flags(tmp_path, *ROUND, "--round_steps=2", *more), "--labels="]
     argv.remove("--labels=1/20")
     argv.remove("--batch=2")
+    other = [each.replace("--width=4", "--width=3") for each in argv]
+    said = commands.refusal(capsys, train.main, *other, code=1)
+    assert "are of another network: --width=4.\nGive this run the same" in said
     assert train.main(argv) == 0
     said = capsys.readouterr().out
     assert f"weights (5,327 numbers) from {run.folder}, step 8, averaged" in said

@@ -36,7 +36,7 @@ def closed_port():
 def _load(data_dir, url="http://127.0.0.1:9/", **options):
     settings = {"name": "tiny", "prepared_as": "tiny_set", "url": url}
     settings.update({"flip": True, "crop_padding": 4}, **options)
-    return tfds_source.load(Config(data_dir=str(data_dir)), **settings)
+    return tfds_source.Prepared(**settings).load(Config(data_dir=str(data_dir)))
 
 
 def test_reads_everything_in_order(tmp_path):

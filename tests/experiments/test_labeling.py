@@ -20,7 +20,7 @@ OUTSIDE = -2
 class Asked:
     """Answers with given probabilities in place of a trained network."""
 
-    step = 7
+    step, network = 7, {"network": "small_cnn", "filters": "4"}
 
     def __init__(self, probs):
         self.probs = np.array(probs, np.float32)
@@ -70,6 +70,7 @@ def test_the_surest_are_kept_and_of_equals_the_lower_ids(source, split):
     assert np.flatnonzero(found.kept).tolist() == expected
     facts = found.facts
     assert (facts["fraction"], facts["step"]) == (1 / 3, 7)
+    assert facts["network"] == model.network
     assert facts["lowest_confidence"] == pytest.approx(0.8)
     ((weights, images),) = model.seen
     assert weights == "ema"

@@ -66,6 +66,9 @@ def test_without_validation_there_is_no_best():
     assert results.best_row(rows([3, 2])) is None
     found = summary(rows([3, 2]))
     assert found["best_step"] is None and found["test_error_best"] is None
+    assert results.describe(found).splitlines()[-1] == results.NO_BEST
+    found = summary(rows([3, 2], validation_error=[3, 2]))
+    assert results.NO_BEST not in results.describe(found)
 
 
 def test_without_test_images():
@@ -77,7 +80,8 @@ def test_without_test_images():
 
 
 def test_without_any_images_to_score():
-    assert results.describe(summary([{"step": 10, "seconds": 1.0}])) == ""
+    found = summary([{"step": 10, "seconds": 1.0}])
+    assert results.describe(found) == results.NO_BEST
 
 
 def test_versions():
@@ -90,7 +94,7 @@ def test_versions():
 
 @pytest.mark.parametrize("supervised", [False, True])
 def test_the_lines_for_the_terminal(supervised):
-    found = summary(rows([4, 6, 8]))
+    found = summary(rows([4, 6, 8], validation_error=[1, 2, 3]))
     if supervised:
         found.update(supervised_error=20.0, supervised_error_raw=21.25)
     lines = results.describe(found).splitlines()
@@ -109,7 +113,7 @@ def in_rounds(**more):
         known = {"pseudo_labels": 1200, "pseudo_accuracy": 90.0, **values}
         return {"stage": stage, **dict.fromkeys(names), **known}
 
-    found = summary(rows([8]))
+    found = summary(rows([8], validation_error=[9]))
     found.update(
         base_error=30.0,
         base_error_raw=31.0,

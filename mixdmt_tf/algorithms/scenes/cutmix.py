@@ -29,6 +29,9 @@ from mixdmt_tf.equations import (
 from mixdmt_tf.settings import setting
 
 
+assumes = {"batch": 2}  # with four unlabelled scenes
+
+
 @dataclasses.dataclass(frozen=True)
 class Config(mean_teacher.Config):
     """Settings of the release; `--optimizer=adam --learning_rate=0.00003` are its."""

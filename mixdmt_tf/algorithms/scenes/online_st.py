@@ -20,6 +20,9 @@ from mixdmt_tf.equations import confidence_mask, cross_entropy, hard_label
 from mixdmt_tf.settings import setting
 
 
+assumes = {"batch": 1}  # with seven unlabelled scenes, as DMT
+
+
 @dataclasses.dataclass(frozen=True)
 class Config(unlabeled.Config):
     """Settings of the ablation."""

@@ -21,9 +21,15 @@ from mixdmt_tf.equations import cross_entropy
 from mixdmt_tf.settings import setting
 
 
+assumes = {"batch": 1}  # Table 1: one labelled scene, seven pseudo-labelled ones
+
+
 @dataclasses.dataclass(frozen=True)
 class Config(updates.Config):
-    """Table 1, rows 1 to 6, and appendix B; defaults are those of PASCAL VOC."""
+    """Table 1, rows 1 to 6, and appendix B, for PASCAL VOC.
+
+    Another data set's file says what differs there (`data/scenes/cityscapes.py`).
+    """
 
     learning_rate: float = setting(
         0.001, "learning rate at the start of a round (Cityscapes: 0.004)", low=0.0

@@ -8,6 +8,9 @@ from mixdmt_tf.algorithms.scenes import updates
 from mixdmt_tf.settings import setting
 
 
+assumes = {"batch": 4}  # with as many unlabelled scenes: eight in all
+
+
 @dataclasses.dataclass(frozen=True)
 class Config(updates.Config):
     """Length and batches."""

@@ -14,6 +14,16 @@ from mixdmt_tf.algorithms import sgd
 from mixdmt_tf.settings import setting
 
 
+# The network of DMT, its batch (Table 1: eight scenes), and how often its release
+# scores.
+assumes = {
+    "network": "deeplab_v2",
+    "batch": 8,
+    "eval_every": 500,
+    "checkpoint_every": 500,
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class Config(sgd.Config):
     """SGD in torch's form, the poly learning rate, no average of weights."""

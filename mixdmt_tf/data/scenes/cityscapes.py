@@ -24,6 +24,22 @@ from mixdmt_tf.data.scenes.files import FileScene
 from mixdmt_tf.data.scenes.source import IGNORED, Scenes
 from mixdmt_tf.errors import UsageError, UserError
 
+# DMT (arXiv:2004.08514) table 1, 1/8 of the labels, and appendix B: what the methods in
+# algorithms/scenes/rounds.py, and the baseline, have here instead of VOC's settings.
+assumes = {
+    "rounds": {
+        "gamma1": 3.0,
+        "gamma2": 3.0,
+        "batch": 2,
+        "unlabeled_ratio": 3,
+        "learning_rate": 0.004,
+        "round_epochs": 10.0,
+        "base_learning_rate": 0.004,
+        "base_epochs": 60.0,
+    },
+    "supervised": {"learning_rate": 0.004, "epochs": 60.0},
+}
+
 SIZE = (512, 1024)
 LAYOUT = (
     "expected leftImg8bit/{train,val}/<city>/*_leftImg8bit.png and "
@@ -85,6 +101,22 @@ class CityScene(FileScene):
         return classes
 
 
+def find(config: Config) -> pathlib.Path:
+    """The folder with leftImg8bit/ and gtFine/.
+
+    Raises:
+        UsageError: without `data_dir`.
+        UserError: if it lacks folders of images.
+    """
+    if not config.data_dir:
+        raise UsageError(f"--dataset=cityscapes needs --data_dir=DIR; in DIR {LAYOUT}")
+    root = pathlib.Path(config.data_dir).expanduser()
+    for part in ("train", "val"):
+        if not (root / "leftImg8bit" / part).is_dir():
+            raise _no_images(root, part)
+    return root
+
+
 def load(config: Config) -> Scenes:
     """Opens the folder of Cityscapes; a scene is called <city>/<name>.
 
@@ -93,9 +125,7 @@ def load(config: Config) -> Scenes:
         UserError: if there are no images. Labels that are missing are left to
             `checking.check`.
     """
-    if not config.data_dir:
-        raise UsageError(f"--dataset=cityscapes needs --data_dir=DIR; in DIR {LAYOUT}")
-    root = pathlib.Path(config.data_dir).expanduser()
+    root = find(config)
     return Scenes(
         name="cityscapes",
         class_names=tuple(name for name, _, _ in CLASSES),
@@ -104,6 +134,10 @@ def load(config: Config) -> Scenes:
         colours=np.array([colour for _, _, colour in CLASSES], np.uint8),
         crop=(256, 512),
     )
+
+
+def _no_images(root: pathlib.Path, part: str) -> UserError:
+    return UserError(f"{root}: no images in leftImg8bit/{part}; {LAYOUT}")
 
 
 def _scenes(root: pathlib.Path, part: str) -> Tuple[CityScene, ...]:
@@ -116,6 +150,6 @@ def _scenes(root: pathlib.Path, part: str) -> Tuple[CityScene, ...]:
         mask = root / "gtFine" / part / city / f"{name}_gtFine_labelIds.png"
         scenes.append(CityScene(f"{city}/{name}", image_path=path, mask_path=mask))
     if not scenes:
-        raise UserError(f"{root}: no images in leftImg8bit/{part}; {LAYOUT}")
+        raise _no_images(root, part)
     # By city and then by image: the order that the published splits were drawn from.
     return tuple(sorted(scenes, key=lambda scene: scene.name.split("/")))

@@ -39,6 +39,20 @@ LAYOUT = (
 _HELD_OUT_SEED = 7777
 
 
+def find(config: Config) -> pathlib.Path:
+    """The folder with images/ and masks/.
+
+    Raises:
+        UsageError: without `data_dir`.
+        UserError: if one of the two is missing.
+    """
+    if not config.data_dir:
+        raise UsageError(f"--dataset=mask_folder needs --data_dir=DIR; in DIR {LAYOUT}")
+    root = pathlib.Path(config.data_dir).expanduser()
+    _require_folders(root)
+    return root
+
+
 def load(config: Config) -> Scenes:
     """Opens a folder of images and masks.
 
@@ -47,9 +61,7 @@ def load(config: Config) -> Scenes:
         UserError: if folders are missing or empty, masks have no image, or, without
             classes.txt, masks can't be read or show fewer than two classes.
     """
-    if not config.data_dir:
-        raise UsageError(f"--dataset=mask_folder needs --data_dir=DIR; in DIR {LAYOUT}")
-    root = pathlib.Path(config.data_dir).expanduser()
+    root = find(config)
     train = _scenes(root)
     if (root / "val").is_dir():
         validation = _judged(root / "val")
@@ -73,11 +85,15 @@ def load(config: Config) -> Scenes:
     )
 
 
-def _scenes(folder: pathlib.Path) -> Tuple[FileScene, ...]:
-    """The images of a folder, with their masks if there are any."""
+def _require_folders(folder: pathlib.Path) -> None:
     for name in ("images", "masks"):
         if not (folder / name).is_dir():
             raise UserError(f"{folder} has no folder {name}/; {LAYOUT}")
+
+
+def _scenes(folder: pathlib.Path) -> Tuple[FileScene, ...]:
+    """The images of a folder, with their masks if there are any."""
+    _require_folders(folder)
     images = by_stem(folder / "images", pictures.SUFFIXES)
     masks = by_stem(folder / "masks", pictures.SUFFIXES)
     if not images:

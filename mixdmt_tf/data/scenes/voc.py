@@ -14,7 +14,7 @@ if it is there and all its images have label maps, which VOC's own don't.
 from __future__ import annotations
 
 import pathlib
-from typing import Dict, Tuple
+from typing import Dict, Mapping, Tuple
 
 from mixdmt_tf.data import pictures
 from mixdmt_tf.data.scenes.config import Config
@@ -37,8 +37,31 @@ LAYOUT = (
     "expected JPEGImages/, SegmentationClass/ (or SegmentationClassAug/) and "
     "ImageSets/Segmentation/train.txt (or trainaug.txt) with val.txt"
 )
+_MAPS = ("SegmentationClass", "SegmentationClassAug")  # the latter counts if both do
 _USED = ("train", "trainaug", "val", "test")
 _LISTS = pathlib.PurePath("ImageSets", "Segmentation")
+
+
+def find(config: Config) -> pathlib.Path:
+    """The folder with JPEGImages/.
+
+    Raises:
+        UsageError: without `data_dir`.
+        UserError: if a folder or a list is missing.
+    """
+    if not config.data_dir:
+        raise UsageError(f"--dataset=voc needs --data_dir=DIR; in DIR {LAYOUT}")
+    root = _root(pathlib.Path(config.data_dir).expanduser())
+    lists = _lists(root)
+    for name in (_train(lists), "val"):
+        if name not in lists:
+            raise UserError(
+                f"{root}: there is no {_LISTS / f'{name}.txt'}; {LAYOUT}\n"
+                f"found {short(sorted(lists))}"
+            )
+    if not any((root / folder).is_dir() for folder in _MAPS):
+        raise UserError(f"{root} has no label maps; {LAYOUT}")
+    return root
 
 
 def load(config: Config) -> Scenes:
@@ -49,21 +72,13 @@ def load(config: Config) -> Scenes:
         UserError: if folders or lists are missing, or a list is empty or repeats a
             name. Files that are missing are left to `checking.check`.
     """
-    if not config.data_dir:
-        raise UsageError(f"--dataset=voc needs --data_dir=DIR; in DIR {LAYOUT}")
-    root = _root(pathlib.Path(config.data_dir).expanduser())
-    lists = {path.stem: path for path in sorted((root / _LISTS).glob("*.txt"))}
-    train = "trainaug" if "trainaug" in lists else "train"
-    for name in (train, "val"):
-        if name not in lists:
-            raise UserError(
-                f"{root}: there is no {_LISTS / f'{name}.txt'}; {LAYOUT}\n"
-                f"found {short(sorted(lists))}"
-            )
+    root = find(config)
+    lists = _lists(root)
+    train = _train(lists)
     names = {part: read_names(lists[part]) for part in lists if part in _USED}
     images = by_stem(root / "JPEGImages", pictures.SUFFIXES)
     maps: Dict[str, pathlib.Path] = {}
-    for folder in ("SegmentationClass", "SegmentationClassAug"):
+    for folder in _MAPS:
         if (root / folder).is_dir():
             maps.update(by_stem(root / folder, LABEL_SUFFIXES))
     if not maps:
@@ -114,6 +129,16 @@ def read_names(path: pathlib.Path) -> Tuple[str, ...]:
         twice = next(name for name in names if names.count(name) > 1)
         raise UserError(f"{path} has {pictures.printable(twice)} twice")
     return names
+
+
+def _lists(root: pathlib.Path) -> Dict[str, pathlib.Path]:
+    """Files of the lists of names."""
+    return {path.stem: path for path in sorted((root / _LISTS).glob("*.txt"))}
+
+
+def _train(lists: Mapping[str, pathlib.Path]) -> str:
+    """Which list names the training images."""
+    return "trainaug" if "trainaug" in lists else "train"
 
 
 def _root(folder: pathlib.Path) -> pathlib.Path:

@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 from mixdmt_tf.data import selection
 from mixdmt_tf.data.config import Config
 from mixdmt_tf.data.source import Source
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import modules, nearest
+
+
+def find(config: Config) -> None:
+    """Makes sure that the data are where `config` says, as far as a glance can tell.
+
+    It takes no TensorFlow and reads no picture, so that a mistyped folder is noticed at
+    once. Data sets without a `find` are always there.
+
+    Raises:
+        UsageError: if there is no such data set, or it needs a folder.
+        UserError: if the data are not there, as `load` would say.
+    """
+    configs = [config]
+    if config.unlabeled_dataset:
+        configs.append(selection.other(config))
+    elif config.unlabeled_dir:
+        selection.find_folder(config.unlabeled_dir)
+    for each in configs:
+        getattr(_module(each), "find", lambda config: None)(each)
 
 
 def load(config: Config) -> Source:
@@ -28,6 +48,12 @@ def load(config: Config) -> Source:
 
 def whole(config: Config) -> Source:
     """The data set that `config.dataset` names, with all classes and nothing added."""
+    source: Source = _module(config).load(config)
+    return source
+
+
+def _module(config: Config) -> Any:
+    """The file of the data set that `config.dataset` names."""
     names = modules(__name__, "load")
     if config.dataset not in names:
         near = nearest(config.dataset, names)
@@ -35,6 +61,4 @@ def whole(config: Config) -> Source:
             f"--dataset={config.dataset}: expected one of {', '.join(names)}"
             + (f"\ndid you mean {near}?" if near else "")
         )
-    module = importlib.import_module(f"{__name__}.{config.dataset}")
-    source: Source = module.load(config)
-    return source
+    return importlib.import_module(f"{__name__}.{config.dataset}")

@@ -51,6 +51,18 @@ class _Files:
         return len(paths)
 
 
+def find(config: Config) -> pathlib.Path:
+    """The folder of the images with labels: train/ or labeled/ in `config.data_dir`.
+
+    Raises:
+        UsageError: without `data_dir`.
+        UserError: if there is not just one of the two.
+    """
+    if not config.data_dir:
+        raise UsageError(f"--dataset=folder needs --data_dir=DIR; in DIR {LAYOUTS}")
+    return _labeled_folder(pathlib.Path(config.data_dir).expanduser())
+
+
 def load(config: Config) -> Source:
     """Reads a folder of pictures, RGB of `config.image_size` squared.
 
@@ -62,10 +74,8 @@ def load(config: Config) -> Source:
         UserError: if the folders are not laid out as expected, or naming every file
             that can't be used.
     """
-    if not config.data_dir:
-        raise UsageError(f"--dataset=folder needs --data_dir=DIR; in DIR {LAYOUTS}")
-    root = pathlib.Path(config.data_dir).expanduser()
-    labeled = _labeled_folder(root)
+    labeled = find(config)
+    root = labeled.parent
     class_names = _class_names(labeled)
     parts = {"train": _by_class(labeled, class_names, complete=True)}
     if root.joinpath("unlabeled").is_dir():

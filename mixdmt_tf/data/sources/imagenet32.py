@@ -11,15 +11,21 @@ from mixdmt_tf.data import tfds_source
 from mixdmt_tf.data.config import Config
 from mixdmt_tf.data.source import Source
 
+SET = tfds_source.Prepared(
+    name="imagenet32",
+    prepared_as="imagenet_resized/32x32",
+    url="https://image-net.org/data/downsample/Imagenet32_train_npz.zip",
+    test="validation",
+    flip=True,
+    crop_padding=4,
+)
+
+
+def find(config: Config) -> None:
+    """Refuses data that are not there and can't be fetched, without TensorFlow."""
+    SET.find(config)
+
 
 def load(config: Config) -> Source:
     """Reads it from `config.data_dir`, fetching it there if it is missing."""
-    return tfds_source.load(
-        config,
-        name="imagenet32",
-        prepared_as="imagenet_resized/32x32",
-        url="https://image-net.org/data/downsample/Imagenet32_train_npz.zip",
-        test="validation",
-        flip=True,
-        crop_padding=4,
-    )
+    return SET.load(config)

@@ -10,15 +10,21 @@ from mixdmt_tf.data import tfds_source
 from mixdmt_tf.data.config import Config
 from mixdmt_tf.data.source import Source
 
+SET = tfds_source.Prepared(
+    name="stl10",
+    prepared_as="stl10",
+    url="http://ai.stanford.edu/~acoates/stl10/stl10_binary.tar.gz",
+    train=("train", "unlabelled"),
+    flip=True,
+    crop_padding=12,
+)
+
+
+def find(config: Config) -> None:
+    """Refuses data that are not there and can't be fetched, without TensorFlow."""
+    SET.find(config)
+
 
 def load(config: Config) -> Source:
     """Reads it from `config.data_dir`, fetching it there if it is missing."""
-    return tfds_source.load(
-        config,
-        name="stl10",
-        prepared_as="stl10",
-        url="http://ai.stanford.edu/~acoates/stl10/stl10_binary.tar.gz",
-        train=("train", "unlabelled"),
-        flip=True,
-        crop_padding=12,
-    )
+    return SET.load(config)

@@ -10,14 +10,20 @@ from mixdmt_tf.data import tfds_source
 from mixdmt_tf.data.config import Config
 from mixdmt_tf.data.source import Source
 
+SET = tfds_source.Prepared(
+    name="svhn",
+    prepared_as="svhn_cropped",
+    url="http://ufldl.stanford.edu/housenumbers/train_32x32.mat",
+    flip=False,
+    crop_padding=4,
+)
+
+
+def find(config: Config) -> None:
+    """Refuses data that are not there and can't be fetched, without TensorFlow."""
+    SET.find(config)
+
 
 def load(config: Config) -> Source:
     """Reads it from `config.data_dir`, fetching it there if it is missing."""
-    return tfds_source.load(
-        config,
-        name="svhn",
-        prepared_as="svhn_cropped",
-        url="http://ufldl.stanford.edu/housenumbers/train_32x32.mat",
-        flip=False,
-        crop_padding=4,
-    )
+    return SET.load(config)

@@ -60,12 +60,7 @@ class Loop:
         self.path = path
         self.source = source
         self.train = train
-        opened = (path / "split.json").exists()
-        self.split = (
-            preparation.open_split(experiment, path, source)
-            if opened
-            else preparation.draw_split(experiment, source)
-        )
+        self.split = preparation.find_split(experiment, path, source)
         shares = plan.fractions(method.fractions, method.rounds)
         planned = plan.stages(shares, method.models, method.restart)
         self.stages = self.stages_class(experiment, path, self.split, planned)
@@ -73,7 +68,6 @@ class Loop:
         self.rounds: List[Dict[str, Any]] = []
         self.warnings: List[str] = []
         self._check()
-        # Not before: from its split on, a folder is kept for the run's settings.
         preparation.open_split(experiment, path, source)
 
     def complete(self) -> Dict[str, Any]:

@@ -69,7 +69,13 @@ def label(
         pseudo_labels.write_guess(folder, scene_id, *model.scorer.guess(image))
     progress(total, total)
     thresholds, content = _rank(scenes, split, folder, fraction, count, every)
-    facts = {"fraction": fraction, "count": count, "every": every, "step": model.step}
+    facts = {
+        "fraction": fraction,
+        "count": count,
+        "every": every,
+        "step": model.step,
+        "network": dict(model.network),
+    }
     return pseudo_labels.finish(folder, split, thresholds, facts, content)
 
 

@@ -8,6 +8,7 @@ from mixdmt_tf.experiments.experiment import Experiment
 from mixdmt_tf.experiments.log import Row
 from mixdmt_tf.experiments.report import machine
 from mixdmt_tf.experiments.results import (
+    NO_BEST,
     best_row,
     describe_weights,
     percent,
@@ -112,6 +113,8 @@ def describe(results: Mapping[str, Any]) -> str:
             lines.append(f"mean IoU of {name}, labels alone: {miou:.2f} %")
     if rounds:
         lines.append(f"the result is that of {results['result_of']}")
+    if results["best_step"] is None:
+        lines.append(NO_BEST)
     if results["test_miou"] is None:
         lines.append(f"{results['algorithm']}: no labelled scenes to score")
         return "\n".join(lines)

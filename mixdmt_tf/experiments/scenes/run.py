@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import re
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 import keras
 import tensorflow as tf
@@ -16,7 +16,7 @@ from mixdmt_tf.data.scenes.pipeline import ScenePipeline
 from mixdmt_tf.data.scenes.source import Scenes
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.experiments import preparation as common
-from mixdmt_tf.experiments import trained
+from mixdmt_tf.experiments import trained, transfer
 from mixdmt_tf.experiments.experiment import Experiment
 from mixdmt_tf.experiments.interrupts import Interrupts
 from mixdmt_tf.experiments.scenes import evaluation, preparation, results
@@ -50,15 +50,13 @@ class SceneRun(Session):
         self.scenes = scenes
         self.class_names = scenes.class_names
         self.colours = scenes.colours
-        self.split = common.open_split(experiment, path, scenes)
+        self.split = common.find_split(experiment, path, scenes)
+        self.pseudo = self._pseudo_labels()
+        common.open_split(experiment, path, scenes)
         if not experiment.data.pseudo_labels:  # or it was seen with the base model
             preparation.check(path, scenes, self.split)
             print(preparation.describe(self.split, scenes), flush=True)
         self.sets = {"validation": scenes.validation, "test": scenes.test}
-        place = self._pseudo_labels_place()
-        self.pseudo = place and pseudo_labels.read(
-            place, self.split, scenes.num_classes
-        )
         per_step = experiment.run.batch * (1 + self.recipe.unlabeled_ratio)
         self.recorder: SceneRecorder = SceneRecorder(path, scenes, per_step)
 
@@ -84,6 +82,14 @@ class SceneRun(Session):
             data.crop_size,
             data.scale_range,
         )
+
+    def _pseudo_labels(self) -> Optional[pseudo_labels.PseudoLabels]:
+        place = self._pseudo_labels_place()
+        if place is None:
+            return None
+        found = pseudo_labels.read(place, self.split, self.scenes.num_classes)
+        transfer.require_labels_of_same_network(found, self.experiment)
+        return found
 
     def _network(self) -> keras.Model:
         crop = self.experiment.data.crop_size or self.scenes.crop

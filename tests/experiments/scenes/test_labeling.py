@@ -37,7 +37,7 @@ class Numbered(Scene):
 class Asked:
     """Answers with made-up guesses in place of a trained network."""
 
-    step = 7
+    step, network = 7, {"network": "small_segmenter"}
 
     def __init__(self, averaged=1.0, raw=2.0):
         self.scorer = self
@@ -159,7 +159,13 @@ def test_what_is_written_are_the_answers_at_full_size(tmp_path):
         np.testing.assert_array_equal(classes, answer(number)[0])
         doubt = answer(number)[1].astype(np.float64)
         np.testing.assert_array_equal(confidence.astype(np.float64), 1 - doubt)
-    assert found.facts == {"fraction": 0.4, "count": "exact", "every": 16, "step": 7}
+    assert found.facts == {
+        "fraction": 0.4,
+        "count": "exact",
+        "every": 16,
+        "step": 7,
+        "network": Asked.network,
+    }
     again = pseudo_labels.read(tmp_path, SPLIT, CLASSES)
     assert again.digest() == found.digest()
     assert progress == [(i, 7) for i in range(8)]

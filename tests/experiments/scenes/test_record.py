@@ -26,6 +26,7 @@ RESULTS = {
     "test_miou": 50.0,
     "test_miou_raw": 49.0,
     "test_miou_best": 51.0,
+    "best_step": 3,
     "validation_miou": 52.0,
     "validation_miou_raw": 53.0,
     "validation_miou_best": 54.0,
@@ -220,6 +221,8 @@ def test_in_words_of_what_nobody_knows(tmp_path):
     )
     nothing = {**single, "test_miou": None, "base_mious": {"base": None}}
     assert results.describe(nothing) == "supervised: no labelled scenes to score"
+    lines = results.describe({**single, "best_step": None}).splitlines()
+    assert lines[0] == results.NO_BEST and len(lines) == 2
 
 
 ROWS = [
