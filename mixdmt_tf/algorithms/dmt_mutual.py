@@ -4,7 +4,8 @@ Dynamic Mutual Training (arXiv:2004.08514), section 4.2.2. The paper does so for
 segmentation; for images it trains one chain of new networks (`dmt.py`). The two base
 models begin from different random weights, or learn from different parts of the labels
 (`difference_share`); in each round both label from the same generation, and each goes
-on from its own weights. The better one on the validation images is the result.
+on from its own weights. The better one on the validation images is the result, unless
+an earlier one was better still (`select_on`).
 """
 
 from __future__ import annotations
@@ -26,10 +27,12 @@ class Config(dst.Config):
         choices=(1, 2),
     )
     select_on: str = setting(
-        "valtiny",
+        "best",
         "which network is the result; valtiny: of the last round's two the one with "
-        "the smaller validation error (algorithm 2, step 17); last: the first model's",
-        choices=("last", "valtiny"),
+        "the smaller validation error (algorithm 2, step 17); best: that one, unless a "
+        "base model or an earlier round was better by more than the standard deviation "
+        "of the difference, then the best; last: the first model's of the last round",
+        choices=("best", "last", "valtiny"),
     )
 
 

@@ -86,10 +86,13 @@ class Config(dmt_baseline.Config):
         choices=("exact", "released"),
     )
     select_on: str = setting(
-        "last",
-        "which round's network is the result; valtiny: the one with the smallest "
-        "validation error (appendix C holds out 200 images: --validation=200)",
-        choices=("last", "valtiny"),
+        "best",
+        "which stage's network is the result; best: the last round's, unless its "
+        "validation error is larger than that of the best of base model and rounds by "
+        "more than the standard deviation of the difference, then that one's; last: "
+        "the last round's; valtiny: that with the smallest validation error (appendix "
+        "C holds out 200 images: --validation=200)",
+        choices=("best", "last", "valtiny"),
     )
 
 

@@ -38,6 +38,7 @@ TensorFlow: warm-up of the average's decay      `schedules.ema_decay_warmup`
 FixMatch 2.4, UDA: decay of the learning rate   `schedules.cosine_7_16`
 SGDR Eq. 5, DMT: decay of the learning rate     `schedules.cosine_to_zero`
 DeepLab, DMT 5.2.2: decay of the learning rate  `schedules.polynomial_to_zero`
+The average: what is left of its first weights  `averages.initial_share`
 RealMix 4, MixMatch: weight decay               `averages.decay_weight`
 DMT Eq. 6: agreement and disagreement           `dynamic.disagreement_cases`
 DMT Eq. 6: dynamic weight                       `dynamic.dynamic_weight`
@@ -60,6 +61,8 @@ DMT App. C: fine-grained testing                `metrics.fine_grained_accuracy`
 DMT Tables 4-7: pixels of each pair of classes  `metrics.confusion_counts`
 DMT Tables 4-7: IoU of each class               `metrics.iou_by_class`
 DMT Tables 4-7: mean IoU                        `metrics.mean_iou`
+Agresti & Caffo: deviation between two errors   `deviations.error_difference_deviation`
+Tukey: deviation between two mean IoUs          `deviations.miou_difference_deviation`
 ==============================================  ======================================
 
 RealMix is arXiv:1912.08766, MixMatch arXiv:1905.02249, UDA arXiv:1904.12848, VAT
@@ -85,8 +88,12 @@ from mixdmt_tf.equations.adversarial import (
     fast_gradient_sign,
     unit_perturbation,
 )
-from mixdmt_tf.equations.averages import decay_weight, ema
+from mixdmt_tf.equations.averages import decay_weight, ema, initial_share
 from mixdmt_tf.equations.boxes import box_mask, paste
+from mixdmt_tf.equations.deviations import (
+    error_difference_deviation,
+    miou_difference_deviation,
+)
 from mixdmt_tf.equations.dynamic import (
     disagreement_cases,
     dynamic_weight,
@@ -172,6 +179,7 @@ __all__ = [
     "ema",
     "ema_decay_warmup",
     "entropy",
+    "error_difference_deviation",
     "error_rate",
     "fast_gradient_sign",
     "fine_grained_accuracy",
@@ -179,6 +187,7 @@ __all__ = [
     "flipped_weight",
     "guess_label",
     "hard_label",
+    "initial_share",
     "interleave",
     "interpolate",
     "iou_by_class",
@@ -188,6 +197,7 @@ __all__ = [
     "linear_ramp",
     "masked_mean",
     "mean_iou",
+    "miou_difference_deviation",
     "mix",
     "naive_weight",
     "ood_mask",

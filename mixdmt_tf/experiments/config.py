@@ -32,8 +32,9 @@ class Config:
     init_from: str = setting(
         "",
         "run folder whose network's weights are the start (transfer learning); the "
-        "output layer is new unless the classes are the same. Of methods that train in "
-        "rounds: the run that is the base model",
+        "output layer is new unless the classes are the same, and that of the second of "
+        "two networks always. Of methods that train in rounds: the run that is the "
+        "base model",
     )
     init_weights: str = setting(
         "ema",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from typing import Union
+from typing import Any, Union
 
 from mixdmt_tf.data import sources, splits
 from mixdmt_tf.data.copies import Copies, fill_in, of_split
@@ -12,10 +12,12 @@ from mixdmt_tf.data.precomputed import Store, open_store
 from mixdmt_tf.data.scenes import splits as scene_splits
 from mixdmt_tf.data.scenes.source import Scenes
 from mixdmt_tf.data.source import Source
+from mixdmt_tf.equations import initial_share
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.experiments.experiment import Experiment
 from mixdmt_tf.experiments.progress import Progress
 
+FORGOTTEN = 0.01  # of the initial weights in an average that is all but free of them
 STEPS = 524288  # of a run on images that is given no number
 
 AnySource = Union[Source, Scenes]
@@ -48,6 +50,23 @@ def resolve(experiment: Experiment) -> Experiment:
         steps = getattr(experiment.method, "round_steps", None) or STEPS
         run = dataclasses.replace(run, steps=steps)
     return dataclasses.replace(experiment, run=run, data=data)
+
+
+def warning_of_average(method: Any, steps: int) -> str:
+    """One line if the run is too short for its average of the weights, '' if not.
+
+    Args:
+        method: the method's `Config`.
+        steps: length of the run.
+    """
+    share = initial_share(method.ema_decay, method.ema_warmup, steps)
+    if share <= FORGOTTEN or method.ema_warmup:  # which forgets in three steps
+        return ""
+    return (
+        f"warning: after {steps:,} steps {100 * share:.1f} % of the averaged weights "
+        f"are still the initial ones (--ema_decay={method.ema_decay:g}): set "
+        "--ema_warmup, or a smaller --ema_decay"
+    )
 
 
 def in_rounds(experiment: Experiment) -> bool:

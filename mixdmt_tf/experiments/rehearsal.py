@@ -48,6 +48,10 @@ def rehearse(experiment: Experiment) -> Dict[str, Any]:
     if experiment.scenes:
         experiment = scene_preparation.resolve(experiment, whole)
     in_rounds = preparation.in_rounds(experiment)
+    steps = experiment.run.steps
+    warning = steps and preparation.warning_of_average(experiment.method, steps)
+    if warning:
+        print(warning, flush=True)
     with tempfile.TemporaryDirectory(prefix="mixdmt-dry-run-") as folder:
         path = pathlib.Path(folder)
         small = _small_scenes if experiment.scenes else _small_images
@@ -61,9 +65,9 @@ def rehearse(experiment: Experiment) -> Dict[str, Any]:
         )
         if in_rounds:
             return _twice(dataclasses.replace(experiment, run=run, data=data), source)
-        for steps in (1, 2):  # the second time it goes on from the checkpoint
+        for few in (1, 2):  # the second time it goes on from the checkpoint
             keras.backend.clear_session()
-            now = dataclasses.replace(run, steps=steps)
+            now = dataclasses.replace(run, steps=few)
             results = fit.train(
                 dataclasses.replace(experiment, run=now, data=data), source
             )

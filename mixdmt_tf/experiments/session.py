@@ -16,7 +16,14 @@ import tensorflow as tf
 
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.experiments import checkpoints, export, loop, results, transfer
+from mixdmt_tf.experiments import (
+    checkpoints,
+    export,
+    loop,
+    preparation,
+    results,
+    transfer,
+)
 from mixdmt_tf.experiments.experiment import Experiment
 from mixdmt_tf.experiments.interrupts import Interrupted, Interrupts
 from mixdmt_tf.experiments.log import Log
@@ -153,6 +160,11 @@ class Session:
             said = transfer.initialize(network, self.experiment, self.class_names)
             print(said, flush=True)
             self.algorithm.average.restart()
+            if self.algorithm.has_peer:
+                said = transfer.initialize(
+                    self.algorithm.peer, self.experiment, self.class_names, True
+                )
+                print(f"the second network: {said}", flush=True)
 
     def _announce(self, start: int) -> None:
         run = self.experiment.run
@@ -163,6 +175,9 @@ class Session:
             self.numbers = note["numbers"] if note["step"] <= start else {}
         self.earlier = self.recorder.rows[-1]["seconds"] if self.recorder.rows else 0.0
         if start == 0:
+            warning = preparation.warning_of_average(self.experiment.method, run.steps)
+            if warning and run.steps > 2:  # a rehearsal has no more
+                print(warning, flush=True)
             groups = [config for _, config in self.experiment.groups]
             dataset = self.experiment.data.dataset
             self.recorder.show_hyper_parameters(

@@ -8,8 +8,9 @@ gradients say nothing about this one's.
 from __future__ import annotations
 
 import dataclasses
+import json
 import pathlib
-from typing import Mapping, Sequence, Union
+from typing import Any, Dict, Mapping, Sequence, Union
 
 import keras
 
@@ -31,7 +32,10 @@ OWN = ("normalization", "layout")
 
 
 def initialize(
-    network: keras.Model, experiment: Experiment, class_names: Sequence[str]
+    network: keras.Model,
+    experiment: Experiment,
+    class_names: Sequence[str],
+    new_head: bool = False,
 ) -> str:
     """Replaces a network's weights by those of the run that `init_from` names.
 
@@ -43,6 +47,8 @@ def initialize(
         network: of this run, built.
         experiment: this run's settings.
         class_names: of this run.
+        new_head: whether the output layer stays new in any case: a method's second
+            network that began as the first would be its twin for ever.
 
     Returns:
         A few lines for the user: what was taken over, and what was not.
@@ -58,7 +64,7 @@ def initialize(
     values = network.get_weights()
     layers = [each for each in network.layers if each.name.startswith(HEADS)]
     head = {id(weight) for layer in layers for weight in layer.weights}
-    keep_head = tuple(class_names) != other.class_names
+    keep_head = new_head or tuple(class_names) != other.class_names
     new, fresh = [], 0
     given = other.weights(experiment.run.init_weights)
     for place, weight in enumerate(network.weights):
@@ -88,16 +94,23 @@ def initialize(
 def require_same_network(folder: pathlib.Path, experiment: Experiment) -> None:
     """Refuses a run folder for `init_from` that has no network like this run's.
 
+    Of two networks that teach each other either may be the result, and the second may
+    expect other images than the first: what counts are the settings of the network that
+    the weights belong to, which `data.json` has, not those of the run.
+
     Raises:
         UserError: saying which settings differ.
     """
-    flags = folder / "flags.txt"
-    if not flags.is_file() or not (folder / "data.json").is_file():
+    flags, data = folder / "flags.txt", folder / "data.json"
+    if not flags.is_file() or not data.is_file():
         raise UserError(
             f"--init_from={folder} holds no trained run.\n"
             "Expected the run folder of a training command."
         )
-    wrong = _differing(parse(flags.read_text(encoding="utf-8")), experiment, HARMLESS)
+    theirs: Dict[str, str] = parse(flags.read_text(encoding="utf-8"))
+    own: Mapping[str, Any] = json.loads(data.read_text(encoding="utf-8"))
+    theirs.update({k: to_text(v) for k, v in own.get("network", {}).items()})
+    wrong = _differing(theirs, experiment, HARMLESS)
     if wrong:
         raise UserError(
             f"--init_from={folder} was trained with another network: {wrong}.\n"

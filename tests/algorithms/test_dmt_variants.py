@@ -65,12 +65,12 @@ def test_what_the_variants_change():
     for module in (dmt, dmt_naive, dmt_flip):
         config = module.Config()
         assert config.restart and config.gamma_ramp and config.models == 1
-        assert config.select_on == "last"
+        assert config.select_on == "best" and config.ema_warmup
     for module, models in ((dst, 1), (dmt_mutual, 2)):
         config = module.Config()
         assert not config.restart and not config.gamma_ramp
         assert config.models == models
-    assert dmt_mutual.Config().select_on == "valtiny"
+    assert dmt_mutual.Config().select_on == "best"
     for module in (dmt_naive, dmt_flip, dst, dmt_mutual):
         assert module.Method.reported == dmt.Method.reported
         assert module.Method.loop == "rounds"

@@ -53,6 +53,15 @@ def test_it_opens_with_what_it_reproduces(path):
 
 
 @per_flagfile
+def test_a_row_of_a_table_says_itself_which_round_is_its_result(path):
+    """As it was published: the rule that guards a user's runs is not the papers'."""
+    parsed = parse(path)
+    if "rounds" in parsed.values["method"] and path.parent != FOLDER:
+        assert "select_on" in parsed.given
+        assert parsed.values["method"]["select_on"] != "best"
+
+
+@per_flagfile
 def test_its_command_parses(path, monkeypatch):
     command = path.read_text(encoding="utf-8").split("# Command: ")[1].splitlines()[0]
     script, *arguments = command.split()

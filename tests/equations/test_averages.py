@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mixdmt_tf.equations import decay_weight, ema
+from mixdmt_tf.equations import decay_weight, ema, ema_decay_warmup, initial_share
+from tests.oracles import averages
 
 
 @pytest.mark.parametrize(
@@ -64,3 +65,29 @@ def test_decay_weight_follows_the_learning_rate():
     """A rate of 0, and one that is a variable."""
     assert float(decay_weight(3.0, 0.02, 0.0)) == 3
     assert float(decay_weight(3.0, 0.5, tf.Variable(0.5))) == 2.25
+
+
+@pytest.mark.parametrize("warmup", [False, True])
+@pytest.mark.parametrize("decay", [0.0, 0.5, 0.99, 0.999, 1.0])
+def test_what_is_left_of_the_initial_weights(decay, warmup):
+    """Equals an average that is 1 at first and sees zeros."""
+    for steps in (0, 1, 2, 7, 100, 1600):
+        expected = averages.initial_share(decay, warmup, steps)
+        found = initial_share(decay, warmup, steps)
+        assert found == pytest.approx(expected, rel=1e-9, abs=1e-300)
+
+
+def test_what_is_left_of_the_initial_weights_in_numbers():
+    """DMT's decay over the steps of short and of published runs."""
+    assert initial_share(0.999, False, 1600) == pytest.approx(0.201735, abs=1e-6)
+    assert initial_share(0.999, False, 8480) == pytest.approx(2.07e-4, rel=0.01)
+    assert initial_share(0.999, True, 2) == pytest.approx(0.1 * 2 / 11)
+
+
+def test_what_is_left_is_what_the_average_holds():
+    """The equations that training uses, step by step."""
+    average = tf.constant(1.0)
+    for t in range(20):
+        average = ema(average, 0.0, ema_decay_warmup(t, 0.5))
+    share = initial_share(0.5, True, 20)
+    assert float(average) == pytest.approx(share, rel=1e-5)

@@ -13,8 +13,10 @@ from tests.equations.cases import CASES, PER_CLASS
 NUMPY_ONLY = {
     name
     for name in equations.__all__
-    if getattr(equations, name).__module__.endswith((".metrics", ".selection"))
-}
+    if getattr(equations, name).__module__.endswith(
+        (".metrics", ".selection", ".deviations")
+    )
+} | {"initial_share"}
 
 
 def ids(cases):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mixdmt_tf.algorithms import dmt, mixmatch
 from mixdmt_tf.data import sources, splits
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.experiments import preparation
@@ -137,3 +138,23 @@ def test_all_rounds_read_the_same_copies(source):
         for seed, of_split in ((5, 1), (6, 1), (5, 2))
     )
     assert first.key() == second.key() != other.key()
+
+
+def test_a_run_too_short_for_its_average():
+    """.999^1600 is a fifth; with 5,000 steps or a warm-up nothing is left."""
+    method = mixmatch.Config(ema_decay=0.999)
+    said = preparation.warning_of_average(method, 1600)
+    assert "after 1,600 steps 20.2 % of the averaged weights" in said
+    assert "--ema_decay=0.999" in said and "set --ema_warmup" in said
+    assert len(said.splitlines()) == 1
+    assert preparation.warning_of_average(method, 4600)
+    assert not preparation.warning_of_average(method, 4610)
+    assert not preparation.warning_of_average(mixmatch.Config(ema_decay=0.0), 3)
+    assert not preparation.warning_of_average(dmt.Config(), 100)
+    assert preparation.warning_of_average(dmt.Config(ema_warmup=False), 100)
+
+
+def test_such_a_run_says_so_when_it_starts(tmp_path_factory):
+    """.8^12 is 7 %."""
+    said = tiny.finished(tmp_path_factory).session.out
+    assert "warning: after 12 steps 6.9 % of the averaged weights" in said

@@ -86,3 +86,24 @@ def test_a_run_starts_there_and_goes_on_without_it(run, tmp_path):
     resumed = tiny.session(tmp_path / "stopped", *more)
     assert "loaded" not in resumed.out
     assert resumed.digest == straight.digest
+
+
+@pytest.mark.parametrize("more", [(), (FIVE,)])
+def test_both_of_two_networks_start_there(run, more, tmp_path):
+    """The second with an output layer of its own, or it would remain the first."""
+    name = "--algorithm=dual_student"
+    flags = (name, f"--init_from={run}", "--learning_rate=0", "--weight_decay=0")
+    with tiny.Watch() as watch:
+        done = tiny.session(tmp_path, *flags, *more, "--validation=8", "--steps=3")
+    assert done.code == 0, done.err
+    assert "the second network: loaded" in done.out
+    theirs = trained.load(tiny.experiment(run), run).averaged
+    (method,) = watch.algorithms
+    trainable = [i for i, w in enumerate(method.network.weights) if w.trainable]
+    head = trainable[-2:]
+    for i in trainable:
+        one, other = (n.get_weights()[i] for n in (method.network, method.peer))
+        assert np.array_equal(one, theirs[i]) or (more and i in head)
+        assert np.array_equal(other, theirs[i]) == (i not in head) or not other.any()
+    kernels = (n.get_weights()[head[0]] for n in (method.network, method.peer))
+    assert not np.array_equal(*kernels)

@@ -47,7 +47,7 @@ SHORT_ROUNDS = (
     "--unlabeled_ratio=2",
     "--eval_every=6",
 )
-ROUNDS = ("--algorithm=dmt", *SHORT_ROUNDS, "--augment=none")
+ROUNDS = ("--algorithm=dmt", *SHORT_ROUNDS, "--augment=none", "--select_on=last")
 
 Moments = Dict[Tuple[str, int], Callable[[], None]]
 

@@ -17,3 +17,12 @@ def decay_weight(w, weight_decay, learning_rate):
     for i in np.ndindex(*decayed.shape):
         decayed[i] = float(w[i]) * (1 - weight_decay * learning_rate)
     return decayed
+
+
+def initial_share(decay, warmup, steps):
+    """Average ones, the initial weight, with zeros, all later ones."""
+    average = 1.0
+    for t in range(steps):
+        rate = min(decay, (1 + t) / (10 + t)) if warmup else decay
+        average = rate * average + (1 - rate) * 0.0
+    return average

@@ -70,3 +70,26 @@ def iou_by_class(labels, predictions, num_classes, ignored):
         union = true | predicted
         results.append(100 * len(true & predicted) / len(union) if union else math.nan)
     return results
+
+
+def mean_iou_of_counts(counts):
+    """Cell by cell of a confusion matrix."""
+    ious = []
+    for c in range(len(counts)):
+        row, column = sum(counts[c]), sum(each[c] for each in counts)
+        if row + column:
+            ious.append(100 * counts[c][c] / (row + column - counts[c][c]))
+    return sum(ious) / len(ious)
+
+
+def miou_difference_deviation(first, second):
+    """Leave out one image after the other, adding up all others anew."""
+    differences = []
+    for left_out in range(len(first)):
+        kept = [i for i in range(len(first)) if i != left_out]
+        one, other = (sum(counts[i] for i in kept) for counts in (first, second))
+        differences.append(mean_iou_of_counts(one) - mean_iou_of_counts(other))
+    n = len(differences)
+    mean = sum(differences) / n
+    squares = sum((each - mean) ** 2 for each in differences)
+    return math.sqrt((n - 1) / n * squares)

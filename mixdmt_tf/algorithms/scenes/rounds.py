@@ -109,10 +109,13 @@ class Config(updates.Config):
         choices=("last", "best"),
     )
     select_on: str = setting(
-        "validation",
-        "which network of the last round is the result; validation: the one with the "
-        "larger mean IoU there (algorithm 2, step 17); last: the first model's",
-        choices=("validation", "last"),
+        "best",
+        "which network is the result; validation: of the last round's the one with the "
+        "larger mean IoU on the validation scenes (algorithm 2, step 17); best: that "
+        "one, unless a base model or an earlier round was better there by more than "
+        "the standard deviation of the difference, then the best; last: the first "
+        "model's of the last round",
+        choices=("best", "validation", "last"),
     )
     keep_pseudo_labels: bool = setting(
         False,

@@ -122,17 +122,21 @@ def load(config: Config) -> Scenes:
 
     Raises:
         UsageError: without `data_dir`.
-        UserError: if there are no images. Labels that are missing are left to
-            `checking.check`.
+        UserError: if there are no images. Missing labels of validation images are left
+            to `checking.check`; training images without any are unlabelled ones.
     """
     root = find(config)
+    train = _scenes(root, "train")
+    nameless = sum(not scene.known for scene in train)
+    note = f"{nameless:,} training images have no labels: they are unlabelled"
     return Scenes(
         name="cityscapes",
         class_names=tuple(name for name, _, _ in CLASSES),
-        train=_scenes(root, "train"),
+        train=train,
         validation=_scenes(root, "val"),
         colours=np.array([colour for _, _, colour in CLASSES], np.uint8),
         crop=(256, 512),
+        notes=(note,) if nameless else (),
     )
 
 
@@ -148,7 +152,15 @@ def _scenes(root: pathlib.Path, part: str) -> Tuple[CityScene, ...]:
         if pictures.hidden(path.name):
             continue
         mask = root / "gtFine" / part / city / f"{name}_gtFine_labelIds.png"
-        scenes.append(CityScene(f"{city}/{name}", image_path=path, mask_path=mask))
+        known = part == "val" or mask.is_file()
+        scenes.append(
+            CityScene(
+                f"{city}/{name}",
+                known,
+                image_path=path,
+                mask_path=mask if known else None,
+            )
+        )
     if not scenes:
         raise _no_images(root, part)
     # By city and then by image: the order that the published splits were drawn from.

@@ -73,6 +73,11 @@ def load(config: Config) -> Scenes:
     else:
         train, validation = _hold_out(train, config.validation)
     known = [scene.mask_path for scene in train if scene.mask_path]
+    if not known:
+        raise UserError(
+            f"{root / 'masks'} has no mask; expected one for each image that is to be "
+            "learnt from as labelled"
+        )
     path = root / "classes.txt"
     class_names = read_class_names(path) if path.exists() else _counted(known)
     return Scenes(

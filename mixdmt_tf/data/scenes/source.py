@@ -15,6 +15,7 @@ from typing import Dict, Iterator, Optional, Sequence, Tuple
 import numpy as np
 
 from mixdmt_tf.data import pictures
+from mixdmt_tf.errors import UserError
 
 IGNORED = 255
 """The label of pixels that nobody learns from and nobody is judged by."""
@@ -60,6 +61,21 @@ class Scene:
                 the picture.
         """
         raise NotImplementedError
+
+
+def hidden_labels(scene: Scene) -> Optional[np.ndarray]:
+    """Labels of a scene that counts as unlabelled, for reports only: uint8 [H, W].
+
+    Nobody learns from them, so nobody needs them, and `checking.check` has not looked
+    at them.
+
+    Returns:
+        None where there are none, or none that can be read.
+    """
+    try:
+        return scene.labels() if scene.known else None
+    except UserError:
+        return None
 
 
 def voc_colours(count: int = 256) -> np.ndarray:

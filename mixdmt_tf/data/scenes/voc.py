@@ -8,7 +8,8 @@
 DIR may also be VOCdevkit, or the folder that holds it. With SBD's annotations, as
 ImageSets/Segmentation/trainaug.txt and SegmentationClassAug/, there are 10,582 training
 images instead of 1,464; DMT (arXiv:2004.08514) section 5.1 uses those. test.txt is used
-if it is there and all its images have label maps, which VOC's own don't.
+if it is there and all its images have label maps, which VOC's own don't. Training
+images without a label map are unlabelled ones.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ def load(config: Config) -> Scenes:
     Raises:
         UsageError: without `data_dir`.
         UserError: if folders or lists are missing, or a list is empty or repeats a
-            name. Files that are missing are left to `checking.check`.
+            name. Missing images, and missing label maps of validation images, are left
+            to `checking.check`.
     """
     root = find(config)
     lists = _lists(root)
@@ -84,15 +86,15 @@ def load(config: Config) -> Scenes:
     if not maps:
         raise UserError(f"{root} has no label maps; {LAYOUT}")
 
+    def scene(name: str, judged: bool) -> FileScene:
+        image = images.get(name, root / "JPEGImages" / f"{name}.jpg")
+        mask = maps.get(name)
+        if judged and not mask:  # to be missed, by name
+            mask = root / "SegmentationClass" / f"{name}.png"
+        return FileScene(name, mask is not None, image_path=image, mask_path=mask)
+
     def scenes(part: str) -> Tuple[FileScene, ...]:
-        return tuple(
-            FileScene(
-                name,
-                image_path=images.get(name, root / "JPEGImages" / f"{name}.jpg"),
-                mask_path=maps.get(name, root / "SegmentationClass" / f"{name}.png"),
-            )
-            for name in sorted(names[part])
-        )
+        return tuple(scene(name, part != train) for name in sorted(names[part]))
 
     class_names = CLASSES
     if root.joinpath("classes.txt").exists():
@@ -101,6 +103,11 @@ def load(config: Config) -> Scenes:
     both = len(set(names[train]) & set(names["val"]))
     if both:
         notes.append(f"{both:,} images are in both {train}.txt and val.txt")
+    nameless = len(set(names[train]) - set(maps))
+    if nameless:
+        notes.append(
+            f"{nameless:,} images of {train}.txt have no label map: they are unlabelled"
+        )
     without = len(set(names.get("test", ())) - set(maps))
     if without:
         notes.append(f"test.txt is left out: {without:,} images have no label map")

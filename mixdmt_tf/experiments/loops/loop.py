@@ -81,6 +81,12 @@ class Loop:
             Interrupted: after a signal; the same call goes on.
         """
         self._begin()
+        if self.experiment.method.select_on == "best" and not self._held_out():
+            self._warn(
+                "no validation images: the result is the last round's, even where it "
+                "is worse than the base model; --validation=N holds some out, "
+                "--select_on=last accepts it"
+            )
         planned = self.stages.all
         for number, stage in enumerate(planned, start=1):
             print(f"[{number}/{len(planned)}] {self._in_words(stage)}", flush=True)
@@ -105,10 +111,14 @@ class Loop:
     def _note(self, found: Dict[str, Any], warnings: List[str], said: str) -> None:
         """Adds a round to those that are noted, and says it."""
         for warning in warnings:
-            print(f"warning: {warning}", flush=True)
-        self.warnings += warnings
+            self._warn(warning)
         self.rounds.append(found)
         print(said, flush=True)
+
+    def _warn(self, sentence: str) -> None:
+        """Says it now, and again when the run ends."""
+        print(f"warning: {sentence}", flush=True)
+        self.warnings.append(sentence)
 
     def _before(self, stage: plan.Stage) -> Dict[str, Any]:
         """Results of the stage that a round is compared with."""
@@ -123,8 +133,16 @@ class Loop:
         bases = [stage for stage in self.stages.all if not stage.teacher]
         return {each.model: self.results[each.name][name] for each in bases}
 
+    def _held_out(self) -> int:
+        """The number of validation images."""
+        raise NotImplementedError
+
     def _rank(self, stage: plan.Stage) -> float:
-        """How bad a stage is on the validation images."""
+        """How bad a stage is on the validation images, in percentage points."""
+        raise NotImplementedError
+
+    def _deviation(self, one: plan.Stage, other: plan.Stage) -> float:
+        """Standard deviation of the difference of two stages' `_rank`."""
         raise NotImplementedError
 
     def _summarize(self, final: str) -> Dict[str, Any]:
@@ -192,18 +210,43 @@ class Loop:
         settings = self.stages.settings(stage)
         self.results[stage.name] = self.train(settings, self.source)
 
-    def _candidates(self) -> List[plan.Stage]:
-        """Stages of which one is the result; without a choice the last of them."""
-        # Algorithm 2, step 17; the last stage of a round is model A's.
+    def _of_last_round(self) -> List[plan.Stage]:
+        """The last round's stages; the last of them is model A's."""
         last = self.stages.all[-1].round
         return [each for each in self.stages.all if each.round == last]
 
+    def _candidates(self) -> List[plan.Stage]:
+        """Of which the best on validation is the result in the paper (step 17)."""
+        return self._of_last_round()
+
     def _final(self) -> plan.Stage:
-        """The stage whose network is the result."""
+        """The stage whose network is the result, as `select_on` says."""
+        select_on = self.experiment.method.select_on
+        if select_on == "last" or (select_on == "best" and not self._held_out()):
+            return self.stages.all[-1]
+        if select_on == "best":
+            return self._last_unless_worse()
         candidates = self._candidates()
-        if self.experiment.method.select_on == "last" or len(candidates) == 1:
-            return candidates[-1]
+        if len(candidates) == 1:  # which need not have been judged
+            return candidates[0]
         return min(candidates, key=self._rank)
+
+    def _last_unless_worse(self) -> plan.Stage:
+        """The last round's, or the best stage if that is better beyond chance."""
+        last = min(self._of_last_round(), key=self._rank)
+        best = min(self.stages.all, key=self._rank)
+        behind = self._rank(last) - self._rank(best)
+        if behind <= 0:
+            return last
+        deviation = self._deviation(last, best)
+        if behind <= deviation:
+            return last
+        self._warn(
+            f"{last.name} is worse than {best.name} on {self._held_out():,} validation "
+            f"images, by {behind:.2f} points, more than the deviation of "
+            f"{deviation:.2f}: the result is {best.name} (--select_on)"
+        )
+        return best
 
     def _finish(self) -> Dict[str, Any]:
         final = self._final()

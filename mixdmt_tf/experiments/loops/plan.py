@@ -98,20 +98,24 @@ def stages(shares: Tuple[float, ...], models: int, restart: bool) -> Tuple[Stage
     return tuple(found)
 
 
-def base_steps(epochs: float, images: int, labels: int, batch: int) -> int:
+def base_steps(
+    epochs: float, images: int, labels: int, batch: int, part: Optional[int] = None
+) -> int:
     """Length of a base model: sqrt(images / labels) times `epochs` passes.
 
     Appendix B. A pass takes ceil(labels / batch) steps, since the release keeps the
-    last, smaller batch.
+    last, smaller batch. A base model that learns from a part of the labels (Eq. 11)
+    takes as many passes over it as one that learns from all of them.
 
     Args:
         epochs: passes that training with all labels would take.
         images: all training images.
         labels: labelled ones.
         batch: labelled images per step.
+        part: labelled images that it learns from, if not from all.
     """
     passes = int(math.sqrt(images / labels) * epochs)
-    return max(1, passes * math.ceil(labels / batch))
+    return max(1, passes * math.ceil((part or labels) / batch))
 
 
 def round_steps(epochs: float, pseudo_labels: int, batch: int) -> int:

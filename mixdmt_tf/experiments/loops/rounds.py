@@ -19,6 +19,7 @@ from typing import Any, Dict, List
 
 from mixdmt_tf.data import pseudo_labels, splits
 from mixdmt_tf.data.source import Source
+from mixdmt_tf.equations import error_difference_deviation
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.experiments import (
     labeling,
@@ -89,13 +90,13 @@ def require_base(
             f"{folder / 'split.json'} to this one."
         )
     same = set(theirs.validation) == set(split.validation)
-    if method.select_on == "valtiny" and not (
+    if method.select_on in ("best", "valtiny") and not (
         same and theirs.own_validation == split.own_validation
     ):
         raise UserError(
-            f"--select_on=valtiny: --init_from={folder} has other validation "
-            "images, so that their errors cannot be compared.\nGive --split="
-            f"{folder / 'split.json'}, or --select_on=last."
+            f"--select_on={method.select_on}: --init_from={folder} has other "
+            "validation images, so that their errors cannot be compared.\nGive "
+            f"--split={folder / 'split.json'}, or --select_on=last."
         )
 
 
@@ -109,8 +110,7 @@ class ImageLoop(Loop):
     def _check(self) -> None:
         super()._check()
         run, method = self.experiment.run, self.experiment.method
-        held_out = splits.validation_images(self.split, self.source)
-        if method.select_on == "valtiny" and not held_out:
+        if method.select_on == "valtiny" and not self._held_out():
             raise UsageError(
                 "--select_on=valtiny needs validation images.\n"
                 "Hold some out, such as --validation=200, or use --select_on=last."
@@ -160,8 +160,16 @@ class ImageLoop(Loop):
         one = self.experiment.method.models == 1
         return list(self.stages.all) if one else super()._candidates()
 
+    def _held_out(self) -> int:
+        held_out = splits.validation_images(self.split, self.source)
+        return len(held_out) if held_out else 0
+
     def _rank(self, stage: plan.Stage) -> float:
         return float(self.results[stage.name]["validation_error"])
+
+    def _deviation(self, one: plan.Stage, other: plan.Stage) -> float:
+        errors = self._rank(one), self._rank(other)
+        return error_difference_deviation(*errors, self._held_out())
 
     def _summarize(self, final: str) -> Dict[str, Any]:
         return record.summarize(

@@ -53,9 +53,9 @@ class Stages:
         method, split = self.experiment.method, self.split
         if not stage.teacher:
             images = sum(map(len, (split.labeled, split.unlabeled, split.validation)))
-            labels = len(self.base_split(stage).labeled)
+            part = len(self.base_split(stage).labeled)
             return method.base_steps or plan.base_steps(
-                method.base_epochs, images, labels, method.base_batch
+                method.base_epochs, images, len(split.labeled), method.base_batch, part
             )
         rows = self.experiment.run.batch * method.unlabeled_ratio
         return method.round_steps or plan.round_steps(

@@ -141,6 +141,24 @@ def read_ahead(
                 each.cancel()
 
 
+def confusions(
+    scorer: SceneScorer,
+    weights: List[np.ndarray],
+    scenes: Sequence[Scene],
+    poll: Callable[[], None] = lambda: None,
+) -> Iterator[np.ndarray]:
+    """The confusion matrix of each labelled scene, int64 [C, C]; as `score`."""
+    scorer.use(weights)
+    classes = scorer.network.output_shape[-1]
+
+    def read(scene: Scene) -> Tuple[np.ndarray, Optional[np.ndarray]]:
+        return scene.image(), scene.labels()
+
+    for _, (image, labels) in read_ahead(read, scenes):
+        poll()
+        yield confusion_counts(labels, scorer.guess(image)[0], classes)
+
+
 def score(
     scorer: SceneScorer,
     weights: List[np.ndarray],
@@ -158,17 +176,7 @@ def score(
     Raises:
         UserError: naming a file that can't be read.
     """
-    scorer.use(weights)
-    classes = scorer.network.output_shape[-1]
-    counts = np.zeros((classes, classes), np.int64)
-
-    def read(scene: Scene) -> Tuple[np.ndarray, Optional[np.ndarray]]:
-        return scene.image(), scene.labels()
-
-    for _, (image, labels) in read_ahead(read, scenes):
-        poll()
-        counts += confusion_counts(labels, scorer.guess(image)[0], classes)
-    return of_counts(counts)
+    return of_counts(sum(confusions(scorer, weights, scenes, poll)))
 
 
 def evaluate(

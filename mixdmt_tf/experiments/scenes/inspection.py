@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.data.scenes.pseudo_labels import PseudoLabels
-from mixdmt_tf.data.scenes.source import IGNORED, Scenes, paint
+from mixdmt_tf.data.scenes.source import IGNORED, Scenes, hidden_labels, paint
 from mixdmt_tf.experiments.experiment import Experiment
 from mixdmt_tf.experiments.trained import Trained
 
@@ -77,7 +77,7 @@ def inspect(
             one_hot, tf.constant(confidence[np.newaxis]), probs
         )
         weight, kept = weights[0].numpy(), labels != IGNORED
-        truth = scene.labels() if scene.known else None
+        truth = hidden_labels(scene)
         if truth is not None:
             judged = kept & (truth != IGNORED)
             for place, which in enumerate((labels == truth, labels != truth)):
@@ -98,7 +98,7 @@ def originals(scenes: Scenes, ids: np.ndarray) -> List[List[np.ndarray]]:
     for scene_id in chosen(np.sort(ids), SHOWN):
         scene = scenes.train[scene_id]
         image = scene.image()
-        labels = scene.labels() if scene.known else None
+        labels = hidden_labels(scene)
         if labels is None:
             labels = np.full(image.shape[:2], IGNORED, np.uint8)
         found[0].append(image)

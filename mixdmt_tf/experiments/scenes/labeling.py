@@ -15,7 +15,7 @@ import numpy as np
 
 from mixdmt_tf.data.scenes import pseudo_labels
 from mixdmt_tf.data.scenes.pseudo_labels import PseudoLabels
-from mixdmt_tf.data.scenes.source import IGNORED, Scenes
+from mixdmt_tf.data.scenes.source import IGNORED, Scenes, hidden_labels
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.equations import (
     class_thresholds,
@@ -141,8 +141,7 @@ def quality(pseudo: PseudoLabels, scenes: Scenes, split: Split) -> Quality:
     def read(scene_id: int) -> Tuple[Any, ...]:
         every, confidence = pseudo_labels.read_guess(pseudo.folder, scene_id)
         some = pseudo.kept(scene_id, every, confidence)
-        scene = scenes.train[scene_id]
-        return every, some, scene.labels() if scene.known else None
+        return every, some, hidden_labels(scenes.train[scene_id])
 
     for _, (every, some, truth) in read_ahead(read, [int(i) for i in split.unlabeled]):
         guessed += np.bincount(every.ravel(), minlength=len(names))

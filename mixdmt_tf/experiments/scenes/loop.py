@@ -1,8 +1,8 @@
 """Rounds of pseudo labels on scenes: DMT's outer loop for segmentation.
 
 Dynamic Mutual Training (arXiv:2004.08514), algorithm 2. In each round B learns from
-what A says and A from what B said, both of the round before; the better one on the
-validation scenes is the result.
+what A says and A from what B said, both of the round before. The better one on the
+validation scenes is the result, unless an earlier stage was better beyond chance.
 
     RUN/base_a/, RUN/base_b/      base models, runs of `supervised`
     RUN/pseudo_labels/round_1_b/  what base_a says of the unlabelled scenes, for B
@@ -16,11 +16,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import pathlib
 from typing import Any, Dict
 
+import numpy as np
+
 from mixdmt_tf.data.scenes import pseudo_labels
 from mixdmt_tf.data.scenes.source import Scenes
+from mixdmt_tf.equations import miou_difference_deviation
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.experiments import trained
 from mixdmt_tf.experiments.experiment import Experiment
@@ -30,6 +34,7 @@ from mixdmt_tf.experiments.loops.loop import Loop, Train
 from mixdmt_tf.experiments.loops.rounds import require_base
 from mixdmt_tf.experiments.progress import Progress
 from mixdmt_tf.experiments.scenes import (
+    evaluation,
     inspection,
     labeling,
     pictures,
@@ -57,11 +62,12 @@ class SceneLoop(Loop):
 
     def _check(self) -> None:
         super()._check()
-        chosen = self.experiment.method.models > 1 or self.stages.snapshot == "best"
-        if not self.source.validation and chosen:
+        method = self.experiment.method
+        chosen = method.models > 1 and method.select_on == "validation"
+        if not self._held_out() and (chosen or self.stages.snapshot == "best"):
             raise UsageError(
                 f"{self.source.name} has no validation scenes to choose by.\n"
-                "Give it some, or use --models=1 --snapshot=last."
+                "Give it some, or use --select_on=last --snapshot=last."
             )
         if self.experiment.run.init_from:
             require_base(self.experiment, self.split, self.source)
@@ -144,8 +150,22 @@ class SceneLoop(Loop):
             for file in folder.glob("*.npz"):
                 file.unlink()
 
+    def _held_out(self) -> int:
+        return len(self.source.validation)
+
     def _rank(self, stage: plan.Stage) -> float:
-        return -float(self.results[stage.name]["validation_miou"])
+        miou = self.results[stage.name]["validation_miou"]
+        return math.inf if miou is None else -float(miou)  # of a base that was given
+
+    def _deviation(self, one: plan.Stage, other: plan.Stage) -> float:
+        """By scoring both once more, scene by scene."""
+        counts = []
+        for stage in (one, other):
+            model = self._model(stage.name, stage)
+            scenes = self.source.validation
+            found = evaluation.confusions(model.scorer, model.averaged, scenes)
+            counts.append(np.stack([*found]))
+        return miou_difference_deviation(*counts)
 
     def _summarize(self, final: str) -> Dict[str, Any]:
         bases = [each.name for each in self.stages.all if not each.teacher]

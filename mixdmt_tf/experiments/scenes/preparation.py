@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 import pathlib
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 from mixdmt_tf.data.scenes import checking, splits
 from mixdmt_tf.data.scenes.source import Scenes
@@ -49,23 +49,26 @@ def resolve(experiment: Experiment, scenes: Scenes) -> Experiment:
     return dataclasses.replace(experiment, run=run)
 
 
-def base_steps(epochs: float, split: Split, batch: int, labels: int = 0) -> int:
+def base_steps(
+    epochs: float, split: Split, batch: int, part: Optional[int] = None
+) -> int:
     """Length of training on labels alone: sqrt(images / labels) times `epochs` passes.
 
     DMT (arXiv:2004.08514) appendix B. The release's scripts have whole passes, rounded:
-    85 of PASCAL VOC with 1/8 of the labels.
+    85 of PASCAL VOC with 1/8 of the labels. A base model that learns from a part of the
+    labels (Eq. 11) takes as many passes over it as one that learns from all of them.
 
     Args:
         epochs: passes that training with all labels would take.
         split: of the images.
         batch: labelled images per step.
-        labels: labelled images, if not all that the split has.
+        part: labelled images that are learnt from, if not all that the split has.
     """
-    labels = labels or len(split.labeled)
-    images = len(split.labeled) + len(split.unlabeled)
+    labels = len(split.labeled)
+    images = labels + len(split.unlabeled)
     passes = epochs * math.sqrt(images / labels)
     passes = round(passes) if passes >= 1 else passes
-    return max(1, math.floor(passes * math.ceil(labels / batch)))
+    return max(1, math.floor(passes * math.ceil((part or labels) / batch)))
 
 
 def round_steps(epochs: float, scenes: int, batch: int) -> int:

@@ -25,9 +25,9 @@ class SceneStages(Stages):
         """Length of a stage."""
         method = self.experiment.method
         if not stage.teacher:
-            labels = len(self.base_split(stage).labeled)
+            part = len(self.base_split(stage).labeled)
             return method.base_steps or preparation.base_steps(
-                method.base_epochs, self.split, method.base_batch, labels
+                method.base_epochs, self.split, method.base_batch, part
             )
         rows = self.experiment.run.batch * method.unlabeled_ratio
         return method.round_steps or preparation.round_steps(

@@ -75,11 +75,25 @@ def test_numbers_that_do_not_exist_and_labels_that_are_missing(tmp_path):
     for name in "12":
         _street(tmp_path, "train", "bonn", name, ids)
     _street(tmp_path, "val", "ulm", "3", ids[1:])
-    (tmp_path / "gtFine/train/bonn/bonn_2_gtFine_labelIds.png").unlink()
+    _street(tmp_path, "val", "ulm", "4", ids[1:])
+    (tmp_path / "gtFine/val/ulm/ulm_4_gtFine_labelIds.png").unlink()
     with pytest.raises(UserError) as caught:
         check(_load(tmp_path))
     assert "bonn_1_gtFine_labelIds.png: label 40" in str(caught.value)
-    assert "bonn_2_gtFine_labelIds.png: missing" in str(caught.value)
+    assert "ulm_4_gtFine_labelIds.png: missing" in str(caught.value)
+
+
+def test_training_images_without_labels_are_unlabelled(tmp_path):
+    for name in "123":
+        _street(tmp_path, "train", "bonn", name, np.full((8, 16), 7, np.uint8))
+    _street(tmp_path, "val", "ulm", "4", np.full((8, 16), 7, np.uint8))
+    assert _load(tmp_path).notes == ()
+    (tmp_path / "gtFine/train/bonn/bonn_2_gtFine_labelIds.png").unlink()
+    found = _load(tmp_path)
+    assert [scene.known for scene in found.train] == [True, False, True]
+    assert found.train[1].labels() is None
+    assert found.notes == ("1 training images have no labels: they are unlabelled",)
+    check(found)
 
 
 def test_no_folder(tmp_path):

@@ -80,6 +80,14 @@ def test_cameras_that_were_held_sideways(tmp_path):
     check(found)
 
 
+def _without_masks(root):
+    """Of training images; those to be judged have theirs, and there are classes."""
+    for name in "abc":
+        (root / "masks" / f"{name}.png").unlink()
+    _put(root / "val", ["v"])
+    (root / "classes.txt").write_text("sky\nroad\ncar\n")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -98,6 +106,7 @@ def test_cameras_that_were_held_sideways(tmp_path):
             r"a\.jpg\nJPEG changes class numbers",
         ),
         (lambda root: _put(root / "val", ["v"], masks=False), "no folder masks/"),
+        (_without_masks, "masks has no mask; expected one for each"),
     ],
 )
 def test_what_does_not_fit(tmp_path, change, message):

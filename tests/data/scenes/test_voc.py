@@ -117,7 +117,6 @@ def _break(root, name, how):
     ("how", "message"),
     [
         ("image missing", r"b\.\w+: missing"),
-        ("mask missing", r"SegmentationClass/b\.png: missing"),
         ("image cut off", r"JPEGImages/b\.png: "),
         ("no picture", r"b\.png: not a PNG or BMP picture, or damaged"),
         ("empty", r"b\.png: not a PNG or BMP picture, or damaged"),
@@ -134,6 +133,30 @@ def test_bad_files_are_named_before_training(tmp_path, how, message):
     found = _load(root)
     with pytest.raises(UserError, match=f"(?s)1 of 4 scenes .*{message}"):
         check(found)
+
+
+def test_training_images_without_a_map_are_unlabelled(tmp_path):
+    """Those to be judged need one; a list of labelled images names such as have one."""
+    root = files.voc(tmp_path)
+    _break(root, "b", "mask missing")
+    found = _load(root)
+    assert [(s.name, s.known) for s in found.train] == [
+        ("a", True),
+        ("b", False),
+        ("c", True),
+    ]
+    assert found.train[1].labels() is None
+    assert found.notes == (
+        "1 images of train.txt have no label map: they are unlabelled",
+    )
+    check(found)
+    split = make_split(found, None, 0)
+    assert (split.labeled.tolist(), split.unlabeled.tolist()) == ([0, 2], [1])
+    with pytest.raises(UserError, match="b of the list train are no training"):
+        make_split(found, None, 0, named="train")
+    _break(root, "v", "mask missing")
+    with pytest.raises(UserError, match=r"(?s)1 of 4 .*SegmentationClass/v\.png: miss"):
+        check(_load(root))
 
 
 def test_the_first_five_of_many_and_their_number(tmp_path):

@@ -103,6 +103,12 @@ def test_a_base_model_of_cifar10(labels, steps):
     assert plan.base_steps(300.0, 50000, labels, 512) == steps
 
 
+def test_a_base_model_of_a_part_of_the_labels_takes_the_passes_of_all():
+    """sqrt(50,000 / 1,000) times 300 passes over 800 of the 1,000."""
+    assert plan.base_steps(300.0, 50000, 1000, 512, 800) == 2121 * 2
+    assert plan.base_steps(300.0, 50000, 1000, 64, 800) == 2121 * 13
+
+
 @pytest.mark.parametrize("number, steps", [(9158, 21 * 750), (45800, 103 * 750)])
 def test_a_round_of_cifar10(number, steps):
     """The release's loader keeps the last, smaller batch of 448."""

@@ -168,6 +168,41 @@ def test_the_smallest_validation_error_chooses(best, finished_rounds, tmp_path):
     assert rows[-1]["test_error"] == whole["test_error"]
 
 
+@pytest.mark.parametrize(("error", "best"), [(4.0, "round_2"), (30.0, "base")])
+def test_the_last_round_unless_it_is_worse_beyond_chance(
+    error, best, finished_rounds, tmp_path
+):
+    """Of 50 images two wrong after none may be chance, 15 are not; made up as well."""
+    folder = shutil.copytree(finished_rounds.folder, tmp_path / "run")
+    kept = folder / "flags.txt"
+    kept.write_text(kept.read_text().replace("select_on=last", "select_on=best"))
+    for stage, value in (("base", 0.0), ("round_1", 50.0), ("round_2", error)):
+        found = results(folder / stage)
+        found["validation_error"] = value
+        (folder / stage / "results.json").write_text(json.dumps(found))
+    done = tiny.session(folder, *with_others(DMT, "--select_on=best", "--noexport"))
+    assert (done.code, done.steps) == (0, ()), done.err
+    whole = results(folder)
+    assert whole["result_of"] == best
+    assert whole["test_error"] == results(folder / best)["test_error"]
+    said = "round_2 is worse than base on 50 validation images, by 30.00 points, more"
+    assert any(each.startswith(said) for each in whole["warnings"]) == (best == "base")
+    model = trained.load(tiny.experiment(folder, *DMT), folder)
+    other = trained.load(tiny.experiment(folder, *DMT), folder / best)
+    for one, two in zip(model.averaged, other.averaged):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_without_validation_images_the_last_round_is_the_result(tmp_path):
+    flags = with_others(tiny.ROUNDS, "--select_on=best", "--rounds=1", "--noexport")
+    done = tiny.session(tmp_path, *flags, "--validation=0")
+    assert done.code == 0, done.err
+    found = results(tmp_path)
+    assert found["result_of"] == "round_1" and len(found["warnings"]) == 1
+    warning = done.out.index("warning: no validation images: the result is the last")
+    assert warning < done.out.index("[1/2] base") and "--validation=N" in done.out
+
+
 def files(place):
     return [p for p in place.rglob("*") if p.is_file()] if place.is_dir() else [place]
 
@@ -274,5 +309,7 @@ def test_other_validation_images_cannot_choose(finished_rounds, tmp_path):
     split["unlabeled"].append(split["validation"].pop())
     (tmp_path / "other.json").write_text(json.dumps(split))
     flags = [*tiny.ROUNDS, f"--init_from={base}", f"--split={tmp_path / 'other.json'}"]
-    said = refusal(tmp_path / "run", *flags, "--select_on=valtiny", code=1)
-    assert "errors cannot be compared" in said
+    for choice in ("valtiny", "best"):
+        more = with_others(flags, f"--select_on={choice}")
+        said = refusal(tmp_path / "run", *more, code=1)
+        assert "errors cannot be compared" in said

@@ -122,6 +122,13 @@ def test_labels_that_differ_as_much_as_possible(tmp_path):
     assert found.settings(found.all[2]).data.split.endswith("/split.json")
 
 
+def test_passes_over_a_part_of_the_labels(tmp_path):
+    """As many as over all 20, sqrt(1442 / 20) times two, in steps of eight."""
+    more = ("--difference_share=0.8", "--base_steps=none", "--base_epochs=2")
+    found = stages(tmp_path, *more, flags=MUTUAL)
+    assert found.steps(found.all[0]) == found.steps(found.all[1]) == 16 * 2
+
+
 @pytest.mark.parametrize("more", [(), ("--models=1", "--difference_share=0.8")])
 def test_all_labels_unless_two_networks_are_to_differ(tmp_path, more):
     found = stages(tmp_path, *more, flags=MUTUAL)

@@ -49,9 +49,9 @@ def test_base_models_take_the_published_passes(images, labels, epochs, passes):
 
 
 def test_base_models_that_learn_from_a_part_of_the_labels():
-    """1/50 with difference maximised sampling: 168 of 211 labels, of all images."""
-    split = of_sizes(211, VOC)
-    assert preparation.base_steps(30, split, 8, 168) == 238 * 21
+    """1/50 and 1/106 with difference maximised sampling: the passes of all labels."""
+    assert preparation.base_steps(30, of_sizes(211, VOC), 8, 168) == 212 * 21
+    assert preparation.base_steps(30, of_sizes(100, VOC), 8, 80) == 309 * 10
 
 
 def test_parts_of_a_pass_and_runs_of_one_step():

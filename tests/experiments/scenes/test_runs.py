@@ -26,7 +26,8 @@ from tests.experiments import tiny
 from tests.experiments.scenes import short
 from tests.oracles import metrics
 
-DMT = ("--algorithm=dmt", *short.ROUNDS, "--rounds=2", "--compare_supervised")
+CHOICE = "--select_on=validation"
+DMT = ("--algorithm=dmt", *short.ROUNDS, "--rounds=2", "--compare_supervised", CHOICE)
 STAGES = ("base_a", "base_b", "round_1_b", "round_1_a", "round_2_b", "round_2_a")
 
 
@@ -257,3 +258,27 @@ def test_a_run_that_was_moved_goes_on_in_the_middle_of_a_stage(finished, tmp_pat
     done = short.session(folder, *DMT, "--noexport")
     assert done.code == 0, done.err
     assert short.facts(folder) == short.facts(finished.folder)
+
+
+@pytest.mark.parametrize("worse", [False, True])
+def test_the_last_round_is_the_result_unless_it_is_worse_beyond_chance(
+    worse, finished, tmp_path
+):
+    """Mean IoUs that are made up, so that nothing has to be trained."""
+    folder = shutil.copytree(finished.folder, tmp_path / "run")
+    kept = folder / "flags.txt"
+    kept.write_text(kept.read_text().replace(CHOICE, "--select_on=best"))
+    last = finished.results["result_of"]
+    found = results(folder / "base_a")
+    # The deviation is that of what both networks really say of the four scenes.
+    more = 50.0 if worse else 1e-6
+    found["validation_miou"] = finished.results["validation_miou"] + more
+    (folder / "base_a" / "results.json").write_text(json.dumps(found))
+    done = short.session(folder, *DMT, "--noexport", "--select_on=best")
+    assert (done.code, done.steps) == (0, ()), done.err
+    whole = results(folder)
+    assert whole["result_of"] == ("base_a" if worse else last)
+    said = f"warning: {last} is worse than base_a on 4 validation images, by 50.00 "
+    assert (said in done.out) == worse
+    assert any(said[9:] in each for each in whole["warnings"]) == worse
+    assert short.weights(folder) == short.weights(folder / whole["result_of"])

@@ -19,7 +19,7 @@ from tests.experiments import tiny
 from tests.experiments.scenes import short
 
 SUPERVISED = ("--algorithm=supervised", *short.SINGLE)
-ONE = (*short.ROUNDS, "--rounds=1", "--noexport")
+ONE = (*short.ROUNDS, "--rounds=1", "--noexport", "--select_on=last")
 
 
 @pytest.fixture(scope="module")
@@ -254,14 +254,17 @@ def test_nothing_to_be_scored_on(tmp_path):
     data = folder_of_masks(tmp_path / "data")
     flags = (*data, "--labels=2", "--validation=0")
     rounds = ("--algorithm=dmt", *short.ROUNDS)
-    said = refusal(tmp_path / "dmt", *flags, *rounds)
-    assert "no validation scenes to choose by" in said
-    one = ("--algorithm=cbst", *ONE, "--compare_supervised")
+    for choice in ("--select_on=validation", "--snapshot=best"):
+        said = refusal(tmp_path / "dmt", *flags, *rounds, choice)
+        assert "no validation scenes to choose by" in said
+    one = ("--algorithm=cbst", *ONE, "--compare_supervised", "--select_on=best")
     done = short.session(tmp_path / "run", *flags, *one)
     assert done.code == 0, done.out + done.err
     found = results(tmp_path / "run")
     assert found["test_miou"] is found["supervised_miou"] is None
     assert found["rounds"][0]["pseudo_accuracy"] > 0
+    assert found["result_of"] == "round_1"
+    assert "--validation=N holds some out" in found["warnings"][0]
     assert "cbst: no labelled scenes to score" in done.out
     assert np.isfinite(found["rounds"][0]["share_labeled"])
     labels = tmp_path / "run" / "pseudo_labels" / "round_1"

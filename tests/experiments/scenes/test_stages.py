@@ -112,9 +112,9 @@ def test_lengths_by_passes(dmt, tmp_path):
     found = stages(dmt, tmp_path, **long, base_epochs=3.0, round_epochs=2.0)
     # sqrt(20 / 8) * 3 = 4.7 passes of four steps; passes over 12 scenes, 8 in a step.
     assert [found.steps(each) for each in found.all] == [20, 20, 4, 4, 4, 4]
-    part = stages(dmt, tmp_path, **long, base_epochs=3.0, difference_share=0.75)
-    # sqrt(20 / 6) * 3 = 5.5 passes over six labels.
-    assert part.steps(part.all[0]) == 5 * 3
+    part = stages(dmt, tmp_path, **long, base_epochs=10.0, difference_share=0.75)
+    # sqrt(20 / 8) * 10 = 15.8 passes, as of all labels, over six of them.
+    assert part.steps(part.all[0]) == 16 * 3
 
 
 def test_a_network_that_knows_no_second_one_is_the_same(dmt, tmp_path):
