@@ -16,7 +16,20 @@ KERAS_3 = not keras.__version__.startswith("2.")
 
 def tf_variable(variable: Any) -> tf.Variable:
     """The `tf.Variable` behind a Keras weight (Keras 3 wraps it, Keras 2 is one)."""
-    return variable.value if KERAS_3 else variable
+    return variable if isinstance(variable, tf.Variable) else variable.value
+
+
+def is_variable(value: Any) -> bool:
+    """Whether it is a `tf.Variable` or a Keras weight."""
+    return isinstance(value, tf.Variable) or (
+        KERAS_3 and isinstance(value, keras.Variable)
+    )
+
+
+def variables(optimizer: Any) -> List[Any]:
+    """All variables of an optimizer (a method in some versions of Keras 2)."""
+    found = optimizer.variables
+    return list(found() if callable(found) else found)
 
 
 def slot_index(optimizer: Any, variable: Any) -> int:

@@ -16,6 +16,7 @@ import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
 from mixdmt_tf import compat
+from mixdmt_tf.algorithms.keras_model import KerasModel
 from mixdmt_tf.algorithms.momentum import Momentum, learning_rate
 from mixdmt_tf.algorithms.moving_average import MovingAverage
 from mixdmt_tf.algorithms.terms import Term, mean_over_replicas
@@ -109,16 +110,19 @@ Reported = Union[tf.Tensor, Tuple[tf.Tensor, tf.Tensor]]
 Losses = Tuple[Dict[str, Term], Dict[str, Reported]]
 
 
-class Algorithm(keras.Model):
+class Algorithm(KerasModel):
     """A network and the way to train it; subclasses write `recipe` and `step_losses`.
 
     >>> model = realmix.Method(network, realmix.Config(), Task(10, 250, 1000))
     >>> model.compile()
     >>> model.fit(pipeline.dataset(0, 1000))
 
+    Variables of its own that a method makes in `__init__` (anything that TensorFlow
+    tracks) are saved and restored with the rest: see `own_state`.
+
     Attributes:
-        reported: names of everything `step_losses` returns, terms and reports; they become
-            the metrics of the step.
+        reported: names of everything `step_losses` returns, terms and reports; they
+            become the metrics of the step.
         loop: name of the file in experiments/loops/ that trains it; 'single' for
             methods trained in one go.
         has_teacher: whether the method predicts with the averaged weights, too.
@@ -129,6 +133,7 @@ class Algorithm(keras.Model):
             otherwise. It has no averages and is neither evaluated nor exported.
     """
 
+    task_class = Task
     reported: Tuple[str, ...] = ()
     loop: str = "single"
     has_teacher: bool = False
@@ -170,11 +175,12 @@ class Algorithm(keras.Model):
 
         Args:
             optimizer: any Keras optimizer.
-            **kwargs: handed to `keras.Model.compile`.
+            **kwargs: handed to `KerasModel.compile`, such as `metrics` for `evaluate`;
+                what training reports is `reported`.
         """
         if optimizer is None:
             optimizer = self._optimizer()
-        super().compile(optimizer=optimizer, **kwargs)
+        super().compile(optimizer, **kwargs)
 
     def _learning_rate(self) -> Union[float, LearningRateSchedule]:
         config = self.config
@@ -206,11 +212,6 @@ class Algorithm(keras.Model):
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Logits of the raw (not averaged) weights."""
         return self.network(images, training=training)
-
-    @property
-    def metrics(self) -> List[keras.metrics.Metric]:
-        """The means of all reported numbers since they were last reset."""
-        return list(self.means.values())
 
     def train_step(self, data: Dict[str, tf.Tensor]) -> Dict[str, tf.Tensor]:
         """One step on one replica's rows of a batch.

@@ -8,11 +8,15 @@ second. Besides the labels it learns
 - consistency: the squared distance between its two predictions;
 - stabilization: where the other student is stable (both views have the same class, at
   least one surely) and this one is not, or is farther from itself in both views, the
-  squared distance to what the other predicts. The release divides it by all images of
-  the batch, labelled ones included, and so does this: with as many labelled images as
-  unlabelled ones the weight is half of `lambda_stabilization`.
+  squared distance to what the other predicts.
 
-Squared distances are means over the classes. What differs from the release:
+Squared distances are means over the classes. The release divides every sum of a loss by
+all images of the batch, labelled and unlabelled ones, and so does this: with as many of
+the one as of the other the cross-entropies weigh 1/2, and stabilization half of
+`lambda_stabilization`. In the release consistency has as many rows as it is divided by.
+
+The networks of the release have a dropout of .5, which here is a setting of the
+network: --network=cnn13 --dropout=0.5. What differs from the release:
 
 - Labelled images take part in the cross-entropy only, and both students see the same
   view of them. In the release they have two views as well and take part in the
@@ -124,11 +128,11 @@ class Method(base.Algorithm):
         length = round(config.warmup * self.task.steps)
         ramp = sigmoid_ramp(batch["step"], length)
         consistency = ramp * config.lambda_consistency
-        share = config.unlabeled_ratio / (1 + config.unlabeled_ratio)
-        stabilization = ramp * share * config.lambda_stabilization
+        labeled = 1 / (1 + config.unlabeled_ratio)
+        stabilization = ramp * (1 - labeled) * config.lambda_stabilization
         return (
             {
-                **supervised_terms(batch["y"], x1, x2),
+                **supervised_terms(batch["y"], x1, x2, weight=labeled),
                 "loss_consistency": base.Term(distance1, weight=consistency),
                 "loss_consistency_peer": base.Term(distance2, weight=consistency),
                 "loss_stabilization": base.Term(from2, learns1, stabilization, True),

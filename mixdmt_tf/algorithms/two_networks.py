@@ -69,7 +69,7 @@ def predict(network: keras.Model, images: tf.Tensor) -> tf.Tensor:
 
 
 def supervised_terms(
-    y: tf.Tensor, logits: tf.Tensor, peer_logits: tf.Tensor
+    y: tf.Tensor, logits: tf.Tensor, peer_logits: tf.Tensor, weight: float = 1.0
 ) -> Dict[str, base.Term]:
     """Cross-entropies of both networks on the labelled images.
 
@@ -77,12 +77,13 @@ def supervised_terms(
         y: int32 [b], classes.
         logits: float32 [b, C] of the network.
         peer_logits: float32 [b, C] of the peer.
+        weight: of each of the two.
 
     Returns:
         `loss_x` and `loss_x_peer`.
     """
     labels = tf.one_hot(y, logits.shape[-1])
     return {
-        "loss_x": base.Term(cross_entropy(labels, logits)),
-        "loss_x_peer": base.Term(cross_entropy(labels, peer_logits)),
+        "loss_x": base.Term(cross_entropy(labels, logits), weight=weight),
+        "loss_x_peer": base.Term(cross_entropy(labels, peer_logits), weight=weight),
     }

@@ -26,34 +26,38 @@ MANIFEST = "manifest.json"
 
 
 def state(algorithm: Algorithm) -> tf.train.Checkpoint:
-    """Everything a run needs to go on: weights, statistics, average, optimizer."""
-    optimizer = algorithm.optimizer
-    optimizer.build(algorithm.trained_weights)
-    peer = {"peer": algorithm.peer} if algorithm.has_peer else {}
+    """Everything a run needs to go on: weights, statistics, average, optimizer.
+
+    And what the method keeps itself, if it does (`own_state` of an algorithm).
+    """
+    more: Dict[str, Any] = {"peer": algorithm.peer} if algorithm.has_peer else {}
+    if algorithm.own_state:
+        more["own"] = algorithm.own_state
     return tf.train.Checkpoint(
         network=algorithm.network,
         average=algorithm.average,
-        optimizer=optimizer,
-        **peer,
+        optimizer=algorithm.optimizer,
+        **more,
     )
 
 
 def digest(algorithm: Algorithm) -> str:
-    """sha256 over all weights, statistics, averages and optimizer variables."""
-    optimizer = algorithm.optimizer.variables
-    variables = list(algorithm.network.weights)
-    variables += optimizer() if callable(optimizer) else list(optimizer)
+    """sha256 over all that `state` holds."""
+    variables = [*algorithm.network.weights, *compat.variables(algorithm.optimizer)]
     variables += algorithm.peer.weights if algorithm.has_peer else []
+    variables += algorithm.average.averages + algorithm.own_variables
     total = hashlib.sha256()
     for variable in map(compat.tf_variable, variables):
         total.update(np.ascontiguousarray(variable.numpy()).tobytes())
-    for average in algorithm.average.averages:
-        total.update(average.numpy().tobytes())
     return total.hexdigest()
 
 
 class Checkpoints:
-    """The checkpoints of one run."""
+    """The checkpoints of one run.
+
+    Attributes:
+        note: what was noted with the checkpoint that was restored; {} at first.
+    """
 
     def __init__(
         self,
@@ -79,12 +83,18 @@ class Checkpoints:
         self._checkpoint = checkpoint
         self._split = split_digest
         self._present: Optional[int] = None
+        self.note: Dict[str, Any] = {}
 
     def steps(self) -> List[int]:
         """Steps of the checkpoints that are there, ascending."""
         return sorted(int(path.name[5:]) for path in self.folder.glob("step-*"))
 
-    def save(self, step: int, best: Optional[int] = None) -> pathlib.Path:
+    def save(
+        self,
+        step: int,
+        best: Optional[int] = None,
+        note: Optional[Dict[str, Any]] = None,
+    ) -> pathlib.Path:
         """Saves the present state as that of `step` (the number of finished steps).
 
         What an interrupted save left behind is removed. The step that was saved or
@@ -93,13 +103,14 @@ class Checkpoints:
         Args:
             step: finished steps.
             best: the step whose checkpoint is kept however old it gets.
+            note: what JSON can hold and belongs to this state.
 
         Raises:
             UserError: if it cannot be written; the earlier checkpoints stay.
         """
         final = self._path(step)
         if step != self._present:
-            self._write(step, final)
+            self._write(step, final, note or {})
             self._present = step
         # Later ones can only be damaged ones that `restore` passed over.
         known = [each for each in self.steps() if each <= step]
@@ -108,7 +119,7 @@ class Checkpoints:
                 shutil.rmtree(self._path(old))
         return final
 
-    def _write(self, step: int, final: pathlib.Path) -> None:
+    def _write(self, step: int, final: pathlib.Path, note: Dict[str, Any]) -> None:
         beside = self.folder / f".{final.name}.tmp"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -118,7 +129,8 @@ class Checkpoints:
             self._checkpoint.write(str(beside / "state"))
             files = {path.name: _digest(path) for path in sorted(beside.iterdir())}
             manifest = {"step": step, "split": self._split, "sha256": files}
-            write_atomically(beside / MANIFEST, json.dumps(manifest, indent=1))
+            text = json.dumps({**manifest, "note": note}, indent=1)
+            write_atomically(beside / MANIFEST, text)
             shutil.rmtree(final, ignore_errors=True)
             os.rename(beside, final)
         except (OSError, tf.errors.OpError) as error:
@@ -137,7 +149,7 @@ class Checkpoints:
             The number of finished steps, None if there is no intact checkpoint.
 
         Raises:
-            UserError: if a checkpoint belongs to another split.
+            UserError: if a checkpoint belongs to another split, or lacks something.
         """
         wanted = self.steps() if step is None else [step]
         for candidate in reversed(wanted):
@@ -152,8 +164,16 @@ class Checkpoints:
                     "back, or choose another --workdir."
                 )
             status = self._checkpoint.read(str(self._path(candidate) / "state"))
-            status.assert_existing_objects_matched().expect_partial()
+            try:
+                status.assert_existing_objects_matched().expect_partial()
+            except AssertionError as error:
+                raise UserError(
+                    f"the checkpoint of step {candidate} in {self.folder} does not "
+                    "hold all variables of this method and network.\nIt comes from "
+                    "another version: go on with that one, or choose another --workdir."
+                ) from error
             self._present = candidate
+            self.note = manifest.get("note", {})
             return candidate
         return None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Callable, Dict, Optional, Set
+from typing import Callable, Dict, Iterable, Optional, Set
 
 import tensorflow as tf
 
@@ -115,16 +115,17 @@ def train(
         if schedule.due(schedule.log_every, step):
             numbers = _means(algorithm)
             hooks.log(step, numbers)
-            for metric in algorithm.metrics:
-                metric.reset_state()
+            for mean in algorithm.means.values():
+                mean.reset_state()
         hooks.progress(step, numbers)
         stop = hooks.should_stop()
         save = stop or schedule.due(schedule.checkpoint_every, step)
         evaluate = not stop and schedule.due(schedule.eval_every, step)
         # A loss that is still finite can have a gradient that is not.
-        if (save or evaluate) and not _weights_are_finite(algorithm):
+        broken = _broken(algorithm) if save or evaluate else ""
+        if broken:
             latest = _means(algorithm) or numbers
-            raise _not_finite("the weights are", before + 1, step, latest)
+            raise _not_finite(broken, before + 1, step, latest)
         if save:
             hooks.save(step)
         if stop:
@@ -137,18 +138,30 @@ def train(
 def _means(algorithm: Algorithm) -> Numbers:
     """Means since the last reset, without those that nothing was added to."""
     return {
-        metric.name: float(metric.result())
-        for metric in algorithm.metrics
-        if float(tf.convert_to_tensor(metric.count)) > 0
+        name: float(mean.result())
+        for name, mean in algorithm.means.items()
+        if float(tf.convert_to_tensor(mean.count)) > 0
     }
 
 
-def _weights_are_finite(algorithm: Algorithm) -> bool:
-    """Of all weights, the running statistics of batch normalization among them."""
+def _broken(algorithm: Algorithm) -> str:
+    """What can't be trained any further: weights, or a method's own variables.
+
+    Running statistics of batch normalization count among the weights. A variable of a
+    method may be infinite, say the smallest loss before there is one.
+    """
     weights = [*algorithm.network.weights]
     weights += algorithm.peer.weights if algorithm.has_peer else []
-    weights = map(tf.convert_to_tensor, weights)
-    return bool(tf.reduce_all([tf.reduce_all(tf.math.is_finite(w)) for w in weights]))
+    own = [each for each in algorithm.own_variables if each.dtype.is_floating]
+    if not _all(tf.math.is_finite(tf.convert_to_tensor(w)) for w in weights):
+        return "the weights are"
+    if not _all(~tf.math.is_nan(tf.convert_to_tensor(each)) for each in own):
+        return "a variable of the method is"
+    return ""
+
+
+def _all(conditions: Iterable[tf.Tensor]) -> bool:
+    return bool(tf.reduce_all([True, *map(tf.reduce_all, conditions)]))
 
 
 def _not_finite(what: str, first: int, last: int, numbers: Numbers) -> UserError:

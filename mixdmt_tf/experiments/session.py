@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mixdmt_tf.algorithms import base
+from mixdmt_tf.algorithms import base, means
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.experiments import (
     checkpoints,
@@ -29,8 +29,6 @@ from mixdmt_tf.experiments.interrupts import Interrupted, Interrupts
 from mixdmt_tf.experiments.log import Log
 from mixdmt_tf.experiments.progress import Progress
 from mixdmt_tf.files import write_atomically
-
-NUMBERS = "numbers.json"  # what the training step reported last
 
 
 class Session:
@@ -99,6 +97,9 @@ class Session:
             self.progress.say,
         )
         start = self.checkpoints.restore() or 0
+        note = self.checkpoints.note
+        self.numbers = note.get("numbers", {})
+        means.restore(self.algorithm.means, note.get("means", {}))
         if not start:
             self._initialize(self.algorithm.network)
         self._announce(start)
@@ -169,10 +170,6 @@ class Session:
     def _announce(self, start: int) -> None:
         run = self.experiment.run
         self.recorder.read_rows(start)
-        if (self.path / NUMBERS).exists():
-            text = (self.path / NUMBERS).read_text(encoding="utf-8")
-            note = json.loads(text)
-            self.numbers = note["numbers"] if note["step"] <= start else {}
         self.earlier = self.recorder.rows[-1]["seconds"] if self.recorder.rows else 0.0
         if start == 0:
             warning = preparation.warning_of_average(self.experiment.method, run.steps)
@@ -239,9 +236,6 @@ class Session:
 
     def _log(self, step: int, numbers: Dict[str, float]) -> None:
         self.numbers = numbers
-        # In no checkpoint, but in the row of an evaluation that may come after a stop.
-        note = json.dumps({"step": step, "numbers": numbers})
-        write_atomically(self.path / NUMBERS, note)
         rate = float(tf.convert_to_tensor(self.algorithm.optimizer.learning_rate))
         self.recorder.log(step, {**numbers, "learning_rate": rate})
 
@@ -252,7 +246,10 @@ class Session:
 
     def _save(self, step: int) -> None:
         best = results.best_row(self.recorder.rows)
-        self.checkpoints.save(step, int(best["step"]) if best else None)
+        # A row of metrics.csv has what was logged last, and the next log has the mean
+        # of all steps since: both must be the same after an interruption.
+        note = {"numbers": self.numbers, "means": means.state(self.algorithm.means)}
+        self.checkpoints.save(step, int(best["step"]) if best else None, note)
 
     def _poll(self, step: int) -> None:
         """Called now and then while weights are scored; stops if that was asked for."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -149,6 +151,9 @@ def test_without_its_unsupervised_weight_it_is_supervised(name):
     assert bool(zero) == bool(batch_for_name(name).keys() & {"u"})
     plain = batches.build("supervised", labels=300, **same_updates(name))
     method = batches.build(name, labels=300, **zero, **same_updates(name))
+    terms, _ = method.step_losses(batch_for(method))
+    if "loss_x" in terms:
+        weigh_labels(plain, terms["loss_x"].weight)
     method.network.set_weights(plain.network.get_weights())
     for (_, one), (_, two) in zip(method.average.pairs(), plain.average.pairs()):
         one.assign(two)
@@ -160,6 +165,18 @@ def test_without_its_unsupervised_weight_it_is_supervised(name):
         plain.train_step({key: batch[key] for key in ("step", "x", "y")})
     for got, expected in zip(batches.weights(method), batches.weights(plain)):
         np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
+
+
+def weigh_labels(supervised, weight):
+    """Dual Student divides the loss of the labels by all images of a batch."""
+    plain = supervised.step_losses
+
+    def step_losses(batch):
+        terms, reports = plain(batch)
+        term = dataclasses.replace(terms["loss_x"], weight=weight)
+        return {**terms, "loss_x": term}, reports
+
+    supervised.step_losses = step_losses
 
 
 def test_pseudo_labels_that_weigh_nothing_leave_the_labels(name):

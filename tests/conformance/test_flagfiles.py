@@ -169,3 +169,11 @@ def test_methods_of_one_table_are_on_the_same_footing(name):
     assert len(values) == 9
     groups = [group for row in values.values() for group in row.values()]
     assert len({group[name] for group in groups if name in group}) == 1
+
+
+def test_dual_student_has_the_network_and_the_batch_of_its_release():
+    parsed = experiments.build(parse(FOLDER / "dmt/table_3/dual_student.flags"))
+    flags = parsed.to_flags()
+    released = {"network": "cnn13", "dropout": "0.5", "batch": "50", "labels": "4000"}
+    assert {name: flags[name] for name in released} == released
+    assert flags["unlabeled_ratio"] == "1"

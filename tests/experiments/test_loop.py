@@ -19,7 +19,7 @@ class Stub:
             "loss": keras.metrics.Mean("loss"),
             "idle": keras.metrics.Mean("idle"),
         }
-        self.metrics = list(self.means.values())
+        self.own_variables = [tf.Variable(float("inf")), tf.Variable(1)]
         self.weights = [tf.Variable([1.0, 1.0]), tf.Variable(1.0)]
         self.network = self
         self.has_peer, self.peer = False, None
@@ -228,3 +228,13 @@ def test_weights_that_are_not_finite_are_neither_saved_nor_scored(event):
     with pytest.raises(UserError, match="the weights are not finite at step 3: loss 3"):
         train(stub, Numbered(), tf.distribute.get_strategy(), schedule, diary.hooks)
     assert not diary.steps("save") and not diary.steps("evaluate")
+
+
+def test_a_method_variable_that_is_not_a_number_is_not_saved():
+    """The next loss would be none either, and then the last checkpoint is of no use."""
+    stub, diary = Stub(range(1, 11)), Diary()
+    stub.own_variables[0].assign(float("nan"))
+    strategy = tf.distribute.get_strategy()
+    with pytest.raises(UserError, match="a variable of the method is not finite at"):
+        train(stub, Numbered(), strategy, Schedule(10, 100, 3, 1), diary.hooks)
+    assert not diary.steps("save")

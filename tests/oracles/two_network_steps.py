@@ -1,7 +1,8 @@
 """Losses of one step of Deep Co-Training and of Dual Student, in plain NumPy.
 
 Written from the papers that `mixdmt_tf/algorithms/<name>.py` cites, row by row, for
-networks without batch normalization. All losses are means over rows.
+networks without batch normalization. Losses are means over rows, but for
+`dual_student_loss`, which follows the release of that method.
 """
 
 from __future__ import annotations
@@ -66,6 +67,29 @@ def deep_co_training(first, second, batch, classes, epsilon):
             terms.append(cost(clean1[row], moved2[row]))
             terms[-1] += cost(clean2[row], moved1[row])
     return loss1, loss2, cot, np.mean(terms)
+
+
+def dual_student_loss(losses, labelled, unlabelled, consistency=10, stabilization=100):
+    """What both students minimize in the release, from the means of `dual_student`.
+
+    Cross-entropy and stabilization are sums over the rows they are of, divided by all
+    rows of the batch. Consistency is the mean over its rows: those are all rows there.
+
+    Args:
+        losses: by name.
+        labelled: rows.
+        unlabelled: rows.
+        consistency: its weight.
+        stabilization: its weight.
+    """
+    rows = labelled + unlabelled
+    total = 0.0
+    for who in ("", "_peer"):
+        total += losses["loss_x" + who] * labelled / rows
+        total += consistency * losses["loss_consistency" + who]
+        summed = losses["loss_stabilization" + who] * unlabelled
+        total += stabilization * summed / rows
+    return total
 
 
 def dual_student(first, second, batch, classes, threshold):

@@ -1,0 +1,204 @@
+"""What Keras promises of every model besides training: evaluate, save and load."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from typing import Any, Dict, List, Mapping, Optional
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mixdmt_tf import compat
+from mixdmt_tf.algorithms import own_state
+from mixdmt_tf.equations import cross_entropy
+
+# Attributes that `checkpoints.state` knows by name.
+_NAMED = "network teacher peer average optimizer means accuracy".split()
+
+
+class KerasModel(keras.Model):
+    """The part of `base.Algorithm` that is not training.
+
+    Subclasses are registered with Keras: `method.save("method.keras")` writes network,
+    settings, weights, averages, teacher or peer, state of its own, and optimizer;
+    `keras.models.load_model` brings them back once the method's module is imported.
+
+    Attributes:
+        config_class: the `Config` of the method's module, or else of its parent.
+        task_class: what `task` is made of.
+    """
+
+    config_class: type
+    task_class: type
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Registers the class under its module's and its own name."""
+        super().__init_subclass__(**kwargs)
+        cls.config_class = getattr(
+            sys.modules[cls.__module__],
+            "Config",
+            getattr(cls, "config_class", None),
+        )
+        package, name = cls.__module__, cls.__qualname__
+        keras.saving.get_custom_objects().pop(f"{package}>{name}", None)
+        keras.saving.register_keras_serializable(package, name)(cls)
+
+    def __init__(self) -> None:
+        """Notes which attributes are Keras's."""
+        # Keras has its first ones by now; a method may have some too, on Keras 3.
+        before = {name for name in vars(self) if not name.startswith("_")}
+        super().__init__()
+        self._of_keras = frozenset(vars(self)) - before
+        self.built = True  # the networks are
+        self.accuracy = keras.metrics.Mean(name="accuracy", dtype="float32")
+
+    def compile(
+        self,
+        optimizer: Any,
+        metrics: Optional[List[Any]] = None,
+        weighted_metrics: Optional[List[Any]] = None,
+        **kwargs: Any,
+    ) -> None:
+        """Keras's; but no metric counts what has no label, and the optimizer is built.
+
+        Args:
+            optimizer: a Keras optimizer.
+            metrics: of labels and logits; for `evaluate` and `validation_data`.
+            weighted_metrics: the same here.
+            **kwargs: handed to `keras.Model.compile`.
+        """
+        before = set(vars(self))
+        weighted = [*(metrics or []), *(weighted_metrics or [])] or None
+        super().compile(optimizer=optimizer, weighted_metrics=weighted, **kwargs)
+        # Now, or neither a checkpoint nor Keras's file could fill its variables.
+        self.optimizer.build(self.trained_weights)
+        self._of_keras |= set(vars(self)) - before
+
+    @property
+    def own_state(self) -> Dict[str, Any]:
+        """What the method keeps besides its networks, average, optimizer and metrics.
+
+        All of it is found by itself (`own_state.parts`), saved in checkpoints and
+        restored. A method makes it in `__init__`.
+
+        Returns:
+            Trackable objects by path.
+        """
+        known = [*self.network.weights, *self.average.averages]
+        for each in filter(None, [self.teacher, self.peer]):
+            known += each.weights
+        if getattr(self, "optimizer", None) is not None:
+            known += compat.variables(self.optimizer)
+        names = vars(self).keys() - self._of_keras - set(_NAMED)
+        own = {
+            name: vars(self)[name]
+            for name in sorted(names)
+            if not name.startswith("_self_")  # TensorFlow's notes of what it tracks
+        }
+        return own_state.parts(own, known)
+
+    @property
+    def own_variables(self) -> List[tf.Variable]:
+        """The variables in `own_state`."""
+        return own_state.variables(self.own_state.values())
+
+    @property
+    def metrics(self) -> List[keras.metrics.Metric]:
+        """The means of all reported numbers, accuracy, and compiled metrics."""
+        ours = [*self.means.values(), self.accuracy]
+        known = {id(each) for each in ours}
+        others = [m for m in super().metrics if id(m) not in known]
+        # Keras 3 makes compiled metrics at the first batch that is evaluated.
+        others = [m for m in others if getattr(m, "built", True)]
+        compiled = {m.name: m for m in others if m.name != "loss"}
+        return [m for m in ours if m.name not in compiled] + list(compiled.values())
+
+    def test_step(self, data: Any) -> Dict[str, tf.Tensor]:
+        """Scores the raw weights on one batch, in inference mode.
+
+        Args:
+            data: (images, labels) or (images, labels, weights): float [B, H, W,
+                channels]; integers [B], of scenes [B, H, W]; numbers in the labels'
+                shape. Labels that are no class, such as -1 or 255, don't count.
+
+        Returns:
+            Means so far: `loss` (cross-entropy), `accuracy`, and compiled metrics.
+        """
+        images, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
+        classes = self.task.num_classes
+        labels = tf.cast(labels, tf.int32)
+        known = (labels >= 0) & (labels < classes)
+        counts = tf.cast(known, tf.float32)
+        if weights is not None:
+            counts *= tf.cast(weights, tf.float32)
+        labels = tf.where(known, labels, 0)
+        logits = tf.cast(self(images, training=False), tf.float32)
+        loss = cross_entropy(tf.one_hot(labels, classes), logits)
+        right = tf.argmax(logits, -1, output_type=tf.int32) == labels
+        self.means["loss"].update_state(loss, sample_weight=counts)
+        self.accuracy.update_state(tf.cast(right, tf.float32), sample_weight=counts)
+        results = self.compute_metrics(images, labels, logits, counts)
+        trained = self.means.keys() - {"loss"}
+        return {name: each for name, each in results.items() if name not in trained}
+
+    def get_config(self) -> Dict[str, Any]:
+        """What `from_config` rebuilds the method from, untrained."""
+        task = dataclasses.asdict(self.task)
+        return {
+            "network": keras.saving.serialize_keras_object(self.network),
+            "config": dataclasses.asdict(self.config),
+            "task": {**task, "head": list(self.task.head)},
+            "policy": self.dtype_policy.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: Dict[str, Any]) -> KerasModel:
+        """Builds the method; its variables are new.
+
+        Args:
+            config: from `get_config`.
+
+        Raises:
+            UsageError: if a setting has a value that isn't allowed.
+        """
+        task = {**config["task"], "head": tuple(config["task"]["head"])}
+        before = keras.mixed_precision.global_policy()
+        try:
+            keras.mixed_precision.set_global_policy(config["policy"])
+            return cls(
+                keras.saving.deserialize_keras_object(config["network"]),
+                cls.config_class(**config["config"]),
+                cls.task_class(**task),
+            )
+        finally:
+            keras.mixed_precision.set_global_policy(before)
+
+    def compile_from_config(self, config: Dict[str, Any]) -> None:
+        """Compiles as the saved method was."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+    def save_own_variables(self, store: Any) -> None:
+        """Saves what Keras doesn't find by itself: averages, and state of its own."""
+        for i, variable in enumerate(self._variables_to_store()):
+            store[str(i)] = variable.numpy()
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Restores them.
+
+        Raises:
+            ValueError: if there are more or fewer of them than were saved.
+        """
+        variables = self._variables_to_store()
+        if len(store.keys()) != len(variables):
+            raise ValueError(
+                f"{type(self).__module__} has {len(variables)} averages and variables "
+                f"of its own, and {len(store.keys())} were saved."
+            )
+        for i, variable in enumerate(variables):
+            variable.assign(np.asarray(store[str(i)]))
+
+    def _variables_to_store(self) -> List[tf.Variable]:
+        averages = [] if self.teacher is not None else self.average.averages
+        return [*averages, *self.own_variables]
