@@ -61,7 +61,7 @@ DMT App. C: fine-grained testing                `metrics.fine_grained_accuracy`
 DMT Tables 4-7: pixels of each pair of classes  `metrics.confusion_counts`
 DMT Tables 4-7: IoU of each class               `metrics.iou_by_class`
 DMT Tables 4-7: mean IoU                        `metrics.mean_iou`
-Agresti & Caffo: deviation between two errors   `deviations.error_difference_deviation`
+Agresti & Min: deviation between two errors     `deviations.error_difference_deviation`
 Tukey: deviation between two mean IoUs          `deviations.miou_difference_deviation`
 ==============================================  ======================================
 

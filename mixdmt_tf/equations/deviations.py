@@ -8,33 +8,32 @@ import numpy.typing as npt
 from mixdmt_tf.equations.metrics import mean_iou
 
 
-def error_difference_deviation(first: float, second: float, examples: int) -> float:
+def error_difference_deviation(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
     """Return the standard deviation of the difference of two error rates.
 
-    Binomial, sqrt(p (1 - p) / n + q (1 - q) / n), of rates that are taken as if each
-    model had seen two examples more, one of them an error (Agresti and Caffo 2000):
-    otherwise a model without any error on few examples would be certain. That both are
-    scored on the same examples is not used, which makes the deviation larger than that
-    of paired predictions, hence cautious.
+    Of models that are scored on the same n examples: with b examples that only the
+    first gets wrong and c that only the second does, the difference is (b - c) / n, and
+    its deviation sqrt((p + q) - (p - q)^2) / sqrt(n + 2) with p = (b + 1/2) / (n + 2)
+    and q = (c + 1/2) / (n + 2). The halves (Agresti and Min 2005) keep one example of
+    few from being certain; without them it is the binomial one of McNemar's test.
 
     Args:
-        first: error rate of one model, percent.
-        second: of the other.
-        examples: that each was scored on, 1 or more.
+        first: bool [n], which examples one model gets wrong.
+        second: bool [n], which the other does.
 
     Returns:
         A float, in percent.
 
     Raises:
-        ValueError: when there is no example, or a rate is outside [0, 100].
+        ValueError: when the shapes differ, or there is no example.
     """
-    if examples < 1:
-        raise ValueError(f"there must be at least one example, got {examples}")
-    rates = np.array([first, second], np.float64) / 100
-    if not np.all((rates >= 0) & (rates <= 1)):
-        raise ValueError(f"rates must be in 0..100, got {first} and {second}")
-    p = (rates * examples + 1) / (examples + 2)
-    return 100.0 * float(np.sqrt(np.sum(p * (1 - p) / (examples + 2))))
+    one, other = np.asarray(first, bool), np.asarray(second, bool)
+    if one.shape != other.shape or one.ndim != 1 or not one.size:
+        raise ValueError(f"expected two [n], got {one.shape} and {other.shape}")
+    n = one.size + 2
+    p = (np.count_nonzero(one & ~other) + 0.5) / n
+    q = (np.count_nonzero(other & ~one) + 0.5) / n
+    return 100.0 * float(np.sqrt((p + q - (p - q) ** 2) / n))
 
 
 def miou_difference_deviation(first: npt.ArrayLike, second: npt.ArrayLike) -> float:

@@ -9,33 +9,46 @@ from mixdmt_tf.equations import error_difference_deviation, miou_difference_devi
 from tests.oracles import metrics
 
 
-def test_deviation_of_two_errors_on_many_images_is_binomial():
-    """5 and 10 % of a million: sqrt((.0475 + .09) / n)."""
-    found = error_difference_deviation(5, 10, 1_000_000)
-    assert found == pytest.approx(100 * math.sqrt(0.1375 / 1e6), rel=1e-4)
-    assert found == error_difference_deviation(10, 5, 1_000_000)
+def wrong(only_first, only_second, both=0, neither=0):
+    """Which examples two models get wrong."""
+    kinds = [(1, 0), (0, 1), (1, 1), (0, 0)]
+    numbers = (only_first, only_second, both, neither)
+    return np.repeat(kinds, numbers, axis=0).astype(bool).T
 
 
-def test_deviation_of_two_errors_on_few_images_is_never_none():
-    """One and two of 16, although nothing and one of 14 were wrong."""
-    found = error_difference_deviation(0, 100 / 14, 14)
-    expected = math.sqrt((1 * 15 + 2 * 14) / 16**3)
+def test_deviation_of_two_errors_on_many_examples():
+    """sqrt(b + c - (b - c)^2 / n) / n; what both get wrong, or right, is left out."""
+    found = error_difference_deviation(*wrong(3000, 1000, 500, 95_500))
+    expected = math.sqrt(4000 - 2000**2 / 1e5) / 1e5
+    assert found == pytest.approx(100 * expected, rel=1e-3)
+    assert found == error_difference_deviation(*wrong(1000, 3000, 95_500, 500))
+
+
+def test_deviation_of_two_errors_on_few_examples_is_never_none():
+    """One example of 14 is within it, two are not."""
+    assert error_difference_deviation(*wrong(0, 0, 3, 11)) > 0
+    assert error_difference_deviation(*wrong(1, 0, 3, 10)) > 100 / 14
+    assert error_difference_deviation(*wrong(2, 0, 3, 9)) < 200 / 14
+    expected = math.sqrt((3 / 16 - (2 / 16) ** 2) / 16)
+    found = error_difference_deviation(*wrong(2, 0, 3, 9))
     assert found == pytest.approx(100 * expected)
-    assert error_difference_deviation(0, 0, 14) > 0
 
 
-def test_deviation_of_two_errors_is_that_of_drawn_ones():
-    """Draws of two models' errors on 200 images."""
+def test_deviation_of_two_errors_is_that_of_drawn_examples():
+    """About what a bootstrap over the same examples finds."""
     rng = np.random.default_rng(0)
-    drawn = rng.binomial(200, [0.1, 0.15], [20_000, 2]) / 2
-    deviation = np.std(drawn[:, 0] - drawn[:, 1])
-    assert error_difference_deviation(10, 15, 200) == pytest.approx(deviation, rel=0.04)
+    one, other = wrong(30, 12, 20, 138)
+    ids = rng.integers(0, 200, [5000, 200])
+    deviation = 100 * np.std(one[ids].mean(1) - other[ids].mean(1))
+    found = error_difference_deviation(one, other)
+    assert found == pytest.approx(deviation, rel=0.05)
 
 
-@pytest.mark.parametrize("wrong", [(5, 5, 0), (-1, 5, 10), (5, 101, 10)])
-def test_errors_that_are_none(wrong):
-    with pytest.raises(ValueError, match="must be"):
-        error_difference_deviation(*wrong)
+def test_errors_of_different_examples():
+    one, other = wrong(3, 4)
+    for pair in ((one, other[1:]), (one[:0], other[:0]), (one[None], other[None])):
+        with pytest.raises(ValueError, match="expected two"):
+            error_difference_deviation(*pair)
 
 
 def counts_of(rng, images=30, classes=4):
@@ -74,6 +87,6 @@ def test_a_single_image_says_nothing_of_others():
 
 def test_counts_of_different_images():
     one, other = counts_of(np.random.default_rng(3))
-    for wrong in ((one, other[1:]), (one[0], other[0])):
+    for pair in ((one, other[1:]), (one[0], other[0])):
         with pytest.raises(ValueError, match="expected two"):
-            miou_difference_deviation(*wrong)
+            miou_difference_deviation(*pair)

@@ -34,6 +34,9 @@ from mixdmt_tf.experiments.loops.loop import Loop, Train
 from mixdmt_tf.experiments.run_folder import read_results
 
 
+FEW = 100  # validation images that can't tell whether a round did harm
+
+
 def complete(
     experiment: Experiment, path: pathlib.Path, source: Source, train: Train
 ) -> Dict[str, Any]:
@@ -106,6 +109,13 @@ class ImageLoop(Loop):
     def _begin(self) -> None:
         if self.experiment.run.init_from:
             print(splits.describe(self.split, self.source), flush=True)
+        held_out = self._held_out()
+        if self.experiment.method.select_on == "best" and 0 < held_out < FEW:
+            self._warn(
+                f"only {held_out} validation images, each of which is "
+                f"{100 / held_out:.1f} points of error: a round that is worse may "
+                "still be the result; --validation=N holds out more"
+            )
 
     def _check(self) -> None:
         super()._check()
@@ -162,14 +172,20 @@ class ImageLoop(Loop):
 
     def _held_out(self) -> int:
         held_out = splits.validation_images(self.split, self.source)
-        return len(held_out) if held_out else 0
+        return 0 if held_out is None else len(held_out)
 
     def _rank(self, stage: plan.Stage) -> float:
         return float(self.results[stage.name]["validation_error"])
 
     def _deviation(self, one: plan.Stage, other: plan.Stage) -> float:
-        errors = self._rank(one), self._rank(other)
-        return error_difference_deviation(*errors, self._held_out())
+        """By asking both once more."""
+        images = splits.validation_images(self.split, self.source)
+        wrong = []
+        for stage in (one, other):
+            model = trained.load(self.experiment, self.stages.folder(stage.name))
+            probs = model.scorer.predict(model.averaged, images.images)
+            wrong.append(probs.argmax(-1) != images.labels)
+        return error_difference_deviation(*wrong)
 
     def _summarize(self, final: str) -> Dict[str, Any]:
         return record.summarize(
