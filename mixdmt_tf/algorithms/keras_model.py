@@ -26,24 +26,23 @@ class KerasModel(keras.Model):
     `keras.models.load_model` brings them back once the method's module is imported.
 
     Attributes:
-        config_class: the `Config` of the method's module, or else of its parent.
         task_class: what `task` is made of.
     """
 
-    config_class: type
     task_class: type
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Registers the class under its module's and its own name."""
         super().__init_subclass__(**kwargs)
-        cls.config_class = getattr(
-            sys.modules[cls.__module__],
-            "Config",
-            getattr(cls, "config_class", None),
-        )
         package, name = cls.__module__, cls.__qualname__
         keras.saving.get_custom_objects().pop(f"{package}>{name}", None)
         keras.saving.register_keras_serializable(package, name)(cls)
+
+    @classmethod
+    def config_class(cls) -> type:
+        """What `config` is made of: `Config` of the method's module, or a parent's."""
+        modules = [sys.modules[each.__module__] for each in cls.__mro__]
+        return next(each.Config for each in modules if hasattr(each, "Config"))
 
     def __init__(self) -> None:
         """Notes which attributes are Keras's."""
@@ -169,7 +168,7 @@ class KerasModel(keras.Model):
             keras.mixed_precision.set_global_policy(config["policy"])
             return cls(
                 keras.saving.deserialize_keras_object(config["network"]),
-                cls.config_class(**config["config"]),
+                cls.config_class()(**config["config"]),
                 cls.task_class(**task),
             )
         finally:

@@ -116,8 +116,8 @@ def test_two_classes_of_one_name_are_told_apart():
         for each in (supervised.Method, stateful.Method, Grown)
     }
     assert len(names) == 3
-    assert supervised.Method.config_class is supervised.Config
-    assert Grown.config_class is stateful.Config  # there is none in this module
+    assert supervised.Method.config_class() is supervised.Config
+    assert Grown.config_class() is stateful.Config  # there is none in this module
 
 
 # --- evaluate ---

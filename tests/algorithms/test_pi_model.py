@@ -51,7 +51,9 @@ def test_lambda_u_grows_over_the_first_part_of_the_run(warmup, expected):
     """40 of 100 steps by default."""
     method = batches.build("pi_model", warmup=warmup)
     weights = [
-        float(method.step_losses(stepping.batch_for(method, 2, step))[0]["loss_u"].weight)
+        float(
+            method.step_losses(stepping.batch_for(method, 2, step))[0]["loss_u"].weight
+        )
         for step in (0, 10, 20, 40, 99)
     ]
     np.testing.assert_allclose(weights, expected, rtol=1e-6)

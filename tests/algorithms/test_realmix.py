@@ -96,7 +96,9 @@ def test_lambda_u_grows_linearly_and_stays():
     method = batches.build("realmix", lambda_u=75.0, lambda_u_ramp=16384)
     recipe = method.recipe(method.config)
     weights = [
-        float(method.step_losses(batches.make(recipe, 2, step=step))[0]["loss_u"].weight)
+        float(
+            method.step_losses(batches.make(recipe, 2, step=step))[0]["loss_u"].weight
+        )
         for step in (0, 1024, 8192, 16384, 20000)
     ]
     np.testing.assert_allclose(weights, [0, 4.6875, 37.5, 75, 75])
