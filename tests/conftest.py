@@ -45,3 +45,19 @@ def fixture_package(tmp_path, monkeypatch):
     yield write
     for name in [name for name in sys.modules if name.split(".")[0] == "made"]:
         del sys.modules[name]
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A finished run of RealMix with its supervised comparison; read only."""
+    from tests.tasks.classification import tiny  # what it imports takes seconds
+
+    return tiny.finished(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def finished_rounds(tmp_path_factory):
+    """A finished run of DMT in two rounds; read only."""
+    from tests.tasks.classification import tiny
+
+    return tiny.finished_rounds(tmp_path_factory)

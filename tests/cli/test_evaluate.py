@@ -64,7 +64,7 @@ def test_a_run_without_validation(capsys, tmp_path):
     assert "validation: no images\ntest: error " in capsys.readouterr().out
     argv = [f"--workdir={tmp_path}", "--checkpoint=best"]
     said = commands.refusal(capsys, main, *argv, code=1)
-    assert "no validation errors" in said
+    assert "no validation scores" in said
 
 
 def test_a_run_that_has_no_checkpoint_yet(finished, capsys, tmp_path):

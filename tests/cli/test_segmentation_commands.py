@@ -154,5 +154,8 @@ def test_samples_have_no_copies(dataset):
         "precompute_augmentations", f"--dataset={dataset}"
     )
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 2
-    assert f"--dataset={dataset}: images are augmented whenever" in done.stderr
+    assert (
+        f"--dataset={dataset}: images for segmentation are augmented whenever"
+        in done.stderr
+    )
     assert callable(precompute_augmentations.command)

@@ -161,7 +161,7 @@ def test_nothing_of_others_is_overwritten(run, photos, tmp_path, capsys):
         said = commands.refusal(capsys, main, *argv, f"--output={place}")
         assert f"--output={place} holds the images" in said
     said = commands.refusal(capsys, main, *argv, "--output=-")
-    assert "--output=-: a run on images writes images" in said
+    assert "--output=-: a run of segmentation writes label maps" in said
     assert contents(mine) == contents(photos) == before
     # A folder of something else, none of it in the way, may be written to.
     (tmp_path / "other").mkdir()

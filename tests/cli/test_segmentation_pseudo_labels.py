@@ -105,7 +105,7 @@ def test_runs_on_images_rank_no_pixels(tmp_path, capsys):
     argv = images.flags(tmp_path, "--algorithm=supervised")
     (tmp_path / "flags.txt").write_text("\n".join(argv))
     said = commands.refusal(capsys, main, f"--workdir={tmp_path}", "--rank_every=16")
-    assert "--rank_every: the run in" in said and "not on images" in said
+    assert "--rank_every: the run in" in said and "is not of segmentation" in said
 
 
 ROUND = ("--algorithm=dmt", "--batch=1", "--unlabeled_ratio=2", "--noexport")

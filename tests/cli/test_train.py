@@ -164,7 +164,7 @@ def test_a_dry_run_does_everything_and_keeps_nothing(finished, tmp_path, monkeyp
     assert "test error of realmix: " in done.out
     # A step, a checkpoint, a second session, another step.
     assert done.steps == (1, 2)
-    assert "going on at step 1 (50 % done)" in done.out
+    assert "resuming at step 1 (50 % done)" in done.out
     (_, first, _), (files, second, shards) = places
     assert [each.name for each in first] == ["step-00000001"]
     assert [each.name for each in second] == ["step-00000001", "step-00000002"]

@@ -12,6 +12,7 @@ from unittest import mock
 import pytest
 
 from mixdmt_tf.data.classification import pseudo_labels
+from mixdmt_tf.rounds import records
 from mixdmt_tf.runs import export
 from mixdmt_tf.tasks.classification import round_plots, round_records
 from tests.cli import commands
@@ -50,7 +51,7 @@ def test_stopped_in_the_middle_of_a_stage(stage, finished_rounds, straight, tmp_
     resumed = tiny.session(tmp_path, *FLAGS)
     assert resumed.code == 0, resumed.err
     assert resumed.steps == (5, 6, *(3 - number) * (1, 2, 3, 4, 5, 6))
-    assert "going on at step 4 (67 % done)" in resumed.out
+    assert "resuming at step 4 (67 % done)" in resumed.out
     assert facts(tmp_path, *FLAGS) == straight
     # Optimizer and average, too.
     assert resumed.last_digest == finished_rounds.session.last_digest
@@ -77,7 +78,7 @@ BETWEEN = {
     "after_labels_of_round_2": (pseudo_labels, "write", False),
     TABLE: (round_records, "write", True),
     "before_the_export": (export, "export", True),
-    "before_the_results": (round_records, "summarize", True),
+    "before_the_results": (records, "run_summary", True),
 }
 ENDINGS = ("checkpoints", "export", "metrics.csv", "data.json", "results.json")
 
@@ -136,7 +137,7 @@ def test_killed_in_a_process_of_its_own(tmp_path):
     folder = tmp_path / "killed" / "round_1"
     assert list((folder / "checkpoints").glob(".*.tmp"))
     done = tiny.session(tmp_path / "killed", *flags)
-    assert done.code == 0 and "going on at step " in done.out, done.err
+    assert done.code == 0 and "resuming at step " in done.out, done.err
     straight = tiny.session(tmp_path / "straight", *flags)
     assert straight.code == 0, straight.err
     assert done.last_digest == straight.last_digest

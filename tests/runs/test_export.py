@@ -60,7 +60,7 @@ def model(request):
     config = small_cnn.SmallCNN(filters=4)
     if request.param == "wide_resnet":
         config = wide_resnet.WideResNet(depth=10, width=1)
-    scorer = Scorer(request.param, config, (8, 8, 3), 3)
+    scorer = Scorer(config, (8, 8, 3), 3)
     return scorer, random_weights(scorer.network)
 
 

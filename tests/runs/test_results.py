@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 import mixdmt_tf
+from mixdmt_tf.runs import environment
 from mixdmt_tf.runs import results as run_results
 from mixdmt_tf.tasks import open_task
 from mixdmt_tf.tasks.classification import results
@@ -90,7 +91,7 @@ def test_without_any_images_to_score():
 
 
 def test_versions():
-    found = results.versions()
+    found = environment.versions()
     assert found["mixdmt_tf"] == mixdmt_tf.__version__
     assert found["python"] == platform.python_version()
     assert found["keras"] and found["numpy"]

@@ -63,7 +63,7 @@ def test_there_is_no_best_without_validation(copied):
     rows = recorder.read_rows(copied)
     lines = ["step,test_error", *(f"{r['step']},{r['test_error']}" for r in rows)]
     (copied / "metrics.csv").write_text("\n".join(lines))
-    with pytest.raises(UserError, match="no validation errors.*\n.*--checkpoint=last"):
+    with pytest.raises(UserError, match="no validation scores.*\n.*--checkpoint=last"):
         load(copied, "best")
 
 

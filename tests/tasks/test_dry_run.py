@@ -1,4 +1,4 @@
-"""Sources shrunk for `--dry_run`; the rehearsal itself is tested with the command."""
+"""Sources shrunk for `--dry_run`; the dry run itself is tested with the command."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mixdmt_tf.data.splits import write_split
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.runs.splits import choose_split
 from mixdmt_tf.tasks import dry_run, fit, open_task
-from mixdmt_tf.tasks.dry_run import shrink
+from mixdmt_tf.tasks.classification.dry_run import shrink
 from tests.data.classification import made_up
 from tests.tasks.classification import tiny
 
@@ -100,7 +100,7 @@ LONG = ("--algorithm=dmt", "--steps=none", "--base_batch=8", "--unlabeled_ratio=
 
 
 def test_a_run_in_rounds(tmp_path, watched, capsys):
-    """Everything twice, and the second time it goes on from the checkpoints."""
+    """Everything twice, and the second time it resumes from the checkpoints."""
     more = ("--rounds=3", "--fractions=1,2,100", "--select_on=valtiny")
     flags = (*LONG, *more, "--augment=none")
     experiment = tiny.experiment(tmp_path / "run", *flags)

@@ -10,6 +10,7 @@ import statistics
 import pytest
 
 from mixdmt_tf import algorithms
+from mixdmt_tf.data.classification import datasets
 from mixdmt_tf.data.classification.config import Config as DataConfig
 from mixdmt_tf.data.classification.datasets import digits
 from mixdmt_tf.errors import UserError
@@ -164,7 +165,7 @@ def test_data_without_test_or_validation_images(tmp_path):
 def test_a_folder_in_use_is_refused_before_any_work(tmp_path, monkeypatch):
     experiment = supervised(tmp_path)
     loaded = []
-    monkeypatch.setattr(fit.sources, "load", loaded.append)
+    monkeypatch.setattr(datasets, "load", loaded.append)
     with fit.RunFolder(tmp_path, experiment), pytest.raises(UserError, match="in use"):
         fit.train(experiment)
     assert not loaded

@@ -167,7 +167,7 @@ def describe(quality: Quality, images: int) -> str:
     """A few lines for the terminal."""
     lines = [
         f"kept {quality.share_labeled:.2f} % of the pixels of {images:,} unlabelled "
-        "scenes"
+        "images"
     ]
     if quality.accuracy is not None and quality.accuracy_of_all is not None:
         lines.append(

@@ -1,4 +1,4 @@
-"""A run that is stopped anywhere goes on as if nothing had happened."""
+"""A run that is stopped anywhere resumes as if nothing had happened."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mixdmt_tf.runs import export
 from mixdmt_tf.tasks.classification import recorder
 from tests.tasks.classification import tiny
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 
 def scores(folder):
@@ -67,7 +67,7 @@ def test_stopped_at_many_places_and_resumed(finished, tmp_path):
     assert steps(folder) == ([4], [4, 6, 8])  # 4 is the best, 5 got too old
     done = tiny.session(folder)
     assert done.code == 0
-    assert "going on at step 8 (67 % done)" in done.out
+    assert "resuming at step 8 (67 % done)" in done.out
     assert done.steps == (9, 10, 11, 12)
     assert done.digest == finished.session.digest
     assert steps(folder)[0] == [4, 8, 12]
@@ -90,7 +90,7 @@ def test_killed_in_training_and_resumed(finished, tmp_path):
     assert steps(tmp_path) == ([4], [4, 6])
     again = child(tmp_path, "never")
     assert again.returncode == 0, again.stderr
-    assert "going on at step 6 (50 % done)" in again.stdout
+    assert "resuming at step 6 (50 % done)" in again.stdout
     assert again.stdout.splitlines()[-1] == f"digest {finished.session.digest}"
     assert steps(tmp_path)[0] == [4, 8, 12]
     assert scores(tmp_path) == scores(finished.folder)
@@ -102,7 +102,7 @@ def test_killed_while_a_checkpoint_is_written_and_resumed(finished, tmp_path):
     (half,) = (tmp_path / "checkpoints").glob(".*")
     assert half.name == ".step-00000009.tmp" and list(half.iterdir())
     again = tiny.session(tmp_path)
-    assert "going on at step 6 (50 % done)" in again.out
+    assert "resuming at step 6 (50 % done)" in again.out
     assert (again.code, again.digest) == (0, finished.session.digest)
     assert not half.exists()
     assert steps(tmp_path)[0] == [4, 8, 12]
@@ -201,7 +201,7 @@ def test_more_steps_go_on(supervised, tmp_path):
     assert tiny.session(tmp_path, tiny.SUPERVISED, "--steps=5").code == 0
     assert steps(tmp_path)[0] == [4, 5]
     done = tiny.session(tmp_path, tiny.SUPERVISED)
-    assert "going on at step 5 (42 % done)" in done.out
+    assert "resuming at step 5 (42 % done)" in done.out
     assert done.steps == tuple(range(6, 13))
     assert done.digest == supervised()[0]
     assert steps(tmp_path)[0] == [4, 5, 8, 12]

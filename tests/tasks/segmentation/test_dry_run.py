@@ -14,7 +14,7 @@ from mixdmt_tf.data.segmentation.datasets import digit_scenes
 from mixdmt_tf.data.splits import write_split
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.runs.session import Session
-from mixdmt_tf.tasks import dry_run
+from mixdmt_tf.tasks import dry_run, open_task
 from mixdmt_tf.tasks.segmentation.dry_run import few
 from tests.data.segmentation.files import MemorySample, in_memory
 from tests.tasks.segmentation import tiny
@@ -71,7 +71,7 @@ def watched(monkeypatch):
 
 
 def test_a_run_in_rounds(watched, tmp_path, capsys):
-    """Everything twice, and the second time it goes on from the checkpoints."""
+    """Everything twice, and the second time it resumes from the checkpoints."""
     more = ("--algorithm=dmt", "--rounds=3", "--fractions=20,50,100", "--crop=33x41")
     more += ("--base_batch=3", "--unlabeled_ratio=1", "--models=1")
     more += ("--noexport", "--dry_run")
@@ -131,7 +131,7 @@ def test_pseudo_labels_that_are_given_are_looked_at(tmp_path):
     pseudo_labels.finish(folder, split, np.zeros(11), {}, "")
     more = ("--algorithm=dmt", "--models=2", f"--pseudo_labels={folder}")
     experiment = tiny.experiment(tmp_path / "run", *more, "--round_steps=3")
-    found = dry_run._without_files(experiment, source)
+    found = dry_run._without_files(open_task(experiment, source))
     assert (found.method.rounds, found.method.models) == (1, 1)
     assert found.data.pseudo_labels == ""
     run = dataclasses.replace(experiment.run, seed=2)
@@ -149,7 +149,7 @@ def test_a_base_model_that_is_given_is_looked_at(tmp_path):
     write_split(tmp_path / "split.json", split)
     more = ("--algorithm=dmt", "--models=1", f"--init_from={tmp_path}")
     experiment = tiny.experiment(tmp_path / "run", *more)
-    assert dry_run._without_files(experiment, source).run.init_from == ""
+    assert dry_run._without_files(open_task(experiment, source)).run.init_from == ""
     run = dataclasses.replace(experiment.run, seed=2)
     with pytest.raises(UserError, match="labels that this run hides"):
         dry_run.dry_run(dataclasses.replace(experiment, run=run))

@@ -83,7 +83,7 @@ def test_a_round_has_a_step():
 
 
 def steps(found, **values):
-    resolved = preparation.resolve(short.changed(found, **values), short.load())
+    resolved = open_task(short.changed(found, **values), short.load()).resolve()
     return resolved.run.steps
 
 
