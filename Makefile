@@ -4,9 +4,12 @@
 RUN := .venv/bin/python
 # Two processes, since half of a short test file's time is TensorFlow's own start.
 WORKERS ?= 2
+PYTEST := -n $(WORKERS) --dist loadfile
+# Every equation, and a step of every method: what breaks most often.
+QUICK := tests/equations tests/algorithms tests/tables $(wildcard tests/test_*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test docs format check clean FORCE
+.PHONY: help install train test quick docs format check clean FORCE
 
 help: ## say what can be made
 	@echo "make TARGET [PYTHON=python3.11] [ARGS='...']"
@@ -18,7 +21,10 @@ train: install ## train RealMix on handwritten digits with 20 labels, in two min
 	@bin/train_realmix --flagfile=flags/quickstart.flags $(ARGS)
 
 test: install ## run the tests (a part: ARGS="tests/equations -k sharpen")
-	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(RUN) $(if $(ARGS),-m pytest,tools/run_tests.py) $(PYTEST) $(ARGS)
+
+quick: install ## run a good third of the tests, in a minute and a half
+	@$(RUN) -m pytest $(PYTEST) -q $(QUICK)
 
 docs: .venv/installed-docs ## build the documentation: docs/_build/index.html
 	@$(RUN) -m sphinx -q -n -W --keep-going -b html docs docs/_build

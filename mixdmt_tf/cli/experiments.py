@@ -8,6 +8,7 @@ command line is known to be right.
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import pathlib
 from typing import (
@@ -159,12 +160,18 @@ def build(parsed: flags.Parsed, find_data: bool = False) -> "Experiment":
     # Libraries that TensorFlow looks for in vain are of no interest to users; its
     # errors arrive as exceptions.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").addFilter(_of_interest)
     from mixdmt_tf import algorithms, models
     from mixdmt_tf.runs.experiment import Experiment
 
     network = models.network(run.network)(**values["network"])
     config = algorithms.method(data.task, run.algorithm).config_class
     return Experiment(run, data, network, config(**values["method"]))
+
+
+def _of_interest(record: logging.LogRecord) -> bool:
+    """Not that functions are traced often: each round has networks of its own."""
+    return "triggered tf.function retracing" not in record.getMessage()
 
 
 def data_config(values: Mapping[str, Any]) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+import tensorflow as tf
 
 from mixdmt_tf.cli import experiments, flags
 from mixdmt_tf.cli.train import Config as TrainConfig
@@ -37,6 +38,20 @@ def test_a_command_may_bring_flags_of_its_own():
 def test_every_algorithm_can_be_chosen(name):
     parsed = experiments.parse([f"--algorithm={name}"], "train", "")
     assert experiments.build(parsed).algorithm == name
+
+
+def test_that_rounds_trace_functions_again_is_not_said():
+    experiments.build(experiments.parse([], "train", ""))
+    said = []
+    logger = tf.get_logger()
+    logger.addFilter(lambda record: said.append(record.getMessage()))
+    try:
+        for _ in range(9):  # TensorFlow warns from the fifth on
+            tf.function(lambda value: value + 1)(1)
+        logger.warning("the disk is full")
+    finally:
+        logger.removeFilter(logger.filters[-1])
+    assert said == ["the disk is full"]
 
 
 def test_the_only_algorithm_of_a_command():

@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""Runs all tests in parts, one after the other, each in processes of its own.
+
+TensorFlow keeps each graph until its process ends, so that a process which runs all
+tests grows beyond 3 GiB. The last line sums up the parts as pytest would: "==== 12
+passed, 1 skipped in 3.45s ====".
+"""
+
+from __future__ import annotations
+
+import collections
+import pathlib
+import re
+import subprocess
+import sys
+import time
+from typing import Counter, Dict, List, Sequence, Tuple
+
+TESTS = pathlib.Path("tests")
+# What pytest exits with if all tests passed, and if there were none to run.
+PASSED, NOTHING_TO_RUN = 0, 5
+OUTCOMES = ("failed", "passed", "skipped", "deselected", "xfailed", "error")
+# Parts of similar length; what is in none of these folders is the last part.
+PARTS = (
+    ("conformance",),
+    ("rounds", "runs", "tasks"),
+    ("algorithms", "cli", "data"),
+)
+
+
+def paths() -> List[List[str]]:
+    """What to give to pytest, a list for each part; together, all of the tests."""
+    folders = {path.name for path in TESTS.iterdir() if any(path.rglob("test_*.py"))}
+    parts = [[name for name in part if name in folders] for part in PARTS]
+    files = {path.name for path in TESTS.glob("test_*.py")}
+    parts.append(sorted((folders | files).difference(*PARTS)))
+    return [[str(TESTS / name) for name in part] for part in parts if part]
+
+
+def run(arguments: Sequence[str]) -> Tuple[int, Counter[str]]:
+    """Runs pytest, shows what it says.
+
+    Returns:
+        Its exit code, and the numbers of its closing line.
+    """
+    command = [sys.executable, "-m", "pytest", *arguments]
+    counts: Counter[str] = collections.Counter()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout or ():
+            print(line, end="", flush=True)
+            if line.startswith("=") and re.search(r" in [0-9.]+s", line):
+                counts = collections.Counter(closing(line))
+    return process.returncode, counts
+
+
+def closing(line: str) -> Dict[str, int]:
+    """The numbers of a closing line, "2 errors" as one of `error`."""
+    pairs = re.findall(rf"([0-9]+) ({'|'.join(OUTCOMES)})", line)
+    return {outcome: int(number) for number, outcome in pairs}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs all parts with the same options, and returns the exit code."""
+    begin = time.monotonic()
+    codes, total = [], collections.Counter()
+    for part in paths():
+        code, counts = run([*arguments, *part])
+        codes.append(code)
+        total += counts
+        if code < 0 or code == 2:
+            break  # interrupted, or pytest itself failed
+    numbers = ", ".join(f"{total[each]} {each}" for each in OUTCOMES if total[each])
+    seconds = time.monotonic() - begin
+    print(f"==== {numbers or 'no tests ran'} in {seconds:.2f}s ====")
+    failures = [code for code in codes if code not in (PASSED, NOTHING_TO_RUN)]
+    if failures:
+        return failures[0]
+    return PASSED if PASSED in codes else NOTHING_TO_RUN
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:  # pytest has said so
+        sys.exit(130)
