@@ -1,7 +1,7 @@
 """What a step of DMT on images costs, and beyond its bare pass through the network.
 
-    .venv/bin/python benchmarks/segmentation_step.py --data_dir=DIR [--network=deeplab_v2]
-        [--depth=101] [--crop=321] [--precision=mixed_bfloat16] [--steps=5]
+    .venv/bin/python benchmarks/segmentation_step.py --data_dir=DIR [--steps=5]
+        [--network=deeplab_v2] [--depth=101] [--crop=321] [--precision=mixed_bfloat16]
 
 DIR has the layout of PASCAL VOC. The step is that of the paper: one labelled and seven
 pseudo-labelled images, DeepLab-v2 on a ResNet-101. The bare step does what any

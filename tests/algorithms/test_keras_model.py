@@ -17,13 +17,13 @@ from tests.conformance import steps
 
 IMAGES = (*classes("mixdmt_tf.algorithms.classification"), "stateful")
 CASES = [("images", name) for name in IMAGES]
-CASES += [("scenes", name) for name in source.NAMES]
+CASES += [("segmentation", name) for name in source.NAMES]
 
 
 def built(task, name):
     """A method with other settings than the defaults, and its first batch."""
     settings = {"ema_decay": 0.5, "learning_rate": 0.01}
-    if task == "scenes":
+    if task == "segmentation":
         method = source.build(name, "rows", **settings)
         return method, source.batch_for(method)
     method = batches.build(name, **settings)

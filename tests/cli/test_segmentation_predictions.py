@@ -1,4 +1,4 @@
-"""`bin/predict` of a run on images."""
+"""`bin/predict` of a segmentation run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`bin/pseudo_label` of a run on images, and one round on the folder that it writes."""
+"""`bin/pseudo_label` of a segmentation run, and a round on the folder it writes."""
 
 from __future__ import annotations
 

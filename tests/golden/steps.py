@@ -71,7 +71,7 @@ def classification(name: str) -> Dict[str, List[float]]:
 
 
 def segmentation(name: str) -> Dict[str, List[float]]:
-    """Losses and weights of a method on scenes of digits."""
+    """Losses and weights of a method on synthetic images of digits."""
     experiment = _experiment(name, SEGMENTATION)
     data = experiment.data
     source = scenes.load(data)

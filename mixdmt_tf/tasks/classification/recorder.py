@@ -1,4 +1,4 @@
-"""What a run on images writes: errors, confusion matrix, images of the copies."""
+"""What evaluations of a classifier write: error, confusion, images of the copies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Recorder", "Row", "read_rows"]
 
 
 class Recorder(Log):
-    """The log of a run on images."""
+    """The log of a classification run."""
 
     def __init__(self, run_folder: pathlib.Path, source: Source, images_per_step: int):
         """Opens the run's files.
@@ -42,7 +42,7 @@ class Recorder(Log):
 
         Args:
             step: finished steps.
-            scores: from `evaluation.evaluate`.
+            scores: from `scoring.evaluate`.
             numbers: the latest means of the training step.
             seconds: training time so far, all sessions together.
             more: further numbers by their column's name.

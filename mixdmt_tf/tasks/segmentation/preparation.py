@@ -1,4 +1,4 @@
-"""What a run on images needs before its first step: a length, and sound files."""
+"""What a segmentation run needs before its first step: a length, and sound files."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def check(path: pathlib.Path, source: Source, split: Split) -> None:
     # learn from a part.
     if done == note or _note(path.parent).get("data") == note["data"]:
         return
-    progress = Progress("reading all images once", "scenes")
+    progress = Progress("reading all images once", "images")
     try:
         checking.check(source, split, progress.update)
     finally:

@@ -1,4 +1,4 @@
-"""What a run on images writes: mean IoU, IoU of each class, confusion, images."""
+"""What evaluations of a segmenter write: mean IoU, IoU of each class, images."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mixdmt_tf.tasks.segmentation.scoring import Score
 
 
 class Recorder(Log):
-    """The log of a run on images."""
+    """The log of a segmentation run."""
 
     def __init__(self, run_folder: pathlib.Path, source: Source, samples_per_step: int):
         """Opens the run's files.
@@ -40,7 +40,7 @@ class Recorder(Log):
 
         Args:
             step: finished steps.
-            scores: from `scene_evaluation.evaluate`.
+            scores: from `scoring.evaluate`.
             numbers: the latest means of the training step.
             seconds: training time so far, all sessions together.
 
@@ -81,4 +81,4 @@ class Recorder(Log):
         maps = paint(labels.astype(np.uint8), np.asarray(self.source.colours))
         tiles = np.concatenate([levels, maps])
         with self._writer.as_default(0):
-            tf.summary.image("scenes", grid(tiles, len(levels), 128)[np.newaxis])
+            tf.summary.image("images", grid(tiles, len(levels), 128)[np.newaxis])

@@ -1,4 +1,4 @@
-"""The numbers that a run on images ends with."""
+"""The numbers that a segmentation run ends with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`--dry_run` of runs on images."""
+"""`--dry_run` of segmentation runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run on images needs before its first step."""
+"""What a segmentation run needs before its first step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Single runs on images, and rounds of one network that begin with one."""
+"""Single segmentation runs, and rounds of one network that begin with one."""
 
 from __future__ import annotations
 
