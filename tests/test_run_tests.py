@@ -39,11 +39,10 @@ def run(folder, *arguments, **sources):
 
 
 def test_each_test_file_is_in_one_part(tool):
-    found = []
-    for path in map(Path, sum(tool["paths"](), [])):
-        found += [path] if path.is_file() else path.rglob("test_*.py")
-    expected = sorted(Path("tests").rglob("test_*.py"))
-    assert sorted(found) == expected and len(expected) > 150
+    parts = tool["paths"]()
+    expected = sorted(map(str, Path("tests").rglob("test_*.py")))
+    assert sorted(sum(parts, [])) == expected and len(expected) > 150
+    assert len(parts) == len(tool["PARTS"]) and min(map(len, parts)) > 3
 
 
 def test_numbers_of_all_parts_are_summed_up(tmp_path):

@@ -20,21 +20,25 @@ TESTS = pathlib.Path("tests")
 # What pytest exits with if all tests passed, and if there were none to run.
 PASSED, NOTHING_TO_RUN = 0, 5
 OUTCOMES = ("failed", "passed", "skipped", "deselected", "xfailed", "error")
-# Parts of similar length; what is in none of these folders is the last part.
+# Patterns of files; a file is in the first part that has it, the rest are the last.
 PARTS = (
-    ("conformance",),
-    ("rounds", "runs", "tasks"),
-    ("algorithms", "cli", "data"),
+    ("conformance/test_*run*.py", "conformance/test_[o-r]*.py"),
+    ("conformance/*",),
+    ("rounds/**/*", "runs/**/*", "tasks/**/*"),
+    ("algorithms/**/*", "cli/**/*", "data/**/*"),
+    ("**/*",),
 )
 
 
 def paths() -> List[List[str]]:
     """What to give to pytest, a list for each part; together, all of the tests."""
-    folders = {path.name for path in TESTS.iterdir() if any(path.rglob("test_*.py"))}
-    parts = [[name for name in part if name in folders] for part in PARTS]
-    files = {path.name for path in TESTS.glob("test_*.py")}
-    parts.append(sorted((folders | files).difference(*PARTS)))
-    return [[str(TESTS / name) for name in part] for part in parts if part]
+    left = set(TESTS.rglob("test_*.py"))
+    parts = []
+    for patterns in PARTS:
+        part = {path for each in patterns for path in TESTS.glob(each)} & left
+        left -= part
+        parts.append(sorted(map(str, part)))
+    return [part for part in parts if part]
 
 
 def run(arguments: Sequence[str]) -> Tuple[int, Counter[str]]:
