@@ -27,7 +27,7 @@ quick: install ## run a good third of the tests, in a minute and a half
 	@$(RUN) -m pytest $(PYTEST) -q $(QUICK)
 
 docs: .venv/installed-docs ## build the documentation: docs/_build/index.html
-	@$(RUN) -m sphinx -q -n -W --keep-going -b html docs docs/_build
+	@$(RUN) -m sphinx -q -n -E -W --keep-going -b html docs docs/_build
 	@echo "docs/_build/index.html"
 
 format: .venv/installed-dev ## bring the code into its form

@@ -16,6 +16,7 @@ from sybil import Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
 
+from mixdmt_tf import equations
 from mixdmt_tf.cli import experiments, flags, reproduce
 from mixdmt_tf.runs.config import Config as Run
 from mixdmt_tf.settings import classes, declared, modules
@@ -273,3 +274,13 @@ def test_python_examples_run(page, tmp_path, monkeypatch, capsys):
     printed = capsys.readouterr().out
     assert "[0.8 0.3 0. ]" in printed
     assert "{'network': 'cnn13', 'batch': 50}" in printed
+
+
+def test_the_table_of_equations_has_straight_columns():
+    """Else Sphinx refuses it."""
+    lines = equations.__doc__.splitlines()
+    rules = [i for i, line in enumerate(lines) if line.startswith("====")]
+    second = lines[rules[0]].index(" =") + 1
+    rows = lines[rules[1] + 1 : rules[2]]
+    assert len(rows) > 30
+    assert [row for row in rows if row[second - 2 : second + 1] != "  `"] == []

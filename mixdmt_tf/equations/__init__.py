@@ -20,7 +20,7 @@ RealMix Eq. 4-7: MixUp with lam'                `mixing.mix`
 mixup 2: MixUp with any lam                     `mixing.interpolate`
 MixMatch, code: batches that share statistics   `mixing.interleave`
 CutMix-Seg 3.3: box of random aspect ratio      `boxes.box_mask`
-CutMix-Seg 3.3: one image within another      `boxes.paste`
+CutMix-Seg 3.3: one image within another        `boxes.paste`
 RealMix 3.4: out-of-distribution mask           `masks.ood_mask`
 Pseudo-Label, UDA 3: confidence mask            `masks.confidence_mask`
 FixMatch Eq. 4: confidence mask with ties       `masks.confidence_mask_inclusive`
