@@ -123,7 +123,7 @@ class Algorithm(KerasModel):
     Attributes:
         reported: names of everything `step_losses` returns, terms and reports; they
             become the metrics of the step.
-        loop: name of the file in experiments/loops/ that trains it; 'single' for
+        loop: 'rounds' if it is trained by rounds/loop.py; 'single' for
             methods trained in one go.
         has_teacher: whether the method predicts with the averaged weights, too.
         teacher: then, a network like `network` whose trainable weights are the

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import pathlib
+from typing import Any, Callable, Optional
 
 import numpy as np
 
@@ -85,17 +86,22 @@ def write_split(path: pathlib.Path, split: Split) -> None:
     write_atomically(pathlib.Path(path), split.to_json())
 
 
-def read_fitting(path: pathlib.Path, name: str, fingerprint: str) -> Split:
-    """Reads a split of certain data, without a look at its ids.
+def read_fitting(
+    path: pathlib.Path,
+    source: Any,
+    problem_of: Callable[[Split, Any], Optional[str]],
+) -> Split:
+    """Reads a split and makes sure that it fits the data.
 
     Args:
-        path: of a `split.json`.
-        name: of the data.
-        fingerprint: of the data.
+        path: of a `split.json`; it may be written by hand.
+        source: the data that it is for, of either task.
+        problem_of: what makes the split's ids useless for the source, or None.
 
     Raises:
-        UserError: if the file can't be read or belongs to other data.
+        UserError: if the file can't be read, belongs to other data, or has a problem.
     """
+    name, fingerprint = source.name, source.fingerprint()
     try:
         split = Split.from_json(pathlib.Path(path).read_text(encoding="utf-8"))
     except OSError as error:
@@ -109,4 +115,7 @@ def read_fitting(path: pathlib.Path, name: str, fingerprint: str) -> Split:
             f"{split.fingerprint[:12]}\nid numbers mean other images here; draw a new "
             "split, or point --data_dir to the data it was made for"
         )
+    problem = problem_of(split, source)
+    if problem:
+        raise UserError(f"{path}: {problem}")
     return split

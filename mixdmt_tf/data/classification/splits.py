@@ -19,7 +19,7 @@ import numpy as np
 from mixdmt_tf.data.classification.allocation import draw_order
 from mixdmt_tf.data.classification.source import OUTSIDE, UNKNOWN, Images, Source
 from mixdmt_tf.data.splits import PARTS, Split, read_fitting
-from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.errors import UsageError
 
 
 def make_split(
@@ -116,11 +116,7 @@ def read_split(path: pathlib.Path, source: Source) -> Split:
         UserError: if the file can't be read, belongs to other data, or has ids that
             are out of range, occur twice, or lack the label they need.
     """
-    split = read_fitting(path, source.name, source.fingerprint())
-    problem = _problem(split, source)
-    if problem:
-        raise UserError(f"{path}: {problem}")
-    return split
+    return read_fitting(path, source, _problem)
 
 
 def _problem(split: Split, source: Source) -> Optional[str]:

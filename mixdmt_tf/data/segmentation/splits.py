@@ -212,11 +212,7 @@ def read_split(path: pathlib.Path, source: Source) -> Split:
         UserError: if the file can't be read, belongs to other data, or has ids that
             are out of range, occur twice, or lack the labels they need.
     """
-    split = read_fitting(path, source.name, source.fingerprint())
-    problem = _problem(split, source)
-    if problem:
-        raise UserError(f"{path}: {problem}")
-    return split
+    return read_fitting(path, source, _problem)
 
 
 def _problem(split: Split, source: Source) -> Optional[str]:
