@@ -25,17 +25,27 @@ def modules(package: str, defining: str) -> Tuple[str, ...]:
 
     Args:
         package: dotted name.
-        defining: name of a function, class or method that the files wanted define.
+        defining: name of a function, class or method that the files wanted define, or
+            that the class which bears the file's name inherits from another of them.
 
     Returns:
         Sorted names without '.py'; `__init__` and files like `_this.py` are left out.
     """
     definition = re.compile(rf"^(?:    )?(?:def|class) {defining}\b", re.MULTILINE)
-    return tuple(
-        path.stem
-        for path in sorted(_source(package).parent.glob("[!_]*.py"))
-        if definition.search(path.read_text(encoding="utf-8"))
-    )
+
+    def has(module: str) -> bool:
+        """Whether the file defines it, or that of its class's parent, and so on."""
+        path = _source(module)
+        text = path.read_text(encoding="utf-8")
+        if definition.search(text):
+            return True
+        bearing = _bearing(path, text)
+        parent = _parent(module, bearing) if bearing else None
+        inherited = parent is not None and parent[0].startswith(f"{package}.")
+        return inherited and parent is not None and has(parent[0])
+
+    names = (path.stem for path in sorted(_source(package).parent.glob("[!_]*.py")))
+    return tuple(name for name in names if has(f"{package}.{name}"))
 
 
 def classes(package: str) -> Dict[str, str]:

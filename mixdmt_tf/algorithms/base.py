@@ -16,7 +16,9 @@ import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
 from mixdmt_tf import compat
+from mixdmt_tf.algorithms.parts.adam import Adam
 from mixdmt_tf.algorithms.parts.keras_model import KerasModel
+from mixdmt_tf.algorithms.parts.layer_rates import LayerRates
 from mixdmt_tf.algorithms.parts.momentum import Momentum, learning_rate
 from mixdmt_tf.algorithms.parts.moving_average import MovingAverage
 from mixdmt_tf.algorithms.parts.terms import Term, mean_over_replicas
@@ -93,8 +95,11 @@ class RunFacts:
         labels: number of labelled images.
         steps: length of the whole run, for schedules.
         mismatch: expected share of unlabelled images that are of no class, in [0, 1].
-        head: names of the network's last layers, or how they begin.
-        head_rate: their learning rate over that of all others.
+        head: names of the network's last layers, or how they begin; see `LayerRates`,
+            as the next three.
+        head_rate: their learning rate in multiples of the run's.
+        decoder: names of the layers before them that are new, too.
+        encoder_rate: learning rate of all other layers in multiples of the run's.
     """
 
     num_classes: int
@@ -103,6 +108,15 @@ class RunFacts:
     mismatch: float = 0.0
     head: Tuple[str, ...] = ()
     head_rate: float = 1.0
+    decoder: Tuple[str, ...] = ()
+    encoder_rate: float = 1.0
+
+    @property
+    def rates(self) -> LayerRates:
+        """Learning rates of groups of layers."""
+        return LayerRates(
+            tuple(self.head), self.head_rate, tuple(self.decoder), self.encoder_rate
+        )
 
 
 # A number to log: a tensor, or (values, which of them count).
@@ -190,8 +204,12 @@ class Algorithm(KerasModel):
     def _optimizer(self) -> keras.optimizers.Optimizer:
         config = self.config
         rate = self._learning_rate()
-        if config.optimizer == "adam":
+        rates = self.facts.rates
+        if config.optimizer == "adam" and rates.even:
             return keras.optimizers.Adam(rate, epsilon=config.adam_epsilon)
+        groups = dataclasses.asdict(rates)
+        if config.optimizer == "adam":
+            return Adam(rate, epsilon=config.adam_epsilon, **groups)
         form = config.weight_decay_form
         return Momentum(
             rate,
@@ -199,8 +217,7 @@ class Algorithm(KerasModel):
             config.nesterov,
             l2=0.0 if form == "multiply" else config.weight_decay,
             kernels_only=form == "l2_kernels",
-            head=self.facts.head,
-            head_rate=self.facts.head_rate,
+            **groups,
         )
 
     @property
@@ -208,6 +225,20 @@ class Algorithm(KerasModel):
         """What the optimizer moves: weights of the network, then of the peer."""
         peers = self.peer.trainable_variables if self.has_peer else []
         return [*self.network.trainable_variables, *peers]
+
+    def begin(self, pipeline: Any) -> None:
+        """Called before the first step of a run, not when it is resumed.
+
+        Args:
+            pipeline: the run's batches and images; `data/classification/pipeline.py`
+                or `data/segmentation/pipeline.py`.
+        """
+
+    def weights_replaced(self) -> None:
+        """Has averages and teacher begin anew, after weights of another run came in."""
+        if self.teacher is not None:  # what is not trained has no average
+            self.teacher.set_weights(self.network.get_weights())
+        self.average.restart()
 
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Logits of the raw (not averaged) weights."""
@@ -253,8 +284,9 @@ class Algorithm(KerasModel):
         rate = self._learning_rate()
         rate = rate(step) if callable(rate) else rate
 
-        def decay_kernel(weight):
-            weight.assign(decay_weight(weight, config.weight_decay, rate))
+        def decay_kernel(weight, multiplier):
+            decayed = decay_weight(weight, config.weight_decay, rate * multiplier)
+            weight.assign(decayed)
 
         def move(average, weight, decay):
             # Without an average the last weights themselves, not what rounding leaves.
@@ -262,9 +294,11 @@ class Algorithm(KerasModel):
             average.assign(weight if last else ema(average, weight, decay))
 
         def update(strategy, decay):
-            for weight in map(compat.tf_variable, self.trained_weights):
+            multipliers = self.facts.rates.of_all(self.trained_weights)
+            for weight, multiplier in zip(self.trained_weights, multipliers):
+                weight = compat.tf_variable(weight)
                 if multiply and "kernel" in weight.name:
-                    strategy.extended.update(weight, decay_kernel)
+                    strategy.extended.update(weight, decay_kernel, args=(multiplier,))
             for weight, average in self.average.pairs():
                 strategy.extended.update(average, move, args=(weight, decay))
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar, Tuple
+from typing import Any, ClassVar, Dict, Optional, Tuple
+
+import keras
 
 from mixdmt_tf.settings import check, settings_of
 
@@ -24,15 +26,21 @@ class Network:
             stay new when a network starts from another one's weights.
         interchangeable: names of settings under which the same weights mean the same,
             so that they may differ from those of the run that the weights come from.
+        decoder: names, likewise, of layers between the encoder, which can have
+            published weights, and the head.
         pretrained: file of published weights to start from, '' if there is none.
+        encoder_learning_rate_multiplier: learning rate of the layers that are neither
+            head nor decoder over that of the others.
         head_learning_rate_multiplier: learning rate of the head over that of all
             other layers.
     """
 
     head: ClassVar[Tuple[str, ...]] = ("logits",)
     interchangeable: ClassVar[Tuple[str, ...]] = ()
+    decoder: ClassVar[Tuple[str, ...]] = ()
     # Not annotated: a network that has such a setting declares it as a field.
     pretrained = ""
+    encoder_learning_rate_multiplier = 1.0
     head_learning_rate_multiplier = 1.0
 
     def __post_init__(self) -> None:
@@ -42,3 +50,61 @@ class Network:
     def second(self) -> Network:
         """The settings of the second of two networks that teach each other."""
         return self
+
+    @property
+    def new(self) -> Tuple[str, ...]:
+        """How the names of layers begin that published weights have nothing for."""
+        return (*self.decoder, *self.head)
+
+    def layer_rates(self) -> Dict[str, Any]:
+        """Learning rates of groups of layers, as `RunFacts` takes them."""
+        return {
+            "head": self.head,
+            "head_rate": self.head_learning_rate_multiplier,
+            "decoder": self.decoder,
+            "encoder_rate": self.encoder_learning_rate_multiplier,
+        }
+
+    def build_at(
+        self,
+        size: Optional[int],
+        input_shape: Tuple[int, int, int],
+        num_classes: int,
+        portable: bool = False,
+    ) -> keras.Model:
+        """`build`, with images brought to another size within the network.
+
+        Networks that were trained on photos are of little use on 32 x 32 pixels, and
+        images are augmented, stored and moved faster while they are small.
+
+        Args:
+            size: height and width in pixels; None: the images as they are.
+            input_shape: (height, width, channels) of the images.
+            num_classes: number of classes C.
+            portable: see `build`.
+
+        Returns:
+            A functional model from images of `input_shape`.
+        """
+        height, width, channels = input_shape
+        if size is None or (height, width) == (size, size):
+            return self.build(input_shape, num_classes, portable)
+        inner = self.build((size, size, channels), num_classes, portable)
+        images = keras.Input(input_shape, name="image")
+        x = keras.layers.Resizing(size, size, dtype="float32", name="resizing")(images)
+        return keras.Model(images, inner(x), name=f"{inner.name}_at_{size}")
+
+    def initialize(self, model: keras.Model) -> Optional[str]:
+        """Gives a model that these settings built the weights it is to start from.
+
+        Args:
+            model: all of its weights random.
+
+        Returns:
+            What was loaded, as text; None if it starts from random weights.
+
+        Raises:
+            UserError: if they are missing or don't fit. The model is unchanged.
+        """
+        del model
+        return None

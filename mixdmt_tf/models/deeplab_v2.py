@@ -14,13 +14,14 @@ its published numbers are of rates '6,12'.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar, Dict, List, Tuple
+import pathlib
+from typing import Any, ClassVar, Dict, List, Optional, Tuple
 
 import keras
 import tensorflow as tf
 
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.models import resnet
+from mixdmt_tf.models import resnet, weights
 from mixdmt_tf.models.layers.upsampling import Upsampling
 from mixdmt_tf.settings import setting
 
@@ -106,6 +107,13 @@ class DeepLabV2(resnet.ResNet):
             if normalization == "same"
             else normalization,
         )
+
+    def initialize(self, model: keras.Model) -> Optional[str]:
+        """Loads the weights of the file `pretrained`; see `Network.initialize`."""
+        if not self.pretrained:
+            return None
+        path = pathlib.Path(self.pretrained).expanduser()
+        return f"{path}: {weights.load(model, path)}"
 
     @property
     def atrous_rates(self) -> Tuple[int, ...]:

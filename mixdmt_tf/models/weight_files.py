@@ -1,7 +1,7 @@
-"""Files of weights, read without running anything: .h5, .safetensors and .npz.
+"""Files of weights, read without running anything: .h5, .npz, .pth and .safetensors.
 
-PyTorch's own .pth files are pickles: programs that run when they are opened. They are
-refused.
+PyTorch's own .pth files are pickles, programs that run when they are opened. They are
+followed by a reader that makes tensors and nothing else (`pytorch_files.py`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import h5py
 import numpy as np
 
 from mixdmt_tf.errors import UserError
+from mixdmt_tf.models.pytorch_files import read_pth
 
 # Where such files can be had, two lines.
 SOURCES = (
@@ -26,13 +27,6 @@ SOURCES = (
     "Layout torch: https://huggingface.co/timm/resnet101.tv_in1k (and resnet50) has "
     "model.safetensors."
 )
-_CONVERSION = (
-    'Convert it once, where torch and safetensors are installed: python -c "import '
-    "torch, safetensors.torch as s; w = torch.load('W.pth', 'cpu', weights_only=True); "
-    "w = w.get('state_dict', w.get('model', w)); "
-    "s.save_file({k: v.contiguous().clone() for k, v in w.items()}, 'W.safetensors')\""
-)
-_PICKLES = (".pt", ".pth", ".bin", ".pkl", ".pickle", ".ckpt", ".tar")
 # Bytes. The largest networks of this kind have a few hundred million.
 _LARGEST_HEADER = 10**8
 _LARGEST_FILE = 2**32
@@ -56,28 +50,26 @@ def read(path: pathlib.Path) -> Dict[str, np.ndarray]:
     """Reads all tensors of a file of weights; nothing in it is executed.
 
     Args:
-        path: .h5, .safetensors or .npz.
+        path: .h5, .npz, .pth, .pt or .safetensors.
 
     Returns:
         Arrays under the file's own names. Those of .h5 files are
         'LAYER.POSITION (NAME)', where the position counts the weights of the layer.
 
     Raises:
-        UserError: if the file is missing, damaged, of another kind or a pickle.
+        UserError: if the file is missing, damaged, of another kind, or a pickle of
+            more than tensors.
     """
     readers: Dict[str, Callable[[pathlib.Path], Dict[str, np.ndarray]]] = {
         ".h5": _read_h5,
         ".safetensors": _read_safetensors,
         ".npz": _read_npz,
+        ".pth": read_pth,
+        ".pt": read_pth,
     }
     suffix = path.suffix.lower()
-    if suffix in _PICKLES:
-        raise UserError(
-            f"{path} would be a pickle, a program that runs when it is opened.\n"
-            f"Expected .h5, .safetensors or .npz. {_CONVERSION}"
-        )
     if suffix not in readers:
-        raise UserError(f"{path}: expected a file .h5, .safetensors or .npz")
+        raise UserError(f"{path}: expected a file .h5, .npz, .pth or .safetensors")
     if not path.is_file():
         raise UserError(
             f"there is no file {path}; nothing is fetched by itself.\n{SOURCES}"

@@ -2,10 +2,12 @@
 
 - `.h5`: ImageNet weights as keras.applications publishes them, for the layout 'keras'.
   Layers are matched by name, their weights by position, as Keras does.
-- `.safetensors` and `.npz`: tensors under torchvision's names (`layer1.0.conv1.weight`)
-  for the layout 'torch', with or without a prefix such as `backbone.`; the head of
-  DeepLab-v2 under the names of DMT's release (`classifier.0.convs.0.weight`) or of the
-  COCO weights before it (`layer5.conv2d_list.0.weight`).
+- `.safetensors`, `.pth` and `.npz`: tensors under the names of a network of PyTorch,
+  such as torchvision's (`layer1.0.conv1.weight`) for the layout 'torch', with or
+  without a prefix such as `backbone.`. Dots and underscores are the same here; classes
+  are told apart by `fc` there and `logits` here. The head of DeepLab-v2 may have the
+  names of DMT's release (`classifier.0.convs.0.weight`) or of the COCO weights before
+  it (`layer5.conv2d_list.0.weight`).
 
 A file is a stranger's: it is read whole and checked before any weight changes.
 """
@@ -25,13 +27,16 @@ from mixdmt_tf.models.weight_files import SOURCES, read
 
 _TORCH_NAMES = {
     "kernel": "weight",
+    "depthwise_kernel": "weight",
     "gamma": "weight",
     "bias": "bias",
     "beta": "bias",
     "moving_mean": "running_mean",
     "moving_variance": "running_var",
 }
-_WRAPPERS = re.compile(r"^(?:(?:module|model|network|backbone|encoder|Scale)\.)+")
+_WRAPPERS = re.compile(
+    r"^(?:(?:module|model|network|backbone|encoder|state_dict|Scale)\.)+"
+)
 _HEADS = re.compile(r"^(?:layer5\.conv2d_list|classifier\.0\.convs)(?=\.\d+\.)")
 
 
@@ -69,12 +74,12 @@ class Report:
 def load(network: keras.Model, path: pathlib.Path) -> Report:
     """Gives a network the weights of a file, as far as names and shapes agree.
 
-    Only convolutions and batch normalizations take part.
+    Convolutions, dense layers and batch normalizations take part.
 
     Args:
         network: its layers are called as in `mixdmt_tf/models/resnet.py` and
             `deeplab_v2.py`.
-        path: .h5, .safetensors or .npz.
+        path: .h5, .safetensors, .pth or .npz.
 
     Returns:
         What was loaded and what did not match.
@@ -103,8 +108,8 @@ def load(network: keras.Model, path: pathlib.Path) -> Report:
             )
         taken[key] = name
         own, variable = slots[key]
-        if not by_position and value.ndim == 4:
-            value = value.transpose(2, 3, 1, 0)  # OIHW to HWIO
+        if not by_position:
+            value = _as_keras(value, own)
         if value.shape != tuple(variable.shape):
             mismatched.append(f"{own}: {value.shape}, not {tuple(variable.shape)}")
             continue
@@ -141,7 +146,10 @@ def _slots(network: keras.Model, by_position: bool) -> Dict[str, Tuple[str, Any]
     others.
     """
     slots: Dict[str, Tuple[str, Any]] = {}
-    kinds = (keras.layers.Conv2D, keras.layers.BatchNormalization)
+    kinds = (
+        *(keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Dense),
+        keras.layers.BatchNormalization,
+    )
     for layer in network._flatten_layers():
         if not isinstance(layer, kinds):
             continue
@@ -149,11 +157,20 @@ def _slots(network: keras.Model, by_position: bool) -> Dict[str, Tuple[str, Any]
             own = variable.name.split("/")[-1].split(":")[0]
             key = f"{layer.name}.{position}"
             if not by_position:
-                key = f"{layer.name.replace('_', '.')}.{_TORCH_NAMES.get(own, own)}"
+                key = _canonical(f"{layer.name}.{_TORCH_NAMES.get(own, own)}")
             slots[key] = (f"{layer.name}/{own}", variable)
     return slots
 
 
+def _as_keras(value: np.ndarray, own: str) -> np.ndarray:
+    """A tensor of PyTorch with its axes in Keras's order."""
+    if value.ndim == 4:  # OIHW to HWIO; a depthwise kernel has one input, Keras's last
+        depthwise = own.endswith("/depthwise_kernel")
+        return value.transpose((2, 3, 0, 1) if depthwise else (2, 3, 1, 0))
+    return value.T if value.ndim == 2 else value
+
+
 def _canonical(name: str) -> str:
     """A tensor's name without what programs put before it; the head's is 'aspp'."""
-    return _HEADS.sub("aspp", _WRAPPERS.sub("", name))
+    bare = _HEADS.sub("aspp", _WRAPPERS.sub("", name))
+    return re.sub(r"^fc\.", "logits.", re.sub(r"[._]+", ".", bare).strip("."))

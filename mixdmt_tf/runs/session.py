@@ -100,6 +100,7 @@ class Session:
         means.restore(self.algorithm.means, note.get("means", {}))
         if not start:
             self._initialize()
+            self.algorithm.begin(pipeline)
             task.show_inputs(self.log, pipeline)
         self._announce(start)
         self._train(pipeline, start)
@@ -134,9 +135,13 @@ class Session:
             loaded = self.task.initialize(network)
         if loaded:
             print(loaded, flush=True)
-            self.algorithm.average.restart()
-            if self.algorithm.has_peer and self.experiment.run.init_from:
-                loaded = transfer.initialize(self.algorithm.peer, self.task, True)
+            self.algorithm.weights_replaced()
+            if self.algorithm.has_peer:
+                peer = self.algorithm.peer
+                if self.experiment.run.init_from:
+                    loaded = transfer.initialize(peer, self.task, new_head=True)
+                else:
+                    loaded = self.task.initialize(peer)
                 print(f"the second network: {loaded}", flush=True)
 
     def _announce(self, start: int) -> None:

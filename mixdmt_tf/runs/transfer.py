@@ -49,7 +49,7 @@ def initialize(network: keras.Model, task: Task, new_head: bool = False) -> str:
     other = trained.load(task, folder, which)
     values = network.get_weights()
     heads = experiment.network.head
-    layers = [each for each in network.layers if each.name.startswith(heads)]
+    layers = [e for e in network._flatten_layers() if e.name.startswith(heads)]
     head = {id(weight) for layer in layers for weight in layer.weights}
     keep_head = new_head or tuple(task.source.class_names) != other.class_names
     new, fresh = [], 0

@@ -149,7 +149,7 @@ class KerasModel(keras.Model):
         return {
             "network": keras.saving.serialize_keras_object(self.network),
             "config": dataclasses.asdict(self.config),
-            "facts": {**facts, "head": list(self.facts.head)},
+            "facts": {k: list(v) if isinstance(v, tuple) else v for k, v in facts.items()},
             "policy": self.dtype_policy.name,
         }
 
@@ -163,7 +163,10 @@ class KerasModel(keras.Model):
         Raises:
             UsageError: if a setting has a value that isn't allowed.
         """
-        facts = {**config["facts"], "head": tuple(config["facts"]["head"])}
+        facts = {
+            name: tuple(value) if isinstance(value, (list, tuple)) else value
+            for name, value in config["facts"].items()
+        }
         before = keras.mixed_precision.global_policy()
         try:
             keras.mixed_precision.set_global_policy(config["policy"])

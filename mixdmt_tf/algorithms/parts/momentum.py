@@ -7,12 +7,13 @@ FixMatch it changes at every step.
 
 from __future__ import annotations
 
-from typing import Any, Dict, FrozenSet, Iterable, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
 
 import keras
 import tensorflow as tf
 
 from mixdmt_tf import compat
+from mixdmt_tf.algorithms.parts.layer_rates import LayerRates
 from mixdmt_tf.equations import cosine_7_16, cosine_to_zero, polynomial_to_zero
 
 FACTORS = {
@@ -31,9 +32,8 @@ class Momentum(keras.optimizers.SGD):
     momentum, as an L2 loss of l2/2 * |w|^2 does. It is added where the gradients are
     already summed over the replicas and freed from a float16 loss scale, hence once.
 
-    With `head`, lr is `head_rate` times as large for some layers, like a parameter
-    group of torch: DeepLab-v2 (arXiv:1606.00915) trains its new layers 10 times as fast
-    as the pretrained ones. The velocity, with the decay in it, stays what it is.
+    lr may differ between groups of layers (`LayerRates`). The velocity, with the decay
+    in it, stays what it is.
 
     Keras's own SGD provides the constructor, the velocities and their checkpointing;
     its arguments `weight_decay` (another rule, decoupled) and below stay unused.
@@ -48,6 +48,8 @@ class Momentum(keras.optimizers.SGD):
         kernels_only: bool = False,
         head: Tuple[str, ...] = (),
         head_rate: float = 1.0,
+        decoder: Tuple[str, ...] = (),
+        encoder_rate: float = 1.0,
         name: str = "momentum",
         **kwargs: Any,
     ):
@@ -61,36 +63,30 @@ class Momentum(keras.optimizers.SGD):
             kernels_only: decay only variables whose name contains 'kernel' (FixMatch);
                 otherwise biases and batch normalization's scales too (UDA, DMT).
             head: names of layers, or what their names begin with, such as
-                ('aspp_', 'classes').
-            head_rate: their learning rate, in multiples of the others'.
+                ('aspp_', 'classes'); see `LayerRates`, as the next three.
+            head_rate: their learning rate, in multiples of `learning_rate`.
+            decoder: names of layers.
+            encoder_rate: learning rate of what is neither head nor decoder.
             name: of the optimizer's variables.
             **kwargs: of `keras.optimizers.SGD`.
         """
         super().__init__(learning_rate, momentum, nesterov, name=name, **kwargs)
         self.l2 = l2
         self.kernels_only = kernels_only
-        self.head = tuple(head)
-        self.head_rate = head_rate
-        self._head_slots: Optional[FrozenSet[int]] = None
+        self.rates = LayerRates(tuple(head), head_rate, tuple(decoder), encoder_rate)
+        self._multipliers: Optional[List[float]] = None
 
     def build(self, variables: Iterable[Any]) -> None:
-        """Makes the velocities, and notes which variables belong to the head.
+        """Makes the velocities, and notes the rate of each variable.
 
         Args:
             variables: all that will be trained; calls after the first change nothing.
         """
         variables = list(variables)
         super().build(variables)
-        if self._head_slots is None:
+        if self._multipliers is None:
             # Now, because Keras 3 gives `update_step` variables without their path.
-            self._head_slots = frozenset(
-                i for i, variable in enumerate(variables) if self._in_head(variable)
-            )
-
-    def _in_head(self, variable: Any) -> bool:
-        path = getattr(variable, "path", variable.name)  # Keras 2 has the whole in name
-        parts = path.split("/")
-        return any(part.startswith(start) for part in parts for start in self.head)
+            self._multipliers = self.rates.of_all(variables)
 
     def update_step(
         self, gradient: tf.Tensor, variable: Any, learning_rate: Any = None
@@ -107,8 +103,9 @@ class Momentum(keras.optimizers.SGD):
         rate = tf.cast(tf.convert_to_tensor(rate), weight.dtype)
         gradient = tf.cast(tf.convert_to_tensor(gradient), weight.dtype)
         index = compat.slot_index(self, variable)
-        if index in self._head_slots:
-            rate *= self.head_rate
+        multiplier = (self._multipliers or [])[index]
+        if multiplier != 1.0:
+            rate *= multiplier
         if self.l2 and (not self.kernels_only or "kernel" in variable.name):
             gradient += self.l2 * weight
         direction = gradient
@@ -126,8 +123,10 @@ class Momentum(keras.optimizers.SGD):
             **super().get_config(),
             "l2": self.l2,
             "kernels_only": self.kernels_only,
-            "head": list(self.head),
-            "head_rate": self.head_rate,
+            "head": list(self.rates.head),
+            "head_rate": self.rates.head_rate,
+            "decoder": list(self.rates.decoder),
+            "encoder_rate": self.rates.encoder_rate,
         }
 
 

@@ -39,8 +39,12 @@ class Config:
         "it holds (500 of CIFAR-10)",
         low=0,
     )
-    image_size: int = setting(
-        32, "height and width that --dataset=folder resizes images to", low=4
+    image_size: Optional[int] = setting(
+        None,
+        "height and width of images in pixels: what --dataset=folder resizes its files "
+        "to (default: 32); images of other data sets are enlarged within the network "
+        "(default: not at all)",
+        low=4,
     )
     split: str = setting(
         "",

@@ -8,7 +8,7 @@ resumed at any step at once, and every replica computes its own rows.
 from __future__ import annotations
 
 import dataclasses
-from typing import Dict, Optional, Tuple
+from typing import Dict, Iterator, Optional, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -24,6 +24,7 @@ from mixdmt_tf.data.precomputed import Store
 from mixdmt_tf.data.splits import Split
 
 Batch = Dict[str, tf.Tensor]
+PASS = 250  # images that are handed out at once outside of training
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -80,6 +81,16 @@ class Pipeline:
         """The batch of one step, asked for directly."""
         make = self._maker(replicas)
         return make(tf.constant(step, tf.int64), tf.constant(replica, tf.int64))
+
+    def labeled_images(self) -> Iterator[Tuple[tf.Tensor, np.ndarray]]:
+        """All labelled images once, as they are, in the order of the split.
+
+        Yields:
+            Images, float32 [n, H, W, C] in [-1, 1], and classes, int32 [n].
+        """
+        for start in range(0, len(self.split.labeled), PASS):
+            some = self.source.train.take(self.split.labeled[start : start + PASS])
+            yield to_float(some.images), some.labels
 
     def _maker(self, replicas: int):
         if self.batch % replicas:

@@ -41,6 +41,7 @@ class Scorer:
         network: Any,
         image_shape: Tuple[int, int, int],
         num_classes: int,
+        size: Optional[int] = None,
     ):
         """Builds the network from stock Keras layers in float32.
 
@@ -48,9 +49,10 @@ class Scorer:
             network: settings of the network (`models.base.Network`).
             image_shape: (H, W, C).
             num_classes: C.
+            size: height and width within the network, if not those of the images.
         """
         with in_float32():
-            self.network = network.build(image_shape, num_classes, portable=True)
+            self.network = network.build_at(size, image_shape, num_classes, True)
         signature = [tf.TensorSpec((None,) + tuple(image_shape), tf.uint8)]
         self._predict = tf.function(self.probabilities, input_signature=signature)
 
@@ -136,11 +138,12 @@ def evaluate(
         sets without images are left out.
     """
     scores = {}
-    for suffix, weights in (
-        ("", algorithm.average.in_network(algorithm.network)),
-        ("_raw", algorithm.network.get_weights()),
-    ):
-        for name, images in sets.items():
-            if images is not None and len(images):
-                scores[name + suffix] = score(scorer, weights, images, poll)
+    averaged = algorithm.average.in_network(algorithm.network)
+    raw = algorithm.network.get_weights()
+    same = all(map(np.array_equal, averaged, raw))  # there is no average
+    for name, images in sets.items():
+        if images is not None and len(images):
+            scores[name] = score(scorer, averaged, images, poll)
+            other = scores[name] if same else score(scorer, raw, images, poll)
+            scores[f"{name}_raw"] = other
     return scores

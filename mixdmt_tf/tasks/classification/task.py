@@ -16,6 +16,7 @@ from mixdmt_tf.data.classification import datasets, pseudo_labels, splits
 from mixdmt_tf.data.classification.pipeline import Pipeline
 from mixdmt_tf.data.classification.source import Source
 from mixdmt_tf.data.splits import Split
+from mixdmt_tf.errors import UsageError
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.log import Row
 from mixdmt_tf.runs.splits import choose_split, require_unlabeled
@@ -136,12 +137,25 @@ class Classification:
 
     def network(self) -> keras.Model:
         """The network, untrained."""
-        return self.experiment.network.build(
-            self.source.image_shape, self.source.num_classes
+        return self.experiment.network.build_at(
+            self._size(self.source.image_shape[0]),
+            self.source.image_shape,
+            self.source.num_classes,
         )
 
+    def _size(self, height: int) -> Optional[int]:
+        """Height and width that images of this height have within the network."""
+        size = self.experiment.data.image_size
+        if size is not None and size < height:
+            raise UsageError(
+                f"--image_size={size}: images of {self.experiment.data.dataset} have "
+                f"{height} pixels; expected at least as many"
+            )
+        return size
+
     def initialize(self, network: keras.Model) -> Optional[str]:
-        """None: no network for classification has published weights yet."""
+        """Gives it the published weights that it is to start from, if any."""
+        return self.experiment.network.initialize(network)
 
     def facts(self, split: Split) -> base.RunFacts:
         """What the algorithm must know of the run besides its own settings."""
@@ -150,6 +164,7 @@ class Classification:
             len(split.labeled),
             self.experiment.run.steps,
             (self.experiment.data.mismatch or 0) / 100,
+            **self.experiment.network.layer_rates(),
         )
 
     def log(self, folder: pathlib.Path) -> Recorder:
@@ -183,6 +198,7 @@ class Classification:
             self.experiment.network,
             tuple(facts["image_shape"]),
             len(facts["class_names"]),
+            self._size(facts["image_shape"][0]),
         )
 
     def summarize(self, rows: List[Row]) -> Dict[str, Any]:

@@ -25,14 +25,9 @@ def resolve(task: Task) -> Experiment:
     """Fills in the number of steps, if the settings leave it open.
 
     Raises:
-        UsageError: if it can't be known, or goes with no optimizer.
+        UsageError: if it can't be known.
     """
     experiment = task.experiment
-    rate = experiment.network.head_learning_rate_multiplier
-    if rate != 1.0 and experiment.method.optimizer == "adam":
-        raise UsageError(
-            f"--head_learning_rate_multiplier={rate:g} needs --optimizer=sgd"
-        )
     if experiment.run.steps is not None or experiment.in_rounds:
         return experiment
     split = choose_split(task)

@@ -17,7 +17,6 @@ from mixdmt_tf.data.segmentation.pipeline import Pipeline
 from mixdmt_tf.data.segmentation.source import Source
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.models import weights
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.log import Row
 from mixdmt_tf.runs.splits import require_unlabeled
@@ -140,22 +139,16 @@ class Segmentation:
         )
 
     def initialize(self, network: keras.Model) -> Optional[str]:
-        """Loads the weights of the file that the network's settings name."""
-        file = self.experiment.network.pretrained
-        if not file:
-            return None
-        path = pathlib.Path(file).expanduser()
-        return f"{path}: {weights.load(network, path)}"
+        """Gives it the published weights that it is to start from, if any."""
+        return self.experiment.network.initialize(network)
 
     def facts(self, split: Split) -> base.RunFacts:
         """What the algorithm must know of the run besides its own settings."""
-        network = self.experiment.network
         return base.RunFacts(
             self.source.num_classes,
             len(split.labeled),
             self.experiment.run.steps,
-            head=network.head,
-            head_rate=network.head_learning_rate_multiplier,
+            **self.experiment.network.layer_rates(),
         )
 
     def log(self, folder: pathlib.Path) -> Recorder:

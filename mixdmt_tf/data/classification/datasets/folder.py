@@ -28,6 +28,7 @@ from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.data.classification.source import UNKNOWN, Images, Source
 from mixdmt_tf.errors import UsageError, UserError
 
+SIZE = 32  # height and width of images, unless the settings say otherwise
 LAYOUTS = (
     "expected train/<class>/ and test/<class>/, "
     "or labeled/<class>/ with unlabeled/, val/<class>/ and test/<class>/"
@@ -84,7 +85,8 @@ def load(config: Config) -> Source:
     for name in ("val", "test"):
         if root.joinpath(name).is_dir():
             parts[name] = _by_class(root / name, class_names, complete=False)
-    images = _read(parts, config.image_size)
+    size = config.image_size or SIZE
+    images = _read(parts, size)
     ignored = sum(part.ignored for part in parts.values())
     note = f"left out in {root}: {ignored:,} hidden or not PNG, JPEG or BMP, or "
     known = len(parts["train"].labels) - parts["train"].labels.count(UNKNOWN)
@@ -95,7 +97,7 @@ def load(config: Config) -> Source:
         test=images.get("test"),
         validation=images.get("val"),
         flip=True,
-        crop_padding=config.image_size // 8,
+        crop_padding=size // 8,
         default_labels=known if labeled.name == "labeled" else Source.default_labels,
         notes=(note + "outside of class folders",) if ignored else (),
     )

