@@ -26,7 +26,7 @@ class Network:
             stay new when a network starts from another one's weights.
         interchangeable: names of settings under which the same weights mean the same,
             so that they may differ from those of the run that the weights come from.
-        decoder: names, likewise, of layers between the encoder, which can have
+        decoder_layers: names, likewise, of layers between the encoder, which can have
             published weights, and the head.
         pretrained: file of published weights to start from, '' if there is none.
         encoder_learning_rate_multiplier: learning rate of the layers that are neither
@@ -37,7 +37,7 @@ class Network:
 
     head: ClassVar[Tuple[str, ...]] = ("logits",)
     interchangeable: ClassVar[Tuple[str, ...]] = ()
-    decoder: ClassVar[Tuple[str, ...]] = ()
+    decoder_layers: ClassVar[Tuple[str, ...]] = ()
     # Not annotated: a network that has such a setting declares it as a field.
     pretrained = ""
     encoder_learning_rate_multiplier = 1.0
@@ -54,14 +54,14 @@ class Network:
     @property
     def new(self) -> Tuple[str, ...]:
         """How the names of layers begin that published weights have nothing for."""
-        return (*self.decoder, *self.head)
+        return (*self.decoder_layers, *self.head)
 
     def layer_rates(self) -> Dict[str, Any]:
         """Learning rates of groups of layers, as `RunFacts` takes them."""
         return {
             "head": self.head,
             "head_rate": self.head_learning_rate_multiplier,
-            "decoder": self.decoder,
+            "decoder": self.decoder_layers,
             "encoder_rate": self.encoder_learning_rate_multiplier,
         }
 

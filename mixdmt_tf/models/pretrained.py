@@ -132,6 +132,9 @@ class Pretrained(Network):
         if path is None:
             return None
         report = weights.load(model, path)
-        new = [each.partition(":")[0] for each in report.mismatched] + [*report.missing]
         line = f"{path.name}: {len(report.loaded)} weights loaded"
-        return f"{line}; new: {', '.join(new)}" if new else line
+        new = [each.partition(":")[0] for each in report.mismatched] + [*report.missing]
+        unexpected = [each for each in new if not each.startswith(self.new)]
+        if unexpected:
+            line += f"; the file does not have {', '.join(unexpected)}"
+        return line + (f"; {len(new)} are new" if new else "")

@@ -23,7 +23,7 @@ came before that convolution, it takes the new one.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 import keras
 
@@ -89,6 +89,16 @@ class ResNet(Network):
 
 
 def features(config: ResNet, x: Any) -> Any:
+    """The last of `stages`: [B, ceil(H / s), ceil(W / s), 32 width].
+
+    Args:
+        config: size and layout; s is its output stride.
+        x: symbolic images [B, H, W, channels], normalized as the weights want them.
+    """
+    return stages(config, x)[config.output_stride]
+
+
+def stages(config: ResNet, x: Any) -> Dict[int, Any]:
     """Applies the network, without its pooling and classifier, to a Keras tensor.
 
     Args:
@@ -96,8 +106,9 @@ def features(config: ResNet, x: Any) -> Any:
         x: symbolic images [B, H, W, channels], normalized as the weights want them.
 
     Returns:
-        A symbolic tensor [B, ceil(H / s), ceil(W / s), 32 width], where s is the output
-        stride, in the precision of the policy.
+        The last symbolic tensor of each resolution, [B, ceil(H / s), ceil(W / s),
+        channels] in the precision of the policy, by its stride s: 4, ... up to the
+        output stride.
     """
     torch = config.layout == "torch"
     stem = ("conv1", "bn1") if torch else ("conv1_conv", "conv1_bn")
@@ -107,6 +118,7 @@ def features(config: ResNet, x: Any) -> Any:
     x = keras.layers.ZeroPadding2D(1, name="pool1_pad")(x)
     x = keras.layers.MaxPooling2D(3, 2, name="pool1_pool")(x)
 
+    found: Dict[int, Any] = {}
     reached, dilation = 4, 1
     for stage, blocks in enumerate(_BLOCKS[config.depth]):
         stride, before = (1 if stage == 0 else 2), dilation
@@ -126,7 +138,8 @@ def features(config: ResNet, x: Any) -> Any:
                 # A stage's first block has another number of channels coming in.
                 projects=index == 0,
             )
-    return x
+        found[reached] = x
+    return found
 
 
 def _block(

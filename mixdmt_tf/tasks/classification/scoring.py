@@ -137,13 +137,12 @@ def evaluate(
         Scores by name, 'test' for the averaged weights and 'test_raw' for the raw ones;
         sets without images are left out.
     """
-    scores = {}
     averaged = algorithm.average.in_network(algorithm.network)
     raw = algorithm.network.get_weights()
-    same = all(map(np.array_equal, averaged, raw))  # there is no average
-    for name, images in sets.items():
-        if images is not None and len(images):
-            scores[name] = score(scorer, averaged, images, poll)
-            other = scores[name] if same else score(scorer, raw, images, poll)
-            scores[f"{name}_raw"] = other
+    sets = {name: each for name, each in sets.items() if each is not None and len(each)}
+    scores = {n: score(scorer, averaged, each, poll) for n, each in sets.items()}
+    if all(map(np.array_equal, averaged, raw)):  # there is no average
+        return {**scores, **{f"{name}_raw": each for name, each in scores.items()}}
+    for name, each in sets.items():
+        scores[f"{name}_raw"] = score(scorer, raw, each, poll)
     return scores

