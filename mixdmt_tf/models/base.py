@@ -52,6 +52,11 @@ class Network:
         return self
 
     @property
+    def depthwise(self) -> bool:
+        """Whether it is made of depthwise convolutions, slow in bfloat16 on CPUs."""
+        return False
+
+    @property
     def new(self) -> Tuple[str, ...]:
         """How the names of layers begin that published weights have nothing for."""
         return (*self.decoder_layers, *self.head)

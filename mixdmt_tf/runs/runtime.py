@@ -9,18 +9,23 @@ import keras
 import tensorflow as tf
 
 from mixdmt_tf.errors import UsageError
+from mixdmt_tf.models.base import Network
 from mixdmt_tf.runs import config
 
 
-def resolve(run: config.Config) -> config.Config:
+def resolve(run: config.Config, network: Network) -> config.Config:
     """Replaces every 'auto' by what it means on this hardware.
 
     The run's flagfile records the outcome, so that it repeats the run elsewhere.
+
+    Args:
+        run: settings of the run.
+        network: those of its network.
     """
     gpus = tf.config.list_physical_devices("GPU")
     changes = {}
     if run.precision == "auto":
-        changes["precision"] = _fastest_precision(gpus)
+        changes["precision"] = _fastest_precision(gpus, network)
     if run.strategy == "auto":
         changes["strategy"] = "mirrored" if len(gpus) > 1 else "none"
     if run.jit_compile == "auto":
@@ -29,7 +34,7 @@ def resolve(run: config.Config) -> config.Config:
     return dataclasses.replace(run, **changes)
 
 
-def _fastest_precision(gpus) -> str:
+def _fastest_precision(gpus, network: Network) -> str:
     """bfloat16 where the hardware computes in it, float16 on older tensor cores."""
     if gpus:
         details = tf.config.experimental.get_device_details(gpus[0])
@@ -37,6 +42,8 @@ def _fastest_precision(gpus) -> str:
         if capability >= (8, 0):
             return "mixed_bfloat16"
         return "mixed_float16" if capability >= (7, 0) else "float32"
+    if network.depthwise:  # a CPU takes twice as long for them in bfloat16
+        return "float32"
     try:
         with open("/proc/cpuinfo") as file:
             flags = next((line for line in file if line.startswith("flags")), "")

@@ -102,7 +102,7 @@ def _in_rounds(task: Task) -> Dict[str, Any]:
         # A round is resumed with the labels that it began with.
         changes["keep_pseudo_labels"] = True
     method = dataclasses.replace(experiment.method, **changes)
-    run = runtime.resolve(experiment.run)
+    run = runtime.resolve(experiment.run, experiment.network)
     experiment = dataclasses.replace(experiment, run=run, method=method)
     path = pathlib.Path(run.workdir)
 

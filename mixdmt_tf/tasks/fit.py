@@ -37,7 +37,7 @@ def train(experiment: Experiment, source: Optional[Any] = None) -> Dict[str, Any
     """
     task = open_task(experiment, source)
     experiment = task.resolve()
-    run = runtime.resolve(experiment.run)
+    run = runtime.resolve(experiment.run, experiment.network)
     path = pathlib.Path(run.workdir or default_path(experiment)).expanduser()
     run = dataclasses.replace(run, workdir=str(path))
     task = task.replace(dataclasses.replace(experiment, run=run))

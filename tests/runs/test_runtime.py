@@ -9,6 +9,8 @@ import pytest
 import tensorflow as tf
 
 from mixdmt_tf.errors import UsageError
+from mixdmt_tf.models.base import Network
+from mixdmt_tf.models.efficientnet_lite0 import EfficientNetLite0
 from mixdmt_tf.runs import runtime
 from mixdmt_tf.runs.config import Config
 
@@ -46,7 +48,14 @@ def hardware(monkeypatch):
 )
 def test_auto_precision_is_what_the_hardware_computes_in(hardware, machine, precision):
     hardware(**machine)
-    assert runtime.resolve(Config()).precision == precision
+    assert runtime.resolve(Config(), Network()).precision == precision
+
+
+@pytest.mark.parametrize("gpus, precision", [(0, "float32"), (1, "mixed_bfloat16")])
+def test_depthwise_convolutions_are_slow_in_bfloat16_on_cpus(hardware, gpus, precision):
+    hardware(gpus=gpus, cpu="avx512_bf16")
+    resolved = runtime.resolve(Config(), EfficientNetLite0())
+    assert resolved.precision == precision
 
 
 def test_an_unknown_cpu_computes_in_float32(hardware, monkeypatch):
@@ -56,7 +65,7 @@ def test_an_unknown_cpu_computes_in_float32(hardware, monkeypatch):
         raise FileNotFoundError(2, "no /proc here")
 
     monkeypatch.setattr(runtime, "open", missing, raising=False)
-    assert runtime.resolve(Config()).precision == "float32"
+    assert runtime.resolve(Config(), Network()).precision == "float32"
 
 
 @pytest.mark.parametrize(
@@ -71,7 +80,7 @@ def test_an_unknown_cpu_computes_in_float32(hardware, monkeypatch):
 )
 def test_auto_strategy_and_xla(hardware, gpus, strategy, expected):
     hardware(gpus=gpus)
-    resolved = runtime.resolve(Config(strategy=strategy))
+    resolved = runtime.resolve(Config(strategy=strategy), Network())
     assert (resolved.strategy, resolved.jit_compile) == expected
 
 
@@ -80,13 +89,13 @@ def test_what_was_asked_for_stays(hardware):
     wanted = Config(
         precision="mixed_float16", strategy="none", jit_compile="on", seed=9
     )
-    assert runtime.resolve(wanted) == wanted
+    assert runtime.resolve(wanted, Network()) == wanted
 
 
 def test_xla_asked_for_on_a_machine_with_several_gpus_is_refused(hardware):
     hardware(gpus=2)
     with pytest.raises(UsageError, match="--jit_compile=on cannot be used"):
-        runtime.resolve(Config(jit_compile="on"))
+        runtime.resolve(Config(jit_compile="on"), Network())
 
 
 def resolved(**settings):

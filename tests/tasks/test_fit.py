@@ -14,6 +14,7 @@ from mixdmt_tf.data.classification import datasets
 from mixdmt_tf.data.classification.config import Config as DataConfig
 from mixdmt_tf.data.classification.datasets import digits
 from mixdmt_tf.errors import UserError
+from mixdmt_tf.models.base import Network
 from mixdmt_tf.runs import runtime
 from mixdmt_tf.settings import settings_of, to_text
 from mixdmt_tf.tasks import fit
@@ -147,7 +148,7 @@ def test_auto_is_written_as_what_it_meant(tmp_path):
     run = dataclasses.replace(experiment.run, precision="auto")
     assert run.strategy == run.jit_compile == "auto"
     outcome = fit.train(dataclasses.replace(experiment, run=run))
-    resolved = runtime.resolve(run)
+    resolved = runtime.resolve(run, Network())
     for name in ("precision", "strategy", "jit_compile"):
         value = getattr(resolved, name)
         assert value != "auto" and outcome["flags"][name] == value
