@@ -193,7 +193,7 @@ def assumed(method: str, dataset: Optional[str] = None) -> Dict[str, Value]:
 
     A data set's file declares what was published of methods on it, under the name of
     the file that has the method, or a base of it: `assumes = {"rounds": {"batch": 2}}`.
-    That overrides what the method says.
+    That overrides what this file says, not what files of methods that build on it say.
 
     Args:
         method: dotted name, such as 'mixdmt_tf.algorithms.classification.dual_student'.
@@ -213,7 +213,6 @@ def assumed(method: str, dataset: Optional[str] = None) -> Dict[str, Value]:
     found: Dict[str, Value] = {}
     for module in files:
         found.update(literal(module, "assumes"))
-    for module in files:
         found.update(rows.get(module.rpartition(".")[2], {}))
     return found
 

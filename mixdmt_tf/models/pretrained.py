@@ -25,6 +25,8 @@ class Pretrained(Network):
     ImageNet weights are.
     """
 
+    # On a CPU a fifth of the time that the 224 pixels of ImageNet would take.
+    image_size: ClassVar[Optional[int]] = 96
     interchangeable: ClassVar[Tuple[str, ...]] = (
         *("pretrained", "batch_norm_momentum", "freeze", "freeze_batch_norm"),
         "encoder_learning_rate_multiplier",

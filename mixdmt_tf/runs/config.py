@@ -14,7 +14,11 @@ class Config:
     """How long, how fast, where to, and what is written on the way."""
 
     algorithm: str = setting("realmix", "method: the name of a file in algorithms/")
-    network: str = setting("wide_resnet", "network: the name of a file in models/")
+    network: str = setting(
+        "wide_resnet",
+        "network: the name of a file in models/; auto: one with ImageNet weights if "
+        "they are installed, else a small one",
+    )
     workdir: str = setting(
         "",
         "the run's folder, from which the same command resumes after a stop; default: "

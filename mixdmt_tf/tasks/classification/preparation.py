@@ -15,9 +15,11 @@ STEPS = 524288  # of a run that is given no number
 
 
 def resolve(experiment: Experiment) -> Experiment:
-    """Fills in what the settings leave open: length, and copies of the images."""
+    """Fills in what the settings leave open: length, image size, and copies."""
     method = experiment.method_class()
     data = fill_in(experiment.data, method.recipe(experiment.method))
+    if data.image_size is None:
+        data = dataclasses.replace(data, image_size=experiment.network.image_size)
     run = experiment.run
     if run.steps is None and not experiment.in_rounds:
         # Of one round on given pseudo labels, what a round of them takes.

@@ -28,6 +28,9 @@ from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.data.classification.source import UNKNOWN, Images, Source
 from mixdmt_tf.errors import UsageError, UserError
 
+# Photos of one's own are few: what a network knows of others helps.
+assumes = {"base": {"network": "auto"}}
+
 SIZE = 32  # height and width of images, unless the settings say otherwise
 LAYOUTS = (
     "expected train/<class>/ and test/<class>/, "
