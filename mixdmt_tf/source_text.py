@@ -7,6 +7,7 @@ TensorFlow, which takes seconds.
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import importlib.util
 import re
@@ -34,15 +35,19 @@ def modules(package: str, defining: str) -> Tuple[str, ...]:
     definition = re.compile(rf"^(?:    )?(?:def|class) {defining}\b", re.MULTILINE)
 
     def has(module: str) -> bool:
-        """Whether the file defines it, or that of its class's parent, and so on."""
+        """Whether the file defines it, or the class that its own one derives from."""
         path = _source(module)
         text = path.read_text(encoding="utf-8")
         if definition.search(text):
             return True
-        bearing = _bearing(path, text)
-        parent = _parent(module, bearing) if bearing else None
-        inherited = parent is not None and parent[0].startswith(f"{package}.")
-        return inherited and parent is not None and has(parent[0])
+        name = _bearing(path, text)
+        # Methods are inherited. A file that imports from elsewhere needs no look.
+        if not name or not defining.islower():
+            return False
+        with contextlib.suppress(DeclarationError):
+            parent = _parent(module, name)
+            return parent is not None and parent[0] != module and has(parent[0])
+        return False
 
     names = (path.stem for path in sorted(_source(package).parent.glob("[!_]*.py")))
     return tuple(name for name in names if has(f"{package}.{name}"))
