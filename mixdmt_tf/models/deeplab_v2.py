@@ -26,6 +26,7 @@ from mixdmt_tf.models.layers.input_normalization import InputNormalization
 from mixdmt_tf.models.layers.upsampling import Upsampling
 from mixdmt_tf.settings import setting
 
+
 @dataclasses.dataclass(frozen=True)
 class DeepLabV2(resnet.ResNet):
     """The residual network, its head, and what its weights expect of images."""
