@@ -15,10 +15,9 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from typing import Any, ClassVar, Dict, List, Optional, Tuple
+from typing import Any, ClassVar, List, Optional, Tuple
 
 import keras
-import tensorflow as tf
 
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.models import resnet, weights

@@ -1,4 +1,4 @@
-"""Networks that start from published weights: which, and how much of them is trained."""
+"""Networks that start from published weights: which, and how much is trained."""
 
 from __future__ import annotations
 

@@ -139,9 +139,8 @@ def _step(name: str, argument: Any, stack: List[Any], memo: Dict[int, Any]) -> N
             into[_key(key)] = value
     elif name == "GLOBAL":
         if argument not in _KNOWN:
-            raise ValueError(
-                f"it asks for {str(argument)[:80]!r}, which no tensor needs"
-            )
+            asked = str(argument)[:80]
+            raise ValueError(f"it asks for {asked!r}, which no tensor needs")
         stack.append(_Name(argument))
     elif name == "BINPERSID":
         stack.append(_storage(_pop(stack)))
