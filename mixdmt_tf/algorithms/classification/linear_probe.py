@@ -21,6 +21,7 @@ import tensorflow as tf
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.data.classification.recipe import Recipe
 from mixdmt_tf.equations import cross_entropy
+from mixdmt_tf.errors import UserError
 from mixdmt_tf.models import features
 from mixdmt_tf.settings import override, setting
 
@@ -96,18 +97,27 @@ def fit(
 
     Args:
         x: float [N, D].
-        y: int [N]; each class is there.
+        y: int [N].
         classes: C.
         regularization: see `Config`.
 
     Returns:
         Kernel float32 [D, C] and bias float32 [C] for features that are not
         standardized.
+
+    Raises:
+        UserError: if a class has no images.
     """
     # It takes a second that other methods need not wait for.
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold, cross_val_score
 
+    missing = np.flatnonzero(np.bincount(y, minlength=classes) == 0)
+    if len(missing):
+        raise UserError(
+            f"--algorithm=linear_probe: no labelled image of class {missing[0]}; "
+            "expected at least one of each.\nGive more --labels, or another --split."
+        )
     mean, deviation = x.mean(0), np.maximum(x.std(0), 1e-6)
     standardized = ((x - mean) / deviation).astype(np.float64)
 
