@@ -11,7 +11,7 @@ import pytest
 
 from mixdmt_tf.data.segmentation import checking, splits
 from mixdmt_tf.data.splits import Split
-from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.errors import UserError
 from mixdmt_tf.models import deeplab_v2
 from mixdmt_tf.runs.splits import open_split
 from mixdmt_tf.tasks import open_task
