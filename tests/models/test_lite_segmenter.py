@@ -53,8 +53,14 @@ def test_logits_have_the_size_of_the_images(decoder):
         assert np.all(np.isfinite(logits))
 
 
-@every_decoder
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "decoder,policy",
+    [
+        ("lite", "mixed_float16"),
+        ("deeplab_v2", "mixed_bfloat16"),
+        ("deeplab_v3_plus", "mixed_bfloat16"),
+    ],
+)
 def test_logits_are_float32_and_every_weight_learns(decoder, policy):
     keras.mixed_precision.set_global_policy(policy)
     config = dataclasses.replace(CONFIG, decoder=decoder)
@@ -128,11 +134,10 @@ def test_the_second_network_has_a_backbone_of_its_own():
     assert LiteSegmenter().second() == LiteSegmenter()
     assert LiteSegmenter(backbone="resnet50").second().backbone == "resnet50"
     assert second.second() == second  # as it is read from the record of a run
-    names = [
-        {layer.name for layer in each.build_segmenter((33, 33, 3), 2).layers}
-        for each in (config, second)
+    numbers = [
+        len(each.build_segmenter((33, 33, 3), 2).layers) for each in (config, second)
     ]
-    assert names[0] < names[1]  # lite1 repeats some blocks once more
+    assert numbers[0] < numbers[1]  # lite1 repeats some blocks once more
 
 
 @pytest.mark.parametrize("backbone", ["efficientnet_lite0", "efficientnet_lite1"])
@@ -157,14 +162,13 @@ def test_rates_of_its_parts():
     }
 
 
-@pytest.mark.parametrize("decoder", ["lite", "deeplab_v3_plus"])
-def test_learns(decoder):
+def test_learns():
     """Which half of an image is brighter, pixel by pixel, in a few steps."""
     keras.utils.set_random_seed(1)
     x = images(32, 32, 4) * 0.1
     x[:, :, 12:] += 0.5
     y = np.broadcast_to(np.arange(32) >= 12, (4, 32, 32)).astype(np.int32)
-    model = dataclasses.replace(CONFIG, decoder=decoder).build_segmenter((32, 32, 3), 2)
+    model = CONFIG.build_segmenter((32, 32, 3), 2)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(0.003), loss)
 
