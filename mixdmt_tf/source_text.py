@@ -216,11 +216,11 @@ def _resolve(
             for alias in node.names:
                 imported[alias.asname or alias.name] = f"{node.module}.{alias.name}"
     written = ast.unparse(base)
-    if isinstance(base, ast.Attribute):
-        owner = imported.get(ast.unparse(base.value))
-        full = owner and f"{owner}.{base.attr}"
-    else:
-        full = imported.get(written)
+    # What stands before the name or a dot: of `keras.optimizers.Adam` all three.
+    parts = written.split(".")
+    heads = (".".join(parts[:number]) for number in range(len(parts), 0, -1))
+    known = next((head for head in heads if head in imported), None)
+    full = known and imported[known] + written[len(known) :]
     if not full:
         raise DeclarationError(
             f"{path}:{base.lineno}: can't tell where the base {written} comes from; "

@@ -224,3 +224,16 @@ def test_modules_are_found_by_file_name(package):
         __init__="def build(): pass",
     )
     assert modules("made", "build") == ("a_net", "b_net")
+
+
+def test_modules_that_inherit_a_definition_are_found(package):
+    """Of the class that bears the file's name, and within the package only."""
+    package(
+        a_net="class ANet:\n    def build(self): pass",
+        b_net="from made import a_net\nclass BNet(a_net.ANet): pass",
+        c_net="from made.b_net import BNet\nclass CNet(BNet): pass",
+        other="from made.b_net import BNet\nclass Another(BNet): pass",
+        dict="import collections.abc\nclass Dict(collections.abc.Mapping): pass",
+        adam="import keras\nclass Adam(keras.optimizers.Adam): pass",
+    )
+    assert modules("made", "build") == ("a_net", "b_net", "c_net")

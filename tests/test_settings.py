@@ -21,6 +21,7 @@ from mixdmt_tf.settings import (
     setting,
     settings_of,
 )
+from mixdmt_tf.source_text import defines
 
 ALGORITHMS = "mixdmt_tf.algorithms"
 REAL = [
@@ -35,6 +36,7 @@ REAL = [
         "runs",
     )
     for name in modules(f"mixdmt_tf.{layer}", "Config")
+    if defines(f"mixdmt_tf.{layer}.{name}", "Config")
 ]
 
 

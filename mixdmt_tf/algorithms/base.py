@@ -114,9 +114,7 @@ class RunFacts:
     @property
     def rates(self) -> LayerRates:
         """Learning rates of groups of layers."""
-        return LayerRates(
-            tuple(self.head), self.head_rate, tuple(self.decoder), self.encoder_rate
-        )
+        return LayerRates(self.head, self.head_rate, self.decoder, self.encoder_rate)
 
 
 # A number to log: a tensor, or (values, which of them count).
@@ -202,9 +200,8 @@ class Algorithm(KerasModel):
         return learning_rate(config.learning_rate, schedule, self.facts.steps)
 
     def _optimizer(self) -> keras.optimizers.Optimizer:
-        config = self.config
+        config, rates = self.config, self.facts.rates
         rate = self._learning_rate()
-        rates = self.facts.rates
         if config.optimizer == "adam" and rates.even:
             return keras.optimizers.Adam(rate, epsilon=config.adam_epsilon)
         groups = dataclasses.asdict(rates)
@@ -285,13 +282,11 @@ class Algorithm(KerasModel):
         rate = rate(step) if callable(rate) else rate
 
         def decay_kernel(weight, multiplier):
-            decayed = decay_weight(weight, config.weight_decay, rate * multiplier)
-            weight.assign(decayed)
+            weight.assign(decay_weight(weight, config.weight_decay, rate * multiplier))
 
         def move(average, weight, decay):
             # Without an average the last weights themselves, not what rounding leaves.
-            last = config.ema_decay == 0
-            average.assign(weight if last else ema(average, weight, decay))
+            average.assign(ema(average, weight, decay) if config.ema_decay else weight)
 
         def update(strategy, decay):
             multipliers = self.facts.rates.of_all(self.trained_weights)

@@ -15,16 +15,16 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from typing import Any, ClassVar, Dict, List, Optional, Tuple
+from typing import Any, ClassVar, List, Optional, Tuple
 
 import keras
-import tensorflow as tf
 
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.models import resnet, weights
 from mixdmt_tf.models.layers.input_normalization import InputNormalization
 from mixdmt_tf.models.layers.upsampling import Upsampling
 from mixdmt_tf.settings import setting
+
 
 @dataclasses.dataclass(frozen=True)
 class DeepLabV2(resnet.ResNet):

@@ -1,4 +1,4 @@
-"""Networks that start from published weights: which, and how much of them is trained."""
+"""Networks that start from published weights: which, and how much is trained."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import keras
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.models import weights
 from mixdmt_tf.models.base import Network
+from mixdmt_tf.models.weight_files import SOURCES
 from mixdmt_tf.settings import setting
 
 _UNTIL = "until:"
@@ -72,7 +73,10 @@ class Pretrained(Network):
 
     @property
     def package(self) -> str:
-        """The Python package whose folder models/ has the ImageNet weights."""
+        """The Python package whose folder models/ has the ImageNet weights.
+
+        '' if there is none, so that nobody is told to install one of that name.
+        """
         raise NotImplementedError
 
     def prepare(self, model: keras.Model) -> keras.Model:
@@ -118,6 +122,12 @@ class Pretrained(Network):
             return None
         if self.pretrained != "imagenet":
             return pathlib.Path(self.pretrained).expanduser()
+        if not self.package:
+            raise UserError(
+                "--pretrained=imagenet: no package has the weights of this encoder.\n"
+                "Give --pretrained=FILE or --pretrained=none.\n"
+                + SOURCES.splitlines()[-1]
+            )
         spec = importlib.util.find_spec(self.package)
         for folder in (spec and spec.submodule_search_locations) or ():
             for path in sorted(pathlib.Path(folder, "models").glob("*.pth")):

@@ -11,15 +11,19 @@ import io
 import math
 import pathlib
 import zipfile
-from typing import Any, BinaryIO, Callable, Dict, List, Set, Tuple
+from typing import Any, Callable, Dict, List, Set, Tuple
 
 import numpy as np
 
 from mixdmt_tf.models.tensor_pickles import Storage, Tensor, run
 
-_LARGEST = 2**32  # bytes, of a file and of all tensors in it
-_MOST_VALUES = 10**6  # in all dictionaries, those that are there twice counted twice
+_LARGEST = 2**32  # bytes, of all tensors of a file
+# So many times as large as the file: layers with shared weights share their storage,
+# but a shape costs nothing to write, and a stride of 0 makes much of one number.
+_MOST_SHARED = 64
+_MOST_VALUES = 10**5  # in all dictionaries, those that are there twice counted twice
 _DEEPEST = 8
+_ZIP = b"PK\3\4"
 _MAGIC = 0x1950A86A20F9469CFC6C
 _VERSION = 1001
 
@@ -41,20 +45,20 @@ def read_pth(path: pathlib.Path) -> Dict[str, np.ndarray]:
         ValueError: if the file is damaged, is no file of PyTorch, or holds anything but
             tensors, texts, numbers and collections of them.
     """
-    with path.open("rb") as file:
-        archive = zipfile.is_zipfile(file)
-        file.seek(0)
-        found, numbers = _read_archive(file) if archive else _read_old(file)
+    # In memory: a file on disk sets aside what a damaged length asks for.
+    content = path.read_bytes()
+    read_form = _read_archive if content.startswith(_ZIP) else _read_old
+    found, numbers = read_form(io.BytesIO(content))
     tensors = _named_tensors(found)
     if not tensors:
         raise ValueError("it holds no tensors")
-    sizes = (math.prod(each.shape) * 8 for each in tensors.values())
-    if sum(sizes) > _LARGEST:
-        raise ValueError(f"more than {_LARGEST} bytes")
+    numbers_in_all = sum(math.prod(each.shape) for each in tensors.values())
+    if numbers_in_all * 8 > min(_LARGEST, _MOST_SHARED * len(content)):
+        raise ValueError("its tensors are far larger than the file")
     return {name: _array(each, numbers(each.storage)) for name, each in tensors.items()}
 
 
-def _read_old(file: BinaryIO) -> Tuple[Any, Numbers]:
+def _read_old(file: io.BytesIO) -> Tuple[Any, Numbers]:
     """Magic number, version, system, object and keys as pickles, then storages."""
     if run(file) != _MAGIC or run(file) != _VERSION:
         raise ValueError("it does not begin as PyTorch's files do")
@@ -63,10 +67,11 @@ def _read_old(file: BinaryIO) -> Tuple[Any, Numbers]:
         raise ValueError("its numbers are not little-endian")
     found, keys = run(file), run(file)
     storages = _storages(found)
-    if not isinstance(keys, list) or set(map(str, keys)) != set(storages):
+    listed = isinstance(keys, list) and all(isinstance(key, str) for key in keys)
+    if not listed or sorted(keys) != sorted(storages):
         raise ValueError("its list of storages does not fit its tensors")
     content: Dict[str, np.ndarray] = {}
-    for key in map(str, keys):
+    for key in keys:
         storage = storages[key]
         count = int.from_bytes(_exactly(file, 8), "little")
         if count != storage.count:
@@ -78,15 +83,16 @@ def _read_old(file: BinaryIO) -> Tuple[Any, Numbers]:
     return found, lambda storage: content[storage.key]
 
 
-def _read_archive(file: BinaryIO) -> Tuple[Any, Numbers]:
+def _read_archive(file: io.BytesIO) -> Tuple[Any, Numbers]:
     """NAME/data.pkl, and a member NAME/data/KEY for each storage."""
     archive = zipfile.ZipFile(file)
     members = {each.filename: each for each in archive.infolist()}
     programs = [name for name in members if name.endswith("/data.pkl")]
-    if len(programs) != 1:
-        raise ValueError("it is an archive without a data.pkl, or with several")
-    if sum(each.file_size for each in members.values()) > _LARGEST:
-        raise ValueError(f"more than {_LARGEST} bytes")
+    if len(programs) != 1 or len(members) != len(archive.infolist()):
+        raise ValueError("it is an archive without a data.pkl, or has a member twice")
+    # PyTorch compresses nothing.
+    if sum(each.file_size for each in members.values()) > len(file.getbuffer()):
+        raise ValueError("its members are larger than the file")
     folder = programs[0][: -len("data.pkl")]
     order = f"{folder}byteorder"
     if order in members and archive.read(order).strip() != b"little":
@@ -101,12 +107,11 @@ def _read_archive(file: BinaryIO) -> Tuple[Any, Numbers]:
     return found, lambda storage: content[storage.key]
 
 
-def _exactly(file: BinaryIO, number: int) -> bytes:
-    here = file.tell()
-    if number > file.seek(0, io.SEEK_END) - here:
+def _exactly(file: io.BytesIO, number: int) -> bytes:
+    found = file.read(number) if number <= len(file.getbuffer()) else b""
+    if len(found) != number:
         raise ValueError("the file ends before its numbers do")
-    file.seek(here)
-    return file.read(number)
+    return found
 
 
 def _storages(found: Any) -> Dict[str, Storage]:
@@ -133,14 +138,14 @@ def _named_tensors(found: Any) -> Dict[str, Tensor]:
     """Tensors in dictionaries by their path."""
     tensors: Dict[str, Tensor] = {}
     waiting: List[Tuple[str, Any, int]] = [("", found, 0)]
-    for number, (name, value, depth) in enumerate(waiting):  # grows on the way
-        if number > _MOST_VALUES:
-            raise ValueError("its dictionaries have too many values")
+    for name, value, depth in waiting:  # grows on the way
         if isinstance(value, Tensor):
             if name in tensors:
                 raise ValueError(f"{name} is there twice")
             tensors[name] = value
         elif isinstance(value, dict) and depth < _DEEPEST:
+            if len(waiting) + len(value) > _MOST_VALUES:
+                raise ValueError("its dictionaries have too many values")
             prefix = f"{name}." if name else ""
             waiting += [(f"{prefix}{k}", each, depth + 1) for k, each in value.items()]
     return tensors

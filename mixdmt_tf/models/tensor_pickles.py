@@ -12,7 +12,10 @@ import dataclasses
 import pickletools
 from typing import Any, BinaryIO, Callable, Dict, List, Tuple
 
-_MOST_OPERATIONS = 5_000_000  # a network of a thousand tensors takes 50,000
+_MOST_OPERATIONS = 1_000_000  # a network of a thousand tensors takes 50,000
+_MOST_DIMENSIONS = 8  # convolutions have four
+_LONGEST_KEY = 200
+_LARGEST_SIZE = 2**40  # of a shape, stride or offset; files are far smaller
 _STORAGES = {
     "torch DoubleStorage": "<f8",
     "torch FloatStorage": "<f4",
@@ -129,12 +132,15 @@ def _step(name: str, argument: Any, stack: List[Any], memo: Dict[int, Any]) -> N
             items = _to_mark(stack)
         else:
             items = [_pop(stack), _pop(stack)][::-1]
+        if len(items) % 2:
+            raise TypeError("expected pairs")
         into = _expect(stack[-1], dict)
         for key, value in zip(items[::2], items[1::2]):
             into[_key(key)] = value
     elif name == "GLOBAL":
         if argument not in _KNOWN:
-            raise ValueError(f"it asks for {str(argument)[:80]!r}, which no tensor needs")
+            asked = str(argument)[:80]
+            raise ValueError(f"it asks for {asked!r}, which no tensor needs")
         stack.append(_Name(argument))
     elif name == "BINPERSID":
         stack.append(_storage(_pop(stack)))
@@ -175,6 +181,8 @@ def _key(value: Any) -> Any:
     """Keys of dictionaries are texts and integers (those of an optimizer's state)."""
     if type(value) not in (str, int):
         raise TypeError("expected a text or an integer")
+    if len(str(value)) > _LONGEST_KEY:  # one of a megabyte can be used a thousand times
+        raise ValueError("a name in it is too long")
     return value
 
 
@@ -186,7 +194,7 @@ def _storage(identity: Any) -> Storage:
         raise TypeError("expected a storage that is no view of another one")
     if count < 0:
         raise ValueError("a storage has less than no numbers")
-    return Storage(_expect(key, str), dtype, count)
+    return Storage(_key(_expect(key, str)), dtype, count)
 
 
 def _call(function: str, arguments: Tuple[Any, ...]) -> Any:
@@ -201,7 +209,10 @@ def _call(function: str, arguments: Tuple[Any, ...]) -> Any:
         raise TypeError("a storage type is no function")
     storage, offset, shape, strides = arguments[:4]
     for numbers in ((offset,), _expect(shape, tuple), _expect(strides, tuple)):
-        if not all(type(each) is int and each >= 0 for each in numbers):
+        if len(numbers) > _MOST_DIMENSIONS:
+            raise ValueError("a tensor has too many dimensions")
+        # Python's True would count as 1.
+        if not all(type(n) is int and 0 <= n <= _LARGEST_SIZE for n in numbers):
             raise TypeError("expected sizes")
     if len(shape) != len(strides):
         raise TypeError("expected as many strides as sizes")

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import lzma
 import math
 import pathlib
+import struct
 import zipfile
 import zlib
 from typing import Any, Callable, Dict, List, Tuple
@@ -81,12 +83,15 @@ def read(path: pathlib.Path) -> Dict[str, np.ndarray]:
     except (
         OSError,
         ValueError,
-        KeyError,
+        LookupError,
         EOFError,
         RuntimeError,  # of h5py and zipfile, and of JSON that is too deep
         MemoryError,
+        OverflowError,
+        struct.error,
         zipfile.BadZipFile,
         zlib.error,
+        lzma.LZMAError,
     ) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(

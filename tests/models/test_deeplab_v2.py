@@ -8,12 +8,12 @@ import pytest
 import tensorflow as tf
 
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.models import deeplab_v2
 from mixdmt_tf.models.deeplab_v2 import (
     DeepLabV2,
     InputNormalization,
     head_variables,
 )
+from mixdmt_tf.models.layers import input_normalization
 from mixdmt_tf.models.weights import load
 from mixdmt_tf.settings import declared, settings_of
 from tests.oracles import resnet as oracle
@@ -204,4 +204,4 @@ def test_settings_are_declared_and_checked():
     with pytest.raises(UsageError, match="normalization='bgr'"):
         DeepLabV2(normalization="bgr")
     kinds = next(s for s in settings_of(DeepLabV2) if s.name == "normalization").choices
-    assert set(kinds) == {"none", *deeplab_v2._NORMALIZATIONS}
+    assert set(kinds) == {"none", *input_normalization._NORMALIZATIONS}

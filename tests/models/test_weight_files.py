@@ -247,7 +247,7 @@ def test_other_h5_are_refused(kind, tmp_path):
         read(path)
 
 
-@pytest.mark.parametrize("suffix", [".h5", ".safetensors", ".npz"])
+@pytest.mark.parametrize("suffix", [".h5", ".safetensors", ".npz", ".pth"])
 def test_a_missing_file_says_where_it_can_be_had(suffix, tmp_path):
     path = tmp_path / f"w{suffix}"
     for _ in range(2):
@@ -259,21 +259,21 @@ def test_a_missing_file_says_where_it_can_be_had(suffix, tmp_path):
         path.mkdir(exist_ok=True)  # a folder is no file either
 
 
-@pytest.mark.parametrize("suffix", [".pth", ".pt", ".PTH", ".bin", ".ckpt"])
-def test_pickles_are_refused_with_a_way_out(suffix, tmp_path):
+@pytest.mark.parametrize("suffix", [".pth", ".pt", ".PTH"])
+def test_a_pickle_of_more_than_tensors_is_refused(suffix, tmp_path):
     mark = tmp_path / "mark"
     path = tmp_path / f"w{suffix}"
     path.write_bytes(pickle.dumps(Trap(mark)))
 
-    with pytest.raises(UserError, match="a program that runs") as caught:
+    with pytest.raises(UserError, match=f"can't be read as {suffix.lower()}") as caught:
         read(path)
 
-    text = str(caught.value)
-    assert "torch.load" in text and "weights_only=True" in text and "save_file" in text
-    assert len(text.splitlines()) <= 3 and not mark.exists()
+    assert len(str(caught.value).splitlines()) <= 3 and not mark.exists()
 
 
 def test_other_suffixes_are_refused(tmp_path):
-    for name in ("w.onnx", "w"):
-        with pytest.raises(UserError, match="expected a file .h5, .safetensors or"):
+    for name in ("w.onnx", "w", "w.bin", "w.ckpt", "w.pkl"):
+        (tmp_path / name).write_bytes(pickle.dumps(Trap(tmp_path / "mark")))
+        with pytest.raises(UserError, match="expected a file .h5, .npz, .pth or"):
             read(tmp_path / name)
+    assert not (tmp_path / "mark").exists()

@@ -110,3 +110,29 @@ def test_both_of_two_networks_start_there(run, more, tmp_path):
         assert np.array_equal(other, theirs[i]) == (i not in head) or not other.any()
     kernels = (n.get_weights()[head[0]] for n in (method.network, method.peer))
     assert not np.array_equal(*kernels)
+
+
+def test_networks_that_enlarge_images(tmp_path):
+    """The classes' layer is within the inner network, and stays new all the same."""
+    enlarged = ("--image_size=12", "--algorithm=supervised")
+    run = tmp_path / "run"
+    done = tiny.session(run, *enlarged)
+    assert done.code == 0, done.err
+    theirs = trained.load(open_task(tiny.experiment(run, *enlarged)), run)
+    more = (FIVE, f"--init_from={run}", "--validation=8", "--steps=1", *enlarged)
+    with tiny.Watch() as watch:
+        done = tiny.session(tmp_path / "next", *more, "--learning_rate=0")
+    assert done.code == 0, done.err
+    assert "new: logits/kernel" in done.out
+    (method,) = watch.algorithms
+    assert method.network.name.endswith("_at_12")
+    *got, kernel, bias = method.network.get_weights()
+    assert kernel.shape == (8, 5) and bias.shape == (5,)
+    for one, other in zip(got, theirs.averaged):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_images_are_not_made_smaller_within_the_network(tmp_path):
+    done = tiny.session(tmp_path, "--image_size=7")
+    assert done.code == 2
+    assert "images of digits have 8 pixels" in done.err

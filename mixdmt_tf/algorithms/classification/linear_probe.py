@@ -21,6 +21,7 @@ import tensorflow as tf
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.data.classification.recipe import Recipe
 from mixdmt_tf.equations import cross_entropy
+from mixdmt_tf.errors import UserError
 from mixdmt_tf.models import features
 from mixdmt_tf.settings import override, setting
 
@@ -96,35 +97,50 @@ def fit(
 
     Args:
         x: float [N, D].
-        y: int [N]; each class is there.
+        y: int [N].
         classes: C.
         regularization: see `Config`.
 
     Returns:
         Kernel float32 [D, C] and bias float32 [C] for features that are not
         standardized.
+
+    Raises:
+        UserError: if a class has no images.
     """
     # It takes a second that other methods need not wait for.
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold, cross_val_score
+    from threadpoolctl import threadpool_limits
 
+    missing = np.flatnonzero(np.bincount(y, minlength=classes) == 0)
+    if len(missing):
+        raise UserError(
+            f"--algorithm=linear_probe: no labelled image of class {missing[0]}; "
+            "expected at least one of each.\nGive more --labels, or another --split."
+        )
     mean, deviation = x.mean(0), np.maximum(x.std(0), 1e-6)
     standardized = ((x - mean) / deviation).astype(np.float64)
 
     def model(strength: float) -> Any:
         return LogisticRegression(C=strength, max_iter=1000)
 
-    folds = min(FOLDS, int(np.bincount(y, minlength=classes).min()))
-    if regularization is None and folds < 2:
-        regularization = STRENGTHS[len(STRENGTHS) // 2]
-    if regularization is None:
+    def best() -> float:
+        folds = min(FOLDS, int(np.bincount(y, minlength=classes).min()))
+        if folds < 2:
+            return STRENGTHS[len(STRENGTHS) // 2]
         parts = StratifiedKFold(folds, shuffle=True, random_state=0)
         scores = [
             cross_val_score(model(each), standardized, y, cv=parts).mean()
             for each in STRENGTHS
         ]
-        regularization = STRENGTHS[int(np.argmax(scores))]
-    found = model(regularization).fit(standardized, y)
+        return STRENGTHS[int(np.argmax(scores))]
+
+    # Thousands of small products: where other programs run, too, threads that wait for
+    # each other take fifty times as long.
+    with threadpool_limits(1):
+        strength = best() if regularization is None else regularization
+        found = model(strength).fit(standardized, y)
     kernel, bias = found.coef_.T, found.intercept_
     if classes == 2:  # one row, the logit of class 1 over class 0
         kernel, bias = kernel * [-0.5, 0.5], bias * [-0.5, 0.5]

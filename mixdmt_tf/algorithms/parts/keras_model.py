@@ -149,7 +149,9 @@ class KerasModel(keras.Model):
         return {
             "network": keras.saving.serialize_keras_object(self.network),
             "config": dataclasses.asdict(self.config),
-            "facts": {k: list(v) if isinstance(v, tuple) else v for k, v in facts.items()},
+            "facts": {
+                k: list(v) if isinstance(v, tuple) else v for k, v in facts.items()
+            },
             "policy": self.dtype_policy.name,
         }
 

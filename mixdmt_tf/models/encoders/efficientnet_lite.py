@@ -52,7 +52,8 @@ class EfficientNetLite:
         Args:
             images: float [B, H, W, 3] in [-1, 1].
             output_stride: 16 or 32. With 16 the last two stages keep the resolution,
-                and their depthwise convolutions have rate 2 instead.
+                and their depthwise convolutions have rate 2 instead, but for the first
+                one: it sees the same points as with 32, and new ones between.
 
         Returns:
             Features [B, H / s, W / s, channels], rounded up, by their stride s: 2, 4,
@@ -67,6 +68,7 @@ class EfficientNetLite:
         for stage, (repeats, kernel, stride, expansion, channels) in enumerate(_STAGES):
             if 0 < stage < len(_STAGES) - 1:
                 repeats = math.ceil(depth * repeats)
+            before = rate
             if stride > 1 and reached == output_stride:
                 stride, rate = 1, 2 * rate
             reached *= stride
@@ -78,7 +80,7 @@ class EfficientNetLite:
                     stride if index == 0 else 1,
                     expansion,
                     _rounded(width * channels),
-                    rate,
+                    before if index == 0 else rate,
                 )
                 number += 1
             found[reached] = x

@@ -24,7 +24,7 @@ class InputNormalization(keras.layers.Layer):
         """Sets the scale.
 
         Args:
-            kind: 'imagenet', 'caffe' or 'coco', as in `deeplab_v2.DeepLabV2.normalization`.
+            kind: 'imagenet', 'caffe' or 'coco', as `normalization` in `deeplab_v2.py`.
             **kwargs: of every Keras layer.
         """
         # In half a precision two neighbouring greys can become one.

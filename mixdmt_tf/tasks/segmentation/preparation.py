@@ -11,7 +11,6 @@ from typing import Any, Dict, List, Optional
 from mixdmt_tf.data.segmentation import checking, splits
 from mixdmt_tf.data.segmentation.source import Source
 from mixdmt_tf.data.splits import Split
-from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import write_atomically
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.progress import Progress

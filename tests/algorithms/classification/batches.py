@@ -20,6 +20,8 @@ def build(name: str, network: str = "small_cnn", labels: int = 8, **settings: An
     method_class = algorithms.method("classification", name)
     if hasattr(method_class.config_class, "unlabeled_ratio"):
         settings.setdefault("unlabeled_ratio", 2)  # seven take long
+    if method_class.config_class().learning_rate == 0:
+        settings.setdefault("learning_rate", 0.002)  # for a step to change something
     if network == "small_cnn":
         config = models.network(network)(filters=4)
     else:

@@ -222,7 +222,7 @@ def test_the_head_survives_its_configuration():
     optimizer = Momentum(learning_rate(0.1, "poly", 9), head=HEAD, head_rate=10.0)
     copy = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
     assert copy.get_config() == optimizer.get_config()
-    assert (tuple(copy.head), copy.head_rate) == (HEAD, 10.0)
+    assert (copy.rates.head, copy.rates.head_rate) == (HEAD, 10.0)
     model, other = network(), network()
     ones = {name: np.ones(value.shape) for name, value in values(model).items()}
     apply(optimizer, model, ones)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from mixdmt_tf.data.classification import pipeline as pipelines
 from mixdmt_tf.data.classification.recipe import Recipe
 from mixdmt_tf.data.pixels import to_float
 from tests.data.classification import made_up, streams
@@ -274,3 +275,17 @@ def test_lam_follows_the_beta_distribution_of_the_recipe():
     # Neither rows nor steps share a draw; those near 0 and 1 may meet in float32.
     middle = lam[(lam > 0.01) & (lam < 0.99)]
     assert len(np.unique(middle)) > 0.99 * len(middle)
+
+
+@pytest.mark.parametrize("at_once", [2, 3, 250])
+def test_labelled_images_once_and_in_the_order_of_the_split(at_once, monkeypatch):
+    monkeypatch.setattr(pipelines, "PASS", at_once)
+    made = streams.pipeline(batch=2)
+    labeled = made.split.labeled
+    parts = list(made.labeled_images())
+    assert all(len(images) <= at_once for images, _ in parts)
+    expected = made.source.train.take(labeled)
+    pixels = np.concatenate([images for images, _ in parts])
+    np.testing.assert_array_equal(pixels, to_float(expected.images))
+    classes = np.concatenate([each for _, each in parts])
+    np.testing.assert_array_equal(classes, expected.labels)
