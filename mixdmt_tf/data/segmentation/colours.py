@@ -44,11 +44,13 @@ class Palette:
         class_names: of the classes 0, 1, ...
         classes: class, or 255, of each colour, by the colour's code (`encode`).
         strict: whether a mask with other colours is refused; or they become 255.
+        place: the file that says so, for messages.
     """
 
     class_names: Tuple[str, ...]
     classes: Mapping[int, int]
     strict: bool = True
+    place: str = COLOURS
 
     @property
     def colours(self) -> np.ndarray:

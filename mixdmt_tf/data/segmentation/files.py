@@ -51,19 +51,8 @@ class FileSample(Sample):
         if self.mask_path is None:
             return None
         labels = label_maps.read(self.mask_path, self.palette)
-        with opened(self.image_path, image_files.FORMATS) as picture:
-            expected, stored = seen_size(picture), picture.size[::-1]
-        if labels.shape != expected:
-            problem = (
-                f"{labels.shape[1]} x {labels.shape[0]}; its image is {expected[1]} x "
-                f"{expected[0]}"
-            )
-            if labels.shape == stored:
-                problem += (
-                    " after it was turned as its EXIF orientation says; turn the mask "
-                    "too, or remove the orientation from the image"
-                )
-            raise naming(self.mask_path, problem)
+        height, width = labels.shape
+        require_size(self.image_path, (height, width), str(self.mask_path))
         return self._classes(labels)
 
     def _pixels(self, picture: Image.Image) -> np.ndarray:
@@ -73,6 +62,35 @@ class FileSample(Sample):
     def _classes(self, numbers: np.ndarray) -> np.ndarray:
         """Classes for the numbers that were read; a data set may count otherwise."""
         return numbers
+
+
+def require_size(image: pathlib.Path, labelled: Tuple[int, int], place: str) -> None:
+    """Makes sure that labels are of the image as it is seen.
+
+    Nothing is guessed of images whose EXIF turns them and whose labels fit what is
+    stored: of those that stand on their head, sizes would not tell.
+
+    Args:
+        image: file of the image; its header is read.
+        labelled: (H, W) of the labels.
+        place: where the labels are, for the message.
+
+    Raises:
+        UserError: if the sizes differ.
+    """
+    with opened(image, image_files.FORMATS) as picture:
+        expected, stored = seen_size(picture), picture.size[::-1]
+    if labelled == expected:
+        return
+    problem = (
+        f"{labelled[1]} x {labelled[0]}; its image is {expected[1]} x {expected[0]}"
+    )
+    if labelled == stored:
+        problem += (
+            " after it was turned as its EXIF orientation says; turn the labels too, "
+            "or remove the orientation from the image"
+        )
+    raise naming(place, problem)
 
 
 def by_stem(folder: pathlib.Path, suffixes: Sequence[str]) -> Dict[str, pathlib.Path]:

@@ -46,7 +46,7 @@ def read(path: pathlib.Path, palette: Optional[Palette] = None) -> np.ndarray:
         row, column = np.argwhere(codes == most)[0]
         raise naming(
             path,
-            f"{counts.sum():,} pixels of {len(found):,} colours that colours.txt "
+            f"{counts.sum():,} pixels of {len(found):,} colours that {palette.place} "
             f"lacks, most often {name_of(most)} ({counts.max():,} pixels, the first in "
             f"row {row}, column {column}); if edges were smoothed, "
             "--unknown_colour=ignore leaves such pixels out",
