@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from typing import Optional, Tuple
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -54,19 +54,21 @@ def read_classes(
     return names, None
 
 
-def require_numbers(mask: pathlib.Path, folder: pathlib.Path) -> None:
+def require_numbers(masks: Sequence[pathlib.Path], folder: pathlib.Path) -> None:
     """Refuses masks in colours where nothing says what these mean.
 
+    A few among others are left to `checking`, which names them.
+
     Args:
-        mask: one of the masks.
+        masks: all of them, one at least.
         folder: of the data set, without a colours.txt.
 
     Raises:
         UserError: saying how to come by one.
     """
-    if label_maps.has_colours(mask):
+    if all(map(label_maps.has_colours, masks)):
         raise UserError(
-            f"{image_files.printable(mask)} has colours, and there is no "
+            f"{image_files.printable(masks[0])} has colours, and there is no "
             f"{folder / COLOURS} to say what they mean\n"
             f"bin/inspect --data_dir={folder} proposes one: give its classes their "
             "names and put it there"

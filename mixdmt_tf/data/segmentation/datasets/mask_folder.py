@@ -83,7 +83,7 @@ def load(config: Config) -> Source:
             "trained on as labelled"
         )
     if palette is None:
-        require_numbers(known[0], root)
+        require_numbers(known, root)
     class_names = class_names or _counted(known, config.on_bad_image == "skip")
     return Source(
         name="mask_folder",

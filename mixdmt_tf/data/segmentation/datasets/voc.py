@@ -92,7 +92,7 @@ def load(config: Config) -> Source:
         raise UserError(f"{root} has no label maps; {LAYOUT}")
     first = next(iter(maps.values()))
     if palette is None:
-        require_numbers(first, root)
+        require_numbers([*maps.values()], root)
 
     def sample(name: str, judged: bool) -> FileSample:
         image = images.get(name, root / "JPEGImages" / f"{name}.jpg")
