@@ -18,7 +18,9 @@ _MOST_CLASSES = 60  # in the legend
 Tile = Tuple[str, np.ndarray, np.ndarray]
 
 
-def contact_sheet(tiles: Sequence[Tile], legend: Sequence[Tuple[str, np.ndarray]]):
+def contact_sheet(
+    tiles: Sequence[Tile], legend: Sequence[Tuple[str, np.ndarray]]
+) -> Image.Image:
     """Draws the sheet.
 
     Args:

@@ -10,10 +10,10 @@ from mixdmt_tf.data import image_files
 from mixdmt_tf.data.segmentation import datasets
 from mixdmt_tf.data.segmentation.colours import Palette
 from mixdmt_tf.data.segmentation.config import Config
+from mixdmt_tf.data.segmentation.datasets.voc import root_in
 from mixdmt_tf.data.segmentation.files import FileSample
 from mixdmt_tf.data.segmentation.source import Sample
 from mixdmt_tf.data.segmentation.text_files import read_lines
-from mixdmt_tf.errors import UserError
 
 
 @dataclasses.dataclass
@@ -43,15 +43,25 @@ def layout(folder: pathlib.Path) -> str:
     """
     if (folder / "images").is_dir() and (folder / "masks").is_dir():
         return "mask_folder"
-    if _voc_root(folder):
+    if root_in(folder):
         return "voc"
     if (folder / "leftImg8bit").is_dir():
         return "cityscapes"
-    try:
-        datasets.find(Config(dataset="coco", data_dir=str(folder)))
-    except UserError:
-        return ""
-    return "coco"
+    beside = [
+        *folder.glob("annotations/*.json"),
+        *folder.glob("*/_annotations.coco.json"),
+    ]
+    # A folder of images for classification may have some JSON as well.
+    if beside or (any(folder.glob("*.json")) and not _has_classes(folder)):
+        return "coco"
+    return ""
+
+
+def _has_classes(folder: pathlib.Path) -> bool:
+    """Whether it has folders of images that are called like their classes."""
+    train = folder / "train"
+    inner = train.is_dir() and any(path.is_dir() for path in train.iterdir())
+    return inner or (folder / "labeled").is_dir()
 
 
 def lists(
@@ -70,7 +80,7 @@ def lists(
     if dataset == "mask_folder":
         return _mask_folder(folder, palette)
     if dataset == "voc":
-        root = _voc_root(folder)
+        root = root_in(folder)
         if root:
             return _voc(root, palette)
     config = Config(
@@ -87,7 +97,7 @@ def lists(
 
 def root_of(folder: pathlib.Path, dataset: str) -> pathlib.Path:
     """The folder that classes.txt and colours.txt are in."""
-    return (_voc_root(folder) if dataset == "voc" else None) or folder
+    return (root_in(folder) if dataset == "voc" else None) or folder
 
 
 def _mask_folder(root: pathlib.Path, palette: Optional[Palette]) -> Listing:
@@ -126,13 +136,6 @@ def _voc(root: pathlib.Path, palette: Optional[Palette]) -> Listing:
             for name in names
         ]
     return found
-
-
-def _voc_root(folder: pathlib.Path) -> Optional[pathlib.Path]:
-    for inner in ("", "VOC2012", "VOCdevkit/VOC2012"):
-        if (folder / inner / "JPEGImages").is_dir():
-            return folder / inner
-    return None
 
 
 def _sample(

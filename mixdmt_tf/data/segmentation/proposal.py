@@ -12,6 +12,7 @@ from mixdmt_tf.data.segmentation.colours import IGNORED_NAME, decode, name_of
 from mixdmt_tf.data.segmentation.text_files import read_lines
 from mixdmt_tf.errors import UserError
 
+FILE = "proposed_colours.txt"  # what whoever writes it should call it
 LISTED = 20  # of the colours that are no classes
 LABELMAP = "labelmap.txt"  # CVAT's names and colours
 _BORDER = 0xE0E0C0  # VOC's colour of what is ignored

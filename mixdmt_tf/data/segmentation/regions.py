@@ -66,18 +66,16 @@ def label_map(
         width: W.
         background: the class, or 255, where there is no region.
     """
-    layers: List[Tuple[bool, int, Region, np.ndarray, Tuple[slice, slice]]] = []
+    labels = np.full((height, width), background, np.uint8)
+    # Area of what lies on top, so that no mask has to be kept.
+    areas = np.full((height, width), height * width + 2, np.int64)
     for region in regions:
         mask = region.mask(height, width)
-        rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
-        if len(rows):
-            box = _span(rows), _span(columns)
-            area = int(np.count_nonzero(mask))
-            layers.append((region.label != IGNORED, -area, region, mask[box], box))
-    layers.sort(key=lambda layer: layer[:2])  # keeps the order of equal ones
-    labels = np.full((height, width), background, np.uint8)
-    for _, _, region, mask, box in layers:
-        labels[box][mask] = region.label
+        area = int(np.count_nonzero(mask))
+        if region.label == IGNORED:
+            area = height * width + 1
+        mask &= areas >= area
+        labels[mask], areas[mask] = region.label, area
     return labels
 
 
@@ -166,7 +164,3 @@ def read_runs(text: str) -> np.ndarray:
     if length:
         raise ValueError("compressed run lengths that are cut off")
     return np.array(runs, np.int64)
-
-
-def _span(places: np.ndarray) -> slice:
-    return slice(int(places[0]), int(places[-1]) + 1)

@@ -205,3 +205,14 @@ def test_folders_that_are_none(tmp_path):
     report, text = inspect(tmp_path)
     assert not report.usable and report.sheet is None
     assert "warning: no training image has labels" in text
+
+
+def test_folders_for_classification_are_none_of_ours(tmp_path):
+    """Even if some JSON lies in them."""
+    (tmp_path / "notes.json").write_text("{}")
+    assert listing.layout(tmp_path) == "coco"
+    (tmp_path / "train" / "cats").mkdir(parents=True)
+    assert listing.layout(tmp_path) == ""
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations" / "a.json").write_text("{}")
+    assert listing.layout(tmp_path) == "coco"

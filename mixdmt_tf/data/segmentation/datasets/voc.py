@@ -16,7 +16,7 @@ images without a label map are unlabelled ones.
 from __future__ import annotations
 
 import pathlib
-from typing import Dict, Mapping, Tuple
+from typing import Dict, Mapping, Optional, Tuple
 
 from mixdmt_tf.data import image_files
 from mixdmt_tf.data.segmentation import label_maps
@@ -54,7 +54,9 @@ def find(config: Config) -> pathlib.Path:
     """
     if not config.data_dir:
         raise UsageError(f"--dataset=voc needs --data_dir=DIR; in DIR {LAYOUT}")
-    root = _root(pathlib.Path(config.data_dir).expanduser())
+    root = root_in(pathlib.Path(config.data_dir).expanduser())
+    if root is None:
+        raise UserError(f"--data_dir={config.data_dir}: {LAYOUT}")
     lists = _lists(root)
     for name in (_train(lists), "val"):
         if name not in lists:
@@ -156,9 +158,9 @@ def _train(lists: Mapping[str, pathlib.Path]) -> str:
     return "trainaug" if "trainaug" in lists else "train"
 
 
-def _root(folder: pathlib.Path) -> pathlib.Path:
-    """The folder with JPEGImages: the one given, or VOC 2012 within it."""
+def root_in(folder: pathlib.Path) -> Optional[pathlib.Path]:
+    """The folder with JPEGImages: the one given, or VOC 2012 within it; or None."""
     for inner in ("", "VOC2012", "VOCdevkit/VOC2012"):
         if (folder / inner / "JPEGImages").is_dir():
             return folder / inner
-    raise UserError(f"--data_dir={folder}: {LAYOUT}")
+    return None
