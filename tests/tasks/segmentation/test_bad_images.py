@@ -15,15 +15,22 @@ FLAGS = ("--dataset=voc", "--labels=", "--algorithm=supervised", "--steps=2")
 
 def folder(root):
     files.voc(root, train=[f"t{i}" for i in range(8)], val=("v", "w"))
-    (root / "JPEGImages/t3.png").write_bytes(b"no image")
     files.save(root / "SegmentationClass/w.png", files.photo())
     return root
+
+
+def damage(root):
+    (root / "JPEGImages/t3.png").write_bytes(b"no image")
 
 
 def test_bad_images_are_refused_unless_they_are_skipped(tmp_path):
     """The list is in the run's folder; who resumes leaves out the same ones."""
     data, run = folder(tmp_path / "data"), tmp_path / "run"
     flags = (*FLAGS, f"--data_dir={data}", "--crop=9", "--noexport")
+    refused = short.session(run, *flags)
+    assert refused.code == 1
+    assert "1 of 10 images of voc can't be used" in refused.err
+    damage(data)  # its size is asked before all files are read
     refused = short.session(run, *flags)
     assert refused.code == 1
     assert "t3.png: not a PNG" in refused.err and "--on_bad_image=skip" in refused.err
@@ -42,6 +49,7 @@ def test_bad_images_are_refused_unless_they_are_skipped(tmp_path):
 def test_stages_of_a_run_in_rounds_have_no_lists_of_their_own(tmp_path, monkeypatch):
     """And nothing is read again that was read when the data set was opened."""
     data, stage = folder(tmp_path / "data"), tmp_path / "run" / "base"
+    damage(data)
     stage.mkdir(parents=True)
     config = Config("voc", str(data), on_bad_image="skip")
     source = preparation.open_source(config)
