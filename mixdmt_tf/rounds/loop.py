@@ -66,6 +66,7 @@ class Loop:
         self.entries: List[Dict[str, Any]] = []
         self.warnings: List[str] = []
         self._check()
+        task.check_files(path, self.split)  # who is refused may change settings
         open_split(task, path)
 
     def complete(self) -> Dict[str, Any]:
@@ -78,7 +79,6 @@ class Loop:
             UserError: for everything that the user can put right.
             Interrupted: after a signal; the same call resumes.
         """
-        self.task.check_files(self.path, self.split)
         if self.experiment.run.init_from:  # or it is shown with the base model
             print(self.task.describe_split(self.split), flush=True)
         if self.experiment.method.select_on == "best":

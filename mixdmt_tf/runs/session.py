@@ -63,10 +63,10 @@ class Session:
         self.numbers: Dict[str, float] = {}
         self.split = find_split(task, path)
         self.pseudo = self._pseudo_labels()
-        open_split(task, path)
-        if not experiment.data.pseudo_labels:  # or it was seen with the base model
-            task.check_files(path, self.split)
+        if not experiment.data.pseudo_labels:  # or they were seen with the base model
+            task.check_files(path, self.split)  # who is refused may change settings
             print(task.describe_split(self.split), flush=True)
+        open_split(task, path)
         self.log = task.log(path)
 
     def complete(self) -> Dict[str, Any]:

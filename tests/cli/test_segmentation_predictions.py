@@ -11,7 +11,8 @@ from PIL import Image
 
 from mixdmt_tf.cli.predict import main
 from mixdmt_tf.data.segmentation.datasets import digit_scenes
-from mixdmt_tf.data.segmentation.files import FileSample, read_indices
+from mixdmt_tf.data.segmentation.files import FileSample
+from mixdmt_tf.data.segmentation.label_maps import read_indices
 from mixdmt_tf.data.segmentation.source import paint, voc_colours
 from mixdmt_tf.runs import trained
 from mixdmt_tf.tasks import open_task

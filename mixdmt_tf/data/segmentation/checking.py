@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import concurrent.futures
+import dataclasses
 import os
-from typing import Callable, List, Optional, Tuple
+from typing import Callable, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -35,25 +36,79 @@ def check(
             the number of all.
     """
     tasks = _tasks(source, split)
-    problems: List[str] = []
-
-    def look(task: Tuple[Sample, bool]) -> Optional[str]:
-        return problem(task[0], source.num_classes, task[1])
-
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start in range(0, len(tasks), _AHEAD):
-            found = pool.map(look, tasks[start : start + _AHEAD])
-            problems += [line for line in found if line]
-            if progress:
-                progress(min(start + _AHEAD, len(tasks)), len(tasks))
+    problems = [line for line in _problems(source, tasks, progress) if line]
     if problems:
         lines = problems[:LISTED]
         if len(problems) > LISTED:
             lines.append(f"and {len(problems) - LISTED} more")
         raise UserError(
             f"{len(problems)} of {len(tasks)} images of {source.name} can't be used; "
-            "repair or remove them:\n  " + "\n  ".join(lines)
+            "repair or remove them, or leave them out with --on_bad_image=skip:\n  "
+            + "\n  ".join(lines)
         )
+
+
+def sound(source: Source, progress: Optional[Progress] = None) -> Source:
+    """Reads every image and all labels once, and leaves out what can't be used.
+
+    Args:
+        source: the data set.
+        progress: as for `check`.
+
+    Returns:
+        The data set without these images, which `skipped` lists.
+
+    Raises:
+        UserError: if no labelled training image or no validation image is left.
+    """
+    tasks = _tasks(source)
+    problems = _problems(source, tasks, progress)
+    skipped = tuple(line for line in problems if line)
+    # By identity: parts may have images of the same name.
+    bad = {id(sample) for (sample, _), line in zip(tasks, problems) if line}
+    parts = {
+        part: tuple(sample for sample in samples if id(sample) not in bad)
+        for part, samples in source.parts()
+    }
+    known = any(sample.known for sample in parts["train"])
+    if not known or not parts["validation"]:
+        what = "validation" if known else "labelled training"
+        raise UserError(
+            f"{len(skipped)} of {len(tasks)} images of {source.name} can't be used, "
+            f"and without them there is no {what} image left; the first of them:\n"
+            f"{skipped[0] if skipped else 'none'}"
+        )
+    left = {sample.name for sample in parts["train"]}
+    note = f"{len(skipped):,} of {len(tasks):,} images can't be used: left out"
+    return dataclasses.replace(
+        source,
+        **{**parts, "test": parts.get("test") or None},
+        lists={
+            name: tuple(member for member in members if member in left)
+            for name, members in source.lists.items()
+        },
+        notes=(*source.notes, note) if skipped else source.notes,
+        skipped=skipped,
+    )
+
+
+def _problems(
+    source: Source,
+    tasks: Sequence[Tuple[Sample, bool]],
+    progress: Optional[Progress] = None,
+) -> List[Optional[str]]:
+    """What is wrong with each image, None if nothing is."""
+    problems: List[Optional[str]] = []
+
+    def look(task: Tuple[Sample, bool]) -> Optional[str]:
+        return problem(task[0], source.num_classes, task[1])
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, len(tasks), _AHEAD):
+            problems += pool.map(look, tasks[start : start + _AHEAD])
+            if progress:
+                progress(min(start + _AHEAD, len(tasks)), len(tasks))
+    return problems
 
 
 def problem(
@@ -88,7 +143,7 @@ def problem(
     return None
 
 
-def _tasks(source: Source, split: Optional[Split]) -> List[Tuple[Sample, bool]]:
+def _tasks(source: Source, split: Optional[Split] = None) -> List[Tuple[Sample, bool]]:
     """Images to be read, each with whether its labels are."""
     tasks: List[Tuple[Sample, bool]] = []
     for part, members in source.parts():

@@ -34,9 +34,21 @@ class Config:
     )
     validation: Optional[int] = setting(
         None,
-        "images held out of a mask_folder without val/; default: a tenth of those with "
-        "labels",
+        "images held out of a mask_folder or coco without validation images; default: "
+        "a tenth of those with labels",
         low=0,
+    )
+    unknown_colour: str = setting(
+        "error",
+        "what to do about pixels of masks in colours that colours.txt lacks, such as "
+        "smoothed edges have: refuse the mask, or leave the pixels out",
+        choices=("error", "ignore"),
+    )
+    on_bad_image: str = setting(
+        "error",
+        "what to do about images and masks that can't be used: name them and stop, or "
+        "leave them out, all listed in skipped_images.txt of the run's folder",
+        choices=("error", "skip"),
     )
     split: str = setting(
         "",

@@ -108,6 +108,8 @@ class Source:
         scale: smallest and largest factor of an image's size in training.
         flip: whether an image's mirror image is as good an image.
         notes: sentences that the user should read, such as on files left out.
+        skipped: what was left out because it can't be used, and why, a line each; None:
+            nobody has looked (`checking.sound`).
     """
 
     name: str
@@ -121,6 +123,7 @@ class Source:
     scale: Tuple[float, float] = (0.5, 1.5)
     flip: bool = True
     notes: Tuple[str, ...] = ()
+    skipped: Optional[Tuple[str, ...]] = None
 
     def __post_init__(self) -> None:
         """Refuses class numbers that no byte holds, colours of another kind, twins.
@@ -172,7 +175,11 @@ class Source:
     def _fingerprint(self) -> str:
         digest = hashlib.sha256(json.dumps([self.name, self.class_names]).encode())
         for sample in self.train:
-            facts = [sample.name, sample.known, *sample.size()]
+            try:
+                facts = [sample.name, sample.known, *sample.size()]
+            except UserError as error:
+                hint = "repair or remove it, or leave it out with --on_bad_image=skip"
+                raise UserError(f"{error}\n{hint}") from error
             digest.update(f"{json.dumps(facts)}\n".encode())
         return digest.hexdigest()
 

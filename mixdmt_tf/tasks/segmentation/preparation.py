@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
 import pathlib
 from typing import Any, Dict, List, Optional
 
-from mixdmt_tf.data.segmentation import checking, splits
+from mixdmt_tf.data.segmentation import checking, datasets, splits
+from mixdmt_tf.data.segmentation.config import Config
 from mixdmt_tf.data.segmentation.source import Source
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.files import write_atomically
@@ -17,7 +19,20 @@ from mixdmt_tf.runs.progress import Progress
 from mixdmt_tf.runs.splits import choose_split
 from mixdmt_tf.runs.task import Task
 
-CHECKED = "checked.json"
+CHECKED, SKIPPED = "checked.json", "skipped_images.txt"
+
+
+def open_source(config: Config) -> Source:
+    """Opens a data set, without the images that can't be used if these are skipped.
+
+    Raises:
+        UserError: if its data are missing, or nothing is left to learn from.
+    """
+    source = datasets.load(config)
+    if config.on_bad_image == "error":  # `check` will look at what the run needs
+        return source
+    with contextlib.closing(Progress("reading all images", "images")) as progress:
+        return checking.sound(source, progress.update)
 
 
 def resolve(task: Task) -> Experiment:
@@ -75,9 +90,17 @@ def round_steps(epochs: float, images: int, batch: int) -> int:
 def check(path: pathlib.Path, source: Source, split: Split) -> None:
     """Reads all files that a run needs, once: `checked.json` says that it was done.
 
+    Where images that can't be used are skipped, all were read when the data set was
+    opened, and `skipped_images.txt` lists those.
+
     Raises:
         UserError: with the names of files that can't be used.
     """
+    if source.skipped is not None:
+        if source.skipped and not (path.parent / SKIPPED).exists():
+            lines = "".join(f"{line}\n" for line in source.skipped)
+            write_atomically(path / SKIPPED, lines)
+        return
     note = {"data": source.fingerprint(), "split": split.digest()}
     done = _note(path)
     # Of a run in rounds the first thing is to look at all of them, and base models may

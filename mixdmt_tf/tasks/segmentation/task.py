@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf.algorithms import base
-from mixdmt_tf.data.segmentation import datasets, pseudo_labels, splits
+from mixdmt_tf.data.segmentation import pseudo_labels, splits
 from mixdmt_tf.data.segmentation.pipeline import Pipeline
 from mixdmt_tf.data.segmentation.source import Source
 from mixdmt_tf.data.splits import Split
@@ -46,7 +46,7 @@ class Segmentation:
     @functools.cached_property
     def source(self) -> Source:
         """The data set; its images are read when they are needed."""
-        return self._given or datasets.load(self.experiment.data)
+        return self._given or preparation.open_source(self.experiment.data)
 
     @property
     def colours(self) -> np.ndarray:

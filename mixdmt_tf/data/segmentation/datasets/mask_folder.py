@@ -1,55 +1,57 @@
-"""Your own images: photographs in images/, label maps of the same name in masks/.
+"""Your own images: photographs in images/, masks of the same name in masks/.
 
     --data_dir=DIR with DIR/images/<name>.jpg (or png, bmp)   training images
-        DIR/masks/<name>.png    a class number for each pixel, 255: ignored
+        DIR/masks/<name>.png    a class for each pixel: a number, 255: ignored; or a
+                                colour, if there is
+        DIR/colours.txt         what colours mean (`colours.py`)
         DIR/classes.txt         names of the classes, one on each line, from class 0
         DIR/val/images/, DIR/val/masks/, DIR/test/images/, DIR/test/masks/
 
-classes.txt may be missing: classes are then counted in the label maps. val/ may be
-missing: `--validation` images of known labels, a tenth of them unless it is given, are
-held out, the same ones for everybody. test/ may be missing. Training images without a
-label map are unlabelled ones.
+colours.txt and classes.txt may be missing: classes are then counted in the masks. val/
+may be missing: `--validation` images of known labels, a tenth of them unless it is
+given, are held out, the same ones for everybody. test/ may be missing. Training images
+without a mask are unlabelled ones.
 """
 
 from __future__ import annotations
 
 import pathlib
-import random
 from typing import Optional, Sequence, Tuple
 
 import numpy as np
 
 from mixdmt_tf.data import image_files
-from mixdmt_tf.data.segmentation.config import Config
-from mixdmt_tf.data.segmentation.files import (
-    LABEL_SUFFIXES,
-    FileSample,
-    by_stem,
-    read_class_names,
-    read_indices,
-    read_palette,
+from mixdmt_tf.data.segmentation import label_maps
+from mixdmt_tf.data.segmentation.class_files import (
+    colours_of,
+    read_classes,
+    require_numbers,
 )
+from mixdmt_tf.data.segmentation.colours import Palette
+from mixdmt_tf.data.segmentation.config import Config
+from mixdmt_tf.data.segmentation.files import FileSample, by_stem
+from mixdmt_tf.data.segmentation.held_out import hold_out
 from mixdmt_tf.data.segmentation.source import IGNORED, Source, short
 from mixdmt_tf.errors import UsageError, UserError
 
 LAYOUT = (
     "expected images/ and masks/ with files of the same names, masks as PNG with a "
-    "class number for each pixel"
+    "class number for each pixel, or with colours and a colours.txt"
 )
-_HELD_OUT_SEED = 7777
 
 
 def find(config: Config) -> pathlib.Path:
     """The folder with images/ and masks/.
 
     Raises:
-        UsageError: without `data_dir`.
-        UserError: if one of the two is missing.
+        UsageError: without `data_dir`, or as `class_files.read_classes` does.
+        UserError: if one of the two is missing, or as `class_files.read_classes` does.
     """
     if not config.data_dir:
         raise UsageError(f"--dataset=mask_folder needs --data_dir=DIR; in DIR {LAYOUT}")
     root = pathlib.Path(config.data_dir).expanduser()
     _require_folders(root)
+    read_classes(root, config.unknown_colour)
     return root
 
 
@@ -58,35 +60,38 @@ def load(config: Config) -> Source:
 
     Raises:
         UsageError: without `data_dir`, or if `validation` leaves no labels.
-        UserError: if folders are missing or empty, masks have no image, or, without
-            classes.txt, masks can't be read or show fewer than two classes.
+        UserError: if folders are missing or empty, masks have no image, or colours
+            that no colours.txt explains; or, without classes.txt and colours.txt, masks
+            can't be read or show fewer than two classes.
     """
     root = find(config)
-    train = _samples(root)
+    class_names, palette = read_classes(root, config.unknown_colour)
+    train = _samples(root, palette)
     if (root / "val").is_dir():
-        validation = _judged(root / "val")
+        validation = _judged(root / "val", palette)
         if config.validation is not None:
             raise UsageError(
                 f"--validation={config.validation}: {root / 'val'} has the validation "
                 "images\nleave the flag out, or remove the folder"
             )
     else:
-        train, validation = _hold_out(train, config.validation)
+        train, validation = hold_out(train, config.validation)
     known = [sample.mask_path for sample in train if sample.mask_path]
     if not known:
         raise UserError(
             f"{root / 'masks'} has no mask; expected one for each image that is to be "
             "trained on as labelled"
         )
-    path = root / "classes.txt"
-    class_names = read_class_names(path) if path.exists() else _counted(known)
+    if palette is None:
+        require_numbers(known, root)
+    class_names = class_names or _counted(known, config.on_bad_image == "skip")
     return Source(
         name="mask_folder",
         class_names=class_names,
         train=train,
         validation=validation,
-        test=_judged(root / "test") if (root / "test").is_dir() else None,
-        colours=read_palette(known[0], len(class_names)),
+        test=_judged(root / "test", palette) if (root / "test").is_dir() else None,
+        colours=colours_of(palette, known[0], len(class_names)),
     )
 
 
@@ -96,7 +101,9 @@ def _require_folders(folder: pathlib.Path) -> None:
             raise UserError(f"{folder} has no folder {name}/; {LAYOUT}")
 
 
-def _samples(folder: pathlib.Path) -> Tuple[FileSample, ...]:
+def _samples(
+    folder: pathlib.Path, palette: Optional[Palette]
+) -> Tuple[FileSample, ...]:
     """The images of a folder, with their masks if there are any."""
     _require_folders(folder)
     images = by_stem(folder / "images", image_files.SUFFIXES)
@@ -106,7 +113,7 @@ def _samples(folder: pathlib.Path) -> Tuple[FileSample, ...]:
     lossy = [
         path.name
         for path in masks.values()
-        if path.suffix.lower() not in LABEL_SUFFIXES
+        if path.suffix.lower() not in label_maps.SUFFIXES
     ]
     if lossy:
         raise UserError(
@@ -120,51 +127,42 @@ def _samples(folder: pathlib.Path) -> Tuple[FileSample, ...]:
             "rename or remove them"
         )
     return tuple(
-        FileSample(name, name in masks, image_path=path, mask_path=masks.get(name))
+        FileSample(
+            name,
+            name in masks,
+            image_path=path,
+            mask_path=masks.get(name),
+            palette=palette,
+        )
         for name, path in images.items()
     )
 
 
-def _judged(folder: pathlib.Path) -> Tuple[FileSample, ...]:
+def _judged(folder: pathlib.Path, palette: Optional[Palette]) -> Tuple[FileSample, ...]:
     """Images that predictions are compared with: all need a mask."""
-    samples = _samples(folder)
+    samples = _samples(folder, palette)
     nameless = [sample.name for sample in samples if not sample.known]
     if nameless:
         raise UserError(f"{folder}: no mask for {short(nameless)}; {LAYOUT}")
     return samples
 
 
-def _hold_out(
-    samples: Sequence[FileSample], count: Optional[int]
-) -> Tuple[Tuple[FileSample, ...], Tuple[FileSample, ...]]:
-    """Training images, and `count` of them (or a tenth of the known) for validation."""
-    known = [sample for sample in samples if sample.known]
-    if count is None:
-        count = -(-len(known) // 10)
-    if count >= len(known):
-        raise UsageError(
-            f"--validation={count}: only {len(known)} images have a mask, and at least "
-            "one has to be left to learn from"
-        )
-    random.Random(_HELD_OUT_SEED).shuffle(known)
-    held_out = {sample.name for sample in known[:count]}
-    return (
-        tuple(sample for sample in samples if sample.name not in held_out),
-        tuple(sample for sample in samples if sample.name in held_out),
-    )
-
-
-def _counted(paths: Sequence[pathlib.Path]) -> Tuple[str, ...]:
-    """Names 'class 0' to the highest number in the masks."""
+def _counted(paths: Sequence[pathlib.Path], skip: bool) -> Tuple[str, ...]:
+    """Names 'class 0' to the highest number in the masks; `skip`: in those sound."""
     numbers = np.zeros(256, bool)
     for path in paths:
-        numbers[read_indices(path)] = True
+        try:
+            numbers[label_maps.read_indices(path)] = True
+        except UserError:
+            if not skip:
+                raise
     found = np.flatnonzero(numbers)
     classes = found[found != IGNORED]
     if not len(classes) or classes[-1] < 1:
         raise UserError(
             f"the masks show only {short(found.tolist())}; expected two classes or "
             f"more, numbered from 0, and {IGNORED} for what is ignored\n"
-            "masks of 0 and 255 have to be saved as 0 and 1"
+            "masks of 0 and 255 need a colours.txt with a name for 0 0 0 and one for "
+            "255 255 255, or to be saved as 0 and 1"
         )
     return tuple(f"class {number}" for number in range(classes[-1] + 1))

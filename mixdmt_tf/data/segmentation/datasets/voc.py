@@ -3,7 +3,8 @@
     --data_dir=DIR with DIR/JPEGImages/<name>.jpg
         DIR/SegmentationClass/<name>.png, or SegmentationClassAug/
         DIR/ImageSets/Segmentation/{train,val}.txt, names one on each line
-        DIR/classes.txt, names of the classes, unless they are VOC's 21
+        DIR/classes.txt, names of the classes, unless they are VOC's 21; or
+        DIR/colours.txt, if masks are to be read by their colours (`colours.py`)
 
 DIR may also be VOCdevkit, or the folder that holds it. With SBD's annotations, as
 ImageSets/Segmentation/trainaug.txt and SegmentationClassAug/, there are 10,582 training
@@ -15,19 +16,19 @@ images without a label map are unlabelled ones.
 from __future__ import annotations
 
 import pathlib
-from typing import Dict, Mapping, Tuple
+from typing import Dict, Mapping, Optional, Tuple
 
 from mixdmt_tf.data import image_files
-from mixdmt_tf.data.segmentation.config import Config
-from mixdmt_tf.data.segmentation.files import (
-    LABEL_SUFFIXES,
-    FileSample,
-    by_stem,
-    read_class_names,
-    read_lines,
-    read_palette,
+from mixdmt_tf.data.segmentation import label_maps
+from mixdmt_tf.data.segmentation.class_files import (
+    colours_of,
+    read_classes,
+    require_numbers,
 )
+from mixdmt_tf.data.segmentation.config import Config
+from mixdmt_tf.data.segmentation.files import FileSample, by_stem
 from mixdmt_tf.data.segmentation.source import Source, short
+from mixdmt_tf.data.segmentation.text_files import read_lines
 from mixdmt_tf.errors import UsageError, UserError
 
 CLASSES = tuple(
@@ -47,12 +48,15 @@ def find(config: Config) -> pathlib.Path:
     """The folder with JPEGImages/.
 
     Raises:
-        UsageError: without `data_dir`.
-        UserError: if a folder or a list is missing.
+        UsageError: without `data_dir`, or as `class_files.read_classes` does.
+        UserError: if a folder or a list is missing, or as `class_files.read_classes`
+            does.
     """
     if not config.data_dir:
         raise UsageError(f"--dataset=voc needs --data_dir=DIR; in DIR {LAYOUT}")
-    root = _root(pathlib.Path(config.data_dir).expanduser())
+    root = root_in(pathlib.Path(config.data_dir).expanduser())
+    if root is None:
+        raise UserError(f"--data_dir={config.data_dir}: {LAYOUT}")
     lists = _lists(root)
     for name in (_train(lists), "val"):
         if name not in lists:
@@ -62,6 +66,7 @@ def find(config: Config) -> pathlib.Path:
             )
     if not any((root / folder).is_dir() for folder in _MAPS):
         raise UserError(f"{root} has no label maps; {LAYOUT}")
+    read_classes(root, config.unknown_colour)
     return root
 
 
@@ -75,6 +80,8 @@ def load(config: Config) -> Source:
             to `checking.check`.
     """
     root = find(config)
+    class_names, palette = read_classes(root, config.unknown_colour)
+    class_names = class_names or CLASSES
     lists = _lists(root)
     train = _train(lists)
     names = {part: read_names(lists[part]) for part in lists if part in _USED}
@@ -82,23 +89,26 @@ def load(config: Config) -> Source:
     maps: Dict[str, pathlib.Path] = {}
     for folder in _MAPS:
         if (root / folder).is_dir():
-            maps.update(by_stem(root / folder, LABEL_SUFFIXES))
+            maps.update(by_stem(root / folder, label_maps.SUFFIXES))
     if not maps:
         raise UserError(f"{root} has no label maps; {LAYOUT}")
+    first = next(iter(maps.values()))
+    if palette is None:
+        require_numbers([*maps.values()], root)
 
     def sample(name: str, judged: bool) -> FileSample:
         image = images.get(name, root / "JPEGImages" / f"{name}.jpg")
         mask = maps.get(name)
         if judged and not mask:  # to be missed, by name
             mask = root / "SegmentationClass" / f"{name}.png"
-        return FileSample(name, mask is not None, image_path=image, mask_path=mask)
+        known = mask is not None
+        return FileSample(
+            name, known, image_path=image, mask_path=mask, palette=palette
+        )
 
     def source(part: str) -> Tuple[FileSample, ...]:
         return tuple(sample(name, part != train) for name in sorted(names[part]))
 
-    class_names = CLASSES
-    if root.joinpath("classes.txt").exists():
-        class_names = read_class_names(root / "classes.txt")
     notes = []
     both = len(set(names[train]) & set(names["val"]))
     if both:
@@ -117,7 +127,7 @@ def load(config: Config) -> Source:
         train=source(train),
         validation=source("val"),
         test=source("test") if "test" in names and not without else None,
-        colours=read_palette(next(iter(maps.values())), len(class_names)),
+        colours=colours_of(palette, first, len(class_names)),
         lists={part: names[part] for part in ("train", "trainaug") if part in names},
         notes=tuple(notes),
     )
@@ -148,9 +158,9 @@ def _train(lists: Mapping[str, pathlib.Path]) -> str:
     return "trainaug" if "trainaug" in lists else "train"
 
 
-def _root(folder: pathlib.Path) -> pathlib.Path:
-    """The folder with JPEGImages: the one given, or VOC 2012 within it."""
+def root_in(folder: pathlib.Path) -> Optional[pathlib.Path]:
+    """The folder with JPEGImages: the one given, or VOC 2012 within it; or None."""
     for inner in ("", "VOC2012", "VOCdevkit/VOC2012"):
         if (folder / inner / "JPEGImages").is_dir():
             return folder / inner
-    raise UserError(f"--data_dir={folder}: {LAYOUT}")
+    return None

@@ -124,3 +124,67 @@ def test_black_and_white_masks(tmp_path):
         files.save(tmp_path / "masks" / f"{name}.png", files.numbers(classes=1))
     with pytest.raises(UserError, match="only 0, 255; .*\n.*saved as 0 and 1"):
         _load(tmp_path)
+
+
+RGB = np.array([[0, 0, 0], [9, 99, 199], [200, 0, 9]], np.uint8)
+
+
+def _coloured(root, names):
+    """Masks in colours, 255 in white."""
+    table = np.full((256, 3), 255, np.uint8)
+    table[:3] = RGB
+    for seed, name in enumerate(names):
+        files.save(root / "images" / f"{name}.png", files.photo(seed=seed))
+        files.save(root / "masks" / f"{name}.png", table[files.numbers(seed=seed)])
+
+
+def test_masks_in_colours(tmp_path):
+    """They need somebody to say what the colours mean, which makes them classes."""
+    _coloured(tmp_path, "abc")
+    _coloured(tmp_path / "test", "t")
+    with pytest.raises(
+        UserError, match=r"a.png has colours, .*colours.txt to say"
+    ) as e:
+        _load(tmp_path)
+    assert f"\nbin/inspect --data_dir={tmp_path} proposes one" in str(e.value)
+    text = "road 9 99 199\nsky 0 0 0\ncar 200 0 9\nignored #ffffff\n"
+    (tmp_path / "colours.txt").write_text(text)
+    found = _load(tmp_path)
+    assert found.class_names == ("road", "sky", "car")
+    assert found.colours.tolist() == RGB[[1, 0, 2]].tolist()
+    check(found)
+    expected = np.arange(256)
+    expected[:3] = [1, 0, 2]
+    for sample in (*found.train, *found.validation, *found.test):
+        seed = "abct".index(sample.name) % 3
+        np.testing.assert_array_equal(
+            sample.labels(), expected[files.numbers(seed=seed)]
+        )
+
+
+def test_colours_that_nobody_knows(tmp_path):
+    """Refused, or of no class."""
+    _coloured(tmp_path, "abc")
+    (tmp_path / "colours.txt").write_text("road 9 99 199\nsky 0 0 0\n")
+    with pytest.raises(
+        UserError, match=r"(?s)3 of 3 images.*a.png: \d+ pixels of 2 col"
+    ):
+        check(_load(tmp_path))
+    found = _load(tmp_path, unknown_colour="ignore")
+    check(found)
+    expected = np.full(256, 255)
+    expected[:2] = [1, 0]
+    by_name = {sample.name: sample for sample in (*found.train, *found.validation)}
+    np.testing.assert_array_equal(
+        by_name["b"].labels(), expected[files.numbers(seed=1)]
+    )
+
+
+def test_nothing_is_ignored_that_was_never_named(tmp_path):
+    """Said before an image is read."""
+    _put(tmp_path, ["a", "b", "c"])
+    config = Config("mask_folder", str(tmp_path), unknown_colour="ignore")
+    with pytest.raises(
+        UsageError, match="unknown_colour=ignore: .* has no colours.txt"
+    ):
+        datasets.find(config)

@@ -121,7 +121,10 @@ def _break(root, name, how):
         ("no image", r"b\.png: not a PNG or BMP image, or damaged"),
         ("empty", r"b\.png: not a PNG or BMP image, or damaged"),
         ("other size", r"SegmentationClass/b\.png: 5 x 7; its image is 7 x 5"),
-        ("colours", r"b\.png: has colours \(RGB\); expected one channel"),
+        (
+            "colours",
+            r"b\.png: has colours \(RGB\); expected one .*bin/inspect",
+        ),
         ("label", r"b\.png: label 3 \(row 3, column 4\); expected 0 to 2, or 255"),
         ("deep", r"b\.png: numbers from 1000 to 1000; expected 0 to 255"),
     ],
@@ -226,3 +229,21 @@ def test_lists_and_classes_that_make_no_sense(tmp_path):
     (root / "classes.txt").write_text("one\n")
     with pytest.raises(UserError, match=r"classes\.txt: 1 names"):
         _load(root)
+
+
+def test_masks_in_colours(tmp_path):
+    """As by programs that export this layout without palettes."""
+    root = files.voc(tmp_path)
+    for seed, name in enumerate("cabv"):
+        colours = np.array(files.PALETTE, np.uint8).reshape(256, 3)
+        mask = colours[files.numbers(seed=seed)]
+        files.save(root / f"SegmentationClass/{name}.png", mask)
+    with pytest.raises(UserError, match=r"has colours, .*colours.txt"):
+        _load(root)
+    (root / "classes.txt").unlink()
+    text = "sky 0 0 0\nroad 128 0 0\ncar 0 128 0\nignored 224 224 192\n"
+    (root / "colours.txt").write_text(text)
+    found = _load(root)
+    assert found.class_names == ("sky", "road", "car")
+    check(found)
+    np.testing.assert_array_equal(found.train[0].labels(), files.numbers(seed=1))

@@ -1,0 +1,40 @@
+"""Validation images for data sets that come without."""
+
+from __future__ import annotations
+
+import random
+from typing import Optional, Sequence, Tuple, TypeVar
+
+from mixdmt_tf.data.segmentation.source import Sample
+from mixdmt_tf.errors import UsageError
+
+AnySample = TypeVar("AnySample", bound=Sample)
+_SEED = 7777
+
+
+def hold_out(
+    samples: Sequence[AnySample], count: Optional[int]
+) -> Tuple[Tuple[AnySample, ...], Tuple[AnySample, ...]]:
+    """Training images, and some of known labels for validation, always the same.
+
+    Args:
+        samples: all images.
+        count: of validation images; None: a tenth of those with labels.
+
+    Raises:
+        UsageError: if none with labels is left to learn from.
+    """
+    known = [sample for sample in samples if sample.known]
+    if count is None:
+        count = -(-len(known) // 10)
+    if count >= len(known):
+        raise UsageError(
+            f"--validation={count}: only {len(known)} images have a mask, and at least "
+            "one has to be left to learn from"
+        )
+    random.Random(_SEED).shuffle(known)
+    held_out = {sample.name for sample in known[:count]}
+    return (
+        tuple(sample for sample in samples if sample.name not in held_out),
+        tuple(sample for sample in samples if sample.name in held_out),
+    )

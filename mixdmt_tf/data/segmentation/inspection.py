@@ -1,0 +1,138 @@
+"""What a folder of images and masks holds, before anybody trains on it."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import os
+import pathlib
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+from PIL import Image
+
+from mixdmt_tf.data.image_files import printable
+from mixdmt_tf.data.segmentation import label_maps, listing
+from mixdmt_tf.data.segmentation.class_files import read_classes
+from mixdmt_tf.data.segmentation.colours import Palette, decode, name_of
+from mixdmt_tf.data.segmentation.contact_sheet import Tile, contact_sheet
+from mixdmt_tf.data.segmentation.datasets import voc
+from mixdmt_tf.data.segmentation.files import FileSample
+from mixdmt_tf.data.segmentation.inspection_lines import Lines, Seen
+from mixdmt_tf.data.segmentation.source import IGNORED, Sample, paint, voc_colours
+from mixdmt_tf.data.segmentation.survey import look
+from mixdmt_tf.errors import UserError
+
+SHOWN = 12  # images on the contact sheet
+_AHEAD = 64  # images given to the threads at a time
+
+Progress = Callable[[int, int], None]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Report:
+    """What was found.
+
+    Attributes:
+        lines: for people.
+        sheet: images beside their masks; None: there is no image with a mask.
+        colours: text of a colours.txt to begin with; '' where none is needed.
+        usable: whether training would accept the folder as it is.
+    """
+
+    lines: Tuple[str, ...]
+    sheet: Optional[Image.Image]
+    colours: str
+    usable: bool
+
+
+def inspect(
+    folder: pathlib.Path, dataset: str = "", progress: Optional[Progress] = None
+) -> Report:
+    """Reads all images and masks below a folder once. Nothing is written.
+
+    Args:
+        folder: what `--data_dir` would be.
+        dataset: what `--dataset` would be; '': what the folder looks like.
+        progress: called with (images read, images in all).
+
+    Raises:
+        UserError: if the folder is none of a data set of segmentation, or its
+            classes.txt, colours.txt, lists or JSON can't be read.
+    """
+    dataset = dataset or listing.layout(folder)
+    if not dataset:
+        raise UserError(
+            f"{printable(folder)} has no images with masks; expected images/ and "
+            f"masks/, or JPEGImages/ and SegmentationClass/, or COCO's JSON"
+        )
+    names, palette = None, None
+    if dataset in ("mask_folder", "voc"):
+        names, palette = read_classes(listing.root_of(folder, dataset), "error")
+    lenient = palette and dataclasses.replace(palette, strict=False)
+    found = listing.lists(folder, dataset, lenient)
+    seen = _survey(found.parts, progress)
+    usual = voc.CLASSES if dataset == "voc" else None
+    names = found.class_names or names or usual
+    lines = Lines(found, seen, names, palette)
+    lines.describe(dataset)
+    sheet = _sheet(seen, names, lenient, lines)
+    return Report(tuple(lines.lines), sheet, lines.proposal, not lines.problems)
+
+
+def _survey(
+    parts: Dict[str, List[Sample]], progress: Optional[Progress]
+) -> Sequence[Seen]:
+    samples = [(part, sample) for part in parts for sample in parts[part]]
+    seen: List[Seen] = []
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, len(samples), _AHEAD):
+            chunk = samples[start : start + _AHEAD]
+            facts = pool.map(look, [sample for _, sample in chunk])
+            seen += [(*each, fact) for each, fact in zip(chunk, facts)]
+            if progress:
+                progress(len(seen), len(samples))
+    return seen
+
+
+def _sheet(
+    seen: Sequence[Seen],
+    names: Optional[Tuple[str, ...]],
+    palette: Optional[Palette],
+    lines: Lines,
+) -> Optional[Image.Image]:
+    """Some images with labels that can be used, evenly chosen, beside these."""
+    usable = [
+        (part, sample)
+        for part, sample, facts in seen
+        if sample.known and facts.kind and not facts.problem
+    ]
+    if not usable:
+        return None
+    places = np.linspace(0, len(usable) - 1, min(SHOWN, len(usable))).round()
+    chosen = [usable[int(place)] for place in places]
+    if palette is None and lines.codes:  # colours that nobody named
+        legend = [(name_of(code), decode(np.array(code))) for code in lines.candidates]
+        return contact_sheet([_tile(*each, None) for each in chosen], legend)
+    highest = max((each for each in lines.numbers if each != IGNORED), default=0)
+    names = names or tuple(f"class {number}" for number in range(highest + 1))
+    colours = palette.colours if palette else _own_colours(chosen[0][1], len(names))
+    tiles = [_tile(*each, colours) for each in chosen]
+    return contact_sheet(tiles, [*zip(names, colours), ("ignored", np.full(3, 255))])
+
+
+def _own_colours(sample: Sample, count: int) -> np.ndarray:
+    """Those of a mask's palette, or VOC's: uint8 [count, 3]."""
+    own = None
+    if isinstance(sample, FileSample) and sample.mask_path:
+        own = label_maps.read_palette(sample.mask_path, count)
+    return voc_colours(count) if own is None else own
+
+
+def _tile(part: str, sample: Sample, colours: Optional[np.ndarray]) -> Tile:
+    """An image and its labels in colours; None: in the mask's own."""
+    if colours is not None:
+        painted = paint(np.asarray(sample.labels()), colours)
+    elif isinstance(sample, FileSample) and sample.mask_path:
+        painted = decode(label_maps.read_codes(sample.mask_path))
+    return f"{part}: {sample.name}", sample.image(), painted

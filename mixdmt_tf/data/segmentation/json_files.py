@@ -1,0 +1,99 @@
+"""JSON from strangers: every value is asked for with its type, and refused by place."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import Any, Dict, List, Mapping, NoReturn, Optional, Sequence, Tuple
+
+from mixdmt_tf.data.image_files import printable
+from mixdmt_tf.data.segmentation.opening import naming
+
+MAX_BYTES = 2**30  # of a file; COCO's own have half of it
+_LARGEST = 1e6  # of a number that stands for pixels
+
+
+class Document:
+    """A file that was read. `where`, in its methods, is a place in it, for messages.
+
+    Attributes:
+        path: of the file.
+        root: the outermost object.
+    """
+
+    def __init__(self, path: pathlib.Path) -> None:
+        """Reads it.
+
+        Raises:
+            UserError: if it is missing, too large, no JSON, or no object.
+        """
+        self.path = path
+        try:
+            if not path.is_file():
+                raise naming(path, "missing")
+            if path.stat().st_size > MAX_BYTES:
+                raise naming(path, f"larger than {MAX_BYTES:,} bytes")
+            root = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
+        except OSError as error:
+            raise naming(path, f"can't be read: {error.strerror}") from error
+        except (ValueError, RecursionError) as error:
+            raise naming(path, f"is no JSON: {printable(error)[:100]}") from error
+        if not isinstance(root, dict):
+            raise naming(path, "expected an object, { ... }")
+        self.root: Dict[str, Any] = root
+
+    def refuse(self, where: str, problem: str) -> NoReturn:
+        """Raises a UserError with the file and the place."""
+        raise naming(self.path, f"{where}: {problem}")
+
+    def objects(
+        self, name: str, parent: Optional[Mapping[str, Any]] = None, where: str = ""
+    ) -> List[Dict[str, Any]]:
+        """A list of objects, of the outermost object or of another one."""
+        found = (self.root if parent is None else parent).get(name)
+        place = f"{where}.{name}" if where else name
+        if not isinstance(found, list):
+            self.refuse(place, "expected a list of objects")
+        for number, each in enumerate(found):
+            if not isinstance(each, dict):
+                self.refuse(f"{place}[{number}]", "expected an object")
+        return found
+
+    def field(
+        self, each: Mapping[str, Any], name: str, where: str, kinds: Tuple[type, ...]
+    ) -> Any:
+        """A value of one of these types, exactly: True is no number."""
+        value = each.get(name)
+        if type(value) not in kinds:
+            words = " or ".join(
+                {int: "a whole number", str: "a text"}[k] for k in kinds
+            )
+            self.refuse(where, f"{name}: expected {words}")
+        return value
+
+    def file_name(self, each: Mapping[str, Any], where: str) -> str:
+        """A path that stays in its folder."""
+        name: str = self.field(each, "file_name", where, (str,)).replace("\\", "/")
+        path = pathlib.PurePosixPath(name)
+        if not path.name or path.is_absolute() or ".." in path.parts or "\0" in name:
+            self.refuse(where, f"file_name {name!a:.80} leads out of the folder")
+        return str(path)
+
+    def numbers(self, values: Any, where: str, count: int = 0) -> Sequence[float]:
+        """Finite numbers, `count` of them if that is given."""
+        if not isinstance(values, list) or (count and len(values) != count):
+            many = f"{count} numbers" if count else "numbers"
+            self.refuse(where, f"expected a list of {many}")
+        # At once, since there are tens of millions; one by one to name the wrong one.
+        if set(map(type, values)) <= {int, float} and (
+            not values or max(max(values), -min(values)) <= _LARGEST
+        ):
+            return values
+        for value in values:
+            if type(value) not in (int, float) or not abs(value) <= _LARGEST:
+                self.refuse(where, f"{value!a:.40}: expected a number of pixels")
+        return values
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")

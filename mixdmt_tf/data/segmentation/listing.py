@@ -1,0 +1,176 @@
+"""What lies in a folder of images and masks, for reports: nothing is refused here."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from typing import Dict, List, Optional, Tuple
+
+from mixdmt_tf.data import image_files
+from mixdmt_tf.data.segmentation import datasets
+from mixdmt_tf.data.segmentation.colours import Palette
+from mixdmt_tf.data.segmentation.config import Config
+from mixdmt_tf.data.segmentation.datasets.voc import root_in
+from mixdmt_tf.data.segmentation.files import FileSample
+from mixdmt_tf.data.segmentation.source import Sample
+from mixdmt_tf.data.segmentation.text_files import read_lines
+
+
+@dataclasses.dataclass
+class Listing:
+    """Images of each part, and what belongs to none.
+
+    Attributes:
+        root: the folder that the layout begins in.
+        parts: images of 'train', 'validation' and 'test', as far as there are any.
+        masks_alone: masks without an image.
+        remarks: what else is odd, in sentences.
+        class_names: if the data set has its own; None: files have to tell.
+    """
+
+    root: pathlib.Path
+    parts: Dict[str, List[Sample]] = dataclasses.field(default_factory=dict)
+    masks_alone: List[pathlib.Path] = dataclasses.field(default_factory=list)
+    remarks: List[str] = dataclasses.field(default_factory=list)
+    class_names: Optional[Tuple[str, ...]] = None
+
+
+def layout(folder: pathlib.Path) -> str:
+    """Which data set of segmentation a folder looks like; '' if none.
+
+    Args:
+        folder: what `--data_dir` would be.
+    """
+    if (folder / "images").is_dir() and (folder / "masks").is_dir():
+        return "mask_folder"
+    if root_in(folder):
+        return "voc"
+    if (folder / "leftImg8bit").is_dir():
+        return "cityscapes"
+    beside = [
+        *folder.glob("annotations/*.json"),
+        *folder.glob("*/_annotations.coco.json"),
+    ]
+    # A folder of images for classification may have some JSON as well.
+    if beside or (any(folder.glob("*.json")) and not _has_classes(folder)):
+        return "coco"
+    return ""
+
+
+def _has_classes(folder: pathlib.Path) -> bool:
+    """Whether it has folders of images that are called like their classes."""
+    train = folder / "train"
+    inner = train.is_dir() and any(path.is_dir() for path in train.iterdir())
+    return inner or (folder / "labeled").is_dir()
+
+
+def lists(
+    folder: pathlib.Path, dataset: str, palette: Optional[Palette] = None
+) -> Listing:
+    """Lists a folder.
+
+    Args:
+        folder: what `--data_dir` would be.
+        dataset: which data set it is of.
+        palette: what the colours in masks mean, if somebody said so.
+
+    Raises:
+        UserError: if the data set is none of files, or can't be opened.
+    """
+    if dataset == "mask_folder":
+        return _mask_folder(folder, palette)
+    if dataset == "voc":
+        root = root_in(folder)
+        if root:
+            return _voc(root, palette)
+    config = Config(
+        dataset=dataset,
+        data_dir=str(folder),
+        unknown_colour="ignore" if dataset == "coco" else "error",
+    )
+    source = datasets.load(config)
+    found = Listing(folder, class_names=source.class_names)
+    found.parts = {part: [*samples] for part, samples in source.parts()}
+    found.remarks += source.notes
+    return found
+
+
+def root_of(folder: pathlib.Path, dataset: str) -> pathlib.Path:
+    """The folder that classes.txt and colours.txt are in."""
+    return (root_in(folder) if dataset == "voc" else None) or folder
+
+
+def _mask_folder(root: pathlib.Path, palette: Optional[Palette]) -> Listing:
+    found = Listing(root)
+    for part, place in (("train", ""), ("validation", "val"), ("test", "test")):
+        folder = root / place
+        if place and not folder.is_dir():
+            continue
+        images = _images(folder / "images", found)
+        masks = _images(folder / "masks", found)
+        found.parts[part] = [
+            _sample(name, path, masks.get(name), palette)
+            for name, path in images.items()
+        ]
+        found.masks_alone += [masks[name] for name in masks if name not in images]
+    return found
+
+
+def _voc(root: pathlib.Path, palette: Optional[Palette]) -> Listing:
+    found = Listing(root)
+    images = _images(root / "JPEGImages", found)
+    masks = _images(root / "SegmentationClass", found)
+    if (root / "SegmentationClassAug").is_dir():
+        masks.update(_images(root / "SegmentationClassAug", found))
+    found.masks_alone = [masks[name] for name in masks if name not in images]
+    folder = root / "ImageSets" / "Segmentation"
+    train = "trainaug" if (folder / "trainaug.txt").exists() else "train"
+    for part, stem in (("train", train), ("validation", "val"), ("test", "test")):
+        path = folder / f"{stem}.txt"
+        if not path.exists():
+            continue
+        names = dict.fromkeys(line.split()[0] for line in read_lines(path))
+        missing = root / "JPEGImages"
+        found.parts[part] = [
+            _sample(name, images.get(name, missing / name), masks.get(name), palette)
+            for name in names
+        ]
+    return found
+
+
+def _sample(
+    name: str,
+    image: pathlib.Path,
+    mask: Optional[pathlib.Path],
+    palette: Optional[Palette],
+) -> FileSample:
+    return FileSample(
+        name, mask is not None, image_path=image, mask_path=mask, palette=palette
+    )
+
+
+def _images(folder: pathlib.Path, found: Listing) -> Dict[str, pathlib.Path]:
+    """Files by their names without suffix; of two the first one."""
+    files: Dict[str, pathlib.Path] = {}
+    if not folder.is_dir():
+        found.remarks.append(f"there is no folder {image_files.printable(folder)}")
+        return files
+    others: List[str] = []
+    for path in sorted(folder.iterdir()):
+        if image_files.hidden(path.name):
+            continue
+        if path.suffix.lower() not in image_files.SUFFIXES:
+            others.append(path.name)
+        elif path.stem in files:
+            found.remarks.append(
+                f"{image_files.printable(folder)} has two files for "
+                f"{image_files.printable(path.stem)}"
+            )
+        else:
+            files[path.stem] = path
+    if others:
+        found.remarks.append(
+            f"{image_files.printable(folder)}: {len(others):,} files are no PNG, JPEG "
+            f"or BMP, such as {image_files.printable(others[0])}"
+        )
+    return files

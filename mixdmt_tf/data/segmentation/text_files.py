@@ -1,0 +1,44 @@
+"""Lists in text files: names of images, names of classes."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Tuple
+
+from mixdmt_tf.data import image_files
+from mixdmt_tf.errors import UserError
+
+
+def read_lines(path: pathlib.Path) -> Tuple[str, ...]:
+    """The lines of a text file, without those that are blank.
+
+    Raises:
+        UserError: if it can't be read or is no text.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UserError(
+            f"{image_files.printable(path)} can't be read: {error.strerror}"
+        ) from error
+    except UnicodeDecodeError:
+        raise UserError(f"{image_files.printable(path)} is no text in UTF-8") from None
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
+
+
+def read_class_names(path: pathlib.Path) -> Tuple[str, ...]:
+    """Class names, one on each line, the first of class 0.
+
+    Raises:
+        UserError: if there are fewer than 2 or more than 255, or one occurs twice.
+    """
+    names = read_lines(path)
+    problem = ""
+    if not 2 <= len(names) <= 255:
+        problem = f"{len(names)} names; expected 2 to 255, one on each line"
+    elif len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        problem = f"{image_files.printable(twice)} occurs twice"
+    if problem:
+        raise UserError(f"{image_files.printable(path)}: {problem}")
+    return names
