@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Optional
 
 from mixdmt_tf.data.classification.copies import Copies, fill_in, of_split
 from mixdmt_tf.data.classification.source import Source
 from mixdmt_tf.data.precomputed import Store, open_store
 from mixdmt_tf.data.splits import Split
+from mixdmt_tf.progress import Progress
 from mixdmt_tf.runs.experiment import Experiment
-from mixdmt_tf.runs.progress import Progress
 
 STEPS = 524288  # of a run that is given no number
 
@@ -26,8 +27,16 @@ def resolve(experiment: Experiment) -> Experiment:
     return dataclasses.replace(experiment, run=run, data=data)
 
 
-def open_copies(experiment: Experiment, copies: Copies) -> Store:
-    """The store of these copies, made with a progress line where it is missing."""
+def open_copies(
+    experiment: Experiment, copies: Copies, read: Optional[int] = None
+) -> Store:
+    """The store of these copies, made with a progress line where it is missing.
+
+    Args:
+        experiment: all settings.
+        copies: which images.
+        read: how many of them the run shows, repeated ones counted; None: unknown.
+    """
     data = experiment.data
     progress = Progress("copies", "images")
     try:
@@ -37,6 +46,7 @@ def open_copies(experiment: Experiment, copies: Copies) -> Store:
             data.cache_folder(),
             progress.update,
             progress.say,
+            read,
         )
     finally:
         progress.close()

@@ -11,8 +11,9 @@ Two layouts of `--data_dir`, in which a class is called like its folder:
 
 unlabeled/, val/ and test/ may be missing, and may stand beside train/ as well. Images
 may lie in folders inside a class's folder. Hidden files and files that aren't PNG, JPEG
-or BMP are left out and counted. `pictures.py` says how images are brought to
-`--image_size`. Class 0 is the first of the sorted class names.
+or BMP are left out and counted. Class 0 is the first of the sorted class names.
+`image_files.py` says how images are brought to `--image_size`, `decoded.py` where they
+are kept.
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ from typing import Dict, List, Sequence, Tuple
 
 import numpy as np
 
-from mixdmt_tf.data import image_files
+from mixdmt_tf.data import decoded, image_files
 from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.data.classification.source import UNKNOWN, Images, Source
+from mixdmt_tf.data.lazy_images import take
 from mixdmt_tf.errors import UsageError, UserError
 
+SKIP = "use --on_bad_image=skip"
 LAYOUTS = (
     "expected train/<class>/ and test/<class>/, "
     "or labeled/<class>/ with unlabeled/, val/<class>/ and test/<class>/"
@@ -84,10 +87,20 @@ def load(config: Config) -> Source:
     for name in ("val", "test"):
         if root.joinpath(name).is_dir():
             parts[name] = _by_class(root / name, class_names, complete=False)
-    images = _read(parts, config.image_size)
+    images, skipped = _read(parts, root, config)
+    for number, name in enumerate(class_names):
+        if number not in images["train"].labels:
+            raise _no_images(labeled / name, "that can be used")
     ignored = sum(part.ignored for part in parts.values())
-    note = f"left out in {root}: {ignored:,} hidden or not PNG, JPEG or BMP, or "
-    known = len(parts["train"].labels) - parts["train"].labels.count(UNKNOWN)
+    notes = []
+    if ignored:
+        notes.append(
+            f"left out in {root}: {ignored:,} hidden or not PNG, JPEG or BMP, or "
+            "outside of class folders"
+        )
+    if skipped:
+        notes.append(f"skipped in {root}: {len(skipped):,} files that can't be used")
+    known = int((images["train"].labels != UNKNOWN).sum())
     return Source(
         name="folder",
         class_names=class_names,
@@ -97,7 +110,8 @@ def load(config: Config) -> Source:
         flip=True,
         crop_padding=config.image_size // 8,
         default_labels=known if labeled.name == "labeled" else Source.default_labels,
-        notes=(note + "outside of class folders",) if ignored else (),
+        notes=tuple(notes),
+        skipped=skipped,
     )
 
 
@@ -171,20 +185,37 @@ def _by_class(
     return files
 
 
-def _read(parts: Dict[str, _Files], size: int) -> Dict[str, Images]:
-    """Decodes all parts in one go, so that all bad files are named together."""
+def _read(
+    parts: Dict[str, _Files], root: pathlib.Path, config: Config
+) -> Tuple[Dict[str, Images], Tuple[str, ...]]:
+    """Decodes all parts in one go, so that all bad files are named together.
+
+    Returns:
+        The images that can be used, and what is wrong with the files of the others.
+    """
     paths = [path for part in parts.values() for path in part.paths]
-    stops = np.cumsum([len(part.paths) for part in parts.values()])
-    pixels = np.split(image_files.read(paths, size), stops[:-1])
-    return {
-        name: Images(images, np.array(parts[name].labels, np.int32))
-        for name, images in zip(parts, pixels)
-    }
+    found = decoded.decode(
+        paths, root, config.image_size, config.image_store, config.cache_folder()
+    )
+    if config.on_bad_image == "error":
+        image_files.refuse(found.problems, paths, SKIP)
+    good = np.ones(len(paths), bool)
+    good[list(found.problems)] = False
+    images, start = {}, 0
+    for name, part in parts.items():
+        rows = start + np.flatnonzero(good[start : start + len(part.paths)])
+        labels = np.array(part.labels, np.int32)[rows - start]
+        if not len(rows):
+            raise _no_images(root / name, "that can be used")
+        images[name] = Images(take(found.images, rows), labels)
+        start += len(part.paths)
+    return images, tuple(image_files.lines(found.problems, paths))
 
 
-def _no_images(folder: pathlib.Path) -> UserError:
+def _no_images(folder: pathlib.Path, of_what_kind: str = "") -> UserError:
+    images = f"PNG, JPEG or BMP images {of_what_kind}".rstrip()
     return UserError(
-        f"{image_files.printable(folder)} has no PNG, JPEG or BMP images\n"
+        f"{image_files.printable(folder)} has no {images}\n"
         "put some there, or remove the folder"
     )
 
