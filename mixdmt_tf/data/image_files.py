@@ -24,6 +24,7 @@ FORMATS = ("PNG", "JPEG", "BMP")
 # A file of a few kilobytes can ask for gigabytes. 50 million pixels, more than most
 # cameras take, are 200 MB while they are decoded.
 MAX_PIXELS = 50_000_000
+ORIENTATION = 0x0112  # of EXIF; 5 to 8: width and height are exchanged
 LISTED = 20
 CHUNK = 16
 
@@ -156,6 +157,18 @@ def refuse(
 def lines(problems: Problems, paths: Sequence[pathlib.Path]) -> List[str]:
     """What is wrong with each file, as 'path: problem', in their order."""
     return [f"{printable(paths[row])}: {problems[row]}" for row in sorted(problems)]
+
+
+def size_of(path: pathlib.Path) -> Optional[Tuple[int, int]]:
+    """Width and height in pixels, the right side up; None if it can't be told."""
+    try:
+        with Image.open(path, formats=FORMATS) as picture:  # reads the header only
+            width, height = picture.size
+            turned = picture.getexif().get(ORIENTATION, 1) > 4
+    # Damaged files make decoders raise almost anything.
+    except Exception:
+        return None
+    return (height, width) if turned else (width, height)
 
 
 def _read_one(path: pathlib.Path, out: np.ndarray) -> Optional[str]:

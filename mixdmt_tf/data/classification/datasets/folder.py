@@ -38,7 +38,7 @@ LAYOUTS = (
 
 
 @dataclasses.dataclass
-class _Files:
+class Files:
     """Image files of one part of the data, their classes, and how many others."""
 
     paths: List[pathlib.Path] = dataclasses.field(default_factory=list)
@@ -79,14 +79,7 @@ def load(config: Config) -> Source:
     """
     labeled = find(config)
     root = labeled.parent
-    class_names = _class_names(labeled)
-    parts = {"train": _by_class(labeled, class_names, complete=True)}
-    if root.joinpath("unlabeled").is_dir():
-        if not parts["train"].add(root / "unlabeled", UNKNOWN):
-            raise _no_images(root / "unlabeled")
-    for name in ("val", "test"):
-        if root.joinpath(name).is_dir():
-            parts[name] = _by_class(root / name, class_names, complete=False)
+    class_names, parts = files_of(labeled)
     images, skipped = _read(parts, root, config)
     for number, name in enumerate(class_names):
         if number not in images["train"].labels:
@@ -113,6 +106,35 @@ def load(config: Config) -> Source:
         notes=tuple(notes),
         skipped=skipped,
     )
+
+
+def looks_right(root: pathlib.Path) -> bool:
+    """Whether a folder has train/ or labeled/ with folders in it."""
+    there = [root / name for name in ("train", "labeled") if (root / name).is_dir()]
+    return any(_class_folders(folder)[0] for folder in there)
+
+
+def files_of(
+    labeled: pathlib.Path,
+) -> Tuple[Tuple[str, ...], Dict[str, Files]]:
+    """Names of the classes, and the files of train, val and test.
+
+    Args:
+        labeled: what `find` found.
+
+    Raises:
+        UserError: if the folders are not laid out as expected.
+    """
+    root = labeled.parent
+    class_names = _class_names(labeled)
+    parts = {"train": _by_class(labeled, class_names, complete=True)}
+    if root.joinpath("unlabeled").is_dir():
+        if not parts["train"].add(root / "unlabeled", UNKNOWN):
+            raise _no_images(root / "unlabeled")
+    for name in ("val", "test"):
+        if root.joinpath(name).is_dir():
+            parts[name] = _by_class(root / name, class_names, complete=False)
+    return class_names, parts
 
 
 def _labeled_folder(root: pathlib.Path) -> pathlib.Path:
@@ -167,7 +189,7 @@ def _class_names(labeled: pathlib.Path) -> Tuple[str, ...]:
 
 def _by_class(
     folder: pathlib.Path, class_names: Sequence[str], complete: bool
-) -> _Files:
+) -> Files:
     """The images in the class folders of `folder`; with `complete` none is empty."""
     names, others = _class_folders(folder)
     strange = [name for name in names if name not in class_names]
@@ -176,7 +198,7 @@ def _by_class(
             f"{folder} has the classes {_few(strange)}, of which there are no training "
             f"images; expected only {_few(class_names)}"
         )
-    files = _Files(ignored=others)
+    files = Files(ignored=others)
     for name in names:
         if not files.add(folder / name, class_names.index(name)) and complete:
             raise _no_images(folder / name)
@@ -186,7 +208,7 @@ def _by_class(
 
 
 def _read(
-    parts: Dict[str, _Files], root: pathlib.Path, config: Config
+    parts: Dict[str, Files], root: pathlib.Path, config: Config
 ) -> Tuple[Dict[str, Images], Tuple[str, ...]]:
     """Decodes all parts in one go, so that all bad files are named together.
 
