@@ -38,9 +38,9 @@ def _inspect(argv: Sequence[str]) -> None:
     parsed = flags.parse(
         argv,
         "inspect",
-        "Says what a folder of your own images holds: images per class and part, sizes,\n"
-        "files that can't be used, exact duplicates. Writes a contact sheet, and changes\n"
-        "nothing in the folder.",
+        "Says what a folder of your own images holds: images per class and part,\n"
+        "sizes, files that can't be used, exact duplicates. Writes a contact sheet,\n"
+        "and changes nothing in the folder.",
         lambda _: [flags.group("command", "mixdmt_tf.cli.inspect")],
     )
     values: Mapping[str, Any] = parsed.values["command"]

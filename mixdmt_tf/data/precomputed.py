@@ -61,6 +61,8 @@ def open_store(
     if copies.plain:
         return copies.maker()
     size = _size(copies)
+    if read is not None and read < len(copies):
+        size += f", of which the run takes {read:,}"
     folder = cache_dir / f"copies-{copies.key()[:24]}"
     if kind == "auto":
         reason = _auto(copies, folder, read)

@@ -106,7 +106,8 @@ class Config:
     copies_store: str = setting(
         "auto",
         "where copies live, the same images everywhere; auto: disk if the cache has "
-        "room, else virtual: made when a batch needs them",
+        "room and the run shows more copies than there are, else virtual: made when a "
+        "batch needs them",
         choices=("auto", "disk", "memory", "virtual"),
         harmless=True,
     )

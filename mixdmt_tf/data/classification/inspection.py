@@ -107,7 +107,7 @@ def _look(
     """Facts of all files, and some images of each class by the number of the file."""
     files: List[_File] = []
     thumbnails: Dict[int, np.ndarray] = {}
-    shown: Dict[int, int] = collections.Counter()
+    chosen = _chosen(listed)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(listed), _CHUNK):
             some = listed[start : start + _CHUNK]
@@ -121,13 +121,24 @@ def _look(
                 name, problem = os.path.relpath(path, root), problems.get(row, "")
                 facts = sizes.get(path), digests.get(path, b"")
                 files.append(_File(name, part, label, *facts, problem))
-                if not problem and part in ("labelled", "unlabelled"):
-                    if shown[label] < ACROSS:
-                        thumbnails[start + row] = images[row].copy()
-                        shown[label] += 1
+                if not problem and start + row in chosen:
+                    thumbnails[start + row] = images[row].copy()
             if progress:
                 progress(len(files), len(listed))
     return files, thumbnails
+
+
+def _chosen(listed: Sequence[Tuple[pathlib.Path, str, int]]) -> Set[int]:
+    """Numbers of some training images of each class, evenly over all of them."""
+    by_label: Dict[int, List[int]] = collections.defaultdict(list)
+    for number, (_, part, label) in enumerate(listed):
+        if part in ("labelled", "unlabelled"):
+            by_label[label].append(number)
+    chosen: Set[int] = set()
+    for own in by_label.values():
+        places = np.linspace(0, len(own) - 1, min(ACROSS, len(own))).round()
+        chosen.update(own[int(place)] for place in places)
+    return chosen
 
 
 def _digest(path: pathlib.Path) -> bytes:
@@ -214,7 +225,7 @@ def _duplicates(files: Sequence[_File], class_names: Sequence[str]) -> List[str]
     for judged in ("test", "validation"):
         kind(
             f"trained on and in {judged}, so that its scores are too good",
-            lambda group, judged=judged: (  # type: ignore[misc]
+            lambda group, judged=judged: (
                 judged in _parts(group)
                 and bool(_parts(group) & {"labelled", "unlabelled"})
             ),
