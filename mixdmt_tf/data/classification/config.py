@@ -125,7 +125,6 @@ class Config:
         "image files of a folder that can't be used; skip: leave them out, and list "
         "them in skipped_images.txt of the run's folder",
         choices=("error", "skip"),
-        harmless=True,  # a run compares the images that there are
     )
     cache_dir: str = setting(
         "",

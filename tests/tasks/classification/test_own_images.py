@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -79,6 +81,24 @@ def test_weights_and_scores_do_not_depend_on_where_images_are(
         for each in (folder, run[0])
     ]
     assert scores[0] == scores[1]
+
+
+def test_a_file_that_is_gone_in_the_middle_of_a_run(photos, tmp_path):
+    """A sentence that names it; what was trained until then stays."""
+    root = tmp_path / "photos"
+    shutil.copytree(photos, root)
+
+    def remove():
+        for path in (root / "train/a").iterdir():
+            path.unlink()
+
+    argv = (*FLAGS, SKIP, f"--data_dir={root}", "--image_store=virtual", "--steps=40")
+    argv = [each for each in argv if each != "--steps=4"]
+    done = tiny.session(tmp_path / "run", *argv, moments={("save", 3): remove})
+    assert done.code == 1, done.out
+    assert "not a file, or a link to nothing" in done.err
+    assert "Traceback" not in done.err
+    assert list((tmp_path / "run/checkpoints").iterdir())
 
 
 def test_evaluation_and_labels_read_a_folder_that_is_not_in_memory(
