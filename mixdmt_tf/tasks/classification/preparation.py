@@ -27,16 +27,8 @@ def resolve(experiment: Experiment) -> Experiment:
     return dataclasses.replace(experiment, run=run, data=data)
 
 
-def open_copies(
-    experiment: Experiment, copies: Copies, read: Optional[int] = None
-) -> Store:
-    """The store of these copies, made with a progress line where it is missing.
-
-    Args:
-        experiment: all settings.
-        copies: which images.
-        read: how many of them the run shows, repeated ones counted; None: unknown.
-    """
+def open_copies(experiment: Experiment, copies: Copies) -> Store:
+    """The store of these copies, made with a progress line where it is missing."""
     data = experiment.data
     progress = Progress("copies", "images")
     try:
@@ -46,10 +38,19 @@ def open_copies(
             data.cache_folder(),
             progress.update,
             progress.say,
-            read,
+            _shown(experiment),
         )
     finally:
         progress.close()
+
+
+def _shown(experiment: Experiment) -> Optional[int]:
+    """How many copies the run shows, repeated ones counted; None: not known yet."""
+    run = experiment.run
+    if run.steps is None:
+        return None
+    recipe = experiment.method_class().recipe(experiment.method)
+    return run.steps * run.batch * recipe.unlabeled_ratio
 
 
 def unlabeled_copies(experiment: Experiment, source: Source, split: Split) -> Copies:

@@ -107,8 +107,7 @@ class Classification:
             return batches
         require_unlabeled(self.experiment, split)
         copies = preparation.unlabeled_copies(self.experiment, self.source, split)
-        read = run.steps * run.batch * recipe.unlabeled_ratio
-        store = preparation.open_copies(self.experiment, copies, read)
+        store = preparation.open_copies(self.experiment, copies)
         return dataclasses.replace(
             batches, store=store, store_size=len(copies), pseudo=pseudo
         )
