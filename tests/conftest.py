@@ -29,6 +29,14 @@ def clean_state():
     keras.backend.clear_session()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """Decoded images and copies of tests do not land among the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(name="package")
 def fixture_package(tmp_path, monkeypatch):
     """Writes modules of a package called `made`, and forgets them afterwards."""

@@ -29,6 +29,11 @@ class Config:
     weights: str = setting(
         "ema", "averaged weights, or those of the last step", choices=("ema", "raw")
     )
+    on_bad_image: str = setting(
+        "error",
+        "files that can't be used; skip: name them, and predict the others",
+        choices=("error", "skip"),
+    )
 
 
 def main(argv: Sequence[str]) -> int:

@@ -216,7 +216,7 @@ def _read(argv: Sequence[str]) -> Tuple[Optional[int], Mapping[str, str]]:
 
 def _describe(prefix: str, one: Any, table: Any, known: Sequence[Any]) -> None:
     """Prints one run: its progress, remaining time and command."""
-    from mixdmt_tf.runs import progress
+    from mixdmt_tf import progress
     from mixdmt_tf.tables import running
 
     cell, seed = one

@@ -12,7 +12,7 @@ import concurrent.futures
 import os
 import pathlib
 import warnings
-from typing import List, Optional, Sequence, Set, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -24,8 +24,11 @@ FORMATS = ("PNG", "JPEG", "BMP")
 # A file of a few kilobytes can ask for gigabytes. 50 million pixels, more than most
 # cameras take, are 200 MB while they are decoded.
 MAX_PIXELS = 50_000_000
+ORIENTATION = 0x0112  # of EXIF; 5 to 8: width and height are exchanged
 LISTED = 20
 CHUNK = 16
+
+Problems = Dict[int, str]  # what is wrong with some of the files, by row
 
 
 def find(folder: pathlib.Path) -> Tuple[List[pathlib.Path], int]:
@@ -87,33 +90,85 @@ def read(paths: Sequence[pathlib.Path], size: int) -> np.ndarray:
     Raises:
         UserError: naming every file (up to 20) that can't be used, and why.
     """
-    pictures = np.empty((len(paths), size, size, 3), np.uint8)
+    images = np.empty((len(paths), size, size, 3), np.uint8)
+    refuse(decode(paths, images), paths)
+    return images
 
-    def read_chunk(start: int) -> List[str]:
-        problems = []
-        for row in range(start, min(start + CHUNK, len(paths))):
-            problem = _read_one(paths[row], pictures[row])
-            if problem:
-                problems.append(f"{printable(paths[row])}: {problem}")
+
+def decode(
+    paths: Sequence[pathlib.Path],
+    out: np.ndarray,
+    report: Callable[[int], None] = lambda number: None,
+) -> Problems:
+    """Decodes files in parallel as `read` does.
+
+    Args:
+        paths: of N files.
+        out: uint8 [N, S, S, 3], to be written; rows of files that can't be used are
+            zeros afterwards.
+        report: called with the number of files of each chunk that is done.
+
+    Returns:
+        What is wrong with the files that can't be used, by row.
+    """
+
+    def decode_chunk(start: int) -> Problems:
+        rows = range(start, min(start + CHUNK, len(paths)))
+        found = {row: _read_one(paths[row], out[row]) for row in rows}
+        problems = {row: problem for row, problem in found.items() if problem}
+        out[list(problems)] = 0
+        report(len(rows))
         return problems
 
     starts = range(0, len(paths), CHUNK)
+    problems: Problems = {}
     with warnings.catch_warnings():
         # Pillow warns of oddities that it can deal with, without naming the file.
         warnings.simplefilter("ignore")
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            problems = [
-                line for lines in pool.map(read_chunk, starts) for line in lines
-            ]
-    if problems:
-        listed = problems[:LISTED]
-        if len(problems) > LISTED:
-            listed.append(f"and {len(problems) - LISTED} more")
-        raise UserError(
-            f"{len(problems)} of {len(paths)} image files can't be used; repair or "
-            "remove them:\n  " + "\n  ".join(listed)
-        )
-    return pictures
+            for found in pool.map(decode_chunk, starts):
+                problems.update(found)
+    return problems
+
+
+def refuse(
+    problems: Problems, paths: Sequence[pathlib.Path], otherwise: str = ""
+) -> None:
+    """Raises a UserError that names the files (up to 20) and problems, if any.
+
+    Args:
+        problems: by row.
+        paths: of all files.
+        otherwise: what else to do than to repair or remove them.
+    """
+    if not problems:
+        return
+    listed = lines(problems, paths)
+    if len(listed) > LISTED:
+        listed[LISTED:] = [f"and {len(listed) - LISTED} more"]
+    raise UserError(
+        f"{len(problems)} of {len(paths)} image files can't be used; repair or "
+        + ("remove them" if not otherwise else f"remove them, or {otherwise}")
+        + ":\n  "
+        + "\n  ".join(listed)
+    )
+
+
+def lines(problems: Problems, paths: Sequence[pathlib.Path]) -> List[str]:
+    """What is wrong with each file, as 'path: problem', in their order."""
+    return [f"{printable(paths[row])}: {problems[row]}" for row in sorted(problems)]
+
+
+def size_of(path: pathlib.Path) -> Optional[Tuple[int, int]]:
+    """Width and height in pixels, the right side up; None if it can't be told."""
+    try:
+        with Image.open(path, formats=FORMATS) as picture:  # reads the header only
+            width, height = picture.size
+            turned = picture.getexif().get(ORIENTATION, 1) > 4
+    # Damaged files make decoders raise almost anything.
+    except Exception:
+        return None
+    return (height, width) if turned else (width, height)
 
 
 def _read_one(path: pathlib.Path, out: np.ndarray) -> Optional[str]:

@@ -23,11 +23,11 @@ import keras
 
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import copy_atomically, write_atomically
+from mixdmt_tf.progress import duration
 from mixdmt_tf.rounds import plan, records
 from mixdmt_tf.rounds.stages import Stages
 from mixdmt_tf.runs import export, trained
 from mixdmt_tf.runs.experiment import Experiment
-from mixdmt_tf.runs.progress import duration
 from mixdmt_tf.runs.run_folder import read_results
 from mixdmt_tf.runs.splits import find_split, open_split
 from mixdmt_tf.runs.task import Task

@@ -13,6 +13,7 @@ import tensorflow as tf
 from mixdmt_tf.algorithms.parts import means
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.files import write_atomically
+from mixdmt_tf.progress import Progress
 from mixdmt_tf.runs import (
     checkpoints,
     export,
@@ -22,7 +23,6 @@ from mixdmt_tf.runs import (
     transfer,
 )
 from mixdmt_tf.runs.interrupts import Interrupted, Interrupts
-from mixdmt_tf.runs.progress import Progress
 from mixdmt_tf.runs.splits import find_split, open_split
 from mixdmt_tf.runs.task import PseudoLabels, Task
 from mixdmt_tf.runs.warnings import average_warning

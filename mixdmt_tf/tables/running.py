@@ -10,7 +10,7 @@ import pathlib
 import statistics
 from typing import Callable, FrozenSet, Optional, Sequence, Set, Tuple
 
-from mixdmt_tf.runs.progress import duration
+from mixdmt_tf.progress import duration
 from mixdmt_tf.tables.cells import Cell, Run
 from mixdmt_tf.tables.child_process import Children
 from mixdmt_tf.tables.table import Table

@@ -12,10 +12,12 @@ import pytest
 from PIL import Image
 
 from mixdmt_tf.cli.predict import main
+from mixdmt_tf.data import image_files
 from mixdmt_tf.data.classification.config import Config as DataConfig
 from mixdmt_tf.data.classification.datasets import digits
 from mixdmt_tf.runs import trained
 from mixdmt_tf.tasks import fit, open_task
+from mixdmt_tf.tasks.classification import scoring
 from tests.cli import commands
 from tests.data.classification import made_up
 from tests.tasks.classification import tiny
@@ -130,6 +132,48 @@ def test_a_file_name_that_is_no_text(finished, tmp_path, capsys):
     where = [f"--workdir={finished.folder}", f"--output={output}"]
     assert main([*where, str(tmp_path / "photos")]) == 0
     assert read(output.read_text(encoding="utf-8"))[1] == [r"\udcff.png"]
+
+
+def test_files_that_cannot_be_used(finished, photos, tmp_path, capsys):
+    """All are named, or the others predicted; as many as are read at a time or more."""
+    folder, names, _ = photos
+    output = tmp_path / "out.csv"
+    argv = [f"--workdir={finished.folder}", str(folder), f"--output={output}"]
+    assert main(argv) == 0
+    expected = output.read_text()
+    output.unlink()
+    for name in ("aa.png", "more/zz.jpg"):
+        (folder / name).write_bytes(b"no image")
+    assert main(argv) == 1
+    said = capsys.readouterr().err
+    assert "aa.png" in said and "zz.jpg" in said and "--on_bad_image=skip" in said
+    assert not output.exists()
+    assert main([*argv, "--on_bad_image=skip"]) == 0
+    done = capsys.readouterr()
+    assert "2 files that can't be used were skipped" in done.out
+    assert "zz.jpg: not a PNG" in done.err
+    assert output.read_text() == expected
+
+
+def test_few_images_are_in_memory_at_a_time(finished, photos, tmp_path, monkeypatch):
+    folder, names, _ = photos
+    output = tmp_path / "out.csv"
+    argv = [f"--workdir={finished.folder}", str(folder), f"--output={output}"]
+    assert main(argv) == 0
+    expected = read(output.read_text())
+    decode, sizes = image_files.decode, []
+    monkeypatch.setattr(scoring, "BATCH", 3)
+
+    def counted(paths, out):
+        sizes.append(len(paths))
+        return decode(paths, out)
+
+    monkeypatch.setattr(image_files, "decode", counted)
+    assert main(argv) == 0
+    assert sizes == [3, 1]
+    got = read(output.read_text())
+    assert got[:3] == expected[:3]
+    np.testing.assert_allclose(got[3], expected[3], atol=1e-5)
 
 
 def test_a_folder_without_images(finished, tmp_path, capsys):

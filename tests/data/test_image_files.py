@@ -119,6 +119,37 @@ def test_a_cameras_note_on_which_side_is_up_is_obeyed(tmp_path):
     assert small[:, :3].max() < 10 and small[:, 5:].min() > 245
 
 
+# What a camera's note means for the pixels as they are stored: EXIF 2.3, table 6.
+UPRIGHT = {
+    1: lambda pixels: pixels,
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.transpose(1, 0, 2),
+    6: lambda pixels: np.rot90(pixels, -1),
+    7: lambda pixels: pixels[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda pixels: np.rot90(pixels),
+}
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+@pytest.mark.parametrize("orientation", UPRIGHT)
+def test_all_eight_orientations(orientation, suffix, tmp_path):
+    """Four quarters of different colours, and width and height."""
+    corners = np.array([[(250, 0, 0), (0, 250, 0)], [(0, 0, 250), (250, 250, 250)]])
+    pixels = corners.repeat(32, 0).repeat(48, 1).astype(np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(pixels).save(path, exif=exif, quality=95)
+
+    upright = UPRIGHT[orientation](pixels)
+    expected = UPRIGHT[orientation](corners)
+    got = _only(path, 8)[[1, 1, 6, 6], [1, 6, 1, 6]].reshape(2, 2, 3)
+    assert np.abs(got.astype(int) - expected).max() < 20
+    assert image_files.size_of(path) == upright.shape[1::-1]
+
+
 def test_large_jpegs_look_the_same_as_when_decoded_in_full(tmp_path):
     """Decoding a smaller version is a matter of speed."""
     y, x = np.mgrid[:800, :1000]

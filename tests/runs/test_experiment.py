@@ -24,6 +24,7 @@ HARMLESS = {
     "unlabeled_dir",
     "split",
     "copies_store",
+    "image_store",
     "cache_dir",
     "pseudo_labels",
     "export",

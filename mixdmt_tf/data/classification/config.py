@@ -110,14 +110,30 @@ class Config:
     copies_store: str = setting(
         "auto",
         "where copies live, the same images everywhere; auto: disk if the cache has "
-        "room, else virtual: made when a batch needs them",
+        "room and the run shows more copies than there are, else virtual: made when a "
+        "batch needs them",
         choices=("auto", "disk", "memory", "virtual"),
         harmless=True,
     )
+    image_store: str = setting(
+        "auto",
+        "where decoded images live, of folders and of sets of more than 256 MB; disk: "
+        "decoded once, into the cache; virtual: decoded whenever a batch needs them; "
+        "auto: disk if the cache has room, and then memory if they take less than 256 "
+        "MB; the same images everywhere",
+        choices=("auto", "disk", "memory", "virtual"),
+        harmless=True,
+    )
+    on_bad_image: str = setting(
+        "error",
+        "image files of a folder that can't be used; skip: leave them out, and list "
+        "them in skipped_images.txt of the run's folder",
+        choices=("error", "skip"),
+    )
     cache_dir: str = setting(
         "",
-        "folder for copies on disk; default: $XDG_CACHE_HOME/mixdmt_tf or "
-        "~/.cache/mixdmt_tf",
+        "folder for decoded images and copies on disk; default: "
+        "$XDG_CACHE_HOME/mixdmt_tf or ~/.cache/mixdmt_tf",
         harmless=True,
     )
 

@@ -20,6 +20,7 @@ from mixdmt_tf.data.augment import autoaugment, crop_flip, erasing, randaugment
 from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.data.classification.recipe import Recipe
 from mixdmt_tf.data.classification.source import Source
+from mixdmt_tf.data.lazy_images import ImageArray, gatherer
 from mixdmt_tf.data.splits import Split
 
 VERSION = 1  # raise when the images of some settings change
@@ -57,7 +58,7 @@ class Copies:
     the images themselves, and so is the whole set when `count` is 0.
 
     Attributes:
-        images: uint8 [M, H, W, C], the training images.
+        images: uint8 [M, H, W, C], the training images, in memory or not.
         ids: int64 [N], which of them are unlabelled.
         count: copies of each image.
         augment: 'simple' (shift and flip), one of AUGMENTATIONS, or 'none'.
@@ -67,7 +68,7 @@ class Copies:
         flip: whether 'simple' flips.
     """
 
-    images: np.ndarray
+    images: ImageArray
     ids: np.ndarray
     count: int
     augment: str
@@ -113,13 +114,13 @@ class Copies:
 
     def maker(self):
         """A function from items, int64 [n], to images, uint8 [n, H, W, C]."""
-        images = tf.constant(self.images)
+        images = gatherer(self.images)
         ids = tf.constant(self.ids, tf.int64)
         size = len(self.ids)
 
         def make(items: tf.Tensor) -> tf.Tensor:
             own = tf.gather(ids, items % size)
-            pictures = tf.gather(images, own)
+            pictures = images(own)
             if self.plain:
                 return pictures
             if self.augment == "simple":

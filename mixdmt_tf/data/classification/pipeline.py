@@ -19,6 +19,7 @@ from mixdmt_tf.data.classification.copies import AUGMENTATIONS
 from mixdmt_tf.data.classification.pseudo_labels import PseudoLabels
 from mixdmt_tf.data.classification.recipe import Recipe
 from mixdmt_tf.data.classification.source import Source
+from mixdmt_tf.data.lazy_images import gatherer
 from mixdmt_tf.data.pixels import to_float
 from mixdmt_tf.data.precomputed import Store
 from mixdmt_tf.data.splits import Split
@@ -98,7 +99,7 @@ class Pipeline:
                 f"a batch of {self.batch} cannot be shared by {replicas} replicas"
             )
         rows = self.batch // replicas
-        images = tf.constant(self.source.train.images)
+        images = gatherer(self.source.train.images)
         labels = tf.constant(self.source.train.labels, tf.int32)
         labeled = tf.constant(self.split.labeled, tf.int64)
 
@@ -106,7 +107,7 @@ class Pipeline:
             first = replica * rows
             positions = step * self.batch + first + tf.range(rows, dtype=tf.int64)
             ids = tf.gather(labeled, self._shuffled("labeled", positions, labeled))
-            x = self._augment(tf.gather(images, ids), "x", step, first)
+            x = self._augment(images(ids), "x", step, first)
             batch = {"step": step, "x": x, "y": tf.gather(labels, ids)}
             if self.recipe.unlabeled_views:
                 batch.update(self._unlabeled(images, labels, step, replica, replicas))
@@ -143,7 +144,7 @@ class Pipeline:
             **found,
         }
         if recipe.original_views:
-            originals = views(tf.gather(images, ids), "o", recipe.original_views)
+            originals = views(images(ids), "o", recipe.original_views)
             batch["u_original"] = tf.stack(originals, axis=1)
         if recipe.noise:
             key = draws.step_key(self.seed, "noise", step)

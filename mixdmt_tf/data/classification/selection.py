@@ -14,11 +14,11 @@ import pathlib
 from typing import List, Optional, Sequence
 
 import numpy as np
-from PIL import Image
 
-from mixdmt_tf.data import image_files
+from mixdmt_tf.data import decoded, image_files
 from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.data.classification.source import OUTSIDE, UNKNOWN, Images, Source
+from mixdmt_tf.data.lazy_images import Fitted, ImageArray, fitted, join, take
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.settings import nearest
 
@@ -156,20 +156,38 @@ def find_folder(folder: str) -> List[pathlib.Path]:
     return paths
 
 
-def add_folder(source: Source, folder: str) -> Source:
-    """Adds all images below a folder, as images of unknown class.
+def add_folder(source: Source, config: Config) -> Source:
+    """Adds all images below `config.unlabeled_dir`, as images of unknown class.
 
     Raises:
         UserError: if there are none, or some can't be read.
     """
-    found = image_files.read(find_folder(folder), max(source.image_shape[:2]))
-    labels = np.full(len(found), UNKNOWN, np.int32)
-    return _add(source, _fitted(found, source), labels)
+    paths = find_folder(config.unlabeled_dir)
+    found = decoded.decode(
+        paths,
+        pathlib.Path(config.unlabeled_dir).expanduser(),
+        max(source.image_shape[:2]),
+        config.image_store,
+        config.cache_folder(),
+    )
+    if config.on_bad_image == "error" or len(found.problems) == len(paths):
+        image_files.refuse(found.problems, paths, "use --on_bad_image=skip")
+    skipped = tuple(image_files.lines(found.problems, paths))
+    if skipped:
+        note = f"skipped in {config.unlabeled_dir}: {len(skipped):,} files that can't "
+        source = dataclasses.replace(
+            source,
+            notes=(*source.notes, note + "be used"),
+            skipped=(*source.skipped, *skipped),
+        )
+    good = np.setdiff1d(np.arange(len(paths)), list(found.problems))
+    labels = np.full(len(good), UNKNOWN, np.int32)
+    return _add(source, _fitted(take(found.images, good), source), labels)
 
 
-def _add(source: Source, images: np.ndarray, labels: np.ndarray) -> Source:
+def _add(source: Source, images: ImageArray, labels: np.ndarray) -> Source:
     train = Images(
-        np.concatenate([source.train.images, images]),
+        join([source.train.images, images]),
         np.concatenate([source.train.labels, labels]),
     )
     pool = np.arange(len(train)) >= len(source.train)
@@ -178,15 +196,10 @@ def _add(source: Source, images: np.ndarray, labels: np.ndarray) -> Source:
     )
 
 
-def _fitted(images: np.ndarray, source: Source) -> np.ndarray:
+def _fitted(images: ImageArray, source: Source) -> ImageArray:
     """uint8 [n, ...] images in the size and with the channels of a source's."""
-    height, width, channels = source.image_shape
     if images.shape[1:] == source.image_shape:
         return images
-    fitted = np.empty((len(images), height, width, channels), np.uint8)
-    for row, image in zip(fitted, images):
-        picture = Image.fromarray(image if image.shape[-1] == 3 else image[..., 0])
-        picture = picture.convert("RGB" if channels == 3 else "L")
-        resized = picture.resize((width, height), Image.Resampling.BILINEAR)
-        row[:] = np.asarray(resized).reshape(row.shape)
-    return fitted
+    if isinstance(images, np.ndarray):
+        return fitted(images, source.image_shape)
+    return Fitted(images, source.image_shape)

@@ -1,4 +1,4 @@
-"""A data set in memory: images, labels, and what may be done to the images."""
+"""A data set: images, labels, and what may be done to the images."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Optional, Tuple
 
 import numpy as np
 
+from mixdmt_tf.data.lazy_images import ImageArray, chunks, take
 from mixdmt_tf.errors import UserError
 
 UNKNOWN = -1
@@ -27,12 +28,12 @@ class Images:
     """Images and their classes; an image's id is its row.
 
     Attributes:
-        images: uint8 [N, H, W, C], read-only.
+        images: uint8 [N, H, W, C]: an array in memory, read-only, or `LazyImages`.
         labels: int32 [N], read-only; `UNKNOWN` (-1) where the class is unknown,
             `OUTSIDE` (-2) or less for images of none.
     """
 
-    images: np.ndarray
+    images: ImageArray
     labels: np.ndarray
 
     def __post_init__(self) -> None:
@@ -49,9 +50,11 @@ class Images:
             )
         # A fingerprint that was taken has to stay true.
         for name in ("images", "labels"):
-            view = getattr(self, name).view()
-            view.setflags(write=False)
-            object.__setattr__(self, name, view)
+            array = getattr(self, name)
+            if isinstance(array, np.ndarray):
+                view = array.view()
+                view.setflags(write=False)
+                object.__setattr__(self, name, view)
 
     def __len__(self) -> int:
         """Number of images."""
@@ -59,7 +62,7 @@ class Images:
 
     def take(self, ids: np.ndarray) -> Images:
         """The images with these ids, int [n], in their order."""
-        return Images(self.images[ids], self.labels[ids])
+        return Images(take(self.images, ids), self.labels[ids])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -77,6 +80,7 @@ class Source:
         crop_padding: largest random shift in pixels.
         default_labels: how many labels are used unless the user says so.
         notes: sentences that the user should read, such as on files left out.
+        skipped: files that could not be used, each with the reason.
         pool: bool [N], which training images may be used unlabelled; None: all.
         outside_names: of the labels -2, -3, ..., what such images show.
     """
@@ -90,6 +94,7 @@ class Source:
     crop_padding: int = 0
     default_labels: int = 250
     notes: Tuple[str, ...] = ()
+    skipped: Tuple[str, ...] = ()
     pool: Optional[np.ndarray] = None
     outside_names: Tuple[str, ...] = ()
 
@@ -146,7 +151,8 @@ class Source:
         pictures, labels = self.train.images, self.train.labels
         facts = [self.name, list(self.class_names), list(pictures.shape)]
         digest = hashlib.sha256(json.dumps(facts).encode())
-        digest.update(np.ascontiguousarray(pictures).data)
+        for chunk in chunks(pictures):
+            digest.update(np.ascontiguousarray(chunk).data)
         digest.update(np.ascontiguousarray(labels, "<i4").data)
         if self.pool is not None:
             digest.update(np.packbits(self.pool).data)

@@ -19,14 +19,12 @@ import urllib.parse
 import urllib.request
 from typing import Any, Iterator, List, Optional, Sequence
 
-import numpy as np
 from absl import logging
 
 from mixdmt_tf.data.classification.config import Config
-from mixdmt_tf.data.classification.source import Images, Source
+from mixdmt_tf.data.classification.source import Source
 from mixdmt_tf.errors import UserError
 
-READ_BATCH = 512
 ANSWER_SECONDS = 8.0
 
 
@@ -68,13 +66,14 @@ class Prepared:
         )
 
     def load(self, config: Config) -> Source:
-        """Reads the data set into memory, after fetching it if it is missing.
+        """Opens the data set, after fetching it if it is missing.
 
         Args:
-            config: of which `data_dir` is used.
+            config: of which `data_dir`, `image_store` and `cache_dir` are used.
 
         Returns:
-            The source. Images keep the order of the prepared files: an id is a row.
+            The source, in memory unless it is large (`tfds_images.py`). Images keep the
+            order of the prepared files: an id is a row.
 
         Raises:
             UserError: if the data are missing and can't be fetched, or are damaged.
@@ -92,12 +91,14 @@ class Prepared:
         with _quiet():
             try:
                 tfds = _tensorflow_datasets()
+                from mixdmt_tf.data.classification.tfds_images import open_images
+
                 builder = tfds.builder_from_directory(folder)
                 return Source(
                     name=self.name,
                     class_names=tuple(builder.info.features["label"].names),
-                    train=_read(builder, self.train),
-                    test=_read(builder, [self.test]),
+                    train=open_images(builder, folder, self.train, config),
+                    test=open_images(builder, folder, [self.test], config),
                     flip=self.flip,
                     crop_padding=self.crop_padding,
                 )
@@ -134,32 +135,6 @@ def find_prepared(data_dir: pathlib.Path, prepared_as: str) -> Optional[pathlib.
     return max(
         versions, key=lambda each: [*map(int, each.name.split("."))], default=None
     )
-
-
-def _read(builder: Any, splits: Sequence[str]) -> Images:
-    """The images of several splits, one after the other."""
-    tfds = _tensorflow_datasets()
-    sizes: List[int] = [builder.info.splits[split].num_examples for split in splits]
-    images = np.empty((sum(sizes),) + builder.info.features["image"].shape, np.uint8)
-    labels = np.empty(sum(sizes), np.int32)
-    # One file after the other: the usual interleaving depends on the number of files.
-    # A file may end between two images: nothing but counting notices that.
-    in_order = tfds.ReadConfig(
-        interleave_cycle_length=1, try_autocache=False, assert_cardinality=True
-    )
-    row = 0
-    for split in splits:
-        examples = builder.as_dataset(
-            split=split,
-            shuffle_files=False,
-            read_config=in_order,
-            decoders=tfds.decode.PartialDecoding({"image": True, "label": True}),
-        )
-        for batch in examples.batch(READ_BATCH).prefetch(2).as_numpy_iterator():
-            rows = slice(row, row + len(batch["label"]))
-            images[rows], labels[rows] = batch["image"], batch["label"]
-            row = rows.stop
-    return Images(images, labels)
 
 
 def _fetch(data_dir: pathlib.Path, prepared_as: str, url: str) -> None:

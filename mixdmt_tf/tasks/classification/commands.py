@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import pathlib
 import sys
-from typing import Any, FrozenSet, Sequence
+from typing import Any, FrozenSet, List, Sequence, Tuple
+
+import numpy as np
 
 from mixdmt_tf.data import image_files
 from mixdmt_tf.data.classification import pseudo_labels, splits
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.files import write_atomically
+from mixdmt_tf.progress import Progress
 from mixdmt_tf.runs.task import Task
 from mixdmt_tf.runs.trained import Trained
 from mixdmt_tf.tasks.classification import labeling, scoring
@@ -52,11 +56,7 @@ def predict(
         paths: of the images, below the folder.
         config: settings of `bin/predict`.
     """
-    height, _, channels = model.image_shape
-    images = image_files.read(paths, height)
-    if channels == 1:
-        images = (images @ LUMINANCE).round().astype(images.dtype)[..., None]
-    probabilities = model.scorer.predict(model.weights(config.weights), images)
+    paths, probabilities, skipped = _probabilities(model, paths, config)
     rows = [["file", "label", "confidence", *model.class_names]]
     for path, row in zip(paths, probabilities):
         best = int(row.argmax())
@@ -70,6 +70,45 @@ def predict(
         return
     _write(pathlib.Path(output).expanduser(), rows)
     print(f"{len(paths):,} images: {output}")
+    if skipped:
+        print(f"{skipped:,} files that can't be used were skipped")
+
+
+def _probabilities(
+    model: Trained, paths: Sequence[pathlib.Path], config: Any
+) -> Tuple[List[pathlib.Path], List[np.ndarray], int]:
+    """Asks the network about image files, few of which are in memory at a time.
+
+    Returns:
+        Files that can be used, float32 [classes] for each, and the number of others.
+    """
+    size, _, channels = model.image_shape
+    weights = model.weights(config.weights)
+    refuse = config.on_bad_image == "error"
+    problems: image_files.Problems = {}
+    good: List[pathlib.Path] = []
+    answers: List[np.ndarray] = []
+    # Predictions may go to standard output.
+    with contextlib.closing(Progress("predicting", "images", sys.stderr)) as progress:
+        for start in range(0, len(paths), scoring.BATCH):
+            some = paths[start : start + scoring.BATCH]
+            images = np.empty((len(some), size, size, 3), np.uint8)
+            found = image_files.decode(some, images)
+            problems.update({start + row: what for row, what in found.items()})
+            usable = [row for row in range(len(some)) if row not in found]
+            if usable and not (problems and refuse):  # or only look for more
+                images = images[usable]
+                if channels == 1:
+                    images = (images @ LUMINANCE).round().astype(np.uint8)[..., None]
+                answers += list(model.scorer.predict(weights, images))
+                good += [some[row] for row in usable]
+            if len(paths) > scoring.BATCH:
+                progress.update(start + len(some), len(paths))
+    if refuse or not good:
+        image_files.refuse(problems, paths, "use --on_bad_image=skip")
+    for line in image_files.lines(problems, paths):
+        print(f"skipped: {line}", file=sys.stderr)
+    return good, answers, len(problems)
 
 
 def _write(path: pathlib.Path, rows: Sequence[Sequence[str]]) -> None:

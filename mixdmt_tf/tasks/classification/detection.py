@@ -14,6 +14,7 @@ import numpy as np
 
 from mixdmt_tf.algorithms.base import Algorithm
 from mixdmt_tf.data.classification.source import OUTSIDE, UNKNOWN, Source
+from mixdmt_tf.data.lazy_images import ImageArray, take
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.equations import auroc
 from mixdmt_tf.tasks.classification.scoring import Scorer
@@ -30,7 +31,7 @@ class Detection:
         inside: bool [n], false for images known to be of no class.
     """
 
-    images: np.ndarray
+    images: ImageArray
     inside: np.ndarray
 
     def scores(
@@ -66,4 +67,4 @@ def open_detection(source: Source, split: Split) -> Optional[Detection]:
     inside = source.train.labels[ids] > OUTSIDE
     if inside.all() or not inside.any():
         return None
-    return Detection(source.train.images[ids], inside)
+    return Detection(take(source.train.images, ids), inside)

@@ -12,6 +12,7 @@ import numpy as np
 
 from mixdmt_tf.data.classification.pseudo_labels import PseudoLabels
 from mixdmt_tf.data.classification.source import UNKNOWN, Source
+from mixdmt_tf.data.lazy_images import take
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.equations import (
     accuracy_by_confidence,
@@ -50,7 +51,7 @@ def label(
     Raises:
         UserError: if nothing would be kept.
     """
-    images = source.train.images[split.unlabeled]
+    images = take(source.train.images, split.unlabeled)
     probs = model.scorer.predict(model.weights(weights), images, poll)
     confidence = probs.max(-1)
     number = COUNTS[count](len(images), fraction)

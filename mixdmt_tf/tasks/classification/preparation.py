@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Optional
 
 from mixdmt_tf.data.classification.copies import Copies, fill_in, of_split
 from mixdmt_tf.data.classification.source import Source
 from mixdmt_tf.data.precomputed import Store, open_store
 from mixdmt_tf.data.splits import Split
+from mixdmt_tf.progress import Progress
 from mixdmt_tf.runs.experiment import Experiment
-from mixdmt_tf.runs.progress import Progress
 
 STEPS = 524288  # of a run that is given no number
 
@@ -39,9 +40,19 @@ def open_copies(experiment: Experiment, copies: Copies) -> Store:
             data.cache_folder(),
             progress.update,
             progress.say,
+            _shown(experiment),
         )
     finally:
         progress.close()
+
+
+def _shown(experiment: Experiment) -> Optional[int]:
+    """How many copies the run shows, repeated ones counted; None: not known yet."""
+    run = experiment.run
+    if run.steps is None:
+        return None
+    recipe = experiment.method_class().recipe(experiment.method)
+    return run.steps * run.batch * recipe.unlabeled_ratio
 
 
 def unlabeled_copies(experiment: Experiment, source: Source, split: Split) -> Copies:

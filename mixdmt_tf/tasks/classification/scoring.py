@@ -12,10 +12,12 @@ import tensorflow as tf
 
 from mixdmt_tf.algorithms.base import Algorithm
 from mixdmt_tf.data.classification.source import Images
+from mixdmt_tf.data.lazy_images import ImageArray
 from mixdmt_tf.data.pixels import to_float
 from mixdmt_tf.equations import accuracy_by_class, error_rate, fine_grained_accuracy
 
-BATCH = 500  # images per pass
+BATCH = 500  # images per pass, if they are not
+LARGE = 64 * 64  # pixels or more: fewer then, for memory
 
 
 @contextlib.contextmanager
@@ -63,14 +65,14 @@ class Scorer:
     def predict(
         self,
         weights: List[np.ndarray],
-        images: np.ndarray,
+        images: ImageArray,
         poll: Callable[[], None] = lambda: None,
     ) -> np.ndarray:
         """Probabilities of many images under these weights.
 
         Args:
             weights: as the network's `get_weights` returns them.
-            images: uint8 [n, H, W, C].
+            images: uint8 [n, H, W, C], read pass by pass if they are lazy.
             poll: called before each pass; may raise to stop.
 
         Returns:
@@ -78,9 +80,11 @@ class Scorer:
         """
         self.network.set_weights(weights)
         parts = []
-        for start in range(0, len(images), BATCH):
+        pixels = max(LARGE, int(np.prod(images.shape[1:3])))
+        batch = max(1, BATCH * LARGE // pixels)
+        for start in range(0, len(images), batch):
             poll()
-            parts.append(self._predict(images[start : start + BATCH]).numpy())
+            parts.append(self._predict(images[start : start + batch]).numpy())
         return np.concatenate(parts)
 
 

@@ -17,6 +17,7 @@ from mixdmt_tf.data.classification.pipeline import Pipeline
 from mixdmt_tf.data.classification.source import Source
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError
+from mixdmt_tf.files import write_atomically
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.log import Row
 from mixdmt_tf.runs.splits import choose_split, require_unlabeled
@@ -26,6 +27,8 @@ from mixdmt_tf.tasks.classification.evaluation import Evaluation
 from mixdmt_tf.tasks.classification.recorder import Recorder
 from mixdmt_tf.tasks.classification.rounds import Rounds
 from mixdmt_tf.tasks.classification.scoring import Scorer
+
+SKIPPED = "skipped_images.txt"
 
 
 class Classification:
@@ -75,7 +78,10 @@ class Classification:
         return splits.describe(split, self.source)
 
     def check_files(self, folder: pathlib.Path, split: Split) -> None:
-        """Nothing: loading the data has read them all."""
+        """Lists the files that were skipped when loading the data read them all."""
+        if self.source.skipped:
+            text = "".join(f"{line}\n" for line in self.source.skipped)
+            write_atomically(folder / SKIPPED, text)
 
     def read_pseudo_labels(
         self, place: pathlib.Path, split: Split

@@ -14,7 +14,7 @@ from mixdmt_tf.data.segmentation.pseudo_labels import INDEX, TEACHER, begun_by
 from mixdmt_tf.data.segmentation.source import Sample
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError, UserError
-from mixdmt_tf.runs.progress import Progress
+from mixdmt_tf.progress import Progress
 from mixdmt_tf.runs.task import Task
 from mixdmt_tf.runs.trained import Trained
 from mixdmt_tf.tasks.segmentation import labeling, prediction, scoring
@@ -77,6 +77,8 @@ def predict(
         raise UsageError(
             "--output=-: a run of segmentation writes label maps; name a folder"
         )
+    if config.on_bad_image != "error":
+        raise UsageError("--on_bad_image=skip: only runs of classification have it")
     place = output.resolve()
     if place in (folder.resolve(), *folder.resolve().parents):
         raise UsageError(f"--output={output} holds the images; name another folder")

@@ -14,8 +14,8 @@ from mixdmt_tf.data.segmentation.config import Config
 from mixdmt_tf.data.segmentation.source import Source
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.files import write_atomically
+from mixdmt_tf.progress import Progress
 from mixdmt_tf.runs.experiment import Experiment
-from mixdmt_tf.runs.progress import Progress
 from mixdmt_tf.runs.splits import choose_split
 from mixdmt_tf.runs.task import Task
 

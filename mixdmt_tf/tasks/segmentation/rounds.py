@@ -21,13 +21,13 @@ from mixdmt_tf.data.splits import Split
 from mixdmt_tf.equations import miou_difference_deviation
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import write_atomically
+from mixdmt_tf.progress import Progress
 from mixdmt_tf.rounds import plan
 from mixdmt_tf.rounds.bases import require_base
 from mixdmt_tf.rounds.hooks import Entry, Results
 from mixdmt_tf.rounds.stages import Stages
 from mixdmt_tf.runs import trained
 from mixdmt_tf.runs.log import read_rows
-from mixdmt_tf.runs.progress import Progress
 from mixdmt_tf.runs.task import Task
 from mixdmt_tf.tasks.segmentation import (
     inspection,

@@ -40,6 +40,22 @@ def write(folder, splits, shape=(4, 4, 3), shards=1, num_classes=10):
     folder.joinpath("label.labels.txt").write_text(names)
 
 
+def with_random_access(folder):
+    """Writes the files of a version's folder anew, as array_record."""
+    from array_record.python import array_record_module
+
+    for path in folder.glob("*.tfrecord-*"):
+        to = str(path).replace("tfrecord", "array_record")
+        writer = array_record_module.ArrayRecordWriter(to, "group_size:1")
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            writer.write(record)
+        writer.close()
+        path.unlink()
+    place = folder / "dataset_info.json"
+    info = {**json.loads(place.read_text()), "fileFormat": "array_record"}
+    place.write_text(json.dumps(info))
+
+
 def _example(image, label):
     png = tf.io.encode_png(image).numpy()
     feature = {

@@ -1,5 +1,6 @@
 """The store on disk: whole or made again, shard by shard."""
 
+import gc
 import hashlib
 import os
 import subprocess
@@ -12,6 +13,7 @@ import tensorflow as tf
 
 from mixdmt_tf.data import precomputed
 from mixdmt_tf.data.classification.copies import Copies
+from mixdmt_tf.data.lazy_images import gatherer
 from mixdmt_tf.data.precomputed import OnDisk
 from mixdmt_tf.errors import UserError
 
@@ -40,7 +42,7 @@ def patterns(count=COUNT, shape=SHAPE):
 
 
 def everything(store):
-    return store.gather(tf.range(store.total, dtype=tf.int64)).numpy()
+    return gatherer(store)(tf.range(len(store), dtype=tf.int64)).numpy()
 
 
 def expected(copies):
@@ -177,7 +179,7 @@ def test_memory_is_bounded_by_a_shard_for_each_thread(tmp_path, monkeypatch):
 
     assert len(shards(tmp_path / "large")) == 12
     assert peak < large.nbytes / 2
-    assert isinstance(store._maps[0], np.memmap)
+    assert len(store) == 1200
 
 
 def test_a_disk_without_room_is_refused_before_anything_is_made(tmp_path, free):
@@ -218,3 +220,29 @@ def test_what_a_killed_build_left_is_removed_and_a_living_one_is_left_alone(tmp_
     on_disk(tmp_path)
     assert not dead.exists()
     assert alive.exists()
+
+
+def test_a_store_that_shrinks_while_it_is_read(tmp_path):
+    """A sentence rather than images of zeros, or a crash as of mapped files."""
+    store = on_disk(tmp_path)
+    cut_short(shards(tmp_path)[0])
+    os.truncate(shards(tmp_path)[0], ITEM)
+    with pytest.raises(UserError, match="was changed while it was read"):
+        store[1]
+    np.testing.assert_array_equal(store[0], EXPECTED[0])
+
+
+def test_a_store_that_is_removed_while_it_is_read(tmp_path):
+    store = on_disk(tmp_path)
+    for path in shards(tmp_path):
+        path.unlink()
+    np.testing.assert_array_equal(everything(store), EXPECTED)
+
+
+def test_files_are_closed(tmp_path):
+    """As tests and rounds open many stores in one process."""
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        on_disk(tmp_path)
+    gc.collect()
+    assert len(os.listdir("/proc/self/fd")) <= before + 1

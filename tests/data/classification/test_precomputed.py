@@ -107,6 +107,23 @@ def test_auto_takes_the_disk_only_if_twice_the_pictures_fit(tmp_path, free):
     assert len(said) == 2 and str(tmp_path) in said[1]
 
 
+@pytest.mark.parametrize(("read", "written"), [(35, 0), (36, 1), (None, 1)])
+def test_auto_writes_nothing_that_is_shown_once_at_most(read, written, tmp_path):
+    """35 copies of which a run shows 35; what a longer run shows again is kept."""
+    said = []
+    store = open_store(COPIES, "auto", tmp_path, say=said.append, read=read)
+    assert len(list(tmp_path.glob("copies-*/shard-*.u8"))) == written
+    assert ("made on the fly, the run takes 35 of 35" in said[0]) == (not written)
+    np.testing.assert_array_equal(everything(store), EXPECTED)
+
+
+def test_auto_reads_what_is_there_however_short_the_run(tmp_path):
+    open_store(COPIES, "disk", tmp_path, say=quiet)
+    said = []
+    open_store(COPIES, "auto", tmp_path, say=said.append, read=1)
+    assert "images in" in said.pop()
+
+
 def test_auto_stays_with_a_disk_store_that_was_begun(tmp_path, free, small_shards):
     """The store itself took the room: a resumed run must not turn to the slow way."""
     open_store(COPIES, "disk", tmp_path, say=quiet)

@@ -161,9 +161,10 @@ def test_pictures_of_a_folder_are_of_unknown_class(tmp_path):
     for row, name in enumerate(("a.png", "deep/b.png", "deep/er/c.jpg")):
         picture = np.full((9, 9, 3), 40 * row, np.uint8)
         Image.fromarray(picture).save(tmp_path / name)
+    config = Config(unlabeled_dir=str(tmp_path), cache_dir=str(tmp_path / "cache"))
     got = selection.select(
-        selection.add_folder(source(), str(tmp_path)),
-        Config(unlabeled_dir=str(tmp_path)),
+        selection.add_folder(source(), config),
+        config,
     )
     split = make_split(got, labels=5, validation=0, seed=0)
     np.testing.assert_array_equal(split.unlabeled, [150, 151, 152])
@@ -173,7 +174,7 @@ def test_pictures_of_a_folder_are_of_unknown_class(tmp_path):
 
 def test_an_empty_folder_is_refused(tmp_path):
     with pytest.raises(UserError, match="no PNG, JPEG or BMP"):
-        selection.add_folder(source(), str(tmp_path / "nowhere"))
+        selection.add_folder(source(), Config(unlabeled_dir=str(tmp_path / "nowhere")))
 
 
 def test_all_of_it_through_the_settings():

@@ -163,3 +163,42 @@ def test_such_a_run_says_so_when_it_starts(tmp_path_factory):
     """.8^12 is 7 %."""
     said = tiny.finished(tmp_path_factory).session.out
     assert "warning: after 12 steps 6.9 % of the averaged weights" in said
+
+
+@pytest.mark.parametrize(("steps", "shown"), [(4, 32), (700, 5600), (None, None)])
+def test_a_run_that_shows_copies_once_at_most_writes_none(
+    steps, shown, source, tmp_path, capsys
+):
+    """8 unlabelled images a step, of 2 copies each of 1,372 to 1,442 images."""
+    experiment = tiny.experiment(
+        tmp_path / "run",
+        f"--steps={steps or 'none'}",
+        f"--cache_dir={tmp_path}",
+        "--copies_store=auto",
+        "--copies_augment=simple",
+    )
+    split = splits.make_split(source, 20, 50, 1)
+    copies = preparation.unlabeled_copies(experiment, source, split)
+    preparation.open_copies(experiment, copies)
+    said = capsys.readouterr().out
+    written = list(tmp_path.glob("copies-*/shard-*"))
+    if shown == 32:
+        assert f"the run takes 32 of {len(copies):,}" in said and not written
+    else:
+        assert len(written) == 1
+
+
+def test_asked_for_on_the_disk_all_copies_are_made(source, tmp_path, capsys):
+    """Which of them a run shows depends on its length, and that may grow."""
+    experiment = tiny.experiment(
+        tmp_path / "run",
+        f"--cache_dir={tmp_path}",
+        "--copies_store=disk",
+        "--copies_augment=simple",
+    )
+    split = splits.make_split(source, 20, 50, 1)
+    copies = preparation.unlabeled_copies(experiment, source, split)
+    preparation.open_copies(experiment, copies)
+    assert ", of which the run takes 96" in capsys.readouterr().out
+    (shard,) = tmp_path.glob("copies-*/shard-*")
+    assert shard.stat().st_size == copies.nbytes

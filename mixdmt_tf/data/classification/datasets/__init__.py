@@ -42,7 +42,7 @@ def load(config: Config) -> Source:
     if config.unlabeled_dataset:
         source = selection.add_dataset(source, whole(selection.other(config)))
     elif config.unlabeled_dir:
-        source = selection.add_folder(source, config.unlabeled_dir)
+        source = selection.add_folder(source, config)
     return selection.select(source, config)
 
 

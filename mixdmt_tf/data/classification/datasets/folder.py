@@ -11,8 +11,9 @@ Two layouts of `--data_dir`, in which a class is called like its folder:
 
 unlabeled/, val/ and test/ may be missing, and may stand beside train/ as well. Images
 may lie in folders inside a class's folder. Hidden files and files that aren't PNG, JPEG
-or BMP are left out and counted. `pictures.py` says how images are brought to
-`--image_size`. Class 0 is the first of the sorted class names.
+or BMP are left out and counted. Class 0 is the first of the sorted class names.
+`image_files.py` says how images are brought to `--image_size`, `decoded.py` where they
+are kept.
 """
 
 from __future__ import annotations
@@ -23,15 +24,17 @@ from typing import Dict, List, Sequence, Tuple
 
 import numpy as np
 
-from mixdmt_tf.data import image_files
+from mixdmt_tf.data import decoded, image_files
 from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.data.classification.source import UNKNOWN, Images, Source
+from mixdmt_tf.data.lazy_images import take
 from mixdmt_tf.errors import UsageError, UserError
 
 # Photos of one's own are few: what a network knows of others helps.
 assumes = {"base": {"network": "auto"}}
 
 SIZE = 32  # height and width of images, unless the settings say otherwise
+SKIP = "use --on_bad_image=skip"
 LAYOUTS = (
     "expected train/<class>/ and test/<class>/, "
     "or labeled/<class>/ with unlabeled/, val/<class>/ and test/<class>/"
@@ -39,7 +42,7 @@ LAYOUTS = (
 
 
 @dataclasses.dataclass
-class _Files:
+class Files:
     """Image files of one part of the data, their classes, and how many others."""
 
     paths: List[pathlib.Path] = dataclasses.field(default_factory=list)
@@ -68,7 +71,7 @@ def find(config: Config) -> pathlib.Path:
 
 
 def load(config: Config) -> Source:
-    """Reads a folder of images, RGB of `config.image_size` squared.
+    """Reads a folder of images, RGB of `config.image_size` (or 32) squared.
 
     Mirror images count as good images and shifts go up to an eighth of the size, as
     suits photographs.
@@ -80,19 +83,22 @@ def load(config: Config) -> Source:
     """
     labeled = find(config)
     root = labeled.parent
-    class_names = _class_names(labeled)
-    parts = {"train": _by_class(labeled, class_names, complete=True)}
-    if root.joinpath("unlabeled").is_dir():
-        if not parts["train"].add(root / "unlabeled", UNKNOWN):
-            raise _no_images(root / "unlabeled")
-    for name in ("val", "test"):
-        if root.joinpath(name).is_dir():
-            parts[name] = _by_class(root / name, class_names, complete=False)
     size = config.image_size or SIZE
-    images = _read(parts, size)
+    class_names, parts = files_of(labeled)
+    images, skipped = _read(parts, root, config, size)
+    for number, name in enumerate(class_names):
+        if number not in images["train"].labels:
+            raise _no_images(labeled / name, "that can be used")
     ignored = sum(part.ignored for part in parts.values())
-    note = f"left out in {root}: {ignored:,} hidden or not PNG, JPEG or BMP, or "
-    known = len(parts["train"].labels) - parts["train"].labels.count(UNKNOWN)
+    notes = []
+    if ignored:
+        notes.append(
+            f"left out in {root}: {ignored:,} hidden or not PNG, JPEG or BMP, or "
+            "outside of class folders"
+        )
+    if skipped:
+        notes.append(f"skipped in {root}: {len(skipped):,} files that can't be used")
+    known = int((images["train"].labels != UNKNOWN).sum())
     return Source(
         name="folder",
         class_names=class_names,
@@ -102,8 +108,38 @@ def load(config: Config) -> Source:
         flip=True,
         crop_padding=size // 8,
         default_labels=known if labeled.name == "labeled" else Source.default_labels,
-        notes=(note + "outside of class folders",) if ignored else (),
+        notes=tuple(notes),
+        skipped=skipped,
     )
+
+
+def looks_right(root: pathlib.Path) -> bool:
+    """Whether a folder has train/ or labeled/ with folders in it."""
+    there = [root / name for name in ("train", "labeled") if (root / name).is_dir()]
+    return any(_class_folders(folder)[0] for folder in there)
+
+
+def files_of(
+    labeled: pathlib.Path,
+) -> Tuple[Tuple[str, ...], Dict[str, Files]]:
+    """Names of the classes, and the files of train, val and test.
+
+    Args:
+        labeled: what `find` found.
+
+    Raises:
+        UserError: if the folders are not laid out as expected.
+    """
+    root = labeled.parent
+    class_names = _class_names(labeled)
+    parts = {"train": _by_class(labeled, class_names, complete=True)}
+    if root.joinpath("unlabeled").is_dir():
+        if not parts["train"].add(root / "unlabeled", UNKNOWN):
+            raise _no_images(root / "unlabeled")
+    for name in ("val", "test"):
+        if root.joinpath(name).is_dir():
+            parts[name] = _by_class(root / name, class_names, complete=False)
+    return class_names, parts
 
 
 def _labeled_folder(root: pathlib.Path) -> pathlib.Path:
@@ -158,7 +194,7 @@ def _class_names(labeled: pathlib.Path) -> Tuple[str, ...]:
 
 def _by_class(
     folder: pathlib.Path, class_names: Sequence[str], complete: bool
-) -> _Files:
+) -> Files:
     """The images in the class folders of `folder`; with `complete` none is empty."""
     names, others = _class_folders(folder)
     strange = [name for name in names if name not in class_names]
@@ -167,7 +203,7 @@ def _by_class(
             f"{folder} has the classes {_few(strange)}, of which there are no training "
             f"images; expected only {_few(class_names)}"
         )
-    files = _Files(ignored=others)
+    files = Files(ignored=others)
     for name in names:
         if not files.add(folder / name, class_names.index(name)) and complete:
             raise _no_images(folder / name)
@@ -176,20 +212,36 @@ def _by_class(
     return files
 
 
-def _read(parts: Dict[str, _Files], size: int) -> Dict[str, Images]:
-    """Decodes all parts in one go, so that all bad files are named together."""
+def _read(
+    parts: Dict[str, Files], root: pathlib.Path, config: Config, size: int
+) -> Tuple[Dict[str, Images], Tuple[str, ...]]:
+    """Decodes all parts in one go, so that all bad files are named together.
+
+    Returns:
+        The images that can be used, and what is wrong with the files of the others.
+    """
     paths = [path for part in parts.values() for path in part.paths]
-    stops = np.cumsum([len(part.paths) for part in parts.values()])
-    pixels = np.split(image_files.read(paths, size), stops[:-1])
-    return {
-        name: Images(images, np.array(parts[name].labels, np.int32))
-        for name, images in zip(parts, pixels)
-    }
+    store, cache = config.image_store, config.cache_folder()
+    found = decoded.decode(paths, root, size, store, cache)
+    if config.on_bad_image == "error":
+        image_files.refuse(found.problems, paths, SKIP)
+    good = np.ones(len(paths), bool)
+    good[list(found.problems)] = False
+    images, start = {}, 0
+    for name, part in parts.items():
+        rows = start + np.flatnonzero(good[start : start + len(part.paths)])
+        labels = np.array(part.labels, np.int32)[rows - start]
+        if not len(rows):
+            raise _no_images(root / name, "that can be used")
+        images[name] = Images(take(found.images, rows), labels)
+        start += len(part.paths)
+    return images, tuple(image_files.lines(found.problems, paths))
 
 
-def _no_images(folder: pathlib.Path) -> UserError:
+def _no_images(folder: pathlib.Path, of_what_kind: str = "") -> UserError:
+    images = f"PNG, JPEG or BMP images {of_what_kind}".rstrip()
     return UserError(
-        f"{image_files.printable(folder)} has no PNG, JPEG or BMP images\n"
+        f"{image_files.printable(folder)} has no {images}\n"
         "put some there, or remove the folder"
     )
 

@@ -2,7 +2,7 @@
 
 Chrabaszcz et al. 2017 (arXiv:1707.08819); what RealMix trains on before it transfers
 (section 4.2.3). The published validation images are the test images here. It takes 4 GB
-of memory.
+of the cache on a disk.
 """
 
 from __future__ import annotations

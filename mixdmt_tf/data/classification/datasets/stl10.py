@@ -1,7 +1,7 @@
 """STL-10: 5,000 labelled + 100,000 unlabelled + 8,000 test photographs of 96x96.
 
 The unlabelled images come from more classes than the ten, unknown from which. They
-take 2.9 GB of memory.
+take 2.9 GB of the cache on a disk.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """SVHN with its extra set: 73,257 + 531,131 training images, 26,032 test images.
 
-The extra images are easier ones. They take 1.9 GB of memory.
+The extra images are easier ones. They take 1.9 GB of the cache on
+a disk.
 """
 
 from __future__ import annotations

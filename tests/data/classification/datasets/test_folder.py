@@ -1,5 +1,7 @@
 """Folders of images in both layouts, and what can be wrong with them."""
 
+import pathlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -22,7 +24,7 @@ def _load(root, **settings):
 
 
 def _greys(images):
-    return images.images[:, 0, 0, 0].tolist()
+    return np.asarray(images.images)[:, 0, 0, 0].tolist()
 
 
 def _tree(root):
@@ -131,6 +133,59 @@ def test_bad_files_of_all_parts_are_named_together(tmp_path):
         _load(tmp_path)
     assert str(tmp_path / "train/a/bad.png") in str(caught.value)
     assert str(tmp_path / "test/b/worse.jpg") in str(caught.value)
+
+
+@pytest.mark.parametrize("store", ["auto", "disk", "memory", "virtual"])
+def test_bad_files_can_be_left_out(store, tmp_path):
+    """Of all parts; what is wrong with each is kept."""
+    _paint(
+        tmp_path,
+        "train/a/1.png",
+        "train/a/3.png",
+        "train/b/2.png",
+        "unlabeled/4.png",
+        "test/a/5.png",
+    )
+    for name in ("train/a/2.png", "unlabeled/bad.jpg", "test/a/0.png"):
+        (tmp_path / name).write_bytes(b"no image")
+    whole = {"image_store": store, "cache_dir": str(tmp_path.parent / "cache")}
+    source = _load(tmp_path, on_bad_image="skip", **whole)
+    assert source.train.labels.tolist() == [0, 0, 1, -1]
+    assert _greys(source.train) == [0, 1, 2, 3]
+    assert _greys(source.test) == [4]
+    assert source.notes == (f"skipped in {tmp_path}: 3 files that can't be used",)
+    names = [line.split(": ")[0] for line in source.skipped]
+    assert names == [
+        str(tmp_path / name)
+        for name in ("train/a/2.png", "unlabeled/bad.jpg", "test/a/0.png")
+    ]
+    for path in names:
+        pathlib.Path(path).unlink()
+    assert _load(tmp_path, **whole).fingerprint() == source.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [("train/b", "train/b has no PNG, .* that can be used"), ("test/a", "test has no")],
+)
+def test_a_class_or_a_part_without_a_good_file_is_refused(bad, message, tmp_path):
+    _paint(tmp_path, "train/a/1.png", "train/b/2.png", "test/a/3.png")
+    for path in (tmp_path / bad).iterdir():
+        path.write_bytes(b"no image")
+    with pytest.raises(UserError, match=message):
+        _load(tmp_path, on_bad_image="skip")
+
+
+@pytest.mark.parametrize("store", ["auto", "disk", "memory", "virtual"])
+def test_the_source_does_not_depend_on_where_images_are(store, tmp_path):
+    names = [f"train/{name}/{number}.png" for name in "ab" for number in range(3)]
+    _paint(tmp_path, *names, "unlabeled/u.png", "test/a/t.png")
+    source = _load(tmp_path, image_store=store)
+    in_memory = _load(tmp_path, image_store="memory")
+    assert source.fingerprint() == in_memory.fingerprint()
+    lazy = not isinstance(source.train.images, np.ndarray)
+    assert lazy == (store in ("disk", "virtual"))
+    np.testing.assert_array_equal(source.test.images[:], in_memory.test.images)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import io
 
 import pytest
 
-from mixdmt_tf.runs import progress
-from mixdmt_tf.runs.progress import Progress, duration
+from mixdmt_tf import progress
+from mixdmt_tf.progress import Progress, duration
 
 
 class Terminal(io.StringIO):

@@ -1,0 +1,83 @@
+"""`bin/inspect`: what a folder of images holds, before anybody trains on it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import pathlib
+import sys
+from typing import Any, Mapping, Sequence
+
+from mixdmt_tf.cli import flags
+from mixdmt_tf.cli.main import run
+from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.settings import setting
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Settings of the command."""
+
+    data_dir: str = setting("", "the folder, as --data_dir of a training command")
+    output: str = setting(
+        "contact_sheet.png", "the PNG file for a look at some images; empty: none"
+    )
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the command and returns its exit code."""
+    return run(_inspect, argv)
+
+
+def command() -> None:
+    """The installed command `mixdmt-inspect`."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def _inspect(argv: Sequence[str]) -> None:
+    parsed = flags.parse(
+        argv,
+        "inspect",
+        "Says what a folder of your own images holds: images per class and part,\n"
+        "sizes, files that can't be used, exact duplicates. Writes a contact sheet,\n"
+        "and changes nothing in the folder.",
+        lambda _: [flags.group("command", "mixdmt_tf.cli.inspect")],
+    )
+    values: Mapping[str, Any] = parsed.values["command"]
+    config = Config(**values)
+    if not config.data_dir:
+        raise UsageError("--data_dir is missing; expected a folder of images")
+    folder = pathlib.Path(config.data_dir).expanduser()
+    if not folder.is_dir():
+        raise UserError(f"--data_dir={folder} is not a folder")
+    output = pathlib.Path(config.output).expanduser() if config.output else None
+    if output and (output.suffix.lower() != ".png" or output.is_dir()):
+        raise UsageError(f"--output={output}: expected the name of a PNG file")
+
+    import numpy as np
+
+    from mixdmt_tf.files import write_png_atomically
+    from mixdmt_tf.progress import Progress
+
+    inspection = _inspection(folder)
+    with contextlib.closing(Progress("reading images", "images")) as progress:
+        report = inspection.inspect(folder, progress=progress.update)
+    print("\n".join(report.lines))
+    if output and report.sheet:
+        try:
+            write_png_atomically(output, np.asarray(report.sheet))
+        except OSError as error:
+            raise UserError(
+                f"--output={output} cannot be written: {error.strerror}"
+            ) from error
+        print(f"\ncontact sheet: {output}")
+
+
+def _inspection(folder: pathlib.Path) -> Any:
+    """The module that inspects folders of this kind."""
+    from mixdmt_tf.data.classification import inspection
+    from mixdmt_tf.data.classification.datasets import folder as image_folder
+
+    if image_folder.looks_right(folder):
+        return inspection
+    raise UserError(f"{folder}: {image_folder.LAYOUTS}")

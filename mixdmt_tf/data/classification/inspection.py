@@ -1,0 +1,279 @@
+"""What a folder of images for classification holds, before anybody trains on it."""
+
+from __future__ import annotations
+
+import collections
+import concurrent.futures
+import dataclasses
+import hashlib
+import os
+import pathlib
+from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from mixdmt_tf.data import image_files
+from mixdmt_tf.data.classification.config import Config
+from mixdmt_tf.data.classification.datasets import folder as image_folder
+from mixdmt_tf.data.classification.source import UNKNOWN
+from mixdmt_tf.data.image_files import printable
+
+Progress = Callable[[int, int], None]
+
+SIDE = 96  # of an image on the contact sheet, in pixels
+ACROSS = 10  # images of a class on the sheet
+MOST_CLASSES = 40  # on the sheet
+LISTED = 10  # files or groups of files of a kind that are named
+_CHUNK = 256  # files between two looks at the progress
+_LINE, _MARGIN = 18, 4  # on the sheet, in pixels
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Report:
+    """What was found.
+
+    Attributes:
+        lines: for people.
+        sheet: some images of each class, as training will see them; None: no image can
+            be used.
+        usable: whether training would accept the folder as it is.
+    """
+
+    lines: Tuple[str, ...]
+    sheet: Optional[Image.Image]
+    usable: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class _File:
+    """One image file.
+
+    Attributes:
+        path: relative to the folder.
+        part: labelled, unlabelled, validation or test.
+        label: number of the class; `UNKNOWN` of unlabelled images.
+        size: width and height in pixels, the right side up.
+        digest: of the file's content.
+        problem: what is wrong with it, '' if nothing.
+    """
+
+    path: str
+    part: str
+    label: int
+    size: Optional[Tuple[int, int]]
+    digest: bytes
+    problem: str
+
+
+def inspect(folder: pathlib.Path, progress: Optional[Progress] = None) -> Report:
+    """Reads all images below a folder once. Nothing is written.
+
+    Args:
+        folder: what `--data_dir` would be.
+        progress: called with (images read, images in all).
+
+    Raises:
+        UserError: if the folders are not laid out as expected.
+    """
+    labeled = image_folder.find(Config(dataset="folder", data_dir=str(folder)))
+    class_names, parts = image_folder.files_of(labeled)
+    words = {"train": "labelled", "val": "validation", "test": "test"}
+    listed = [
+        (path, "unlabelled" if label == UNKNOWN else words[name], label)
+        for name, files in parts.items()
+        for path, label in zip(files.paths, files.labels)
+    ]
+    left_out = sum(files.ignored for files in parts.values())
+    files, thumbnails = _look(listed, labeled.parent, progress)
+    bad = [file for file in files if file.problem]
+    lines = [f"{printable(folder)}: images for --dataset=folder"]
+    lines += _table(files, class_names)
+    if left_out:
+        lines.append(
+            f"left out: {left_out:,} hidden or not PNG, JPEG or BMP, or outside of "
+            "class folders"
+        )
+    lines += ["", *_sizes(files), "", *_bad(bad), "", *_duplicates(files, class_names)]
+    sheet = _sheet(files, thumbnails, class_names)
+    return Report(tuple(lines), sheet, not bad)
+
+
+def _look(
+    listed: Sequence[Tuple[pathlib.Path, str, int]],
+    root: pathlib.Path,
+    progress: Optional[Progress],
+) -> Tuple[List[_File], Dict[int, np.ndarray]]:
+    """Facts of all files, and some images of each class by the number of the file."""
+    files: List[_File] = []
+    thumbnails: Dict[int, np.ndarray] = {}
+    chosen = _chosen(listed)
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, len(listed), _CHUNK):
+            some = listed[start : start + _CHUNK]
+            paths = [path for path, _, _ in some]
+            images = np.empty((len(some), SIDE, SIDE, 3), np.uint8)
+            problems = image_files.decode(paths, images)
+            good = [path for row, path in enumerate(paths) if row not in problems]
+            sizes = dict(zip(good, pool.map(image_files.size_of, good)))
+            digests = dict(zip(good, pool.map(_digest, good)))
+            for row, (path, part, label) in enumerate(some):
+                name, problem = os.path.relpath(path, root), problems.get(row, "")
+                facts = sizes.get(path), digests.get(path, b"")
+                files.append(_File(name, part, label, *facts, problem))
+                if not problem and start + row in chosen:
+                    thumbnails[start + row] = images[row].copy()
+            if progress:
+                progress(len(files), len(listed))
+    return files, thumbnails
+
+
+def _chosen(listed: Sequence[Tuple[pathlib.Path, str, int]]) -> Set[int]:
+    """Numbers of some training images of each class, evenly over all of them."""
+    by_label: Dict[int, List[int]] = collections.defaultdict(list)
+    for number, (_, part, label) in enumerate(listed):
+        if part in ("labelled", "unlabelled"):
+            by_label[label].append(number)
+    chosen: Set[int] = set()
+    for own in by_label.values():
+        places = np.linspace(0, len(own) - 1, min(ACROSS, len(own))).round()
+        chosen.update(own[int(place)] for place in places)
+    return chosen
+
+
+def _digest(path: pathlib.Path) -> bytes:
+    total = hashlib.sha256()
+    with path.open("rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            total.update(block)
+    return total.digest()
+
+
+def _table(files: Sequence[_File], class_names: Sequence[str]) -> List[str]:
+    """Images per class and part, bad ones included."""
+    parts = ("labelled", "unlabelled", "validation", "test")
+    counts = collections.Counter((file.label, file.part) for file in files)
+    names = {**dict(enumerate(map(printable, class_names))), UNKNOWN: "(unknown)"}
+    rows = [("class", *parts)]
+    for label, name in names.items():
+        rows.append((name, *(f"{counts[label, part]:,}" for part in parts)))
+    totals = collections.Counter(file.part for file in files)
+    rows.append(("total", *(f"{totals[part]:,}" for part in parts)))
+    width = max(len(row[0]) for row in rows)
+    return [
+        "  ".join([row[0].ljust(width), *(cell.rjust(10) for cell in row[1:])])
+        for row in rows
+    ]
+
+
+def _sizes(files: Sequence[_File]) -> List[str]:
+    sizes = np.array([file.size for file in files if file.size]).reshape(-1, 2)
+    if not len(sizes):
+        return ["no image can be used"]
+    lines = ["pixels (smallest / median / largest)"]
+    for name, values in zip(("width", "height"), sizes.T):
+        low, middle, high = values.min(), np.median(values), values.max()
+        lines.append(f"  {name:<6}  {low:,} / {middle:,.0f} / {high:,}")
+    shape = np.log2(sizes[:, 0] / sizes[:, 1])
+    uneven = int((np.abs(shape) > 1).sum())
+    if uneven:
+        lines.append(
+            f"  {uneven:,} images are more than twice as wide as high, or the reverse: "
+            "resizing to a square distorts them"
+        )
+    return lines
+
+
+def _bad(bad: Sequence[_File]) -> List[str]:
+    if not bad:
+        return ["bad files: none"]
+    lines = [
+        f"bad files: {len(bad):,}; repair or remove them, or train with "
+        "--on_bad_image=skip"
+    ]
+    lines += [f"  {printable(file.path)}: {file.problem}" for file in bad[:LISTED]]
+    return lines + _more(len(bad))
+
+
+def _duplicates(files: Sequence[_File], class_names: Sequence[str]) -> List[str]:
+    """Groups of files with the same content, the harmful ones first."""
+    groups: Dict[bytes, List[_File]] = collections.defaultdict(list)
+    for file in files:
+        if file.digest:
+            groups[file.digest].append(file)
+    same = [group for group in groups.values() if len(group) > 1]
+    if not same:
+        return ["exact duplicates: none"]
+    lines = [f"exact duplicates: {len(same):,} images occur in several files"]
+    left = list(same)
+
+    def kind(title: str, belongs: Callable[[List[_File]], bool]) -> None:
+        found = [group for group in left if belongs(group)]
+        left[:] = [group for group in left if not belongs(group)]
+        if found:
+            lines.append(f"  {len(found):,} {title}:")
+            for group in found[:LISTED]:
+                names = [printable(file.path) for file in group[:4]]
+                more = [f"and {len(group) - 4} more"] if len(group) > 4 else []
+                lines.append("    " + " = ".join([*names, *more]))
+            lines.extend(_more(len(found), "    "))
+
+    kind(
+        "with labels of several classes",
+        lambda group: len({file.label for file in group} - {UNKNOWN}) > 1,
+    )
+    for judged in ("test", "validation"):
+        kind(
+            f"trained on and in {judged}, so that its scores are too good",
+            lambda group, judged=judged: (
+                judged in _parts(group)
+                and bool(_parts(group) & {"labelled", "unlabelled"})
+            ),
+        )
+    kind(
+        "both in test and in validation",
+        lambda group: {"test", "validation"} <= _parts(group),
+    )
+    kind(
+        "both labelled and unlabelled",
+        lambda group: {"labelled", "unlabelled"} <= _parts(group),
+    )
+    kind("within one part", lambda group: True)
+    return lines
+
+
+def _parts(group: Sequence[_File]) -> Set[str]:
+    return {file.part for file in group}
+
+
+def _more(number: int, indent: str = "  ") -> List[str]:
+    return [f"{indent}and {number - LISTED:,} more"] if number > LISTED else []
+
+
+def _sheet(
+    files: Sequence[_File],
+    thumbnails: Dict[int, np.ndarray],
+    class_names: Sequence[str],
+) -> Optional[Image.Image]:
+    """A row of images for each class, the unlabelled ones last."""
+    rows: Dict[int, List[np.ndarray]] = collections.defaultdict(list)
+    for number, image in thumbnails.items():
+        rows[files[number].label].append(image)
+    labels = [label for label in range(len(class_names)) if rows[label]][:MOST_CLASSES]
+    titles = {label: printable(class_names[label])[:100] for label in labels}
+    if rows[UNKNOWN]:
+        titles[UNKNOWN] = "unlabelled"
+    if not titles:
+        return None
+    font = ImageFont.load_default(13)
+    step = SIDE + _LINE + _MARGIN
+    width = ACROSS * (SIDE + _MARGIN) + _MARGIN
+    sheet = Image.new("RGB", (width, len(titles) * step + _MARGIN), "white")
+    draw = ImageDraw.Draw(sheet)
+    for place, (label, title) in enumerate(titles.items()):
+        top = _MARGIN + place * step
+        draw.text((_MARGIN, top), title, "black", font)
+        for column, image in enumerate(rows[label]):
+            left = _MARGIN + column * (SIDE + _MARGIN)
+            sheet.paste(Image.fromarray(image), (left, top + _LINE))
+    return sheet

@@ -1,0 +1,194 @@
+"""Images and labels of sets that TensorFlow Datasets has prepared.
+
+Small sets are read into memory. Of large ones, files with random access (array_record)
+are read when images are asked for; others (tfrecord) are read through once, into the
+cache on a disk (`data/shards.py`). Images keep the order of the files in every case: an
+id is a row.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import pathlib
+from typing import Any, Iterator, List, Sequence, Tuple
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from mixdmt_tf.data import shards
+from mixdmt_tf.data.classification.config import Config
+from mixdmt_tf.data.classification.source import Images
+from mixdmt_tf.data.lazy_images import IN_MEMORY, LazyImages
+from mixdmt_tf.files import DAMAGES, write_bytes_atomically
+from mixdmt_tf.progress import Progress
+
+READ_BATCH = 512
+WORDS = shards.Words("decoded images", "or --image_store=memory (the same images)")
+RANDOM_ACCESS = ("array_record",)
+
+
+def open_images(
+    builder: Any, folder: pathlib.Path, splits: Sequence[str], config: Config
+) -> Images:
+    """The images of several splits, one after the other.
+
+    Args:
+        builder: of TensorFlow Datasets.
+        folder: that it reads.
+        splits: their names.
+        config: of which `image_store` and `cache_dir` count.
+
+    Raises:
+        UserError: if the images are to be on a disk that can't take them.
+        Exception: whatever damaged files raise.
+    """
+    files = _Files(builder, splits)
+    if builder.info.file_format.value in RANDOM_ACCESS:
+        files = _RandomAccess(builder, splits)
+    nbytes = int(np.prod(files.shape))
+    cache = config.cache_folder() / f"decoded-{_key(folder, splits)}"
+    kind = config.image_store
+    if kind in ("auto", "virtual"):
+        kind = "memory" if nbytes <= IN_MEMORY else "disk"
+        if kind == "disk" and isinstance(files, LazyImages):
+            return Images(files, _labels(files, cache))
+        if kind == "disk" and not shards.takes(
+            cache, shards.missing_bytes(cache, nbytes)
+        ):
+            kind = "memory"
+    if kind == "memory":
+        return Images(*files.everything())
+    with contextlib.closing(Progress("reading images", "images")) as progress:
+        images = shards.Shards(
+            cache, files.shape, files.fill, WORDS, progress.update, threads=1
+        )
+    return Images(images, _labels(files, cache))
+
+
+class _Files:
+    """Files that are read from their beginning."""
+
+    def __init__(self, builder: Any, splits: Sequence[str]):
+        self._builder = builder
+        self._sizes = {each: builder.info.splits[each].num_examples for each in splits}
+        shape = builder.info.features["image"].shape
+        self.shape = (sum(self._sizes.values()), *shape)
+
+    def everything(self) -> Tuple[np.ndarray, np.ndarray]:
+        """All images and their labels."""
+        images = np.empty(self.shape, np.uint8)
+        labels = np.empty(len(images), np.int32)
+        rows = 0
+        for batch in self._batches(0, len(images), {"image": True, "label": True}):
+            done = slice(rows, rows + len(batch["label"]))
+            images[done], labels[done] = batch["image"], batch["label"]
+            rows = done.stop
+        return images, labels
+
+    def fill(self, first: int, out: np.ndarray) -> None:
+        """Some images; see `shards.Fill`."""
+        rows = 0
+        for batch in self._batches(first, first + len(out), {"image": True}):
+            out[rows : rows + len(batch["image"])] = batch["image"]
+            rows += len(batch["image"])
+
+    def labels(self) -> np.ndarray:
+        """All labels, int32 [N]."""
+        batches = self._batches(0, self.shape[0], {"label": True})
+        return np.concatenate([batch["label"] for batch in batches]).astype(np.int32)
+
+    def _batches(self, start: int, stop: int, features: Any) -> Iterator[Any]:
+        """Examples `start` to `stop` of all splits together, in batches."""
+        # One file after the other: the usual interleaving depends on their number.
+        # A file may end between two images: nothing but counting notices that.
+        in_order = tfds.ReadConfig(
+            interleave_cycle_length=1, try_autocache=False, assert_cardinality=True
+        )
+        before = 0
+        for split, size in self._sizes.items():
+            low, high = max(start - before, 0), min(stop - before, size)
+            before += size
+            if low >= high:
+                continue
+            whole = (low, high) == (0, size)
+            examples = self._builder.as_dataset(
+                split=split if whole else f"{split}[{low}:{high}]",
+                shuffle_files=False,
+                read_config=in_order,
+                decoders=tfds.decode.PartialDecoding(features),
+            )
+            yield from examples.batch(READ_BATCH).prefetch(2).as_numpy_iterator()
+
+
+class _RandomAccess(LazyImages):
+    """Files of which any example can be read."""
+
+    def __init__(self, builder: Any, splits: Sequence[str]):
+        self._images = [builder.as_data_source(split) for split in splits]
+        raw = {"image": tfds.decode.SkipDecoding()}
+        self._raw = [builder.as_data_source(each, decoders=raw) for each in splits]
+        self._starts = np.cumsum([0] + [len(split) for split in self._images])
+        shape = builder.info.features["image"].shape
+        super().__init__((int(self._starts[-1]), *shape))
+
+    def read(self, ids: np.ndarray) -> np.ndarray:
+        """As `LazyImages.read`."""
+        images = np.empty((len(ids), *self.shape[1:]), np.uint8)
+        for row, number in zip(images, ids):
+            split = int(np.searchsorted(self._starts, number, "right")) - 1
+            place = int(number - self._starts[split])
+            row[:] = self._images[split][place]["image"]
+        return images
+
+    def fill(self, first: int, out: np.ndarray) -> None:
+        """Some images; see `shards.Fill`."""
+        for start in range(0, len(out), READ_BATCH):
+            part = out[start : start + READ_BATCH]
+            part[:] = self.read(first + start + np.arange(len(part)))
+
+    def everything(self) -> Tuple[np.ndarray, np.ndarray]:
+        """All images and their labels."""
+        images = np.empty(self.shape, np.uint8)
+        self.fill(0, images)
+        return images, self.labels()
+
+    def labels(self) -> np.ndarray:
+        """All labels, int32 [N]."""
+        found: List[int] = []
+        for split in self._raw:
+            found += [split[row]["label"] for row in range(len(split))]
+        return np.array(found, np.int32)
+
+
+def _labels(files: Any, cache: pathlib.Path) -> np.ndarray:
+    """All labels, from the cache if they are there, in a file named by its digest."""
+    for place in cache.glob("labels-*.npy"):
+        with contextlib.suppress(*DAMAGES):  # or they are read and written again
+            content = place.read_bytes()
+            if place.name == _labels_name(content):
+                return np.load(io.BytesIO(content), allow_pickle=False)
+            place.unlink()
+    labels, buffer = files.labels(), io.BytesIO()
+    np.save(buffer, labels)
+    content = buffer.getvalue()
+    with contextlib.suppress(OSError):  # they are read again next time
+        cache.mkdir(parents=True, exist_ok=True)
+        write_bytes_atomically(cache / _labels_name(content), content)
+    return labels
+
+
+def _labels_name(content: bytes) -> str:
+    return f"labels-{hashlib.sha256(content).hexdigest()}.npy"
+
+
+def _key(folder: pathlib.Path, splits: Sequence[str]) -> str:
+    """A digest of which files there are, and of what is read of them."""
+    files = [
+        (path.name, path.stat().st_size, path.stat().st_mtime_ns)
+        for path in sorted(folder.iterdir())
+    ]
+    text = json.dumps([1, str(folder.resolve()), list(splits), files])
+    return hashlib.sha256(text.encode()).hexdigest()[:24]

@@ -1,0 +1,281 @@
+"""Image files, decoded once and kept at the size that is asked for.
+
+Which files can't be used is only known when all of them have been decoded; what that
+yields is kept on a disk (`shards.py`), so that the next command, and every epoch, reads
+pixels. A file is known by its path, size and time of modification, and is decoded again
+when one of them has changed; new files are added to those that are there:
+
+    CACHE/decoded-<key of folder and size>/
+        files.json          [path, bytes, ns] of each image in their order
+        problems-<n>.json   what is wrong with images of the shard, by number
+        shard-<n>-<sha>.u8  the pixels
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import json
+import os
+import pathlib
+import threading
+from typing import Iterator, List, Optional, Sequence, Set, Tuple
+
+import numpy as np
+
+from mixdmt_tf.data import image_files, shards
+from mixdmt_tf.data.image_files import Problems
+from mixdmt_tf.data.lazy_images import IN_MEMORY, ImageArray, LazyImages, Taken
+from mixdmt_tf.errors import UserError
+from mixdmt_tf.files import DAMAGES, write_atomically
+from mixdmt_tf.progress import Progress
+
+VERSION = 1  # raise when pixels change
+GARBAGE = 1000  # images of files that are gone, which are kept before all are made anew
+CHUNK = 256  # files between two looks at the progress, where nothing is kept
+WORDS = shards.Words(
+    "decoded images", "or --image_store=virtual (the images are the same)"
+)
+
+File = Tuple[str, int, int]  # path, bytes, time of modification in nanoseconds
+
+
+class InFiles(LazyImages):
+    """Image files that are decoded whenever they are asked for."""
+
+    def __init__(self, paths: Sequence[pathlib.Path], size: int):
+        """Remembers them.
+
+        Args:
+            paths: of the files.
+            size: height and width.
+        """
+        super().__init__((len(paths), size, size, 3))
+        self._paths = paths
+
+    def read(self, ids: np.ndarray) -> np.ndarray:
+        """As `LazyImages.read`; a UserError for files that can't be used."""
+        return image_files.read([self._paths[i] for i in ids], self.shape[1])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Decoded:
+    """Decoded files.
+
+    Attributes:
+        images: uint8 [N, S, S, 3], a row for each file.
+        problems: what is wrong with those that can't be used, by row.
+    """
+
+    images: ImageArray
+    problems: Problems
+
+
+def decode(
+    paths: Sequence[pathlib.Path],
+    root: pathlib.Path,
+    size: int,
+    kind: str,
+    cache_dir: pathlib.Path,
+) -> Decoded:
+    """Decodes files, or finds them decoded.
+
+    Args:
+        paths: of the files.
+        root: the folder that they are below, for which they are remembered.
+        size: height and width they are resized to.
+        kind: where images live, as `Config.image_store` says.
+        cache_dir: the folder for what is kept.
+
+    Raises:
+        UserError: if they do not fit where they were asked to go.
+    """
+    nbytes = len(paths) * size * size * 3
+    folder = cache_dir / f"decoded-{_key(root, size)}"
+    small = nbytes <= IN_MEMORY
+    on_disk = kind == "disk"
+    if kind == "auto":
+        on_disk = shards.takes(folder, shards.missing_bytes(folder, nbytes))
+    if on_disk:
+        found = _Kept(folder, root, size).decode(paths)
+        if small and kind == "auto":
+            return Decoded(np.asarray(found.images), found.problems)
+        return found
+    with contextlib.closing(_Counter(len(paths))) as counter:
+        if kind == "memory" or (small and kind == "auto"):
+            images = np.empty((len(paths), size, size, 3), np.uint8)
+            return Decoded(images, image_files.decode(paths, images, counter.add))
+        return Decoded(InFiles(paths, size), _check(paths, size, counter))
+
+
+def _key(root: pathlib.Path, size: int) -> str:
+    text = json.dumps([VERSION, str(root.resolve()), size])
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def _check(paths: Sequence[pathlib.Path], size: int, counter: _Counter) -> Problems:
+    """What is wrong with files of which no pixel is kept."""
+    problems: Problems = {}
+    for start in range(0, len(paths), CHUNK):
+        some = paths[start : start + CHUNK]
+        out = np.empty((len(some), size, size, 3), np.uint8)
+        found = image_files.decode(some, out, counter.add)
+        problems.update({start + row: problem for row, problem in found.items()})
+    return problems
+
+
+class _Counter:
+    """Files that were read, counted by several threads; a progress line."""
+
+    def __init__(self, total: int):
+        self._total, self._done = total, 0
+        self._lock = threading.Lock()
+        self._progress = Progress("reading images", "images")
+
+    def add(self, number: int) -> None:
+        with self._lock:
+            self._done += number
+            self._progress.update(self._done, self._total)
+
+    def close(self) -> None:
+        self._progress.close()
+
+
+class _Kept:
+    """The folder of what is kept of one folder of images at one size."""
+
+    def __init__(self, folder: pathlib.Path, root: pathlib.Path, size: int):
+        self.folder, self.root, self.size = folder, root, size
+        self.rows = shards.rows_per_file(3 * size**2, shards.SHARD_BYTES)
+
+    def decode(self, paths: Sequence[pathlib.Path]) -> Decoded:
+        """Decodes what is not there yet."""
+        wanted = [_file(path, self.root) for path in paths]
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with self._alone():
+                known = self._known(wanted)
+                self._distrust(known, set(wanted))
+                images = self._images(known)
+        except OSError as error:
+            raise UserError(
+                f"the {WORDS.images} could not be written to {self.folder}: "
+                f"{error.strerror}.\nChoose another --cache_dir, {WORDS.otherwise}."
+            ) from error
+        faults: Problems = {}
+        for first in range(0, len(known), self.rows):
+            faults.update(self._problems(first) or {})
+        place = {file: number for number, file in enumerate(known)}
+        ids = np.array([place[file] for file in wanted], np.int64)
+        problems = {
+            row: faults[number]
+            for row, number in enumerate(ids.tolist())
+            if number in faults
+        }
+        return Decoded(Taken(images, ids), problems)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Waits for other processes that decode the same images."""
+        with (self.folder / ".lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                print("waiting: another process is reading these images", flush=True)
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _known(self, wanted: List[File]) -> List[File]:
+        """The files of the images, in their order: those there were, and new ones."""
+        index = self.folder / "files.json"
+        known: List[File] = []
+        try:
+            known = [_checked(*each) for each in json.loads(index.read_text("utf-8"))]
+        except FileNotFoundError:
+            self._forget()
+        except DAMAGES:
+            print(f"{index} is damaged: all images are read again", flush=True)
+            self._forget()
+        gone = set(known) - set(wanted)
+        if len(gone) > max(GARBAGE, len(wanted)):
+            self._forget()
+            known = []
+        there = set(known)
+        new = [file for file in dict.fromkeys(wanted) if file not in there]
+        if new:
+            known += new
+            write_atomically(index, json.dumps(known))
+        return known
+
+    def _forget(self) -> None:
+        """Removes images of unknown files, or of files that are gone."""
+        for pattern in ("shard-*.u8", "problems-*.json", "files.json"):
+            for path in self.folder.glob(pattern):
+                path.unlink()
+
+    def _distrust(self, known: List[File], wanted: Set[File]) -> None:
+        """Removes shards with a file that was bad and no longer is.
+
+        It may have been unreadable for a reason that its time does not show.
+        """
+        for path in self.folder.glob("shard-*.u8"):
+            problems = self._problems(int(path.stem.split("-")[1]) * self.rows)
+            bad = [
+                self.root / known[number][0]
+                for number in problems or ()
+                if number < len(known) and known[number] in wanted
+            ]
+            out = np.empty((len(bad), self.size, self.size, 3), np.uint8)
+            if problems is None or len(image_files.decode(bad, out)) < len(bad):
+                path.unlink()
+
+    def _images(self, known: List[File]) -> shards.Shards:
+        counter: List[_Counter] = []
+
+        def fill(first: int, out: np.ndarray) -> None:
+            if not counter:  # the first shard that is missing; some were there
+                counter.append(_Counter(len(known)))
+                counter[0].add(first)
+            files = known[first : first + len(out)]
+            paths = [self.root / path for path, _, _ in files]
+            problems = image_files.decode(paths, out, counter[0].add)
+            text = json.dumps({first + row: what for row, what in problems.items()})
+            write_atomically(self._place(first), text)  # before the shard is there
+
+        shape = (len(known), self.size, self.size, 3)
+        try:
+            # Each is decoded in parallel, so they are made one by one.
+            return shards.Shards(
+                self.folder, shape, fill, WORDS, None, shards.SHARD_BYTES, threads=1
+            )
+        finally:
+            for each in counter:
+                each.close()
+
+    def _place(self, first: int) -> pathlib.Path:
+        """What is wrong with images of the shard that begins with `first`."""
+        return self.folder / f"problems-{first:08}.json"
+
+    def _problems(self, first: int) -> Optional[Problems]:
+        """The same by number of the image; None if it is not known."""
+        try:
+            found = json.loads(self._place(first).read_text("utf-8"))
+            return {int(number): str(problem) for number, problem in found.items()}
+        except DAMAGES:
+            return None
+
+
+def _checked(path: str, size: int, time: int) -> File:
+    return str(path), int(size), int(time)
+
+
+def _file(path: pathlib.Path, root: pathlib.Path) -> File:
+    """What a file is known by; of one that is not there the path alone."""
+    name = os.path.relpath(path, root)
+    try:
+        facts = path.stat()
+    except OSError:
+        return name, 0, 0
+    return name, facts.st_size, facts.st_mtime_ns

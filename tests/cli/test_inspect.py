@@ -1,0 +1,54 @@
+"""`bin/inspect`."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image
+
+from mixdmt_tf.cli.inspect import main
+from tests.cli import commands
+
+
+@pytest.fixture(name="root")
+def fixture_root(tmp_path):
+    for name in ("labeled/a/1.png", "labeled/b/2.png", "test/a/3.png"):
+        path = tmp_path / "photos" / name
+        path.parent.mkdir(parents=True)
+        Image.new("RGB", (9, 9), (50 * len(name), 0, ord(path.stem))).save(path)
+    return tmp_path / "photos"
+
+
+def test_help():
+    text = commands.helps_at_once("inspect")
+    assert "--data_dir=" in text and "contact sheet" in text
+
+
+def test_it_prints_and_draws(root, tmp_path, capsys):
+    sheet = tmp_path / "sheet.png"
+    assert main([f"--data_dir={root}", f"--output={sheet}"]) == 0
+    out = capsys.readouterr().out
+    assert "exact duplicates: none" in out and f"contact sheet: {sheet}" in out
+    with Image.open(sheet) as image:
+        assert image.format == "PNG" and image.width > 100
+
+
+def test_without_a_sheet(root, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main([f"--data_dir={root}", "--output="]) == 0
+    assert "contact sheet" not in capsys.readouterr().out
+    assert not list(tmp_path.glob("*.png"))
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "message"),
+    [
+        ((), 2, "--data_dir is missing"),
+        (("--data_dir=nowhere",), 1, "nowhere is not a folder"),
+        (("--data_dir=.",), 1, "expected train/<class>/"),
+        (("--data_dir=photos", "--output=sheet.jpg"), 2, "the name of a PNG file"),
+        (("--data_dir=photos", "--output=no/where.png"), 1, "cannot be written"),
+    ],
+)
+def test_refusals(argv, code, message, root, capsys, monkeypatch):
+    monkeypatch.chdir(root.parent)
+    assert message in commands.refusal(capsys, main, *argv, code=code)
