@@ -15,7 +15,7 @@ import keras
 import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
-from mixdmt_tf import compat
+from mixdmt_tf import compat, lengths
 from mixdmt_tf.algorithms.parts.keras_model import KerasModel
 from mixdmt_tf.algorithms.parts.momentum import Momentum, learning_rate
 from mixdmt_tf.algorithms.parts.moving_average import MovingAverage
@@ -67,10 +67,12 @@ class Config:
         low=0.0,
         high=1.0,
     )
-    ema_warmup: bool = setting(
-        False,
+    ema_warmup: Optional[bool] = setting(
+        None,
         "use min(ema_decay, (1 + t) / (10 + t)) at step t: an average of .999 still "
-        "carries the initial weights after 2,000 steps",
+        "carries the initial weights after 2,000 steps; default: in runs of less than "
+        "20 / (1 - ema_decay) steps",
+        by_length=True,
     )
 
     def __post_init__(self) -> None:
@@ -82,6 +84,15 @@ class Config:
                 "Adam would divide the decay by the size of the gradients.\n"
                 "Use --weight_decay_form=multiply with --optimizer=adam."
             )
+
+    def for_run(self, steps: int) -> Config:
+        """These settings with what they leave open filled in for a run's length.
+
+        Args:
+            steps: of the run.
+        """
+        warmup = lengths.ema_warmup(self.ema_decay, steps)
+        return lengths.filled_in(self, ema_warmup=warmup)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,12 +155,13 @@ class Algorithm(KerasModel):
 
         Args:
             network: float images [B, H, W, channels] to float32 logits [B, C].
-            config: the algorithm's own `Config`.
+            config: the algorithm's own `Config`; what it leaves open is filled in for
+                the run's length.
             facts: what it must know of the run.
         """
         super().__init__()
         self.network = network
-        self.config = config
+        self.config = config.for_run(facts.steps)
         self.facts = facts
         self.teacher = keras.models.clone_model(network) if self.has_teacher else None
         self.peer = keras.models.clone_model(network) if self.has_peer else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Optional
 
+from mixdmt_tf import lengths
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import check, setting, settings_of
 
@@ -57,14 +58,20 @@ class Config:
         "auto: mirrored if there are several GPUs; mirrored: all GPUs (or CPU devices)",
         choices=("auto", "none", "mirrored"),
     )
-    eval_every: int = setting(
-        1024,
-        "steps between evaluations (65,536 images at the paper's batch)",
+    eval_every: Optional[int] = setting(
+        None,
+        "steps between evaluations; default: a tenth of the run, at most 1,024 (65,536 "
+        "images at RealMix's batch), of segmentation 500",
         low=1,
         harmless=True,
+        by_length=True,
     )
-    checkpoint_every: int = setting(
-        1024, "steps between checkpoints", low=1, harmless=True
+    checkpoint_every: Optional[int] = setting(
+        None,
+        "steps between checkpoints; default: as for evaluations",
+        low=1,
+        harmless=True,
+        by_length=True,
     )
     keep_checkpoints: int = setting(
         2, "checkpoints kept besides the best", low=1, harmless=True
@@ -100,3 +107,13 @@ class Config:
                 "--jit_compile=on cannot be used with --strategy=mirrored: "
                 "TensorFlow's XLA fails on several replicas.\nUse --jit_compile=auto."
             )
+
+    def for_run(self, steps: int, task: str) -> Config:
+        """These settings with what they leave open filled in for a run's length.
+
+        Args:
+            steps: of the run.
+            task: 'classification' or 'segmentation'.
+        """
+        every = lengths.eval_every(task, steps)
+        return lengths.filled_in(self, eval_every=every, checkpoint_every=every)

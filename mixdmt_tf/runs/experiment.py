@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import TYPE_CHECKING, Any, Dict, List, Tuple, Type, Union
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Tuple, Type, Union
 
 from mixdmt_tf import algorithms, settings
 from mixdmt_tf.data.classification import config as classification_config
@@ -63,6 +63,58 @@ class Experiment:
             (f"network {self.run.network}", self.network),
             (f"algorithm {self.algorithm}", self.method),
         )
+
+    def for_run(self, steps: int) -> Experiment:
+        """These settings with what they leave open filled in for a run's length.
+
+        Args:
+            steps: of the run.
+        """
+        return dataclasses.replace(
+            self,
+            run=self.run.for_run(steps, self.task),
+            network=self.network.for_run(steps),
+            method=self.method.for_run(steps),
+        )
+
+    def left_open(self) -> Dict[str, Setting]:
+        """The settings that wait for the run's length, by name."""
+        return {
+            name: setting
+            for name, (setting, value) in self.values().items()
+            if setting.by_length and value is None
+        }
+
+    def as_started(self, flagfile: str) -> Experiment:
+        """These settings, what they leave open being as the run was started with.
+
+        A run that is given more steps keeps its ramps and momenta.
+
+        Args:
+            flagfile: the text that `flagfile` wrote when the run was started.
+
+        Raises:
+            UserError: if a value there is none.
+        """
+        old = parse(flagfile)
+        found: Dict[str, Any] = {}
+        for name, setting in self.left_open().items():
+            text = old.get(name, "none")
+            if text != "none":
+                found[name] = _value(setting, text)
+        return self.replace(found)
+
+    def replace(self, values: Mapping[str, Any]) -> Experiment:
+        """The same with other values of some settings, whichever group has them."""
+
+        def changed(config: Any) -> Any:
+            names = {each.name for each in dataclasses.fields(config)}
+            return dataclasses.replace(
+                config, **{k: v for k, v in values.items() if k in names}
+            )
+
+        groups = ("run", "data", "network", "method")
+        return dataclasses.replace(self, **{g: changed(getattr(self, g)) for g in groups})
 
     def values(self) -> Dict[str, Tuple[Setting, Any]]:
         """Every setting with its value, by name."""
@@ -127,6 +179,27 @@ def _start(flags: Dict[str, str]) -> str:
     """Where `init_from` is, seen from the run's folder."""
     start = flags.get("init_from", "")
     return os.path.relpath(start, flags.get("workdir") or ".") if start else ""
+
+
+def _value(setting: Setting, text: str) -> Any:
+    """The value that stands in a run's own flagfile.
+
+    Raises:
+        UserError: if it is none that the setting can have.
+    """
+    try:
+        if setting.type == "bool":
+            value: Any = {"true": True, "false": False}[text]
+        else:
+            value = {"int": int, "float": float, "str": str}[setting.type](text)
+    except (KeyError, ValueError):
+        value = None
+    if value is None or not setting.accepts(value):
+        raise UserError(
+            f"flags.txt of the run: --{setting.name}={text}: expected "
+            f"{setting.expected}.\nRepair that line, or choose another --workdir."
+        )
+    return value
 
 
 def parse(flagfile: str) -> Dict[str, str]:

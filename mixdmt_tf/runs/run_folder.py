@@ -95,6 +95,17 @@ class RunFolder:
         write_atomically(flags, experiment.flagfile())
 
 
+def as_started(path: pathlib.Path, experiment: Experiment) -> Experiment:
+    """The experiment as its run folder has it, where settings are left open.
+
+    Until there is a split nothing has been made that depends on settings.
+    """
+    flags = path / "flags.txt"
+    if not (path / "split.json").exists() or not flags.exists():
+        return experiment
+    return experiment.as_started(flags.read_text(encoding="utf-8"))
+
+
 def read_results(folder: pathlib.Path) -> Optional[Dict[str, Any]]:
     """The run's `results.json`, None while there is none."""
     path = folder / "results.json"
