@@ -27,6 +27,7 @@ from typing import Any, Optional, Tuple
 
 import keras
 
+from mixdmt_tf import lengths
 from mixdmt_tf.models.base import Network
 from mixdmt_tf.settings import setting
 

@@ -26,8 +26,17 @@ class Config:
     steps: Optional[int] = setting(
         None,
         "training steps; a resumed run may be given more; default: 524,288 (RealMix: "
-        "500k); methods that train in rounds have base_steps and round_steps instead",
+        "500k), of segmentation passes over the data. Methods that train in rounds "
+        "divide them among base models and rounds",
         low=1,
+        harmless=True,
+    )
+    max_minutes: Optional[float] = setting(
+        None,
+        "have the number of steps chosen so that training and evaluations take about "
+        "so many minutes on this machine; they are measured first, and a resumed run "
+        "keeps its steps. Without effect where --steps is given",
+        low=0.1,
         harmless=True,
     )
     init_from: str = setting(

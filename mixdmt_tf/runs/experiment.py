@@ -96,13 +96,17 @@ class Experiment:
         Raises:
             UserError: if a value there is none.
         """
+        return self._taking(self.left_open(), flagfile)
+
+    def with_steps_of(self, flagfile: str) -> Experiment:
+        """These settings with the steps that the run was started with."""
+        return self._taking({"steps": self.values()["steps"][0]}, flagfile)
+
+    def _taking(self, settings_: Mapping[str, Setting], flagfile: str) -> Experiment:
         old = parse(flagfile)
-        found: Dict[str, Any] = {}
-        for name, setting in self.left_open().items():
-            text = old.get(name, "none")
-            if text != "none":
-                found[name] = _value(setting, text)
-        return self.replace(found)
+        texts = {name: old.get(name, "none") for name in settings_}
+        given = {name: text for name, text in texts.items() if text != "none"}
+        return self.replace({k: _value(settings_[k], v) for k, v in given.items()})
 
     def replace(self, values: Mapping[str, Any]) -> Experiment:
         """The same with other values of some settings, whichever group has them."""
@@ -113,8 +117,12 @@ class Experiment:
                 config, **{k: v for k, v in values.items() if k in names}
             )
 
-        groups = ("run", "data", "network", "method")
-        return dataclasses.replace(self, **{g: changed(getattr(self, g)) for g in groups})
+        return Experiment(
+            changed(self.run),
+            changed(self.data),
+            changed(self.network),
+            changed(self.method),
+        )
 
     def values(self) -> Dict[str, Tuple[Setting, Any]]:
         """Every setting with its value, by name."""

@@ -15,6 +15,7 @@ from mixdmt_tf.rounds.loop import Loop
 from mixdmt_tf.runs import runtime
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.interrupts import Interrupts
+from mixdmt_tf.runs.pace import Pace
 from mixdmt_tf.runs.run_folder import (
     RunFolder,
     as_started,
@@ -23,15 +24,20 @@ from mixdmt_tf.runs.run_folder import (
 )
 from mixdmt_tf.runs.session import Session
 from mixdmt_tf.runs.task import Task
-from mixdmt_tf.tasks import open_task
+from mixdmt_tf.tasks import budget, open_task
 
 
-def train(experiment: Experiment, source: Optional[Any] = None) -> Dict[str, Any]:
+def train(
+    experiment: Experiment,
+    source: Optional[Any] = None,
+    pace: Optional[Pace] = None,
+) -> Dict[str, Any]:
     """Trains, or resumes training, in the experiment's run folder.
 
     Args:
         experiment: all settings.
         source: the data set; loaded as the settings say if not given.
+        pace: notes how long the steps of a run without rounds take.
 
     Returns:
         What `results.json` holds.
@@ -43,6 +49,7 @@ def train(experiment: Experiment, source: Optional[Any] = None) -> Dict[str, Any
     path = pathlib.Path(experiment.run.workdir or default_path(experiment))
     path = path.expanduser()
     task = open_task(as_started(path, experiment), source)
+    task = task.replace(budget.within_minutes(task, train))
     left_open = task.experiment.left_open()
     experiment = task.resolve()
     run = runtime.resolve(experiment.run)
@@ -53,7 +60,7 @@ def train(experiment: Experiment, source: Optional[Any] = None) -> Dict[str, Any
         print(_by_length(task.experiment, left_open), end="", flush=True)
         if task.experiment.in_rounds:
             return Loop(task, path, train).complete()
-        outcome = Session(task, path, strategy, interrupts).complete()
+        outcome = Session(task, path, strategy, interrupts, pace).complete()
         if run.compare_supervised and run.algorithm != "supervised":
             outcome.update(_supervised(task, path))
             write_atomically(path / "results.json", json.dumps(outcome, indent=1))

@@ -14,6 +14,7 @@ from tests.tasks.classification import tiny
 HARMLESS = {
     "workdir",
     "steps",
+    "max_minutes",
     "eval_every",
     "checkpoint_every",
     "keep_checkpoints",
