@@ -19,6 +19,8 @@ Config = TypeVar("Config")
 
 # Of so many spans of a running mean a run has to consist before it may forget slowly.
 SPANS = 20
+LONG = 20000  # steps, twenty spans of RealMix's .999
+PUBLISHED = 524288  # steps, at which all values are the papers'
 LAMBDA_U_RAMP = 16384  # MixMatch's release, of 524,288 steps
 RAMP_SHARE = 0.4  # of a run, as long as that is shorter
 EVALUATIONS = 10
@@ -72,6 +74,18 @@ def lambda_u_ramp(steps: int) -> int:
         steps: of the run.
     """
     return min(LAMBDA_U_RAMP, round(RAMP_SHARE * steps))
+
+
+def mixup_warmup(steps: int) -> float:
+    """Share of the run over which the weight of mixup's unlabelled loss grows.
+
+    MixMatch's release has none. In a run of 524,288 steps the guesses of the first few
+    hundred don't matter; in a short one mixup confirms them, and they stay.
+
+    Args:
+        steps: of the run.
+    """
+    return RAMP_SHARE if steps < LONG else 0.0
 
 
 def eval_every(task: str, steps: int) -> int:

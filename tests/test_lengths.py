@@ -68,6 +68,12 @@ def test_the_ramp_is_mixmatchs_and_two_fifths_of_a_short_run():
     assert list(found.values()) == sorted(found.values())
 
 
+def test_mixup_has_a_warmup_in_short_runs_only():
+    found = [lengths.mixup_warmup(steps) for steps in LENGTHS]
+    assert found == sorted(found, reverse=True)
+    assert (lengths.mixup_warmup(19999), lengths.mixup_warmup(20000)) == (0.4, 0.0)
+
+
 @pytest.mark.parametrize(
     "task, published", [("classification", 1024), ("segmentation", 500)]
 )
@@ -77,7 +83,9 @@ def test_evaluations(task, published):
     assert lengths.eval_every(task, 600) == 60
 
 
-@pytest.mark.parametrize("models_, restart", itertools.product((1, 2), (True, False)))
+@pytest.mark.parametrize(
+    "models_, restart", list(itertools.product((1, 2), (True, False)))
+)
 def test_rounds_divide_the_steps(models_, restart):
     before = 0
     for steps in LENGTHS:

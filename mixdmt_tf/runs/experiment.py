@@ -6,7 +6,7 @@ import dataclasses
 import os
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Tuple, Type, Union
 
-from mixdmt_tf import algorithms, settings
+from mixdmt_tf import algorithms, lengths, settings
 from mixdmt_tf.data.classification import config as classification_config
 from mixdmt_tf.data.segmentation import config as segmentation_config
 from mixdmt_tf.errors import UserError
@@ -103,10 +103,19 @@ class Experiment:
         return self._taking({"steps": self.values()["steps"][0]}, flagfile)
 
     def _taking(self, settings_: Mapping[str, Setting], flagfile: str) -> Experiment:
-        old = parse(flagfile)
+        old = {**self._before_they_were_settings(), **parse(flagfile)}
         texts = {name: old.get(name, "none") for name in settings_}
         given = {name: text for name, text in texts.items() if text != "none"}
         return self.replace({k: _value(settings_[k], v) for k, v in given.items()})
+
+    def _before_they_were_settings(self) -> Dict[str, str]:
+        """What runs had that are older than settings that follow from a length."""
+        long = self.for_run(lengths.PUBLISHED).to_flags()
+        return {
+            name: long[name]
+            for name, (setting, _) in self.values().items()
+            if setting.by_length and not setting.harmless
+        }
 
     def replace(self, values: Mapping[str, Any]) -> Experiment:
         """The same with other values of some settings, whichever group has them."""
@@ -165,6 +174,7 @@ class Experiment:
         values = self.values()
         # A setting that is younger than the run had what is now its default.
         old = {name: to_text(each.default) for name, (each, _) in values.items()}
+        old.update(self._before_they_were_settings())
         old.update(parse(flagfile))
         new = self.to_flags()
         if _start(old) == _start(new):  # a run in rounds may move as a whole

@@ -39,9 +39,8 @@ def time_needed(experiment: Experiment, pace: Pace, steps: int) -> str:
     """
     each = pace.seconds_per_step or 0.0
     shown = f"{each:.2f} s" if each >= 0.1 else f"{1000 * each:.0f} ms"
-    words = (
-        f"{steps:,} steps of {shown}: about {duration(each * steps)} and evaluations"
-    )
+    words = f"{steps:,} steps of {shown}, about {duration(each * steps)}"
+    words += ", and evaluations"
     if each * steps <= LONG:
         return words
     return (
