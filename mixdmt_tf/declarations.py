@@ -46,6 +46,7 @@ class Setting:
         low: smallest allowed number, or None.
         high: largest allowed number, or None.
         harmless: may change between a run and its resumption.
+        by_length: None means a value that follows from the run's length.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Setting:
     low: Optional[float] = None
     high: Optional[float] = None
     harmless: bool = False
+    by_length: bool = False
 
     @property
     def expected(self) -> str:

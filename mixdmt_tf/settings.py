@@ -69,6 +69,7 @@ def setting(
     low: Optional[float] = None,
     high: Optional[float] = None,
     harmless: bool = False,
+    by_length: bool = False,
 ) -> Any:
     """Declares one setting: a dataclass field that carries its own help and range.
 
@@ -81,6 +82,8 @@ def setting(
         low: smallest allowed number.
         high: largest allowed number.
         harmless: may change between a run and its resumption, as logging may.
+        by_length: None means a value that follows from the run's length, as the
+            dataclass's `for_run` fills it in (`mixdmt_tf.lengths`).
 
     Returns:
         A `dataclasses.field`.
@@ -91,6 +94,7 @@ def setting(
         "low": low,
         "high": high,
         "harmless": harmless,
+        "by_length": by_length,
     }
     return dataclasses.field(default=default, metadata=metadata)
 

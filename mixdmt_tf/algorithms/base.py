@@ -15,12 +15,12 @@ import keras
 import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
-from mixdmt_tf import compat
+from mixdmt_tf import compat, lengths
 from mixdmt_tf.algorithms.parts.adam import Adam
 from mixdmt_tf.algorithms.parts.keras_model import KerasModel
-from mixdmt_tf.algorithms.parts.layer_rates import LayerRates
 from mixdmt_tf.algorithms.parts.momentum import Momentum, learning_rate
 from mixdmt_tf.algorithms.parts.moving_average import MovingAverage
+from mixdmt_tf.algorithms.parts.run_facts import RunFacts
 from mixdmt_tf.algorithms.parts.terms import Term, mean_over_replicas
 from mixdmt_tf.data.classification.recipe import Recipe
 from mixdmt_tf.equations import decay_weight, ema, ema_decay_warmup
@@ -69,10 +69,12 @@ class Config:
         low=0.0,
         high=1.0,
     )
-    ema_warmup: bool = setting(
-        False,
+    ema_warmup: Optional[bool] = setting(
+        None,
         "use min(ema_decay, (1 + t) / (10 + t)) at step t: an average of .999 still "
-        "carries the initial weights after 2,000 steps",
+        "carries the initial weights after 2,000 steps; default: in runs of less than "
+        "20 / (1 - ema_decay) steps",
+        by_length=True,
     )
 
     def __post_init__(self) -> None:
@@ -85,36 +87,14 @@ class Config:
                 "Use --weight_decay_form=multiply with --optimizer=adam."
             )
 
+    def for_run(self, steps: int) -> Config:
+        """These settings with what they leave open filled in for a run's length.
 
-@dataclasses.dataclass(frozen=True)
-class RunFacts:
-    """What an algorithm must know of the run besides its own settings.
-
-    Attributes:
-        num_classes: C.
-        labels: number of labelled images.
-        steps: length of the whole run, for schedules.
-        mismatch: expected share of unlabelled images that are of no class, in [0, 1].
-        head: names of the network's last layers, or how they begin; see `LayerRates`,
-            as the next three.
-        head_rate: their learning rate in multiples of the run's.
-        decoder: names of the layers before them that are new, too.
-        encoder_rate: learning rate of all other layers in multiples of the run's.
-    """
-
-    num_classes: int
-    labels: int
-    steps: int
-    mismatch: float = 0.0
-    head: Tuple[str, ...] = ()
-    head_rate: float = 1.0
-    decoder: Tuple[str, ...] = ()
-    encoder_rate: float = 1.0
-
-    @property
-    def rates(self) -> LayerRates:
-        """Learning rates of groups of layers."""
-        return LayerRates(self.head, self.head_rate, self.decoder, self.encoder_rate)
+        Args:
+            steps: of the run.
+        """
+        warmup = lengths.ema_warmup(self.ema_decay, steps)
+        return lengths.filled_in(self, ema_warmup=warmup)
 
 
 # A number to log: a tensor, or (values, which of them count).
@@ -156,12 +136,13 @@ class Algorithm(KerasModel):
 
         Args:
             network: float images [B, H, W, channels] to float32 logits [B, C].
-            config: the algorithm's own `Config`.
+            config: the algorithm's own `Config`; what it leaves open is filled in for
+                the run's length.
             facts: what it must know of the run.
         """
         super().__init__()
         self.network = network
-        self.config = config
+        self.config = config.for_run(facts.steps)
         self.facts = facts
         self.teacher = keras.models.clone_model(network) if self.has_teacher else None
         self.peer = keras.models.clone_model(network) if self.has_peer else None

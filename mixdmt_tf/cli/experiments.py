@@ -209,7 +209,7 @@ def _import(module: str) -> Any:
 def require_lengths(
     steps: Optional[int], method: Mapping[str, Any], pseudo_labels: str
 ) -> None:
-    """Refuses lengths that a method does not have, or that don't go together.
+    """Refuses lengths that don't go together.
 
     Args:
         steps: of the whole run, if given.
@@ -227,14 +227,9 @@ def require_lengths(
                 "--pseudo_labels trains one round: give its --steps or --round_steps."
             )
         return
-    if steps is not None:
-        raise UsageError(
-            f"--steps={steps}: this method trains in rounds.\n"
-            "Use --base_steps and --round_steps, or --base_epochs and --round_epochs."
-        )
     from mixdmt_tf.rounds import plan
 
-    plan.fractions(method["fractions"], method["rounds"])
+    plan.fractions(method["fractions"], plan.stage_lengths(steps, method)["rounds"])
 
 
 def read_run(workdir: str) -> Tuple[pathlib.Path, Callable[[], "Experiment"]]:

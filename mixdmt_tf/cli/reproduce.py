@@ -203,14 +203,20 @@ def _read(argv: Sequence[str]) -> Tuple[Optional[int], Mapping[str, str]]:
     # These raise if settings contradict one another.
     RunConfig(**values)
     experiments.data_config(data)
+    method: Mapping[str, Any] = parsed.values["method"]
+    experiments.require_lengths(values["steps"], method, str(data["pseudo_labels"]))
     settings = {
         each.name: to_text(parsed.values[group.name][each.name])
         for group in parsed.groups
         for each in group.settings
         if not each.harmless
     }
-    method: Mapping[str, Any] = parsed.values["method"]
-    experiments.require_lengths(values["steps"], method, str(data["pseudo_labels"]))
+    if "fractions" in method and not data["pseudo_labels"]:  # a run in rounds
+        from mixdmt_tf.rounds import plan
+
+        found = plan.stage_lengths(values["steps"], method)
+        settings.update({name: to_text(value) for name, value in found.items()})
+        return None, settings
     return values["steps"], settings
 
 

@@ -50,6 +50,15 @@ class Network:
         """Refuses values out of range with a UsageError."""
         check(settings_of(type(self)), self)
 
+    def for_run(self, steps: int) -> Network:
+        """These settings with what they leave open filled in for a run's length.
+
+        Args:
+            steps: of the run.
+        """
+        del steps  # a network that has such a setting uses it
+        return self
+
     def second(self) -> Network:
         """The settings of the second of two networks that teach each other."""
         return self

@@ -55,7 +55,7 @@ class EfficientNetLite0(Pretrained):
         images = x = keras.Input(input_shape, name="image")
         if input_shape[-1] == 1:
             x = keras.layers.Concatenate(name="three_channels")([x, x, x])
-        encoder = EfficientNetLite(self.size, self.batch_norm_momentum)
+        encoder = EfficientNetLite(self.size, self.momentum)
         logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(
             encoder.classifier_features(x)
         )

@@ -78,7 +78,7 @@ class KerasApplication(Pretrained):
         application = self._application(input_tensor=x)
         for layer in application.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
-                layer.momentum = self.batch_norm_momentum
+                layer.momentum = self.momentum
         pool = keras.layers.GlobalAveragePooling2D(dtype="float32", name="features")
         logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(
             pool(application.output)

@@ -111,10 +111,8 @@ class LiteSegmenter(Pretrained):
         decoder = decoders.DECODERS[self.decoder]
         images = keras.Input(image_shape, name="image")
         features = encoders.features(
-            self.backbone, images, self.batch_norm_momentum, decoder.output_stride
+            self.backbone, images, self.momentum, decoder.output_stride
         )
-        classes = decoder.decode(
-            features, num_classes, self.width, self.batch_norm_momentum
-        )
+        classes = decoder.decode(features, num_classes, self.width, self.momentum)
         logits = Upsampling(name="logits")([classes, images])
         return self.prepare(keras.Model(images, logits, name="lite_segmenter"))

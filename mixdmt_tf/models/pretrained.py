@@ -9,6 +9,7 @@ from typing import ClassVar, List, Optional, Tuple
 
 import keras
 
+from mixdmt_tf import lengths
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.models import weights
 from mixdmt_tf.models.base import Network
@@ -16,6 +17,7 @@ from mixdmt_tf.models.weight_files import SOURCES
 from mixdmt_tf.settings import setting
 
 _UNTIL = "until:"
+_MOMENTUM = 0.99  # of EfficientNet, in long runs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,11 +57,13 @@ class Pretrained(Network):
         "learning rate of the layers with published weights over that of the new ones",
         low=0.0,
     )
-    batch_norm_momentum: float = setting(
-        0.99,
-        "momentum of batch normalization's running statistics",
+    batch_norm_momentum: Optional[float] = setting(
+        None,
+        "momentum of batch normalization's running statistics; default: .99, or 1 - 20 "
+        "/ steps in shorter runs than that is made for, and at least .9",
         low=0.0,
         high=1.0,
+        by_length=True,
     )
 
     def __post_init__(self) -> None:
@@ -70,6 +74,17 @@ class Pretrained(Network):
             raise UsageError(
                 f"freeze={self.freeze!r}: expected none, encoder or {_UNTIL}LAYER"
             )
+
+    def for_run(self, steps: int) -> Pretrained:
+        """These settings with the momentum that suits a run's length."""
+        momentum = lengths.batch_norm_momentum(_MOMENTUM, steps)
+        return lengths.filled_in(self, batch_norm_momentum=momentum)
+
+    @property
+    def momentum(self) -> float:
+        """Momentum of batch normalization, of long runs if none is given."""
+        given = self.batch_norm_momentum
+        return _MOMENTUM if given is None else given
 
     @property
     def package(self) -> str:

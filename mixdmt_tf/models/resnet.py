@@ -27,6 +27,7 @@ from typing import Any, Dict, Optional, Tuple
 
 import keras
 
+from mixdmt_tf import lengths
 from mixdmt_tf.models.base import Network
 from mixdmt_tf.settings import setting
 
@@ -43,8 +44,8 @@ _BLOCKS = {
 class ResNet(Network):
     """Size and layout of the network.
 
-    A `batch_norm_momentum` of None becomes the layout's own on construction, so that a
-    run's record holds the number; `dataclasses.replace` of the layout keeps it.
+    A `batch_norm_momentum` of None is filled in by `for_run`; a network that is built
+    without has the layout's own, that of long runs.
     """
 
     depth: int = setting(
@@ -74,18 +75,28 @@ class ResNet(Network):
     )
     batch_norm_momentum: Optional[float] = setting(
         None,
-        "momentum of batch normalization's running statistics; none: the layout's own, "
-        ".9 (torch) or .99 (keras)",
+        "momentum of batch normalization's running statistics; default: the layout's "
+        "own, .9 (torch) or .99 (keras), or 1 - 20 / steps in shorter runs than .99 is "
+        "made for, and at least .9",
         low=0.0,
         high=1.0,
+        by_length=True,
     )
 
-    def __post_init__(self) -> None:
-        """Refuses values out of range with a UsageError; fills in the momentum."""
-        super().__post_init__()
-        if self.batch_norm_momentum is None:
-            own = {"torch": 0.9, "keras": 0.99}[self.layout]
-            object.__setattr__(self, "batch_norm_momentum", own)
+    def for_run(self, steps: int) -> ResNet:
+        """These settings with the momentum that suits a run's length."""
+        momentum = lengths.batch_norm_momentum(self._own_momentum, steps)
+        return lengths.filled_in(self, batch_norm_momentum=momentum)
+
+    @property
+    def momentum(self) -> float:
+        """Momentum of batch normalization: that of the settings, or the layout's."""
+        given = self.batch_norm_momentum
+        return self._own_momentum if given is None else given
+
+    @property
+    def _own_momentum(self) -> float:
+        return {"torch": 0.9, "keras": 0.99}[self.layout]
 
 
 def features(config: ResNet, x: Any) -> Any:
@@ -205,7 +216,7 @@ def _convolve(
         name=names[0],
     )(x)
     return keras.layers.BatchNormalization(
-        momentum=config.batch_norm_momentum,
+        momentum=config.momentum,
         epsilon=1e-5 if torch else 1.001e-5,
         name=names[1],
     )(x)

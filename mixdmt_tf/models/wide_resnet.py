@@ -23,6 +23,7 @@ from typing import ClassVar, Optional, Tuple
 
 import keras
 
+from mixdmt_tf import lengths
 from mixdmt_tf.models.base import Network
 from mixdmt_tf.models.layers.activations import LeakyReLU
 from mixdmt_tf.settings import setting
@@ -32,8 +33,8 @@ from mixdmt_tf.settings import setting
 class WideResNet(Network):
     """Size and form of the network.
 
-    A `batch_norm_momentum` of None becomes the form's own on construction, so that a
-    run's record holds the number; `dataclasses.replace` of the form keeps that number.
+    A `batch_norm_momentum` of None is filled in by `for_run`; a network that is built
+    without has the form's own, that of long runs.
     """
 
     interchangeable: ClassVar[Tuple[str, ...]] = ("batch_norm_momentum",)
@@ -50,11 +51,12 @@ class WideResNet(Network):
 
     batch_norm_momentum: Optional[float] = setting(
         None,
-        "momentum of batch normalization's running statistics; none: the form's own, "
-        ".999 (mixmatch) or .9 (dmt); .999 needs some 5,000 steps to forget its start, "
-        "so short runs want .9 or .99",
+        "momentum of batch normalization's running statistics; default: the form's "
+        "own, .999 (mixmatch) or .9 (dmt), or 1 - 20 / steps in shorter runs than "
+        ".999 is made for, and at least .9",
         low=0.0,
         high=1.0,
+        by_length=True,
     )
     form: str = setting(
         "mixmatch",
@@ -63,12 +65,14 @@ class WideResNet(Network):
         choices=("mixmatch", "dmt"),
     )
 
-    def __post_init__(self) -> None:
-        """Refuses values out of range with a UsageError; fills in the momentum."""
-        super().__post_init__()
-        if self.batch_norm_momentum is None:
-            own = {"mixmatch": 0.999, "dmt": 0.9}[self.form]
-            object.__setattr__(self, "batch_norm_momentum", own)
+    def for_run(self, steps: int) -> WideResNet:
+        """These settings with the momentum that suits a run's length."""
+        momentum = lengths.batch_norm_momentum(self._own_momentum, steps)
+        return lengths.filled_in(self, batch_norm_momentum=momentum)
+
+    @property
+    def _own_momentum(self) -> float:
+        return {"mixmatch": 0.999, "dmt": 0.9}[self.form]
 
     @property
     def blocks(self) -> int:
@@ -94,10 +98,13 @@ class WideResNet(Network):
             logits [B, C], whatever the precision policy.
         """
         dmt = self.form == "dmt"
+        momentum = self.batch_norm_momentum
+        if momentum is None:
+            momentum = self._own_momentum
 
         def activate(x):
             x = keras.layers.BatchNormalization(
-                momentum=self.batch_norm_momentum, epsilon=1e-5 if dmt else 1e-3
+                momentum=momentum, epsilon=1e-5 if dmt else 1e-3
             )(x)
             if dmt:
                 return keras.layers.ReLU()(x)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import List, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
+from mixdmt_tf import lengths
 from mixdmt_tf.errors import UsageError
 
 
@@ -66,6 +67,39 @@ def fractions(text: str, rounds: int) -> Tuple[float, ...]:
             f"Give one for each round, or --rounds={len(percentages)}."
         )
     return tuple(each / 100 for each in percentages)
+
+
+def stage_lengths(steps: Optional[int], method: Mapping[str, Any]) -> Dict[str, Any]:
+    """Number of rounds and steps of the stages, if all steps together are given.
+
+    Args:
+        steps: of all stages together; None if they have lengths of their own.
+        method: settings of the method: `fractions`, `rounds`, `models`, `restart`,
+            `base_steps`, `round_steps`.
+
+    Returns:
+        `rounds`, `base_steps`, `round_steps`; the latter None if passes over the data
+        determine them.
+
+    Raises:
+        UsageError: if there are steps of the stages besides, and others.
+    """
+    text = method["fractions"].strip()
+    number = method["rounds"] or (len(text.split(",")) if text else 0)
+    own = {name: method[name] for name in ("base_steps", "round_steps")}
+    if steps is None:
+        return {"rounds": number or lengths.ROUNDS, **own}
+    divided = lengths.rounds(steps, method["models"], method["restart"], number)
+    found: Dict[str, Any] = divided._asdict()
+    wrong = {k: v for k, v in own.items() if v not in (None, found[k])}
+    if wrong:
+        raise UsageError(
+            f"--steps={steps} are divided among all stages: --base_steps="
+            f"{divided.base_steps} --round_steps={divided.round_steps}; the run has "
+            + " ".join(f"--{name}={value}" for name, value in wrong.items())
+            + "\nGive --steps alone, or --base_steps and --round_steps."
+        )
+    return found
 
 
 def stages(shares: Tuple[float, ...], models: int, restart: bool) -> Tuple[Stage, ...]:

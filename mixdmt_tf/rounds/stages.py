@@ -14,6 +14,18 @@ from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.run_folder import read_results
 
 
+def divided(experiment: Experiment) -> Experiment:
+    """A run in rounds with the number of its rounds, and `steps` divided among stages.
+
+    Raises:
+        UsageError: if its stages have other lengths already.
+    """
+    found = plan.stage_lengths(experiment.run.steps, vars(experiment.method))
+    run = dataclasses.replace(experiment.run, steps=None)
+    method = dataclasses.replace(experiment.method, **found)
+    return dataclasses.replace(experiment, run=run, method=method)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Stages:
     """The training runs that a run in rounds is made of.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Optional
 
+from mixdmt_tf import lengths
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import check, setting, settings_of
 
@@ -29,8 +30,17 @@ class Config:
     steps: Optional[int] = setting(
         None,
         "training steps; a resumed run may be given more; default: 524,288 (RealMix: "
-        "500k); methods that train in rounds have base_steps and round_steps instead",
+        "500k), of segmentation passes over the data. Methods that train in rounds "
+        "divide them among base models and rounds",
         low=1,
+        harmless=True,
+    )
+    max_minutes: Optional[float] = setting(
+        None,
+        "have the number of steps chosen so that training and evaluations take about "
+        "so many minutes on this machine; they are measured first, and a resumed run "
+        "keeps its steps. Without effect where --steps is given",
+        low=0.1,
         harmless=True,
     )
     init_from: str = setting(
@@ -61,14 +71,20 @@ class Config:
         "auto: mirrored if there are several GPUs; mirrored: all GPUs (or CPU devices)",
         choices=("auto", "none", "mirrored"),
     )
-    eval_every: int = setting(
-        1024,
-        "steps between evaluations (65,536 images at the paper's batch)",
+    eval_every: Optional[int] = setting(
+        None,
+        "steps between evaluations; default: a tenth of the run, at most 1,024 (65,536 "
+        "images at RealMix's batch), of segmentation 500",
         low=1,
         harmless=True,
+        by_length=True,
     )
-    checkpoint_every: int = setting(
-        1024, "steps between checkpoints", low=1, harmless=True
+    checkpoint_every: Optional[int] = setting(
+        None,
+        "steps between checkpoints; default: as for evaluations",
+        low=1,
+        harmless=True,
+        by_length=True,
     )
     keep_checkpoints: int = setting(
         2, "checkpoints kept besides the best", low=1, harmless=True
@@ -104,3 +120,13 @@ class Config:
                 "--jit_compile=on cannot be used with --strategy=mirrored: "
                 "TensorFlow's XLA fails on several replicas.\nUse --jit_compile=auto."
             )
+
+    def for_run(self, steps: int, task: str) -> Config:
+        """These settings with what they leave open filled in for a run's length.
+
+        Args:
+            steps: of the run.
+            task: 'classification' or 'segmentation'.
+        """
+        every = lengths.eval_every(task, steps)
+        return lengths.filled_in(self, eval_every=every, checkpoint_every=every)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import TYPE_CHECKING, Any, Dict, List, Tuple, Type, Union
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Tuple, Type, Union
 
-from mixdmt_tf import algorithms, settings
+from mixdmt_tf import algorithms, lengths, settings
 from mixdmt_tf.data.classification import config as classification_config
 from mixdmt_tf.data.segmentation import config as segmentation_config
 from mixdmt_tf.errors import UserError
@@ -64,6 +64,75 @@ class Experiment:
             (f"algorithm {self.algorithm}", self.method),
         )
 
+    def for_run(self, steps: int) -> Experiment:
+        """These settings with what they leave open filled in for a run's length.
+
+        Args:
+            steps: of the run.
+        """
+        return dataclasses.replace(
+            self,
+            run=self.run.for_run(steps, self.task),
+            network=self.network.for_run(steps),
+            method=self.method.for_run(steps),
+        )
+
+    def left_open(self) -> Dict[str, Setting]:
+        """The settings that wait for the run's length, by name."""
+        return {
+            name: setting
+            for name, (setting, value) in self.values().items()
+            if setting.by_length and value is None
+        }
+
+    def as_started(self, flagfile: str) -> Experiment:
+        """These settings, what they leave open being as the run was started with.
+
+        A run that is given more steps keeps its ramps and momenta.
+
+        Args:
+            flagfile: the text that `flagfile` wrote when the run was started.
+
+        Raises:
+            UserError: if a value there is none.
+        """
+        return self._taking(self.left_open(), flagfile)
+
+    def with_steps_of(self, flagfile: str) -> Experiment:
+        """These settings with the steps that the run was started with."""
+        return self._taking({"steps": self.values()["steps"][0]}, flagfile)
+
+    def _taking(self, settings_: Mapping[str, Setting], flagfile: str) -> Experiment:
+        old = {**self._before_they_were_settings(), **parse(flagfile)}
+        texts = {name: old.get(name, "none") for name in settings_}
+        given = {name: text for name, text in texts.items() if text != "none"}
+        return self.replace({k: _value(settings_[k], v) for k, v in given.items()})
+
+    def _before_they_were_settings(self) -> Dict[str, str]:
+        """What runs had that are older than settings that follow from a length."""
+        long = self.for_run(lengths.PUBLISHED).to_flags()
+        return {
+            name: long[name]
+            for name, (setting, _) in self.values().items()
+            if setting.by_length and not setting.harmless
+        }
+
+    def replace(self, values: Mapping[str, Any]) -> Experiment:
+        """The same with other values of some settings, whichever group has them."""
+
+        def changed(config: Any) -> Any:
+            names = {each.name for each in dataclasses.fields(config)}
+            return dataclasses.replace(
+                config, **{k: v for k, v in values.items() if k in names}
+            )
+
+        return Experiment(
+            changed(self.run),
+            changed(self.data),
+            changed(self.network),
+            changed(self.method),
+        )
+
     def values(self) -> Dict[str, Tuple[Setting, Any]]:
         """Every setting with its value, by name."""
         return {
@@ -105,6 +174,7 @@ class Experiment:
         values = self.values()
         # A setting that is younger than the run had what is now its default.
         old = {name: to_text(each.default) for name, (each, _) in values.items()}
+        old.update(self._before_they_were_settings())
         old.update(parse(flagfile))
         new = self.to_flags()
         if _start(old) == _start(new):  # a run in rounds may move as a whole
@@ -127,6 +197,27 @@ def _start(flags: Dict[str, str]) -> str:
     """Where `init_from` is, seen from the run's folder."""
     start = flags.get("init_from", "")
     return os.path.relpath(start, flags.get("workdir") or ".") if start else ""
+
+
+def _value(setting: Setting, text: str) -> Any:
+    """The value that stands in a run's own flagfile.
+
+    Raises:
+        UserError: if it is none that the setting can have.
+    """
+    try:
+        if setting.type == "bool":
+            value: Any = {"true": True, "false": False}[text]
+        else:
+            value = {"int": int, "float": float, "str": str}[setting.type](text)
+    except (KeyError, ValueError):
+        value = None
+    if value is None or not setting.accepts(value):
+        raise UserError(
+            f"flags.txt of the run: --{setting.name}={text}: expected "
+            f"{setting.expected}.\nRepair that line, or choose another --workdir."
+        )
+    return value
 
 
 def parse(flagfile: str) -> Dict[str, str]:

@@ -12,7 +12,8 @@ from typing import Any, Dict, Optional
 
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.files import write_atomically
-from mixdmt_tf.runs.experiment import Experiment
+from mixdmt_tf.runs.experiment import Experiment, parse
+from mixdmt_tf.settings import to_text
 
 
 class RunFolder:
@@ -93,6 +94,30 @@ class RunFolder:
                 "Choose an empty or new folder."
             )
         write_atomically(flags, experiment.flagfile())
+
+
+def as_started(path: pathlib.Path, experiment: Experiment) -> Experiment:
+    """The experiment as its run folder has it, where settings are left open.
+
+    Until there is a split nothing has been made that depends on settings.
+
+    Raises:
+        UserError: if its length was chosen for another `max_minutes`.
+    """
+    flags = path / "flags.txt"
+    if not (path / "split.json").exists() or not flags.exists():
+        return experiment
+    text = flags.read_text(encoding="utf-8")
+    run = experiment.run
+    if run.max_minutes is not None and run.steps is None:
+        old, new = parse(text).get("max_minutes", "none"), to_text(run.max_minutes)
+        if old != new:
+            raise UserError(
+                f"{path} holds a run that was not given --max_minutes={new}, but {old}."
+                "\nGive it --steps to prolong it, or choose another --workdir."
+            )
+        experiment = experiment.with_steps_of(text)
+    return experiment.as_started(text)
 
 
 def read_results(folder: pathlib.Path) -> Optional[Dict[str, Any]]:

@@ -23,9 +23,10 @@ from mixdmt_tf.runs import (
     transfer,
 )
 from mixdmt_tf.runs.interrupts import Interrupted, Interrupts
+from mixdmt_tf.runs.pace import Pace
 from mixdmt_tf.runs.splits import find_split, open_split
 from mixdmt_tf.runs.task import PseudoLabels, Task
-from mixdmt_tf.runs.warnings import average_warning
+from mixdmt_tf.runs.warnings import average_warning, time_needed
 
 
 class Session:
@@ -43,6 +44,7 @@ class Session:
         path: pathlib.Path,
         strategy: tf.distribute.Strategy,
         interrupts: Interrupts,
+        pace: Optional[Pace] = None,
     ):
         """Makes or reads the split and prints it, and looks at all files.
 
@@ -51,6 +53,7 @@ class Session:
             path: the run's folder.
             strategy: where it runs.
             interrupts: installed signal handlers.
+            pace: what notes the durations of steps, a new one if not given.
         """
         self.task = task
         self.experiment = experiment = task.experiment
@@ -60,6 +63,7 @@ class Session:
         self.method_class = experiment.method_class()
         self.recipe = self.method_class.recipe(experiment.method)
         self.progress = Progress(experiment.algorithm, "steps")
+        self.pace = pace or Pace()
         self.numbers: Dict[str, float] = {}
         self.split = find_split(task, path)
         self.pseudo = self._pseudo_labels()
@@ -182,6 +186,7 @@ class Session:
         )
         evaluated = {int(row["step"]) for row in self.log.rows}
         self.interrupts.deferred = True
+        self.pace.begin(start)
         try:
             done = training_loop.train(
                 self.algorithm,
@@ -221,6 +226,9 @@ class Session:
         self.log.log(step, {**numbers, "learning_rate": rate})
 
     def _show(self, step: int, numbers: Dict[str, float]) -> None:
+        if self.pace.stepped(step):
+            steps = self.experiment.run.steps - step
+            self.progress.say(time_needed(self.experiment, self.pace, steps))
         shown = ("loss", "loss_x", "loss_u")
         note = "  ".join(f"{n} {numbers[n]:.4f}" for n in shown if n in numbers)
         self.progress.update(step, self.experiment.run.steps, note)
@@ -231,6 +239,7 @@ class Session:
         # of all steps since: both must be the same after an interruption.
         note = {"numbers": self.numbers, "means": means.state(self.algorithm.means)}
         self.checkpoints.save(step, int(best["step"]) if best else None, note)
+        self.pace.begin(step)
 
     def _poll(self, step: int) -> None:
         """Called now and then while weights are scored; stops if that was asked for."""
@@ -239,13 +248,16 @@ class Session:
             raise self._stopped(step)
 
     def _evaluate(self, step: int) -> None:
-        seconds = self.earlier + time.monotonic() - self.session_started
+        begun = time.monotonic()
+        seconds = self.earlier + begun - self.session_started
         row, scores = self.evaluation(
             step, self.algorithm, self.numbers, seconds, lambda: self._poll(step)
         )
+        self.pace.evaluated(time.monotonic() - begun)
         self.progress.say(f"step {step:,}: {scores}")
         if results.best_row(self.log.rows) is row:
             self._save(step)
+        self.pace.begin(step)
 
     def _finish(self) -> Dict[str, Any]:
         outcome = results.summarize(self.task, self.log.rows, self.split)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Iterable, Optional
 
 import keras
 
@@ -15,18 +15,29 @@ from mixdmt_tf.rounds.loop import Loop
 from mixdmt_tf.runs import runtime
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.interrupts import Interrupts
-from mixdmt_tf.runs.run_folder import RunFolder, default_path, read_results
+from mixdmt_tf.runs.pace import Pace
+from mixdmt_tf.runs.run_folder import (
+    RunFolder,
+    as_started,
+    default_path,
+    read_results,
+)
 from mixdmt_tf.runs.session import Session
 from mixdmt_tf.runs.task import Task
-from mixdmt_tf.tasks import open_task
+from mixdmt_tf.tasks import budget, open_task
 
 
-def train(experiment: Experiment, source: Optional[Any] = None) -> Dict[str, Any]:
+def train(
+    experiment: Experiment,
+    source: Optional[Any] = None,
+    pace: Optional[Pace] = None,
+) -> Dict[str, Any]:
     """Trains, or resumes training, in the experiment's run folder.
 
     Args:
         experiment: all settings.
         source: the data set; loaded as the settings say if not given.
+        pace: notes how long the steps of a run without rounds take.
 
     Returns:
         What `results.json` holds.
@@ -35,21 +46,32 @@ def train(experiment: Experiment, source: Optional[Any] = None) -> Dict[str, Any
         UserError: for everything that the user can put right.
         Interrupted: after a signal; the same call resumes.
     """
-    task = open_task(experiment, source)
+    path = pathlib.Path(experiment.run.workdir or default_path(experiment))
+    path = path.expanduser()
+    task = open_task(as_started(path, experiment), source)
+    task = task.replace(budget.within_minutes(task, train))
+    left_open = task.experiment.left_open()
     experiment = task.resolve()
     run = runtime.resolve(experiment.run, experiment.network)
-    path = pathlib.Path(run.workdir or default_path(experiment)).expanduser()
     run = dataclasses.replace(run, workdir=str(path))
     task = task.replace(dataclasses.replace(experiment, run=run))
     with RunFolder(path, task.experiment), Interrupts() as interrupts:
         strategy = runtime.start(run)
+        print(_by_length(task.experiment, left_open), end="", flush=True)
         if task.experiment.in_rounds:
             return Loop(task, path, train).complete()
-        outcome = Session(task, path, strategy, interrupts).complete()
+        outcome = Session(task, path, strategy, interrupts, pace).complete()
         if run.compare_supervised and run.algorithm != "supervised":
             outcome.update(_supervised(task, path))
             write_atomically(path / "results.json", json.dumps(outcome, indent=1))
     return outcome
+
+
+def _by_length(experiment: Experiment, left_open: Iterable[str]) -> str:
+    """A line that says what follows from the run's length; '' if nothing does."""
+    flags = experiment.to_flags()
+    found = [f"--{k}={flags[k]}" for k in left_open if flags[k] != "none"]
+    return f"for this length of the run: {' '.join(found)}\n" if found else ""
 
 
 def _supervised(task: Task, path: pathlib.Path) -> Dict[str, Any]:

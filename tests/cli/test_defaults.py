@@ -129,7 +129,7 @@ def test_who_overrides_whom(tmp_path):
     found = values(*argv, only="dmt")
     # The command line, a flagfile, the data set, the method, what is declared.
     assert (found["gamma2"], found["gamma1"], found["batch"]) == (2.0, 1.0, 2)
-    assert (found["eval_every"], found["log_every"]) == (500, 50)
+    assert (found["eval_every"], found["log_every"]) == (None, 50)
 
 
 @pytest.mark.parametrize(

@@ -219,5 +219,5 @@ def test_lengths_of_a_row_in_rounds_are_checked_before_anything_runs(
     argv, folder = rounds_table
     path = tmp_path / "flags" / "made" / "table_1" / "clever.flags"
     path.write_text(path.read_text("utf-8") + "--steps=9\n", "utf-8")
-    assert "this method trains in rounds" in commands.refusal(capsys, main, *argv)
+    assert "--steps=9 are divided among all" in commands.refusal(capsys, main, *argv)
     assert not folder.exists()

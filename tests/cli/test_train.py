@@ -35,11 +35,15 @@ ROUNDS = ("--algorithm=dmt", "--dataset=digits")
     "argv, said",
     [
         (
-            ("--steps=5",),
-            "error: --steps=5: this method trains in rounds.\nUse --base_",
+            ("--steps=5", "--round_steps=9"),
+            "error: --steps=5 are divided among all stages: --base_steps=2 "
+            "--round_steps=2; the run has --round_steps=9\nGive --steps alone",
         ),
         (("--fractions=20,x",), "error: --fractions=20,x: expected percentages"),
-        (("--fractions=20,40",), "2 for 5 rounds.\nGive one for each round, or --rou"),
+        (
+            ("--fractions=20,40", "--rounds=5"),
+            "2 for 5 rounds.\nGive one for each round, or --rou",
+        ),
         (("--rounds=0",), "error: --rounds=0: expected an integer >= 1"),
         (("--models=3",), "error: --models=3: expected one of 1, 2"),
     ],

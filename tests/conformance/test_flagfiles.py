@@ -52,7 +52,10 @@ def test_it_opens_with_what_it_reproduces(path):
 def test_a_row_of_a_table_says_itself_which_round_is_its_result(path):
     """As it was published: the rule that guards a user's runs is not the papers'."""
     parsed = parse(path)
-    if "rounds" in parsed.values["method"] and path.parent != FOLDER:
+    shows_defaults = path.is_relative_to(FOLDER / "lengths")
+    if "rounds" in parsed.values["method"] and not (
+        path.parent == FOLDER or shows_defaults
+    ):
         assert "select_on" in parsed.given
         assert parsed.values["method"]["select_on"] != "best"
 
@@ -78,7 +81,7 @@ def test_a_table_has_its_rows_at_both_budgets(table):
             parse(table.flagfile(name, budget), *flags).values
             for budget in tables.BUDGETS
         )
-        if "fractions" in small["method"]:
+        if "fractions" in small["method"] and small["run"]["steps"] is None:
             assert small["method"]["round_steps"]
             assert small["method"]["rounds"] == large["method"]["rounds"]
         else:

@@ -201,8 +201,11 @@ def test_starts_with_he_fan_out_in_the_layout_torch():
 
 
 def test_momentum_is_the_layouts_own_unless_given():
-    assert ResNet().batch_norm_momentum == 0.9
-    assert ResNet(layout="keras").batch_norm_momentum == 0.99
+    assert ResNet().momentum == 0.9
+    assert ResNet(layout="keras").momentum == 0.99
+    assert ResNet(layout="keras").for_run(10**6).batch_norm_momentum == 0.99
+    assert ResNet(layout="keras").for_run(1000).batch_norm_momentum == 0.98
+    assert ResNet(batch_norm_momentum=0.5).for_run(1000).momentum == 0.5
     model = extractor(ResNet(14, 1, batch_norm_momentum=0.5))
     norms = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
     assert {(norm.momentum, norm.epsilon) for norm in norms} == {(0.5, 1e-5)}

@@ -73,12 +73,17 @@ def test_batch_normalization_is_that_of_the_release():
 
 @pytest.mark.parametrize(("form", "own"), [("mixmatch", 0.999), ("dmt", 0.9)])
 def test_momentum_is_the_forms_own_unless_given(form, own):
-    """The settings hold the number, so that a run's record does."""
-    assert WideResNet(form=form).batch_norm_momentum == own
-    assert WideResNet(form=form, batch_norm_momentum=None) == WideResNet(form=form)
+    """A run's record holds the number, which `for_run` fills in."""
+    config = WideResNet(10, 1, form=form)
+    assert config.batch_norm_momentum is None
+    assert config.for_run(524288) == config.for_run(524288).for_run(1)
+    assert config.for_run(524288).batch_norm_momentum == own
+    for built in (config, config.for_run(524288)):
+        norms = of_kind(built.build((8, 8, 3), 4), keras.layers.BatchNormalization)
+        assert {norm.momentum for norm in norms} == {own}
     for given in (0.0, 0.9, 0.95, 0.999, 1.0):
         config = WideResNet(10, 1, form=form, batch_norm_momentum=given)
-        assert config.batch_norm_momentum == given
+        assert config.for_run(300).batch_norm_momentum == given
         model = config.build((8, 8, 3), 4)
         norms = of_kind(model, keras.layers.BatchNormalization)
         assert {norm.momentum for norm in norms} == {given}

@@ -14,6 +14,7 @@ from tests.tasks.classification import tiny
 HARMLESS = {
     "workdir",
     "steps",
+    "max_minutes",
     "eval_every",
     "checkpoint_every",
     "keep_checkpoints",
@@ -127,3 +128,73 @@ def test_a_setting_that_only_one_of_two_runs_has_is_shown():
     assert "\n  --algorithm: realmix -> supervised\n" in str(refused.value)
     assert "\n  --lambda_u: 75.0 -> (not set)\n" in str(refused.value)
     assert str(refused.value).startswith("runs/x holds a run with other settings")
+
+
+LEFT_OPEN = (
+    *("--eval_every=none", "--checkpoint_every=none", "--steps=600"),
+    *("--network=wide_resnet", "--depth=10", "--width=1"),
+)
+FILLED_IN = {
+    **{"eval_every": "60", "checkpoint_every": "60", "batch_norm_momentum": "0.9667"},
+    **{"ema_warmup": "true", "lambda_u_ramp": "240"},
+}
+
+
+def left_open(*more):
+    without = ("--filters=4", "--ema_decay=0.8", *LEFT_OPEN, *more)
+    given = {each.partition("=")[0] for each in without}
+    ours = [each for each in tiny.FLAGS if each.partition("=")[0] not in given]
+    ours += [x for x in LEFT_OPEN if x.partition("=")[0] not in str(more)]
+    argv = [*ours, *more, "--ema_decay=0.999", "--workdir=runs/x"]
+    return experiments.build(experiments.parse(argv, "train", ""))
+
+
+def test_what_is_left_open_follows_from_the_length():
+    experiment = left_open()
+    assert set(experiment.left_open()) == set(FILLED_IN)
+    filled = experiment.for_run(600)
+    assert not filled.left_open()
+    flags = filled.to_flags()
+    assert {name: flags[name] for name in FILLED_IN} == FILLED_IN
+    assert filled.for_run(10**6) == filled
+
+
+def test_a_run_that_is_prolonged_keeps_what_it_was_started_with():
+    started = left_open().for_run(600).flagfile()
+    longer = left_open("--steps=6000").as_started(started)
+    assert longer.for_run(6000).to_flags() == {
+        **left_open().for_run(600).to_flags(),
+        "steps": "6000",
+    }
+    longer.require_same(started, "runs/x")
+    with pytest.raises(UserError, match="--lambda_u_ramp: 240 -> 2400"):
+        left_open("--steps=6000").for_run(6000).require_same(started, "runs/x")
+
+
+def test_a_value_that_is_given_is_not_replaced_by_the_old_one():
+    started = left_open().for_run(600).flagfile()
+    other = left_open("--lambda_u_ramp=7").as_started(started)
+    with pytest.raises(UserError, match="--lambda_u_ramp: 240 -> 7\n"):
+        other.for_run(600).require_same(started, "runs/x")
+
+
+def test_a_run_from_before_has_the_papers_values():
+    """Of mixup's warm-up, which was no setting, and of momenta that it wrote down."""
+    now = left_open("--algorithm=mixup")
+    text = now.for_run(524288).flagfile()
+    older = "".join(x for x in text.splitlines(True) if not x.startswith("--warmup"))
+    assert older != text
+    again = now.as_started(older)
+    assert (again.method.warmup, again.network.batch_norm_momentum) == (0.0, 0.999)
+    again.for_run(600).require_same(older, "runs/x")
+
+
+@pytest.mark.parametrize("wrong", ["2", "x", "nan"])
+def test_a_spoilt_line_of_flags_txt_is_named(wrong):
+    started = left_open().for_run(600).flagfile()
+    spoilt = started.replace(
+        "--batch_norm_momentum=0.9667", f"--batch_norm_momentum={wrong}"
+    )
+    with pytest.raises(UserError, match=f"batch_norm_momentum={wrong}: expected") as e:
+        left_open().as_started(spoilt)
+    assert len(str(e.value).splitlines()) == 2

@@ -7,10 +7,11 @@ copies, training signal annealing and out-of-distribution masking added (`realmi
 from __future__ import annotations
 
 import dataclasses
-from typing import Dict, List, Tuple
+from typing import Dict, List, Optional, Tuple
 
 import tensorflow as tf
 
+from mixdmt_tf import lengths
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.algorithms.parts.consistency import guess_reports
 from mixdmt_tf.data.classification.recipe import Recipe
@@ -34,8 +35,12 @@ class Config(base.Config):
     lambda_u: float = setting(
         75.0, "weight of the unlabelled loss after its ramp (SVHN: 250)", low=0.0
     )
-    lambda_u_ramp: int = setting(
-        16384, "steps over which lambda_u grows linearly from 0", low=0
+    lambda_u_ramp: Optional[int] = setting(
+        None,
+        "steps over which lambda_u grows linearly from 0; default: 16,384, or 40 % of "
+        "a run of less than 40,960 steps",
+        low=0,
+        by_length=True,
     )
     guesses: int = setting(2, "K, augmentations whose predictions are averaged", low=1)
     temperature: float = setting(
@@ -53,6 +58,11 @@ class Config(base.Config):
     interleave: bool = setting(
         True, "interleave labelled and unlabelled rows for batch normalization"
     )
+
+    def for_run(self, steps: int) -> Config:
+        """These settings with what they leave open filled in for a run's length."""
+        ramp = lengths.lambda_u_ramp(steps)
+        return lengths.filled_in(super().for_run(steps), lambda_u_ramp=ramp)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,6 +6,7 @@ Dynamic Mutual Training (arXiv:2004.08514) section 5.2.2 and appendix B.
 from __future__ import annotations
 
 import dataclasses
+from typing import Optional
 
 from mixdmt_tf.settings import override, setting
 
@@ -33,7 +34,7 @@ class Defaults:
         "and asked for pseudo labels; the release's formula has it the wrong way "
         "round, which is all but 0",
     )
-    ema_warmup: bool = override(
+    ema_warmup: Optional[bool] = override(
         True,
         "neither in the paper nor in the release, whose runs are long: without it a "
         "fifth of the initial weights is left after 1,600 steps",

@@ -22,7 +22,13 @@ class Rounds:
     base_learning_rate: float = setting(
         0.2, "learning rate at the start of a base model", low=0.0
     )
-    rounds: int = setting(5, "rounds of pseudo labels after the base models", low=1)
+    rounds: Optional[int] = setting(
+        None,
+        "rounds of pseudo labels after the base models; default: as many as fractions "
+        "has; else 5, and fewer where --steps gives a stage less than 300",
+        low=1,
+        by_length=True,
+    )
     fractions: str = setting(
         "",
         "percentage of the unlabelled images, or of the pixels of each class, that "
@@ -37,14 +43,22 @@ class Rounds:
         low=0.0,
     )
     base_steps: Optional[int] = setting(
-        None, "steps of a base model, overrides base_epochs", low=1
+        None,
+        "steps of a base model, overrides base_epochs; default: its part of --steps, "
+        "if they are given",
+        low=1,
+        by_length=True,
     )
     base_batch: int = setting(512, "labelled images per step of a base model", low=1)
     round_epochs: float = setting(
         750.0, "passes of a round over its pseudo-labelled images", low=0.0
     )
     round_steps: Optional[int] = setting(
-        None, "steps of each round, overrides round_epochs", low=1
+        None,
+        "steps of each round, overrides round_epochs; default: its part of --steps, if "
+        "they are given",
+        low=1,
+        by_length=True,
     )
     unlabeled_ratio: int = setting(
         7, "pseudo-labelled images in a batch for each labelled one", low=1

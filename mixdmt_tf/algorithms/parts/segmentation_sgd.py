@@ -12,14 +12,8 @@ import tensorflow as tf
 
 from mixdmt_tf.settings import override
 
-# The network of DMT, its batch (Table 1: eight images), and how often its release
-# scores.
-assumes = {
-    "network": "deeplab_v2",
-    "batch": 8,
-    "eval_every": 500,
-    "checkpoint_every": 500,
-}
+# The network of DMT, and its batch (Table 1: eight images).
+assumes = {"network": "deeplab_v2", "batch": 8}
 
 
 @dataclasses.dataclass(frozen=True)

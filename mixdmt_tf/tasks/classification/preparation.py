@@ -10,23 +10,29 @@ from mixdmt_tf.data.classification.source import Source
 from mixdmt_tf.data.precomputed import Store, open_store
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.progress import Progress
+from mixdmt_tf.rounds.stages import divided
 from mixdmt_tf.runs.experiment import Experiment
 
 STEPS = 524288  # of a run that is given no number
 
 
 def resolve(experiment: Experiment) -> Experiment:
-    """Fills in what the settings leave open: length, image size, and copies."""
+    """Fills in what the settings leave open.
+
+    That is the length of the run, what follows from it, the size of images, and copies
+    of them.
+    """
     method = experiment.method_class()
     data = fill_in(experiment.data, method.recipe(experiment.method))
     if data.image_size is None:
         data = dataclasses.replace(data, image_size=experiment.network.image_size)
     run = experiment.run
-    if run.steps is None and not experiment.in_rounds:
-        # Of one round on given pseudo labels, what a round of them takes.
-        steps = getattr(experiment.method, "round_steps", None) or STEPS
-        run = dataclasses.replace(run, steps=steps)
-    return dataclasses.replace(experiment, run=run, data=data)
+    if experiment.in_rounds:
+        return divided(dataclasses.replace(experiment, data=data))
+    # Of one round on given pseudo labels, what a round of them takes.
+    steps = run.steps or getattr(experiment.method, "round_steps", None) or STEPS
+    run = dataclasses.replace(run, steps=steps)
+    return dataclasses.replace(experiment, run=run, data=data).for_run(steps)
 
 
 def open_copies(experiment: Experiment, copies: Copies) -> Store:

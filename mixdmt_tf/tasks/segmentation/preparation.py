@@ -15,6 +15,7 @@ from mixdmt_tf.data.segmentation.source import Source
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.files import write_atomically
 from mixdmt_tf.progress import Progress
+from mixdmt_tf.rounds.stages import divided
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.splits import choose_split
 from mixdmt_tf.runs.task import Task
@@ -36,28 +37,32 @@ def open_source(config: Config) -> Source:
 
 
 def resolve(task: Task) -> Experiment:
-    """Fills in the number of steps, if the settings leave it open.
+    """Fills in the number of steps, and what follows from it, where they are left open.
 
     Raises:
         UsageError: if it can't be known.
     """
     experiment = task.experiment
-    if experiment.run.steps is not None or experiment.in_rounds:
-        return experiment
+    if experiment.in_rounds:
+        return divided(experiment)
+    steps = experiment.run.steps or _steps(task)
+    run = dataclasses.replace(experiment.run, steps=steps)
+    return dataclasses.replace(experiment, run=run).for_run(steps)
+
+
+def _steps(task: Task) -> int:
+    """The length of a run that is given no number of steps."""
     split = choose_split(task)
-    method, batch = experiment.method, experiment.run.batch
+    method, batch = task.experiment.method, task.experiment.run.batch
     if not hasattr(method, "epochs"):  # one round on given pseudo labels
-        steps = method.round_steps or round_steps(
+        return method.round_steps or round_steps(
             method.round_epochs, len(split.unlabeled), batch * method.unlabeled_ratio
         )
-    elif hasattr(method, "unlabeled_ratio"):
-        steps = round_steps(
+    if hasattr(method, "unlabeled_ratio"):
+        return round_steps(
             method.epochs, len(split.unlabeled), batch * method.unlabeled_ratio
         )
-    else:
-        steps = base_steps(method.epochs, split, batch)
-    run = dataclasses.replace(experiment.run, steps=steps)
-    return dataclasses.replace(experiment, run=run)
+    return base_steps(method.epochs, split, batch)
 
 
 def base_steps(

@@ -40,10 +40,18 @@ def test_no_gradient_flows_through_the_guesses():
 
 
 @pytest.mark.parametrize("step", [0, 99])
-def test_the_weight_does_not_grow(step):
-    method = batches.build("mixup", lambda_u=0.5)
+def test_the_published_weight_does_not_grow(step):
+    method = batches.build("mixup", lambda_u=0.5, warmup=0.0)
     terms, _ = method.step_losses(stepping.batch_for(method, step=step))
     assert float(terms["loss_u"].weight) == 0.5
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 1.0])
+def test_in_a_short_run_it_grows_over_two_fifths(share):
+    method = batches.build("mixup", lambda_u=0.5)
+    step = round(share * 0.4 * method.facts.steps)
+    terms, _ = method.step_losses(stepping.batch_for(method, step=step))
+    assert float(terms["loss_u"].weight) == pytest.approx(0.5 * share)
 
 
 def test_with_a_weight_of_0_and_no_mixing_it_is_supervised():

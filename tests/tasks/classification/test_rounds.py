@@ -156,7 +156,7 @@ def test_evaluating_a_run_that_is_not_finished(finished_rounds, capsys, tmp_path
         ),
         (["--fractions=20"], "1 for 2 rounds"),
         (["--models=2", "--difference_share=1"], "expected a number between 0.5 and 1"),
-        (["--steps=5"], "this method trains in rounds"),
+        (["--steps=5"], "--steps=5 are divided among all stages"),
         (["--models=2", "--init_from=runs/x"], "--models=2 needs two"),
     ],
 )

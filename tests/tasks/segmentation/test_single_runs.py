@@ -175,8 +175,8 @@ def test_the_best_snapshot_goes_on(snapshots):
         (["--labels=21"], "expected 1 to 20"),
         (["--labels="], "all 20 of digit_scenes are labelled"),
         (["--labeled_list=train", "--labels="], "has no list train"),
-        (["--fractions=20,50"], "2 for 5 rounds"),
-        (["--steps=5"], "this method trains in rounds"),
+        (["--fractions=20,50", "--rounds=5"], "2 for 5 rounds"),
+        (["--steps=5"], "--steps=5 are divided among all stages"),
         (["--crop=7"], "--crop=7: expected one side"),
     ],
 )

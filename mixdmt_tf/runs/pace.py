@@ -1,0 +1,64 @@
+"""How long the steps of a run take on this machine."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from typing import Callable, List, Optional
+
+ENOUGH = 2  # executions that tell the duration of a step
+LONG = 2 * 3600.0  # seconds: of a longer run it is said how it could be shorter
+
+
+class Pace:
+    """Durations of a run's steps and evaluations, of each without the first.
+
+    The first step compiles the training step, and the first evaluation the prediction.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        """Begins before the first step.
+
+        Args:
+            clock: seconds, never backwards.
+        """
+        self._clock = clock
+        self._begun: Optional[float] = None
+        self._steps_done = 0
+        self._executions: List[float] = []
+        self._evaluations: List[float] = []
+
+    def begin(self, step: int) -> None:
+        """Steps go on from here: at the start, and after anything that is no step."""
+        self._begun, self._steps_done = self._clock(), step
+
+    def stepped(self, step: int) -> bool:
+        """Notes that so many steps are finished.
+
+        Returns:
+            Whether the duration of a step has just become known.
+        """
+        now = self._clock()
+        if self._begun is not None and step > self._steps_done:
+            taken = now - self._begun
+            self._executions.append(taken / (step - self._steps_done))
+        self._begun, self._steps_done = now, step
+        return len(self._executions) == 1 + ENOUGH
+
+    def evaluated(self, seconds: float) -> None:
+        """Notes the duration of an evaluation."""
+        self._evaluations.append(seconds)
+
+    @property
+    def seconds_per_step(self) -> Optional[float]:
+        """The median so far, None while there is none."""
+        return _median(self._executions)
+
+    @property
+    def seconds_per_evaluation(self) -> Optional[float]:
+        """The median so far, None while there is none."""
+        return _median(self._evaluations)
+
+
+def _median(durations: List[float]) -> Optional[float]:
+    return statistics.median(durations[1:]) if len(durations) > 1 else None

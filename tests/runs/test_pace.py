@@ -1,0 +1,100 @@
+"""How long steps take, and what is said of it."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from mixdmt_tf.cli import experiments
+from mixdmt_tf.runs.pace import Pace
+from mixdmt_tf.runs.warnings import small_budget, time_needed
+from tests.tasks.classification import tiny
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def paced(events):
+    """A pace, and at which of (seconds since the event before, step) it was known."""
+    clock = Clock()
+    pace = Pace(clock)
+    pace.begin(0)
+    known = []
+    for seconds, step in events:
+        clock.now += seconds
+        if pace.stepped(step):
+            known.append(step)
+    return pace, clock, known
+
+
+def test_the_first_execution_compiles_and_does_not_count():
+    pace, _, known = paced([(30, 1), (2, 2)])
+    assert pace.seconds_per_step == 2 and not known
+    assert paced([(30, 1)])[0].seconds_per_step is None
+
+
+def test_it_is_known_once_after_three_executions():
+    pace, _, known = paced([(30, 10), (20, 20), (40, 30), (60, 40)])
+    assert known == [30]
+    assert pace.seconds_per_step == 4  # the median of 2, 4 and 6
+
+
+def test_what_is_no_step_does_not_count():
+    pace, clock, _ = paced([(30, 1), (2, 2)])
+    clock.now += 1000  # an evaluation
+    pace.begin(2)
+    clock.now += 2
+    pace.stepped(3)
+    assert pace.seconds_per_step == 2
+
+
+def test_of_evaluations_the_first_does_not_count_either():
+    pace = Pace()
+    assert pace.seconds_per_evaluation is None
+    for seconds in (9.0, 1.0, 2.0, 3.0):
+        pace.evaluated(seconds)
+    assert pace.seconds_per_evaluation == 2
+
+
+@pytest.mark.parametrize(
+    "steps, said",
+    [
+        (3, "3 steps of 2.00 s, about 6 s, and evaluations"),
+        (3600, "3,600 steps of 2.00 s, about 2 h 00 min, and evaluations"),
+    ],
+)
+def test_a_run_that_fits(steps, said):
+    pace, _, _ = paced([(30, 1), (2, 2), (2, 3)])
+    assert time_needed(tiny.experiment("runs/x"), pace, steps) == said
+
+
+def test_a_long_run_is_told_what_would_fit():
+    pace, _, _ = paced([(30, 1), (2, 2), (2, 3)])
+    said = time_needed(tiny.experiment("runs/x"), pace, 3601)
+    assert said.count("\n") == 1
+    assert "--max_minutes=60" in said and "flags/base/cpu_rows.flags" in said
+
+
+@pytest.mark.parametrize(
+    "flags, name",
+    [
+        (["--algorithm=uda", "--dataset=digits"], "cpu_rows"),
+        (["--algorithm=dmt", "--dataset=digits"], "cpu_dmt"),
+        (["--algorithm=supervised", "--dataset=digit_scenes"], "small_segmenter"),
+        (["--algorithm=dmt", "--dataset=digit_scenes"], "cpu_segmentation"),
+        (["--algorithm=cbst", "--dataset=digit_scenes"], "cpu_segmentation_rounds"),
+    ],
+)
+def test_the_flagfile_for_small_machines_fits_the_method(flags, name):
+    experiment = experiments.build(experiments.parse(flags, "train", ""))
+    file = small_budget(experiment)
+    assert file == f"flags/base/{name}.flags"
+    again = experiments.parse([f"--flagfile={ROOT / file}", *flags], "train", "")
+    assert again.chosen["algorithm"] == experiment.algorithm

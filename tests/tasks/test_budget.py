@@ -1,0 +1,112 @@
+"""`--max_minutes`: steps from measured ones, without a trace in the run."""
+
+from __future__ import annotations
+
+import types
+
+import pytest
+
+from mixdmt_tf.errors import UserError
+from mixdmt_tf.runs.experiment import parse
+from mixdmt_tf.runs.pace import Pace
+from mixdmt_tf.tasks import budget, fit, open_task
+from tests.tasks.classification import tiny
+from tests.tasks.segmentation import short
+
+MINUTE = ("--max_minutes=1", "--steps=none", "--eval_every=none", "--noexport")
+
+
+class Fixed(Pace):
+    """A machine on which every step takes 5 s and every evaluation 2 s."""
+
+    seconds_per_step = 5.0
+    seconds_per_evaluation = 2.0
+
+
+@pytest.fixture(name="slow")
+def fixture_slow(monkeypatch):
+    monkeypatch.setattr(budget, "Pace", Fixed)
+
+
+def flags_of(folder):
+    return parse((folder / "flags.txt").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("limit, found", [(0, 1), (9.9, 3), (10, 4), (11, 4)])
+def test_the_most_steps_that_fit(limit, found):
+    assert budget.most(lambda steps: 2.5 * steps, limit) == found
+
+
+def test_without_max_minutes_nothing_is_measured(tmp_path):
+    task = open_task(tiny.experiment(tmp_path))
+    assert budget.within_minutes(task, None) is task.experiment
+    given = open_task(tiny.experiment(tmp_path, "--max_minutes=1"))  # and --steps
+    assert budget.within_minutes(given, None) is given.experiment
+
+
+def test_evaluations_are_counted():
+    experiment = tiny.experiment("runs/x", "--steps=none", "--eval_every=10")
+    source = types.SimpleNamespace(test=range(100), validation=None)
+    task = types.SimpleNamespace(experiment=experiment, source=source)
+    seconds = budget.cost(task, {"run": Fixed()}, few=50)
+    assert seconds(10) == 10 * 5 + 1 * 100 / 50 * 2
+    assert seconds(11) == 11 * 5 + 2 * 100 / 50 * 2
+
+
+def test_of_rounds_every_stage_and_its_labels_are_counted():
+    experiment = tiny.experiment(
+        "runs/x", "--algorithm=dmt", "--steps=none", "--rounds=2", "--eval_every=5"
+    )
+    source = types.SimpleNamespace(test=range(10), validation=None, train=range(60))
+    task = types.SimpleNamespace(experiment=experiment, source=source)
+    paces = {"base": Fixed(), "round_1": Fixed()}
+    seconds = budget.cost(task, paces, few=10)
+    # Three stages of 5 steps with an evaluation each, and two times 60 labels.
+    assert seconds(15) == 3 * (5 * 5 + 2) + 2 * 60 / 10 * 2
+
+
+def test_the_run_is_the_one_with_the_chosen_steps(slow, tmp_path, capsys):
+    """Whatever was measured before, it begins with the same weights and batches."""
+    with tiny.Watch() as measured:
+        fit.train(tiny.experiment(tmp_path / "a", *MINUTE))
+    said = capsys.readouterr().out
+    steps = flags_of(tmp_path / "a")["steps"]
+    assert f"--max_minutes=1: --steps={steps}, about " in said
+    assert 2 <= int(steps) <= 12
+    with tiny.Watch() as plain:
+        fit.train(tiny.experiment(tmp_path / "b", *MINUTE[2:], f"--steps={steps}"))
+    assert measured.last_digest() == plain.last_digest()
+    assert len(measured.algorithms) == 2 and len(plain.algorithms) == 1
+
+
+def test_a_resumed_run_keeps_its_steps(tmp_path, monkeypatch, slow):
+    fit.train(tiny.experiment(tmp_path, *MINUTE))
+    before = flags_of(tmp_path)
+    monkeypatch.setattr(budget, "measured", None)  # nothing is measured again
+    outcome = fit.train(tiny.experiment(tmp_path, *MINUTE))
+    assert flags_of(tmp_path) == before
+    assert outcome["steps"] == int(before["steps"])
+    with pytest.raises(UserError, match="not given --max_minutes=2.0, but 1.0"):
+        fit.train(tiny.experiment(tmp_path, "--max_minutes=2", *MINUTE[1:]))
+    longer = str(outcome["steps"] + 1)
+    fit.train(tiny.experiment(tmp_path, *MINUTE[2:], f"--steps={longer}"))
+    assert flags_of(tmp_path)["steps"] == longer
+
+
+@pytest.mark.parametrize("task", ["classification", "segmentation"])
+def test_rounds_are_divided(task, slow, tmp_path, capsys):
+    if task == "classification":
+        more = ("--algorithm=dmt", "--base_batch=8", "--unlabeled_ratio=2")
+        experiment = tiny.experiment(tmp_path, *MINUTE, *more, "--select_on=last")
+    else:
+        lengths = ("--base_steps=none", "--round_steps=none")
+        experiment = short.experiment(
+            tmp_path, "--algorithm=dmt", *short.ROUNDS, *MINUTE, *lengths
+        )
+    outcome = fit.train(experiment)
+    flags = flags_of(tmp_path)
+    assert flags["steps"] == "none" and "--max_minutes=1: " in capsys.readouterr().out
+    stages = 1 if task == "classification" else 2
+    rounds = int(flags["rounds"])
+    each = int(flags["base_steps"]) + rounds * int(flags["round_steps"])
+    assert outcome["steps"] == stages * each <= 12
