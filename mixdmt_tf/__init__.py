@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # for editors and type checkers
     from mixdmt_tf.algorithms.classification.dst import DST
     from mixdmt_tf.algorithms.classification.dual_student import DualStudent
     from mixdmt_tf.algorithms.classification.fixmatch import FixMatch
+    from mixdmt_tf.algorithms.classification.freematch import FreeMatch
     from mixdmt_tf.algorithms.classification.ict import ICT
     from mixdmt_tf.algorithms.classification.mean_teacher import MeanTeacher
     from mixdmt_tf.algorithms.classification.mixmatch import MixMatch
@@ -42,6 +43,7 @@ if TYPE_CHECKING:  # for editors and type checkers
     from mixdmt_tf.algorithms.classification.pseudo_label import PseudoLabel
     from mixdmt_tf.algorithms.classification.realmix import RealMix
     from mixdmt_tf.algorithms.classification.self_training import SelfTraining
+    from mixdmt_tf.algorithms.classification.softmatch import SoftMatch
     from mixdmt_tf.algorithms.classification.supervised import Supervised
     from mixdmt_tf.algorithms.classification.uda import UDA
     from mixdmt_tf.algorithms.classification.vat import VAT
@@ -75,6 +77,7 @@ __all__ = [
     "DualStudent",
     "Experiment",
     "FixMatch",
+    "FreeMatch",
     "ICT",
     "MeanTeacher",
     "MixMatch",
@@ -88,6 +91,7 @@ __all__ = [
     "SelfTraining",
     "SmallCNN",
     "SmallSegmenter",
+    "SoftMatch",
     "Supervised",
     "UDA",
     "VAT",

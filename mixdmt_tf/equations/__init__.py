@@ -25,6 +25,11 @@ RealMix 3.4: out-of-distribution mask           `masks.ood_mask`
 Pseudo-Label, UDA 3: confidence mask            `masks.confidence_mask`
 FixMatch Eq. 4: confidence mask with ties       `masks.confidence_mask_inclusive`
 MixMatch, code: the first, as released          `masks.confidence_mask_released`
+FreeMatch 3: threshold of each class            `adaptive.adaptive_thresholds`
+FreeMatch 3: mask by these thresholds           `adaptive.class_threshold_mask`
+FreeMatch Eq. 11: fairness of the classes       `adaptive.class_fairness`
+SoftMatch 3: truncated Gaussian weight          `adaptive.truncated_gaussian`
+ReMixMatch 3.1, SoftMatch: aligned predictions  `adaptive.align_distribution`
 Dual Student 4: stable in both views            `masks.stable_mask`
 Dual Student 4: who learns from the other       `masks.learner_mask`
 RealMix 3.5: TSA mask, as intended              `masks.tsa_mask`
@@ -68,8 +73,9 @@ Tukey: deviation between two mean IoUs          `deviations.miou_difference_devi
 RealMix is arXiv:1912.08766, MixMatch arXiv:1905.02249, UDA arXiv:1904.12848, VAT
 arXiv:1704.03976, Mean Teacher arXiv:1703.01780, DMT arXiv:2004.08514, Deep Co-Training
 arXiv:1803.05984, FGSM arXiv:1412.6572, Dual Student arXiv:1909.01804, CutMix-Seg
-arXiv:1906.01916 and DeepLab arXiv:1606.00915; Pseudo-Label is Lee 2013 (ICML workshop).
-A plain number is a section.
+arXiv:1906.01916, DeepLab arXiv:1606.00915, ReMixMatch arXiv:1911.09785, FreeMatch
+arXiv:2205.07246 and SoftMatch arXiv:2301.10921; Pseudo-Label is Lee 2013 (ICML
+workshop). A plain number is a section.
 
 What holds for all of them:
 
@@ -83,6 +89,13 @@ What holds for all of them:
   `metrics`, which are NumPy and keep its dtypes.
 """
 
+from mixdmt_tf.equations.adaptive import (
+    adaptive_thresholds,
+    align_distribution,
+    class_fairness,
+    class_threshold_mask,
+    truncated_gaussian,
+)
 from mixdmt_tf.equations.adversarial import (
     adversarial_perturbation,
     fast_gradient_sign,
@@ -160,9 +173,13 @@ from mixdmt_tf.equations.targets import (
 __all__ = [
     "accuracy_by_class",
     "accuracy_by_confidence",
+    "adaptive_thresholds",
     "adversarial_perturbation",
+    "align_distribution",
     "auroc",
     "box_mask",
+    "class_fairness",
+    "class_threshold_mask",
     "class_thresholds",
     "class_thresholds_released",
     "confidence_mask",
@@ -214,6 +231,7 @@ __all__ = [
     "top_confident",
     "top_count",
     "top_count_released",
+    "truncated_gaussian",
     "tsa_mask",
     "tsa_mask_released",
     "tsa_threshold",

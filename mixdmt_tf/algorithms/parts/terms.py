@@ -63,3 +63,16 @@ def mean_of_all(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         )
     )
     return total / tf.maximum(rows, 1.0)
+
+
+def rows_of_all(values: tf.Tensor) -> tf.Tensor:
+    """The rows of all replicas in one tensor, the same on each of them.
+
+    Args:
+        values: float32 [n, ...], of this replica's rows.
+
+    Returns:
+        float32 [n replicas, ...], without gradient.
+    """
+    context = tf.distribute.get_replica_context()
+    return tf.stop_gradient(context.all_gather(tf.stop_gradient(values), axis=0))

@@ -1,0 +1,46 @@
+"""The equations of `adaptive`, which see running means besides the examples."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mixdmt_tf import equations
+from tests.equations.case import Case
+from tests.equations.inputs import fairness, probabilities, with_class_means
+from tests.oracles import adaptive
+
+ADAPTIVE = [
+    Case(
+        "adaptive_thresholds",
+        lambda means: equations.adaptive_thresholds(0.9, means),
+        lambda means: adaptive.adaptive_thresholds(0.9, means),
+        lambda rng, shape: [probabilities(rng, shape)],
+        shapes=([10], [2]),
+    ),
+    Case(
+        "class_threshold_mask",
+        lambda probs, means, _: equations.class_threshold_mask(probs, 2 * means),
+        lambda probs, means, _: adaptive.class_threshold_mask(probs, 2 * means),
+        with_class_means,
+    ),
+    Case(
+        "class_fairness",
+        equations.class_fairness,
+        adaptive.class_fairness,
+        fairness,
+        shapes=([10], [3]),
+    ),
+    Case(
+        "truncated_gaussian",
+        lambda confidence: equations.truncated_gaussian(confidence, 0.7, 0.04, 2),
+        lambda confidence: adaptive.truncated_gaussian(confidence, 0.7, 0.04, 2),
+        lambda rng, shape: [rng.uniform(size=shape).astype(np.float32)],
+        shapes=([50], [2, 3, 4]),
+    ),
+    Case(
+        "align_distribution",
+        equations.align_distribution,
+        adaptive.align_distribution,
+        with_class_means,
+    ),
+]
