@@ -42,6 +42,7 @@ if TYPE_CHECKING:  # for editors and type checkers
     from mixdmt_tf.algorithms.classification.pi_model import PiModel
     from mixdmt_tf.algorithms.classification.pseudo_label import PseudoLabel
     from mixdmt_tf.algorithms.classification.realmix import RealMix
+    from mixdmt_tf.algorithms.classification.remixmatch import ReMixMatch
     from mixdmt_tf.algorithms.classification.self_training import SelfTraining
     from mixdmt_tf.algorithms.classification.softmatch import SoftMatch
     from mixdmt_tf.algorithms.classification.supervised import Supervised
@@ -84,6 +85,7 @@ __all__ = [
     "MixUp",
     "PiModel",
     "PseudoLabel",
+    "ReMixMatch",
     "RealMix",
     "RunConfig",
     "RunFacts",

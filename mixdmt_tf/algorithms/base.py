@@ -95,6 +95,7 @@ class RunFacts:
         mismatch: expected share of unlabelled images that are of no class, in [0, 1].
         head: names of the network's last layers, or how they begin.
         head_rate: their learning rate over that of all others.
+        unlabeled: N, number of unlabelled images.
     """
 
     num_classes: int
@@ -103,6 +104,7 @@ class RunFacts:
     mismatch: float = 0.0
     head: Tuple[str, ...] = ()
     head_rate: float = 1.0
+    unlabeled: int = 0
 
 
 # A number to log: a tensor, or (values, which of them count).
@@ -205,7 +207,10 @@ class Algorithm(KerasModel):
 
     @property
     def trained_weights(self) -> List[Any]:
-        """What the optimizer moves: weights of the network, then of the peer."""
+        """What the optimizer moves: weights of the network, then of the peer.
+
+        A method with further layers of its own adds theirs.
+        """
         peers = self.peer.trainable_variables if self.has_peer else []
         return [*self.network.trainable_variables, *peers]
 

@@ -150,6 +150,7 @@ class Classification:
             len(split.labeled),
             self.experiment.run.steps,
             (self.experiment.data.mismatch or 0) / 100,
+            unlabeled=len(split.unlabeled),
         )
 
     def log(self, folder: pathlib.Path) -> Recorder:

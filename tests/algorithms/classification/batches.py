@@ -13,6 +13,7 @@ from mixdmt_tf.data.classification.recipe import Recipe
 
 SHAPE = (8, 8, 1)
 CLASSES = 4
+UNLABELED = 64  # images, of which a batch shows some
 
 
 def build(name: str, network: str = "small_cnn", labels: int = 8, **settings: Any):
@@ -20,6 +21,8 @@ def build(name: str, network: str = "small_cnn", labels: int = 8, **settings: An
     method_class = algorithms.method("classification", name)
     if hasattr(method_class.config_class, "unlabeled_ratio"):
         settings.setdefault("unlabeled_ratio", 2)  # seven take long
+    if hasattr(method_class.config_class, "strong_views"):
+        settings.setdefault("strong_views", 2)  # eight, too
     if network == "small_cnn":
         config = models.network(network)(filters=4)
     else:
@@ -28,7 +31,7 @@ def build(name: str, network: str = "small_cnn", labels: int = 8, **settings: An
     method = method_class(
         built,
         method_class.config_class(**settings),
-        RunFacts(CLASSES, labels, steps=100),
+        RunFacts(CLASSES, labels, steps=100, unlabeled=UNLABELED),
     )
     method.compile()
     return method
@@ -50,6 +53,8 @@ def make(recipe: Recipe, rows: int, step: int = 3, seed: int = 0) -> Dict[str, A
         if originals:
             pictures = rng.uniform(-1, 1, (n, originals) + SHAPE)
             batch["u_original"] = pictures.astype(np.float32)
+        if recipe.indices:
+            batch["u_index"] = rng.permutation(UNLABELED)[:n].astype(np.int64)
         if recipe.noise:
             batch["u_noise"] = rng.normal(size=(n,) + SHAPE).astype(np.float32)
         if recipe.pseudo:
@@ -84,7 +89,9 @@ def merge(first: Dict[str, Any], second: Dict[str, Any]) -> Dict[str, Any]:
         total = len(first["lam"])
         blocks = np.full(total // rows, rows)
         if "u" in first and total > rows:
-            blocks = np.array([rows] + [len(first["u"])] * first["u"].shape[1])
+            # Labelled rows, and as many blocks of unlabelled ones as are mixed in.
+            views = (total - rows) // len(first["u"])
+            blocks = np.array([rows] + [len(first["u"])] * views)
         assert blocks.sum() == total
         starts = np.cumsum(blocks) - blocks
 

@@ -41,6 +41,10 @@ def mixup(blocks):
             {**ALWAYS, **unlabeled(1), **GUESSES, **mixup(2)},
         ),
         (Recipe(1, augment="randaugment_dmt", fill=128), {**ALWAYS, **unlabeled(1)}),
+        (
+            Recipe(1, indices=True),
+            {**ALWAYS, **unlabeled(1), "u_index": (tf.int64, [8])},
+        ),
     ],
     ids=[
         "labels only",
@@ -51,6 +55,7 @@ def mixup(blocks):
         "pseudo labels",
         "one lam",
         "strong augmentation",
+        "places",
     ],
 )
 def test_a_batch_holds_what_the_recipe_says(recipe, expected):
