@@ -46,6 +46,9 @@ if TYPE_CHECKING:  # for editors and type checkers
     from mixdmt_tf.algorithms.classification.self_training import SelfTraining
     from mixdmt_tf.algorithms.classification.softmatch import SoftMatch
     from mixdmt_tf.algorithms.classification.supervised import Supervised
+    from mixdmt_tf.algorithms.classification.temporal_ensembling import (
+        TemporalEnsembling,
+    )
     from mixdmt_tf.algorithms.classification.uda import UDA
     from mixdmt_tf.algorithms.classification.vat import VAT
     from mixdmt_tf.data.classification.config import Config as ClassificationData
@@ -95,6 +98,7 @@ __all__ = [
     "SmallSegmenter",
     "SoftMatch",
     "Supervised",
+    "TemporalEnsembling",
     "UDA",
     "VAT",
     "WideResNet",

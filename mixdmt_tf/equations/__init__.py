@@ -39,6 +39,7 @@ MixMatch: ramp of lambda_u                      `schedules.linear_ramp`
 DMT 4.2.1, Mean Teacher: ramp of gamma          `schedules.sigmoid_ramp`
 RealMix 3.4, 3.5: mean over what is kept        `reductions.masked_mean`
 Mean Teacher, RealMix 4: averaged weights       `averages.ema`
+Temporal Ensembling 2.2: without the start      `averages.unbiased_average`
 TensorFlow: warm-up of the average's decay      `schedules.ema_decay_warmup`
 FixMatch 2.4, UDA: decay of the learning rate   `schedules.cosine_7_16`
 SGDR Eq. 5, DMT: decay of the learning rate     `schedules.cosine_to_zero`
@@ -74,8 +75,8 @@ RealMix is arXiv:1912.08766, MixMatch arXiv:1905.02249, UDA arXiv:1904.12848, VA
 arXiv:1704.03976, Mean Teacher arXiv:1703.01780, DMT arXiv:2004.08514, Deep Co-Training
 arXiv:1803.05984, FGSM arXiv:1412.6572, Dual Student arXiv:1909.01804, CutMix-Seg
 arXiv:1906.01916, DeepLab arXiv:1606.00915, ReMixMatch arXiv:1911.09785, FreeMatch
-arXiv:2205.07246 and SoftMatch arXiv:2301.10921; Pseudo-Label is Lee 2013 (ICML
-workshop). A plain number is a section.
+arXiv:2205.07246, SoftMatch arXiv:2301.10921 and Temporal Ensembling arXiv:1610.02242;
+Pseudo-Label is Lee 2013 (ICML workshop). A plain number is a section.
 
 What holds for all of them:
 
@@ -101,7 +102,12 @@ from mixdmt_tf.equations.adversarial import (
     fast_gradient_sign,
     unit_perturbation,
 )
-from mixdmt_tf.equations.averages import decay_weight, ema, initial_share
+from mixdmt_tf.equations.averages import (
+    decay_weight,
+    ema,
+    initial_share,
+    unbiased_average,
+)
 from mixdmt_tf.equations.boxes import box_mask, paste
 from mixdmt_tf.equations.deviations import (
     error_difference_deviation,
@@ -235,5 +241,6 @@ __all__ = [
     "tsa_mask",
     "tsa_mask_released",
     "tsa_threshold",
+    "unbiased_average",
     "unit_perturbation",
 ]

@@ -1,4 +1,4 @@
-"""The equations of `adaptive`, which see running means besides the examples."""
+"""Equations that see running means besides the examples."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from mixdmt_tf import equations
 from tests.equations.case import Case
 from tests.equations.inputs import fairness, probabilities, with_class_means
-from tests.oracles import adaptive
+from tests.oracles import adaptive, averages
 
 ADAPTIVE = [
     Case(
@@ -42,5 +42,11 @@ ADAPTIVE = [
         equations.align_distribution,
         adaptive.align_distribution,
         with_class_means,
+    ),
+    Case(
+        "unbiased_average",
+        lambda average, updates: equations.unbiased_average(average, 0.6, updates),
+        lambda average, updates: averages.unbiased_average(average, 0.6, updates),
+        lambda rng, shape: [probabilities(rng, shape), rng.integers(0, 9, shape[:-1])],
     ),
 ]
