@@ -59,6 +59,10 @@ DMT Alg. 2: threshold of each class             `selection.class_thresholds`
 DMT, code: the same, as released                `selection.class_thresholds_released`
 DMT Eq. 2: pseudo labels above a threshold      `selection.threshold_labels`
 DMT Eq. 11: two subsets, maximally different    `selection.difference_maximized`
+Label Propagation 4.1: graph of similar images  `graph.affinity_graph`
+Label Propagation 4.1: scores of all classes    `graph.propagate_labels`
+Label Propagation 4.2: weight of a label        `graph.certainty`
+Label Propagation 4.2: weight of a class        `graph.balanced_class_weights`
 RealMix tables: error rate                      `metrics.error_rate`
 RealMix 4.2.2: accuracy of each class           `metrics.accuracy_by_class`
 RealMix 3.4: how well confidence separates      `metrics.auroc`
@@ -75,8 +79,9 @@ RealMix is arXiv:1912.08766, MixMatch arXiv:1905.02249, UDA arXiv:1904.12848, VA
 arXiv:1704.03976, Mean Teacher arXiv:1703.01780, DMT arXiv:2004.08514, Deep Co-Training
 arXiv:1803.05984, FGSM arXiv:1412.6572, Dual Student arXiv:1909.01804, CutMix-Seg
 arXiv:1906.01916, DeepLab arXiv:1606.00915, ReMixMatch arXiv:1911.09785, FreeMatch
-arXiv:2205.07246, SoftMatch arXiv:2301.10921 and Temporal Ensembling arXiv:1610.02242;
-Pseudo-Label is Lee 2013 (ICML workshop). A plain number is a section.
+arXiv:2205.07246, SoftMatch arXiv:2301.10921 and Temporal Ensembling arXiv:1610.02242,
+Label Propagation arXiv:1904.04717; Pseudo-Label is Lee 2013 (ICML workshop). A
+plain number is a section.
 
 What holds for all of them:
 
@@ -86,8 +91,8 @@ What holds for all of them:
 * Nothing broadcasts: shapes that don't fit raise ValueError.
 * Each docstring says what is stop-gradiented: guessed targets, masks, weights.
 * No random numbers, no state, no configuration. Everything can be traced by
-  `tf.function` with an unknown batch size and compiled by XLA, except `selection` and
-  `metrics`, which are NumPy and keep its dtypes.
+  `tf.function` with an unknown batch size and compiled by XLA, except `selection`,
+  `graph` and `metrics`, which are NumPy and keep its dtypes.
 """
 
 from mixdmt_tf.equations.adaptive import (
@@ -119,6 +124,12 @@ from mixdmt_tf.equations.dynamic import (
     flipped_label,
     flipped_weight,
     naive_weight,
+)
+from mixdmt_tf.equations.graph import (
+    affinity_graph,
+    balanced_class_weights,
+    certainty,
+    propagate_labels,
 )
 from mixdmt_tf.equations.losses import (
     cross_entropy,
@@ -181,9 +192,12 @@ __all__ = [
     "accuracy_by_confidence",
     "adaptive_thresholds",
     "adversarial_perturbation",
+    "affinity_graph",
     "align_distribution",
     "auroc",
+    "balanced_class_weights",
     "box_mask",
+    "certainty",
     "class_fairness",
     "class_threshold_mask",
     "class_thresholds",
@@ -226,6 +240,7 @@ __all__ = [
     "ood_mask",
     "paste",
     "polynomial_to_zero",
+    "propagate_labels",
     "ranking_sample",
     "sharpen",
     "sharpen_logits",

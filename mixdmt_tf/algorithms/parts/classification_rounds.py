@@ -15,7 +15,7 @@ from typing import Any, Dict, Tuple
 import tensorflow as tf
 
 from mixdmt_tf.algorithms import base
-from mixdmt_tf.algorithms.parts import dmt_sgd, rounds
+from mixdmt_tf.algorithms.parts import dmt_sgd, label_sources, rounds
 from mixdmt_tf.data.classification.recipe import Recipe
 from mixdmt_tf.equations import cross_entropy, mix
 from mixdmt_tf.settings import override, setting
@@ -24,7 +24,13 @@ assumes = {"batch": 64}  # Table 1, row 8: 64 labelled and 448 pseudo-labelled i
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(rounds.Rounds, dmt_sgd.Mixup, dmt_sgd.Defaults, base.Config):
+class Config(
+    rounds.Rounds,
+    label_sources.LabelSource,
+    dmt_sgd.Mixup,
+    dmt_sgd.Defaults,
+    base.Config,
+):
     """Rounds of DMT section 5.2.2 and appendix B."""
 
     learning_rate: float = override(0.1, "of a round")
@@ -91,7 +97,10 @@ class Round(base.Algorithm):
         raise NotImplementedError
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
-        """Eq. 7 to 10 of mixed images; both terms are divided by all N rows."""
+        """Eq. 7 to 10 of mixed images; both terms are divided by all N rows.
+
+        Labels from a graph have weights of their own besides, and labels by class.
+        """
         classes, config = self.facts.num_classes, self.config
         y = tf.one_hot(batch["y"], classes)
         images = tf.concat([batch["x"], batch["u"][:, 0]], 0)
@@ -99,7 +108,7 @@ class Round(base.Algorithm):
             batch, images, tf.one_hot(batch["u_label"], classes)
         )
         targets = tf.concat([y, q], 0)
-        weights = tf.concat([tf.ones_like(y[:, 0]), weights_u], 0)
+        weights = tf.concat([batch["x_weight"], batch["u_weight"] * weights_u], 0)
         if config.mixup_beta:
             partner, lam = batch["partner"], batch["lam"]
             images = mix(images, tf.gather(images, partner), lam)

@@ -97,6 +97,8 @@ class Pipeline:
             ids = tf.gather(labeled, self._shuffled("labeled", positions, labeled))
             x = self._augment(tf.gather(images, ids), "x", step, first)
             batch = {"step": step, "x": x, "y": tf.gather(labels, ids)}
+            if self.recipe.pseudo:
+                batch["x_weight"] = self._label_weights(batch["y"])
             if self.recipe.unlabeled_views:
                 batch.update(self._unlabeled(images, labels, step, replica, replicas))
             if self.recipe.mixup_groups:
@@ -163,7 +165,15 @@ class Pipeline:
         return drawn // len(kept) * images + places, {
             "u_label": tf.gather(tf.constant(pseudo.labels), places),
             "u_confidence": tf.gather(tf.constant(pseudo.confidence), places),
+            "u_weight": tf.gather(tf.constant(pseudo.row_weights()), places),
         }
+
+    def _label_weights(self, labels) -> tf.Tensor:
+        """What labels count beside pseudo labels."""
+        weights = None if self.pseudo is None else self.pseudo.class_weights
+        if weights is None:
+            return tf.ones_like(labels, tf.float32)
+        return tf.gather(tf.constant(weights), labels)
 
     def _augment(
         self, images, purpose: str, step, first, total=None, augment=None

@@ -31,6 +31,9 @@ class Recipe:
       unlabelled ones, 0 to N - 1; a pass over the stream shows each place once;
     - `u_label`: int32 [n] and `u_confidence`: float32 [n] (if `pseudo`), the pseudo
       labels of the images that `u` shows, which are then those that were kept;
+    - `u_weight`: float32 [n] and `x_weight`: float32 [b] (if `pseudo`), what pseudo
+      labels and labels count by where they come from: 1, or of a graph the certainty
+      and the weight of the class;
     - `u_noise`: float32 [n, H, W, C] (if `noise`), standard normal draws;
     - `lam`: float32 [G b] and `partner`: int32 [G b] (if mixup is asked for), Beta
       draws and partner rows for the G = sum(`mixup_groups`) blocks of b rows; all

@@ -119,7 +119,10 @@ def pseudo_label(
         config: settings of `bin/pseudo_label`.
     """
     source, share = task.source, config.fraction / 100
-    pseudo = labeling.label(model, source, split, share, config.count, config.weights)
+    by = labeling.source_of(config)
+    pseudo = labeling.label(
+        model, source, split, share, config.count, config.weights, by=by
+    )
     pseudo_labels.write(output, pseudo, split)
     quality = labeling.quality(pseudo, source.train.labels[pseudo.ids])
     print(labeling.describe(quality, len(pseudo.kept)))

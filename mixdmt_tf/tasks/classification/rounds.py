@@ -114,6 +114,7 @@ class Rounds:
             stage.fraction,
             self.experiment.method.count,
             self.experiment.run.init_weights,
+            by=labeling.source_of(self.experiment.method),
         )
         file.parent.mkdir(exist_ok=True)
         pseudo_labels.write(file, pseudo, self.split)

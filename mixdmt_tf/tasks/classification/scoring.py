@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf.algorithms.base import Algorithm
+from mixdmt_tf.algorithms.parts.features import with_features
 from mixdmt_tf.data.classification.source import Images
 from mixdmt_tf.data.pixels import to_float
 from mixdmt_tf.equations import accuracy_by_class, error_rate, fine_grained_accuracy
@@ -51,8 +52,8 @@ class Scorer:
         """
         with in_float32():
             self.network = network.build(image_shape, num_classes, portable=True)
-        signature = [tf.TensorSpec((None,) + tuple(image_shape), tf.uint8)]
-        self._predict = tf.function(self.probabilities, input_signature=signature)
+        self._signature = [tf.TensorSpec((None,) + tuple(image_shape), tf.uint8)]
+        self._predict = tf.function(self.probabilities, input_signature=self._signature)
 
     def probabilities(self, images: tf.Tensor) -> tf.Tensor:
         """uint8 images [n, H, W, C] to float32 probabilities [n, classes]."""
@@ -74,11 +75,38 @@ class Scorer:
         Returns:
             float32 [n, classes].
         """
+        return self._map(self._predict, weights, images, poll)
+
+    def features(
+        self,
+        weights: List[np.ndarray],
+        images: np.ndarray,
+        poll: Callable[[], None] = lambda: None,
+    ) -> np.ndarray:
+        """What the last dense layer takes; arguments of `predict`.
+
+        Returns:
+            float32 [n, F].
+        """
+        model = with_features(self.network)
+        compute = tf.function(
+            lambda images: model(to_float(images), training=False)[0],
+            input_signature=self._signature,
+        )
+        return self._map(compute, weights, images, poll)
+
+    def _map(
+        self,
+        compute: Callable[[np.ndarray], tf.Tensor],
+        weights: List[np.ndarray],
+        images: np.ndarray,
+        poll: Callable[[], None],
+    ) -> np.ndarray:
         self.network.set_weights(weights)
         parts = []
         for start in range(0, len(images), BATCH):
             poll()
-            parts.append(self._predict(images[start : start + BATCH]).numpy())
+            parts.append(compute(images[start : start + BATCH]).numpy())
         return np.concatenate(parts)
 
 

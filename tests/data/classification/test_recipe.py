@@ -20,7 +20,12 @@ def unlabeled(views):
     return {"u": (tf.float32, [8, views] + PICTURE), "u_truth": (tf.int32, [8])}
 
 
-GUESSES = {"u_label": (tf.int32, [8]), "u_confidence": (tf.float32, [8])}
+GUESSES = {
+    "u_label": (tf.int32, [8]),
+    "u_confidence": (tf.float32, [8]),
+    "u_weight": (tf.float32, [8]),
+    "x_weight": (tf.float32, [8]),
+}
 
 
 def mixup(blocks):
