@@ -22,9 +22,12 @@ from typing import TYPE_CHECKING, Any, List
 if TYPE_CHECKING:  # for editors and type checkers
     from mixdmt_tf.algorithms import classification, segmentation
     from mixdmt_tf.algorithms.base import Algorithm, RunFacts
+    from mixdmt_tf.algorithms.classification.co_teaching import CoTeaching
+    from mixdmt_tf.algorithms.classification.co_teaching_plus import CoTeachingPlus
     from mixdmt_tf.algorithms.classification.curriculum_labeling import (
         CurriculumLabeling,
     )
+    from mixdmt_tf.algorithms.classification.decoupling import Decoupling
     from mixdmt_tf.algorithms.classification.deep_co_training import DeepCoTraining
     from mixdmt_tf.algorithms.classification.dmt import DMT
     from mixdmt_tf.algorithms.classification.dmt_baseline import DMTBaseline
@@ -69,6 +72,8 @@ __all__ = [
     "Algorithm",
     "CNN13",
     "ClassificationData",
+    "CoTeaching",
+    "CoTeachingPlus",
     "CurriculumLabeling",
     "DMT",
     "DMTBaseline",
@@ -76,6 +81,7 @@ __all__ = [
     "DMTMutual",
     "DMTNaive",
     "DST",
+    "Decoupling",
     "DeepCoTraining",
     "DeepLabV2",
     "DualStudent",

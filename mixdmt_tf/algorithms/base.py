@@ -96,6 +96,7 @@ class RunFacts:
         head: names of the network's last layers, or how they begin.
         head_rate: their learning rate over that of all others.
         unlabeled: N, number of unlabelled images.
+        noise_rate: share of wrong pseudo labels, estimated.
     """
 
     num_classes: int
@@ -105,6 +106,7 @@ class RunFacts:
     head: Tuple[str, ...] = ()
     head_rate: float = 1.0
     unlabeled: int = 0
+    noise_rate: float = 0.0
 
 
 # A number to log: a tensor, or (values, which of them count).

@@ -59,6 +59,10 @@ DMT Alg. 2: threshold of each class             `selection.class_thresholds`
 DMT, code: the same, as released                `selection.class_thresholds_released`
 DMT Eq. 2: pseudo labels above a threshold      `selection.threshold_labels`
 DMT Eq. 11: two subsets, maximally different    `selection.difference_maximized`
+Decoupling, Co-teaching+: networks that differ  `teaching.disagreement_mask`
+Co-teaching Alg. 1: examples of small loss      `teaching.small_loss_mask`
+Guo et al. 4.2: probabilities at a temperature  `calibration.at_temperature`
+Guo et al. 4.2: the temperature that fits       `calibration.fitted_temperature`
 Label Propagation 4.1: graph of similar images  `graph.affinity_graph`
 Label Propagation 4.1: scores of all classes    `graph.propagate_labels`
 Label Propagation 4.2: weight of a label        `graph.certainty`
@@ -92,7 +96,7 @@ What holds for all of them:
 * Each docstring says what is stop-gradiented: guessed targets, masks, weights.
 * No random numbers, no state, no configuration. Everything can be traced by
   `tf.function` with an unknown batch size and compiled by XLA, except `selection`,
-  `graph` and `metrics`, which are NumPy and keep its dtypes.
+  `graph`, `calibration` and `metrics`, which are NumPy and keep its dtypes.
 """
 
 from mixdmt_tf.equations.adaptive import (
@@ -114,6 +118,7 @@ from mixdmt_tf.equations.averages import (
     unbiased_average,
 )
 from mixdmt_tf.equations.boxes import box_mask, paste
+from mixdmt_tf.equations.calibration import at_temperature, fitted_temperature
 from mixdmt_tf.equations.deviations import (
     error_difference_deviation,
     miou_difference_deviation,
@@ -186,6 +191,7 @@ from mixdmt_tf.equations.targets import (
     sharpen_logits,
     smooth_labels,
 )
+from mixdmt_tf.equations.teaching import disagreement_mask, small_loss_mask
 
 __all__ = [
     "accuracy_by_class",
@@ -194,6 +200,7 @@ __all__ = [
     "adversarial_perturbation",
     "affinity_graph",
     "align_distribution",
+    "at_temperature",
     "auroc",
     "balanced_class_weights",
     "box_mask",
@@ -212,6 +219,7 @@ __all__ = [
     "decay_weight",
     "difference_maximized",
     "disagreement_cases",
+    "disagreement_mask",
     "dynamic_weight",
     "ema",
     "ema_decay_warmup",
@@ -220,6 +228,7 @@ __all__ = [
     "error_rate",
     "fast_gradient_sign",
     "fine_grained_accuracy",
+    "fitted_temperature",
     "flipped_label",
     "flipped_weight",
     "guess_label",
@@ -245,6 +254,7 @@ __all__ = [
     "sharpen",
     "sharpen_logits",
     "sigmoid_ramp",
+    "small_loss_mask",
     "smooth_labels",
     "squared_error",
     "stable_mask",

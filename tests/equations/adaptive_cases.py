@@ -1,4 +1,4 @@
-"""Equations that see running means besides the examples."""
+"""Equations that see running means, or the batch, besides the example."""
 
 from __future__ import annotations
 
@@ -6,8 +6,14 @@ import numpy as np
 
 from mixdmt_tf import equations
 from tests.equations.case import Case
-from tests.equations.inputs import fairness, probabilities, with_class_means
-from tests.oracles import adaptive, averages
+from tests.equations.inputs import (
+    fairness,
+    masked,
+    probabilities,
+    sixteenths,
+    with_class_means,
+)
+from tests.oracles import adaptive, averages, teaching
 
 ADAPTIVE = [
     Case(
@@ -49,4 +55,20 @@ ADAPTIVE = [
         lambda average, updates: averages.unbiased_average(average, 0.6, updates),
         lambda rng, shape: [probabilities(rng, shape), rng.integers(0, 9, shape[:-1])],
     ),
+    Case(
+        "disagreement_mask",
+        equations.disagreement_mask,
+        teaching.disagreement_mask,
+        sixteenths,
+    ),
+    *[
+        Case(
+            "small_loss_mask",
+            lambda losses, mask, r=r: equations.small_loss_mask(losses, mask, r),
+            lambda losses, mask, r=r: teaching.small_loss_mask(losses, mask, r),
+            masked,
+            shapes=([20], [1], [9]),
+        )
+        for r in (0.0, 0.1, 0.5, 1.0)
+    ],
 ]

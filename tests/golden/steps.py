@@ -67,7 +67,7 @@ def classification(name: str) -> Dict[str, List[float]]:
     )
     network = experiment.network.build(source.image_shape, source.num_classes)
     unlabeled = len(split.unlabeled)
-    task = RunFacts(source.num_classes, 20, LENGTH, unlabeled=unlabeled)
+    task = RunFacts(source.num_classes, 20, LENGTH, unlabeled=unlabeled, noise_rate=0.3)
     return _train(method(network, experiment.method, task), batches)
 
 

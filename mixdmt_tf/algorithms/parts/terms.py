@@ -76,3 +76,15 @@ def rows_of_all(values: tf.Tensor) -> tf.Tensor:
     """
     context = tf.distribute.get_replica_context()
     return tf.stop_gradient(context.all_gather(tf.stop_gradient(values), axis=0))
+
+
+def own_rows(values: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
+    """This replica's part of what `rows_of_all` has collected, or of a mask for it.
+
+    Args:
+        values: [number replicas, ...].
+        number: rows of a replica, int32 [].
+    """
+    context = tf.distribute.get_replica_context()
+    first = tf.cast(context.replica_id_in_sync_group, tf.int32) * number
+    return values[first : first + number]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import pathlib
 import sys
@@ -15,7 +16,7 @@ from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.files import write_atomically
 from mixdmt_tf.runs.task import Task
 from mixdmt_tf.runs.trained import Trained
-from mixdmt_tf.tasks.classification import labeling, scoring
+from mixdmt_tf.tasks.classification import labeling, noise, scoring
 
 LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R 601)
 PSEUDO_LABELS = "pseudo_labels.npz"  # in the run's folder
@@ -123,6 +124,8 @@ def pseudo_label(
     pseudo = labeling.label(
         model, source, split, share, config.count, config.weights, by=by
     )
+    wrong = noise.estimate(model, source, split, pseudo, config.weights)
+    pseudo = dataclasses.replace(pseudo, facts={**pseudo.facts, "noise": wrong})
     pseudo_labels.write(output, pseudo, split)
     quality = labeling.quality(pseudo, source.train.labels[pseudo.ids])
     print(labeling.describe(quality, len(pseudo.kept)))

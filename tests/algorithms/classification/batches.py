@@ -31,7 +31,7 @@ def build(name: str, network: str = "small_cnn", labels: int = 8, **settings: An
     method = method_class(
         built,
         method_class.config_class(**settings),
-        RunFacts(CLASSES, labels, steps=100, unlabeled=UNLABELED),
+        RunFacts(CLASSES, labels, steps=100, unlabeled=UNLABELED, noise_rate=0.3),
     )
     method.compile()
     return method
