@@ -49,7 +49,9 @@ EITHER_STACK = [
     "importlib-resources>=5.12",
     "matplotlib>=3.7",
     "pillow>=10.1",
-    "scikit-learn>=1.3",  # carries the handwritten digits of the quick start
+    # Carries the handwritten digits of the quick start, and finds nearest neighbours.
+    "scikit-learn>=1.3",
+    "scipy>=1.12",  # sparse matrices; scikit-learn needs it too
     "threadpoolctl>=3.1",  # which scikit-learn needs as well
 ]
 

@@ -22,9 +22,12 @@ from typing import TYPE_CHECKING, Any, List
 if TYPE_CHECKING:  # for editors and type checkers
     from mixdmt_tf.algorithms import classification, segmentation
     from mixdmt_tf.algorithms.base import Algorithm, RunFacts
+    from mixdmt_tf.algorithms.classification.co_teaching import CoTeaching
+    from mixdmt_tf.algorithms.classification.co_teaching_plus import CoTeachingPlus
     from mixdmt_tf.algorithms.classification.curriculum_labeling import (
         CurriculumLabeling,
     )
+    from mixdmt_tf.algorithms.classification.decoupling import Decoupling
     from mixdmt_tf.algorithms.classification.deep_co_training import DeepCoTraining
     from mixdmt_tf.algorithms.classification.dmt import DMT
     from mixdmt_tf.algorithms.classification.dmt_baseline import DMTBaseline
@@ -34,6 +37,7 @@ if TYPE_CHECKING:  # for editors and type checkers
     from mixdmt_tf.algorithms.classification.dst import DST
     from mixdmt_tf.algorithms.classification.dual_student import DualStudent
     from mixdmt_tf.algorithms.classification.fixmatch import FixMatch
+    from mixdmt_tf.algorithms.classification.freematch import FreeMatch
     from mixdmt_tf.algorithms.classification.ict import ICT
     from mixdmt_tf.algorithms.classification.mean_teacher import MeanTeacher
     from mixdmt_tf.algorithms.classification.mixmatch import MixMatch
@@ -41,8 +45,13 @@ if TYPE_CHECKING:  # for editors and type checkers
     from mixdmt_tf.algorithms.classification.pi_model import PiModel
     from mixdmt_tf.algorithms.classification.pseudo_label import PseudoLabel
     from mixdmt_tf.algorithms.classification.realmix import RealMix
+    from mixdmt_tf.algorithms.classification.remixmatch import ReMixMatch
     from mixdmt_tf.algorithms.classification.self_training import SelfTraining
+    from mixdmt_tf.algorithms.classification.softmatch import SoftMatch
     from mixdmt_tf.algorithms.classification.supervised import Supervised
+    from mixdmt_tf.algorithms.classification.temporal_ensembling import (
+        TemporalEnsembling,
+    )
     from mixdmt_tf.algorithms.classification.uda import UDA
     from mixdmt_tf.algorithms.classification.vat import VAT
     from mixdmt_tf.data.classification.config import Config as ClassificationData
@@ -63,6 +72,8 @@ __all__ = [
     "Algorithm",
     "CNN13",
     "ClassificationData",
+    "CoTeaching",
+    "CoTeachingPlus",
     "CurriculumLabeling",
     "DMT",
     "DMTBaseline",
@@ -70,17 +81,20 @@ __all__ = [
     "DMTMutual",
     "DMTNaive",
     "DST",
+    "Decoupling",
     "DeepCoTraining",
     "DeepLabV2",
     "DualStudent",
     "Experiment",
     "FixMatch",
+    "FreeMatch",
     "ICT",
     "MeanTeacher",
     "MixMatch",
     "MixUp",
     "PiModel",
     "PseudoLabel",
+    "ReMixMatch",
     "RealMix",
     "RunConfig",
     "RunFacts",
@@ -88,7 +102,9 @@ __all__ = [
     "SelfTraining",
     "SmallCNN",
     "SmallSegmenter",
+    "SoftMatch",
     "Supervised",
+    "TemporalEnsembling",
     "UDA",
     "VAT",
     "WideResNet",

@@ -200,7 +200,10 @@ class Algorithm(KerasModel):
 
     @property
     def trained_weights(self) -> List[Any]:
-        """What the optimizer moves: weights of the network, then of the peer."""
+        """What the optimizer moves: weights of the network, then of the peer.
+
+        A method with further layers of its own adds theirs.
+        """
         peers = self.peer.trainable_variables if self.has_peer else []
         return [*self.network.trainable_variables, *peers]
 

@@ -7,6 +7,7 @@ import pathlib
 import sys
 from typing import Any, Mapping, Sequence
 
+from mixdmt_tf.algorithms.parts import label_sources
 from mixdmt_tf.cli import experiments, flags
 from mixdmt_tf.cli.main import run
 from mixdmt_tf.errors import UsageError
@@ -14,7 +15,7 @@ from mixdmt_tf.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(label_sources.LabelSource):
     """Settings of the command."""
 
     workdir: str = setting("", "the folder of a run")

@@ -25,6 +25,11 @@ RealMix 3.4: out-of-distribution mask           `masks.ood_mask`
 Pseudo-Label, UDA 3: confidence mask            `masks.confidence_mask`
 FixMatch Eq. 4: confidence mask with ties       `masks.confidence_mask_inclusive`
 MixMatch, code: the first, as released          `masks.confidence_mask_released`
+FreeMatch 3: threshold of each class            `adaptive.adaptive_thresholds`
+FreeMatch 3: mask by these thresholds           `adaptive.class_threshold_mask`
+FreeMatch Eq. 11: fairness of the classes       `adaptive.class_fairness`
+SoftMatch 3: truncated Gaussian weight          `adaptive.truncated_gaussian`
+ReMixMatch 3.1, SoftMatch: aligned predictions  `adaptive.align_distribution`
 Dual Student 4: stable in both views            `masks.stable_mask`
 Dual Student 4: who learns from the other       `masks.learner_mask`
 RealMix 3.5: TSA mask, as intended              `masks.tsa_mask`
@@ -34,6 +39,7 @@ MixMatch: ramp of lambda_u                      `schedules.linear_ramp`
 DMT 4.2.1, Mean Teacher: ramp of gamma          `schedules.sigmoid_ramp`
 RealMix 3.4, 3.5: mean over what is kept        `reductions.masked_mean`
 Mean Teacher, RealMix 4: averaged weights       `averages.ema`
+Temporal Ensembling 2.2: without the start      `averages.unbiased_average`
 TensorFlow: warm-up of the average's decay      `schedules.ema_decay_warmup`
 FixMatch 2.4, UDA: decay of the learning rate   `schedules.cosine_7_16`
 SGDR Eq. 5, DMT: decay of the learning rate     `schedules.cosine_to_zero`
@@ -53,6 +59,14 @@ DMT Alg. 2: threshold of each class             `selection.class_thresholds`
 DMT, code: the same, as released                `selection.class_thresholds_released`
 DMT Eq. 2: pseudo labels above a threshold      `selection.threshold_labels`
 DMT Eq. 11: two subsets, maximally different    `selection.difference_maximized`
+Decoupling, Co-teaching+: networks that differ  `teaching.disagreement_mask`
+Co-teaching Alg. 1: examples of small loss      `teaching.small_loss_mask`
+Guo et al. 4.2: probabilities at a temperature  `calibration.at_temperature`
+Guo et al. 4.2: the temperature that fits       `calibration.fitted_temperature`
+Label Propagation 4.1: graph of similar images  `graph.affinity_graph`
+Label Propagation 4.1: scores of all classes    `graph.propagate_labels`
+Label Propagation 4.2: weight of a label        `graph.certainty`
+Label Propagation 4.2: weight of a class        `graph.balanced_class_weights`
 RealMix tables: error rate                      `metrics.error_rate`
 RealMix 4.2.2: accuracy of each class           `metrics.accuracy_by_class`
 RealMix 3.4: how well confidence separates      `metrics.auroc`
@@ -68,8 +82,10 @@ Tukey: deviation between two mean IoUs          `deviations.miou_difference_devi
 RealMix is arXiv:1912.08766, MixMatch arXiv:1905.02249, UDA arXiv:1904.12848, VAT
 arXiv:1704.03976, Mean Teacher arXiv:1703.01780, DMT arXiv:2004.08514, Deep Co-Training
 arXiv:1803.05984, FGSM arXiv:1412.6572, Dual Student arXiv:1909.01804, CutMix-Seg
-arXiv:1906.01916 and DeepLab arXiv:1606.00915; Pseudo-Label is Lee 2013 (ICML workshop).
-A plain number is a section.
+arXiv:1906.01916, DeepLab arXiv:1606.00915, ReMixMatch arXiv:1911.09785, FreeMatch
+arXiv:2205.07246, SoftMatch arXiv:2301.10921 and Temporal Ensembling arXiv:1610.02242,
+Label Propagation arXiv:1904.04717; Pseudo-Label is Lee 2013 (ICML workshop). A
+plain number is a section.
 
 What holds for all of them:
 
@@ -79,17 +95,30 @@ What holds for all of them:
 * Nothing broadcasts: shapes that don't fit raise ValueError.
 * Each docstring says what is stop-gradiented: guessed targets, masks, weights.
 * No random numbers, no state, no configuration. Everything can be traced by
-  `tf.function` with an unknown batch size and compiled by XLA, except `selection` and
-  `metrics`, which are NumPy and keep its dtypes.
+  `tf.function` with an unknown batch size and compiled by XLA, except `selection`,
+  `graph`, `calibration` and `metrics`, which are NumPy and keep its dtypes.
 """
 
+from mixdmt_tf.equations.adaptive import (
+    adaptive_thresholds,
+    align_distribution,
+    class_fairness,
+    class_threshold_mask,
+    truncated_gaussian,
+)
 from mixdmt_tf.equations.adversarial import (
     adversarial_perturbation,
     fast_gradient_sign,
     unit_perturbation,
 )
-from mixdmt_tf.equations.averages import decay_weight, ema, initial_share
+from mixdmt_tf.equations.averages import (
+    decay_weight,
+    ema,
+    initial_share,
+    unbiased_average,
+)
 from mixdmt_tf.equations.boxes import box_mask, paste
+from mixdmt_tf.equations.calibration import at_temperature, fitted_temperature
 from mixdmt_tf.equations.deviations import (
     error_difference_deviation,
     miou_difference_deviation,
@@ -100,6 +129,12 @@ from mixdmt_tf.equations.dynamic import (
     flipped_label,
     flipped_weight,
     naive_weight,
+)
+from mixdmt_tf.equations.graph import (
+    affinity_graph,
+    balanced_class_weights,
+    certainty,
+    propagate_labels,
 )
 from mixdmt_tf.equations.losses import (
     cross_entropy,
@@ -156,13 +191,22 @@ from mixdmt_tf.equations.targets import (
     sharpen_logits,
     smooth_labels,
 )
+from mixdmt_tf.equations.teaching import disagreement_mask, small_loss_mask
 
 __all__ = [
     "accuracy_by_class",
     "accuracy_by_confidence",
+    "adaptive_thresholds",
     "adversarial_perturbation",
+    "affinity_graph",
+    "align_distribution",
+    "at_temperature",
     "auroc",
+    "balanced_class_weights",
     "box_mask",
+    "certainty",
+    "class_fairness",
+    "class_threshold_mask",
     "class_thresholds",
     "class_thresholds_released",
     "confidence_mask",
@@ -175,6 +219,7 @@ __all__ = [
     "decay_weight",
     "difference_maximized",
     "disagreement_cases",
+    "disagreement_mask",
     "dynamic_weight",
     "ema",
     "ema_decay_warmup",
@@ -183,6 +228,7 @@ __all__ = [
     "error_rate",
     "fast_gradient_sign",
     "fine_grained_accuracy",
+    "fitted_temperature",
     "flipped_label",
     "flipped_weight",
     "guess_label",
@@ -203,10 +249,12 @@ __all__ = [
     "ood_mask",
     "paste",
     "polynomial_to_zero",
+    "propagate_labels",
     "ranking_sample",
     "sharpen",
     "sharpen_logits",
     "sigmoid_ramp",
+    "small_loss_mask",
     "smooth_labels",
     "squared_error",
     "stable_mask",
@@ -214,8 +262,10 @@ __all__ = [
     "top_confident",
     "top_count",
     "top_count_released",
+    "truncated_gaussian",
     "tsa_mask",
     "tsa_mask_released",
     "tsa_threshold",
+    "unbiased_average",
     "unit_perturbation",
 ]

@@ -1,4 +1,4 @@
-"""What happens to the weights after the optimizer's step: decay and averaging.
+"""What happens to the weights after the optimizer's step, and other averages.
 
 RealMix (arXiv:1912.08766) section 4 takes both from MixMatch (arXiv:1905.02249). They
 are written as a small correction to a value, which float32 holds more exactly than a
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 import tensorflow as tf
+
+from mixdmt_tf.equations.contracts import require_rank, require_same_shape
 
 
 def ema(average: tf.Tensor, value: tf.Tensor, decay: float | tf.Tensor) -> tf.Tensor:
@@ -29,6 +31,35 @@ def ema(average: tf.Tensor, value: tf.Tensor, decay: float | tf.Tensor) -> tf.Te
     """
     average, value = tf.cast(average, tf.float32), tf.cast(value, tf.float32)
     return average + tf.cast(1 - decay, tf.float32) * (value - average)
+
+
+def unbiased_average(average: tf.Tensor, decay: float, updates: tf.Tensor) -> tf.Tensor:
+    """Return Z / (1 - alpha^t), an average that started from 0 without that start.
+
+    Laine and Aila (arXiv:1610.02242) section 2.2, as in Adam.
+
+    Stop-gradient: the whole result. The target is not to be trained on.
+
+    Args:
+        average: [..., C] the average Z, any float type.
+        decay: alpha, in [0, 1).
+        updates: [...] t, how many values it has taken in; any number type.
+
+    Returns:
+        [..., C] float32; 0 where t is 0.
+
+    Raises:
+        ValueError: when decay is outside [0, 1), or the shapes don't fit.
+    """
+    if not 0 <= decay < 1:
+        raise ValueError(f"decay must be in [0, 1), got {decay}")
+    average, updates = tf.cast(average, tf.float32), tf.cast(updates, tf.float32)
+    require_rank(1, average=average)
+    require_same_shape(updates=updates, averages=average[..., 0])
+    left = 1 - tf.pow(tf.cast(decay, tf.float32), updates)
+    empty = tf.cast(updates <= 0, tf.float32)
+    known = average / (left + empty)[..., None]
+    return tf.stop_gradient((1 - empty)[..., None] * known)
 
 
 def initial_share(decay: float, warmup: bool, steps: int) -> float:

@@ -1,4 +1,4 @@
-"""What a classifier tells classes from: the input of its last layer."""
+"""What a classifier tells classes from: the input of its last dense layer."""
 
 from __future__ import annotations
 
@@ -9,17 +9,23 @@ def head(network: keras.Model) -> keras.layers.Dense:
     """The dense layer that makes the logits, `kernel` [D, C] and `bias` [C].
 
     Args:
-        network: built by a network of this package, or enlarging images for one.
+        network: images [B, H, W, channels] to logits [B, C] by a dense layer at the
+            end; a network within the network may have it.
+
+    Raises:
+        ValueError: if there is no dense layer.
     """
-    return next(e for e in network._flatten_layers() if e.name == "logits")
+    for layer in reversed(list(network._flatten_layers())):
+        if isinstance(layer, keras.layers.Dense):
+            return layer
+    raise ValueError(f"{network.name} has no dense layer whose input is its features")
 
 
 def extractor(network: keras.Model) -> keras.Model:
-    """The network without its last layer, sharing its weights.
+    """The network without its last dense layer, sharing all other weights.
 
     Args:
-        network: images [B, H, W, channels] to logits [B, C], with a last layer called
-            'logits'; a network within the network may have it.
+        network: see `head`.
 
     Returns:
         Images to features, float32 [B, D].
@@ -28,4 +34,18 @@ def extractor(network: keras.Model) -> keras.Model:
     if isinstance(last, keras.Model):  # it enlarges the images and asks another
         x = network.layers[-2].output
         return keras.Model(network.inputs, extractor(last)(x))
-    return keras.Model(network.inputs, network.get_layer("logits").input)
+    return keras.Model(network.inputs, head(network).input)
+
+
+def with_features(network: keras.Model) -> keras.Model:
+    """The same network with two outputs, sharing all layers and weights.
+
+    Args:
+        network: see `head`.
+
+    Returns:
+        Images to features [B, D] and logits [B, C].
+    """
+    features = extractor(network)
+    x = features.output
+    return keras.Model(network.inputs, [x, head(network)(x)])

@@ -119,7 +119,8 @@ def test_a_peer_starts_elsewhere_is_trained_and_has_no_averages(name):
     assert (method.peer is not None) == method.has_peer
     own = len(method.network.trainable_variables)
     assert len(method.average.pairs()) == own
-    assert len(method.trained_weights) == own * (1 + method.has_peer)
+    added = sum(bool(each.trainable) for each in method.own_variables)
+    assert len(method.trained_weights) == own * (1 + method.has_peer) + added
     if not method.has_peer:
         return
     first = method.peer.get_weights()
@@ -186,12 +187,14 @@ def test_pseudo_labels_that_weigh_nothing_leave_the_labels(name):
     batch = batch_for(method)
     batch["lam"] = tf.ones_like(batch["lam"])
     nothing = tf.zeros_like(batch["u_confidence"])
-    method.weigh = lambda batch, images, labels: (labels, nothing, {})
+    weights = (nothing, nothing) if method.has_peer else nothing
+    method.weigh = lambda batch, images, labels: (labels, weights, {})
     gradients = []
     for each in (method, plain):
         with tf.GradientTape() as tape:
-            terms = each.step_losses(batch)[0].values()
-            means = [each.weight * tf.reduce_mean(each.values) for each in terms]
+            terms, _ = each.step_losses(batch)
+            own = [term for name, term in terms.items() if "peer" not in name]
+            means = [term.weight * tf.reduce_mean(term.values) for term in own]
             loss = tf.add_n(means)
         gradients.append(tape.gradient(loss, each.network.trainable_variables))
     share = ROWS / (ROWS + len(nothing))
@@ -217,14 +220,19 @@ def test_unsupervised_terms_have_a_value_and_a_gradient(name):
     found = sorted(set(terms) - SUPERVISED)
     assert ("loss_x_peer" in terms) == method.has_peer
     assert bool(found) == bool(method.recipe(method.config).unlabeled_views)
+    # Other images: a method may remember the first ones.
+    other = batch_for(method, seed=1)
     for term in found:
+        before = [each.numpy() for each in method.own_variables]
         with tf.GradientTape() as tape:
-            values = method.step_losses(batch_for(method))[0][term].values
+            values = method.step_losses(other)[0][term].values
             loss = tf.reduce_mean(values)
         gradients = tape.gradient(loss, method.trained_weights)
         sizes = [np.abs(each).max() for each in gradients if each is not None]
-        assert float(loss) > 1e-8 and max(sizes) > 1e-8
+        assert abs(float(loss)) > 1e-8 and max(sizes) > 1e-8
         assert float(terms[term].weight) > 0
+        for variable, value in zip(method.own_variables, before):
+            variable.assign(value)
 
 
 def test_reported_names_are_what_losses_returns(name):

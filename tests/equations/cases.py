@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Callable, Sequence
-
 import numpy as np
 
 from mixdmt_tf import equations
 from tests.equations import linear
+from tests.equations.adaptive_cases import ADAPTIVE
+from tests.equations.case import Case
 from tests.equations.inputs import (
     labels_logits,
     logits,
@@ -34,25 +33,6 @@ from tests.oracles import (
     schedules,
     targets,
 )
-
-Inputs = Callable[[np.random.Generator, Sequence[int]], list]
-
-
-@dataclass(frozen=True)
-class Case:
-    """An equation as a function of tensors only, with its oracle.
-
-    `inputs(rng, shape)` makes arguments that lead to results of about that shape.
-    `half` is False where rounding the input to 16 bits makes no sense (step numbers).
-    """
-
-    name: str
-    equation: Callable
-    oracle: Callable
-    inputs: Inputs
-    shapes: Sequence[Sequence[int]] = ((6, 10), (1, 2), (5, 3), (2, 3, 4, 5))
-    half: bool = True
-
 
 PER_CLASS = [  # [..., C] -> [...] or [..., C]
     Case("cross_entropy", equations.cross_entropy, losses.cross_entropy, labels_logits),
@@ -157,142 +137,146 @@ PER_CLASS = [  # [..., C] -> [...] or [..., C]
     Case("paste", equations.paste, boxes.paste, pasted),
 ]
 
-CASES = PER_CLASS + [
-    Case(
-        "guess_label",
-        equations.guess_label,
-        targets.guess_label,
-        lambda rng, shape: [probabilities(rng, [3, *shape])],
-    ),
-    Case(
-        "confidence_mask_released",
-        lambda probs: equations.confidence_mask_released(probs, 0.7),
-        lambda probs: masks.confidence_mask_released(probs, 0.7),
-        lambda rng, shape: [probabilities(rng, shape)],
-        shapes=([6, 10], [1, 2], [5, 3]),
-    ),
-    Case(
-        "unit_perturbation",
-        equations.unit_perturbation,
-        adversarial.unit_perturbation,
-        lambda rng, shape: [logits(rng, shape)],
-        shapes=([6, 10], [1, 2], [5, 2, 3, 3]),
-    ),
-    Case(
-        "adversarial_perturbation",
-        linear.adversarial_perturbation,
-        lambda images, noise: adversarial.adversarial_perturbation(
-            images, linear.weights(images), noise, 4.0, 0.2
-        ),
-        pair,
-        shapes=([6, 10], [1, 4], [5, 2, 3, 3]),
-    ),
-    Case(
-        "fast_gradient_sign",
-        linear.fast_gradient_sign,
-        lambda images: adversarial.fast_gradient_sign(
-            images, linear.weights(images), [[1, 0, 0]] * len(images), 0.02
-        ),
-        lambda rng, shape: [logits(rng, shape)],
-        shapes=([6, 10], [1, 4], [5, 2, 3, 3]),
-    ),
-    Case(
-        "learner_mask",
-        equations.learner_mask,
-        masks.learner_mask,
-        students,
-        shapes=([50], [1], [2, 3, 4]),
-    ),
-    Case(
-        "ood_mask",
-        lambda confidence: equations.ood_mask(confidence, 0.29),
-        lambda confidence: masks.ood_mask(confidence, 0.29),
-        lambda rng, shape: [rng.uniform(size=shape).astype(np.float32)],
-        shapes=([100], [7], [1]),
-    ),
-    *[
+CASES = (
+    PER_CLASS
+    + ADAPTIVE
+    + [
         Case(
-            curve,
-            lambda step, curve=curve: getattr(equations, curve)(step, 100),
-            lambda step, curve=curve: getattr(schedules, curve)(step, 100),
+            "guess_label",
+            equations.guess_label,
+            targets.guess_label,
+            lambda rng, shape: [probabilities(rng, [3, *shape])],
+        ),
+        Case(
+            "confidence_mask_released",
+            lambda probs: equations.confidence_mask_released(probs, 0.7),
+            lambda probs: masks.confidence_mask_released(probs, 0.7),
+            lambda rng, shape: [probabilities(rng, shape)],
+            shapes=([6, 10], [1, 2], [5, 3]),
+        ),
+        Case(
+            "unit_perturbation",
+            equations.unit_perturbation,
+            adversarial.unit_perturbation,
+            lambda rng, shape: [logits(rng, shape)],
+            shapes=([6, 10], [1, 2], [5, 2, 3, 3]),
+        ),
+        Case(
+            "adversarial_perturbation",
+            linear.adversarial_perturbation,
+            lambda images, noise: adversarial.adversarial_perturbation(
+                images, linear.weights(images), noise, 4.0, 0.2
+            ),
+            pair,
+            shapes=([6, 10], [1, 4], [5, 2, 3, 3]),
+        ),
+        Case(
+            "fast_gradient_sign",
+            linear.fast_gradient_sign,
+            lambda images: adversarial.fast_gradient_sign(
+                images, linear.weights(images), [[1, 0, 0]] * len(images), 0.02
+            ),
+            lambda rng, shape: [logits(rng, shape)],
+            shapes=([6, 10], [1, 4], [5, 2, 3, 3]),
+        ),
+        Case(
+            "learner_mask",
+            equations.learner_mask,
+            masks.learner_mask,
+            students,
+            shapes=([50], [1], [2, 3, 4]),
+        ),
+        Case(
+            "ood_mask",
+            lambda confidence: equations.ood_mask(confidence, 0.29),
+            lambda confidence: masks.ood_mask(confidence, 0.29),
+            lambda rng, shape: [rng.uniform(size=shape).astype(np.float32)],
+            shapes=([100], [7], [1]),
+        ),
+        *[
+            Case(
+                curve,
+                lambda step, curve=curve: getattr(equations, curve)(step, 100),
+                lambda step, curve=curve: getattr(schedules, curve)(step, 100),
+                steps,
+                shapes=([50], []),
+                half=False,
+            )
+            for curve in (
+                "linear_ramp",
+                "sigmoid_ramp",
+                "cosine_7_16",
+                "cosine_to_zero",
+                "polynomial_to_zero",
+            )
+        ],
+        *[
+            Case(
+                "tsa_threshold",
+                lambda step, s=schedule: equations.tsa_threshold(s, step, 100, 7),
+                lambda step, s=schedule: schedules.tsa_threshold(s, step, 100, 7),
+                steps,
+                shapes=([50], []),
+                half=False,
+            )
+            for schedule in ("linear", "log", "exp")
+        ],
+        Case(
+            "ema_decay_warmup",
+            lambda step: equations.ema_decay_warmup(step, 0.9),
+            lambda step: schedules.ema_decay_warmup(step, 0.9),
             steps,
             shapes=([50], []),
             half=False,
-        )
-        for curve in (
-            "linear_ramp",
-            "sigmoid_ramp",
-            "cosine_7_16",
-            "cosine_to_zero",
-            "polynomial_to_zero",
-        )
-    ],
-    *[
+        ),
         Case(
-            "tsa_threshold",
-            lambda step, s=schedule: equations.tsa_threshold(s, step, 100, 7),
-            lambda step, s=schedule: schedules.tsa_threshold(s, step, 100, 7),
-            steps,
-            shapes=([50], []),
-            half=False,
-        )
-        for schedule in ("linear", "log", "exp")
-    ],
-    Case(
-        "ema_decay_warmup",
-        lambda step: equations.ema_decay_warmup(step, 0.9),
-        lambda step: schedules.ema_decay_warmup(step, 0.9),
-        steps,
-        shapes=([50], []),
-        half=False,
-    ),
-    Case(
-        "ema",
-        lambda average, value: equations.ema(average, value, 0.9),
-        lambda average, value: averages.ema(average, value, 0.9),
-        pair,
-        shapes=([5], [3, 3, 2, 4]),
-    ),
-    Case(
-        "decay_weight",
-        lambda w: equations.decay_weight(w, 0.5, 0.1),
-        lambda w: averages.decay_weight(w, 0.5, 0.1),
-        lambda rng, shape: [logits(rng, shape)],
-        shapes=([5], [3, 3, 2, 4]),
-    ),
-    Case(
-        "mix",
-        equations.mix,
-        mixing.mix,
-        lambda rng, shape: pair(rng, shape) + [rng.uniform(size=shape[:1])],
-        shapes=([6], [4, 3], [5, 2, 3, 3]),
-    ),
-    Case(
-        "interpolate",
-        equations.interpolate,
-        mixing.interpolate,
-        lambda rng, shape: pair(rng, shape) + [rng.uniform(size=shape[:1])],
-        shapes=([6], [4, 3], [5, 2, 3, 3]),
-    ),
-    Case(
-        "interleave",
-        lambda *batches: equations.interleave(batches),
-        lambda *batches: mixing.interleave(batches),
-        lambda rng, shape: [logits(rng, shape) for _ in range(4)],
-        shapes=([7, 3], [9], [3, 2], [8, 2, 2, 3]),
-    ),
-    Case(
-        "box_mask",
-        lambda uniforms: equations.box_mask(uniforms, 9, 14),
-        lambda uniforms: boxes.box_mask(uniforms, 9, 14, 0.5),
-        lambda rng, shape: [rng.random(size=[*shape, 3])],
-        shapes=([60], [1], [2, 30], []),
-    ),
-    Case(
-        "masked_mean",
-        equations.masked_mean,
-        reductions.masked_mean,
-        masked,
-        shapes=([8], [1], [2, 3, 4]),
-    ),
-]
+            "ema",
+            lambda average, value: equations.ema(average, value, 0.9),
+            lambda average, value: averages.ema(average, value, 0.9),
+            pair,
+            shapes=([5], [3, 3, 2, 4]),
+        ),
+        Case(
+            "decay_weight",
+            lambda w: equations.decay_weight(w, 0.5, 0.1),
+            lambda w: averages.decay_weight(w, 0.5, 0.1),
+            lambda rng, shape: [logits(rng, shape)],
+            shapes=([5], [3, 3, 2, 4]),
+        ),
+        Case(
+            "mix",
+            equations.mix,
+            mixing.mix,
+            lambda rng, shape: pair(rng, shape) + [rng.uniform(size=shape[:1])],
+            shapes=([6], [4, 3], [5, 2, 3, 3]),
+        ),
+        Case(
+            "interpolate",
+            equations.interpolate,
+            mixing.interpolate,
+            lambda rng, shape: pair(rng, shape) + [rng.uniform(size=shape[:1])],
+            shapes=([6], [4, 3], [5, 2, 3, 3]),
+        ),
+        Case(
+            "interleave",
+            lambda *batches: equations.interleave(batches),
+            lambda *batches: mixing.interleave(batches),
+            lambda rng, shape: [logits(rng, shape) for _ in range(4)],
+            shapes=([7, 3], [9], [3, 2], [8, 2, 2, 3]),
+        ),
+        Case(
+            "box_mask",
+            lambda uniforms: equations.box_mask(uniforms, 9, 14),
+            lambda uniforms: boxes.box_mask(uniforms, 9, 14, 0.5),
+            lambda rng, shape: [rng.random(size=[*shape, 3])],
+            shapes=([60], [1], [2, 30], []),
+        ),
+        Case(
+            "masked_mean",
+            equations.masked_mean,
+            reductions.masked_mean,
+            masked,
+            shapes=([8], [1], [2, 3, 4]),
+        ),
+    ]
+)

@@ -76,3 +76,16 @@ def students(rng, shape):
     stable = [rng.integers(0, 2, size=shape) for _ in range(2)]
     distances = [rng.integers(0, 4, size=shape) / 4 for _ in range(2)]
     return [np.asarray(x, np.float32) for x in stable + distances]
+
+
+def with_class_means(rng, shape):
+    """Return probabilities and two distributions over their classes."""
+    means = [rng.dirichlet(np.ones(shape[-1])).astype(np.float32) for _ in range(2)]
+    return [probabilities(rng, shape), *means]
+
+
+def fairness(rng, shape):
+    """Return means and histograms of classes, of which one was never predicted."""
+    given = [probabilities(rng, shape) + 0.01 for _ in range(4)]
+    given[3][0] = 0
+    return given

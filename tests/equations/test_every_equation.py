@@ -14,7 +14,7 @@ NUMPY_ONLY = {
     name
     for name in equations.__all__
     if getattr(equations, name).__module__.endswith(
-        (".metrics", ".selection", ".deviations")
+        (".metrics", ".selection", ".deviations", ".graph", ".calibration")
     )
 } | {"initial_share"}
 

@@ -66,7 +66,8 @@ def classification(name: str) -> Dict[str, List[float]]:
         source, split, recipe, SEED, experiment.run.batch, **arguments
     )
     network = experiment.network.build(source.image_shape, source.num_classes)
-    task = RunFacts(source.num_classes, 20, LENGTH)
+    unlabeled = len(split.unlabeled)
+    task = RunFacts(source.num_classes, 20, LENGTH, unlabeled=unlabeled, noise_rate=0.3)
     return _train(method(network, experiment.method, task), batches)
 
 

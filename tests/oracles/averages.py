@@ -11,6 +11,17 @@ def ema(average, value, decay):
     return new
 
 
+def unbiased_average(average, decay, updates):
+    """Divide by the sum of the weights that the values have in it."""
+    result = np.zeros(average.shape)
+    for i in np.ndindex(*updates.shape):
+        count = int(updates[i])
+        total = sum((1 - decay) * decay**k for k in range(count))
+        if count:
+            result[i] = [float(each) / total for each in average[i]]
+    return result
+
+
 def decay_weight(w, weight_decay, learning_rate):
     """Multiply each weight by a factor a little below 1."""
     decayed = np.zeros(w.shape)

@@ -74,31 +74,7 @@ class DMT(classification_rounds.Round):
             weights,
             {
                 **weighting.cases(labels, confidence, probs),
-                **weight_reports(weights, batch),
+                **classification_rounds.weight_reports(weights, batch),
                 "gamma": gammas[0],
             },
         )
-
-
-def weight_reports(
-    weights: tf.Tensor, batch: Dict[str, tf.Tensor]
-) -> Dict[str, base.Reported]:
-    """The mean weight, of right and of wrong pseudo labels, where known.
-
-    Args:
-        weights: float32 [n], of the pseudo-labelled images.
-        batch: with `u_label` and `u_truth`.
-    """
-    truth = batch["u_truth"]
-    right = tf.equal(batch["u_label"], truth)
-    # Whatever is said of an image that is known to be of no class is wrong.
-    wrong = ~right & tf.not_equal(truth, -1)
-
-    def share(which: Any) -> tf.Tensor:
-        return tf.cast(which, tf.float32)
-
-    return {
-        "weight": weights,
-        "weight_right": (weights, share(right)),
-        "weight_wrong": (weights, share(wrong)),
-    }

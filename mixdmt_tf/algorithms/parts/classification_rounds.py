@@ -12,10 +12,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Dict, Tuple
 
+import keras
 import tensorflow as tf
 
 from mixdmt_tf.algorithms import base
-from mixdmt_tf.algorithms.parts import dmt_sgd, rounds
+from mixdmt_tf.algorithms.parts import dmt_sgd, label_sources, rounds
 from mixdmt_tf.data.classification.recipe import Recipe
 from mixdmt_tf.equations import cross_entropy, mix
 from mixdmt_tf.settings import override, setting
@@ -24,7 +25,13 @@ assumes = {"batch": 64}  # Table 1, row 8: 64 labelled and 448 pseudo-labelled i
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(rounds.Rounds, dmt_sgd.Mixup, dmt_sgd.Defaults, base.Config):
+class Config(
+    rounds.Rounds,
+    label_sources.LabelSource,
+    dmt_sgd.Mixup,
+    dmt_sgd.Defaults,
+    base.Config,
+):
     """Rounds of DMT section 5.2.2 and appendix B."""
 
     learning_rate: float = override(0.1, "of a round")
@@ -90,24 +97,72 @@ class Round(base.Algorithm):
         """
         raise NotImplementedError
 
-    def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
-        """Eq. 7 to 10 of mixed images; both terms are divided by all N rows."""
-        classes, config = self.facts.num_classes, self.config
-        y = tf.one_hot(batch["y"], classes)
+    def given(self, batch: Dict[str, tf.Tensor]) -> Tuple[tf.Tensor, tf.Tensor]:
+        """Images [b + n, H, W, channels] and one-hot pseudo labels [n, C]."""
         images = tf.concat([batch["x"], batch["u"][:, 0]], 0)
-        q, weights_u, reports = self.weigh(
-            batch, images, tf.one_hot(batch["u_label"], classes)
-        )
+        return images, tf.one_hot(batch["u_label"], self.facts.num_classes)
+
+    def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
+        """Eq. 7 to 10 of mixed images."""
+        images, labels = self.given(batch)
+        q, weights_u, reports = self.weigh(batch, images, labels)
+        return self.learn(self.network, batch, images, q, weights_u), reports
+
+    def learn(
+        self,
+        network: keras.Model,
+        batch: Dict[str, tf.Tensor],
+        images: tf.Tensor,
+        q: tf.Tensor,
+        weights_u: tf.Tensor,
+    ) -> Dict[str, base.Term]:
+        """The terms of labels and pseudo labels; both are divided by all N rows.
+
+        Labels from a graph have weights of their own besides, and labels by class.
+
+        Args:
+            network: that learns.
+            batch: the whole of it.
+            images: float32 [b + n, H, W, channels].
+            q: float32 [n, C], targets of the pseudo-labelled images.
+            weights_u: float32 [n], what they count.
+        """
+        config = self.config
+        y = tf.one_hot(batch["y"], self.facts.num_classes)
         targets = tf.concat([y, q], 0)
-        weights = tf.concat([tf.ones_like(y[:, 0]), weights_u], 0)
+        weights = tf.concat([batch["x_weight"], batch["u_weight"] * weights_u], 0)
         if config.mixup_beta:
             partner, lam = batch["partner"], batch["lam"]
             images = mix(images, tf.gather(images, partner), lam)
             targets = mix(targets, tf.gather(targets, partner), lam)
             weights = mix(weights, tf.gather(weights, partner), lam)
-        values = weights * cross_entropy(targets, self.network(images, training=True))
+        values = weights * cross_entropy(targets, network(images, training=True))
         labeled, ratio = tf.shape(y)[0], config.unlabeled_ratio
         return {
             "loss_x": base.Term(values[:labeled], weight=1 / (1 + ratio)),
             "loss_u": base.Term(values[labeled:], weight=ratio / (1 + ratio)),
-        }, reports
+        }
+
+
+def weight_reports(
+    weights: tf.Tensor, batch: Dict[str, tf.Tensor]
+) -> Dict[str, base.Reported]:
+    """The mean weight, of right and of wrong pseudo labels, where known.
+
+    Args:
+        weights: float32 [n], of the pseudo-labelled images.
+        batch: with `u_label` and `u_truth`.
+    """
+    truth = batch["u_truth"]
+    right = tf.equal(batch["u_label"], truth)
+    # Whatever is said of an image that is known to be of no class is wrong.
+    wrong = ~right & tf.not_equal(truth, -1)
+
+    def share(which: Any) -> tf.Tensor:
+        return tf.cast(which, tf.float32)
+
+    return {
+        "weight": weights,
+        "weight_right": (weights, share(right)),
+        "weight_wrong": (weights, share(wrong)),
+    }

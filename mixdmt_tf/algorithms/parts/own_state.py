@@ -13,6 +13,16 @@ Trackable = tf.__internal__.tracking.Trackable
 _NO_STATE = (type, types.ModuleType, types.FunctionType, types.MethodType)
 
 
+def running(value: Any) -> tf.Variable:
+    """A variable that a step assigns, the same number on all replicas.
+
+    Args:
+        value: to start from; its dtype is kept.
+    """
+    first = tf.VariableAggregation.ONLY_FIRST_REPLICA
+    return tf.Variable(value, trainable=False, aggregation=first)
+
+
 def parts(attributes: Mapping[str, Any], known: Iterable[Any]) -> Dict[str, Any]:
     """Everything in some attributes that a checkpoint can hold.
 

@@ -22,6 +22,8 @@ class RunFacts:
         head_rate: their learning rate in multiples of the run's.
         decoder: names of the layers before them that are new, too.
         encoder_rate: learning rate of all other layers in multiples of the run's.
+        unlabeled: N, number of unlabelled images.
+        noise_rate: share of wrong pseudo labels, estimated.
     """
 
     num_classes: int
@@ -32,6 +34,8 @@ class RunFacts:
     head_rate: float = 1.0
     decoder: Tuple[str, ...] = ()
     encoder_rate: float = 1.0
+    unlabeled: int = 0
+    noise_rate: float = 0.0
 
     @property
     def rates(self) -> LayerRates:

@@ -63,3 +63,28 @@ def mean_of_all(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         )
     )
     return total / tf.maximum(rows, 1.0)
+
+
+def rows_of_all(values: tf.Tensor) -> tf.Tensor:
+    """The rows of all replicas in one tensor, the same on each of them.
+
+    Args:
+        values: float32 [n, ...], of this replica's rows.
+
+    Returns:
+        float32 [n replicas, ...], without gradient.
+    """
+    context = tf.distribute.get_replica_context()
+    return tf.stop_gradient(context.all_gather(tf.stop_gradient(values), axis=0))
+
+
+def own_rows(values: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
+    """This replica's part of what `rows_of_all` has collected, or of a mask for it.
+
+    Args:
+        values: [number replicas, ...].
+        number: rows of a replica, int32 [].
+    """
+    context = tf.distribute.get_replica_context()
+    first = tf.cast(context.replica_id_in_sync_group, tf.int32) * number
+    return values[first : first + number]

@@ -42,8 +42,8 @@ class Config:
     image_size: Optional[int] = setting(
         None,
         "height and width of images in pixels: what --dataset=folder resizes its files "
-        "to; images of other data sets are enlarged within the network; default: 96 for "
-        "networks with published weights, else 32 for folders and as others are",
+        "to; images of other data sets are enlarged within the network; default: 96 "
+        "for networks with published weights, else 32 for folders and as others are",
         low=4,
     )
     split: str = setting(

@@ -109,6 +109,8 @@ class Pipeline:
             ids = tf.gather(labeled, self._shuffled("labeled", positions, labeled))
             x = self._augment(images(ids), "x", step, first)
             batch = {"step": step, "x": x, "y": tf.gather(labels, ids)}
+            if self.recipe.pseudo:
+                batch["x_weight"] = self._label_weights(batch["y"])
             if self.recipe.unlabeled_views:
                 batch.update(self._unlabeled(images, labels, step, replica, replicas))
             if self.recipe.mixup_groups:
@@ -130,13 +132,16 @@ class Pipeline:
         positions = step * total + first + tf.range(rows, dtype=tf.int64)
         items, found = self._items(positions)
         unlabeled = tf.constant(self.split.unlabeled, tf.int64)
-        ids = tf.gather(unlabeled, items % len(self.split.unlabeled))
+        places = items % len(self.split.unlabeled)
+        ids = tf.gather(unlabeled, places)
         pictures = self.store(items)
         pictures = tf.ensure_shape(pictures, items.shape + pictures.shape[1:])
 
-        def views(of, purpose, number):
+        def views(of, purpose, number, augment=recipe.augment):
             drawn = (f"{purpose}{view}" for view in range(number))
-            return [self._augment(of, each, step, first, total) for each in drawn]
+            return [
+                self._augment(of, each, step, first, total, augment) for each in drawn
+            ]
 
         batch = {
             "u": tf.stack(views(pictures, "u", recipe.unlabeled_views), axis=1),
@@ -144,8 +149,12 @@ class Pipeline:
             **found,
         }
         if recipe.original_views:
-            originals = views(images(ids), "o", recipe.original_views)
+            augment = "none" if recipe.weak_originals else recipe.augment
+            shown = images(ids)
+            originals = views(shown, "o", recipe.original_views, augment)
             batch["u_original"] = tf.stack(originals, axis=1)
+        if recipe.indices:
+            batch["u_index"] = places
         if recipe.noise:
             key = draws.step_key(self.seed, "noise", step)
             noise = draws.normal(key, [total, *self.source.image_shape])
@@ -168,9 +177,19 @@ class Pipeline:
         return drawn // len(kept) * images + places, {
             "u_label": tf.gather(tf.constant(pseudo.labels), places),
             "u_confidence": tf.gather(tf.constant(pseudo.confidence), places),
+            "u_weight": tf.gather(tf.constant(pseudo.row_weights()), places),
         }
 
-    def _augment(self, images, purpose: str, step, first, total=None) -> tf.Tensor:
+    def _label_weights(self, labels) -> tf.Tensor:
+        """What labels count beside pseudo labels."""
+        weights = None if self.pseudo is None else self.pseudo.class_weights
+        if weights is None:
+            return tf.ones_like(labels, tf.float32)
+        return tf.gather(tf.constant(weights), labels)
+
+    def _augment(
+        self, images, purpose: str, step, first, total=None, augment=None
+    ) -> tf.Tensor:
         """Augmentation of this replica's rows, drawn for the whole batch."""
         rows = tf.shape(images, tf.int64)[0]
 
@@ -184,8 +203,9 @@ class Pipeline:
         images = crop_flip.crop_flip(
             images, moves, source.crop_padding, source.flip, recipe.fill
         )
-        if recipe.augment != "none":
-            number, apply = AUGMENTATIONS[recipe.augment]
+        augment = augment or recipe.augment
+        if augment != "none":
+            number, apply = AUGMENTATIONS[augment]
             images = apply(images, uniforms(f"{purpose}/strong", number))
         return to_float(images)
 

@@ -11,7 +11,7 @@ import hashlib
 import io
 import json
 import pathlib
-from typing import Any, Dict
+from typing import Any, Dict, List, Optional
 
 import numpy as np
 
@@ -38,6 +38,8 @@ class PseudoLabels:
         confidence: float32 [N], their probabilities.
         kept: bool [N], which of them are trained on.
         facts: where they come from: words and numbers, for people.
+        class_weights: float32 [C] of labels from a graph; then each label counts by its
+            confidence and the weight of its class. None: all count alike.
     """
 
     ids: np.ndarray
@@ -45,6 +47,7 @@ class PseudoLabels:
     confidence: np.ndarray
     kept: np.ndarray
     facts: Dict[str, Any] = dataclasses.field(default_factory=dict)
+    class_weights: Optional[np.ndarray] = None
 
     def __post_init__(self) -> None:
         """Refuses arrays of another kind with a ValueError."""
@@ -56,13 +59,22 @@ class PseudoLabels:
                     f"got {array.dtype} {list(array.shape)}"
                 )
 
+    def row_weights(self) -> np.ndarray:
+        """What each label counts, float32 [N]."""
+        if self.class_weights is None:
+            return np.ones_like(self.confidence)
+        return self.confidence * self.class_weights[self.labels]
+
     def digest(self) -> str:
-        """Sha256 in hex of all four arrays."""
+        """Sha256 in hex of all arrays."""
         total = hashlib.sha256()
-        for name in _ARRAYS:
+        for name in self._names():
             array = np.ascontiguousarray(getattr(self, name))
             total.update(array.astype(array.dtype.newbyteorder("<")).tobytes())
         return total.hexdigest()
+
+    def _names(self) -> List[str]:
+        return [*_ARRAYS, *(["class_weights"] * (self.class_weights is not None))]
 
 
 def write(path: pathlib.Path, pseudo: PseudoLabels, split: Split) -> None:
@@ -74,7 +86,7 @@ def write(path: pathlib.Path, pseudo: PseudoLabels, split: Split) -> None:
         split: whose digest is noted.
     """
     note = {"version": VERSION, "split": split.digest(), "facts": pseudo.facts}
-    arrays = {name: getattr(pseudo, name) for name in _ARRAYS}
+    arrays = {name: getattr(pseudo, name) for name in pseudo._names()}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, note=np.array(json.dumps(note)), **arrays)
     write_bytes_atomically(path, buffer.getvalue())
@@ -98,6 +110,8 @@ def read(path: pathlib.Path, split: Split, num_classes: int) -> PseudoLabels:
         with np.load(content, allow_pickle=False) as file:
             note = json.loads(str(file["note"]))
             arrays = {name: file[name] for name in _ARRAYS}
+            if "class_weights" in file.files:
+                arrays["class_weights"] = file["class_weights"].astype(np.float32)
         if note["version"] != VERSION:
             raise ValueError(f"version {note['version']}")
         pseudo = PseudoLabels(**arrays, facts=note["facts"])
@@ -124,6 +138,11 @@ def read(path: pathlib.Path, split: Split, num_classes: int) -> PseudoLabels:
         raise UserError(
             f"--pseudo_labels={path}: labels from {pseudo.labels.min()} to "
             f"{pseudo.labels.max()}; expected 0 to {num_classes - 1}"
+        )
+    if pseudo.class_weights is not None and len(pseudo.class_weights) != num_classes:
+        raise UserError(
+            f"--pseudo_labels={path}: weights of {len(pseudo.class_weights)} classes; "
+            f"expected {num_classes}"
         )
     if not pseudo.kept.any():
         raise UserError(f"--pseudo_labels={path} keeps none of its labels.")

@@ -27,8 +27,13 @@ class Recipe:
     - `u_truth`: int32 [n] (if K > 0), the hidden classes, -1 where unknown, -2 or
       less for images known to be of no class. For reports only: an algorithm that
       trains on them is cheating;
+    - `u_index`: int64 [n] (if `indices`), the places of these images among the
+      unlabelled ones, 0 to N - 1; a pass over the stream shows each place once;
     - `u_label`: int32 [n] and `u_confidence`: float32 [n] (if `pseudo`), the pseudo
       labels of the images that `u` shows, which are then those that were kept;
+    - `u_weight`: float32 [n] and `x_weight`: float32 [b] (if `pseudo`), what pseudo
+      labels and labels count by where they come from: 1, or of a graph the certainty
+      and the weight of the class;
     - `u_noise`: float32 [n, H, W, C] (if `noise`), standard normal draws;
     - `lam`: float32 [G b] and `partner`: int32 [G b] (if mixup is asked for), Beta
       draws and partner rows for the G = sum(`mixup_groups`) blocks of b rows; all
@@ -38,6 +43,7 @@ class Recipe:
         unlabeled_views: K, 0 for methods that use labels only.
         unlabeled_ratio: unlabelled images for each labelled one.
         original_views: O, for methods that compare a copy with its image.
+        indices: whether the batch must say which images `u` shows.
         noise: whether noise in the shape of the unlabelled images is needed.
         mixup_groups: blocks of b rows that are shuffled together when partners are
             drawn: `(1 + K,)` mixes labelled and unlabelled rows jointly, `(1, K)`
@@ -46,6 +52,8 @@ class Recipe:
         mixup_shared: draw one coefficient for the whole batch, as DMT does.
         augment: what is done to every image of a batch after shift and flip: the name
             of one of `copies.AUGMENTATIONS`, or 'none'.
+        weak_originals: do it to all but `u_original`, whose images are shifted and
+            flipped only.
         fill: the grey level, 0 to 255, that shifts bring in; None reflects the image.
         pseudo: whether `u` shows pseudo-labelled images.
         copies: augmented copies of each unlabelled image, unless the user says so.
@@ -55,11 +63,13 @@ class Recipe:
     unlabeled_views: int = 0
     unlabeled_ratio: int = 1
     original_views: int = 0
+    indices: bool = False
     noise: bool = False
     mixup_groups: Tuple[int, ...] = ()
     mixup_beta: float = 1.0
     mixup_shared: bool = False
     augment: str = "none"
+    weak_originals: bool = False
     fill: Optional[int] = None
     pseudo: bool = False
     copies: int = 0

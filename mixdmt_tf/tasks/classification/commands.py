@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import dataclasses
 import io
 import pathlib
 import sys
@@ -19,7 +20,7 @@ from mixdmt_tf.files import write_atomically
 from mixdmt_tf.progress import Progress
 from mixdmt_tf.runs.task import Task
 from mixdmt_tf.runs.trained import Trained
-from mixdmt_tf.tasks.classification import labeling, scoring
+from mixdmt_tf.tasks.classification import labeling, noise, scoring
 
 LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R 601)
 PSEUDO_LABELS = "pseudo_labels.npz"  # in the run's folder
@@ -158,7 +159,12 @@ def pseudo_label(
         config: settings of `bin/pseudo_label`.
     """
     source, share = task.source, config.fraction / 100
-    pseudo = labeling.label(model, source, split, share, config.count, config.weights)
+    by = labeling.source_of(config)
+    pseudo = labeling.label(
+        model, source, split, share, config.count, config.weights, by=by
+    )
+    wrong = noise.estimate(model, source, split, pseudo, config.weights)
+    pseudo = dataclasses.replace(pseudo, facts={**pseudo.facts, "noise": wrong})
     pseudo_labels.write(output, pseudo, split)
     quality = labeling.quality(pseudo, source.train.labels[pseudo.ids])
     print(labeling.describe(quality, len(pseudo.kept)))

@@ -10,19 +10,23 @@ from typing import Any, Callable, Dict, List, Optional
 
 import numpy as np
 
+from mixdmt_tf.algorithms.parts.label_sources import LabelSource
 from mixdmt_tf.data.classification.pseudo_labels import PseudoLabels
 from mixdmt_tf.data.classification.source import UNKNOWN, Source
 from mixdmt_tf.data.lazy_images import take
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.equations import (
     accuracy_by_confidence,
+    balanced_class_weights,
     top_confident,
     top_count,
     top_count_released,
 )
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.runs.trained import Trained
+from mixdmt_tf.tasks.classification import graph_labeling
 
+BY_NETWORK = LabelSource()
 BINS = 10  # of confidence, equally wide
 SHARES = (20, 40, 60, 80, 100)  # percent, the most confident first, as in figure 1
 COUNTS = {"exact": top_count, "released": top_count_released}
@@ -36,8 +40,12 @@ def label(
     count: str = "exact",
     weights: str = "ema",
     poll: Callable[[], None] = lambda: None,
+    by: LabelSource = BY_NETWORK,
 ) -> PseudoLabels:
     """Labels all unlabelled images, as they are, and keeps the most confident ones.
+
+    The confidence of a label is its probability, of labels from a graph their
+    certainty.
 
     Args:
         model: the network that is asked.
@@ -47,31 +55,45 @@ def label(
         count: 'exact' or 'released': which number a share is.
         weights: 'ema' or 'raw'.
         poll: called now and then; may raise to stop.
+        by: who labels them, the network or a graph.
 
     Raises:
         UserError: if nothing would be kept.
     """
     images = take(source.train.images, split.unlabeled)
-    probs = model.scorer.predict(model.weights(weights), images, poll)
-    confidence = probs.max(-1)
     number = COUNTS[count](len(images), fraction)
     if not number:
         raise UserError(
             f"{100 * fraction:g} % of {len(images):,} unlabelled images is none.\n"
             "Keep a larger share."
         )
+    if by.labeling == "graph":
+        found = graph_labeling.propagate(model, source, split, by, weights, poll)
+        labels, confidence = found.labels, found.certainty
+    else:
+        probs = model.scorer.predict(model.weights(weights), images, poll)
+        labels, confidence = probs.argmax(-1).astype(np.int32), probs.max(-1)
     ids, threshold = top_confident(split.unlabeled, confidence, number)
+    kept = np.isin(split.unlabeled, ids)
+    facts = {
+        "fraction": fraction,
+        "lowest_confidence": threshold,
+        "step": model.step,
+        "network": dict(model.network),
+    }
+    class_weights: Optional[np.ndarray] = None
+    if by.labeling == "graph":
+        facts["labeling"] = dataclasses.asdict(by)
+        everybody = np.concatenate([source.train.labels[split.labeled], labels[kept]])
+        balanced = balanced_class_weights(everybody, source.num_classes)
+        class_weights = balanced.astype(np.float32)
     return PseudoLabels(
         split.unlabeled,
-        probs.argmax(-1).astype(np.int32),
+        labels,
         confidence.astype(np.float32),
-        np.isin(split.unlabeled, ids),
-        {
-            "fraction": fraction,
-            "lowest_confidence": threshold,
-            "step": model.step,
-            "network": dict(model.network),
-        },
+        kept,
+        facts,
+        class_weights,
     )
 
 
@@ -97,6 +119,12 @@ class Quality:
     lowest_confidence: float
     bins: List[Dict[str, Any]]
     error_of_top: Dict[int, Optional[float]]
+
+
+def source_of(settings: Any) -> LabelSource:
+    """Who labels, of settings that have more besides."""
+    names = (field.name for field in dataclasses.fields(LabelSource))
+    return LabelSource(**{name: getattr(settings, name) for name in names})
 
 
 def quality(pseudo: PseudoLabels, truth: np.ndarray) -> Quality:

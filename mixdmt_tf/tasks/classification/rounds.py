@@ -6,6 +6,7 @@ are a file, `RUN/pseudo_labels/round_1.npz`.
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from mixdmt_tf.data import draws
 from mixdmt_tf.data.classification import pseudo_labels, splits
+from mixdmt_tf.data.classification.pseudo_labels import PseudoLabels
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.equations import difference_maximized, error_difference_deviation
 from mixdmt_tf.errors import UsageError
@@ -24,6 +26,7 @@ from mixdmt_tf.runs import trained
 from mixdmt_tf.runs.task import Task
 from mixdmt_tf.tasks.classification import (
     labeling,
+    noise,
     results,
     round_plots,
     round_records,
@@ -86,6 +89,7 @@ class Rounds:
                 "--select_on=valtiny needs validation images.\n"
                 "Hold some out, such as --validation=200, or use --select_on=last."
             )
+        self._check_noise()
         for stage in stages.all:
             if stage.teacher and not self._kept(stage):
                 raise UsageError(
@@ -95,6 +99,22 @@ class Rounds:
                 )
         if self.experiment.run.init_from:
             require_base(self.task, self.split)
+
+    def _check_noise(self) -> None:
+        """Refuses an estimate of wrong labels that cannot be made."""
+        method = self.experiment.method
+        if getattr(method, "noise_rate", 0.0) is not None:
+            return
+        if method.labeling == "graph":
+            raise UsageError(
+                "--labeling=graph: the share of wrong labels from a graph cannot be "
+                "estimated.\nGive --noise_rate, such as --noise_rate=0.1."
+            )
+        if method.noise_from == "validation" and not self.validation_images():
+            raise UsageError(
+                "--noise_from=validation needs validation images.\nHold some out, such "
+                "as --validation=200, or use --noise_from=confidence or --noise_rate."
+            )
 
     def validation_images(self) -> int:
         """The number of images that stages can be compared on."""
@@ -114,9 +134,18 @@ class Rounds:
             stage.fraction,
             self.experiment.method.count,
             self.experiment.run.init_weights,
+            by=labeling.source_of(self.experiment.method),
         )
+        if hasattr(self.experiment.method, "noise_from"):
+            pseudo = self._with_noise(model, pseudo)
         file.parent.mkdir(exist_ok=True)
         pseudo_labels.write(file, pseudo, self.split)
+
+    def _with_noise(self, model: trained.Trained, pseudo: PseudoLabels) -> PseudoLabels:
+        """The labels with an estimate of how many are wrong."""
+        weights = self.experiment.run.init_weights
+        found = noise.estimate(model, self.task.source, self.split, pseudo, weights)
+        return dataclasses.replace(pseudo, facts={**pseudo.facts, "noise": found})
 
     def results(
         self, stages: Stages, stage: plan.Stage, results: Results

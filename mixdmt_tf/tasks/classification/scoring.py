@@ -15,6 +15,7 @@ from mixdmt_tf.data.classification.source import Images
 from mixdmt_tf.data.lazy_images import ImageArray
 from mixdmt_tf.data.pixels import to_float
 from mixdmt_tf.equations import accuracy_by_class, error_rate, fine_grained_accuracy
+from mixdmt_tf.models.features import with_features
 
 BATCH = 500  # images per pass, if they are not
 LARGE = 64 * 64  # pixels or more: fewer then, for memory
@@ -55,8 +56,8 @@ class Scorer:
         """
         with in_float32():
             self.network = network.build_at(size, image_shape, num_classes, True)
-        signature = [tf.TensorSpec((None,) + tuple(image_shape), tf.uint8)]
-        self._predict = tf.function(self.probabilities, input_signature=signature)
+        self._signature = [tf.TensorSpec((None,) + tuple(image_shape), tf.uint8)]
+        self._predict = tf.function(self.probabilities, input_signature=self._signature)
 
     def probabilities(self, images: tf.Tensor) -> tf.Tensor:
         """uint8 images [n, H, W, C] to float32 probabilities [n, classes]."""
@@ -78,13 +79,40 @@ class Scorer:
         Returns:
             float32 [n, classes].
         """
+        return self._map(self._predict, weights, images, poll)
+
+    def features(
+        self,
+        weights: List[np.ndarray],
+        images: np.ndarray,
+        poll: Callable[[], None] = lambda: None,
+    ) -> np.ndarray:
+        """What the last dense layer takes; arguments of `predict`.
+
+        Returns:
+            float32 [n, F].
+        """
+        model = with_features(self.network)
+        compute = tf.function(
+            lambda images: model(to_float(images), training=False)[0],
+            input_signature=self._signature,
+        )
+        return self._map(compute, weights, images, poll)
+
+    def _map(
+        self,
+        compute: Callable[[np.ndarray], tf.Tensor],
+        weights: List[np.ndarray],
+        images: np.ndarray,
+        poll: Callable[[], None],
+    ) -> np.ndarray:
         self.network.set_weights(weights)
         parts = []
         pixels = max(LARGE, int(np.prod(images.shape[1:3])))
         batch = max(1, BATCH * LARGE // pixels)
         for start in range(0, len(images), batch):
             poll()
-            parts.append(self._predict(images[start : start + batch]).numpy())
+            parts.append(compute(images[start : start + batch]).numpy())
         return np.concatenate(parts)
 
 

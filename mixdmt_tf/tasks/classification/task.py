@@ -171,7 +171,26 @@ class Classification:
             self.experiment.run.steps,
             (self.experiment.data.mismatch or 0) / 100,
             **self.experiment.network.layer_rates(),
+            unlabeled=len(split.unlabeled),
+            noise_rate=self._noise_rate(split),
         )
+
+    def _noise_rate(self, split: Split) -> float:
+        """The estimate in the file of pseudo labels, for methods that ask for it."""
+        method = self.experiment.method
+        asks = hasattr(method, "noise_from") and method.noise_rate is None
+        if not asks:
+            return 0.0
+        place = pathlib.Path(self.experiment.data.pseudo_labels).expanduser()
+        pseudo = pseudo_labels.read(place, split, self.source.num_classes)
+        found = pseudo.facts.get("noise", {}).get(method.noise_from)
+        if found is None:
+            raise UsageError(
+                f"--noise_from={method.noise_from}: {place} has no such estimate, "
+                "which needs labels by the network, and for 'validation' validation "
+                "images.\nGive --noise_rate, the expected share of wrong labels."
+            )
+        return float(found)
 
     def log(self, folder: pathlib.Path) -> Recorder:
         """The run's TensorBoard files and `metrics.csv`."""

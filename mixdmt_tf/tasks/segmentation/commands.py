@@ -108,6 +108,12 @@ def check_pseudo_label(
     Raises:
         UsageError: saying what to do.
     """
+    graph = sorted(each for each in given if each.startswith(("labeling", "graph_")))
+    if graph:
+        raise UsageError(
+            f"--{graph[0]}: the run in {run} is of segmentation, whose pixels are "
+            "labelled by the network alone; leave it out"
+        )
     if not output.exists():
         return
     if not output.is_dir() or (output / INDEX).exists():

@@ -13,6 +13,7 @@ from mixdmt_tf.data.classification.recipe import Recipe
 
 SHAPE = (8, 8, 1)
 CLASSES = 4
+UNLABELED = 64  # images, of which a batch shows some
 
 
 def build(name: str, network: str = "small_cnn", labels: int = 8, **settings: Any):
@@ -22,6 +23,8 @@ def build(name: str, network: str = "small_cnn", labels: int = 8, **settings: An
         settings.setdefault("unlabeled_ratio", 2)  # seven take long
     if method_class.config_class().learning_rate == 0:
         settings.setdefault("learning_rate", 0.002)  # for a step to change something
+    if hasattr(method_class.config_class, "strong_views"):
+        settings.setdefault("strong_views", 2)  # eight, too
     if network == "small_cnn":
         config = models.network(network)(filters=4)
     else:
@@ -30,7 +33,7 @@ def build(name: str, network: str = "small_cnn", labels: int = 8, **settings: An
     method = method_class(
         built,
         method_class.config_class(**settings),
-        RunFacts(CLASSES, labels, steps=100),
+        RunFacts(CLASSES, labels, steps=100, unlabeled=UNLABELED, noise_rate=0.3),
     )
     method.compile()
     return method
@@ -52,11 +55,15 @@ def make(recipe: Recipe, rows: int, step: int = 3, seed: int = 0) -> Dict[str, A
         if originals:
             pictures = rng.uniform(-1, 1, (n, originals) + SHAPE)
             batch["u_original"] = pictures.astype(np.float32)
+        if recipe.indices:
+            batch["u_index"] = rng.permutation(UNLABELED)[:n].astype(np.int64)
         if recipe.noise:
             batch["u_noise"] = rng.normal(size=(n,) + SHAPE).astype(np.float32)
         if recipe.pseudo:
             batch["u_label"] = rng.integers(0, CLASSES, n).astype(np.int32)
             batch["u_confidence"] = rng.uniform(0.25, 1, n).astype(np.float32)
+            batch["u_weight"] = np.ones(n, np.float32)
+            batch["x_weight"] = np.ones(rows, np.float32)
     if recipe.mixup_groups:
         batch["lam"] = rng.beta(0.75, 0.75, rows * sum(recipe.mixup_groups))
         if recipe.mixup_shared:  # by all replicas, too: of the step alone
@@ -86,7 +93,9 @@ def merge(first: Dict[str, Any], second: Dict[str, Any]) -> Dict[str, Any]:
         total = len(first["lam"])
         blocks = np.full(total // rows, rows)
         if "u" in first and total > rows:
-            blocks = np.array([rows] + [len(first["u"])] * first["u"].shape[1])
+            # Labelled rows, and as many blocks of unlabelled ones as are mixed in.
+            views = (total - rows) // len(first["u"])
+            blocks = np.array([rows] + [len(first["u"])] * views)
         assert blocks.sum() == total
         starts = np.cumsum(blocks) - blocks
 

@@ -137,3 +137,18 @@ def assert_no_gradient_through_weights(method):
     method.weigh = lambda *given: constant
     for got, expected in zip(free, gradient()):
         np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-8)
+
+
+def assert_weights_of_the_labels_count(method):
+    """What labels and pseudo labels count by where they come from."""
+    batch = unmixed(stepping.batch_for(method))
+    plain, _ = method.step_losses(batch)
+    rng = np.random.default_rng(8)
+    own = {
+        name: rng.uniform(0, 2, len(batch[name])).astype(np.float32)
+        for name in ("x_weight", "u_weight")
+    }
+    weighed, _ = method.step_losses({**batch, **own})
+    for term, name in (("loss_x", "x_weight"), ("loss_u", "u_weight")):
+        expected = plain[term].values * own[name]
+        np.testing.assert_allclose(weighed[term].values, expected, rtol=1e-5)

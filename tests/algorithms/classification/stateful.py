@@ -1,4 +1,4 @@
-"""A method with variables of its own, such as none of the package's has so far.
+"""A method with variables of its own, more of them than a method of the package has.
 
 They are kept in every place that a method might choose, move at each step, and all of
 them are factors of its loss.

@@ -31,7 +31,9 @@ def normalized(name, **settings):
     logits = keras.layers.Dense(batches.CLASSES)(keras.layers.Flatten()(x))
     network = keras.Model(images, logits)
     method_class = algorithms.method("classification", name)
-    task = RunFacts(batches.CLASSES, 8, steps=100)
+    task = RunFacts(
+        batches.CLASSES, 8, steps=100, unlabeled=batches.UNLABELED, noise_rate=0.3
+    )
     return method_class(network, method_class.config_class(**settings), task)
 
 

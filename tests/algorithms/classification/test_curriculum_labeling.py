@@ -49,3 +49,7 @@ def test_it_has_no_powers_to_set():
     method = rounds.linear("curriculum_labeling")
     assert method.reported == ("loss_x", "loss_u") and method.loop == "rounds"
     assert not hasattr(method.config, "gamma1")
+
+
+def test_labels_may_have_weights_of_their_own():
+    rounds.assert_weights_of_the_labels_count(rounds.linear("curriculum_labeling"))

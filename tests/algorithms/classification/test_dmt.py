@@ -84,6 +84,8 @@ def test_mixup_of_images_targets_and_weights_by_hand():
         "y": tf.constant([1]),
         "u": tf.reshape(images[1], [1, 1, 1, 1, 2]),
         "u_label": tf.constant([0]),
+        "x_weight": tf.constant([1.0]),
+        "u_weight": tf.constant([1.0]),
         "lam": tf.constant([0.8, 0.8]),
         "partner": tf.constant([1, 0]),
     }

@@ -11,6 +11,7 @@ from tests.algorithms.classification import batches
 from tests.oracles import consistency_step
 
 ROWS = 5
+FAMILY = ["uda", "fixmatch", "freematch", "softmatch"]
 
 
 def as_numpy(batch):
@@ -104,10 +105,10 @@ def test_nothing_judged_is_no_accident():
     assert metrics["kept"] == metrics["guess_accuracy"] == metrics["loss_u"] == 0
 
 
-@pytest.mark.parametrize("name", ["uda", "fixmatch"])
+@pytest.mark.parametrize("name", FAMILY)
 def test_no_gradient_flows_through_the_original(name):
     """The gradient of L_u does not depend on how the targets came about."""
-    method = trained_a_little(name, confidence_threshold=0.5)
+    method = trained_a_little(name)
     batch = batch_for(method)
     images = batch["u_original"]
     with tf.GradientTape() as tape:
@@ -122,10 +123,11 @@ def value_of_loss_u(method, batch):
     return base.mean_over_replicas(method.step_losses(batch)[0]["loss_u"])
 
 
-@pytest.mark.parametrize("name", ["uda", "fixmatch"])
+@pytest.mark.parametrize("name", FAMILY)
 def test_weight_zero_is_supervised_training(name):
     """One step on a network whose rows do not see each other."""
-    method = trained_a_little(name, lambda_u=0.0)
+    zero = {"lambda_f": 0.0} if name == "freematch" else {}
+    method = trained_a_little(name, lambda_u=0.0, **zero)
     settings = {
         field: getattr(method.config, field)
         for field in ("optimizer", "learning_rate", "learning_rate_schedule")
@@ -142,7 +144,7 @@ def test_weight_zero_is_supervised_training(name):
         np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["uda", "fixmatch"])
+@pytest.mark.parametrize("name", FAMILY)
 def test_running_statistics_move_once_with_all_images(name):
     method = batches.build(name, network="wide_resnet", unlabeled_ratio=2)
     batch = batch_for(method)

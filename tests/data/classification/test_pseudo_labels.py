@@ -222,3 +222,18 @@ def test_the_digest_does_not_change_with_facts_or_memory():
 def test_arrays_of_another_kind_are_refused(name, wrong):
     with pytest.raises(ValueError, match=rf"{name}: expected .*, got {wrong.dtype}"):
         dataclasses.replace(guesses.of(SPLIT), **{name: wrong})
+
+
+def test_weights_of_classes_are_kept_and_belong_to_the_digest(path):
+    plain = guesses.of(SPLIT)
+    weights = np.array([0.5, 1.0, 1.5], np.float32)
+    pseudo = dataclasses.replace(plain, class_weights=weights)
+    pseudo_labels.write(path, pseudo, SPLIT)
+    again = pseudo_labels.read(path, SPLIT, 3)
+    np.testing.assert_array_equal(again.class_weights, weights)
+    assert again.digest() == pseudo.digest() != plain.digest()
+    np.testing.assert_array_equal(plain.row_weights(), 1)
+    short = dataclasses.replace(plain, class_weights=weights[:2])
+    short = dataclasses.replace(short, labels=np.minimum(short.labels, 1))
+    pseudo_labels.write(path, short, SPLIT)
+    assert "weights of 2 classes; expected 3" in refusal(path)

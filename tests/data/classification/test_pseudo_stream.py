@@ -126,3 +126,15 @@ def test_a_missing_file_of_pseudo_labels_is_refused():
     stream = dataclasses.replace(pipeline(), pseudo=None)
     with pytest.raises(ValueError, match="asks for pseudo labels, there are none"):
         stream.at(0)
+
+
+def test_labels_from_a_graph_have_weights():
+    stream = pipeline()
+    weights = np.array([0.5, 1, 2], np.float32)
+    pseudo = guesses.of(stream.split, class_weights=weights)
+    batch = dataclasses.replace(stream, pseudo=pseudo).at(3)
+    np.testing.assert_array_equal(batch["x_weight"], weights[batch["y"]])
+    expected = batch["u_confidence"] * weights[batch["u_label"]]
+    np.testing.assert_allclose(batch["u_weight"], expected, rtol=1e-6)
+    batch = stream.at(3)
+    assert not np.any(batch["x_weight"] - 1) and not np.any(batch["u_weight"] - 1)

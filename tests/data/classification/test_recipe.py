@@ -20,7 +20,12 @@ def unlabeled(views):
     return {"u": (tf.float32, [8, views] + PICTURE), "u_truth": (tf.int32, [8])}
 
 
-GUESSES = {"u_label": (tf.int32, [8]), "u_confidence": (tf.float32, [8])}
+GUESSES = {
+    "u_label": (tf.int32, [8]),
+    "u_confidence": (tf.float32, [8]),
+    "u_weight": (tf.float32, [8]),
+    "x_weight": (tf.float32, [8]),
+}
 
 
 def mixup(blocks):
@@ -41,6 +46,10 @@ def mixup(blocks):
             {**ALWAYS, **unlabeled(1), **GUESSES, **mixup(2)},
         ),
         (Recipe(1, augment="randaugment_dmt", fill=128), {**ALWAYS, **unlabeled(1)}),
+        (
+            Recipe(1, indices=True),
+            {**ALWAYS, **unlabeled(1), "u_index": (tf.int64, [8])},
+        ),
     ],
     ids=[
         "labels only",
@@ -51,6 +60,7 @@ def mixup(blocks):
         "pseudo labels",
         "one lam",
         "strong augmentation",
+        "places",
     ],
 )
 def test_a_batch_holds_what_the_recipe_says(recipe, expected):

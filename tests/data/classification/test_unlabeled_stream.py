@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
+import pytest
 
 from mixdmt_tf.data.classification.recipe import Recipe
 from tests.data.classification import streams
@@ -60,3 +63,32 @@ def test_replicas_share_the_batch_at_any_ratio():
     for name in ("x", "y", "u", "u_original", "u_noise", "u_truth"):
         together = np.concatenate([part[name] for part in parts])
         np.testing.assert_array_equal(together, whole[name])
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_places_are_those_of_the_images_shown(count):
+    """Also of copies; each pass over the images without copies shows each once."""
+    recipe = Recipe(unlabeled_views=1, original_views=1, indices=True)
+    pipeline = streams.pipeline(recipe, batch=8, count=count)
+    images = len(pipeline.split.unlabeled)
+    seen = []
+    for batch in pipeline.dataset(0, 2 * images):
+        shown = streams.ids_of(batch["u_original"][:, 0])
+        places = batch["u_index"].numpy()
+        np.testing.assert_array_equal(pipeline.split.unlabeled[places], shown)
+        seen.extend(places)
+    if not count:
+        for start in range(0, len(seen) - images, images):
+            assert sorted(seen[start : start + images]) == list(range(images))
+
+
+def test_originals_may_be_spared_the_strong_augmentation():
+    recipe = Recipe(1, original_views=1, augment="cutout", weak_originals=True)
+    source = streams.numbered(shape=(8, 8, 1))
+    batch = streams.pipeline(recipe, source).at(3)
+    ids = streams.ids_of(batch["u_original"])  # fails unless all is of one grey
+    assert len(ids) == 8
+    cut = np.ptp(batch["u"], axis=(2, 3, 4))
+    assert cut.max() > 0 and np.ptp(batch["x"], axis=(1, 2, 3)).max() > 0
+    both = streams.pipeline(dataclasses.replace(recipe, weak_originals=False), source)
+    assert np.ptp(both.at(3)["u_original"], axis=(2, 3, 4)).max() > 0

@@ -1,0 +1,22 @@
+"""Decoupling: two networks learn the pseudo labels on which they disagree.
+
+Malach and Shalev-Shwartz 2017 (arXiv:1706.02613), algorithm 1 ("update by
+disagreement"), as a rule for the pseudo labels of a round (`parts/peer_rounds.py`):
+the opposite of DMT, to which disagreement is a sign of a wrong label.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from mixdmt_tf.algorithms.parts import peer_rounds
+
+
+class Decoupling(peer_rounds.PeerRound):
+    """Algorithm 1 of Malach and Shalev-Shwartz."""
+
+    def choose(
+        self, step: tf.Tensor, losses: peer_rounds.Pair, differ: tf.Tensor
+    ) -> peer_rounds.Pair:
+        """All pseudo labels where the two networks predict different classes."""
+        return differ, differ

@@ -1,0 +1,213 @@
+"""ReMixMatch: MixMatch with distribution alignment, anchoring and a rotation loss.
+
+Berthelot et al. 2020 (arXiv:1911.09785), section 3. The guess comes from one weak view;
+it is aligned to the class distribution of the labels, sharpened, and learned by K
+strong views ("augmentation anchoring"). Beside the loss of mixed images there are two
+of images that are not mixed: the guess for the first strong view, and by how much a
+rotated image is rotated.
+
+As in the release, but for these: strong views are RandAugment's instead of CTAugment's,
+which learns its strengths (`--augment`; FixMatch finds both alike). Both distributions
+of the alignment are means over the last 128 batches; the release knows that of the
+labels. A quarter of the images is rotated by 0, 90, 180 and 270 degrees each; images
+come in random order, and so row i is rotated by 90 (i mod 4). The layer that tells
+rotations apart starts from zeros, without symmetry that had to be broken.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Dict, List, Tuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mixdmt_tf.algorithms import base
+from mixdmt_tf.algorithms.classification import mixmatch
+from mixdmt_tf.algorithms.parts import own_state
+from mixdmt_tf.algorithms.parts.consistency import guess_reports
+from mixdmt_tf.algorithms.parts.terms import rows_of_all
+from mixdmt_tf.data.classification.recipe import Recipe
+from mixdmt_tf.equations import (
+    align_distribution,
+    cross_entropy,
+    linear_ramp,
+    mix,
+    sharpen,
+)
+from mixdmt_tf.models.features import with_features
+from mixdmt_tf.models.layers.normalization import frozen_statistics
+from mixdmt_tf.settings import setting
+
+ROTATIONS = 4
+BATCHES = 128  # over which the distributions of the alignment are averaged
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(base.Config):
+    """Settings of ReMixMatch, section 4 and the release's run files."""
+
+    strong_views: int = setting(
+        8, "K, strong views that learn the guess (CIFAR-10 with 40 labels: 1)", low=1
+    )
+    augment: str = setting(
+        "randaugment_fixmatch",
+        "what makes strong views, of labelled images too",
+        choices=(
+            "randaugment_fixmatch",
+            "randaugment",
+            "autoaugment",
+            "autoaugment_svhn",
+            "cutout",
+            "none",
+        ),
+    )
+    alignment: bool = setting(
+        True, "align guesses to the class distribution of the labels"
+    )
+    temperature: float = setting(0.5, "T of the sharpening; 1: no sharpening", low=1e-6)
+    mixup_beta: float = setting(
+        0.75, "both parameters of MixUp's Beta distribution", low=1e-3
+    )
+    lambda_u: float = setting(
+        1.5, "weight of the mixed unlabelled images after the ramp", low=0.0
+    )
+    lambda_s: float = setting(
+        0.5,
+        "weight of the first strong view, not mixed, after the ramp (the paper's "
+        "lambda of U^_1)",
+        low=0.0,
+    )
+    lambda_r: float = setting(
+        0.5, "weight of the rotation loss (CIFAR-10 with 40 labels: 2)", low=0.0
+    )
+    lambda_u_ramp: int = setting(
+        16384,
+        "steps over which lambda_u and lambda_s grow linearly from 0 (CIFAR-10 with 40 "
+        "labels: 131,072)",
+        low=0,
+    )
+    interleave: bool = setting(
+        True, "interleave labelled and unlabelled rows for batch normalization"
+    )
+
+
+class ReMixMatch(mixmatch.MixMatch):
+    """Algorithm 1 of Berthelot et al.
+
+    Attributes:
+        rotation: the layer from features to the logits of four rotations.
+        predicted: float32 [128, C], mean predictions for the last batches.
+        labeled: float32 [128, C], class shares of the last batches' labels.
+    """
+
+    reported: Tuple[str, ...] = (
+        "loss_x",
+        "loss_u",
+        "loss_s",
+        "loss_r",
+        "lambda_u",
+        "guess_confidence",
+        "guess_accuracy",
+        "rotation_accuracy",
+    )
+
+    def __init__(self, network, config, facts):
+        """Starts both distributions uniform; arguments of `base.Algorithm`."""
+        super().__init__(network, config, facts)
+        self.with_features = with_features(network)
+        width = self.with_features.outputs[0].shape[-1]
+        self.rotation = keras.layers.Dense(
+            ROTATIONS, kernel_initializer="zeros", dtype="float32", name="rotation"
+        )
+        self.rotation.build((None, width))
+        classes = facts.num_classes
+        uniform = np.full((BATCHES, classes), 1 / classes, np.float32)
+        self.predicted = own_state.running(uniform)
+        self.labeled = own_state.running(uniform)
+
+    @property
+    def trained_weights(self) -> List[Any]:
+        """Those of the network, then of the layer for rotations."""
+        return [*super().trained_weights, *self.rotation.trainable_variables]
+
+    @classmethod
+    def recipe(cls, config: Config) -> Recipe:
+        """K strong views and a weak one of each unlabelled image, all mixed."""
+        views = config.strong_views
+        return Recipe(
+            unlabeled_views=views,
+            original_views=1,
+            mixup_groups=(2 + views,),
+            mixup_beta=config.mixup_beta,
+            augment=config.augment,
+            weak_originals=True,
+        )
+
+    def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
+        """Equation 4: four cross-entropies."""
+        config = self.config
+        y = tf.one_hot(batch["y"], self.facts.num_classes)
+        weak, strong = batch["u_original"][:, 0], tf.unstack(batch["u"], axis=1)
+        with frozen_statistics(self.network):
+            p = tf.stop_gradient(tf.nn.softmax(self.network(weak, training=True)))
+            logits_s = self.network(strong[0], training=True)
+        q = sharpen(self._aligned(p, y), config.temperature)
+
+        own_images = tf.concat([batch["x"], *strong, weak], 0)
+        own_labels = tf.concat([y] + [q] * (len(strong) + 1), 0)
+        partner, lam = batch["partner"], batch["lam"]
+        images = mix(own_images, tf.gather(own_images, partner), lam)
+        labels = mix(own_labels, tf.gather(own_labels, partner), lam)
+        logits_x, logits_u = self.forward(images, blocks=2 + len(strong))
+        labels_x, labels_u = tf.split(labels, [tf.shape(y)[0], -1])
+
+        rotations, logits_r = self._rotated(strong[0])
+        right = tf.equal(tf.argmax(logits_r, -1), tf.argmax(rotations, -1))
+        ramp = linear_ramp(batch["step"], config.lambda_u_ramp)
+        lambda_u = ramp * config.lambda_u
+        return (
+            {
+                "loss_x": base.Term(cross_entropy(labels_x, logits_x)),
+                "loss_u": base.Term(cross_entropy(labels_u, logits_u), weight=lambda_u),
+                "loss_s": base.Term(
+                    cross_entropy(q, logits_s), weight=ramp * config.lambda_s
+                ),
+                "loss_r": base.Term(
+                    cross_entropy(rotations, logits_r), weight=config.lambda_r
+                ),
+            },
+            {
+                "lambda_u": lambda_u,
+                "rotation_accuracy": tf.cast(right, tf.float32),
+                **guess_reports(p, batch["u_truth"]),
+            },
+        )
+
+    def _aligned(self, p: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+        """Guesses [n, C] with the class distribution of the labels.
+
+        The present batch takes part from the next step on, as in the release.
+        """
+        aligned = p
+        if self.config.alignment:
+            wanted = tf.reduce_mean(self.labeled, 0)
+            aligned = align_distribution(p, wanted, tf.reduce_mean(self.predicted, 0))
+        for buffer, rows in ((self.predicted, p), (self.labeled, y)):
+            newest = tf.reduce_mean(rows_of_all(rows), 0, keepdims=True)
+            buffer.assign(tf.concat([buffer[1:], newest], 0))
+        return aligned
+
+    def _rotated(self, images: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
+        """Rotates square images [n, H, H, C] and asks by how much.
+
+        Returns:
+            One-hot rotations and logits, both float32 [n, 4].
+        """
+        quarters = tf.range(tf.shape(images)[0]) % ROTATIONS
+        turned = [tf.image.rot90(images, k) for k in range(ROTATIONS)]
+        images = tf.gather(tf.stack(turned, 1), quarters, axis=1, batch_dims=1)
+        with frozen_statistics(self.network):
+            features, _ = self.with_features(images, training=True)
+        return tf.one_hot(quarters, ROTATIONS), self.rotation(features)

@@ -1,0 +1,134 @@
+"""SoftMatch: FixMatch with a weight for each guess in place of a threshold.
+
+Chen et al. 2023 (arXiv:2301.10921), section 3. A guess as sure as the average weighs 1,
+a less sure one less, by a Gaussian whose mean and variance follow the confidence of the
+network. The confidence is that of predictions which are aligned to the uniform
+distribution first, so that guesses of a rare class weigh more; the guess itself is not
+aligned. Optimizer, views and numbers of images are FixMatch's.
+
+As in the release (microsoft/Semi-supervised-learning) the running means take in the
+present batch before they are used, and mean and variance are those of the aligned
+confidence. The release halves sigma, which no equation of the paper's section 3 does:
+`--sigmas=2`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Dict, Tuple
+
+import numpy as np
+import tensorflow as tf
+
+from mixdmt_tf.algorithms import base
+from mixdmt_tf.algorithms.parts import own_state, strong_augmentation
+from mixdmt_tf.algorithms.parts.terms import rows_of_all
+from mixdmt_tf.data.classification.recipe import Recipe
+from mixdmt_tf.equations import (
+    align_distribution,
+    cross_entropy,
+    ema,
+    hard_label,
+    truncated_gaussian,
+)
+from mixdmt_tf.settings import override, setting
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(strong_augmentation.Config):
+    """Settings of SoftMatch, section 3 and the release."""
+
+    weight_decay_form: str = override("l2_kernels")
+    statistics_decay: float = setting(
+        0.999,
+        "m, decay of the running mean and variance of the confidence, and of the "
+        "running class means of the alignment",
+        low=0.0,
+        high=1.0,
+    )
+    sigmas: float = setting(
+        1.0, "n of exp(-(c - mu)^2 n^2 / (2 sigma^2)) (the release: 2)", low=0.0
+    )
+    uniform_alignment: bool = setting(
+        True, "align predictions to the uniform distribution before they are weighed"
+    )
+
+
+class SoftMatch(base.Algorithm):
+    """Section 3 of Chen et al.
+
+    Attributes:
+        mean: [] mu_t, running mean of the confidence.
+        variance: [] sigma_t^2, its running variance.
+        class_means: [C], running means of the probabilities; zeros before the first
+            step, which sets them to those of its batch.
+    """
+
+    reported: Tuple[str, ...] = (
+        "loss_x",
+        "loss_u",
+        "mean",
+        "deviation",
+        "kept",
+        "confidence",
+        "guess_accuracy",
+    )
+
+    def __init__(self, network, config, facts):
+        """Starts from mean 1/C and variance 1; arguments of `base.Algorithm`."""
+        super().__init__(network, config, facts)
+        self.mean = own_state.running(np.float32(1 / facts.num_classes))
+        self.variance = own_state.running(np.float32(1))
+        self.class_means = own_state.running(np.zeros(facts.num_classes, np.float32))
+
+    @classmethod
+    def recipe(cls, config: Config) -> Recipe:
+        """A strong view (a copy) and a weak view of each unlabelled image."""
+        return strong_augmentation.recipe(config, "randaugment_fixmatch")
+
+    def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
+        """Cross-entropies, of guesses with their weights."""
+        config = self.config
+        y = tf.one_hot(batch["y"], self.facts.num_classes)
+        logits_x, logits_weak, logits_strong = strong_augmentation.joint_pass(
+            self.network, batch
+        )
+        probs = tf.nn.softmax(logits_weak)
+        confidence = tf.reduce_max(self._aligned(probs), -1)
+        self._move(rows_of_all(confidence))
+        weights = truncated_gaussian(
+            confidence, self.mean, self.variance, config.sigmas
+        )
+        reports = strong_augmentation.guess_reports(probs, weights, batch["u_truth"])
+        return (
+            {
+                "loss_x": base.Term(cross_entropy(y, logits_x)),
+                "loss_u": base.Term(
+                    weights * cross_entropy(hard_label(probs), logits_strong),
+                    weight=config.lambda_u,
+                ),
+            },
+            {"mean": self.mean, "deviation": tf.sqrt(self.variance), **reports},
+        )
+
+    def _aligned(self, probs: tf.Tensor) -> tf.Tensor:
+        """The predictions [n, C] whose confidence counts."""
+        if not self.config.uniform_alignment:
+            return tf.stop_gradient(probs)
+        now = tf.reduce_mean(rows_of_all(probs), 0)
+        moved = ema(self.class_means, now, self.config.statistics_decay)
+        started = tf.reduce_sum(self.class_means) > 0
+        self.class_means.assign(tf.where(started, moved, now))
+        return align_distribution(
+            probs, tf.ones_like(now) / self.facts.num_classes, self.class_means
+        )
+
+    def _move(self, confidence: tf.Tensor) -> None:
+        """Takes the confidence of all rows into mean and (unbiased) variance."""
+        decay = self.config.statistics_decay
+        rows = tf.cast(tf.size(confidence), tf.float32)
+        variance = (
+            tf.math.reduce_variance(confidence) * rows / tf.maximum(rows - 1, 1.0)
+        )
+        self.mean.assign(ema(self.mean, tf.reduce_mean(confidence), decay))
+        self.variance.assign(ema(self.variance, variance, decay))

@@ -1,0 +1,137 @@
+"""Rounds in which two networks pick pseudo labels for each other.
+
+Methods for noisy labels as rules beside DMT's weights (Dynamic Mutual Training,
+arXiv:2004.08514, section 2.2 and figure 3): the pseudo labels of a round are the noisy
+ones. Batches, mixup, augmentation, optimizer and rounds are DMT's, so that the rule is
+all that differs. Both networks begin anew in each round; the first is evaluated, and
+labels for the next one.
+
+What differs from the papers besides: the losses are divided by all rows of a batch as
+in DMT's Eq. 10 and not by the number of those that were picked, labelled images are
+always learned, and the networks are asked about images before mixup.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Dict, Optional, Tuple
+
+import tensorflow as tf
+
+from mixdmt_tf.algorithms import base
+from mixdmt_tf.algorithms.parts import classification_rounds
+from mixdmt_tf.algorithms.parts.terms import own_rows, rows_of_all
+from mixdmt_tf.equations import (
+    cross_entropy,
+    disagreement_mask,
+    linear_ramp,
+    small_loss_mask,
+)
+from mixdmt_tf.settings import setting
+
+Pair = Tuple[tf.Tensor, tf.Tensor]
+
+
+@dataclasses.dataclass(frozen=True)
+class Forgetting:
+    """How many pseudo labels are left out: R(t) = min(t / T_k, 1) tau."""
+
+    noise_rate: Optional[float] = setting(
+        None,
+        "tau, share of wrong pseudo labels; default: estimated in each round",
+        low=0.0,
+        high=1.0,
+    )
+    noise_from: str = setting(
+        "validation",
+        "estimate of noise_rate; validation: error on the validation images that are "
+        "as confident as the labels that are kept; confidence: 1 - their mean "
+        "confidence, calibrated on the validation images or, without any, on the "
+        "labelled ones, which the network knows by heart",
+        choices=("validation", "confidence"),
+    )
+    forget_ramp: float = setting(
+        0.05,
+        "T_k, share of a round over which the share that is left out grows linearly "
+        "from 0 to noise_rate (10 of 200 epochs)",
+        low=0.0,
+        high=1.0,
+    )
+
+
+class PeerRound(classification_rounds.Round):
+    """One round of two networks; a method says what each learns: `choose`."""
+
+    has_peer = True
+    reported: Tuple[str, ...] = (
+        "loss_x",
+        "loss_u",
+        "loss_x_peer",
+        "loss_u_peer",
+        "differ",
+        "weight",
+        "weight_right",
+        "weight_wrong",
+    )
+
+    def choose(self, step: tf.Tensor, losses: Pair, differ: tf.Tensor) -> Pair:
+        """Which pseudo labels the network and the peer learn.
+
+        Args:
+            step: of the round, int64 [].
+            losses: float32 [m] each, of the network and of the peer, of the pseudo
+                labels of all replicas.
+            differ: float32 [m], where they predict different classes.
+
+        Returns:
+            float32 [m] of zeros and ones, for the network and for the peer.
+        """
+        raise NotImplementedError
+
+    def forget(self, step: tf.Tensor) -> tf.Tensor:
+        """R(t), the share that is left out at a step; methods with `Forgetting`."""
+        config: Any = self.config
+        tau = self.facts.noise_rate if config.noise_rate is None else config.noise_rate
+        return tau * linear_ramp(step, round(config.forget_ramp * self.facts.steps))
+
+    def weigh(
+        self, batch: Dict[str, tf.Tensor], images: tf.Tensor, labels: tf.Tensor
+    ) -> Tuple[tf.Tensor, Any, Dict[str, base.Reported]]:
+        """As `Round.weigh`, with a pair of weights: of the network and of the peer."""
+        number = tf.shape(labels)[0]
+        one, other = (
+            tf.stop_gradient(network(images, training=True)[-number:])
+            for network in (self.network, self.peer)
+        )
+        losses = cross_entropy(labels, one), cross_entropy(labels, other)
+        differ = disagreement_mask(one, other)
+        first, second = self.choose(
+            batch["step"],
+            (rows_of_all(losses[0]), rows_of_all(losses[1])),
+            rows_of_all(differ),
+        )
+        weights = own_rows(first, number), own_rows(second, number)
+        reports = classification_rounds.weight_reports(weights[0], batch)
+        return labels, weights, {"differ": differ, **reports}
+
+    def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
+        """The losses of both networks, each with the labels chosen for it."""
+        images, labels = self.given(batch)
+        targets, (first, second), reports = self.weigh(batch, images, labels)
+        terms: Dict[str, base.Term] = {}
+        for suffix, network, weights in (
+            ("", self.network, first),
+            ("_peer", self.peer, second),
+        ):
+            found = self.learn(network, batch, images, targets, weights)
+            terms.update({name + suffix: term for name, term in found.items()})
+        return terms, reports
+
+
+def pick(losses: Pair, candidates: tf.Tensor, forget: tf.Tensor) -> Pair:
+    """Each learns what the other one finds easy, among candidates [m]."""
+    own, peers = losses
+    return (
+        small_loss_mask(peers, candidates, forget),
+        small_loss_mask(own, candidates, forget),
+    )

@@ -1,0 +1,69 @@
+"""Which examples with noisy labels two networks in training pick for each other.
+
+Co-teaching: Han et al. 2018 (arXiv:1804.06872). Co-teaching+: Yu et al. 2019
+(arXiv:1901.04215). Decoupling: Malach and Shalev-Shwartz 2017 (arXiv:1706.02613).
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from mixdmt_tf.equations.contracts import require_rank, require_same_shape
+
+
+def disagreement_mask(probs: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
+    """Return 1 where two networks predict different classes.
+
+    Decoupling, algorithm 1 ("update by disagreement"); Co-teaching+, step 4.
+
+    Stop-gradient: the whole result.
+
+    Args:
+        probs: [..., C] probabilities or logits of one network, any float type.
+        others: [..., C] those of the other.
+
+    Returns:
+        [...] float32, 0 or 1.
+
+    Raises:
+        ValueError: when the shapes differ.
+    """
+    probs, others = tf.cast(probs, tf.float32), tf.cast(others, tf.float32)
+    require_rank(1, probs=probs)
+    require_same_shape(probs=probs, others=others)
+    differ = tf.argmax(probs, -1) != tf.argmax(others, -1)
+    return tf.stop_gradient(tf.cast(differ, tf.float32))
+
+
+def small_loss_mask(
+    losses: tf.Tensor, candidates: tf.Tensor, forget: float | tf.Tensor
+) -> tf.Tensor:
+    """Return 1 for the floor((1 - R) n) candidates with the smallest losses.
+
+    Co-teaching, algorithm 1, steps 5 and 6, with all examples as candidates;
+    Co-teaching+, steps 5 and 6, with those of `disagreement_mask`. Of equal losses the
+    first are taken.
+
+    Stop-gradient: the whole result.
+
+    Args:
+        losses: [n] of the network that picks, any float type.
+        candidates: [n] 0 or 1, any number type.
+        forget: scalar R in [0, 1], the share that is left out.
+
+    Returns:
+        [n] float32, 0 or 1.
+
+    Raises:
+        ValueError: when the shapes don't fit.
+    """
+    losses, candidates = tf.cast(losses, tf.float32), tf.cast(candidates, tf.float32)
+    forget = tf.cast(forget, tf.float32)
+    require_rank(1, 1, losses=losses)
+    require_same_shape(losses=losses, candidates=candidates)
+    require_rank(0, 0, forget=forget)
+    # Of products such as .9 * 10 that are a little too small in float32.
+    count = tf.floor((1 - forget) * tf.reduce_sum(candidates) + 1e-4)
+    order = tf.argsort(tf.where(candidates > 0, losses, losses.dtype.max), stable=True)
+    rank = tf.cast(tf.argsort(order, stable=True), tf.float32)
+    return tf.stop_gradient(candidates * tf.cast(rank < count, tf.float32))

@@ -1,0 +1,105 @@
+"""Estimates of wrong pseudo labels, and methods that ask for them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from mixdmt_tf.data.classification import datasets, pseudo_labels, splits
+from mixdmt_tf.data.classification.splits import make_split
+from mixdmt_tf.tasks.classification import noise
+from tests.data.classification import made_up
+from tests.tasks.classification import tiny
+
+ROUNDS = (
+    *("--algorithm=co_teaching", *tiny.SHORT_ROUNDS),
+    *("--augment=none", "--select_on=last"),
+)
+
+
+class Asked:
+    """A network that is .8 sure of the first pixel's class, say."""
+
+    def __init__(self, source, wrong):
+        self.scorer = self
+        self.source, self.wrong = source, wrong
+
+    def weights(self, name):
+        return name
+
+    def predict(self, weights, images):
+        """Right but for some of the data set's images; as sure of those."""
+        pool = self.source.train.images.reshape(len(self.source.train), -1)
+        found = np.full((len(images), 3), 0.1, np.float32)
+        for row, image in enumerate(images.reshape(len(images), -1)):
+            place = int(np.flatnonzero((pool == image).all(1))[0])
+            label = self.source.train.labels[place]
+            found[row, (label + (place in self.wrong)) % 3] = 0.8
+        return found
+
+
+@pytest.fixture
+def source():
+    return made_up.source(counts=(20, 20, 20))
+
+
+def labels_of(split, confidence=0.8):
+    size = len(split.unlabeled)
+    return pseudo_labels.PseudoLabels(
+        split.unlabeled,
+        np.zeros(size, np.int32),
+        np.full(size, confidence, np.float32),
+        np.ones(size, bool),
+    )
+
+
+def test_validation_images_tell(source):
+    split = make_split(source, 6, 12, 3)
+    model = Asked(source, set(split.validation[:3].tolist()))
+    found = noise.estimate(model, source, split, labels_of(split))
+    assert found["validation"] == pytest.approx(3 / 12)
+    # .8, .1, .1 becomes .75, .125, .125: a quarter of the labels is wrong.
+    assert found["confidence"] == pytest.approx(0.25, abs=1e-3)
+
+
+def test_without_validation_images_the_labels_tell_how_sure_it_is(source):
+    split = make_split(source, 12, 0, 3)
+    model = Asked(source, set(split.labeled[:6].tolist()))
+    found = noise.estimate(model, source, split, labels_of(split))
+    assert found["validation"] is None
+    assert found["confidence"] == pytest.approx(0.5, abs=1e-3)
+
+
+def test_of_labels_from_a_graph_there_is_none(source):
+    split = make_split(source, 6, 12, 3)
+    weights = np.ones(3, np.float32)
+    pseudo = dataclasses.replace(labels_of(split), class_weights=weights)
+    found = noise.estimate(Asked(source, set()), source, split, pseudo)
+    assert found == {"validation": None, "confidence": None}
+
+
+def test_a_run_in_rounds_estimates_in_each(tmp_path):
+    run = tiny.session(tmp_path, *ROUNDS)
+    assert run.code == 0, run.err
+    source = datasets.load(tiny.experiment(tmp_path).data)
+    split = splits.read_split(tmp_path / "split.json", source)
+    for name in ("round_1", "round_2"):
+        file = tmp_path / "pseudo_labels" / f"{name}.npz"
+        found = pseudo_labels.read(file, split, 10).facts["noise"]
+        assert 0 < found["validation"] <= 1 and 0 < found["confidence"] < 1
+
+
+@pytest.mark.parametrize(
+    "flags,words",
+    [
+        (("--validation=0",), "--noise_from=validation needs validation images"),
+        (("--labeling=graph",), "Give --noise_rate"),
+    ],
+)
+def test_an_estimate_that_cannot_be_made(tmp_path, flags, words):
+    run = tiny.session(tmp_path / "run", *ROUNDS, *flags)
+    assert run.code == 2 and words in run.err, run.err
+    assert len(run.err.splitlines()) <= 3
+    assert not (tmp_path / "run" / "split.json").exists()
