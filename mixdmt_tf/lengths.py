@@ -80,12 +80,13 @@ def mixup_warmup(steps: int) -> float:
     """Share of the run over which the weight of mixup's unlabelled loss grows.
 
     MixMatch's release has none. In a run of 524,288 steps the guesses of the first few
-    hundred don't matter; in a short one mixup confirms them, and they stay.
+    hundred don't matter; in a short one mixup confirms them, and they stay, so that the
+    weight grows to the end.
 
     Args:
         steps: of the run.
     """
-    return RAMP_SHARE if steps < LONG else 0.0
+    return 1.0 if steps < LONG else 0.0
 
 
 def eval_every(task: str, steps: int) -> int:

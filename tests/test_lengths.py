@@ -71,7 +71,7 @@ def test_the_ramp_is_mixmatchs_and_two_fifths_of_a_short_run():
 def test_mixup_has_a_warmup_in_short_runs_only():
     found = [lengths.mixup_warmup(steps) for steps in LENGTHS]
     assert found == sorted(found, reverse=True)
-    assert (lengths.mixup_warmup(19999), lengths.mixup_warmup(20000)) == (0.4, 0.0)
+    assert (lengths.mixup_warmup(19999), lengths.mixup_warmup(20000)) == (1.0, 0.0)
 
 
 @pytest.mark.parametrize(

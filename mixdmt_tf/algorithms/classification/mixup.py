@@ -36,7 +36,7 @@ class Config(base.Config):
     warmup: Optional[float] = setting(
         None,
         "share of the run over which lambda_u grows linearly from 0; default: 0, as in "
-        "the release, or 0.4 in runs of less than 20,000 steps, of which the first "
+        "the release, or 1 in runs of less than 20,000 steps, of which the first "
         "guesses are a large part",
         low=0.0,
         high=1.0,
