@@ -119,7 +119,9 @@ def fit(
             f"--algorithm=linear_probe: no labelled image of class {missing[0]}; "
             "expected at least one of each.\nGive more --labels, or another --split."
         )
-    mean, deviation = x.mean(0), np.maximum(x.std(0), 1e-6)
+    mean, deviation = x.mean(0), x.std(0)
+    # What hardly differs among few labelled images would count for too much in others.
+    deviation = np.maximum(deviation, max(float(deviation.mean()) / 10, 1e-6))
     standardized = ((x - mean) / deviation).astype(np.float64)
 
     def model(strength: float) -> Any:
