@@ -101,6 +101,13 @@ def test_what_is_there_stays(run, labelled, capsys, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["notes.txt", "teacher.json"]
 
 
+def test_pixels_are_not_labelled_by_a_graph(run, tmp_path, capsys):
+    argv = [f"--workdir={run.folder}", f"--output={tmp_path}/labels"]
+    said = commands.refusal(capsys, main, *argv, "--labeling=graph")
+    assert "--labeling: the run in" in said and "leave it out" in said
+    assert not (tmp_path / "labels").exists()
+
+
 def test_runs_on_images_rank_no_pixels(tmp_path, capsys):
     argv = images.flags(tmp_path, "--algorithm=supervised")
     (tmp_path / "flags.txt").write_text("\n".join(argv))

@@ -119,7 +119,8 @@ def test_it_trains_two_steps(path):
     if recipe.pseudo:
         pipeline = dataclasses.replace(pipeline, pseudo=guesses(split, classes))
     network = experiment.network.build(source.image_shape, classes)
-    task = base.RunFacts(classes, labels, experiment.run.steps or 100)
+    steps, unlabeled = experiment.run.steps or 100, len(split.unlabeled)
+    task = base.RunFacts(classes, labels, steps, unlabeled=unlabeled)
     method = method_class(network, experiment.method, task)
     method.compile()
     before = network.get_weights()

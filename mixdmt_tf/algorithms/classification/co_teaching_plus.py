@@ -15,13 +15,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from mixdmt_tf.algorithms.classification import co_teaching
-from mixdmt_tf.algorithms.parts import peer_rounds
+from mixdmt_tf.algorithms.parts import classification_rounds, peer_rounds
 from mixdmt_tf.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(co_teaching.Config):
+class Config(peer_rounds.Forgetting, classification_rounds.Config):
     """Those of Co-teaching, and its share of a round."""
 
     agreement_warmup: float = setting(
