@@ -56,13 +56,18 @@ def _inspect(argv: Sequence[str]) -> None:
 
     import numpy as np
 
-    from mixdmt_tf.files import write_png_atomically
+    from mixdmt_tf.files import write_atomically, write_png_atomically
     from mixdmt_tf.progress import Progress
 
     inspection = _inspection(folder)
     with contextlib.closing(Progress("reading images", "images")) as progress:
         report = inspection.inspect(folder, progress=progress.update)
     print("\n".join(report.lines))
+    colours = getattr(report, "colours", "")
+    if output and colours:
+        place = output.with_name("proposed_colours.txt")
+        write_atomically(place, colours)
+        print(f"\nproposed colours: {place}; put names in and copy it to colours.txt")
     if output and report.sheet:
         try:
             write_png_atomically(output, np.asarray(report.sheet))
@@ -75,6 +80,11 @@ def _inspect(argv: Sequence[str]) -> None:
 
 def _inspection(folder: pathlib.Path) -> Any:
     """The module that inspects folders of this kind."""
+    from mixdmt_tf.data.segmentation import inspection as inspection_of_masks
+    from mixdmt_tf.data.segmentation import listing
+
+    if listing.layout(folder):
+        return inspection_of_masks
     from mixdmt_tf.data.classification import inspection
     from mixdmt_tf.data.classification.datasets import folder as image_folder
 
