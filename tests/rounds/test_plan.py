@@ -130,3 +130,35 @@ def test_it_needs_no_tensorflow():
     )
     assert done.returncode == 0, done.stderr
     assert not set(commands.HEAVY) & set(done.stdout.split())
+
+
+METHOD = {
+    **{"fractions": "", "rounds": None, "models": 1, "restart": True},
+    **{"base_steps": None, "round_steps": None},
+}
+
+
+@pytest.mark.parametrize(
+    "steps, changes, expected",
+    [
+        (None, {}, (5, None, None)),
+        (None, {"base_steps": 7, "rounds": 2}, (2, 7, None)),
+        (None, {"fractions": "20, 50,100"}, (3, None, None)),
+        (600, {}, (1, 300, 300)),
+        (600, {"fractions": "50,100"}, (2, 200, 200)),
+        (600, {"models": 2, "restart": False, "rounds": 3}, (3, 150, 50)),
+        # As a run that was divided wrote them down.
+        (600, {"base_steps": 300, "round_steps": 300, "rounds": 1}, (1, 300, 300)),
+    ],
+)
+def test_lengths_of_stages(steps, changes, expected):
+    found = plan.stage_lengths(steps, {**METHOD, **changes})
+    assert tuple(found[n] for n in ("rounds", "base_steps", "round_steps")) == expected
+
+
+def test_steps_of_all_stages_and_other_ones_of_one_contradict():
+    with pytest.raises(UsageError) as refused:
+        plan.stage_lengths(600, {**METHOD, "round_steps": 9})
+    first, last = str(refused.value).splitlines()
+    assert "--base_steps=300 --round_steps=300; the run has --round_steps=9" in first
+    assert last.startswith("Give --steps alone")

@@ -136,7 +136,7 @@ LEFT_OPEN = (
 )
 FILLED_IN = {
     **{"eval_every": "60", "checkpoint_every": "60", "batch_norm_momentum": "0.9667"},
-    **{"ema_warmup": "true", "lambda_u_ramp": "240"},
+    **{"ema_warmup": "true", "lambda_u_ramp": "3135"},
 }
 
 
@@ -167,14 +167,14 @@ def test_a_run_that_is_prolonged_keeps_what_it_was_started_with():
         "steps": "6000",
     }
     longer.require_same(started, "runs/x")
-    with pytest.raises(UserError, match="--lambda_u_ramp: 240 -> 2400"):
+    with pytest.raises(UserError, match="--lambda_u_ramp: 3135 -> 9915"):
         left_open("--steps=6000").for_run(6000).require_same(started, "runs/x")
 
 
 def test_a_value_that_is_given_is_not_replaced_by_the_old_one():
     started = left_open().for_run(600).flagfile()
     other = left_open("--lambda_u_ramp=7").as_started(started)
-    with pytest.raises(UserError, match="--lambda_u_ramp: 240 -> 7\n"):
+    with pytest.raises(UserError, match="--lambda_u_ramp: 3135 -> 7\n"):
         other.for_run(600).require_same(started, "runs/x")
 
 

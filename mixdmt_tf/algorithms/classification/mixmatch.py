@@ -37,8 +37,8 @@ class Config(base.Config):
     )
     lambda_u_ramp: Optional[int] = setting(
         None,
-        "steps over which lambda_u grows linearly from 0; default: 16,384, or 40 % of "
-        "a run of less than 40,960 steps",
+        "steps over which lambda_u grows linearly from 0; default: 16,384, or "
+        "sqrt(16,384 T) in a run of fewer steps T, which ends below lambda_u",
         low=0,
         by_length=True,
     )
