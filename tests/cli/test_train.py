@@ -99,9 +99,7 @@ def test_what_a_run_says(finished):
     assert lines[-1] == f"SavedModel: {finished.folder / 'export'}"
     assert (finished.folder / "export" / "saved_model.pb").exists()
     # What follows from the length, the split, then where, how and how large.
-    assert (
-        lines[0] == "for this length of the run: --ema_warmup=true --lambda_u_ramp=443"
-    )
+    assert lines[0] == "for this length of the run: --lambda_u_ramp=443"
     assert lines[1].split() == ["class", "labelled", "unlabelled", "validation", "test"]
     how = f"426 parameters, float32, 1 device, run folder {finished.folder}"
     assert f"realmix: {how}" in lines

@@ -141,7 +141,7 @@ FILLED_IN = {
 
 
 def left_open(*more):
-    without = ("--filters=4", "--ema_decay=0.8", *LEFT_OPEN, *more)
+    without = ("--filters=4", "--ema_decay=0.8", "--noema_warmup", *LEFT_OPEN, *more)
     given = {each.partition("=")[0] for each in without}
     ours = [each for each in tiny.FLAGS if each.partition("=")[0] not in given]
     ours += [x for x in LEFT_OPEN if x.partition("=")[0] not in str(more)]

@@ -33,6 +33,7 @@ FLAGS = (
     "--log_every=2",
     "--learning_rate=0.01",
     "--ema_decay=0.8",
+    "--noema_warmup",
     "--copies=2",
     "--copies_store=virtual",
 )

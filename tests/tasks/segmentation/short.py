@@ -47,6 +47,7 @@ FLAGS = (
     "--checkpoint_every=1",
     "--keep_checkpoints=4",
     "--log_every=2",
+    "--noema_warmup",
 )
 SINGLE = ("--steps=4", "--noexport")
 ROUNDS = ("--base_steps=4", "--base_batch=2", "--round_steps=4", "--unlabeled_ratio=2")
