@@ -107,9 +107,10 @@ def test_other_methods_learn_from_few_samples(name, tmp_path, monkeypatch):
     experiment = tiny.experiment(tmp_path / "run", f"--algorithm={name}")
     dry_run.dry_run(experiment)
     assert [each.run.steps for each, _ in seen] == [1, 2]
+    whole = open_task(experiment).resolve()  # with the settings of its own length
     for found, source in seen:
         assert found.run.batch == 2 and len(source.train) == 16
-        assert found.method == experiment.method
+        assert found.method == whole.method
         assert not found.run.workdir.startswith(str(tmp_path))
 
 

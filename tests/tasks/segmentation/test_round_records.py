@@ -178,7 +178,7 @@ def test_the_whole_run_is_that_of_its_result_and_the_sum_of_all(dmt):
     assert found["base_mious"] == {"base_a": 0.0, "base_b": 1.0}
     assert (found["steps"], found["seconds"]) == (16, 10.0)
     assert (found["algorithm"], found["seed"]) == ("dmt", 5)
-    assert found["flags"]["rounds"] == "5" and found["versions"]["python"]
+    assert found["flags"]["models"] == "2" and found["versions"]["python"]
     assert found["rounds"] == [{"round": 1}] and found["warnings"] == ["oh"]
     assert "supervised_miou" not in found
 

@@ -29,6 +29,8 @@ FINISHED = (
     "--algorithm=supervised",
     "--learning_rate=0.05",
     "--ema_decay=0.5",
+    "--noema_warmup",
+    "--checkpoint_every=500",
     f"--steps={STEPS}",
     "--eval_every=4",
     "--log_every=4",
