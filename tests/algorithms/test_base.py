@@ -33,7 +33,9 @@ def gradient_by_hand(method, batch):
 
 
 def test_one_step_is_optimizer_then_decay_then_average():
-    method = linear(weight_decay=0.5, learning_rate=0.1, ema_decay=0.9)
+    method = linear(
+        weight_decay=0.5, learning_rate=0.1, ema_decay=0.9, ema_warmup=False
+    )
     method.compile(keras.optimizers.SGD(0.1))
     batch = batches.make(Recipe(), 6)
     kernel, bias = method.network.get_weights()

@@ -135,7 +135,7 @@ def test_it_is_fitted_to_the_features_and_averages_follow():
 
 def test_at_its_defaults_a_step_changes_no_weight():
     method = batches.build("linear_probe", "wide_resnet", learning_rate=0.0)
-    assert linear_probe.Config() == method.config
+    assert linear_probe.Config().for_run(method.facts.steps) == method.config
     before = [w.numpy() for w in method.network.weights]
     logs = method.train_step(batches.make(Recipe(), 8))
     for weight, old in zip(method.network.weights, before):
