@@ -211,9 +211,11 @@ class Classification:
         return Evaluation(scorer, log, sets, strangers)
 
     def model_facts(self) -> Dict[str, Any]:
-        """The shape of the images, and the classes."""
+        """The shape of the images, their size within the network, and the classes."""
+        shape = self.source.image_shape
         return {
-            "image_shape": list(self.source.image_shape),
+            "image_shape": list(shape),
+            "network_size": self._size(shape[0]),
             "class_names": list(self.source.class_names),
         }
 
@@ -223,7 +225,7 @@ class Classification:
             self.experiment.network,
             tuple(facts["image_shape"]),
             len(facts["class_names"]),
-            self._size(facts["image_shape"][0]),
+            facts.get("network_size"),  # older runs took images as they are
         )
 
     def summarize(self, rows: List[Row]) -> Dict[str, Any]:
