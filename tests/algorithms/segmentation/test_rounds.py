@@ -197,7 +197,11 @@ def test_what_differs_between_them():
         config = method_class.config_class()
         assert config.models == number and not config.restart
         assert (config.learning_rate, config.base_learning_rate) == (0.001, 0.002)
-        assert (config.rounds, config.fractions, config.unlabeled_ratio) == (None, "", 7)
+        assert (config.rounds, config.fractions, config.unlabeled_ratio) == (
+            None,
+            "",
+            7,
+        )
         assert method_class.recipe(config) == Recipe(7, pseudo=True)
         assert method_class.loop == "rounds"
         if name != "cbst":
