@@ -34,6 +34,7 @@ def test_facts_of_the_data_are_beside_the_weights(finished):
         "dataset": "digits",
         "class_names": list("0123456789"),
         "image_shape": [8, 8, 1],
+        "network_size": None,
         "fingerprint": source.fingerprint(),
     }
 
