@@ -16,7 +16,6 @@ import keras
 import tensorflow as tf
 
 from mixdmt_tf.errors import UsageError, UserError
-from mixdmt_tf.models import weights
 from mixdmt_tf.models.pretrained import Pretrained
 from mixdmt_tf.settings import setting
 
@@ -136,11 +135,7 @@ class KerasApplication(Pretrained):
             UserError: if Keras can't fetch them, or a file does not fit.
         """
         if self.pretrained != "imagenet":
-            path = self.weights_file()
-            if path is None:
-                return None
-            report = weights.load(model, path)
-            return f"{path.name}: {len(report.loaded)} weights loaded"
+            return super().initialize(model)
         shape = model.get_layer("preprocessing").output.shape[1:]
         try:
             source = self._application(weights="imagenet", input_shape=tuple(shape))

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
+from typing import Any, Tuple, Union
 
 import keras
 import tensorflow as tf
 
 from mixdmt_tf import compat
-from mixdmt_tf.algorithms.parts.layer_rates import LayerRates
+from mixdmt_tf.algorithms.parts.layer_rates import ByLayer, LayerRates
 
 
 @keras.saving.register_keras_serializable("mixdmt_tf")
-class Adam(keras.optimizers.Adam):
+class Adam(ByLayer, keras.optimizers.Adam):
     """Keras's Adam; the step of each layer is as long as `LayerRates` says.
 
     Kingma and Ba 2015 (arXiv:1412.6980), algorithm 1 in the form at the end of section
@@ -43,19 +43,6 @@ class Adam(keras.optimizers.Adam):
         """
         super().__init__(learning_rate, name=name, **kwargs)
         self.rates = LayerRates(tuple(head), head_rate, tuple(decoder), encoder_rate)
-        self._multipliers: Optional[List[float]] = None
-
-    def build(self, variables: Iterable[Any]) -> None:
-        """Makes the moments, and notes the rate of each variable.
-
-        Args:
-            variables: all that will be trained; calls after the first change nothing.
-        """
-        variables = list(variables)
-        super().build(variables)
-        if self._multipliers is None:
-            # Now, because Keras 3 gives `update_step` variables without their path.
-            self._multipliers = self.rates.of_all(variables)
 
     def update_step(
         self, gradient: tf.Tensor, variable: Any, learning_rate: Any = None
@@ -67,11 +54,9 @@ class Adam(keras.optimizers.Adam):
             variable: a `tf.Variable` or a Keras weight.
             learning_rate: of this step.
         """
-        rate = self.learning_rate if learning_rate is None else learning_rate
+        rate = self.layer_rate(learning_rate, variable)
         weight = tf.convert_to_tensor(variable)
         index = compat.slot_index(self, variable)
-        rate = tf.cast(tf.convert_to_tensor(rate), weight.dtype)
-        rate *= (self._multipliers or [])[index]
         gradient = tf.cast(tf.convert_to_tensor(gradient), weight.dtype)
         step = tf.cast(tf.convert_to_tensor(self.iterations) + 1, weight.dtype)
         rate *= tf.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
@@ -82,14 +67,3 @@ class Adam(keras.optimizers.Adam):
         m.assign_add((gradient - m) * (1 - self.beta_1))
         v.assign_add((tf.square(gradient) - v) * (1 - self.beta_2))
         variable.assign(weight - rate * m / (tf.sqrt(v) + self.epsilon))
-
-    def get_config(self) -> Dict[str, Any]:
-        """What `from_config` rebuilds it from."""
-        rates = self.rates
-        return {
-            **super().get_config(),
-            "head": list(rates.head),
-            "head_rate": rates.head_rate,
-            "decoder": list(rates.decoder),
-            "encoder_rate": rates.encoder_rate,
-        }

@@ -7,13 +7,13 @@ FixMatch it changes at every step.
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
+from typing import Any, Dict, Optional, Tuple, Union
 
 import keras
 import tensorflow as tf
 
 from mixdmt_tf import compat
-from mixdmt_tf.algorithms.parts.layer_rates import LayerRates
+from mixdmt_tf.algorithms.parts.layer_rates import ByLayer, LayerRates
 from mixdmt_tf.equations import cosine_7_16, cosine_to_zero, polynomial_to_zero
 
 FACTORS = {
@@ -24,7 +24,7 @@ FACTORS = {
 
 
 @keras.saving.register_keras_serializable("mixdmt_tf")
-class Momentum(keras.optimizers.SGD):
+class Momentum(ByLayer, keras.optimizers.SGD):
     """v <- m v + g, then w <- w - lr v, or w <- w - lr (g + m v) after Nesterov.
 
     `torch.optim.SGD` without dampening and `tf.compat.v1.train.MomentumOptimizer`.
@@ -74,19 +74,6 @@ class Momentum(keras.optimizers.SGD):
         self.l2 = l2
         self.kernels_only = kernels_only
         self.rates = LayerRates(tuple(head), head_rate, tuple(decoder), encoder_rate)
-        self._multipliers: Optional[List[float]] = None
-
-    def build(self, variables: Iterable[Any]) -> None:
-        """Makes the velocities, and notes the rate of each variable.
-
-        Args:
-            variables: all that will be trained; calls after the first change nothing.
-        """
-        variables = list(variables)
-        super().build(variables)
-        if self._multipliers is None:
-            # Now, because Keras 3 gives `update_step` variables without their path.
-            self._multipliers = self.rates.of_all(variables)
 
     def update_step(
         self, gradient: tf.Tensor, variable: Any, learning_rate: Any = None
@@ -98,14 +85,10 @@ class Momentum(keras.optimizers.SGD):
             variable: a `tf.Variable` or a Keras weight.
             learning_rate: of this step.
         """
-        rate = self.learning_rate if learning_rate is None else learning_rate
+        rate = self.layer_rate(learning_rate, variable)
         weight = tf.convert_to_tensor(variable)
-        rate = tf.cast(tf.convert_to_tensor(rate), weight.dtype)
         gradient = tf.cast(tf.convert_to_tensor(gradient), weight.dtype)
         index = compat.slot_index(self, variable)
-        multiplier = (self._multipliers or [])[index]
-        if multiplier != 1.0:
-            rate *= multiplier
         if self.l2 and (not self.kernels_only or "kernel" in variable.name):
             gradient += self.l2 * weight
         direction = gradient
@@ -123,10 +106,6 @@ class Momentum(keras.optimizers.SGD):
             **super().get_config(),
             "l2": self.l2,
             "kernels_only": self.kernels_only,
-            "head": list(self.rates.head),
-            "head_rate": self.rates.head_rate,
-            "decoder": list(self.rates.decoder),
-            "encoder_rate": self.rates.encoder_rate,
         }
 
 
