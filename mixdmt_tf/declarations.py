@@ -25,6 +25,7 @@ Value = Union[int, float, bool, str, None]
 _KINDS = "int|float|bool|str"
 _ANNOTATION = re.compile(
     rf"({_KINDS})|(?:typing\.)?Optional\[({_KINDS})\]|({_KINDS}) \| None"
+    r"|(?:typing\.)?Union\[(int|float), str, None(?:Type)?\]"
 )
 _PYTHON_TYPES: Dict[str, Any] = {"int": int, "float": (int, float), "bool": bool}
 _NOUNS = {"int": "an integer", "float": "a finite number", "str": "text"}
@@ -47,6 +48,7 @@ class Setting:
         high: largest allowed number, or None.
         harmless: may change between a run and its resumption.
         by_length: None means a value that follows from the run's length.
+        words: what a number may be instead, such as 'auto'.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Setting:
     high: Optional[float] = None
     harmless: bool = False
     by_length: bool = False
+    words: Tuple[str, ...] = ()
 
     @property
     def expected(self) -> str:
@@ -75,12 +78,15 @@ class Setting:
             words += f" >= {self.low}"
         elif self.high is not None:
             words += f" <= {self.high}"
-        return words + (", or none" if self.optional else "")
+        others = [*self.words, *(["none"] if self.optional else [])]
+        return words + (", or " + " or ".join(others) if others else "")
 
     def accepts(self, value: Any) -> bool:
         """Whether `value` has the right type and is among what is allowed."""
         if value is None:
             return self.optional
+        if value in self.words:
+            return True
         # True is an int to Python, but nobody means it as one.
         if isinstance(value, bool) != (self.type == "bool"):
             return False
@@ -229,7 +235,8 @@ def kind_of(annotation: str, where: str) -> Tuple[str, bool]:
     if match is None:
         raise DeclarationError(
             f"{where}: the type is {annotation}; "
-            "expected int, float, bool, str or Optional of one of them"
+            "expected int, float, bool, str, Optional of one of them, or "
+            "Union[float, str, None] of a number that has words"
         )
     plain, *optional = match.groups()
     return (plain, False) if plain else (next(filter(None, optional)), True)

@@ -70,6 +70,7 @@ def setting(
     high: Optional[float] = None,
     harmless: bool = False,
     by_length: bool = False,
+    words: Tuple[str, ...] = (),
 ) -> Any:
     """Declares one setting: a dataclass field that carries its own help and range.
 
@@ -84,6 +85,8 @@ def setting(
         harmless: may change between a run and its resumption, as logging may.
         by_length: None means a value that follows from the run's length, as the
             dataclass's `for_run` fills it in (`mixdmt_tf.lengths`).
+        words: what a number may be instead, such as 'auto'; the field's type is then
+            Union[float, str, None] or Union[int, str, None].
 
     Returns:
         A `dataclasses.field`.
@@ -95,6 +98,7 @@ def setting(
         "high": high,
         "harmless": harmless,
         "by_length": by_length,
+        "words": words,
     }
     return dataclasses.field(default=default, metadata=metadata)
 

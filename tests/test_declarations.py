@@ -20,7 +20,7 @@ from mixdmt_tf.settings import (
 
 HEADER = """\
 import dataclasses
-from typing import ClassVar, Optional
+from typing import ClassVar, Optional, Union
 from mixdmt_tf.settings import override, setting
 
 @dataclasses.dataclass(frozen=True)
@@ -92,6 +92,26 @@ class Config({base}):
     ]
     assert "made.derived" not in sys.modules
     assert read == settings_of(importlib.import_module("made.derived").Config)
+
+
+def test_a_number_may_be_a_word_instead(package):
+    package(
+        rate=HEADER
+        + """\
+    rate: Union[float, str, None] = setting(None, "r", low=0.0, words=("auto",))
+""",
+        __init__="",
+    )
+    (read,) = declared("made.rate")
+    assert [read.accepts(value) for value in (0.5, "auto", None, "often", -0.5)] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert read.expected == "a finite number >= 0.0, or auto or none"
+    assert (read,) == settings_of(importlib.import_module("made.rate").Config)
 
 
 def test_base_of_the_same_file(package):

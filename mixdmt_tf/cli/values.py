@@ -58,6 +58,8 @@ class Parser(flags.ArgumentParser):  # type: ignore[misc, type-arg, unused-ignor
         text = argument.strip()
         if self.setting.optional and text.lower() in ("", "none"):
             return None
+        if text.lower() in self.setting.words:
+            return text.lower()
         value = _convert(self.setting.type, text)
         if value is None or not self.setting.accepts(value):
             size = " that fits into 64 bits" if _is_huge(self.setting, text) else ""
@@ -94,7 +96,7 @@ def suggest(setting: Setting, text: str) -> Optional[str]:
         # 0,5 and 10,000 and 10_000 are numbers to people.
         number = float(text.replace(",", "." if setting.type == "float" else ""))
     except ValueError:
-        return None
+        return nearest(text, setting.words)
     if not math.isfinite(number):
         return None
     near: Value = math.floor(number + 0.5) if setting.type == "int" else number

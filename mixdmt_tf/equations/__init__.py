@@ -22,6 +22,15 @@ MixMatch, code: batches that share statistics   `mixing.interleave`
 CutMix-Seg 3.3: box of random aspect ratio      `boxes.box_mask`
 CutMix-Seg 3.3: one image within another        `boxes.paste`
 RealMix 3.4: out-of-distribution mask           `masks.ood_mask`
+RealMix 3.4: score, largest probability         `ood_scores.largest_probability`
+MaxLogit: score, largest logit                  `ood_scores.largest_logit`
+Liu et al. 2020 Eq. 4: score, energy            `ood_scores.negative_energy`
+Score: margin of the likeliest class            `ood_scores.probability_margin`
+Sun et al. 2022 Eq. 2: score, near neighbours   `ood_scores.nearest_cosine`
+Lee et al. 2018 Eq. 2: score, Mahalanobis       `ood_scores.mahalanobis`
+ProSub: score, span of the class means          `ood_scores.subspace`
+Garg et al. 2021 Alg. 1: share of known images  `known_share.known_share`
+Its spread over labelled images drawn again     `known_share.bootstrapped_share`
 Pseudo-Label, UDA 3: confidence mask            `masks.confidence_mask`
 FixMatch Eq. 4: confidence mask with ties       `masks.confidence_mask_inclusive`
 MixMatch, code: the first, as released          `masks.confidence_mask_released`
@@ -136,6 +145,7 @@ from mixdmt_tf.equations.graph import (
     certainty,
     propagate_labels,
 )
+from mixdmt_tf.equations.known_share import bootstrapped_share, known_share
 from mixdmt_tf.equations.losses import (
     cross_entropy,
     entropy,
@@ -164,6 +174,15 @@ from mixdmt_tf.equations.metrics import (
     mean_iou,
 )
 from mixdmt_tf.equations.mixing import interleave, interpolate, mix
+from mixdmt_tf.equations.ood_scores import (
+    largest_logit,
+    largest_probability,
+    mahalanobis,
+    nearest_cosine,
+    negative_energy,
+    probability_margin,
+    subspace,
+)
 from mixdmt_tf.equations.reductions import masked_mean
 from mixdmt_tf.equations.schedules import (
     cosine_7_16,
@@ -203,6 +222,7 @@ __all__ = [
     "at_temperature",
     "auroc",
     "balanced_class_weights",
+    "bootstrapped_share",
     "box_mask",
     "certainty",
     "class_fairness",
@@ -239,16 +259,23 @@ __all__ = [
     "iou_by_class",
     "js_divergence",
     "kl_divergence",
+    "known_share",
+    "largest_logit",
+    "largest_probability",
     "learner_mask",
     "linear_ramp",
+    "mahalanobis",
     "masked_mean",
     "mean_iou",
     "miou_difference_deviation",
     "mix",
     "naive_weight",
+    "nearest_cosine",
+    "negative_energy",
     "ood_mask",
     "paste",
     "polynomial_to_zero",
+    "probability_margin",
     "propagate_labels",
     "ranking_sample",
     "sharpen",
@@ -258,6 +285,7 @@ __all__ = [
     "smooth_labels",
     "squared_error",
     "stable_mask",
+    "subspace",
     "threshold_labels",
     "top_confident",
     "top_count",

@@ -208,6 +208,8 @@ def _value(setting: Setting, text: str) -> Any:
     try:
         if setting.type == "bool":
             value: Any = {"true": True, "false": False}[text]
+        elif text in setting.words:
+            value = text
         else:
             value = {"int": int, "float": float, "str": str}[setting.type](text)
     except (KeyError, ValueError):

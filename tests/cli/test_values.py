@@ -11,6 +11,7 @@ INT = Setting("x", "int")
 FLOAT = Setting("x", "float")
 BOOL = Setting("x", "bool")
 TEXT = Setting("x", "str")
+RATE = Setting("x", "float", optional=True, low=0.0, high=1.0, words=("auto",))
 
 
 def optional(kind: str) -> Setting:
@@ -42,6 +43,10 @@ def optional(kind: str) -> Setting:
         (optional("str"), "", None),
         (optional("str"), "None", None),
         (optional("float"), "3", 3.0),
+        (RATE, "auto", "auto"),
+        (RATE, "AUTO", "auto"),
+        (RATE, ".5", 0.5),
+        (RATE, "none", None),
     ],
 )
 def test_good_values(setting, text, value):
@@ -53,6 +58,8 @@ def test_good_values(setting, text, value):
 @pytest.mark.parametrize(
     "setting, text",
     [
+        (RATE, "2"),
+        (RATE, "automatic"),
         (INT, "1e3"),
         (INT, "2.5"),
         (INT, "1_000"),

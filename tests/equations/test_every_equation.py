@@ -14,7 +14,14 @@ NUMPY_ONLY = {
     name
     for name in equations.__all__
     if getattr(equations, name).__module__.endswith(
-        (".metrics", ".selection", ".deviations", ".graph", ".calibration")
+        (
+            ".metrics",
+            ".selection",
+            ".deviations",
+            ".graph",
+            ".calibration",
+            ".known_share",
+        )
     )
 } | {"initial_share"}
 

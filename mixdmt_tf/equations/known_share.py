@@ -1,0 +1,85 @@
+"""The share of unlabelled images that are of the labelled classes.
+
+Mixture proportion estimation from positive and unlabelled data: scores of labelled
+images that the score was not fitted to, and of unlabelled ones. NumPy in, NumPy out.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+DELTA, GAMMA = 0.1, 0.01  # of the bound, as released
+LEAST = 2  # labelled images from which a threshold is believed
+
+
+def known_share(held_out: npt.ArrayLike, unlabeled: npt.ArrayLike) -> float:
+    """Return pi, the estimated share of unlabelled images that are of the classes.
+
+    Best Bin Estimation, Garg, Wu, Smola, Balakrishnan and Lipton 2021
+    (arXiv:2111.00980) Algorithm 1. With q(c) the share of scores of c or more among the
+    n labelled and the m unlabelled images, the bin above c* is almost free of
+    strangers, where c* minimises
+
+        q_u(c) / q_l(c) + (1 + gamma) / q_l(c) (sqrt(log(4 / delta) / 2n)
+                                                + sqrt(log(4 / delta) / 2m)),
+
+    and pi = q_u(c*) / q_l(c*), at most 1. What a score can't tell apart it counts as
+    known: pi is an upper bound if labelled and unlabelled images of the classes are
+    drawn alike.
+
+    Args:
+        held_out: [n] scores of labelled images, larger is more like the classes.
+            Thresholds are these scores, from the second largest on.
+        unlabeled: [m] scores of unlabelled images.
+
+    Returns:
+        A float in [0, 1].
+
+    Raises:
+        ValueError: when there are fewer than two held-out scores or no others.
+    """
+    known, others = np.asarray(held_out, float), np.asarray(unlabeled, float)
+    if known.ndim != 1 or others.ndim != 1 or len(known) < LEAST or not len(others):
+        raise ValueError(
+            f"expected [n] with n >= {LEAST} and [m] with m >= 1, "
+            f"got {known.shape} and {others.shape}"
+        )
+    thresholds = np.unique(known)
+    shares = np.array([_at_least(each, thresholds) for each in (known, others)])
+    q_known, q_others = shares[:, shares[0] * len(known) >= LEAST - 0.5]
+    noise = sum(np.sqrt(np.log(4 / DELTA) / (2 * len(x))) for x in (known, others))
+    best = np.argmin((q_others + (1 + GAMMA) * noise) / q_known)
+    return float(min(1.0, q_others[best] / q_known[best]))
+
+
+def bootstrapped_share(
+    held_out: npt.ArrayLike, unlabeled: npt.ArrayLike, draws: int = 200
+) -> npt.NDArray[np.float64]:
+    """Return `known_share` of labelled images drawn again, with replacement.
+
+    Efron 1979. Only the labelled images are drawn again: they are the few.
+
+    Args:
+        held_out: see `known_share`.
+        unlabeled: see `known_share`.
+        draws: how many.
+
+    Returns:
+        [draws] float64, sorted; the same for the same scores.
+
+    Raises:
+        ValueError: as `known_share`.
+    """
+    known = np.asarray(held_out, float)
+    rng = np.random.default_rng(0)
+    found = [
+        known_share(rng.choice(known, len(known)), unlabeled) for _ in range(draws)
+    ]
+    return np.sort(found)
+
+
+def _at_least(scores: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """The share of the scores that are at least each of the thresholds."""
+    below = np.searchsorted(np.sort(scores), thresholds, side="left")
+    return 1 - below / len(scores)
