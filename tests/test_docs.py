@@ -16,8 +16,8 @@ from sybil import Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
 
-from mixdmt_tf import equations
 from mixdmt_tf.cli import experiments, flags, reproduce
+from mixdmt_tf.equations import index
 from mixdmt_tf.runs.config import Config as Run
 from mixdmt_tf.settings import classes, declared, modules
 from mixdmt_tf.tables import table as tables
@@ -279,7 +279,7 @@ def test_python_examples_run(page, tmp_path, monkeypatch, capsys):
 
 def test_the_table_of_equations_has_straight_columns():
     """Else Sphinx refuses it."""
-    lines = equations.__doc__.splitlines()
+    lines = index.__doc__.splitlines()
     rules = [i for i, line in enumerate(lines) if line.startswith("====")]
     second = lines[rules[0]].index(" =") + 1
     rows = lines[rules[1] + 1 : rules[2]]

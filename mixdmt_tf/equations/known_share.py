@@ -79,6 +79,38 @@ def bootstrapped_share(
     return np.sort(found)
 
 
+def class_p_values(
+    references: npt.ArrayLike,
+    reference_classes: npt.ArrayLike,
+    scores: npt.ArrayLike,
+    classes: npt.ArrayLike,
+) -> npt.NDArray[np.float64]:
+    """Return each image's rank among the labelled images of the class it looks like.
+
+    Class-conditional conformal prediction, Vovk 2012 (arXiv:1209.2673) section 3: with
+    r of the n references of the class scoring less, (r + 1/2) / (n + 1). Among images
+    of a class it is uniform whichever classes are frequent, so that `known_share` of
+    these ranks does not take classes that are absent for strangers.
+
+    Args:
+        references: [n] scores of labelled images, larger is more like the classes.
+        reference_classes: [n] the classes that they look like, integers.
+        scores: [m] scores of other images, or the same again.
+        classes: [m] the classes that these look like.
+
+    Returns:
+        [m] float64 in (0, 1); 0 where no reference looks like that class.
+    """
+    known, known_classes = np.asarray(references), np.asarray(reference_classes)
+    given, found_classes = np.asarray(scores), np.asarray(classes)
+    ranks = np.zeros(given.shape)
+    for c in np.unique(known_classes):
+        same = np.sort(known[known_classes == c])
+        rows = found_classes == c
+        ranks[rows] = (np.searchsorted(same, given[rows]) + 0.5) / (len(same) + 1)
+    return ranks
+
+
 def _at_least(scores: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     """The share of the scores that are at least each of the thresholds."""
     below = np.searchsorted(np.sort(scores), thresholds, side="left")

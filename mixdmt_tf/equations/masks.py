@@ -85,7 +85,7 @@ def tsa_mask_released(
     return tf.stop_gradient(tf.cast(keep, tf.float32))
 
 
-def ood_mask(confidence: tf.Tensor, mu: float) -> tf.Tensor:
+def ood_mask(confidence: tf.Tensor, mu: float | tf.Tensor) -> tf.Tensor:
     """Drop the share mu of unlabelled examples that the network is least sure of.
 
     Out-of-distribution masking, RealMix section 3.4. With the confidences sorted in
@@ -100,7 +100,8 @@ def ood_mask(confidence: tf.Tensor, mu: float) -> tf.Tensor:
     Args:
         confidence: [N] largest predicted probability of each example, any float type.
             Take it from a float32 softmax: half precision makes ties.
-        mu: share to drop, a Python float below 1; 0 or less keeps every example.
+        mu: share to drop, below 1; 0 or less keeps every example. Of a tensor the
+            index is that of floating point, which may be one less.
 
     Returns:
         [N] float32, 0 or 1.
@@ -110,6 +111,8 @@ def ood_mask(confidence: tf.Tensor, mu: float) -> tf.Tensor:
     """
     confidence = tf.cast(confidence, tf.float32)
     require_rank(1, 1, confidence=confidence)
+    if tf.is_tensor(mu):
+        return _ood_mask_of_tensor(confidence, tf.cast(mu, tf.float32))
     if not mu < 1:
         raise ValueError(f"mu must be below 1 (1 would leave nothing), got {mu}")
     if mu <= 0:
@@ -120,6 +123,17 @@ def ood_mask(confidence: tf.Tensor, mu: float) -> tf.Tensor:
     index = tf.minimum(count * share.numerator // share.denominator, count - 1)
     threshold = tf.gather(tf.sort(confidence), index)
     return tf.stop_gradient(tf.cast(confidence > threshold, tf.float32))
+
+
+def _ood_mask_of_tensor(confidence: tf.Tensor, mu: tf.Tensor) -> tf.Tensor:
+    """`ood_mask` of a share that is known while the graph runs."""
+    count = tf.cast(tf.size(confidence), tf.float32)
+    index = tf.cast(tf.floor(count * mu), tf.int32)
+    threshold = tf.gather(
+        tf.sort(confidence), tf.clip_by_value(index, 0, tf.size(confidence) - 1)
+    )
+    keep = (confidence > threshold) | (mu <= 0)
+    return tf.stop_gradient(tf.cast(keep, tf.float32))
 
 
 def confidence_mask(probs: tf.Tensor, threshold: float) -> tf.Tensor:

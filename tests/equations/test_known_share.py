@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from mixdmt_tf.equations import bootstrapped_share, known_share
+from mixdmt_tf.equations import (
+    bootstrapped_share,
+    class_p_values,
+    known_share,
+    ood_mask,
+)
 from tests.oracles import known_share as oracle
 
 
@@ -63,3 +69,33 @@ def test_the_bootstrap_surrounds_the_estimate():
     assert found[10] < known_share(*scores) < found[-1]
     assert np.ptp(found) > np.ptp(bootstrapped_share(*mixture(0.5, 2000, 1000, 2.0)))
     np.testing.assert_array_equal(found, bootstrapped_share(*scores))
+
+
+def test_ranks_among_the_images_of_one_class():
+    references, of = np.array([1.0, 2.0, 3.0, 10.0, 10.0]), np.array([0, 0, 0, 1, 1])
+    scores, classes = np.array([0.0, 2.0, 9.0, 10.0, 11.0, 5.0]), [0, 0, 0, 1, 1, 2]
+    found = class_p_values(references, of, scores, classes)
+    np.testing.assert_allclose(found, [1 / 8, 3 / 8, 7 / 8, 1 / 6, 5 / 6, 0])
+
+
+def test_ranks_of_a_class_are_uniform_whatever_its_frequency():
+    """Scores of class 1 are larger; the unlabelled images are of class 0 alone."""
+    rng = np.random.default_rng(2)
+    labels = np.repeat([0, 1], 200)
+    references = rng.normal(3.0 * labels, 1)
+    unlabeled = rng.normal(0, 1, 4000)
+    held_out = class_p_values(references, labels, references, labels)
+    ranks = class_p_values(references, labels, unlabeled, np.zeros(4000, int))
+    assert (
+        np.abs(np.quantile(ranks, [0.25, 0.5, 0.75]) - [0.25, 0.5, 0.75]).max() < 0.08
+    )
+    assert known_share(held_out, ranks) > 0.9
+    assert known_share(references, unlabeled) < 0.3  # without them
+
+
+@pytest.mark.parametrize("mu", [0.0, 0.3, 0.5, 0.99])
+def test_the_mask_of_a_share_found_while_the_graph_runs(mu):
+    confidence = np.random.default_rng(3).permutation(40).astype(np.float32)
+    expected = ood_mask(confidence, mu)
+    found = ood_mask(confidence, tf.constant(mu, tf.float32))
+    np.testing.assert_array_equal(found, expected)

@@ -69,12 +69,14 @@ class Config(base.Config):
 class Mixed:
     """What algorithm 1 of both papers has when it comes to the losses.
 
-    With b labelled rows and K views: p [b, C] are the guesses before sharpening,
-    labels_x and logits_x [b, C] belong to the labelled rows mixed up, labels_u and
-    logits_u [K b, C] to the unlabelled ones, first views first.
+    With b labelled rows and K views: p [b, C] are the guesses before sharpening, views
+    [K, b, ...] what they were guessed from, as `guess` says; labels_x and logits_x
+    [b, C] belong to the labelled rows mixed up, labels_u and logits_u [K b, C] to the
+    unlabelled ones, first views first.
     """
 
     p: tf.Tensor
+    views: tf.Tensor
     labels_x: tf.Tensor
     logits_x: tf.Tensor
     labels_u: tf.Tensor
@@ -120,7 +122,7 @@ class MixMatch(base.Algorithm):
         u = tf.unstack(batch["u"], axis=1)  # K times [b, H, W, C]
 
         # One guess per image, shared by its K views.
-        p = self.guess(u)  # [b, C]
+        p, outputs = self.guess(u)  # [b, C]
         q = sharpen(p, self.config.temperature)
 
         # Every row is mixed with its partner row.
@@ -132,21 +134,24 @@ class MixMatch(base.Algorithm):
 
         logits_x, logits_u = self.forward(images, blocks=1 + len(u))
         labels_x, labels_u = tf.split(labels, [tf.shape(y)[0], -1])
-        return Mixed(p, labels_x, logits_x, labels_u, logits_u)
+        return Mixed(p, outputs, labels_x, logits_x, labels_u, logits_u)
 
     def lambda_u(self, step: tf.Tensor) -> tf.Tensor:
         """Weight of the unlabelled loss at a step."""
         return self.config.lambda_u * linear_ramp(step, self.config.lambda_u_ramp)
 
-    def guess(self, views: List[tf.Tensor]) -> tf.Tensor:
+    def guess(self, views: List[tf.Tensor]) -> Tuple[tf.Tensor, tf.Tensor]:
         """Average prediction over the views, float32 [b, C], without gradient.
 
         Algorithm 1, line 7. One pass per view in training mode with the raw weights;
         none of them touches batch normalization's running statistics.
+
+        Returns:
+            The guess, and the logits of the views, float32 [K, b, C].
         """
         with frozen_statistics(self.network):
-            logits = [self.network(view, training=True) for view in views]
-        return guess_label(tf.nn.softmax(tf.stack(logits)))
+            logits = tf.stack([self.network(view, training=True) for view in views])
+        return guess_label(tf.nn.softmax(logits)), logits
 
     def forward(self, images: tf.Tensor, blocks: int) -> Tuple[tf.Tensor, tf.Tensor]:
         """Logits of the labelled block and of all unlabelled blocks.

@@ -14,30 +14,30 @@ release.
 from __future__ import annotations
 
 import dataclasses
-from typing import Dict, Optional, Tuple
+from typing import Any, Dict, List, Tuple
 
 import tensorflow as tf
 
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.algorithms.classification import mixmatch
+from mixdmt_tf.algorithms.parts import ood_mask
 from mixdmt_tf.algorithms.parts.consistency import guess_reports
 from mixdmt_tf.data.classification.recipe import Recipe
 from mixdmt_tf.equations import (
     cross_entropy,
-    ood_mask,
+    guess_label,
     squared_error,
     tsa_mask,
     tsa_mask_released,
     tsa_threshold,
 )
+from mixdmt_tf.models import features
+from mixdmt_tf.models.layers.normalization import frozen_statistics
 from mixdmt_tf.settings import setting
-
-# At a mismatch of 100 % the paper's rate, the level itself, would leave nothing.
-HIGHEST_RATE = 0.9
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(mixmatch.Config):
+class Config(mixmatch.Config, ood_mask.Config):
     """Settings of RealMix; the paper follows MixMatch where it names no value."""
 
     tsa: str = setting(
@@ -55,20 +55,6 @@ class Config(mixmatch.Config):
         "which masks almost nothing",
         choices=("label", "logit"),
     )
-    ood_rate: Optional[float] = setting(
-        None,
-        "mu, share of the unlabelled rows of each batch that is masked as out of "
-        "distribution, section 3.4; 0: no mask; default: the level of --mismatch, at "
-        "most .9",
-        low=0.0,
-        high=0.999,
-    )
-    ood_confidence: str = setting(
-        "mixed",
-        "whose confidence the mask ranks; mixed: predictions on the mixed-up rows (the "
-        "release); guess: the averaged guess before sharpening",
-        choices=("mixed", "guess"),
-    )
 
 
 class RealMix(mixmatch.MixMatch):
@@ -80,13 +66,35 @@ class RealMix(mixmatch.MixMatch):
         "tsa_kept",
         "ood_kept",
         "ood_precision",
+        "ood_rate",
+        "ood_rate_estimate",
     )
+
+    def __init__(self, network, config, facts):
+        """Adds the state of the mask; arguments of `base.Algorithm`.
+
+        Raises:
+            UsageError: if the mask's score needs trained weights that are not there.
+        """
+        super().__init__(network, config, facts)
+        self.ood = ood_mask.OodMask(network, self.config, facts)
+        self.two_outputs = None
+        if self.ood.asks_features:
+            self.two_outputs = features.with_features(network)
+
+    def begin(self, pipeline: Any) -> None:
+        """Looks at the images before the first step, if the mask asks for it."""
+        self.ood.begin(self.network, pipeline)
 
     @classmethod
     def recipe(cls, config: Config) -> Recipe:
         """That of MixMatch, from 50 copies with random erasing."""
         plain = super().recipe(config)
-        return dataclasses.replace(plain, copies=50, copies_augment="cutout")
+        # Scores of single images and memories of labelled ones say whose they are.
+        indices = config.ood_score in (*ood_mask.FIXED, *ood_mask.OF_FEATURES)
+        return dataclasses.replace(
+            plain, copies=50, copies_augment="cutout", indices=indices
+        )
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Equations 1 and 2."""
@@ -98,13 +106,11 @@ class RealMix(mixmatch.MixMatch):
         eta, tsa = self.training_signal(step, mixed.labels_x, mixed.logits_x)
 
         # L_u, section 3.4: rows that look out of distribution do not count.
-        views = config.guesses
-        guessed = config.ood_confidence == "guess"
-        ranked = tf.tile(mixed.p, [views, 1]) if guessed else probs_u
-        in_distribution = ood_mask(tf.reduce_max(ranked, -1), self.ood_rate)
+        self.ood.remember(self.network, batch)
+        in_distribution = self.ood(batch, self.ranked(mixed), mixed.views)
 
         lambda_u = self.lambda_u(step)
-        truth = tf.tile(batch["u_truth"], [views])
+        truth = tf.tile(batch["u_truth"], [config.guesses])
         masked = (in_distribution == 0) & (truth != -1)
         return (
             {
@@ -121,15 +127,29 @@ class RealMix(mixmatch.MixMatch):
                 "ood_kept": in_distribution,
                 # Of the masked rows whose origin is known, those from elsewhere.
                 "ood_precision": (tf.cast(truth < -1, tf.float32), masked),
+                "ood_rate": tf.convert_to_tensor(self.ood.rate),
+                "ood_rate_estimate": tf.convert_to_tensor(self.ood.estimate),
             },
         )
 
-    @property
-    def ood_rate(self) -> float:
-        """The share mu that the out-of-distribution mask leaves out, in [0, 1)."""
-        if self.config.ood_rate is not None:
-            return self.config.ood_rate
-        return min(self.facts.mismatch, HIGHEST_RATE)
+    def guess(self, views: List[tf.Tensor]) -> Tuple[tf.Tensor, tf.Tensor]:
+        """As MixMatch's; with the features of the views if the mask asks for them."""
+        if not self.ood.asks_features:
+            return super().guess(views)
+        with frozen_statistics(self.network):
+            found = [self.two_outputs(view, training=True) for view in views]
+        logits = tf.stack([each for _, each in found])
+        return guess_label(tf.nn.softmax(logits)), tf.stack([each for each, _ in found])
+
+    def ranked(self, mixed: mixmatch.Mixed) -> tf.Tensor:
+        """The logits [K b, C] that the mask ranks, if it ranks logits."""
+        if self.config.ood_confidence == "mixed" or self.ood.asks_features:
+            return mixed.logits_u
+        # The average over the views, of probabilities where the score is made of them.
+        averaged = tf.reduce_mean(mixed.views, 0)
+        if self.config.ood_score in ("softmax", "margin"):
+            averaged = tf.math.log(tf.maximum(mixed.p, 1e-30))
+        return tf.tile(averaged, [self.config.guesses, 1])
 
     def training_signal(
         self, step: tf.Tensor, labels: tf.Tensor, logits: tf.Tensor

@@ -24,6 +24,7 @@ class RunFacts:
         encoder_rate: learning rate of all other layers in multiples of the run's.
         unlabeled: N, number of unlabelled images.
         noise_rate: share of wrong pseudo labels, estimated.
+        pretrained: whether the network starts from trained weights.
     """
 
     num_classes: int
@@ -36,6 +37,7 @@ class RunFacts:
     encoder_rate: float = 1.0
     unlabeled: int = 0
     noise_rate: float = 0.0
+    pretrained: bool = False
 
     @property
     def rates(self) -> LayerRates:

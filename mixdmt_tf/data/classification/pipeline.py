@@ -19,7 +19,7 @@ from mixdmt_tf.data.classification.copies import AUGMENTATIONS
 from mixdmt_tf.data.classification.pseudo_labels import PseudoLabels
 from mixdmt_tf.data.classification.recipe import Recipe
 from mixdmt_tf.data.classification.source import Source
-from mixdmt_tf.data.lazy_images import gatherer
+from mixdmt_tf.data.lazy_images import gatherer, take
 from mixdmt_tf.data.pixels import to_float
 from mixdmt_tf.data.precomputed import Store
 from mixdmt_tf.data.splits import Split
@@ -93,6 +93,22 @@ class Pipeline:
             some = self.source.train.take(self.split.labeled[start : start + PASS])
             yield to_float(some.images), some.labels
 
+    def unlabeled_images(
+        self, places: Optional[np.ndarray] = None
+    ) -> Iterator[tf.Tensor]:
+        """All unlabelled images once, or some, as they are.
+
+        Args:
+            places: of the wanted ones among the split's, in [0, N).
+
+        Yields:
+            Images, float32 [n, H, W, C] in [-1, 1].
+        """
+        wanted = self.split.unlabeled
+        wanted = wanted if places is None else wanted[places]
+        for start in range(0, len(wanted), PASS):
+            yield to_float(take(self.source.train.images, wanted[start : start + PASS]))
+
     def _maker(self, replicas: int):
         if self.batch % replicas:
             raise ValueError(
@@ -106,9 +122,12 @@ class Pipeline:
         def make(step: tf.Tensor, replica: tf.Tensor) -> Batch:
             first = replica * rows
             positions = step * self.batch + first + tf.range(rows, dtype=tf.int64)
-            ids = tf.gather(labeled, self._shuffled("labeled", positions, labeled))
+            places = self._shuffled("labeled", positions, labeled)
+            ids = tf.gather(labeled, places)
             x = self._augment(images(ids), "x", step, first)
             batch = {"step": step, "x": x, "y": tf.gather(labels, ids)}
+            if self.recipe.indices:
+                batch["x_index"] = places
             if self.recipe.pseudo:
                 batch["x_weight"] = self._label_weights(batch["y"])
             if self.recipe.unlabeled_views:

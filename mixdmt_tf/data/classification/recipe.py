@@ -27,6 +27,7 @@ class Recipe:
     - `u_truth`: int32 [n] (if K > 0), the hidden classes, -1 where unknown, -2 or
       less for images known to be of no class. For reports only: an algorithm that
       trains on them is cheating;
+    - `x_index`: int64 [b] (if `indices`), the places of `x` among the labelled images;
     - `u_index`: int64 [n] (if `indices`), the places of these images among the
       unlabelled ones, 0 to N - 1; a pass over the stream shows each place once;
     - `u_label`: int32 [n] and `u_confidence`: float32 [n] (if `pseudo`), the pseudo
@@ -43,7 +44,7 @@ class Recipe:
         unlabeled_views: K, 0 for methods that use labels only.
         unlabeled_ratio: unlabelled images for each labelled one.
         original_views: O, for methods that compare a copy with its image.
-        indices: whether the batch must say which images `u` shows.
+        indices: whether the batch must say which images `x` and `u` show.
         noise: whether noise in the shape of the unlabelled images is needed.
         mixup_groups: blocks of b rows that are shuffled together when partners are
             drawn: `(1 + K,)` mixes labelled and unlabelled rows jointly, `(1, K)`

@@ -1,25 +1,32 @@
-"""How well confidence tells images of the classes from images of none.
+"""How well scores tell images of the classes from images of none.
 
-Out-of-distribution masking (RealMix section 3.4) leaves out the rows of which the
-network is least sure. Benchmarks with a mismatch hide the truth rather than lack it, so
-whether those rows are the right ones can be measured, for any method.
+Out-of-distribution masking (RealMix section 3.4) leaves out the rows that look least
+like any class. Benchmarks with a mismatch hide the truth rather than lack it, so
+whether those rows are the right ones can be measured, for any method and any score.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Callable, Dict, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 import numpy as np
+import tensorflow as tf
 
 from mixdmt_tf.algorithms.base import Algorithm
-from mixdmt_tf.data.classification.source import OUTSIDE, UNKNOWN, Source
+from mixdmt_tf.algorithms.parts.ood_mask import (
+    OF_FEATURES,
+    OF_LOGITS,
+    OodMask,
+    score_of_features,
+)
+from mixdmt_tf.data.classification.source import OUTSIDE, UNKNOWN, Images, Source
 from mixdmt_tf.data.lazy_images import ImageArray, take
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.equations import auroc
 from mixdmt_tf.tasks.classification.scoring import Scorer
 
-SAMPLE = 2000  # unlabelled images that are looked at
+SAMPLE = 2000  # unlabelled images that are looked at, and labelled ones beside them
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -29,10 +36,14 @@ class Detection:
     Attributes:
         images: uint8 [n, H, W, C].
         inside: bool [n], false for images known to be of no class.
+        places: int [n], which of the unlabelled images they are.
+        labeled: labelled images, which features are compared with.
     """
 
     images: ImageArray
     inside: np.ndarray
+    places: np.ndarray
+    labeled: Images
 
     def scores(
         self,
@@ -42,29 +53,65 @@ class Detection:
     ) -> Dict[str, float]:
         """AUROC and precision, in percent, of the averaged and of the raw weights.
 
-        `auroc`: the chance that an image of a class has a larger confidence than an
-        image of none. `precision`: of as many least confident images as there are
-        images of no class, the share that are of no class.
+        `auroc`: the chance that an image of a class has a larger score than an image of
+        none. `precision`: of as many lowest scores as there are images of no class, the
+        share that are of no class. Both are of the score that the method masks by, the
+        largest probability if it masks none; `ood_auroc_NAME` of all scores, with the
+        averaged weights.
         """
+        mask: Optional[OodMask] = getattr(algorithm, "ood", None)
         numbers = {}
         for suffix, weights in (
             ("", algorithm.average.in_network(algorithm.network)),
             ("_raw", algorithm.network.get_weights()),
         ):
-            confidence = scorer.predict(weights, self.images, poll).max(axis=-1)
-            numbers[f"ood{suffix}_auroc"] = 100.0 * auroc(self.inside, confidence)
-            least = np.argsort(confidence, kind="stable")[: np.sum(~self.inside)]
+            found = self._all_scores(scorer, weights, poll)
+            if mask is not None and mask.scores is not None:
+                found[mask.fixed_score] = mask.scores.numpy()[self.places]
+            chosen = found.get("softmax" if mask is None else mask.score)
+            if chosen is None:  # the truth itself, or a fixed score that masks nothing
+                chosen = found["softmax"]
+            numbers[f"ood{suffix}_auroc"] = 100.0 * auroc(self.inside, chosen)
+            least = np.argsort(chosen, kind="stable")[: np.sum(~self.inside)]
             numbers[f"ood{suffix}_precision"] = 100.0 * np.mean(~self.inside[least])
+            if not suffix:
+                for name, values in found.items():
+                    numbers[f"ood_auroc_{name}"] = 100.0 * auroc(self.inside, values)
         return numbers
+
+    def _all_scores(
+        self, scorer: Scorer, weights: List[np.ndarray], poll: Callable[[], None]
+    ) -> Dict[str, Any]:
+        """Scores [n] by name."""
+        rows, logits = scorer.outputs(weights, self.images, poll)
+        references, _ = scorer.outputs(weights, self.labeled.images, poll)
+        found = {name: score(logits).numpy() for name, score in OF_LOGITS.items()}
+        for name in OF_FEATURES:
+            found[name] = score_of_features(
+                name,
+                tf.constant(rows),
+                tf.constant(references),
+                tf.constant(self.labeled.labels),
+                logits.shape[-1],
+            ).numpy()
+        return found
 
 
 def open_detection(source: Source, split: Split) -> Optional[Detection]:
     """The sample, or None unless images of both kinds are known to be there."""
     truth = source.train.labels[split.unlabeled]
-    known = split.unlabeled[truth != UNKNOWN]
-    # Evenly spread over the ids, so that it is the same for everybody.
-    ids = known[np.linspace(0, len(known) - 1, min(SAMPLE, len(known))).astype(int)]
+    known = np.flatnonzero(truth != UNKNOWN)
+    places = _evenly(known)
+    ids = split.unlabeled[places]
     inside = source.train.labels[ids] > OUTSIDE
     if inside.all() or not inside.any():
         return None
-    return Detection(take(source.train.images, ids), inside)
+    labeled = source.train.take(_evenly(split.labeled))
+    return Detection(take(source.train.images, ids), inside, places, labeled)
+
+
+def _evenly(ids: np.ndarray) -> np.ndarray:
+    """Some of the ids, evenly spread, so that they are the same for everybody."""
+    count = min(SAMPLE, len(ids))
+    chosen: np.ndarray = ids[np.linspace(0, len(ids) - 1, count).astype(int)]
+    return chosen

@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Optional
 from mixdmt_tf.runs.log import Row
 from mixdmt_tf.runs.results import NO_BEST, best_row, describe_weights, percent
 
+OF_SCORE = "ood_auroc_"  # what their columns begin with, before the name of a score
 MEDIAN_OVER = 20  # evaluations, as MixMatch and RealMix report
 
 
@@ -17,8 +18,9 @@ def summarize(rows: List[Row]) -> Dict[str, Any]:
     `test_error` are the averaged weights after the last step, `..._raw` the raw ones,
     `..._median20` the median of the last 20 evaluations (the papers' figure), and
     `..._best` the evaluation with the smallest validation error. `..._fine_grained` is
-    the accuracy of DMT's appendix C, in percent. `ood_auroc` and `ood_precision` are
-    there if some unlabelled images are known to be of no class.
+    the accuracy of DMT's appendix C, in percent. `ood_auroc`, `ood_aurocs` (by score)
+    and `ood_precision` are there if some unlabelled images are known to be of no class;
+    `ood_rate_estimate`, in [0, 1], is what `--ood_rate=auto` found, or the given rate.
     """
     last = rows[-1]
     best = best_row(rows)
@@ -35,6 +37,12 @@ def summarize(rows: List[Row]) -> Dict[str, Any]:
         "validation_fine_grained": last.get("validation_fine_grained"),
         "ood_auroc": last.get("ood_auroc"),
         "ood_precision": last.get("ood_precision"),
+        "ood_aurocs": {
+            name[len(OF_SCORE) :]: value
+            for name, value in last.items()
+            if name.startswith(OF_SCORE)
+        },
+        "ood_rate_estimate": last.get("train_ood_rate_estimate"),
     }
 
 

@@ -15,7 +15,7 @@ from mixdmt_tf.data.classification.source import Images
 from mixdmt_tf.data.lazy_images import ImageArray
 from mixdmt_tf.data.pixels import to_float
 from mixdmt_tf.equations import accuracy_by_class, error_rate, fine_grained_accuracy
-from mixdmt_tf.models.features import with_features
+from mixdmt_tf.models import features
 
 BATCH = 500  # images per pass, if they are not
 LARGE = 64 * 64  # pixels or more: fewer then, for memory
@@ -58,6 +58,7 @@ class Scorer:
             self.network = network.build_at(size, image_shape, num_classes, True)
         self._signature = [tf.TensorSpec((None,) + tuple(image_shape), tf.uint8)]
         self._predict = tf.function(self.probabilities, input_signature=self._signature)
+        self._features: Any = None  # traced if anybody asks
 
     def probabilities(self, images: tf.Tensor) -> tf.Tensor:
         """uint8 images [n, H, W, C] to float32 probabilities [n, classes]."""
@@ -81,6 +82,22 @@ class Scorer:
         """
         return self._map(self._predict, weights, images, poll)
 
+    def outputs(
+        self,
+        weights: List[np.ndarray],
+        images: ImageArray,
+        poll: Callable[[], None] = lambda: None,
+    ) -> Tuple[np.ndarray, np.ndarray]:
+        """Features and logits of many images in one pass; arguments of `predict`.
+
+        Returns:
+            float32 [n, F], what the last dense layer takes, and [n, classes].
+        """
+        found = self.features(weights, images, poll)
+        head = features.head(self.network)
+        kernel, bias = head.get_weights()
+        return found, found @ kernel + bias
+
     def features(
         self,
         weights: List[np.ndarray],
@@ -92,12 +109,13 @@ class Scorer:
         Returns:
             float32 [n, F].
         """
-        model = with_features(self.network)
-        compute = tf.function(
-            lambda images: model(to_float(images), training=False)[0],
-            input_signature=self._signature,
-        )
-        return self._map(compute, weights, images, poll)
+        if self._features is None:
+            extractor = features.extractor(self.network)
+            self._features = tf.function(
+                lambda images: extractor(to_float(images), training=False),
+                input_signature=self._signature,
+            )
+        return self._map(self._features, weights, images, poll)
 
     def _map(
         self,

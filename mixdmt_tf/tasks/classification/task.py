@@ -173,6 +173,8 @@ class Classification:
             **self.experiment.network.layer_rates(),
             unlabeled=len(split.unlabeled),
             noise_rate=self._noise_rate(split),
+            pretrained=bool(self.experiment.run.init_from)
+            or self.experiment.network.pretrained not in ("", "none"),
         )
 
     def _noise_rate(self, split: Split) -> float:

@@ -14,9 +14,12 @@ from mixdmt_tf.data.classification.recipe import Recipe
 SHAPE = (8, 8, 1)
 CLASSES = 4
 UNLABELED = 64  # images, of which a batch shows some
+LABELED = 8
 
 
-def build(name: str, network: str = "small_cnn", labels: int = 8, **settings: Any):
+def build(
+    name: str, network: str = "small_cnn", labels: int = LABELED, **settings: Any
+):
     """A compiled algorithm on a small network."""
     method_class = algorithms.method("classification", name)
     if hasattr(method_class.config_class, "unlabeled_ratio"):
@@ -30,11 +33,15 @@ def build(name: str, network: str = "small_cnn", labels: int = 8, **settings: An
     else:
         config = models.network(network)(depth=10, width=1)
     built = config.build(SHAPE, CLASSES)
-    method = method_class(
-        built,
-        method_class.config_class(**settings),
-        RunFacts(CLASSES, labels, steps=100, unlabeled=UNLABELED, noise_rate=0.3),
+    facts = RunFacts(
+        CLASSES,
+        labels,
+        steps=100,
+        unlabeled=UNLABELED,
+        noise_rate=0.3,
+        pretrained=True,
     )
+    method = method_class(built, method_class.config_class(**settings), facts)
     method.compile()
     return method
 
@@ -57,6 +64,7 @@ def make(recipe: Recipe, rows: int, step: int = 3, seed: int = 0) -> Dict[str, A
             batch["u_original"] = pictures.astype(np.float32)
         if recipe.indices:
             batch["u_index"] = rng.permutation(UNLABELED)[:n].astype(np.int64)
+            batch["x_index"] = np.arange(seed, seed + rows) % LABELED
         if recipe.noise:
             batch["u_noise"] = rng.normal(size=(n,) + SHAPE).astype(np.float32)
         if recipe.pseudo:

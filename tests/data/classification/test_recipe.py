@@ -48,7 +48,12 @@ def mixup(blocks):
         (Recipe(1, augment="randaugment_dmt", fill=128), {**ALWAYS, **unlabeled(1)}),
         (
             Recipe(1, indices=True),
-            {**ALWAYS, **unlabeled(1), "u_index": (tf.int64, [8])},
+            {
+                **ALWAYS,
+                **unlabeled(1),
+                "x_index": (tf.int64, [8]),
+                "u_index": (tf.int64, [8]),
+            },
         ),
     ],
     ids=[

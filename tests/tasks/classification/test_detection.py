@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from mixdmt_tf.data.classification.source import Images
 from mixdmt_tf.data.classification.splits import make_split
@@ -13,12 +14,13 @@ from tests.tasks.classification import tiny
 
 
 class Confident:
-    """A scorer whose confidence is the brightness of an image."""
+    """A scorer whose logit and only feature is the brightness of an image."""
 
-    def predict(self, weights, images, poll):
+    def outputs(self, weights, images, poll):
         poll()
         sure = weights + (images[:, 0, 0, 0] / 255.0) * (1 - 2 * weights)
-        return np.stack([sure, np.zeros_like(sure)], axis=-1)
+        logits = np.stack([sure, np.zeros_like(sure)], axis=-1).astype(np.float32)
+        return np.stack([sure, np.ones_like(sure)], -1).astype(np.float32), logits
 
 
 class Weights:
@@ -60,7 +62,25 @@ def test_scores_of_both_sets_of_weights():
     assert got["ood_raw_auroc"] == pytest.approx(20.0)
     # The two least confident are 100 (of no class) and 210; turned over, 250 and 240.
     assert got["ood_precision"] == 50.0
+    for name in ("softmax", "max_logit", "energy", "margin"):
+        assert got[f"ood_auroc_{name}"] == pytest.approx(80.0)
+    assert {"ood_auroc_knn", "ood_auroc_mahalanobis", "ood_auroc_subspace"} < set(got)
     assert got["ood_raw_precision"] == 0.0
+
+
+def test_the_score_of_the_mask_is_the_one_that_counts():
+    class Masking(Weights):
+        """Its mask rests on scores of the images, which know all."""
+
+        class ood:
+            score = fixed_score = "frozen"
+            scores = tf.constant([1, 1, 1, 1, 0, 0, 1, 0.5])
+
+    got = opened().scores(Confident(), Masking())
+    assert got["ood_auroc"] == got["ood_raw_auroc"] == got["ood_auroc_frozen"] == 100
+    assert got["ood_auroc_softmax"] == pytest.approx(80.0)
+    Masking.ood.score = "oracle"
+    assert opened().scores(Confident(), Masking())["ood_auroc"] == pytest.approx(80.0)
 
 
 def test_without_images_of_no_class_there_is_nothing_to_measure():
@@ -81,3 +101,33 @@ def test_a_run_writes_what_it_measured(tmp_path):
     results = tiny.Finished(tmp_path / "run", done).results
     assert results["ood_auroc"] == rows[-1]["ood_auroc"]
     assert results["ood_precision"] == rows[-1]["ood_precision"]
+    assert len(results["ood_aurocs"]) == 7
+    assert results["ood_aurocs"]["softmax"] == results["ood_auroc"]
+    assert results["ood_rate_estimate"] == 0.5
+
+
+def test_a_run_that_estimates_the_share_resumes(tmp_path):
+    """With the scores of the images and the rate that it began with."""
+    more = (
+        "--labeled_classes=0,1,2,3,4,5,6",
+        "--unlabeled_classes=7,8,9,0",
+        "--ood_rate=auto",
+        "--ood_score=domain",
+        "--labels=35",
+    )
+    whole = tiny.session(tmp_path / "whole", *more)
+    assert whole.code == 0, whole.err
+    assert "unlabelled images of none of the classes: about" in whole.out
+    stopped = tiny.session(
+        tmp_path / "parts", *more, moments={("progress", 5): tiny.TERMINATE}
+    )
+    assert stopped.code != 0
+    again = tiny.session(tmp_path / "parts", *more)
+    assert again.code == 0 and "none of the classes" not in again.out
+    one, other = (
+        tiny.Finished(tmp_path / n, again).results for n in ("whole", "parts")
+    )
+    assert one["ood_rate_estimate"] == other["ood_rate_estimate"] > 0.3
+    assert one["ood_aurocs"] == other["ood_aurocs"]
+    assert one["ood_aurocs"]["domain"] > 70
+    assert one["test_error"] == other["test_error"]

@@ -1,0 +1,180 @@
+"""Scores of the unlabelled images from before the first step."""
+
+from __future__ import annotations
+
+import types
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mixdmt_tf.algorithms.parts import domain_scores, frozen_scores
+from mixdmt_tf.algorithms.parts.image_scores import ImageScores, stranger_share
+from mixdmt_tf.equations import auroc
+
+SIZE = 8
+
+
+def stripes(kind, number, rng):
+    """Noisy images whose stripes lie in one of three directions."""
+    rows, columns = np.indices((SIZE, SIZE))
+    wave = {0: rows, 1: columns, 2: rows + columns}[kind]
+    picture = np.sin(wave * np.pi / 2)[None, ..., None]
+    noise = rng.normal(0, 0.3, (number, SIZE, SIZE, 1))
+    return np.clip(picture * 0.6 + noise, -1, 1).astype(np.float32)
+
+
+def pipeline(each=12, known=40, strangers=40, seed=0):
+    """Labelled are two directions, and unlabelled ones besides of a third."""
+    rng = np.random.default_rng(seed)
+    x = np.concatenate([stripes(kind, each, rng) for kind in (0, 1)])
+    y = np.repeat(np.arange(2, dtype=np.int32), each)
+    parts = [stripes(kind, known // 2, rng) for kind in (0, 1)]
+    u = np.concatenate([*parts, stripes(2, strangers, rng)])
+
+    def unlabeled(places=None):
+        chosen = u if places is None else u[places]
+        for start in range(0, len(chosen), 30):
+            yield tf.constant(chosen[start : start + 30])
+
+    return types.SimpleNamespace(
+        labeled_images=lambda: [
+            (tf.constant(x[:5]), y[:5]),
+            (tf.constant(x[5:]), y[5:]),
+        ],
+        unlabeled_images=unlabeled,
+        split=types.SimpleNamespace(unlabeled=np.arange(len(u))),
+        source=types.SimpleNamespace(flip=False),
+        seed=seed,
+        x=x,
+        y=y,
+        u=u,
+        inside=np.arange(len(u)) < known,
+    )
+
+
+def pixels():
+    """An extractor whose features are the pixels."""
+    images = keras.Input((SIZE, SIZE, 1))
+    return keras.Model(images, keras.layers.Flatten()(images))
+
+
+def cosine_to_fifth(row, others):
+    cosines = others @ row / np.linalg.norm(others, axis=1) / np.linalg.norm(row)
+    return np.sort(cosines)[-5]
+
+
+def test_frozen_scores_by_the_definition():
+    given = pipeline()
+    found = frozen_scores.frozen_scores(pixels(), given)
+    x, u = given.x.reshape(len(given.x), -1), given.u.reshape(len(given.u), -1)
+    together = np.concatenate([x, u]).astype(np.float64)
+    x, u = ((each - together.mean(0)) / together.std(0) for each in (x, u))
+    np.testing.assert_allclose(
+        found.scores, [cosine_to_fifth(row, x) for row in u], rtol=1e-4, atol=1e-5
+    )
+    # A labelled image is compared with all others of its kind; ranks by class.
+    own = np.array([cosine_to_fifth(x[i], np.delete(x, i, 0)) for i in range(len(x))])
+    units = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
+    _, near = frozen_scores.nearest(units, units, given.y, True)
+    assert np.mean(near == given.y) > 0.8
+    for kind in (0, 1):
+        same = own[near == kind].round(6)
+        ranks = (same[:, None] > same).sum(1)
+        np.testing.assert_allclose(
+            found.held_out[near == kind], (ranks + 0.5) / (len(ranks) + 1), rtol=1e-6
+        )
+    assert auroc(given.inside, found.scores) > 0.95
+
+
+@pytest.mark.parametrize("strangers", [0, 400, 1200])
+def test_the_share_of_strangers(strangers):
+    given = pipeline(each=50, known=400, strangers=strangers)
+    share = stranger_share(frozen_scores.frozen_scores(pixels(), given))
+    truth = strangers / (400 + strangers)
+    assert share.estimate == pytest.approx(truth, abs=0.15)
+    assert share.low <= share.quartile <= share.high
+    assert share.rate <= share.estimate
+    assert (share.rate > 0) == (strangers > 0)
+    assert f"{share.estimate:.0%}" in share.describe()
+
+
+def test_classes_that_are_absent_are_no_strangers():
+    """All unlabelled images are of one class, whose images are far from each other."""
+    rng = np.random.default_rng(3)
+    given = pipeline(each=40)
+    given.x[given.y == 1] = stripes(1, 40, rng)
+    given.u[:] = stripes(0, len(given.u), rng)
+    given.x[given.y == 1] += rng.normal(0, 0.01, given.x[given.y == 1].shape)
+    share = stranger_share(frozen_scores.frozen_scores(pixels(), given))
+    assert share.estimate < 0.2 and share.rate == 0
+
+
+def test_neighbours_vote_with_their_cosines():
+    references = np.eye(3)[[0, 0, 1, 1, 1, 2]]
+    labels = np.array([0, 0, 1, 1, 1, 2])
+    row = np.array([[0.95, 0.3, 0.0]]) / np.hypot(0.95, 0.3)
+    score, near = frozen_scores.nearest(row, references, labels)
+    # Cosines .954 twice (class 0) and .301 three times: 3.91 against 3.90.
+    assert near.tolist() == [0]
+    assert score[0] == pytest.approx(row[0, 1])
+    score, _ = frozen_scores.nearest(references, references, labels, True)
+    assert score[0] == pytest.approx(0)  # without itself
+
+
+def test_domain_scores_tell_strangers(monkeypatch):
+    monkeypatch.setattr(domain_scores, "STEPS", 40)
+    given = pipeline(each=20, known=60, strangers=60)
+    found = domain_scores.domain_scores(given)
+    assert found.scores.shape == (120,) and found.scores.dtype == np.float32
+    assert ((found.scores >= 0) & (found.scores < 1)).all()
+    assert auroc(given.inside, found.scores) > 0.9
+    assert 0.3 < stranger_share(found).estimate < 0.65
+    again = domain_scores.domain_scores(given)
+    np.testing.assert_array_equal(found.scores, again.scores)
+    other = domain_scores.domain_scores(pipeline(20, 60, 60, seed=1))
+    assert (found.scores != other.scores).any()
+
+
+def test_nobody_is_scored_by_who_has_seen_him(monkeypatch):
+    """Networks that know the pictures of their training by heart."""
+    seen = []
+
+    def trained(images, wanted, pool, fold, progress):
+        seen.append((set(np.flatnonzero(wanted)), set(pool), fold))
+        known = {images.labeled[i].tobytes() for i in np.flatnonzero(wanted)}
+        known |= {images.unlabeled[i].astype(np.float32).tobytes() for i in pool}
+
+        def compute(batch):
+            assert not any(image.tobytes() in known for image in batch.numpy())
+            return tf.zeros(len(batch))
+
+        return compute
+
+    monkeypatch.setattr(domain_scores, "_trained", trained)
+    given = pipeline()
+    domain_scores.domain_scores(given)
+    assert len(seen) == 5
+    labeled = [wanted for wanted, _, _ in seen]
+    for image in range(len(given.x)):
+        assert sum(image in wanted for wanted in labeled) == 4
+    assert seen[0][1].isdisjoint(seen[1][1]) and seen[0][1] == seen[2][1]
+
+
+def test_the_classes_that_look_present():
+    rng = np.random.default_rng(5)
+    classes = np.repeat(np.arange(4), 50)
+    alike = rng.uniform(size=200)
+    kept, note = domain_scores.present_classes(alike, classes)
+    assert kept.all() and note == ""
+    absent = np.where(classes < 2, 0.7 + 0.3 * alike, 0.9 * alike)
+    kept, note = domain_scores.present_classes(absent, classes)
+    np.testing.assert_array_equal(kept, classes >= 2)
+    assert "0, 1" in note
+
+
+def test_no_evidence_is_no_mask():
+    few = ImageScores(np.zeros(3), np.linspace(0, 1, 6), np.linspace(0, 1, 100))
+    share = stranger_share(few)
+    assert share.rate == 0 and "0% are masked" in share.describe()
