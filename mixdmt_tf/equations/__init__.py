@@ -102,6 +102,7 @@ from mixdmt_tf.equations.selection import (
 from mixdmt_tf.equations.targets import (
     guess_label,
     hard_label,
+    refine,
     sharpen,
     sharpen_logits,
     smooth_labels,
@@ -175,6 +176,7 @@ __all__ = [
     "probability_margin",
     "propagate_labels",
     "ranking_sample",
+    "refine",
     "sharpen",
     "sharpen_logits",
     "sigmoid_ramp",

@@ -15,6 +15,7 @@ RealMix Alg. 2: average over the views          `targets.guess_label`
 RealMix Eq. 3: sharpening                       `targets.sharpen`
 UDA, techniques: softmax temperature            `targets.sharpen_logits`
 Pseudo-Label 3: the likeliest class             `targets.hard_label`
+DivideMix Eq. 3: label refined by a guess       `targets.refine`
 MixMatch, code: label smoothing                 `targets.smooth_labels`
 RealMix Eq. 4-7: MixUp with lam'                `mixing.mix`
 mixup 2: MixUp with any lam                     `mixing.interpolate`

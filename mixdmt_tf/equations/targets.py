@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from mixdmt_tf.equations.contracts import require_rank
+from mixdmt_tf.equations.contracts import require_rank, require_same_shape
 
 
 def guess_label(probs: tf.Tensor) -> tf.Tensor:
@@ -109,6 +109,33 @@ def hard_label(p: tf.Tensor) -> tf.Tensor:
     p = tf.cast(p, tf.float32)
     require_rank(1, p=p)
     return tf.stop_gradient(tf.one_hot(tf.argmax(p, axis=-1), tf.shape(p)[-1]))
+
+
+def refine(labels: tf.Tensor, guess: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+    """Return w y + (1 - w) q, a label in which one trusts by w, and one's own guess.
+
+    Co-refinement of DivideMix (arXiv:2002.07394) section 3.2, Eq. 3, before sharpening.
+
+    Stop-gradient: the whole result.
+
+    Args:
+        labels: y [..., C] one-hot labels, any number type.
+        guess: q [..., C] probabilities, any float type.
+        weight: w [...] in [0, 1], any float type.
+
+    Returns:
+        [..., C] float32.
+
+    Raises:
+        ValueError: when the shapes don't fit.
+    """
+    labels, guess = tf.cast(labels, tf.float32), tf.cast(guess, tf.float32)
+    weight = tf.cast(weight, tf.float32)
+    require_rank(1, guess=guess)
+    require_same_shape(guess=guess, labels=labels)
+    require_same_shape(guess=guess[..., 0], weight=weight)
+    share = weight[..., None]
+    return tf.stop_gradient(share * labels + (1 - share) * guess)
 
 
 def smooth_labels(labels: tf.Tensor, epsilon: float) -> tf.Tensor:

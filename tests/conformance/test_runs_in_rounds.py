@@ -38,5 +38,7 @@ def test_some_methods_are_trained_in_rounds():
 @pytest.mark.parametrize("name", METHODS)
 def test_resumed_equals_uninterrupted_and_export_equals_model(name, tmp_path):
     # Most of the time would go into the graph of its augmentation.
-    plain = () if name == "dmt" else ("--augment=none",)
+    config = algorithms.method("classification", name).config_class
+    strong = hasattr(config, "augment") and name != "dmt"
+    plain = ("--augment=none",) if strong else ()
     check(tmp_path, f"--algorithm={name}", *SHORT, *plain)

@@ -64,6 +64,12 @@ PER_CLASS = [  # [..., C] -> [...] or [..., C]
         lambda rng, shape: [probabilities(rng, shape)],
     ),
     Case(
+        "refine",
+        lambda labels, guess: equations.refine(labels, guess, guess[..., 0]),
+        lambda labels, guess: targets.refine(labels, guess, guess[..., 0]),
+        lambda rng, shape: [mixed_labels(rng, shape), probabilities(rng, shape)],
+    ),
+    Case(
         "smooth_labels",
         lambda labels: equations.smooth_labels(labels, 0.1),
         lambda labels: targets.smooth_labels(labels, 0.1),

@@ -31,6 +31,15 @@ def hard_label(p):
     return labels
 
 
+def refine(labels, guess, weight):
+    """w of the label and 1 - w of the guess, class by class."""
+    refined = np.zeros(guess.shape)
+    for i in np.ndindex(*guess.shape):
+        w = float(weight[i[:-1]])
+        refined[i] = w * float(labels[i]) + (1 - w) * float(guess[i])
+    return refined
+
+
 def smooth_labels(labels, epsilon):
     """Move epsilon of the way to the uniform distribution, class by class."""
     smoothed = np.zeros(labels.shape)

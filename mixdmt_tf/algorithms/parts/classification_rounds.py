@@ -25,21 +25,9 @@ assumes = {"batch": 64}  # Table 1, row 8: 64 labelled and 448 pseudo-labelled i
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(
-    rounds.Rounds,
-    label_sources.LabelSource,
-    dmt_sgd.Mixup,
-    dmt_sgd.Defaults,
-    base.Config,
-):
-    """Rounds of DMT section 5.2.2 and appendix B."""
+class Selection:
+    """How many images rounds learn from, and which network is the result."""
 
-    learning_rate: float = override(0.1, "of a round")
-    base_learning_rate: float = override(0.2, "appendix B")
-    base_epochs: float = override(300.0, "appendix B")
-    unlabeled_ratio: int = override(
-        7, "Table 1; 31 with 1,000 labels, where a batch has 16 labelled ones"
-    )
     count: str = setting(
         "exact",
         "exact: round(alpha N) pseudo labels; released: alpha N - 2, as DMT's release",
@@ -53,6 +41,25 @@ class Config(
         "last round's (algorithm 2, step 17; appendix C holds out 200 images: "
         "--validation=200)",
         choices=("best", "last", "valtiny"),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(
+    rounds.Rounds,
+    label_sources.LabelSource,
+    Selection,
+    dmt_sgd.Mixup,
+    dmt_sgd.Defaults,
+    base.Config,
+):
+    """Rounds of DMT section 5.2.2 and appendix B."""
+
+    learning_rate: float = override(0.1, "of a round")
+    base_learning_rate: float = override(0.2, "appendix B")
+    base_epochs: float = override(300.0, "appendix B")
+    unlabeled_ratio: int = override(
+        7, "Table 1; 31 with 1,000 labels, where a batch has 16 labelled ones"
     )
 
 

@@ -188,12 +188,16 @@ class Pipeline:
         pseudo = self.pseudo
         if pseudo is None:
             raise ValueError("the recipe asks for pseudo labels, there are none")
-        kept = np.flatnonzero(pseudo.kept)
         images = len(pseudo.kept)
+        kept = np.arange(images) if self.recipe.unkept else np.flatnonzero(pseudo.kept)
         copies = self.store_size // images
         drawn = draws.shuffled(self.seed, "unlabeled", positions, len(kept) * copies)
         places = tf.gather(tf.constant(kept, tf.int64), drawn % len(kept))
+        found = {}
+        if self.recipe.unkept:
+            found["u_kept"] = tf.gather(tf.constant(pseudo.kept, tf.float32), places)
         return drawn // len(kept) * images + places, {
+            **found,
             "u_label": tf.gather(tf.constant(pseudo.labels), places),
             "u_confidence": tf.gather(tf.constant(pseudo.confidence), places),
             "u_weight": tf.gather(tf.constant(pseudo.row_weights()), places),

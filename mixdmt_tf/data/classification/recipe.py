@@ -32,6 +32,7 @@ class Recipe:
       unlabelled ones, 0 to N - 1; a pass over the stream shows each place once;
     - `u_label`: int32 [n] and `u_confidence`: float32 [n] (if `pseudo`), the pseudo
       labels of the images that `u` shows, which are then those that were kept;
+    - `u_kept`: float32 [n] (if `unkept`), 1 where the pseudo label was kept;
     - `u_weight`: float32 [n] and `x_weight`: float32 [b] (if `pseudo`), what pseudo
       labels and labels count by where they come from: 1, or of a graph the certainty
       and the weight of the class;
@@ -57,6 +58,7 @@ class Recipe:
             flipped only.
         fill: the grey level, 0 to 255, that shifts bring in; None reflects the image.
         pseudo: whether `u` shows pseudo-labelled images.
+        unkept: with them the images whose pseudo label was not kept, too.
         copies: augmented copies of each unlabelled image, unless the user says so.
         copies_augment: how they differ, unless the user says so.
     """
@@ -73,6 +75,7 @@ class Recipe:
     weak_originals: bool = False
     fill: Optional[int] = None
     pseudo: bool = False
+    unkept: bool = False
     copies: int = 0
     copies_augment: str = "none"
 

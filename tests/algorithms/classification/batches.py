@@ -72,6 +72,8 @@ def make(recipe: Recipe, rows: int, step: int = 3, seed: int = 0) -> Dict[str, A
             batch["u_confidence"] = rng.uniform(0.25, 1, n).astype(np.float32)
             batch["u_weight"] = np.ones(n, np.float32)
             batch["x_weight"] = np.ones(rows, np.float32)
+        if recipe.unkept:
+            batch["u_kept"] = (np.arange(n) % 4 > 0).astype(np.float32)
     if recipe.mixup_groups:
         batch["lam"] = rng.beta(0.75, 0.75, rows * sum(recipe.mixup_groups))
         if recipe.mixup_shared:  # by all replicas, too: of the step alone

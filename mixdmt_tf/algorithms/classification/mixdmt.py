@@ -1,0 +1,183 @@
+"""MixDMT: learners of RealMix in the rounds of DMT.
+
+Both papers learn from guesses. RealMix (arXiv:1912.08766) guesses anew in each step,
+from the mean of its views, and mixes everything; its guesses are its own, so that it
+confirms its mistakes. DMT (arXiv:2004.08514) learns from the labels of another network,
+weighed by what it thinks of them itself, and learns nothing from images about which
+both disagree. Here each unlabelled image has both: with w, the weight of DMT's Eq. 6,
+its target is
+
+    t = w y_A + (1 - w) sharpen(p_B),
+
+the other network's label as far as this one can believe it, and its own sharpened guess
+for the rest (DivideMix, arXiv:2002.07394, Eq. 3). Images whose pseudo label was not
+kept, or is disbelieved, are not thrown away: of them w is 0. Targets, images and
+weights are mixed up with those of all other rows. RealMix's mask leaves out images that
+look like none of the classes.
+
+    L = L_x + lambda_p mean w' H(t', p) + lambda_u mean |t' - p|^2
+
+with ' for what is mixed up, H the cross-entropy, L_x that of the labelled rows, and
+means over the unlabelled rows that the mask keeps. With w = 0 everywhere and no mask
+that is MixMatch; the networks that begin are RealMix's.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Dict, Tuple
+
+import tensorflow as tf
+
+from mixdmt_tf.algorithms import base
+from mixdmt_tf.algorithms.classification import mixmatch, realmix
+from mixdmt_tf.algorithms.parts import (
+    classification_rounds,
+    label_sources,
+    ood_mask,
+    rounds,
+    weighting,
+)
+from mixdmt_tf.algorithms.parts.consistency import guess_reports
+from mixdmt_tf.data.classification.recipe import Recipe
+from mixdmt_tf.equations import (
+    cross_entropy,
+    dynamic_weight,
+    mix,
+    refine,
+    sharpen,
+    squared_error,
+)
+from mixdmt_tf.settings import override, setting
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(
+    rounds.Rounds,
+    label_sources.LabelSource,
+    classification_rounds.Selection,
+    weighting.Gammas,
+    ood_mask.Config,
+    mixmatch.Config,
+):
+    """Those of rounds, of the dynamic weight, of the mask, and of MixMatch."""
+
+    base_learning_rate: float = override(0.002, "RealMix's")
+    base_batch: int = override(64)
+    unlabeled_ratio: int = override(1, "as RealMix; each is shown in K views")
+    restart: bool = override(False)
+    models: int = override(2)
+    gamma1: float = override(2.0)
+    gamma2: float = override(2.0)
+    lambda_p: float = setting(
+        1.0, "weight of the cross-entropy with labels of the other network", low=0.0
+    )
+
+
+class MixDMT(realmix.RealMix):
+    """The step of a round."""
+
+    loop = "rounds"
+    base_method = "realmix"
+    reported = (
+        "loss_x",
+        "loss_p",
+        "loss_u",
+        "lambda_u",
+        "guess_confidence",
+        "guess_accuracy",
+        *weighting.CASES,
+        "weight",
+        "weight_right",
+        "weight_wrong",
+        "ood_kept",
+        "ood_rate",
+    )
+
+    @classmethod
+    def recipe(cls, config: Any) -> Recipe:
+        """RealMix's, with the other network's labels of all unlabelled images."""
+        ratio, views = config.unlabeled_ratio, config.guesses
+        joint = config.mixup == "joint"
+        groups = (1 + views * ratio,) if joint else (1, views * ratio)
+        return dataclasses.replace(
+            super().recipe(config),
+            unlabeled_ratio=ratio,
+            mixup_groups=groups,
+            pseudo=True,
+            unkept=True,
+        )
+
+    def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
+        """The three terms of the loss."""
+        config: Any = self.config
+        views = tf.unstack(batch["u"], axis=1)  # K times [n, H, W, channels]
+        p, outputs = self.guess(views)  # [n, C]
+        labels = tf.one_hot(batch["u_label"], self.facts.num_classes)
+        labels *= batch["u_kept"][:, None]
+        trust = dynamic_weight(
+            labels, batch["u_confidence"], p, config.gamma1, config.gamma2
+        )
+        targets = refine(labels, sharpen(p, config.temperature), trust)
+        trust *= batch["u_weight"]
+        mixed, weights = self.mixed(batch, views, p, outputs, targets, trust)
+
+        probs = tf.nn.softmax(mixed.logits_u)
+        self.ood.remember(self.network, batch)
+        inside = self.ood(batch, self.ranked(mixed), mixed.views)
+        lambda_u = self.lambda_u(batch["step"])
+        peers = weights * cross_entropy(mixed.labels_u, mixed.logits_u)
+        own = squared_error(mixed.labels_u, probs)
+        return (
+            {
+                "loss_x": base.Term(cross_entropy(mixed.labels_x, mixed.logits_x)),
+                "loss_p": base.Term(peers, inside, config.lambda_p),
+                "loss_u": base.Term(own, inside, lambda_u),
+            },
+            {
+                "lambda_u": lambda_u,
+                **guess_reports(p, batch["u_truth"]),
+                **weighting.cases(labels, batch["u_confidence"], p),
+                **classification_rounds.weight_reports(trust, batch),
+                "ood_kept": inside,
+                "ood_rate": tf.convert_to_tensor(self.ood.rate),
+            },
+        )
+
+    def mixed(
+        self,
+        batch: Dict[str, tf.Tensor],
+        views: Any,
+        p: tf.Tensor,
+        outputs: tf.Tensor,
+        targets: tf.Tensor,
+        trust: tf.Tensor,
+    ) -> Tuple[mixmatch.Mixed, tf.Tensor]:
+        """Images, targets and weights mixed up, and what the network says of them.
+
+        Args:
+            batch: of the step.
+            views: K times float32 [n, H, W, channels].
+            p: float32 [n, C], the guesses.
+            outputs: what `guess` returned besides.
+            targets: float32 [n, C].
+            trust: float32 [n], weights of the pseudo labels; labels have 1.
+
+        Returns:
+            The mixed-up rows, and the weights of the unlabelled ones, float32 [K n].
+        """
+        y, number = tf.one_hot(batch["y"], self.facts.num_classes), len(views)
+
+        def mixed_up(rows: tf.Tensor) -> tf.Tensor:
+            return mix(rows, tf.gather(rows, batch["partner"]), batch["lam"])
+
+        images = mixed_up(tf.concat([batch["x"], *views], 0))
+        labels = mixed_up(tf.concat([y] + [targets] * number, 0))
+        ones = tf.ones_like(batch["x_weight"])
+        weights = mixed_up(tf.concat([ones] + [trust] * number, 0))
+        blocks = 1 + number * self.config.unlabeled_ratio
+        logits_x, logits_u = self.forward(images, blocks)
+        rows = [tf.shape(y)[0], -1]
+        labels_x, labels_u = tf.split(labels, rows)
+        found = mixmatch.Mixed(p, outputs, labels_x, logits_x, labels_u, logits_u)
+        return found, tf.split(weights, rows)[1]
