@@ -41,6 +41,7 @@ if TYPE_CHECKING:  # for editors and type checkers
     from mixdmt_tf.algorithms.classification.ict import ICT
     from mixdmt_tf.algorithms.classification.linear_probe import LinearProbe
     from mixdmt_tf.algorithms.classification.mean_teacher import MeanTeacher
+    from mixdmt_tf.algorithms.classification.mixdmt import MixDMT
     from mixdmt_tf.algorithms.classification.mixmatch import MixMatch
     from mixdmt_tf.algorithms.classification.mixup import MixUp
     from mixdmt_tf.algorithms.classification.pi_model import PiModel
@@ -102,6 +103,7 @@ __all__ = [
     "LinearProbe",
     "LiteSegmenter",
     "MeanTeacher",
+    "MixDMT",
     "MixMatch",
     "MixUp",
     "PiModel",
