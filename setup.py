@@ -104,6 +104,7 @@ setup(
             "mixdmt-predict = mixdmt_tf.cli.predict:command",
             "mixdmt-export-model = mixdmt_tf.cli.export_model:command",
             "mixdmt-reproduce = mixdmt_tf.cli.reproduce:command",
+            "mixdmt-compare = mixdmt_tf.cli.compare:command",
             "mixdmt-precompute-augmentations ="
             " mixdmt_tf.cli.precompute_augmentations:command",
         ]

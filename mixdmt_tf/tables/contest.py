@@ -1,0 +1,206 @@
+"""Runs of several methods under the same clock, and what came of them.
+
+Nothing here imports TensorFlow.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import math
+import pathlib
+import statistics
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+
+@dataclasses.dataclass(frozen=True)
+class Contestant:
+    """One method of a comparison: the same command with several seeds.
+
+    It answers what `running.execute` asks of a cell of a table.
+
+    Attributes:
+        name: of the method.
+        flags: of the training command, without seed and folder.
+        folder: that holds the run folders.
+        minutes: of one run.
+    """
+
+    name: str
+    flags: Tuple[str, ...]
+    folder: pathlib.Path
+    minutes: float
+
+    column = ""
+    first = None
+    steps = None
+
+    @property
+    def row(self) -> "Contestant":
+        """What bears its name."""
+        return self
+
+    @property
+    def seconds(self) -> float:
+        """Expected duration of a run."""
+        return 60 * self.minutes
+
+    def run_folder(self, seed: int) -> pathlib.Path:
+        """The run folder of a seed."""
+        return self.folder / f"{self.name}-seed{seed}"
+
+    def command(self, seed: int) -> List[str]:
+        """The arguments of the training command."""
+        return [*self.flags, f"--seed={seed}", f"--workdir={self.run_folder(seed)}"]
+
+    def results(self, seed: int) -> Optional[Dict[str, Any]]:
+        """`results.json` of a finished run, None if it is not finished."""
+        path = self.run_folder(seed) / "results.json"
+        try:
+            found: Dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return found
+
+    def finished(self) -> Dict[int, Dict[str, Any]]:
+        """Results of all finished runs, by seed."""
+        prefix = f"{self.name}-seed"
+        seeds = sorted(
+            int(path.name[len(prefix) :])
+            for path in self.folder.glob(f"{prefix}*")
+            if path.name[len(prefix) :].isdigit()
+        )
+        results = {seed: self.results(seed) for seed in seeds}
+        return {seed: each for seed, each in results.items() if each is not None}
+
+    def steps_done(self, seed: int) -> int:
+        """0: runs are measured in minutes."""
+        del seed
+        return 0
+
+    def title(self, _: Any, seed: int) -> str:
+        """Name of a run in messages."""
+        return f"{self.name}, seed {seed}"
+
+    def curve(self, seed: int, measure: str) -> List[Tuple[float, float]]:
+        """Seconds of training and what was measured then, of one run.
+
+        Args:
+            seed: of the run.
+            measure: column of `metrics.csv` or, of a run in rounds, of `rounds.csv`,
+                whose stages add up. The base models of rounds are not in it.
+        """
+        folder = self.run_folder(seed)
+        if (folder / "rounds.csv").exists():
+            stages = [float(each["seconds"]) for each in _rows(folder / "rounds.csv")]
+            whole = (self.results(seed) or {}).get("seconds", sum(stages))
+            begun, points = whole - sum(stages), []
+            for row in _rows(folder / "rounds.csv"):
+                begun += float(row["seconds"])
+                if row.get(measure):
+                    points.append((begun, float(row[measure])))
+            return points
+        rows = _rows(folder / "metrics.csv")
+        return [
+            (float(row["seconds"]), float(row[measure]))
+            for row in rows
+            if row.get(measure)
+        ]
+
+
+def _rows(path: pathlib.Path) -> List[Dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+    except OSError:
+        return []
+
+
+@dataclasses.dataclass(frozen=True)
+class Interval:
+    """A mean with its 95 % confidence interval, by Student's t.
+
+    Attributes:
+        mean: of n values.
+        half: half the width; None for a single value.
+        n: how many values.
+    """
+
+    mean: float
+    half: Optional[float]
+    n: int
+
+    def __str__(self) -> str:
+        return f"{self.mean:.2f}" + ("" if self.half is None else f" ± {self.half:.2f}")
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the difference that it is of is told from chance."""
+        return self.half is not None and abs(self.mean) > self.half
+
+
+def interval(values: Sequence[float]) -> Interval:
+    """Mean and 95 % interval of at least one value."""
+    mean = statistics.fmean(values)
+    if len(values) < 2:
+        return Interval(mean, None, len(values))
+    from scipy.stats import t
+
+    error = statistics.stdev(values) / math.sqrt(len(values))
+    return Interval(mean, float(t.ppf(0.975, len(values) - 1)) * error, len(values))
+
+
+@dataclasses.dataclass(frozen=True)
+class Standing:
+    """One line of the ranking.
+
+    Attributes:
+        name: of the method.
+        score: over the seeds that are finished.
+        behind: how much worse than the first, over seeds that both have finished; None
+            of the first, and if there are none.
+        steps: mean number of steps.
+        minutes: mean duration.
+    """
+
+    name: str
+    score: Interval
+    behind: Optional[Interval]
+    steps: float
+    minutes: float
+
+
+def ranking(
+    results: Mapping[str, Mapping[int, Mapping[str, Any]]], measure: str
+) -> List[Standing]:
+    """The methods with finished runs, the best first.
+
+    Args:
+        results: `results.json` by method and seed.
+        measure: an error, of which less is better, or another, of which more is.
+    """
+    sign = 1 if measure.endswith("error") else -1
+    scores = {
+        name: {seed: float(each[measure]) for seed, each in runs.items()}
+        for name, runs in results.items()
+        if runs
+    }
+    means = {name: statistics.fmean(runs.values()) for name, runs in scores.items()}
+    order = sorted(scores, key=lambda name: sign * means[name])
+    found = []
+    for name in order:
+        runs, best = scores[name], scores[order[0]]
+        both = sorted(set(runs) & set(best)) if name != order[0] else []
+        differences = [sign * (runs[seed] - best[seed]) for seed in both]
+        found.append(
+            Standing(
+                name,
+                interval(list(runs.values())),
+                interval(differences) if differences else None,
+                statistics.fmean(each["steps"] for each in results[name].values()),
+                statistics.fmean(each["seconds"] for each in results[name].values())
+                / 60,
+            )
+        )
+    return found

@@ -1,0 +1,129 @@
+"""`bin/compare`."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+
+import pytest
+
+from mixdmt_tf.cli import compare
+from tests.cli import commands
+
+DIGITS = ("--dataset=digits", "--labels=50", "--network=small_cnn")
+
+# Stands for a training run: what it writes depends on method and seed.
+TRAIN = """
+import json, pathlib, sys
+flags = dict(each[2:].split("=") for each in sys.argv[1:] if "=" in each)
+folder = pathlib.Path(flags["workdir"])
+if flags["algorithm"] == "uda" and not pathlib.Path("mended").exists():
+    sys.exit(1)
+folder.mkdir(parents=True)
+(folder / "flags.txt").write_text("")
+error = {"supervised": 20, "realmix": 10, "uda": 10.5}[flags["algorithm"]]
+error += float(flags["seed"])
+rows = [(1, 30.0, error + 5), (2, 60.0, error)]
+(folder / "metrics.csv").write_text(
+    "step,seconds,test_error\\n" + "\\n".join(",".join(map(str, r)) for r in rows)
+)
+results = {"test_error": error, "test_error_raw": error, "steps": 100, "seconds": 60,
+           "machine": "a machine", "flags": flags}
+(folder / "results.json").write_text(json.dumps(results))
+"""
+
+
+@pytest.fixture
+def trainer(tmp_path, monkeypatch):
+    """The command with made-up training runs."""
+    monkeypatch.setattr(compare, "LAUNCH", TRAIN)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stdout", sys.stdout)
+
+    def start(*more):
+        argv = ["--seeds=2", "--minutes=1", "--workdir=out", *DIGITS, *more]
+        return compare.main(argv)
+
+    return start
+
+
+def test_help():
+    text = commands.helps_at_once("compare")
+    assert "usage: compare [--flag=value ...]" in text and "--minutes=30.0" in text
+
+
+def test_a_dry_run_needs_no_tensorflow_and_leaves_nothing(tmp_path):
+    done = commands.without_tensorflow(
+        "compare",
+        *DIGITS,
+        "--algorithms=dmt,linear_probe",
+        "--minutes=4",
+        "--seeds=2",
+        f"--workdir={tmp_path / 'runs'}",
+        "--dry_run",
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "--algorithm=dmt --steps=none --max_minutes=4 --noexport" in done.stdout
+    assert "--algorithm=linear_probe --steps=1 --noexport --seed=2" in done.stdout
+    assert "cost: about 9 min" in done.stdout
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    "flags, said",
+    [
+        (["--algorithms=realmx"], "did you mean 'realmix'?"),
+        (["--algorithms=dmt,dmt"], "'dmt': expected different ones of"),
+        (["--algorithms="], "expected names of methods"),
+        (["--steps=100"], "every run has its own; expected --algorithms"),
+        (["--algorithm", "dmt"], "every run has its own; expected --algorithms"),
+        (["--minutes=0"], "--minutes=0: expected a finite number >= 0.1"),
+        (["--labels=no"], "--labels=no: expected an integer"),
+        (
+            ["--dataset=voc", "--network=auto", "--algorithms=mixup"],
+            "expected different ones of",
+        ),
+        (["--lambda_u=3"], "unknown flag --lambda_u"),
+    ],
+)
+def test_what_cannot_be_compared(flags, said, capsys):
+    usual = {"--algorithms": "--algorithms=supervised,realmix"}
+    usual.update({each.partition("=")[0]: each for each in DIGITS})
+    given = [
+        v for k, v in usual.items() if k not in {f.partition("=")[0] for f in flags}
+    ]
+    given += flags
+    assert said in commands.refusal(capsys, compare.main, *given)
+
+
+def test_flags_go_where_they_belong():
+    own, others = compare.separate(
+        ["--seeds", "2", "--labels", "50", "--minutes=3", "--noexport", "--dry_run"]
+    )
+    assert own == ["--seeds", "2", "--minutes=3", "--dry_run"]
+    assert others == ["--labels", "50", "--noexport"]
+
+
+def test_a_ranking_that_a_failure_does_not_stop(trainer, tmp_path, capfd):
+    assert trainer("--algorithms=supervised,realmix,uda") == 1
+    out = capfd.readouterr().out
+    assert "uda, seed 1: failed with exit code 1" in out
+    text = (tmp_path / "out" / "comparison.md").read_text(encoding="utf-8")
+    assert "`uda`" not in text
+    assert "| 1 | `realmix` | **11.50 ± 6.35** |" in text
+    assert "| 2 | `supervised` | **21.50 ± 6.35** | 10.00 ± 0.00 | 2 |" in text
+    (tmp_path / "mended").touch()
+    assert trainer("--algorithms=supervised,realmix,uda") == 0
+    out = capfd.readouterr().out
+    assert out.count(": finished") == 4  # nothing is trained twice
+    text = (tmp_path / "out" / "comparison.md").read_text(encoding="utf-8")
+    assert "| 2 | `uda` | **12.00 ± 6.35** | 0.50 ± 0.00 | 2 |" in text
+    with (tmp_path / "out" / "comparison.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["method"] for row in rows] == ["supervised"] * 2 + ["realmix"] * 2 + [
+        "uda"
+    ] * 2
+    kept = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert len(kept) == 6 and kept[0]["flags"]["labels"] == "50"
+    assert (tmp_path / "out" / "comparison.png").stat().st_size > 10_000
