@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
-from typing import ClassVar, Optional
+from typing import ClassVar, Optional, Union
 
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import check, setting, settings_of
@@ -39,12 +39,14 @@ class Config:
         "it holds (500 of CIFAR-10)",
         low=0,
     )
-    image_size: Optional[int] = setting(
+    image_size: Union[int, str, None] = setting(
         None,
         "height and width of images in pixels: what --dataset=folder resizes its files "
         "to; images of other data sets are enlarged within the network; default: 96 "
-        "for networks with published weights, else 32 for folders and as others are",
+        "for networks with published weights, else 32 for folders and as others are; "
+        "auto: for networks with published weights 128, with a GPU 224",
         low=4,
+        words=("auto",),
     )
     split: str = setting(
         "",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Optional
+from typing import Any, Optional
+
+import tensorflow as tf
 
 from mixdmt_tf.data.classification.copies import Copies, fill_in, of_split
 from mixdmt_tf.data.classification.source import Source
@@ -14,6 +16,10 @@ from mixdmt_tf.rounds.stages import divided
 from mixdmt_tf.runs.experiment import Experiment
 
 STEPS = 524288  # of a run that is given no number
+# Networks with published weights saw 224 pixels. With fewer a linear classifier on their
+# features errs more, 32 % at 128 and 37 % at 96 of CIFAR-10 with 250 labels, but a step
+# is faster, in proportion to the pixels.
+SIZE_WITH_GPU, SIZE_WITHOUT = 224, 128
 
 
 def resolve(experiment: Experiment) -> Experiment:
@@ -24,8 +30,7 @@ def resolve(experiment: Experiment) -> Experiment:
     """
     method = experiment.method_class()
     data = fill_in(experiment.data, method.recipe(experiment.method))
-    if data.image_size is None:
-        data = dataclasses.replace(data, image_size=experiment.network.image_size)
+    data = dataclasses.replace(data, image_size=_image_size(experiment))
     run = experiment.run
     if experiment.in_rounds:
         return divided(dataclasses.replace(experiment, data=data))
@@ -33,6 +38,17 @@ def resolve(experiment: Experiment) -> Experiment:
     steps = run.steps or getattr(experiment.method, "round_steps", None) or STEPS
     run = dataclasses.replace(run, steps=steps)
     return dataclasses.replace(experiment, run=run, data=data).for_run(steps)
+
+
+def _image_size(experiment: Experiment) -> Any:
+    """Height and width in pixels, None: as the images of the data set are."""
+    given, own = experiment.data.image_size, experiment.network.image_size
+    if given not in (None, "auto"):
+        return given
+    if given is None or own is None:
+        return own
+    gpu = bool(tf.config.list_physical_devices("GPU"))
+    return SIZE_WITH_GPU if gpu else SIZE_WITHOUT
 
 
 def open_copies(experiment: Experiment, copies: Copies) -> Store:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import tensorflow as tf
 
 from mixdmt_tf.algorithms.classification import dmt, mixmatch
+from mixdmt_tf.cli import experiments
 from mixdmt_tf.data.classification import datasets, splits
 from mixdmt_tf.data.splits import write_split
 from mixdmt_tf.errors import UserError
@@ -202,3 +204,20 @@ def test_asked_for_on_the_disk_all_copies_are_made(source, tmp_path, capsys):
     assert ", of which the run takes 96" in capsys.readouterr().out
     (shard,) = tmp_path.glob("copies-*/shard-*")
     assert shard.stat().st_size == copies.nbytes
+
+
+@pytest.mark.parametrize(
+    "given, network, gpus, expected",
+    [
+        ("auto", "efficientnet_lite0", [], 128),
+        ("auto", "efficientnet_lite0", ["a GPU"], 224),
+        ("auto", "small_cnn", ["a GPU"], None),
+        ("none", "efficientnet_lite0", ["a GPU"], 96),
+        ("40", "efficientnet_lite0", [], 40),
+    ],
+)
+def test_the_size_of_images(given, network, gpus, expected, monkeypatch):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
+    argv = ["--dataset=digits", f"--network={network}", f"--image_size={given}"]
+    experiment = experiments.build(experiments.parse(argv, "train", ""))
+    assert preparation.resolve(experiment).data.image_size == expected
