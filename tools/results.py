@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+"""Keeps results of runs under docs/results/, and makes the tables of docs/results.md.
+
+    tools/results.py add NAME ROW COLUMN RUN [RUN ...]
+    tools/results.py write
+
+`add` takes what counts of the runs' results.json into docs/results/NAME.json, in place
+of an earlier one of the same row, column and seed. `write` makes each table in
+docs/results.md that stands between `<!-- results NAME -->` and `<!-- end -->` anew.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import re
+import shlex
+import statistics
+import sys
+from typing import Any, Dict, List, Sequence
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "docs" / "results"
+PAGE = ROOT / "docs" / "results.md"
+MEASURES = ("test_error", "test_miou")
+KEPT = (
+    "algorithm",
+    "dataset",
+    "seed",
+    "steps",
+    "seconds",
+    *(f"{measure}{weights}" for measure in MEASURES for weights in ("", "_raw")),
+    "base_error",
+    "ood_auroc",
+    "ood_aurocs",
+    "ood_rate_estimate",
+    "machine",
+    "versions",
+)
+LOCAL = ("workdir", "data_dir", "cache_dir", "split", "init_from", "pseudo_labels")
+REGION = re.compile(r"(<!-- results (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def kept(run: pathlib.Path) -> Dict[str, Any]:
+    """What counts of a run: scores, machine and the flags that repeat it."""
+    results = json.loads((run / "results.json").read_text(encoding="utf-8"))
+    found = {key: results[key] for key in KEPT if results.get(key) is not None}
+    flags = results["flags"]
+    found["flags"] = {key: flags[key] for key in flags if key not in LOCAL}
+    if "rounds" in results:
+        found["rounds"] = [
+            {
+                key: each.get(key)
+                for key in ("stage", "pseudo_accuracy", *MEASURES)
+                if each.get(key) is not None
+            }
+            for each in results["rounds"]
+        ]
+    return found
+
+
+def add(name: str, row: str, column: str, runs: Sequence[pathlib.Path]) -> None:
+    """Puts runs into a file of results."""
+    path = FOLDER / f"{name}.json"
+    rows: List[Dict[str, Any]] = []
+    if path.exists():
+        rows = json.loads(path.read_text(encoding="utf-8"))
+    for run in runs:
+        entry = {"row": row, "column": column, **kept(run)}
+        place = (row, column, entry["seed"])
+        rows = [r for r in rows if (r["row"], r["column"], r["seed"]) != place]
+        rows.append(entry)
+    FOLDER.mkdir(exist_ok=True)
+    path.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+def cell(values: Sequence[float]) -> str:
+    """Mean, and deviation where there are several."""
+    if not values:
+        return ""
+    text = f"{statistics.fmean(values):.2f}"
+    return text + (f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else "")
+
+
+def table(rows: Sequence[Dict[str, Any]]) -> str:
+    """A Markdown table: rows and columns in the order in which they came."""
+    measure = next(m for m in MEASURES if m in rows[0])
+    names = list(dict.fromkeys(each["row"] for each in rows))
+    columns = list(dict.fromkeys(each["column"] for each in rows))
+    lines = [["", *columns, "seeds", "minutes"], ["---"] * (len(columns) + 3)]
+    for name in names:
+        own = [each for each in rows if each["row"] == name]
+        cells = [
+            cell([each[measure] for each in own if each["column"] == column])
+            for column in columns
+        ]
+        seeds = ", ".join(map(str, sorted({each["seed"] for each in own})))
+        minutes = statistics.fmean(each["seconds"] for each in own) / 60
+        lines.append([name, *cells, seeds, f"{minutes:.1f}"])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def rewritten(page: str) -> str:
+    """The page with its tables made anew."""
+
+    def region(match: "re.Match[str]") -> str:
+        path = FOLDER / f"{match[2]}.json"
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        return f"{match[1]}\n{table(rows)}\n{match[3]}"
+
+    return REGION.sub(region, page)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the command."""
+    if argv[:1] == ["add"] and len(argv) > 4:
+        add(argv[1], argv[2], argv[3], [pathlib.Path(each) for each in argv[4:]])
+    elif list(argv) != ["write"]:
+        print(__doc__, file=sys.stderr)
+        print(f"got: {shlex.join(argv)}", file=sys.stderr)
+        return 2
+    page = rewritten(PAGE.read_text(encoding="utf-8"))
+    PAGE.write_text(page, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
