@@ -125,11 +125,13 @@ class Interval:
         mean: of n values.
         half: half the width; None for a single value.
         n: how many values.
+        deviation: sample standard deviation; None for a single value.
     """
 
     mean: float
     half: Optional[float]
     n: int
+    deviation: Optional[float] = None
 
     def __str__(self) -> str:
         return f"{self.mean:.2f}" + ("" if self.half is None else f" ± {self.half:.2f}")
@@ -147,8 +149,9 @@ def interval(values: Sequence[float]) -> Interval:
         return Interval(mean, None, len(values))
     from scipy.stats import t
 
-    error = statistics.stdev(values) / math.sqrt(len(values))
-    return Interval(mean, float(t.ppf(0.975, len(values) - 1)) * error, len(values))
+    deviation, n = statistics.stdev(values), len(values)
+    half = float(t.ppf(0.975, n - 1)) * deviation / math.sqrt(n)
+    return Interval(mean, half, n, deviation)
 
 
 @dataclasses.dataclass(frozen=True)

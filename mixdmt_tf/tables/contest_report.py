@@ -146,14 +146,16 @@ def charts(
     title: str,
 ) -> List[plots.Chart]:
     """The final scores as bars, and the scores over time."""
+    from matplotlib.ticker import MaxNLocator
+
     name = MEASURES[measure]
     names = [each.name for each in standings]
     bars = plots.BarChart(
         [
             plots.Series(
-                "mean, 95 % interval",
+                "mean over the seeds",
                 [
-                    plots.Point(float(n), each.score.mean, each.score.half)
+                    plots.Point(float(n), each.score.mean, each.score.deviation)
                     for n, each in enumerate(standings)
                 ],
             )
@@ -166,13 +168,12 @@ def charts(
     by_name = {each.name: each for each in contestants}
     drawn = [plots.Series(n, _mean_curve(by_name[n], measure)) for n in names]
     longest = max((p.x for each in drawn for p in each.points), default=1.0)
-    ticks = [round(longest * part / 4, 1) for part in range(5)]
     curves = plots.LineChart(
         drawn,
         f"{name} over time, mean over the seeds",
         "minutes of training",
         f"{name} in percent",
-        ticks,
+        list(MaxNLocator(6).tick_values(0, longest)),
     )
     return [bars, curves]
 

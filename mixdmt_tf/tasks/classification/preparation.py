@@ -17,7 +17,7 @@ from mixdmt_tf.runs.experiment import Experiment
 
 STEPS = 524288  # of a run that is given no number
 # Networks with published weights saw 224 pixels. With fewer a linear classifier on
-# their features errs more, 32 % at 128 and 37 % at 96 of CIFAR-10 with 250 labels, but a
+# their features errs more (CIFAR-10, 250 labels: 32 % at 128, 37 % at 96), but a
 # step is faster, in proportion to the pixels.
 SIZE_WITH_GPU, SIZE_WITHOUT = 224, 128
 
