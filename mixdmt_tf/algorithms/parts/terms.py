@@ -7,6 +7,7 @@ from typing import Optional, Union
 
 import tensorflow as tf
 
+from mixdmt_tf.algorithms.parts.groups import NETWORK
 from mixdmt_tf.equations import masked_mean
 
 
@@ -22,12 +23,14 @@ class Term:
         weight: the factor of this term in the total loss.
         over_all: take the mean over all rows instead, those that don't count being 0,
             as methods with a confidence threshold do.
+        group: of the weights that learn it, a name of `Algorithm.groups`.
     """
 
     values: tf.Tensor
     mask: Optional[tf.Tensor] = None
     weight: Union[float, tf.Tensor] = 1.0
     over_all: bool = False
+    group: str = NETWORK
 
 
 def mean_over_replicas(term: Term) -> tf.Tensor:
