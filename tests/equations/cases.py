@@ -21,6 +21,7 @@ from tests.equations.inputs import (
     steps,
     students,
 )
+from tests.equations.judgement_cases import JUDGEMENTS
 from tests.oracles import (
     adversarial,
     averages,
@@ -140,6 +141,7 @@ PER_CLASS = [  # [..., C] -> [...] or [..., C]
 CASES = (
     PER_CLASS
     + ADAPTIVE
+    + JUDGEMENTS
     + [
         Case(
             "guess_label",

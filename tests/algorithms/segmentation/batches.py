@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from mixdmt_tf import algorithms, models, settings
 from mixdmt_tf.algorithms.base import RunFacts
+from mixdmt_tf.algorithms.parts.groups import NETWORK
 from mixdmt_tf.data.segmentation.recipe import Recipe
 
 NAMES = tuple(settings.classes("mixdmt_tf.algorithms.segmentation"))
@@ -24,6 +25,8 @@ DEFAULTS = {
     "confidence_threshold": 0.6,
     "gamma1": 2.0,
     "gamma2": 1.0,
+    "discriminator_layers": 2,
+    "discriminator_width": 4,
 }
 _COLOURS = np.array(
     [[-0.8, 0.7, 0.1], [0.7, 0.8, -0.6], [0.6, -0.8, 0.7], [-0.7, -0.6, -0.8]]
@@ -67,6 +70,9 @@ def plain(name: str, kind: str = "pixels", **given: Any):
         each.set_weights([rng.normal(0, 1, w.shape) for w in each.get_weights()])
     if method.teacher is None:
         method.average.restart()
+    for name, group in method.groups.items():
+        for weight in group.weights if name != NETWORK else ():
+            weight.assign(rng.normal(0, 0.3, weight.shape))
     return method
 
 

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from mixdmt_tf.errors import UsageError
+from mixdmt_tf.models import discriminators
+from tests.oracles import discriminators as oracle
+
+
+def maps(*shape):
+    return np.random.default_rng(0).uniform(size=shape).astype(np.float32)
+
+
+def numbers(model):
+    """Weights that are large enough to show, as float64."""
+    rng = np.random.default_rng(1)
+    model.set_weights([rng.normal(0, 0.3, w.shape) for w in model.weights])
+    return [w.astype(np.float64) for w in model.get_weights()]
+
+
+def test_the_map_discriminator_has_the_papers_size():
+    model = discriminators.map_discriminator(21)
+    assert model.count_params() == 2_783_169
+    convolutions = [e for e in model.layers if isinstance(e, keras.layers.Conv2D)]
+    assert [e.filters for e in convolutions] == [64, 128, 256, 512, 1]
+    assert not any(isinstance(e, keras.layers.BatchNormalization) for e in model.layers)
+    small = keras.Model(model.inputs, convolutions[-1].output)
+    assert small(maps(1, 321, 321, 21)).shape == (1, 10, 10, 1)
+
+
+@pytest.mark.parametrize("size", [(9, 7), (16, 12)])
+def test_it_is_convolutions_and_upsampling(size):
+    model = discriminators.map_discriminator(4, layers=2, width=3)
+    weights, given = numbers(model), maps(2, *size, 4)
+    logits = model(given)
+    assert logits.shape == (2, *size, 1) and logits.dtype == "float32"
+    expected = oracle.map_discriminator(given, weights)
+    np.testing.assert_allclose(logits[..., 0], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_it_begins_as_torch_does():
+    """Uniform within 1 / sqrt(fan-in), biases too."""
+    for layer in discriminators.map_discriminator(21).layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            kernel, bias = layer.get_weights()
+            limit = np.prod(kernel.shape[:3]) ** -0.5
+            assert 0.95 * limit < np.abs(kernel).max() <= limit
+            assert np.abs(bias).max() <= limit and bias.std() > 0 or len(bias) == 1
+
+
+def test_logits_are_float32_in_half_precision():
+    keras.mixed_precision.set_global_policy("mixed_float16")
+    model = discriminators.map_discriminator(4, layers=2, width=3)
+    assert model(maps(1, 8, 8, 4)).dtype == "float32"
+
+
+@pytest.mark.parametrize("size, layers", [((48, 48), 5), ((9, 7), 2), ((None,) * 2, 8)])
+def test_sizes_of_which_something_is_left(size, layers):
+    discriminators.require_size(size, layers)
+
+
+def test_a_crop_of_which_nothing_is_left():
+    with pytest.raises(UsageError) as error:
+        discriminators.require_size((25, 48), 5)
+    assert str(error.value) == (
+        "--discriminator_layers=5 leave nothing of crops of 25x48 pixels: each layer "
+        "halves them.\nUse at most 4, or a larger --crop."
+    )

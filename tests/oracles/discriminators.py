@@ -1,0 +1,56 @@
+"""Discriminators in plain NumPy, layer by layer, from the lists of their weights."""
+
+import numpy as np
+
+
+def convolve(x, kernel, bias, stride=2):
+    """A convolution with a border of one zero, window by window.
+
+    Args:
+        x: [n, h, w, c].
+        kernel: [k, k, c, d].
+        bias: [d].
+        stride: of the windows.
+    """
+    x = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    k = len(kernel)
+    rows, columns = ((side - k) // stride + 1 for side in x.shape[1:3])
+    result = np.zeros((len(x), rows, columns, kernel.shape[-1]))
+    for i in range(rows):
+        for j in range(columns):
+            top, left = stride * i, stride * j
+            window = x[:, top : top + k, left : left + k]
+            result[:, i, j] = np.tensordot(window, kernel, 3) + bias
+    return result
+
+
+def leaky(x):
+    """Leaky ReLU of slope .2."""
+    return np.where(x > 0, x, 0.2 * x)
+
+
+def upsample(x, height, width):
+    """Bilinear, corners on corners."""
+    for axis, size in ((1, height), (2, width)):
+        places = np.linspace(0, x.shape[axis] - 1, size)
+        low = np.floor(places).astype(int)
+        high = np.minimum(low + 1, x.shape[axis] - 1)
+        share = (places - low).reshape([-1 if a == axis else 1 for a in range(4)])
+        x = (1 - share) * np.take(x, low, axis) + share * np.take(x, high, axis)
+    return x
+
+
+def map_discriminator(maps, weights):
+    """Hung et al., section 3.1: a logit for each pixel.
+
+    Args:
+        maps: [n, h, w, C].
+        weights: kernel and bias of each layer in turn.
+    """
+    x = np.asarray(maps, np.float64)
+    layers = list(zip(weights[::2], weights[1::2]))
+    for index, (kernel, bias) in enumerate(layers):
+        x = convolve(x, kernel, bias)
+        if index + 1 < len(layers):
+            x = leaky(x)
+    return upsample(x, *np.shape(maps)[1:3])[..., 0]
