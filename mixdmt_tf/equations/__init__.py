@@ -13,6 +13,7 @@ VAT 3.3: r_adv                                  `adversarial.adversarial_perturb
 FGSM 4, Deep Co-Training: adversarial example   `adversarial.fast_gradient_sign`
 Hung et al. Eq. 1, 4: true or predicted?        `realness.binary_cross_entropy`
 Hung et al. Eq. 5: pixels taken for true        `realness.realness_mask`
+s4GAN: features of true and of predicted maps   `realness.feature_matching`
 RealMix Alg. 2: average over the views          `targets.guess_label`
 RealMix Eq. 3: sharpening                       `targets.sharpen`
 UDA, techniques: softmax temperature            `targets.sharpen_logits`
@@ -86,8 +87,8 @@ arXiv:1704.03976, Mean Teacher arXiv:1703.01780, DMT arXiv:2004.08514, Deep Co-T
 arXiv:1803.05984, FGSM arXiv:1412.6572, Dual Student arXiv:1909.01804, CutMix-Seg
 arXiv:1906.01916, DeepLab arXiv:1606.00915, ReMixMatch arXiv:1911.09785, FreeMatch
 arXiv:2205.07246, SoftMatch arXiv:2301.10921 and Temporal Ensembling arXiv:1610.02242,
-Label Propagation arXiv:1904.04717, Hung et al. arXiv:1802.07934; Pseudo-Label is Lee
-2013 (ICML workshop). A plain number is a section.
+Label Propagation arXiv:1904.04717, Hung et al. arXiv:1802.07934, s4GAN
+arXiv:1908.05724; Pseudo-Label is Lee 2013 (ICML workshop). A plain number is a section.
 
 What holds for all of them:
 
@@ -166,7 +167,11 @@ from mixdmt_tf.equations.metrics import (
     mean_iou,
 )
 from mixdmt_tf.equations.mixing import interleave, interpolate, mix
-from mixdmt_tf.equations.realness import binary_cross_entropy, realness_mask
+from mixdmt_tf.equations.realness import (
+    binary_cross_entropy,
+    feature_matching,
+    realness_mask,
+)
 from mixdmt_tf.equations.reductions import masked_mean
 from mixdmt_tf.equations.schedules import (
     cosine_7_16,
@@ -232,6 +237,7 @@ __all__ = [
     "error_rate",
     "fast_gradient_sign",
     "fine_grained_accuracy",
+    "feature_matching",
     "fitted_temperature",
     "flipped_label",
     "flipped_weight",

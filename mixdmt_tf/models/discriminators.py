@@ -1,8 +1,12 @@
 """Networks that judge what segmentation networks predict.
 
-- `map_discriminator` (Hung et al. 2018, arXiv:1802.07934, section 3.1): is each pixel
+- `map_discriminator` (Hung et al. 2018, arXiv:1802.07934): is each pixel
   of a class map of a label map, or predicted? Five 4x4 convolutions of stride 2; no
   batch normalization.
+- `image_discriminator` (s4GAN: Mittal, Tatarchenko and Brox, arXiv:1908.05724): does a
+  class map belong to an image, and is it of a label map? Four such convolutions,
+  dropout of whole maps, and the mean over positions: features that the network is to
+  match, and one logit.
 
 The number of strided convolutions is a setting of the methods: five halve crops of 321
 to 10 pixels, and crops of 48 to a single one.
@@ -10,11 +14,12 @@ to 10 pixels, and crops of 48 to a single one.
 
 from __future__ import annotations
 
-from typing import Any, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 import keras
 
 from mixdmt_tf.errors import UsageError
+from mixdmt_tf.models.layers.dropout import Dropout
 from mixdmt_tf.models.layers.upsampling import Upsampling
 
 
@@ -58,14 +63,49 @@ def map_discriminator(classes: int, layers: int = 5, width: int = 64) -> keras.M
     return keras.Model(maps, logits, name="map_discriminator")
 
 
+def image_discriminator(
+    classes: int, layers: int = 4, width: int = 64, dropout: float = 0.5
+) -> keras.Model:
+    """The discriminator of s4GAN.
+
+    Args:
+        classes: C.
+        layers: convolutions of stride 2.
+        width: filters of the first one; each of the next has twice as many.
+        dropout: share of the maps that are dropped after each convolution but the last,
+            in training mode. The masks follow from the images: the same images again
+            have the same.
+
+    Returns:
+        A model from class maps float32 [B, H, W, C] and images [B, H, W, 3] in [-1, 1]
+        to float32 features [B, F] and logits [B, 1], F = width * 2^(layers - 1).
+    """
+    maps = keras.Input((None, None, classes), name="map")
+    images = keras.Input((None, None, 3), name="image")
+    # The images that s4GAN's sees are scaled to 0 to 1, as probabilities are.
+    shown = keras.layers.Rescaling(0.5, 0.5, dtype="float32")(images)
+    x = keras.layers.Concatenate(dtype="float32")([maps, shown])
+    for index in range(layers):
+        x = keras.layers.LeakyReLU(0.2)(convolve(x, width * 2**index))
+        if dropout and index + 1 < layers:
+            x = Dropout(dropout, index, maps=True)([x, images])
+    features = keras.layers.GlobalAveragePooling2D(dtype="float32", name="features")(x)
+    logit = keras.layers.Dense(
+        1, **_uniform(features.shape[-1]), dtype="float32", name="logit"
+    )(features)
+    return keras.Model([maps, images], [features, logit], name="image_discriminator")
+
+
 def convolve(x: Any, filters: int, stride: int = 2) -> Any:
     """A 4x4 convolution with a border of one pixel, as torch has and initializes it.
 
     Kernel and bias are uniform within 1 / sqrt(inputs of a filter).
     """
-    limit = (16 * x.shape[-1]) ** -0.5
-    kernel, bias = (keras.initializers.RandomUniform(-limit, limit) for _ in "kb")
     x = keras.layers.ZeroPadding2D(1)(x)
-    return keras.layers.Conv2D(
-        filters, 4, stride, kernel_initializer=kernel, bias_initializer=bias
-    )(x)
+    return keras.layers.Conv2D(filters, 4, stride, **_uniform(16 * x.shape[-1]))(x)
+
+
+def _uniform(inputs: int) -> Dict[str, Any]:
+    limit = inputs**-0.5
+    kinds = ("kernel_initializer", "bias_initializer")
+    return {kind: keras.initializers.RandomUniform(-limit, limit) for kind in kinds}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mixdmt_tf import equations
 from tests.equations.case import Case
-from tests.equations.inputs import logits
+from tests.equations.inputs import logits, pair
 from tests.oracles import realness
 
 JUDGEMENTS = [
@@ -13,6 +13,12 @@ JUDGEMENTS = [
         equations.binary_cross_entropy,
         realness.binary_cross_entropy,
         lambda rng, shape: [rng.integers(0, 3, shape) / 2, logits(rng, shape)],
+    ),
+    Case(
+        "feature_matching",
+        equations.feature_matching,
+        realness.feature_matching,
+        pair,
     ),
     Case(
         "realness_mask",

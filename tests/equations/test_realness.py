@@ -7,6 +7,7 @@ import tensorflow as tf
 from mixdmt_tf.equations import (
     binary_cross_entropy,
     cross_entropy,
+    feature_matching,
     hard_label,
     masked_mean,
     realness_mask,
@@ -52,3 +53,14 @@ def test_a_mask_has_no_gradient_and_a_loss_has():
 def test_shapes_must_agree():
     with pytest.raises(ValueError, match="truth must have the shape of logits"):
         binary_cross_entropy(tf.ones([2, 1]), tf.zeros(2))
+
+
+def test_feature_matching_by_hand():
+    true, predicted = np.mean([[1, 2], [3, 4]], 0), np.mean([[0, 1], [2, 1]], 0)
+    assert float(feature_matching(true, predicted)) == 1.5
+
+
+def test_images_that_are_learnt():
+    """s4GAN with gamma .6."""
+    s = np.array([0.595, 0.61, 0.2])
+    np.testing.assert_array_equal(realness_mask(np.log(s / (1 - s)), 0.6), [0, 1, 0])

@@ -42,7 +42,10 @@ SEGMENTATION = (
     *("--width=4", "--depth=2", "--crop=25", "--batch=2", "--precision=float32"),
 )
 # The discriminators of the papers leave nothing of crops of 25 pixels.
-OF_METHODS = {"adversarial": ("--discriminator_layers=3",)}
+OF_METHODS = {
+    "adversarial": ("--discriminator_layers=3",),
+    "s4gan": ("--discriminator_layers=3",),
+}
 
 
 def classification(name: str) -> Dict[str, List[float]]:

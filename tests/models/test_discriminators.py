@@ -6,6 +6,7 @@ import pytest
 
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.models import discriminators
+from mixdmt_tf.models.layers.dropout import Dropout
 from tests.oracles import discriminators as oracle
 
 
@@ -38,6 +39,39 @@ def test_it_is_convolutions_and_upsampling(size):
     assert logits.shape == (2, *size, 1) and logits.dtype == "float32"
     expected = oracle.map_discriminator(given, weights)
     np.testing.assert_allclose(logits[..., 0], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_image_discriminator_has_the_papers_size():
+    model = discriminators.image_discriminator(21)
+    assert model.count_params() == 2_778_561
+    dropouts = [e for e in model.layers if isinstance(e, Dropout)]
+    assert [(e.rate, e.maps, e.place) for e in dropouts] == [
+        (0.5, True, place) for place in range(3)
+    ]
+    features, logits = model([maps(2, 64, 48, 21), maps(2, 64, 48, 3)])
+    assert features.shape == (2, 512) and logits.shape == (2, 1)
+
+
+def test_it_sees_the_image_beside_the_map():
+    model = discriminators.image_discriminator(4, layers=2, width=3)
+    weights, given = numbers(model), [maps(2, 9, 7, 4), 2 * maps(2, 9, 7, 3) - 1]
+    features, logits = model(given)
+    expected = oracle.image_discriminator(*given, weights)
+    np.testing.assert_allclose(features, expected[0], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(logits[:, 0], expected[1], rtol=1e-4, atol=1e-5)
+
+
+def test_dropout_of_whole_maps_in_training():
+    """Those that are left have twice their values; other images, other maps."""
+    images = maps(3, 8, 8, 3)
+    layer, x = Dropout(0.5, 0, maps=True), np.ones((3, 4, 5, 40), np.float32)
+    y = layer([x, images], training=True).numpy()
+    assert set(np.unique(y)) == {0, 2} and 0.3 < y.mean() / 2 < 0.7
+    np.testing.assert_array_equal(y, y[:, :1, :1] * np.ones((1, 4, 5, 1)))
+    np.testing.assert_array_equal(y, layer([x, images], training=True))
+    assert np.any(y != layer([x, images + 0.1], training=True))
+    np.testing.assert_array_equal(x, layer([x, images], training=False))
+    assert Dropout.from_config(layer.get_config()).maps
 
 
 def test_it_begins_as_torch_does():

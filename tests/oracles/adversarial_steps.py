@@ -1,7 +1,7 @@
 """One step of the methods with a discriminator, in plain NumPy.
 
-Hung et al. 2018 (arXiv:1802.07934), section 3.2. Networks and batches as in
-`segmentation_steps`.
+Hung et al. 2018 (arXiv:1802.07934), and s4GAN (arXiv:1908.05724). Networks and
+batches as in `segmentation_steps`.
 """
 
 from __future__ import annotations
@@ -75,4 +75,46 @@ def hung(forward, judge, batch, weights, threshold, believed=None):
         "loss_real": mean(judgements(real, known, 1)),
         "kept": mean(kept),
         "realness": mean(shares),
+    }
+
+
+def s4gan(forward, judge, batch, weights, gamma, believed=None):
+    """Feature matching, and whole images that learn their own classes.
+
+    Args:
+        forward: network.
+        judge: discriminator, from maps and images to features and logits.
+        batch: x, y, u, u_confidence.
+        weights: lambda_fm, lambda_st.
+        gamma: threshold.
+        believed: as above.
+    """
+    known, inside = batch["y"] != IGNORED, batch["u_confidence"] > 0
+    p = predict(forward, batch["u"])
+    with_x = [i for i in range(len(known)) if known[i].any()]
+    with_u = [i for i in range(len(inside)) if inside[i].any()]
+    features_x, real = judge(one_hot(batch["y"], p.shape[-1]), batch["x"])
+    features_u, fake = judge(p * inside[..., None], batch["u"])
+    gaps = features_x[with_x].mean(0) - features_u[with_u].mean(0)
+    chosen = predict(believed or forward, batch["u"])
+    _, said = judge(chosen * inside[..., None], batch["u"])
+    kept = [i for i in with_u if sigmoid(float(said[i])) > gamma]
+    own = [
+        -math.log(p[i][int(np.argmax(chosen[i]))])
+        for i in np.ndindex(*inside.shape)
+        if i[0] in kept and inside[i]
+    ]
+    parts = {
+        "loss_x": mean(labelled(forward, batch)),
+        "loss_fm": sum(abs(gap) for gap in gaps) / len(gaps),
+        "loss_u": mean(own),
+    }
+    loss = sum(f * value for f, value in zip((1, *weights), parts.values()))
+    return {
+        "loss": loss,
+        **parts,
+        "loss_fake": mean([-math.log(sigmoid(-float(fake[i]))) for i in with_u]),
+        "loss_real": mean([-math.log(sigmoid(float(real[i]))) for i in with_x]),
+        "kept": len(kept) / len(with_u),
+        "realness": mean([sigmoid(float(fake[i])) for i in with_u]),
     }

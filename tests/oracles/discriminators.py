@@ -41,7 +41,7 @@ def upsample(x, height, width):
 
 
 def map_discriminator(maps, weights):
-    """Hung et al., section 3.1: a logit for each pixel.
+    """Hung et al.: a logit for each pixel.
 
     Args:
         maps: [n, h, w, C].
@@ -54,3 +54,18 @@ def map_discriminator(maps, weights):
         if index + 1 < len(layers):
             x = leaky(x)
     return upsample(x, *np.shape(maps)[1:3])[..., 0]
+
+
+def image_discriminator(maps, images, weights):
+    """That of s4GAN without dropout: features and a logit of each image.
+
+    Args:
+        maps: [n, h, w, C].
+        images: [n, h, w, 3] in [-1, 1].
+        weights: kernel and bias of each layer in turn, the dense one last.
+    """
+    x = np.concatenate([maps, (np.asarray(images, np.float64) + 1) / 2], -1)
+    for kernel, bias in zip(weights[:-2:2], weights[1:-2:2]):
+        x = leaky(convolve(x, kernel, bias))
+    features = x.mean((1, 2))
+    return features, features @ weights[-2][:, 0] + weights[-1][0]

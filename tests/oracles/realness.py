@@ -1,4 +1,4 @@
-"""Oracles of what a discriminator says (Hung et al. 2018, section 3)."""
+"""Oracles of what a discriminator says (Hung et al. 2018)."""
 
 import math
 
@@ -24,4 +24,13 @@ def realness_mask(logits, threshold):
     result = np.zeros(np.shape(logits))
     for i in np.ndindex(*result.shape):
         result[i] = sigmoid(float(logits[i])) > threshold
+    return result
+
+
+def feature_matching(true, predicted):
+    """Add up the distances of s4GAN feature by feature."""
+    result = np.zeros(np.shape(true)[:-1])
+    for i in np.ndindex(*result.shape):
+        pairs = list(zip(true[i], predicted[i]))
+        result[i] = sum(abs(float(a) - float(b)) for a, b in pairs) / len(pairs)
     return result

@@ -68,6 +68,24 @@ def mean_of_all(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     return total / tf.maximum(rows, 1.0)
 
 
+def mean_row(values: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
+    """The mean row of all replicas, the same on each of them, with its gradient.
+
+    Args:
+        values: float32 [n, F], of this replica.
+        counts: float32 [n] of zeros and ones, which rows count.
+
+    Returns:
+        float32 [F], 0 if none counts.
+    """
+    context = tf.distribute.get_replica_context()
+    total, rows = context.all_reduce(
+        tf.distribute.ReduceOp.SUM,
+        [tf.reduce_sum(values * counts[:, None], 0), tf.reduce_sum(counts)],
+    )
+    return total / tf.maximum(rows, 1.0)
+
+
 def rows_of_all(values: tf.Tensor) -> tf.Tensor:
     """The rows of all replicas in one tensor, the same on each of them.
 

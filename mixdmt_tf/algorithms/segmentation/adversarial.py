@@ -1,6 +1,6 @@
 """Adversarial learning: predictions that a discriminator takes for label maps.
 
-Hung, Tsai, Liou, Lin and Yang 2018 (arXiv:1802.07934), section 3, and its release; DMT
+Hung, Tsai, Liou, Lin and Yang 2018 (arXiv:1802.07934), and their release; DMT
 (arXiv:2004.08514) compares with it in tables 4 and 6. A fully convolutional
 discriminator says of each pixel of a class map whether it is of a label map or
 predicted. The network is to deceive it, on labelled and on unlabelled images (L_adv,
@@ -87,7 +87,7 @@ class Config(
 
 
 class Adversarial(base.Algorithm):
-    """Section 3.2 of Hung et al.
+    """The method of Hung et al.
 
     Attributes:
         discriminator: from class maps to a logit for each pixel, 1 for true.

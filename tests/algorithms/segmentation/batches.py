@@ -25,8 +25,10 @@ DEFAULTS = {
     "confidence_threshold": 0.6,
     "gamma1": 2.0,
     "gamma2": 1.0,
+    "realness_threshold": 0.1,
     "discriminator_layers": 2,
     "discriminator_width": 4,
+    "discriminator_dropout": 0.0,  # whose masks depend on the rows of a replica
 }
 _COLOURS = np.array(
     [[-0.8, 0.7, 0.1], [0.7, 0.8, -0.6], [0.6, -0.8, 0.7], [-0.7, -0.6, -0.8]]
