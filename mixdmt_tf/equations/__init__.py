@@ -14,6 +14,12 @@ FGSM 4, Deep Co-Training: adversarial example   `adversarial.fast_gradient_sign`
 Hung et al. Eq. 1, 4: true or predicted?        `realness.binary_cross_entropy`
 Hung et al. Eq. 5: pixels taken for true        `realness.realness_mask`
 s4GAN: features of true and of predicted maps   `realness.feature_matching`
+GCT: how wrong a pixel is                       `flaws.class_error`
+OpenCV, GCT: smoothing                          `flaws.gaussian_blur`
+GCT: flaw map to be predicted                   `flaws.flaw_truth`
+GCT: flaw map to be compared                    `flaws.handled_flaws`
+GCT: dynamic consistency                        `flaws.dynamic_target`
+GCT: flaw correction                            `flaws.both_flawed_mask`
 RealMix Alg. 2: average over the views          `targets.guess_label`
 RealMix Eq. 3: sharpening                       `targets.sharpen`
 UDA, techniques: softmax temperature            `targets.sharpen_logits`
@@ -88,7 +94,8 @@ arXiv:1803.05984, FGSM arXiv:1412.6572, Dual Student arXiv:1909.01804, CutMix-Se
 arXiv:1906.01916, DeepLab arXiv:1606.00915, ReMixMatch arXiv:1911.09785, FreeMatch
 arXiv:2205.07246, SoftMatch arXiv:2301.10921 and Temporal Ensembling arXiv:1610.02242,
 Label Propagation arXiv:1904.04717, Hung et al. arXiv:1802.07934, s4GAN
-arXiv:1908.05724; Pseudo-Label is Lee 2013 (ICML workshop). A plain number is a section.
+arXiv:1908.05724, GCT arXiv:2008.05258; Pseudo-Label is Lee 2013 (ICML workshop). A
+plain number is a section.
 
 What holds for all of them:
 
@@ -132,6 +139,14 @@ from mixdmt_tf.equations.dynamic import (
     flipped_label,
     flipped_weight,
     naive_weight,
+)
+from mixdmt_tf.equations.flaws import (
+    both_flawed_mask,
+    class_error,
+    dynamic_target,
+    flaw_truth,
+    gaussian_blur,
+    handled_flaws,
 )
 from mixdmt_tf.equations.graph import (
     affinity_graph,
@@ -201,82 +216,28 @@ from mixdmt_tf.equations.targets import (
 )
 from mixdmt_tf.equations.teaching import disagreement_mask, small_loss_mask
 
+# fmt: off
+# One name a line would make this file too long.
 __all__ = [
-    "accuracy_by_class",
-    "accuracy_by_confidence",
-    "adaptive_thresholds",
-    "adversarial_perturbation",
-    "affinity_graph",
-    "align_distribution",
-    "at_temperature",
-    "auroc",
-    "balanced_class_weights",
-    "binary_cross_entropy",
-    "box_mask",
-    "certainty",
-    "class_fairness",
-    "class_threshold_mask",
-    "class_thresholds",
-    "class_thresholds_released",
-    "confidence_mask",
-    "confidence_mask_inclusive",
-    "confidence_mask_released",
-    "confusion_counts",
-    "cosine_7_16",
-    "cosine_to_zero",
-    "cross_entropy",
-    "decay_weight",
-    "difference_maximized",
-    "disagreement_cases",
-    "disagreement_mask",
-    "dynamic_weight",
-    "ema",
-    "ema_decay_warmup",
-    "entropy",
-    "error_difference_deviation",
-    "error_rate",
-    "fast_gradient_sign",
-    "fine_grained_accuracy",
-    "feature_matching",
-    "fitted_temperature",
-    "flipped_label",
-    "flipped_weight",
-    "guess_label",
-    "hard_label",
-    "initial_share",
-    "interleave",
-    "interpolate",
-    "iou_by_class",
-    "js_divergence",
-    "kl_divergence",
-    "learner_mask",
-    "linear_ramp",
-    "masked_mean",
-    "mean_iou",
-    "miou_difference_deviation",
-    "mix",
-    "naive_weight",
-    "ood_mask",
-    "paste",
-    "polynomial_to_zero",
-    "propagate_labels",
-    "ranking_sample",
-    "realness_mask",
-    "sharpen",
-    "sharpen_logits",
-    "sigmoid_ramp",
-    "small_loss_mask",
-    "smooth_labels",
-    "squared_error",
-    "stable_mask",
-    "threshold_labels",
-    "top_confident",
-    "top_count",
-    "top_count_released",
-    "truncated_gaussian",
-    "tsa_mask",
-    "tsa_mask_released",
-    "tsa_threshold",
-    "unbiased_average",
-    "unit_perturbation",
+    "accuracy_by_class", "accuracy_by_confidence", "adaptive_thresholds",
+    "adversarial_perturbation", "affinity_graph", "align_distribution",
+    "at_temperature", "auroc", "balanced_class_weights", "binary_cross_entropy",
+    "both_flawed_mask", "box_mask", "certainty", "class_error", "class_fairness",
+    "class_threshold_mask", "class_thresholds", "class_thresholds_released",
+    "confidence_mask", "confidence_mask_inclusive", "confidence_mask_released",
+    "confusion_counts", "cosine_7_16", "cosine_to_zero", "cross_entropy",
+    "decay_weight", "difference_maximized", "disagreement_cases", "disagreement_mask",
+    "dynamic_target", "dynamic_weight", "ema", "ema_decay_warmup", "entropy",
+    "error_difference_deviation", "error_rate", "fast_gradient_sign",
+    "feature_matching", "fine_grained_accuracy", "fitted_temperature", "flaw_truth",
+    "flipped_label", "flipped_weight", "gaussian_blur", "guess_label", "handled_flaws",
+    "hard_label", "initial_share", "interleave", "interpolate", "iou_by_class",
+    "js_divergence", "kl_divergence", "learner_mask", "linear_ramp", "masked_mean",
+    "mean_iou", "miou_difference_deviation", "mix", "naive_weight", "ood_mask", "paste",
+    "polynomial_to_zero", "propagate_labels", "ranking_sample", "realness_mask",
+    "sharpen", "sharpen_logits", "sigmoid_ramp", "small_loss_mask", "smooth_labels",
+    "squared_error", "stable_mask", "threshold_labels", "top_confident", "top_count",
+    "top_count_released", "truncated_gaussian", "tsa_mask", "tsa_mask_released",
+    "tsa_threshold", "unbiased_average", "unit_perturbation",
 ]
+# fmt: on

@@ -7,6 +7,9 @@
   class map belong to an image, and is it of a label map? Four such convolutions,
   dropout of whole maps, and the mean over positions: features that the network is to
   match, and one logit.
+- `flaw_detector` (GCT: Ke et al. 2020, arXiv:2008.05258): how wrong is each pixel?
+  Convolutions of stride 2 and 1 in turn, normalized half by the batch and half by the
+  image.
 
 The number of strided convolutions is a setting of the methods: five halve crops of 321
 to 10 pixels, and crops of 48 to a single one.
@@ -23,19 +26,29 @@ from mixdmt_tf.models.layers.dropout import Dropout
 from mixdmt_tf.models.layers.upsampling import Upsampling
 
 
-def require_size(size: Tuple[Optional[int], Optional[int]], layers: int) -> None:
+def require_size(
+    size: Tuple[Optional[int], Optional[int]], layers: int, between: bool = False
+) -> None:
     """Makes sure that something is left of a crop.
 
     Args:
         size: height and width of the crop, None if unknown.
         layers: convolutions that halve it.
+        between: whether there is one of stride 1 after each but the first and the last,
+            which takes a pixel.
 
     Raises:
-        UsageError: if nothing is.
+        UsageError: if nothing is left.
     """
-    smallest = min((side for side in size if side), default=2**layers)
-    most = smallest.bit_length() - 1
-    if layers > most:
+
+    def left(side: int, layers: int) -> int:
+        for index in range(layers):
+            side = side // 2 - (between and 0 < index < layers - 1)
+        return side
+
+    smallest = min((side for side in size if side), default=1024)
+    if left(smallest, layers) < 1:
+        most = max(n for n in range(layers) if n == 0 or left(smallest, n) > 0)
         raise UsageError(
             f"--discriminator_layers={layers} leave nothing of crops of "
             f"{size[0]}x{size[1]} pixels: each layer halves them.\n"
@@ -94,6 +107,38 @@ def image_discriminator(
         1, **_uniform(features.shape[-1]), dtype="float32", name="logit"
     )(features)
     return keras.Model([maps, images], [features, logit], name="image_discriminator")
+
+
+def flaw_detector(classes: int, layers: int = 5, width: int = 64) -> keras.Model:
+    """The flaw detector of GCT.
+
+    Args:
+        classes: C.
+        layers: convolutions of stride 2, the last of which has one filter.
+        width: filters of the first one; each of the next has twice as many.
+
+    Returns:
+        A model from class maps float32 [B, H, W, C] and images [B, H, W, 3] to float32
+        flaws [B, H, W, 1], bilinear between those of the last layer, without bounds.
+    """
+    maps = keras.Input((None, None, classes), name="map")
+    images = keras.Input((None, None, 3), name="image")
+    x = keras.layers.Concatenate(dtype="float32")([maps, images])
+    for index in range(layers - 1):
+        for stride in (2, 1) if index else (2,):
+            x = _half_normalized(convolve(x, width * 2**index, stride))
+            x = keras.layers.LeakyReLU(0.2)(x)
+    flaws = Upsampling(name="flaws")([convolve(x, 1), maps])
+    return keras.Model([maps, images], flaws, name="flaw_detector")
+
+
+def _half_normalized(x: Any) -> Any:
+    """Half of the maps by the statistics of the batch, half by each image's own."""
+    half = x.shape[-1] // 2
+    # Those of all replicas, as in the release.
+    batch = keras.layers.BatchNormalization(epsilon=1e-5, synchronized=True)
+    image = keras.layers.GroupNormalization(-1, epsilon=1e-5, center=False, scale=False)
+    return keras.layers.Concatenate()([batch(x[..., :half]), image(x[..., half:])])
 
 
 def convolve(x: Any, filters: int, stride: int = 2) -> Any:

@@ -114,7 +114,7 @@ def test_without_unlabelled_pixels_it_is_supervised(name):
     alone = batches.ignoring(batch, batches.judged_by(method))
     supervised = batches.plain("supervised", "rows")
     logs, plain = stepping.assert_learn_alike(method, supervised, alone, batch)
-    for key in ("loss", "loss_x"):
+    for key in ("loss_x",) if method.has_peer else ("loss", "loss_x"):
         assert logs[key] == pytest.approx(plain[key], rel=1e-5)
 
 
@@ -134,7 +134,8 @@ def test_with_a_weight_of_0_labels_alone_are_learnt(name):
         share = n / (n + more)
     supervised = batches.plain("supervised", "rows")
     logs, plain = stepping.assert_learn_alike(method, supervised, batch, batch, share)
-    assert logs["loss"] == pytest.approx(share * plain["loss"], rel=1e-5)
+    if not method.has_peer:  # whose loss is that of two
+        assert logs["loss"] == pytest.approx(share * plain["loss"], rel=1e-5)
     assert logs["loss_x"] == pytest.approx(plain["loss_x"], rel=1e-5)
 
 

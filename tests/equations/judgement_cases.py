@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from mixdmt_tf import equations
 from tests.equations.case import Case
-from tests.equations.inputs import logits, pair
-from tests.oracles import realness
+from tests.equations.inputs import logits, pair, probabilities
+from tests.oracles import flaws, realness
+
+MAPS = ([3, 9, 12], [1, 20, 17])
 
 JUDGEMENTS = [
     Case(
@@ -25,5 +29,43 @@ JUDGEMENTS = [
         lambda z: equations.realness_mask(z, 0.7),
         lambda z: realness.realness_mask(z, 0.7),
         lambda rng, shape: [logits(rng, shape)],
+    ),
+    Case(
+        "class_error",
+        equations.class_error,
+        flaws.class_error,
+        lambda rng, shape: [probabilities(rng, shape), probabilities(rng, shape)],
+    ),
+    Case(
+        "gaussian_blur",
+        lambda maps: equations.gaussian_blur(maps, 5),
+        lambda maps: flaws.blur(maps, 5),
+        lambda rng, shape: [logits(rng, shape)],
+        shapes=MAPS,
+    ),
+    *[
+        Case(
+            name,
+            lambda maps, name=name: getattr(equations, name)(maps, 33),
+            lambda maps, name=name: getattr(flaws, name)(maps, 33),
+            lambda rng, shape: [rng.uniform(-0.2, 0.5, shape).astype(np.float32)],
+            shapes=MAPS,
+        )
+        for name in ("flaw_truth", "handled_flaws")
+    ],
+    Case(
+        "dynamic_target",
+        lambda p, q, a, b: equations.dynamic_target(p, q, a, b, 0.6),
+        lambda p, q, a, b: flaws.dynamic_target(p, q, a, b, 0.6),
+        lambda rng, shape: [
+            *(probabilities(rng, shape) for _ in "pq"),
+            *(rng.integers(0, 9, shape[:-1]) / 8 for _ in "ab"),
+        ],
+    ),
+    Case(
+        "both_flawed_mask",
+        lambda a, b: equations.both_flawed_mask(a, b, 0.6),
+        lambda a, b: flaws.both_flawed_mask(a, b, 0.6),
+        lambda rng, shape: [rng.integers(0, 9, shape) / 8 for _ in "ab"],
     ),
 ]

@@ -44,6 +44,7 @@ SEGMENTATION = (
 # The discriminators of the papers leave nothing of crops of 25 pixels.
 OF_METHODS = {
     "adversarial": ("--discriminator_layers=3",),
+    "gct": ("--discriminator_layers=3",),
     "s4gan": ("--discriminator_layers=3",),
 }
 

@@ -61,6 +61,29 @@ def test_it_sees_the_image_beside_the_map():
     np.testing.assert_allclose(logits[:, 0], expected[1], rtol=1e-4, atol=1e-5)
 
 
+def test_the_flaw_detector_has_the_papers_size():
+    model = discriminators.flaw_detector(21)
+    trained = sum(int(np.prod(w.shape)) for w in model.trainable_weights)
+    assert trained == 8_294_017
+    convolutions = [e for e in model.layers if isinstance(e, keras.layers.Conv2D)]
+    kinds = [(e.filters, e.strides[0]) for e in convolutions]
+    steps = [(64, 2), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1)]
+    assert kinds == [*steps, (1, 2)]
+    small = keras.Model(model.inputs, convolutions[-1].output)
+    flaws = small([maps(1, 321, 321, 21), maps(1, 321, 321, 3)])
+    assert flaws.shape == (1, 9, 9, 1)
+
+
+@pytest.mark.parametrize("layers", [2, 3])
+def test_it_is_normalized_by_batch_and_by_image(layers):
+    model = discriminators.flaw_detector(4, layers, width=4)
+    weights, given = numbers(model), [maps(2, 18, 21, 4), maps(2, 18, 21, 3) - 0.5]
+    flaws = model(given, training=True)
+    assert flaws.shape == (2, 18, 21, 1) and flaws.dtype == "float32"
+    expected = oracle.flaw_detector(*given, weights)
+    np.testing.assert_allclose(flaws[..., 0], expected, rtol=1e-3, atol=1e-4)
+
+
 def test_dropout_of_whole_maps_in_training():
     """Those that are left have twice their values; other images, other maps."""
     images = maps(3, 8, 8, 3)
@@ -90,9 +113,21 @@ def test_logits_are_float32_in_half_precision():
     assert model(maps(1, 8, 8, 4)).dtype == "float32"
 
 
-@pytest.mark.parametrize("size, layers", [((48, 48), 5), ((9, 7), 2), ((None,) * 2, 8)])
-def test_sizes_of_which_something_is_left(size, layers):
-    discriminators.require_size(size, layers)
+SIZES = [((48, 48), 5, False), ((9, 7), 2, False), ((None,) * 2, 8, False)]
+
+
+@pytest.mark.parametrize(
+    "size, layers, between",
+    [*SIZES, ((64, 70), 5, True), ((48, 48), 4, True), ((1, 1), 0, True)],
+)
+def test_sizes_of_which_something_is_left(size, layers, between):
+    discriminators.require_size(size, layers, between)
+
+
+def test_a_flaw_detector_that_is_too_deep():
+    """48, 24, 12, 11, 5, 4, 2, 1, 0."""
+    with pytest.raises(UsageError, match="Use at most 4"):
+        discriminators.require_size((48, 48), 5, between=True)
 
 
 def test_a_crop_of_which_nothing_is_left():

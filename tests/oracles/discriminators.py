@@ -69,3 +69,30 @@ def image_discriminator(maps, images, weights):
         x = leaky(convolve(x, kernel, bias))
     features = x.mean((1, 2))
     return features, features @ weights[-2][:, 0] + weights[-1][0]
+
+
+def half_normalized(x, gamma, beta):
+    """The first maps by mean and variance of the batch, the others by each image's."""
+    half = len(gamma)
+    a, b = x[..., :half], x[..., half:]
+    a = (a - a.mean((0, 1, 2))) / np.sqrt(a.var((0, 1, 2)) + 1e-5) * gamma + beta
+    mean, variance = b.mean((1, 2), keepdims=True), b.var((1, 2), keepdims=True)
+    return np.concatenate([a, (b - mean) / np.sqrt(variance + 1e-5)], -1)
+
+
+def flaw_detector(maps, images, weights):
+    """That of GCT in training mode, with the strides of its convolutions in turn.
+
+    Args:
+        maps: [n, h, w, C].
+        images: [n, h, w, 3].
+        weights: of each layer but the last: kernel, bias, gamma, beta, and statistics
+            that are not used; then kernel and bias.
+    """
+    x = np.concatenate([maps, np.asarray(images, np.float64)], -1)
+    for index in range(0, len(weights) - 2, 6):
+        kernel, bias, gamma, beta = weights[index : index + 4]
+        # 2, then pairs of 2 and 1.
+        x = convolve(x, kernel, bias, 1 if index and index // 6 % 2 == 0 else 2)
+        x = leaky(half_normalized(x, gamma, beta))
+    return upsample(convolve(x, *weights[-2:]), *np.shape(maps)[1:3])[..., 0]
