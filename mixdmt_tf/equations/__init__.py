@@ -20,6 +20,8 @@ GCT: flaw map to be predicted                   `flaws.flaw_truth`
 GCT: flaw map to be compared                    `flaws.handled_flaws`
 GCT: dynamic consistency                        `flaws.dynamic_target`
 GCT: flaw correction                            `flaws.both_flawed_mask`
+MLMT: consistency of the logits of an image     `image_labels.cosine_distance`
+s4GAN + MLMT: classes that an image shows       `image_labels.filtered_logits`
 RealMix Alg. 2: average over the views          `targets.guess_label`
 RealMix Eq. 3: sharpening                       `targets.sharpen`
 UDA, techniques: softmax temperature            `targets.sharpen_logits`
@@ -154,6 +156,7 @@ from mixdmt_tf.equations.graph import (
     certainty,
     propagate_labels,
 )
+from mixdmt_tf.equations.image_labels import cosine_distance, filtered_logits
 from mixdmt_tf.equations.losses import (
     cross_entropy,
     entropy,
@@ -225,15 +228,16 @@ __all__ = [
     "both_flawed_mask", "box_mask", "certainty", "class_error", "class_fairness",
     "class_threshold_mask", "class_thresholds", "class_thresholds_released",
     "confidence_mask", "confidence_mask_inclusive", "confidence_mask_released",
-    "confusion_counts", "cosine_7_16", "cosine_to_zero", "cross_entropy",
-    "decay_weight", "difference_maximized", "disagreement_cases", "disagreement_mask",
-    "dynamic_target", "dynamic_weight", "ema", "ema_decay_warmup", "entropy",
-    "error_difference_deviation", "error_rate", "fast_gradient_sign",
-    "feature_matching", "fine_grained_accuracy", "fitted_temperature", "flaw_truth",
-    "flipped_label", "flipped_weight", "gaussian_blur", "guess_label", "handled_flaws",
-    "hard_label", "initial_share", "interleave", "interpolate", "iou_by_class",
-    "js_divergence", "kl_divergence", "learner_mask", "linear_ramp", "masked_mean",
-    "mean_iou", "miou_difference_deviation", "mix", "naive_weight", "ood_mask", "paste",
+    "confusion_counts", "cosine_7_16", "cosine_distance", "cosine_to_zero",
+    "cross_entropy", "decay_weight", "difference_maximized", "disagreement_cases",
+    "disagreement_mask", "dynamic_target", "dynamic_weight", "ema", "ema_decay_warmup",
+    "entropy", "error_difference_deviation", "error_rate", "fast_gradient_sign",
+    "feature_matching", "filtered_logits", "fine_grained_accuracy",
+    "fitted_temperature", "flaw_truth", "flipped_label", "flipped_weight",
+    "gaussian_blur", "guess_label", "handled_flaws", "hard_label", "initial_share",
+    "interleave", "interpolate", "iou_by_class", "js_divergence", "kl_divergence",
+    "learner_mask", "linear_ramp", "masked_mean", "mean_iou",
+    "miou_difference_deviation", "mix", "naive_weight", "ood_mask", "paste",
     "polynomial_to_zero", "propagate_labels", "ranking_sample", "realness_mask",
     "sharpen", "sharpen_logits", "sigmoid_ramp", "small_loss_mask", "smooth_labels",
     "squared_error", "stable_mask", "threshold_labels", "top_confident", "top_count",

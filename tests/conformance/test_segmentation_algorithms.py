@@ -34,6 +34,11 @@ NAMES = tuple(
 pytestmark = pytest.mark.parametrize("name", NAMES)
 
 
+def of_images(method):
+    """Whether it learns labels of whole images: otherwise than those of pixels."""
+    return getattr(method, "image_level", False)
+
+
 def has_u(method):
     return method.recipe(method.config).unlabeled_ratio > 0
 
@@ -108,7 +113,7 @@ def test_ignored_pixels_are_as_if_they_were_not_there(name):
 
 def test_without_unlabelled_pixels_it_is_supervised(name):
     method = batches.plain(name, "rows", **without(name, "lambda_u"))
-    if not has_u(method):
+    if not has_u(method) or of_images(method):
         return
     batch = batches.batch_for(method)
     alone = batches.ignoring(batch, batches.judged_by(method))
@@ -121,7 +126,7 @@ def test_without_unlabelled_pixels_it_is_supervised(name):
 def test_with_a_weight_of_0_labels_alone_are_learnt(name):
     """Pseudo labels that weigh nothing still count among those that are divided by."""
     method = batches.plain(name, "rows", **without(name))
-    if not has_u(method):
+    if not has_u(method) or of_images(method):
         return
     batch, share = batches.batch_for(method), 1.0
     if method.loop == "rounds":

@@ -6,8 +6,8 @@ import numpy as np
 
 from mixdmt_tf import equations
 from tests.equations.case import Case
-from tests.equations.inputs import logits, pair, probabilities
-from tests.oracles import flaws, realness
+from tests.equations.inputs import logits, masked, pair, probabilities
+from tests.oracles import flaws, image_labels, realness
 
 MAPS = ([3, 9, 12], [1, 20, 17])
 
@@ -68,4 +68,19 @@ JUDGEMENTS = [
         lambda a, b: flaws.both_flawed_mask(a, b, 0.6),
         lambda rng, shape: [rng.integers(0, 9, shape) / 8 for _ in "ab"],
     ),
+    Case(
+        "cosine_distance",
+        equations.cosine_distance,
+        image_labels.cosine_distance,
+        pair,
+    ),
+    *[
+        Case(
+            "filtered_logits",
+            lambda z, kept, r=r: equations.filtered_logits(z, kept, r),
+            lambda z, kept, r=r: image_labels.filtered_logits(z, kept, r),
+            masked,
+        )
+        for r in (False, True)
+    ],
 ]
