@@ -46,6 +46,13 @@ def is_loss_scaling(optimizer: Any) -> bool:
     return isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer)
 
 
+def loss_scaling(optimizer: Any) -> Any:
+    """The optimizer with dynamic loss scaling, as Keras wraps it for mixed_float16."""
+    if KERAS_3:
+        return keras.optimizers.LossScaleOptimizer(optimizer)
+    return keras.mixed_precision.LossScaleOptimizer(optimizer)
+
+
 def scale_loss(optimizer: Any, loss: tf.Tensor) -> tf.Tensor:
     """The loss times the loss scale, where the optimizer has one."""
     if not is_loss_scaling(optimizer):

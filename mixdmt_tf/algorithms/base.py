@@ -16,9 +16,10 @@ import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
 from mixdmt_tf import compat, lengths
-from mixdmt_tf.algorithms.parts.adam import Adam
+from mixdmt_tf.algorithms.parts import groups, optimizers
+from mixdmt_tf.algorithms.parts.groups import Group
 from mixdmt_tf.algorithms.parts.keras_model import KerasModel
-from mixdmt_tf.algorithms.parts.momentum import Momentum, learning_rate
+from mixdmt_tf.algorithms.parts.momentum import learning_rate
 from mixdmt_tf.algorithms.parts.moving_average import MovingAverage
 from mixdmt_tf.algorithms.parts.run_facts import RunFacts
 from mixdmt_tf.algorithms.parts.terms import Term, mean_over_replicas
@@ -120,6 +121,8 @@ class Algorithm(KerasModel):
         has_teacher: whether the method predicts with the averaged weights, too.
         teacher: then, a network like `network` whose trainable weights are the
             averages; None otherwise. Its own running statistics are not used.
+        groups: weights and their optimizers by name, once compiled: `trained_weights`,
+            'network', and what `more_groups` adds.
         has_peer: whether the method trains a second network along with the first.
         peer: then, a network like `network` with initial weights of its own; None
             otherwise. It has no averages and is neither evaluated nor exported.
@@ -146,6 +149,7 @@ class Algorithm(KerasModel):
         self.facts = facts
         self.teacher = keras.models.clone_model(network) if self.has_teacher else None
         self.peer = keras.models.clone_model(network) if self.has_peer else None
+        self.groups: Dict[str, Group] = {}
         self.average = MovingAverage(network, self.teacher)
         self.means = {
             name: keras.metrics.Mean(name=name, dtype="float32")
@@ -172,31 +176,25 @@ class Algorithm(KerasModel):
                 what training reports is `reported`.
         """
         if optimizer is None:
-            optimizer = self._optimizer()
+            rates = self.facts.rates
+            optimizer = optimizers.optimizer(self.config, self._learning_rate(), rates)
         super().compile(optimizer, **kwargs)
+        config, scaling = self.config, compat.is_loss_scaling(self.optimizer)
+        multiply = config.weight_decay_form == "multiply"
+        own = Group(
+            self.trained_weights,
+            self.optimizer,
+            self._learning_rate(),
+            config.weight_decay if multiply else 0.0,
+            self.facts.rates,
+        )
+        more = {name: each.built(scaling) for name, each in self.more_groups().items()}
+        self.groups = {groups.NETWORK: own, **more}
 
     def _learning_rate(self) -> Union[float, LearningRateSchedule]:
         config = self.config
         schedule = config.learning_rate_schedule
         return learning_rate(config.learning_rate, schedule, self.facts.steps)
-
-    def _optimizer(self) -> keras.optimizers.Optimizer:
-        config, rates = self.config, self.facts.rates
-        rate = self._learning_rate()
-        if config.optimizer == "adam" and rates.even:
-            return keras.optimizers.Adam(rate, epsilon=config.adam_epsilon)
-        groups = dataclasses.asdict(rates)
-        if config.optimizer == "adam":
-            return Adam(rate, epsilon=config.adam_epsilon, **groups)
-        form = config.weight_decay_form
-        return Momentum(
-            rate,
-            config.momentum,
-            config.nesterov,
-            l2=0.0 if form == "multiply" else config.weight_decay,
-            kernels_only=form == "l2_kernels",
-            **groups,
-        )
 
     @property
     def trained_weights(self) -> List[Any]:
@@ -206,6 +204,14 @@ class Algorithm(KerasModel):
         """
         peers = self.peer.trainable_variables if self.has_peer else []
         return [*self.network.trainable_variables, *peers]
+
+    def more_groups(self) -> Dict[str, Group]:
+        """Weights that have an optimizer of their own, such as those of an adversary.
+
+        A method that has some makes their layers in `__init__`, and names the group in
+        the terms that it learns. No group's terms move another group's weights.
+        """
+        return {}
 
     def begin(self, pipeline: Any) -> None:
         """Called before the first step of a run, not when it is resumed.
@@ -234,20 +240,18 @@ class Algorithm(KerasModel):
         Returns:
             The means of all reported numbers.
         """
-        with tf.GradientTape() as tape:
+        with tf.GradientTape(persistent=len(self.groups) > 1) as tape:
             terms, reports = self.step_losses(data)
             means = {name: mean_over_replicas(term) for name, term in terms.items()}
-            loss = tf.add_n([means[name] * terms[name].weight for name in terms])
-            scaled = compat.scale_loss(self.optimizer, loss)
-        variables = self.trained_weights
-        gradients = tape.gradient(scaled, variables)
-        compat.apply_scaled_gradients(self.optimizer, gradients, variables)
+            losses = groups.losses(self.groups, terms, means)
+            scaled = groups.scaled(self.groups, losses)
+        groups.descend(self.groups, tape, scaled)
         self._decay_and_average(data["step"])
 
         # Means over all replicas were divided by the rows of all: undo it for the
         # metrics, which average over replicas themselves.
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        self.means["loss"].update_state(loss * replicas)
+        self.means["loss"].update_state(losses[groups.NETWORK] * replicas)
         for name, mean in means.items():
             self.means[name].update_state(mean * replicas)
         for name, value in reports.items():
@@ -261,23 +265,23 @@ class Algorithm(KerasModel):
         decay = tf.constant(config.ema_decay, tf.float32)
         if config.ema_warmup:
             decay = ema_decay_warmup(step, config.ema_decay)
-        multiply = config.weight_decay and config.weight_decay_form == "multiply"
-        rate = self._learning_rate()
-        rate = rate(step) if callable(rate) else rate
+        decaying = [
+            (each.weight_decay, each.decaying(step)) for each in self.groups.values()
+        ]
 
-        def decay_kernel(weight, multiplier):
-            weight.assign(decay_weight(weight, config.weight_decay, rate * multiplier))
+        def decay_kernel(weight, strength, rate):
+            weight.assign(decay_weight(weight, strength, rate))
 
         def move(average, weight, decay):
             # Without an average the last weights themselves, not what rounding leaves.
             average.assign(ema(average, weight, decay) if config.ema_decay else weight)
 
         def update(strategy, decay):
-            multipliers = self.facts.rates.of_all(self.trained_weights)
-            for weight, multiplier in zip(self.trained_weights, multipliers):
-                weight = compat.tf_variable(weight)
-                if multiply and "kernel" in weight.name:
-                    strategy.extended.update(weight, decay_kernel, args=(multiplier,))
+            for strength, kernels in decaying:
+                for weight, rate in kernels:
+                    strategy.extended.update(
+                        weight, decay_kernel, args=(strength, rate)
+                    )
             for weight, average in self.average.pairs():
                 strategy.extended.update(average, move, args=(weight, decay))
 

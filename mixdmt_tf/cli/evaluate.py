@@ -8,6 +8,7 @@ from typing import Any, Mapping, Sequence
 
 from mixdmt_tf.cli import experiments, flags
 from mixdmt_tf.cli.main import run
+from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import setting
 
 
@@ -21,6 +22,23 @@ class Config:
     )
     data_dir: str = setting(
         "", "where the data are, if not where they were in training"
+    )
+    class_filter: str = setting(
+        "",
+        "segmentation: the folder of a run of --algorithm=mlmt; classes that it "
+        "doesn't find in an image are not predicted there",
+    )
+    class_filter_threshold: float = setting(
+        0.2,
+        "probability from which on it finds a class",
+        low=0.0,
+        high=1.0,
+    )
+    class_filter_form: str = setting(
+        "remove",
+        "remove: such classes are out of question; released: their logits become 0, as "
+        "in the release of s4GAN, and are the largest where all others are negative",
+        choices=("remove", "released"),
     )
 
 
@@ -45,13 +63,33 @@ def _evaluate(argv: Sequence[str]) -> None:
     values: Mapping[str, Any] = parsed.values["command"]
     config = Config(**values)
     folder, build = experiments.read_run(config.workdir)
-    experiment = build()
+    if config.class_filter:
+        judging = experiments.read_run(config.class_filter, "class_filter")
+    experiment, more = build(), {}
 
     from mixdmt_tf import tasks
     from mixdmt_tf.runs import trained
 
+    if config.class_filter:
+        judge_folder, build_judge = judging
+        judge = build_judge()
+        _require_filter(config, experiment, judge)
+        judges = tasks.open_run(judge, config.data_dir)
+        more = {"judge": trained.load(judges, judge_folder), "config": config}
     task = tasks.open_run(experiment, config.data_dir)
     model = trained.load(task, folder, config.checkpoint)
     split = task.read_split(folder / "split.json")
     print(f"{folder}, step {model.step:,}", flush=True)
-    tasks.commands(experiment).print_scores(task, model, split)
+    tasks.commands(experiment).print_scores(task, model, split, **more)
+
+
+def _require_filter(config: Config, experiment: Any, judge: Any) -> None:
+    """Refuses what can't filter the classes of a run."""
+    given = f"--class_filter={config.class_filter}"
+    if experiment.task != "segmentation":
+        raise UsageError(f"{given}: {config.workdir} is no run of segmentation")
+    if not getattr(judge.method_class(), "image_level", False):
+        raise UsageError(
+            f"{given} is a run of --algorithm={judge.algorithm}, which doesn't say "
+            "what an image shows.\nExpected a run of --algorithm=mlmt."
+        )

@@ -232,8 +232,14 @@ def require_lengths(
     plan.fractions(method["fractions"], plan.stage_lengths(steps, method)["rounds"])
 
 
-def read_run(workdir: str) -> Tuple[pathlib.Path, Callable[[], "Experiment"]]:
+def read_run(
+    workdir: str, flag: str = "workdir"
+) -> Tuple[pathlib.Path, Callable[[], "Experiment"]]:
     """The experiment of a run folder.
+
+    Args:
+        workdir: the folder.
+        flag: that named it.
 
     Returns:
         The folder, and a function that builds the experiment (it imports TensorFlow).
@@ -242,12 +248,12 @@ def read_run(workdir: str) -> Tuple[pathlib.Path, Callable[[], "Experiment"]]:
         UsageError: if the folder holds no run.
     """
     if not workdir:
-        raise UsageError("--workdir is missing; expected the folder of a run")
+        raise UsageError(f"--{flag} is missing; expected the folder of a run")
     folder = pathlib.Path(workdir).expanduser()
     flagfile = folder / "flags.txt"
     if not flagfile.is_file():
         raise UsageError(
-            f"--workdir={workdir} holds no run: there is no {flagfile}\n"
+            f"--{flag}={workdir} holds no run: there is no {flagfile}\n"
             "expected a folder that a training command made"
         )
     parsed = flags.parse(

@@ -18,8 +18,14 @@ from mixdmt_tf.equations.averages import (
     initial_share,
     unbiased_average,
 )
-from mixdmt_tf.equations.boxes import box_mask, paste
-from mixdmt_tf.equations.calibration import at_temperature, fitted_temperature
+from mixdmt_tf.equations.boxes import (
+    box_mask,
+    paste,
+)
+from mixdmt_tf.equations.calibration import (
+    at_temperature,
+    fitted_temperature,
+)
 from mixdmt_tf.equations.deviations import (
     error_difference_deviation,
     miou_difference_deviation,
@@ -31,11 +37,23 @@ from mixdmt_tf.equations.dynamic import (
     flipped_weight,
     naive_weight,
 )
+from mixdmt_tf.equations.flaws import (
+    both_flawed_mask,
+    class_error,
+    dynamic_target,
+    flaw_truth,
+    gaussian_blur,
+    handled_flaws,
+)
 from mixdmt_tf.equations.graph import (
     affinity_graph,
     balanced_class_weights,
     certainty,
     propagate_labels,
+)
+from mixdmt_tf.equations.image_labels import (
+    cosine_distance,
+    filtered_logits,
 )
 from mixdmt_tf.equations.known_share import (
     bootstrapped_share,
@@ -69,7 +87,11 @@ from mixdmt_tf.equations.metrics import (
     iou_by_class,
     mean_iou,
 )
-from mixdmt_tf.equations.mixing import interleave, interpolate, mix
+from mixdmt_tf.equations.mixing import (
+    interleave,
+    interpolate,
+    mix,
+)
 from mixdmt_tf.equations.ood_scores import (
     largest_logit,
     largest_probability,
@@ -79,7 +101,14 @@ from mixdmt_tf.equations.ood_scores import (
     probability_margin,
     subspace,
 )
-from mixdmt_tf.equations.reductions import masked_mean
+from mixdmt_tf.equations.realness import (
+    binary_cross_entropy,
+    feature_matching,
+    realness_mask,
+)
+from mixdmt_tf.equations.reductions import (
+    masked_mean,
+)
 from mixdmt_tf.equations.schedules import (
     cosine_7_16,
     cosine_to_zero,
@@ -107,7 +136,10 @@ from mixdmt_tf.equations.targets import (
     sharpen_logits,
     smooth_labels,
 )
-from mixdmt_tf.equations.teaching import disagreement_mask, small_loss_mask
+from mixdmt_tf.equations.teaching import (
+    disagreement_mask,
+    small_loss_mask,
+)
 
 __all__ = [
     "accuracy_by_class",
@@ -119,9 +151,12 @@ __all__ = [
     "at_temperature",
     "auroc",
     "balanced_class_weights",
+    "binary_cross_entropy",
     "bootstrapped_share",
+    "both_flawed_mask",
     "box_mask",
     "certainty",
+    "class_error",
     "class_fairness",
     "class_p_values",
     "class_threshold_mask",
@@ -132,12 +167,14 @@ __all__ = [
     "confidence_mask_released",
     "confusion_counts",
     "cosine_7_16",
+    "cosine_distance",
     "cosine_to_zero",
     "cross_entropy",
     "decay_weight",
     "difference_maximized",
     "disagreement_cases",
     "disagreement_mask",
+    "dynamic_target",
     "dynamic_weight",
     "ema",
     "ema_decay_warmup",
@@ -145,11 +182,16 @@ __all__ = [
     "error_difference_deviation",
     "error_rate",
     "fast_gradient_sign",
+    "feature_matching",
+    "filtered_logits",
     "fine_grained_accuracy",
     "fitted_temperature",
+    "flaw_truth",
     "flipped_label",
     "flipped_weight",
+    "gaussian_blur",
     "guess_label",
+    "handled_flaws",
     "hard_label",
     "initial_share",
     "interleave",
@@ -176,6 +218,7 @@ __all__ = [
     "probability_margin",
     "propagate_labels",
     "ranking_sample",
+    "realness_mask",
     "refine",
     "sharpen",
     "sharpen_logits",

@@ -11,6 +11,17 @@ Deep Co-Training 2: Jensen-Shannon divergence   `losses.js_divergence`
 VAT 3.3: unit vector of each example            `adversarial.unit_perturbation`
 VAT 3.3: r_adv                                  `adversarial.adversarial_perturbation`
 FGSM 4, Deep Co-Training: adversarial example   `adversarial.fast_gradient_sign`
+Hung et al. Eq. 1, 4: true or predicted?        `realness.binary_cross_entropy`
+Hung et al. Eq. 5: pixels taken for true        `realness.realness_mask`
+s4GAN: features of true and of predicted maps   `realness.feature_matching`
+GCT: how wrong a pixel is                       `flaws.class_error`
+OpenCV, GCT: smoothing                          `flaws.gaussian_blur`
+GCT: flaw map to be predicted                   `flaws.flaw_truth`
+GCT: flaw map to be compared                    `flaws.handled_flaws`
+GCT: dynamic consistency                        `flaws.dynamic_target`
+GCT: flaw correction                            `flaws.both_flawed_mask`
+MLMT: consistency of the logits of an image     `image_labels.cosine_distance`
+s4GAN + MLMT: classes that an image shows       `image_labels.filtered_logits`
 RealMix Alg. 2: average over the views          `targets.guess_label`
 RealMix Eq. 3: sharpening                       `targets.sharpen`
 UDA, techniques: softmax temperature            `targets.sharpen_logits`
@@ -95,8 +106,9 @@ arXiv:1704.03976, Mean Teacher arXiv:1703.01780, DMT arXiv:2004.08514, Deep Co-T
 arXiv:1803.05984, FGSM arXiv:1412.6572, Dual Student arXiv:1909.01804, CutMix-Seg
 arXiv:1906.01916, DeepLab arXiv:1606.00915, ReMixMatch arXiv:1911.09785, FreeMatch
 arXiv:2205.07246, SoftMatch arXiv:2301.10921 and Temporal Ensembling arXiv:1610.02242,
-Label Propagation arXiv:1904.04717; Pseudo-Label is Lee 2013 (ICML workshop). A
-plain number is a section.
+Label Propagation arXiv:1904.04717, Hung et al. arXiv:1802.07934, s4GAN
+arXiv:1908.05724, GCT arXiv:2008.05258, DivideMix arXiv:2002.07394, CCT
+arXiv:2003.09005; Pseudo-Label is Lee 2013 (ICML workshop). A plain number is a section.
 
 What holds for all of them:
 

@@ -117,12 +117,18 @@ def ood_mask(confidence: tf.Tensor, mu: float | tf.Tensor) -> tf.Tensor:
         raise ValueError(f"mu must be below 1 (1 would leave nothing), got {mu}")
     if mu <= 0:
         return tf.ones_like(confidence)
-    # Integers, because 100 * 0.29 is 28.999999999999996 in floating point.
-    share = Fraction(float(mu)).limit_denominator(10**6)
-    count = tf.size(confidence, out_type=tf.int64)
-    index = tf.minimum(count * share.numerator // share.denominator, count - 1)
+    index = _share_of(tf.size(confidence, out_type=tf.int64), mu)
     threshold = tf.gather(tf.sort(confidence), index)
     return tf.stop_gradient(tf.cast(confidence > threshold, tf.float32))
+
+
+def _share_of(count: tf.Tensor, mu: float) -> tf.Tensor:
+    """floor(count * mu), at most count - 1.
+
+    By integers, because 100 * 0.29 is 28.999999999999996 in floating point.
+    """
+    share = Fraction(float(mu)).limit_denominator(10**6)
+    return tf.minimum(count * share.numerator // share.denominator, count - 1)
 
 
 def _ood_mask_of_tensor(confidence: tf.Tensor, mu: tf.Tensor) -> tf.Tensor:

@@ -26,11 +26,13 @@ MANIFEST = "manifest.json"
 
 
 def state(algorithm: Algorithm) -> tf.train.Checkpoint:
-    """Everything a run needs to resume: weights, statistics, average, optimizer.
+    """Everything a run needs to resume: weights, statistics, average, optimizers.
 
     And what the method keeps itself, if it does (`own_state` of an algorithm).
     """
     more: Dict[str, Any] = {"peer": algorithm.peer} if algorithm.has_peer else {}
+    if algorithm.more_optimizers:
+        more["optimizers"] = algorithm.more_optimizers
     if algorithm.own_state:
         more["own"] = algorithm.own_state
     return tf.train.Checkpoint(
@@ -43,7 +45,9 @@ def state(algorithm: Algorithm) -> tf.train.Checkpoint:
 
 def digest(algorithm: Algorithm) -> str:
     """sha256 over all that `state` holds."""
-    variables = [*algorithm.network.weights, *compat.variables(algorithm.optimizer)]
+    variables = [*algorithm.network.weights]
+    for optimizer in (algorithm.optimizer, *algorithm.more_optimizers.values()):
+        variables += compat.variables(optimizer)
     variables += algorithm.peer.weights if algorithm.has_peer else []
     variables += algorithm.average.averages + algorithm.own_variables
     total = hashlib.sha256()

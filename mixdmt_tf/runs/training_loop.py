@@ -152,6 +152,7 @@ def _broken(algorithm: Algorithm) -> str:
     """
     weights = [*algorithm.network.weights]
     weights += algorithm.peer.weights if algorithm.has_peer else []
+    weights += [w for group in algorithm.groups.values() for w in group.weights]
     own = [each for each in algorithm.own_variables if each.dtype.is_floating]
     if not _all(tf.math.is_finite(tf.convert_to_tensor(w)) for w in weights):
         return "the weights are"

@@ -184,6 +184,8 @@ def test_it_trains_two_steps(path):
         more.append("--depth=14")
     if parsed["method"].get("unlabeled_ratio"):
         more.append("--unlabeled_ratio=2")
+    if parsed["method"].get("discriminator_layers"):
+        more += ["--discriminator_layers=3", "--discriminator_width=4"]
     if parsed["data"]["labels"]:
         more.append("--labels=8")
     experiment = experiments.build(parse(path, *more))

@@ -48,7 +48,7 @@ def place(table, row):
         where = "before "
     else:
         where = "beside " if row.beside else ""
-    return f", {where}table {number}, row {row.label}."
+    return f", {where}table {number}, row {row.label.rstrip('.')}."
 
 
 def published(table, row):

@@ -59,6 +59,9 @@ STARTS = {
     # Table, row, columns: A, B.
     ("dmt/4", "baseline", "1/106 1/50 1/20 1/8"): (COCO, None),
     ("dmt/4", "mean_teacher", "1/106 1/50 1/20 1/8"): (COCO, None),
+    ("dmt/4", "hung", "1/106 1/50 1/20 1/8"): (COCO, None),
+    ("dmt/4", "s4gan", "1/106 1/50 1/20 1/8"): (COCO, None),
+    ("dmt/4", "gct", "1/106 1/50 1/20 1/8"): (COCO, None),
     ("dmt/4", "cutmix", "1/106 1/50 1/20 1/8"): (IMAGENET, None),
     ("dmt/4", "dmt", "1/106 1/50"): (COCO, COCO),
     ("dmt/4", "dmt", "1/20 1/8"): (COCO, IMAGENET),
@@ -66,6 +69,8 @@ STARTS = {
     ("dmt/5", "dmt", ""): (COCO, IMAGENET),
     ("dmt/5", "oracle", ""): (COCO, None),
     ("dmt/6", "baseline", "1/30 1/8"): (COCO, None),
+    ("dmt/6", "hung", "1/30 1/8"): (COCO, None),
+    ("dmt/6", "s4gan", "1/30 1/8"): (IMAGENET, None),
     ("dmt/6", "cutmix", "1/30 1/8"): (IMAGENET, None),
     ("dmt/6", "dmt", "1/30 1/8"): (COCO, IMAGENET),
     ("dmt/7", "baseline", "1/20 1/50"): (COCO, None),

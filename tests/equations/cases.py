@@ -21,6 +21,7 @@ from tests.equations.inputs import (
     steps,
     students,
 )
+from tests.equations.judgement_cases import JUDGEMENTS
 from tests.equations.ood_cases import OOD
 from tests.oracles import (
     adversarial,
@@ -148,6 +149,7 @@ CASES = (
     PER_CLASS
     + ADAPTIVE
     + OOD
+    + JUDGEMENTS
     + [
         Case(
             "guess_label",

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from mixdmt_tf import algorithms
 from mixdmt_tf.algorithms.base import RunFacts
+from mixdmt_tf.algorithms.parts.groups import NETWORK
 from mixdmt_tf.cli import experiments
 from mixdmt_tf.data.classification import (
     copies,
@@ -40,6 +41,12 @@ SEGMENTATION = (
     *("--dataset=digit_scenes", "--labels=8", "--network=small_segmenter"),
     *("--width=4", "--depth=2", "--crop=25", "--batch=2", "--precision=float32"),
 )
+# The discriminators of the papers leave nothing of crops of 25 pixels.
+OF_METHODS = {
+    "adversarial": ("--discriminator_layers=3",),
+    "gct": ("--discriminator_layers=3",),
+    "s4gan": ("--discriminator_layers=3",),
+}
 
 
 def classification(name: str) -> Dict[str, List[float]]:
@@ -106,7 +113,7 @@ def segmentation(name: str) -> Dict[str, List[float]]:
 
 
 def _experiment(name: str, flags) -> Any:
-    argv = [f"--algorithm={name}", *flags]
+    argv = [f"--algorithm={name}", *flags, *OF_METHODS.get(name, ())]
     parsed = experiments.parse(argv, "train", "")
     return open_task(experiments.build(parsed)).resolve()
 
@@ -120,6 +127,9 @@ def _train(method: Any, batches: Any) -> Dict[str, List[float]]:
         values[last] *= 4  # sure enough of some images for confidence thresholds
         network.set_weights(values)
     method.average.restart()
+    others = [g.weights for name, g in method.groups.items() if name != NETWORK]
+    for weight in (each for weights in others for each in weights):
+        weight.assign(_drawn(rng, weight))
     losses: List[float] = []
     for step in STEPS:
         means = method.train_step(batches.at(step))
@@ -128,6 +138,7 @@ def _train(method: Any, batches: Any) -> Dict[str, List[float]]:
             metric.reset_state()
     networks = [n.get_weights() for n in (method.network, method.peer) if n]
     networks.append([average.numpy() for average in method.average.averages])
+    networks += [[np.asarray(weight) for weight in weights] for weights in others]
     return {"losses": losses, "weights": [_projected(each) for each in networks]}
 
 

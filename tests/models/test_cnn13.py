@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.models.cnn13 import CNN13, Dropout, fingerprint
+from mixdmt_tf.models.cnn13 import CNN13
+from mixdmt_tf.models.layers.dropout import Dropout, fingerprint
 from tests.models.test_wide_resnet import count, images, of_kind, randomized
 from tests.oracles import cnn13 as oracle
 

@@ -12,10 +12,11 @@ import tensorflow as tf
 
 from mixdmt_tf import compat
 from mixdmt_tf.algorithms.parts import own_state
+from mixdmt_tf.algorithms.parts.groups import NETWORK, Group
 from mixdmt_tf.equations import cross_entropy
 
 # Attributes that `checkpoints.state` knows by name.
-_NAMED = "network teacher peer average optimizer means accuracy".split()
+_NAMED = "network teacher peer average optimizer groups means accuracy".split()
 
 
 class KerasModel(keras.Model):
@@ -32,6 +33,7 @@ class KerasModel(keras.Model):
 
     config_class: type
     facts_class: type
+    groups: Dict[str, Group]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Registers the class under its module's and its own name."""
@@ -75,6 +77,13 @@ class KerasModel(keras.Model):
         # Now, or neither a checkpoint nor Keras's file could fill its variables.
         self.optimizer.build(self.trained_weights)
         self._of_keras |= set(vars(self)) - before
+
+    @property
+    def more_optimizers(self) -> Dict[str, Any]:
+        """Those of groups of weights besides `optimizer`, by the group's name."""
+        others = {name: each.optimizer for name, each in self.groups.items()}
+        others.pop(NETWORK, None)
+        return others
 
     @property
     def own_state(self) -> Dict[str, Any]:

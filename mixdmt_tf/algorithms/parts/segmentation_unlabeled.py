@@ -10,7 +10,7 @@ assumes = {"batch": 4}  # with as many unlabelled images: eight in all
 
 
 @dataclasses.dataclass(frozen=True)
-class Unlabeled:
+class Batches:
     """Length and batches; a method combines them with how it updates weights."""
 
     epochs: float = setting(
@@ -19,6 +19,12 @@ class Unlabeled:
     unlabeled_ratio: int = setting(
         1, "unlabelled images in a batch for each labelled one", low=1
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class Unlabeled:
+    """Of methods with one loss on unlabelled images."""
+
     lambda_u: float = setting(
         1.0, "weight of the loss on unlabelled images, after its warm-up", low=0.0
     )

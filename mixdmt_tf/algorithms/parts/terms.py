@@ -7,6 +7,7 @@ from typing import Optional, Union
 
 import tensorflow as tf
 
+from mixdmt_tf.algorithms.parts.groups import NETWORK
 from mixdmt_tf.equations import masked_mean
 
 
@@ -22,12 +23,14 @@ class Term:
         weight: the factor of this term in the total loss.
         over_all: take the mean over all rows instead, those that don't count being 0,
             as methods with a confidence threshold do.
+        group: of the weights that learn it, a name of `Algorithm.groups`.
     """
 
     values: tf.Tensor
     mask: Optional[tf.Tensor] = None
     weight: Union[float, tf.Tensor] = 1.0
     over_all: bool = False
+    group: str = NETWORK
 
 
 def mean_over_replicas(term: Term) -> tf.Tensor:
@@ -61,6 +64,24 @@ def mean_of_all(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         tf.distribute.get_replica_context().all_reduce(
             tf.distribute.ReduceOp.SUM, tf.stop_gradient(sums)
         )
+    )
+    return total / tf.maximum(rows, 1.0)
+
+
+def mean_row(values: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
+    """The mean row of all replicas, the same on each of them, with its gradient.
+
+    Args:
+        values: float32 [n, F], of this replica.
+        counts: float32 [n] of zeros and ones, which rows count.
+
+    Returns:
+        float32 [F], 0 if none counts.
+    """
+    context = tf.distribute.get_replica_context()
+    total, rows = context.all_reduce(
+        tf.distribute.ReduceOp.SUM,
+        [tf.reduce_sum(values * counts[:, None], 0), tf.reduce_sum(counts)],
     )
     return total / tf.maximum(rows, 1.0)
 

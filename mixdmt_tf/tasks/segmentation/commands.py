@@ -7,7 +7,7 @@ import dataclasses
 import itertools
 import math
 import pathlib
-from typing import Any, FrozenSet, List, Sequence
+from typing import Any, FrozenSet, List, Optional, Sequence
 
 from mixdmt_tf.data.segmentation import checking
 from mixdmt_tf.data.segmentation.pseudo_labels import INDEX, TEACHER, begun_by
@@ -17,15 +17,41 @@ from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.progress import Progress
 from mixdmt_tf.runs.task import Task
 from mixdmt_tf.runs.trained import Trained
-from mixdmt_tf.tasks.segmentation import labeling, prediction, scoring
+from mixdmt_tf.tasks.segmentation import (
+    class_filter,
+    labeling,
+    prediction,
+    scoring,
+)
 from mixdmt_tf.tasks.segmentation.scoring import Score
 
 PSEUDO_LABELS = "pseudo_labels_by_hand"  # in the run's folder
 
 
-def print_scores(task: Task, model: Trained, split: Split) -> None:
-    """Prints mean IoU, share of right pixels, and IoU of each class."""
+def print_scores(
+    task: Task,
+    model: Trained,
+    split: Split,
+    judge: Optional[Trained] = None,
+    config: Any = None,
+) -> None:
+    """Prints mean IoU, share of right pixels, and IoU of each class.
+
+    Args:
+        task: of the run.
+        model: the network that is scored.
+        split: of the run.
+        judge: filters the classes of each image, if there is one.
+        config: settings of `bin/evaluate`; for the judge alone.
+
+    Raises:
+        UsageError: if the judge knows other classes.
+    """
     source = task.source
+    scorer, filtering = model.scorer, None
+    if judge is not None:
+        filtering = _filter(judge, model, config)
+        scorer = class_filter.FilteredScorer(model.scorer, filtering)
     # Another --data_dir, or files that somebody changed, may hold other numbers.
     checking.check(dataclasses.replace(source, train=()))
     for name, images in (("validation", source.validation), ("test", source.test)):
@@ -33,20 +59,33 @@ def print_scores(task: Task, model: Trained, split: Split) -> None:
             print(f"{name}: no images")
             continue
         with contextlib.closing(Progress(f"scoring {name}", "images")) as progress:
-            averaged, raw = _scores(model, images, progress)
+            averaged, raw = _scores(scorer, model, images, progress)
             progress.say(
                 f"{name}: mean IoU {averaged.miou:.2f} % of {len(images):,} images "
                 f"(raw weights {raw.miou:.2f} %), pixels right "
                 f"{averaged.pixel_accuracy:.2f} %"
             )
+            if filtering is not None:
+                counts = class_filter.verdicts(filtering, images)
+                progress.say(f"{name}: {class_filter.describe(counts)}")
         width = max(map(len, source.class_names))
         for class_name, iou in zip(source.class_names, averaged.iou_by_class):
             value = "does not occur" if math.isnan(iou) else f"IoU {iou:6.2f} %"
             print(f"  {class_name:<{width}}  {value}")
 
 
+def _filter(judge: Trained, model: Trained, config: Any) -> class_filter.ClassFilter:
+    if judge.class_names != model.class_names:
+        raise UsageError(
+            f"--class_filter={config.class_filter} knows other classes than the run "
+            f"that is scored: {', '.join(judge.class_names)}"
+        )
+    released = config.class_filter_form == "released"
+    return class_filter.ClassFilter(judge, config.class_filter_threshold, released)
+
+
 def _scores(
-    model: Trained, images: Sequence[Sample], progress: Progress
+    scorer: Any, model: Trained, images: Sequence[Sample], progress: Progress
 ) -> List[Score]:
     """Of averaged weights and of raw ones."""
     both = [model.averaged, model.raw]
@@ -57,7 +96,7 @@ def _scores(
     def poll() -> None:
         progress.update(next(done), total)
 
-    scores = [scoring.score(model.scorer, w, images, poll) for w in different]
+    scores = [scoring.score(scorer, w, images, poll) for w in different]
     return 2 * scores if same else scores
 
 

@@ -51,7 +51,11 @@ class Scorer:
         self._guess = tf.function(self._guesses, input_signature=signature)
 
     def probabilities(self, images: tf.Tensor) -> tf.Tensor:
-        """uint8 images [n, H, W, 3] to float32 probabilities [n, H, W, classes].
+        """uint8 images [n, H, W, 3] to float32 probabilities [n, H, W, classes]."""
+        return tf.nn.softmax(self.logits(images))
+
+    def logits(self, images: tf.Tensor) -> tf.Tensor:
+        """uint8 images [n, H, W, 3] to float32 logits [n, H, W, classes].
 
         The last row and column are repeated until the last feature lies on the last
         pixel, where upsampling with aligned corners puts it.
@@ -62,7 +66,7 @@ class Scorer:
             whole = side + (1 - side) % self.stride
             padded = tf.gather(padded, tf.minimum(tf.range(whole), side - 1), axis=axis)
         logits = self.network(to_float(padded), training=False)
-        return tf.nn.softmax(logits[:, :height, :width])
+        return logits[:, :height, :width]
 
     def use(self, weights: List[np.ndarray]) -> None:
         """Predicts with these weights from now on."""

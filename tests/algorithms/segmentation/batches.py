@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from mixdmt_tf import algorithms, models, settings
 from mixdmt_tf.algorithms.base import RunFacts
+from mixdmt_tf.algorithms.parts.groups import NETWORK
 from mixdmt_tf.data.segmentation.recipe import Recipe
 
 NAMES = tuple(settings.classes("mixdmt_tf.algorithms.segmentation"))
@@ -24,7 +25,14 @@ DEFAULTS = {
     "confidence_threshold": 0.6,
     "gamma1": 2.0,
     "gamma2": 1.0,
+    "realness_threshold": 0.1,
+    "lambda_dc": 1.0,  # 100 would make errors of rounding large
+    "discriminator_layers": 2,
+    "discriminator_width": 4,
+    "discriminator_dropout": 0.0,  # whose masks depend on the rows of a replica
 }
+# Of two layers two numbers are left of an image, of which everything is a tie.
+OF_METHODS = {"gct": {"discriminator_layers": 1}}
 _COLOURS = np.array(
     [[-0.8, 0.7, 0.1], [0.7, 0.8, -0.6], [0.6, -0.8, 0.7], [-0.7, -0.6, -0.8]]
 )
@@ -48,6 +56,7 @@ def build(name: str, kind: str = "segmenter", **given: Any):
     method_class = algorithms.method("segmentation", name)
     known = {field.name for field in dataclasses.fields(method_class.config_class)}
     own = {key: value for key, value in DEFAULTS.items() if key in known}
+    own.update(OF_METHODS.get(name, {}))
     config = method_class.config_class(**{**own, **given})
     method = method_class(network(kind), config, RunFacts(CLASSES, 8, STEPS))
     method.compile()
@@ -55,7 +64,7 @@ def build(name: str, kind: str = "segmenter", **given: Any):
 
 
 def plain(name: str, kind: str = "pixels", **given: Any):
-    """A method with large random weights, its teacher with others.
+    """A method with large random weights, its teacher and peer with others.
 
     Compiled with plain SGD of rate 1: what a training step takes from the weights is
     the gradient itself.
@@ -63,10 +72,13 @@ def plain(name: str, kind: str = "pixels", **given: Any):
     method = build(name, kind, **given)
     method.compile(keras.optimizers.SGD(1.0))
     rng = np.random.default_rng(1)
-    for each in filter(None, [method.network, method.teacher]):
+    for each in filter(None, [method.network, method.teacher, method.peer]):
         each.set_weights([rng.normal(0, 1, w.shape) for w in each.get_weights()])
     if method.teacher is None:
         method.average.restart()
+    for name, group in method.groups.items():
+        for weight in group.weights if name != NETWORK else ():
+            weight.assign(rng.normal(0, 0.3, weight.shape))
     return method
 
 

@@ -40,9 +40,17 @@ def refusal(path, *flags, code=2):
     return done.err
 
 
-@pytest.mark.parametrize("name", ["supervised", "online_st", "mean_teacher", "cutmix"])
+SMALL = ("--discriminator_layers=2", "--discriminator_width=4")
+RESUMED = {
+    **dict.fromkeys(("supervised", "online_st", "mean_teacher", "cutmix"), ()),
+    "s4gan": SMALL,  # with dropout in the discriminator
+    "gct": SMALL,
+}
+
+
+@pytest.mark.parametrize("name", RESUMED)
 def test_killed_and_resumed_equals_uninterrupted(name, supervised, tmp_path):
-    flags = (f"--algorithm={name}", *short.SINGLE)
+    flags = (f"--algorithm={name}", *short.SINGLE, *RESUMED[name])
     straight = supervised
     if name != "supervised":
         done = short.session(tmp_path / "straight", *flags)

@@ -39,6 +39,7 @@ assumes = {
         "base_epochs": 60.0,
     },
     "supervised": {"learning_rate": 0.004, "epochs": 60.0},
+    "s4gan": {"realness_threshold": 0.7, "discriminator_learning_rate": 0.00001},
 }
 
 SIZE = (512, 1024)

@@ -1,0 +1,53 @@
+"""What methods share that train a discriminator along with the network."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import keras
+
+from mixdmt_tf.algorithms.parts.groups import Group
+from mixdmt_tf.algorithms.parts.momentum import learning_rate
+from mixdmt_tf.settings import setting
+
+GROUP = "discriminator"  # of the terms that it learns
+
+
+@dataclasses.dataclass(frozen=True)
+class Discriminator:
+    """Its size and optimizer; a method combines them with its own settings."""
+
+    discriminator_layers: int = setting(
+        5,
+        "convolutions of the discriminator that halve the image; crops of 48 pixels "
+        "want 3",
+        low=1,
+        high=8,
+    )
+    discriminator_width: int = setting(
+        64,
+        "filters of its first convolution; each of the next has twice as many",
+        low=1,
+    )
+    discriminator_learning_rate: float = setting(
+        0.0001,
+        "its learning rate with Adam (beta_1 .9, beta_2 .99) at the start of the run; "
+        "it follows the poly schedule",
+        low=0.0,
+    )
+
+
+def group(model: keras.Model, config: Any, steps: int) -> Group:
+    """Its weights, and the Adam of the releases of Hung et al., s4GAN and GCT.
+
+    There is no weight decay.
+
+    Args:
+        model: the discriminator.
+        config: settings with those above, and `adam_epsilon`.
+        steps: of the run.
+    """
+    rate = learning_rate(config.discriminator_learning_rate, "poly", steps)
+    adam = keras.optimizers.Adam(rate, beta_2=0.99, epsilon=config.adam_epsilon)
+    return Group(model.trainable_variables, adam, rate)

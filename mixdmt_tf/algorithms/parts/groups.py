@@ -1,0 +1,103 @@
+"""Groups of weights with an optimizer each, such as a network and its adversary."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Dict, List, Mapping, Sequence, Tuple, Union
+
+import tensorflow as tf
+from keras.optimizers.schedules import LearningRateSchedule
+
+from mixdmt_tf import compat
+from mixdmt_tf.algorithms.parts.layer_rates import LayerRates
+
+NETWORK = "network"  # the group of `Algorithm.trained_weights`
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """Weights, and what moves them; a term of the loss names the group that learns it.
+
+    Attributes:
+        weights: Keras weights, of no other group.
+        optimizer: a Keras optimizer. It adds what decay there is to gradients.
+        learning_rate: that of the optimizer, for the decay of kernels.
+        weight_decay: kernels times 1 - weight_decay * learning_rate after each step.
+        rates: of groups of layers, likewise for the decay of kernels.
+    """
+
+    weights: Sequence[Any]
+    optimizer: Any
+    learning_rate: Union[float, LearningRateSchedule]
+    weight_decay: float = 0.0
+    rates: LayerRates = LayerRates()
+
+    def built(self, scaling: bool) -> Group:
+        """The group with an optimizer that has its variables.
+
+        Args:
+            scaling: whether it is to scale the loss, for mixed_float16.
+        """
+        optimizer = self.optimizer
+        if scaling and not compat.is_loss_scaling(optimizer):
+            optimizer = compat.loss_scaling(optimizer)
+        optimizer.build(self.weights)
+        return dataclasses.replace(self, optimizer=optimizer)
+
+    def decaying(self, step: tf.Tensor) -> List[Tuple[tf.Variable, Any]]:
+        """The kernels that decay, each with its learning rate.
+
+        Args:
+            step: of the run.
+        """
+        if not self.weight_decay:
+            return []
+        rate = self.learning_rate
+        rate = rate(step) if callable(rate) else rate
+        weights = map(compat.tf_variable, self.weights)
+        multipliers = self.rates.of_all(self.weights)
+        pairs = zip(weights, multipliers)
+        return [(w, rate * multiplier) for w, multiplier in pairs if "kernel" in w.name]
+
+
+def losses(
+    groups: Mapping[str, Group], terms: Mapping[str, Any], means: Mapping[str, Any]
+) -> Dict[str, tf.Tensor]:
+    """The loss of each group: the weighted sum of the terms that name it.
+
+    Args:
+        groups: of a method.
+        terms: its terms of a step.
+        means: of each term.
+    """
+    parts: Dict[str, List[tf.Tensor]] = {name: [] for name in groups}
+    for name, term in terms.items():
+        parts[term.group].append(means[name] * term.weight)
+    return {name: tf.add_n(each) for name, each in parts.items()}
+
+
+def scaled(
+    groups: Mapping[str, Group], losses: Mapping[str, tf.Tensor]
+) -> Dict[str, tf.Tensor]:
+    """Each group's loss times the scale of its optimizer."""
+    return {
+        name: compat.scale_loss(group.optimizer, losses[name])
+        for name, group in groups.items()
+    }
+
+
+def descend(
+    groups: Mapping[str, Group],
+    tape: tf.GradientTape,
+    scaled: Mapping[str, tf.Tensor],
+) -> None:
+    """Moves each group along the gradient of its own loss, all at once.
+
+    Args:
+        groups: of a method.
+        tape: persistent, if there are several.
+        scaled: their losses, recorded by it.
+    """
+    found = [tape.gradient(scaled[name], each.weights) for name, each in groups.items()]
+    for group, gradients in zip(groups.values(), found):
+        compat.apply_scaled_gradients(group.optimizer, gradients, group.weights)

@@ -1,0 +1,156 @@
+"""Networks that judge what segmentation networks predict.
+
+- `map_discriminator` (Hung et al. 2018, arXiv:1802.07934): is each pixel
+  of a class map of a label map, or predicted? Five 4x4 convolutions of stride 2; no
+  batch normalization.
+- `image_discriminator` (s4GAN: Mittal, Tatarchenko and Brox, arXiv:1908.05724): does a
+  class map belong to an image, and is it of a label map? Four such convolutions,
+  dropout of whole maps, and the mean over positions: features that the network is to
+  match, and one logit.
+- `flaw_detector` (GCT: Ke et al. 2020, arXiv:2008.05258): how wrong is each pixel?
+  Convolutions of stride 2 and 1 in turn, normalized half by the batch and half by the
+  image.
+
+The number of strided convolutions is a setting of the methods: five halve crops of 321
+to 10 pixels, and crops of 48 to a single one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Optional, Tuple
+
+import keras
+
+from mixdmt_tf.errors import UsageError
+from mixdmt_tf.models.layers.dropout import Dropout
+from mixdmt_tf.models.layers.upsampling import Upsampling
+
+
+def require_size(
+    size: Tuple[Optional[int], Optional[int]], layers: int, between: bool = False
+) -> None:
+    """Makes sure that something is left of a crop.
+
+    Args:
+        size: height and width of the crop, None if unknown.
+        layers: convolutions that halve it.
+        between: whether there is one of stride 1 after each but the first and the last,
+            which takes a pixel.
+
+    Raises:
+        UsageError: if nothing is left.
+    """
+
+    def left(side: int, layers: int) -> int:
+        for index in range(layers):
+            side = side // 2 - (between and 0 < index < layers - 1)
+        return side
+
+    smallest = min((side for side in size if side), default=1024)
+    if left(smallest, layers) < 1:
+        most = max(n for n in range(layers) if n == 0 or left(smallest, n) > 0)
+        raise UsageError(
+            f"--discriminator_layers={layers} leave nothing of crops of "
+            f"{size[0]}x{size[1]} pixels: each layer halves them.\n"
+            f"Use at most {most}, or a larger --crop."
+        )
+
+
+def map_discriminator(classes: int, layers: int = 5, width: int = 64) -> keras.Model:
+    """The discriminator of Hung et al.
+
+    Args:
+        classes: C.
+        layers: convolutions of stride 2, the last of which has one filter.
+        width: filters of the first one; each of the next has twice as many.
+
+    Returns:
+        A model from class maps float32 [B, H, W, C] to float32 logits [B, H, W, 1],
+        bilinear between those of the last layer.
+    """
+    maps = keras.Input((None, None, classes), name="map")
+    x = maps
+    for index in range(layers - 1):
+        x = keras.layers.LeakyReLU(0.2)(convolve(x, width * 2**index))
+    logits = Upsampling(name="logits")([convolve(x, 1), maps])
+    return keras.Model(maps, logits, name="map_discriminator")
+
+
+def image_discriminator(
+    classes: int, layers: int = 4, width: int = 64, dropout: float = 0.5
+) -> keras.Model:
+    """The discriminator of s4GAN.
+
+    Args:
+        classes: C.
+        layers: convolutions of stride 2.
+        width: filters of the first one; each of the next has twice as many.
+        dropout: share of the maps that are dropped after each convolution but the last,
+            in training mode. The masks follow from the images: the same images again
+            have the same.
+
+    Returns:
+        A model from class maps float32 [B, H, W, C] and images [B, H, W, 3] in [-1, 1]
+        to float32 features [B, F] and logits [B, 1], F = width * 2^(layers - 1).
+    """
+    maps = keras.Input((None, None, classes), name="map")
+    images = keras.Input((None, None, 3), name="image")
+    # The images that s4GAN's sees are scaled to 0 to 1, as probabilities are.
+    shown = keras.layers.Rescaling(0.5, 0.5, dtype="float32")(images)
+    x = keras.layers.Concatenate(dtype="float32")([maps, shown])
+    for index in range(layers):
+        x = keras.layers.LeakyReLU(0.2)(convolve(x, width * 2**index))
+        if dropout and index + 1 < layers:
+            x = Dropout(dropout, index, maps=True)([x, images])
+    features = keras.layers.GlobalAveragePooling2D(dtype="float32", name="features")(x)
+    logit = keras.layers.Dense(
+        1, **_uniform(features.shape[-1]), dtype="float32", name="logit"
+    )(features)
+    return keras.Model([maps, images], [features, logit], name="image_discriminator")
+
+
+def flaw_detector(classes: int, layers: int = 5, width: int = 64) -> keras.Model:
+    """The flaw detector of GCT.
+
+    Args:
+        classes: C.
+        layers: convolutions of stride 2, the last of which has one filter.
+        width: filters of the first one; each of the next has twice as many.
+
+    Returns:
+        A model from class maps float32 [B, H, W, C] and images [B, H, W, 3] to float32
+        flaws [B, H, W, 1], bilinear between those of the last layer, without bounds.
+    """
+    maps = keras.Input((None, None, classes), name="map")
+    images = keras.Input((None, None, 3), name="image")
+    x = keras.layers.Concatenate(dtype="float32")([maps, images])
+    for index in range(layers - 1):
+        for stride in (2, 1) if index else (2,):
+            x = _half_normalized(convolve(x, width * 2**index, stride))
+            x = keras.layers.LeakyReLU(0.2)(x)
+    flaws = Upsampling(name="flaws")([convolve(x, 1), maps])
+    return keras.Model([maps, images], flaws, name="flaw_detector")
+
+
+def _half_normalized(x: Any) -> Any:
+    """Half of the maps by the statistics of the batch, half by each image's own."""
+    half = x.shape[-1] // 2
+    # Those of all replicas, as in the release.
+    batch = keras.layers.BatchNormalization(epsilon=1e-5, synchronized=True)
+    image = keras.layers.GroupNormalization(-1, epsilon=1e-5, center=False, scale=False)
+    return keras.layers.Concatenate()([batch(x[..., :half]), image(x[..., half:])])
+
+
+def convolve(x: Any, filters: int, stride: int = 2) -> Any:
+    """A 4x4 convolution with a border of one pixel, as torch has and initializes it.
+
+    Kernel and bias are uniform within 1 / sqrt(inputs of a filter).
+    """
+    x = keras.layers.ZeroPadding2D(1)(x)
+    return keras.layers.Conv2D(filters, 4, stride, **_uniform(16 * x.shape[-1]))(x)
+
+
+def _uniform(inputs: int) -> Dict[str, Any]:
+    limit = inputs**-0.5
+    kinds = ("kernel_initializer", "bias_initializer")
+    return {kind: keras.initializers.RandomUniform(-limit, limit) for kind in kinds}
