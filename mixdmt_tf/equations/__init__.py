@@ -30,6 +30,13 @@ FreeMatch 3: mask by these thresholds           `adaptive.class_threshold_mask`
 FreeMatch Eq. 11: fairness of the classes       `adaptive.class_fairness`
 SoftMatch 3: truncated Gaussian weight          `adaptive.truncated_gaussian`
 ReMixMatch 3.1, SoftMatch: aligned predictions  `adaptive.align_distribution`
+CCT 3.2: F-Noise                                `perturbations.feature_noise`
+CCT 3.2: F-Drop                                 `perturbations.feature_drop`
+CCT 3.2: DropOut                                `perturbations.spatial_dropout`
+CCT 3.2: features that a mask leaves            `perturbations.masked_features`
+CCT 3.2: where there are objects, Con-Msk       `objects.foreground`
+CCT 3.2: boxes around objects                   `objects.object_boxes`
+CCT 3.2: G-Cutout                               `objects.cutout_mask`
 Dual Student 4: stable in both views            `masks.stable_mask`
 Dual Student 4: who learns from the other       `masks.learner_mask`
 RealMix 3.5: TSA mask, as intended              `masks.tsa_mask`
@@ -83,9 +90,9 @@ RealMix is arXiv:1912.08766, MixMatch arXiv:1905.02249, UDA arXiv:1904.12848, VA
 arXiv:1704.03976, Mean Teacher arXiv:1703.01780, DMT arXiv:2004.08514, Deep Co-Training
 arXiv:1803.05984, FGSM arXiv:1412.6572, Dual Student arXiv:1909.01804, CutMix-Seg
 arXiv:1906.01916, DeepLab arXiv:1606.00915, ReMixMatch arXiv:1911.09785, FreeMatch
-arXiv:2205.07246, SoftMatch arXiv:2301.10921 and Temporal Ensembling arXiv:1610.02242,
-Label Propagation arXiv:1904.04717; Pseudo-Label is Lee 2013 (ICML workshop). A
-plain number is a section.
+arXiv:2205.07246, CCT arXiv:2003.09005, SoftMatch arXiv:2301.10921 and Temporal
+Ensembling arXiv:1610.02242, Label Propagation arXiv:1904.04717; Pseudo-Label is Lee
+2013 (ICML workshop). A plain number is a section.
 
 What holds for all of them:
 
@@ -96,7 +103,7 @@ What holds for all of them:
 * Each docstring says what is stop-gradiented: guessed targets, masks, weights.
 * No random numbers, no state, no configuration. Everything can be traced by
   `tf.function` with an unknown batch size and compiled by XLA, except `selection`,
-  `graph`, `calibration` and `metrics`, which are NumPy and keep its dtypes.
+  `graph`, `calibration`, `metrics` and `object_boxes`, which are NumPy.
 """
 
 from mixdmt_tf.equations.adaptive import (
@@ -164,6 +171,13 @@ from mixdmt_tf.equations.metrics import (
     mean_iou,
 )
 from mixdmt_tf.equations.mixing import interleave, interpolate, mix
+from mixdmt_tf.equations.objects import cutout_mask, foreground, object_boxes
+from mixdmt_tf.equations.perturbations import (
+    feature_drop,
+    feature_noise,
+    masked_features,
+    spatial_dropout,
+)
 from mixdmt_tf.equations.reductions import masked_mean
 from mixdmt_tf.equations.schedules import (
     cosine_7_16,
@@ -216,6 +230,7 @@ __all__ = [
     "cosine_7_16",
     "cosine_to_zero",
     "cross_entropy",
+    "cutout_mask",
     "decay_weight",
     "difference_maximized",
     "disagreement_cases",
@@ -227,10 +242,13 @@ __all__ = [
     "error_difference_deviation",
     "error_rate",
     "fast_gradient_sign",
+    "feature_drop",
+    "feature_noise",
     "fine_grained_accuracy",
     "fitted_temperature",
     "flipped_label",
     "flipped_weight",
+    "foreground",
     "guess_label",
     "hard_label",
     "initial_share",
@@ -241,11 +259,13 @@ __all__ = [
     "kl_divergence",
     "learner_mask",
     "linear_ramp",
+    "masked_features",
     "masked_mean",
     "mean_iou",
     "miou_difference_deviation",
     "mix",
     "naive_weight",
+    "object_boxes",
     "ood_mask",
     "paste",
     "polynomial_to_zero",
@@ -256,6 +276,7 @@ __all__ = [
     "sigmoid_ramp",
     "small_loss_mask",
     "smooth_labels",
+    "spatial_dropout",
     "squared_error",
     "stable_mask",
     "threshold_labels",

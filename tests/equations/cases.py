@@ -8,6 +8,7 @@ from mixdmt_tf import equations
 from tests.equations import linear
 from tests.equations.adaptive_cases import ADAPTIVE
 from tests.equations.case import Case
+from tests.equations.feature_cases import FEATURES
 from tests.equations.inputs import (
     labels_logits,
     logits,
@@ -140,6 +141,7 @@ PER_CLASS = [  # [..., C] -> [...] or [..., C]
 CASES = (
     PER_CLASS
     + ADAPTIVE
+    + FEATURES
     + [
         Case(
             "guess_label",

@@ -16,7 +16,7 @@ NUMPY_ONLY = {
     if getattr(equations, name).__module__.endswith(
         (".metrics", ".selection", ".deviations", ".graph", ".calibration")
     )
-} | {"initial_share"}
+} | {"initial_share", "object_boxes"}
 
 
 def ids(cases):
