@@ -33,6 +33,33 @@ def step_key(seed: int, purpose: str, step: tf.Tensor) -> Key:
     return tf.random.experimental.stateless_fold_in(base, tf.cast(step, tf.int64))
 
 
+def row_keys(seed: int, purpose: str, step: tf.Tensor, rows: int) -> tf.Tensor:
+    """A key for each row of a batch, for who draws its numbers later: int64 [rows, 2].
+
+    Those of fewer rows are not the first of more.
+    """
+    return tf.random.experimental.stateless_split(step_key(seed, purpose, step), rows)
+
+
+def uniform_rows(keys: tf.Tensor, purpose: str, shape) -> tf.Tensor:
+    """float32 draws from [0, 1) for each row: [n, *shape].
+
+    A row's numbers depend on its key, the purpose and the shape, and not on which rows
+    are beside it.
+
+    Args:
+        keys: int64 [n, 2] from `row_keys`.
+        purpose: what for; another one gives other numbers.
+        shape: of one row's numbers.
+    """
+    number = tf.constant(purpose_key(0, purpose)[0], tf.int64)
+
+    def of_row(key: Key) -> tf.Tensor:
+        return uniform(tf.random.experimental.stateless_fold_in(key, number), shape)
+
+    return tf.map_fn(of_row, keys, fn_output_signature=tf.float32)
+
+
 def uniform(key: Key, shape) -> tf.Tensor:
     """float32 draws from [0, 1); the same on every device (Philox)."""
     return tf.random.stateless_uniform(shape, key, alg="philox")

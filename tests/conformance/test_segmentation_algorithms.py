@@ -235,6 +235,7 @@ def pipeline_for(method):
         guesses=(lambda _: (numbers(), np.ones((5, 7)))) if recipe.pseudo else None,
         boxes=recipe.boxes,
         crop=batches.SIZE,
+        keys=recipe.keys,
     )
 
 

@@ -201,6 +201,7 @@ def test_it_trains_two_steps(path):
         recipe.boxes,
         experiment.data.crop_size,
         experiment.data.scale_range,
+        recipe.keys,
     )
     network = experiment.network.build_segmenter(
         (*experiment.data.crop_size, 3), samples.num_classes

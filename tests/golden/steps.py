@@ -97,6 +97,7 @@ def segmentation(name: str) -> Dict[str, List[float]]:
         recipe.boxes,
         data.crop_size,
         data.scale_range,
+        recipe.keys,
     )
     network = experiment.network.build_segmenter(
         (*data.crop_size, 3), source.num_classes
