@@ -120,6 +120,8 @@ def _train(method: Any, batches: Any) -> Dict[str, List[float]]:
         last = max(i for i, w in enumerate(network.weights) if "kernel" in w.name)
         values[last] *= 4  # sure enough of some images for confidence thresholds
         network.set_weights(values)
+    for decoder in getattr(method, "auxiliary", ()):
+        decoder.set_weights([_drawn(rng, weight) for weight in decoder.weights])
     method.average.restart()
     losses: List[float] = []
     for step in STEPS:
