@@ -52,12 +52,12 @@ def uniform_rows(keys: tf.Tensor, purpose: str, shape) -> tf.Tensor:
         purpose: what for; another one gives other numbers.
         shape: of one row's numbers.
     """
-    number = tf.constant(purpose_key(0, purpose)[0], tf.int64)
+    return _of_rows(uniform, keys, purpose, shape)
 
-    def of_row(key: Key) -> tf.Tensor:
-        return uniform(tf.random.experimental.stateless_fold_in(key, number), shape)
 
-    return tf.map_fn(of_row, keys, fn_output_signature=tf.float32)
+def normal_rows(keys: tf.Tensor, purpose: str, shape) -> tf.Tensor:
+    """The same of the standard normal distribution; arguments of `uniform_rows`."""
+    return _of_rows(normal, keys, purpose, shape)
 
 
 def uniform(key: Key, shape) -> tf.Tensor:
@@ -125,3 +125,12 @@ def shuffled(seed: int, purpose: str, positions: tf.Tensor, size: int) -> tf.Ten
         max_index=tf.constant(size - 1, tf.int64),
         rounds=8,
     )
+
+
+def _of_rows(draw, keys: tf.Tensor, purpose: str, shape) -> tf.Tensor:
+    number = tf.constant(purpose_key(0, purpose)[0], tf.int64)
+
+    def of_row(key: Key) -> tf.Tensor:
+        return draw(tf.random.experimental.stateless_fold_in(key, number), shape)
+
+    return tf.map_fn(of_row, keys, fn_output_signature=tf.float32)
