@@ -42,6 +42,10 @@ SEGMENTATION = (
 )
 
 
+# Flags of single methods, under which their values were written.
+OF_METHODS = {"mean_teacher": ("--one_pass",), "cutmix": ("--one_pass",)}
+
+
 def classification(name: str) -> Dict[str, List[float]]:
     """Losses and weights of a method on handwritten digits."""
     experiment = _experiment(name, CLASSIFICATION)
@@ -73,7 +77,7 @@ def classification(name: str) -> Dict[str, List[float]]:
 
 def segmentation(name: str) -> Dict[str, List[float]]:
     """Losses and weights of a method on synthetic images of digits."""
-    experiment = _experiment(name, SEGMENTATION)
+    experiment = _experiment(name, (*SEGMENTATION, *OF_METHODS.get(name, ())))
     data = experiment.data
     source = scenes.load(data)
     split = scene_splits.make_split(source, data.labels, SEED)

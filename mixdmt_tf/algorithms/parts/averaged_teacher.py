@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Tuple
+from typing import Any, Optional, Tuple
 
 import tensorflow as tf
 
+from mixdmt_tf import lengths
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.algorithms.parts import segmentation_sgd, segmentation_unlabeled
 from mixdmt_tf.equations import sigmoid_ramp
@@ -27,12 +28,19 @@ class Config(segmentation_unlabeled.Unlabeled, segmentation_sgd.Defaults, base.C
         low=0.0,
         high=1.0,
     )
-    one_pass: bool = setting(
-        True,
+    one_pass: Optional[bool] = setting(
+        None,
         "labelled and unlabelled images pass the network together and are normalized "
         "by the statistics of both (PixelSSL); off: each by their own (CutMix's "
-        "release), which networks that begin with random weights learn more from",
+        "release); default: off in runs of less than 20,000 steps, where statistics of "
+        "more images regularize too little",
+        by_length=True,
     )
+
+    def for_run(self, steps: int) -> Config:
+        """These settings with what they leave open filled in for a run's length."""
+        config = super().for_run(steps)
+        return lengths.filled_in(config, one_pass=lengths.one_pass(steps))
 
 
 class AveragedTeacher(base.Algorithm):

@@ -13,7 +13,7 @@ French and Mackiewicz 2021 (arXiv:2110.04487).
 from __future__ import annotations
 
 import dataclasses
-from typing import Dict, Tuple
+from typing import Dict, Optional, Tuple
 
 import tensorflow as tf
 
@@ -37,11 +37,7 @@ assumes = {"batch": 2}  # with four unlabelled images
 
 @dataclasses.dataclass(frozen=True)
 class Config(averaged_teacher.Config):
-    """Settings of the release; `--optimizer=adam --learning_rate=0.00003` are its.
-
-    Another one is to let labelled images and mixtures pass apart (`one_pass`), which
-    makes no difference where batch normalization is held still.
-    """
+    """Settings of the release; `--optimizer=adam --learning_rate=0.00003` are its."""
 
     unlabeled_ratio: int = setting(
         2,
@@ -49,6 +45,7 @@ class Config(averaged_teacher.Config):
         low=2,
     )
     lambda_u_ramp: float = override(0.0)
+    one_pass: Optional[bool] = override(False, "in runs of any length")
     confidence_threshold: float = setting(
         0.97,
         "confidence of the teacher from which on a pixel adds to the weight",

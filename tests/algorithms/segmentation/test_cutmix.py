@@ -72,7 +72,7 @@ def test_pixels_by_hand():
 
 def test_what_network_and_teacher_are_shown():
     """The teacher all images as they are; the network labelled ones and mixtures."""
-    method = batches.plain("cutmix")
+    method = batches.plain("cutmix", one_pass=True)
     batch = batches.batch_for(method)
     given, network, taught = stepping.as_numpy(batch), method.network, method.taught
     seen, asked = [], []
@@ -108,7 +108,7 @@ def test_colours_are_jittered_for_the_network_and_not_for_the_teacher():
 
 def test_one_pass_through_batch_normalization():
     """Of the mixtures; what the teacher sees moves no statistics."""
-    method = batches.build("cutmix")
+    method = batches.build("cutmix", one_pass=True)
     batch = batches.batch_for(method)
     given, before = stepping.as_numpy(batch), method.teacher.get_weights()
     masks = boxes.box_mask(given["u_box"], *batches.SIZE, 0.5)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mixdmt_tf.algorithms.segmentation import mean_teacher
+from mixdmt_tf.algorithms.segmentation import cutmix, mean_teacher
 from mixdmt_tf.data.segmentation.recipe import Recipe
 from tests.algorithms.segmentation import batches, stepping
 from tests.oracles import segmentation_steps
@@ -81,7 +81,7 @@ def test_images_may_pass_apart(name):
     np.testing.assert_allclose(others, alone(batch["u"], training=True), rtol=1e-4)
     for got, expected in zip(method.network.get_weights(), alone.get_weights()):
         np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
-    together = batches.build(name)
+    together = batches.build(name, one_pass=True)
     together.network.set_weights(alone.get_weights())
     mixed, _ = together.predict(batch["x"], batch["u"])
     assert np.abs(mixed - logits).max() > 1e-2
@@ -120,7 +120,7 @@ def test_the_teacher_normalizes_by_its_batch():
 
 
 def test_one_pass_through_batch_normalization():
-    method = batches.build("mean_teacher")
+    method = batches.build("mean_teacher", one_pass=True)
     batch = batches.batch_for(method)
     images = tf.concat([batch["x"], batch["u"]], 0)
     stepping.assert_one_pass_over(method, batch, images)
@@ -137,6 +137,9 @@ def test_the_loss_without_labels_falls():
 
 def test_settings_of_the_release():
     config = mean_teacher.Config()
+    found = [config.for_run(steps).one_pass for steps in (600, 19999, 23000)]
+    assert found == [False, False, True]
+    assert cutmix.Config().for_run(40000).one_pass is False
     assert (config.ema_decay, config.lambda_u) == (0.99, 1)
     assert (config.lambda_u_ramp, config.learning_rate) == (0.15, 0.00025)
     assert config.epochs == 20
