@@ -75,6 +75,11 @@ def test_mixup_has_a_warmup_in_short_runs_only():
     assert (lengths.mixup_warmup(19999), lengths.mixup_warmup(20000)) == (1.0, 0.0)
 
 
+def test_images_of_both_kinds_are_normalized_together_in_long_runs_only():
+    assert [lengths.one_pass(steps) for steps in (1, 600, 19999)] == [False] * 3
+    assert lengths.one_pass(20000) and lengths.one_pass(23140)  # PixelSSL's run
+
+
 @pytest.mark.parametrize(
     "task, published", [("classification", 1024), ("segmentation", 500)]
 )

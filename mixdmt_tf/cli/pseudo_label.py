@@ -45,6 +45,12 @@ class Config(label_sources.LabelSource):
         "threshold: every 16th, as DMT's release, or all (1)",
         low=1,
     )
+    figure_images: int = setting(
+        0,
+        "draw figure 1 of DMT beside the output, wrong labels among the most confident "
+        "ones, of so many random unlabelled images (1,000 in the paper); 0: no figure",
+        low=0,
+    )
     weights: str = setting(
         "ema", "averaged weights or raw ones", choices=("ema", "raw")
     )

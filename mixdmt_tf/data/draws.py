@@ -33,6 +33,33 @@ def step_key(seed: int, purpose: str, step: tf.Tensor) -> Key:
     return tf.random.experimental.stateless_fold_in(base, tf.cast(step, tf.int64))
 
 
+def row_keys(seed: int, purpose: str, step: tf.Tensor, rows: int) -> tf.Tensor:
+    """A key for each row of a batch, for who draws its numbers later: int64 [rows, 2].
+
+    Those of fewer rows are not the first of more.
+    """
+    return tf.random.experimental.stateless_split(step_key(seed, purpose, step), rows)
+
+
+def uniform_rows(keys: tf.Tensor, purpose: str, shape) -> tf.Tensor:
+    """float32 draws from [0, 1) for each row: [n, *shape].
+
+    A row's numbers depend on its key, the purpose and the shape, and not on which rows
+    are beside it.
+
+    Args:
+        keys: int64 [n, 2] from `row_keys`.
+        purpose: what for; another one gives other numbers.
+        shape: of one row's numbers.
+    """
+    return _of_rows(uniform, keys, purpose, shape)
+
+
+def normal_rows(keys: tf.Tensor, purpose: str, shape) -> tf.Tensor:
+    """The same of the standard normal distribution; arguments of `uniform_rows`."""
+    return _of_rows(normal, keys, purpose, shape)
+
+
 def uniform(key: Key, shape) -> tf.Tensor:
     """float32 draws from [0, 1); the same on every device (Philox)."""
     return tf.random.stateless_uniform(shape, key, alg="philox")
@@ -98,3 +125,12 @@ def shuffled(seed: int, purpose: str, positions: tf.Tensor, size: int) -> tf.Ten
         max_index=tf.constant(size - 1, tf.int64),
         rounds=8,
     )
+
+
+def _of_rows(draw, keys: tf.Tensor, purpose: str, shape) -> tf.Tensor:
+    number = tf.constant(purpose_key(0, purpose)[0], tf.int64)
+
+    def of_row(key: Key) -> tf.Tensor:
+        return draw(tf.random.experimental.stateless_fold_in(key, number), shape)
+
+    return tf.map_fn(of_row, keys, fn_output_signature=tf.float32)

@@ -92,6 +92,11 @@ from mixdmt_tf.equations.mixing import (
     interpolate,
     mix,
 )
+from mixdmt_tf.equations.objects import (
+    cutout_mask,
+    foreground,
+    object_boxes,
+)
 from mixdmt_tf.equations.ood_scores import (
     largest_logit,
     largest_probability,
@@ -100,6 +105,12 @@ from mixdmt_tf.equations.ood_scores import (
     negative_energy,
     probability_margin,
     subspace,
+)
+from mixdmt_tf.equations.perturbations import (
+    feature_drop,
+    feature_noise,
+    masked_features,
+    spatial_dropout,
 )
 from mixdmt_tf.equations.realness import (
     binary_cross_entropy,
@@ -170,6 +181,7 @@ __all__ = [
     "cosine_distance",
     "cosine_to_zero",
     "cross_entropy",
+    "cutout_mask",
     "decay_weight",
     "difference_maximized",
     "disagreement_cases",
@@ -182,13 +194,16 @@ __all__ = [
     "error_difference_deviation",
     "error_rate",
     "fast_gradient_sign",
+    "feature_drop",
     "feature_matching",
+    "feature_noise",
     "filtered_logits",
     "fine_grained_accuracy",
     "fitted_temperature",
     "flaw_truth",
     "flipped_label",
     "flipped_weight",
+    "foreground",
     "gaussian_blur",
     "guess_label",
     "handled_flaws",
@@ -205,6 +220,7 @@ __all__ = [
     "learner_mask",
     "linear_ramp",
     "mahalanobis",
+    "masked_features",
     "masked_mean",
     "mean_iou",
     "miou_difference_deviation",
@@ -212,6 +228,7 @@ __all__ = [
     "naive_weight",
     "nearest_cosine",
     "negative_energy",
+    "object_boxes",
     "ood_mask",
     "paste",
     "polynomial_to_zero",
@@ -225,6 +242,7 @@ __all__ = [
     "sigmoid_ramp",
     "small_loss_mask",
     "smooth_labels",
+    "spatial_dropout",
     "squared_error",
     "stable_mask",
     "subspace",

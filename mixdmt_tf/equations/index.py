@@ -52,6 +52,13 @@ FreeMatch 3: mask by these thresholds           `adaptive.class_threshold_mask`
 FreeMatch Eq. 11: fairness of the classes       `adaptive.class_fairness`
 SoftMatch 3: truncated Gaussian weight          `adaptive.truncated_gaussian`
 ReMixMatch 3.1, SoftMatch: aligned predictions  `adaptive.align_distribution`
+CCT 3.2: F-Noise                                `perturbations.feature_noise`
+CCT 3.2: F-Drop                                 `perturbations.feature_drop`
+CCT 3.2: DropOut                                `perturbations.spatial_dropout`
+CCT 3.2: features that a mask leaves            `perturbations.masked_features`
+CCT 3.2: where there are objects, Con-Msk       `objects.foreground`
+CCT 3.2: boxes around objects                   `objects.object_boxes`
+CCT 3.2: G-Cutout                               `objects.cutout_mask`
 Dual Student 4: stable in both views            `masks.stable_mask`
 Dual Student 4: who learns from the other       `masks.learner_mask`
 RealMix 3.5: TSA mask, as intended              `masks.tsa_mask`

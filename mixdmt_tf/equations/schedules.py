@@ -58,22 +58,29 @@ def sigmoid_ramp(step: int | tf.Tensor, length: int) -> tf.Tensor:
 
 
 def tsa_threshold(
-    schedule: str, step: int | tf.Tensor, total: int, num_classes: int
+    schedule: str,
+    step: int | tf.Tensor,
+    total: int,
+    num_classes: int,
+    end: float = 1.0,
 ) -> tf.Tensor:
     """Return eta = alpha * (1 - 1/C) + 1/C, the threshold of training signal annealing.
 
     RealMix section 3.5, from UDA (arXiv:1904.12848). With r = step / total held in
     [0, 1], alpha is r (linear), 1 - exp(-5 r) (log: releases the labels early) or
-    exp(5 (r - 1)) (exp: releases them late). RealMix uses linear.
+    exp(5 (r - 1)) (exp: releases them late). RealMix uses linear. The annealed
+    bootstrapped cross-entropy of CCT (arXiv:2003.09005, section 3.1) has the threshold
+    alpha * (0.9 - 1/C) + 1/C along log.
 
     Args:
         schedule: "linear", "log" or "exp".
         step: [...] steps done.
         total: steps of the whole training.
         num_classes: C, 2 or more.
+        end: value at the end, in place of 1.
 
     Returns:
-        [...] float32 in [1/C, 1].
+        [...] float32 in [1/C, end].
 
     Raises:
         ValueError: when schedule is another word, num_classes is below 2 or total is
@@ -85,7 +92,7 @@ def tsa_threshold(
     curves = {"linear": r, "log": 1 - tf.exp(-5 * r), "exp": tf.exp(5 * (r - 1))}
     if schedule not in curves:
         raise ValueError(f"schedule must be one of {list(curves)}, got {schedule!r}")
-    return curves[schedule] * (1 - 1 / num_classes) + 1 / num_classes
+    return curves[schedule] * (end - 1 / num_classes) + 1 / num_classes
 
 
 def ema_decay_warmup(step: int | tf.Tensor, decay: float) -> tf.Tensor:

@@ -7,6 +7,9 @@
 - `deeplab_v3_plus` (Chen et al. 2018, arXiv:1802.02611): atrous spatial pyramid pooling
   of 1x1, three dilated 3x3 convolutions and the mean of the image (figure 2), then one
   merge with 48 channels of stride 4 and two 3x3 convolutions.
+- `pspnet` (Zhao et al. 2017, arXiv:1612.01105, section 3.2): means over 1, 2x2, 3x3 and
+  6x6 parts of the image beside the features, and a 3x3 convolution. The network of
+  cross-consistency training (arXiv:2003.09005), with 512 filters.
 
 Layers that take part are called `decoder_...`, those that make the logits `classes`.
 """
@@ -18,6 +21,7 @@ from typing import Any, Callable, Dict, Tuple
 
 import keras
 
+from mixdmt_tf.models.layers.pooling import GridMeans
 from mixdmt_tf.models.layers.upsampling import Upsampling
 
 Features = Dict[int, Any]
@@ -74,9 +78,7 @@ def _deeplab_v3_plus(
     for index, rate in enumerate((6, 12, 18)):
         pyramid.append(unit(last, f"aspp{index + 1}", width, 3, rate))
     mean = keras.layers.GlobalAveragePooling2D(keepdims=True, name="decoder_mean")(last)
-    # One value per channel and image: batch normalization has nothing to go by when
-    # the batch is small, so this branch has none.
-    mean = keras.layers.Conv2D(width, 1, activation="relu", name="decoder_image")(mean)
+    mean = _of_an_image(mean, width)
     pyramid.append(Upsampling(name="decoder_everywhere")([mean, pyramid[0]]))
     x = unit(keras.layers.Concatenate(name="decoder_pyramid")(pyramid), "all", width, 1)
     side = unit(features[4], "side4", 48, 1)
@@ -84,6 +86,29 @@ def _deeplab_v3_plus(
     x = keras.layers.Concatenate(name="decoder_merge4")([x, side])
     x = unit(unit(x, "merged4_0", width), "merged4_1", width)
     return keras.layers.Conv2D(classes, 1, name="classes")(x)
+
+
+def _pspnet(features: Features, classes: int, width: int, momentum: float) -> Any:
+    last = features[16]
+    pyramid = [last]
+    for bins in (1, 2, 3, 6):
+        x = GridMeans(bins, name=f"decoder_grid{bins}")(last)
+        if bins == 1:
+            x = _of_an_image(x, width)
+        else:
+            x = _unit(x, f"bins{bins}", width, 1, 1, momentum)
+        pyramid.append(Upsampling(name=f"decoder_upsampled{bins}")([x, last]))
+    x = keras.layers.Concatenate(name="decoder_pyramid")(pyramid)
+    x = _unit(x, "all", width, 3, 1, momentum)
+    return keras.layers.Conv2D(classes, 1, name="classes")(x)
+
+
+def _of_an_image(mean: Any, width: int) -> Any:
+    """A convolution and ReLU of one value per channel and image.
+
+    Batch normalization has nothing to go by when the batch is small: there is none.
+    """
+    return keras.layers.Conv2D(width, 1, activation="relu", name="decoder_image")(mean)
 
 
 def _unit(
@@ -109,5 +134,6 @@ DECODERS: Dict[str, Decoder] = {
     "lite": Decoder(32, _lite),
     "deeplab_v2": Decoder(16, _deeplab_v2),
     "deeplab_v3_plus": Decoder(16, _deeplab_v3_plus),
+    "pspnet": Decoder(16, _pspnet),
 }
 NAMES: Tuple[str, ...] = tuple(DECODERS)

@@ -33,7 +33,7 @@ class DeepLabV2(resnet.ResNet):
     head: ClassVar[Tuple[str, ...]] = ("aspp_",)
     interchangeable: ClassVar[Tuple[str, ...]] = (
         *("batch_norm_momentum", "pretrained", "pretrained_b", "normalization_b"),
-        *("layout_b", "head_learning_rate_multiplier"),
+        *("layout_b", "head_learning_rate_multiplier", "freeze_batch_norm"),
     )
 
     rates: str = setting(
@@ -54,6 +54,12 @@ class DeepLabV2(resnet.ResNet):
         "learning rate of the head over that of the backbone; 10 in the paper of "
         "DeepLab-v2, 1 in DMT",
         low=0.0,
+    )
+
+    freeze_batch_norm: bool = setting(
+        False,
+        "batch normalization keeps scales, shifts and running statistics, and uses "
+        "them in training, as in the release of CutMix for segmentation",
     )
 
     pretrained: str = setting(
@@ -178,7 +184,11 @@ class DeepLabV2(resnet.ResNet):
         if len(branches) > 1:
             logits = keras.layers.Add(name="aspp_sum", dtype="float32")(branches)
         logits = Upsampling(name="logits")([logits, images])
-        return keras.Model(images, logits, name="deeplab_v2")
+        model = keras.Model(images, logits, name="deeplab_v2")
+        for layer in model.layers if self.freeze_batch_norm else ():
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.trainable = False
+        return model
 
 
 def head_variables(model: keras.Model) -> List[Any]:

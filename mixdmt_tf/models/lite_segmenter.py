@@ -42,12 +42,14 @@ class LiteSegmenter(Pretrained):
     )
     decoder: str = setting(
         "lite",
-        "lite: three dilated convolutions and two merges; deeplab_v2 and "
-        "deeplab_v3_plus: their heads, at stride 16",
-        choices=("lite", "deeplab_v2", "deeplab_v3_plus"),
+        "lite: three dilated convolutions and two merges; deeplab_v2, deeplab_v3_plus "
+        "and pspnet: their heads, at stride 16",
+        choices=("lite", "deeplab_v2", "deeplab_v3_plus", "pspnet"),
     )
     width: int = setting(
-        64, "filters of the decoder; deeplab_v3_plus has 256 in its paper", low=2
+        64,
+        "filters of the decoder; in their papers deeplab_v3_plus has 256, pspnet 512",
+        low=2,
     )
     backbone_b: str = setting(
         "same",

@@ -62,6 +62,28 @@ def test_labels_and_what_is_said_of_them(finished, capsys, tmp_path):
     assert sorted(finished.folder.iterdir()) == before
 
 
+def test_figure_1_of_random_images(finished, capsys, tmp_path):
+    """The same labels; of 100 images, how many of the most confident are wrong."""
+    file = tmp_path / "labels.npz"
+    argv = [f"--workdir={finished.folder}", f"--output={file}", "--figure_images=100"]
+    assert main(argv) == 0
+    said = capsys.readouterr().out
+    errors = re.findall(r"(\d+) %: ([\d.]+) %", said)
+    assert [share for share, _ in errors] == ["20", "40", "60", "80", "100"]
+    assert "of 100 random images" in said
+    found, source = read(finished.folder, file)
+    drawn = np.random.default_rng(
+        tiny.experiment(finished.folder).run.seed
+    ).permutation(1372)
+    rows = np.sort(drawn[:100])
+    order = rows[np.argsort(-found.confidence[rows], kind="stable")]
+    wrong = found.labels != source.train.labels[found.ids]
+    for share, error in errors:
+        expected = 100 * wrong[order[: int(share)]].mean()
+        assert float(error) == pytest.approx(expected, abs=0.006)
+    assert (tmp_path / "labels_figure_1.png").read_bytes()[:4] == b"\x89PNG"
+
+
 def test_count_and_weights(finished, labelled, tmp_path):
     file = tmp_path / "labels.npz"
     argv = [f"--workdir={finished.folder}", f"--output={file}"]

@@ -14,6 +14,7 @@ from mixdmt_tf.tables import table as tables
 from tests.conformance.test_flagfiles import TABLES
 
 COST = re.compile(r"(?:about )?(\d+(?:\.\d+)?) (minute|hour)s?\b")
+APPENDICES = {"dmt/gamma": "appendix C"}
 MINUTES = {"minute": 1, "hour": 60}
 WEIGHTS = re.compile(r"--(pretrained(?:_b)?)=(\S+)")
 EVERY_ROW = [
@@ -40,15 +41,18 @@ def flagfiles(table, row, budget):
 def place(table, row):
     """End of the line '# Paper: ...': where the row stands in the paper."""
     number = table.name.split("/")[1]
-    if not number.isdigit():
+    where_in = f"table {number}"
+    if table.name in APPENDICES:
+        where_in = APPENDICES[table.name]
+    elif not number.isdigit():
         return f"none, a data set that needs no download, row {row.label}."
     if table.name == "realmix/1" and not row.beside:
-        number += " and figure 2"
+        where_in += " and figure 2"
     if row.name in table.before:
         where = "before "
     else:
         where = "beside " if row.beside else ""
-    return f", {where}table {number}, row {row.label.rstrip('.')}."
+    return f", {where}{where_in}, row {row.label.rstrip('.')}."
 
 
 def published(table, row):

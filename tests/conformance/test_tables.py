@@ -57,21 +57,25 @@ def test_tables_compare_what_is_published(name):
 COCO, IMAGENET = ("coco", "coco"), ("imagenet", "imagenet")
 STARTS = {
     # Table, row, columns: A, B.
-    ("dmt/4", "baseline", "1/106 1/50 1/20 1/8"): (COCO, None),
-    ("dmt/4", "mean_teacher", "1/106 1/50 1/20 1/8"): (COCO, None),
-    ("dmt/4", "hung", "1/106 1/50 1/20 1/8"): (COCO, None),
-    ("dmt/4", "s4gan", "1/106 1/50 1/20 1/8"): (COCO, None),
-    ("dmt/4", "gct", "1/106 1/50 1/20 1/8"): (COCO, None),
-    ("dmt/4", "cutmix", "1/106 1/50 1/20 1/8"): (IMAGENET, None),
+    ("dmt/4", "baseline", "1/106 1/50 1/20 1/8 1/1"): (COCO, None),
+    ("dmt/4", "mean_teacher", "1/106 1/50 1/20 1/8 1/1"): (COCO, None),
+    ("dmt/4", "hung", "1/106 1/50 1/20 1/8 1/1"): (COCO, None),
+    ("dmt/4", "s4gan", "1/106 1/50 1/20 1/8 1/1"): (COCO, None),
+    ("dmt/4", "gct", "1/106 1/50 1/20 1/8 1/1"): (COCO, None),
+    ("dmt/4", "cutmix", "1/106 1/50 1/20 1/8 1/1"): (IMAGENET, None),
+    # PixelSSL gives COCO's weights images as ImageNet's want them.
+    ("dmt/4", "cct", "1/106 1/50 1/20 1/8 1/1"): (("coco", "imagenet"), None),
+    ("dmt/4", "dmt", "1/1"): (COCO, None),
     ("dmt/4", "dmt", "1/106 1/50"): (COCO, COCO),
     ("dmt/4", "dmt", "1/20 1/8"): (COCO, IMAGENET),
     ("dmt/5", "baseline", ""): (COCO, None),
     ("dmt/5", "dmt", ""): (COCO, IMAGENET),
     ("dmt/5", "oracle", ""): (COCO, None),
-    ("dmt/6", "baseline", "1/30 1/8"): (COCO, None),
-    ("dmt/6", "hung", "1/30 1/8"): (COCO, None),
-    ("dmt/6", "s4gan", "1/30 1/8"): (IMAGENET, None),
-    ("dmt/6", "cutmix", "1/30 1/8"): (IMAGENET, None),
+    ("dmt/6", "baseline", "1/30 1/8 1/1"): (COCO, None),
+    ("dmt/6", "hung", "1/30 1/8 1/1"): (COCO, None),
+    ("dmt/6", "s4gan", "1/30 1/8 1/1"): (IMAGENET, None),
+    ("dmt/6", "cutmix", "1/30 1/8 1/1"): (IMAGENET, None),
+    ("dmt/6", "dmt", "1/1"): (COCO, None),
     ("dmt/6", "dmt", "1/30 1/8"): (COCO, IMAGENET),
     ("dmt/7", "baseline", "1/20 1/50"): (COCO, None),
     ("dmt/7", "online_st", "1/20 1/50"): (COCO, None),
@@ -91,7 +95,10 @@ def starts(cell: Cell):
     if getattr(experiment.method, "models", 1) == 2:
         networks.append(experiment.network.second())
     kinds = {file: kind for kind, file in FILES.items()}
-    found = [(kinds.get(each.pretrained), each.normalization) for each in networks]
+    found = [
+        (kinds.get(each.pretrained), getattr(each, "normalization", "imagenet"))
+        for each in networks
+    ]
     if cell.first is None:
         return found
     # It starts from the run that it is handed, and a file of its own is not read.

@@ -202,3 +202,22 @@ def test_no_pass_is_repeated(size):
     passes = draws.shuffled(1, "labeled", positions(0, 1500 * size), size)
     seen = {tuple(row) for row in passes.numpy().reshape(1500, size)}
     assert len(seen) == 1500
+
+
+def test_numbers_of_a_row_depend_on_its_key_alone():
+    keys = draws.row_keys(1, "keys", tf.constant(5, tf.int64), 4)
+    drawn = draws.uniform_rows(keys, "noise", [2, 3]).numpy()
+
+    assert drawn.shape == (4, 2, 3) and len(np.unique(drawn)) == 24
+    assert (drawn >= 0).all() and (drawn < 1).all()
+    for rows in ([2], [3, 1]):
+        again = draws.uniform_rows(tf.gather(keys, rows), "noise", [2, 3])
+        np.testing.assert_array_equal(again, drawn[rows])
+    other = draws.uniform_rows(keys, "dropout", [2, 3]).numpy()
+    assert not np.isin(other, drawn).any()
+
+
+def test_row_keys_depend_on_seed_purpose_and_step():
+    given = [(1, "keys", 5), (2, "keys", 5), (1, "other", 5), (1, "keys", 6)]
+    found = [draws.row_keys(s, p, tf.constant(t, tf.int64), 3) for s, p, t in given]
+    assert len({tuple(row) for each in found for row in each.numpy()}) == 12

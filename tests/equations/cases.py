@@ -8,6 +8,7 @@ from mixdmt_tf import equations
 from tests.equations import linear
 from tests.equations.adaptive_cases import ADAPTIVE
 from tests.equations.case import Case
+from tests.equations.feature_cases import FEATURES
 from tests.equations.inputs import (
     labels_logits,
     logits,
@@ -150,6 +151,7 @@ CASES = (
     + ADAPTIVE
     + OOD
     + JUDGEMENTS
+    + FEATURES
     + [
         Case(
             "guess_label",

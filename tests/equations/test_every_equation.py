@@ -24,7 +24,7 @@ NUMPY_ONLY = {
             ".known_share",
         )
     )
-} | {"initial_share"}
+} | {"initial_share", "object_boxes"}
 
 
 def ids(cases):

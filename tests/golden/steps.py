@@ -49,6 +49,10 @@ OF_METHODS = {
 }
 
 
+# Flags of single methods, under which their values were written.
+OF_METHODS = {"mean_teacher": ("--one_pass",), "cutmix": ("--one_pass",)}
+
+
 def classification(name: str) -> Dict[str, List[float]]:
     """Losses and weights of a method on handwritten digits."""
     experiment = _experiment(name, CLASSIFICATION)
@@ -80,7 +84,7 @@ def classification(name: str) -> Dict[str, List[float]]:
 
 def segmentation(name: str) -> Dict[str, List[float]]:
     """Losses and weights of a method on synthetic images of digits."""
-    experiment = _experiment(name, SEGMENTATION)
+    experiment = _experiment(name, (*SEGMENTATION, *OF_METHODS.get(name, ())))
     data = experiment.data
     source = scenes.load(data)
     split = scene_splits.make_split(source, data.labels, SEED)
@@ -104,6 +108,7 @@ def segmentation(name: str) -> Dict[str, List[float]]:
         recipe.boxes,
         data.crop_size,
         data.scale_range,
+        recipe.keys,
     )
     network = experiment.network.build_segmenter(
         (*data.crop_size, 3), source.num_classes
@@ -126,6 +131,8 @@ def _train(method: Any, batches: Any) -> Dict[str, List[float]]:
         last = max(i for i, w in enumerate(network.weights) if "kernel" in w.name)
         values[last] *= 4  # sure enough of some images for confidence thresholds
         network.set_weights(values)
+    for decoder in getattr(method, "auxiliary", ()):
+        decoder.set_weights([_drawn(rng, weight) for weight in decoder.weights])
     method.average.restart()
     others = [g.weights for name, g in method.groups.items() if name != NETWORK]
     for weight in (each for weights in others for each in weights):

@@ -59,6 +59,7 @@ def test_logits_have_the_size_of_the_images(decoder):
         ("lite", "mixed_float16"),
         ("deeplab_v2", "mixed_bfloat16"),
         ("deeplab_v3_plus", "mixed_bfloat16"),
+        ("pspnet", "mixed_float16"),
     ],
 )
 def test_logits_are_float32_and_every_weight_learns(decoder, policy):
@@ -106,6 +107,15 @@ def test_size_of_the_deeplab_decoders_by_hand():
     _, decoder, classes = map(learned, split(config.build_segmenter((33, 33, 3), c)))
     expected = unit(LAST, w, 1) + 3 * unit(LAST, w) + (LAST * w + w)
     expected += unit(5 * w, w, 1) + unit(AT_4, 48, 1) + unit(w + 48, w) + unit(w, w)
+    assert (decoder, classes) == (expected, w * c + c)
+
+
+def test_size_of_the_pyramid_by_hand():
+    """Without batch normalization, but with biases, where one value is left."""
+    w, c = 16, 5
+    config = dataclasses.replace(CONFIG, width=w, decoder="pspnet")
+    _, decoder, classes = map(learned, split(config.build_segmenter((33, 33, 3), c)))
+    expected = (LAST * w + w) + 3 * unit(LAST, w, 1) + unit(LAST + 4 * w, w)
     assert (decoder, classes) == (expected, w * c + c)
 
 

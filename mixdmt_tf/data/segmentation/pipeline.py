@@ -43,6 +43,7 @@ class Pipeline:
         u_confidence  float32 [unlabeled, h, w], without pseudo labels 1; 0 beside the
                       image
         u_box         float32 [unlabeled / 2, 3] in [0, 1), only with `boxes`
+        u_key         int64 [unlabeled, 2], only with `keys`
 
     Attributes:
         images: the data set, with size of the crop, range of scales, and flip.
@@ -54,6 +55,7 @@ class Pipeline:
         boxes: whether random numbers for boxes are drawn, three for each pair.
         crop: instead of that of the data set.
         scale: instead of that of the data set.
+        keys: whether each unlabelled image comes with a key for random numbers.
     """
 
     source: Source
@@ -65,6 +67,7 @@ class Pipeline:
     boxes: bool = False
     crop: Optional[Tuple[int, int]] = None
     scale: Optional[Tuple[float, float]] = None
+    keys: bool = False
 
     def dataset(self, start: int, stop: int, replicas: int = 1) -> tf.data.Dataset:
         """Batches of the steps start, ..., stop - 1; replicas alternate.
@@ -103,14 +106,17 @@ class Pipeline:
         return _batch(first, *cut)
 
     def _of_step(self, element: tf.Tensor, replicas: int) -> Batch:
-        """What doesn't belong to an image: the step, and a replica's share of boxes."""
+        """The step, and a replica's share of random numbers for unlabelled images."""
         step, pairs = element // replicas, self.unlabeled // 2
-        batch = {"step": step}
+        batch, drawn = {"step": step}, {}  # for the whole batch, as rows are
         if self.boxes:
-            # Drawn for the whole batch, as rows are.
-            drawn = draws.uniform(draws.step_key(self.seed, "boxes", step), [pairs, 3])
-            rows = pairs // replicas
-            batch["u_box"] = drawn[(element % replicas) * rows :][:rows]
+            key = draws.step_key(self.seed, "boxes", step)
+            drawn["u_box"] = draws.uniform(key, [pairs, 3])
+        if self.keys:
+            drawn["u_key"] = draws.row_keys(self.seed, "keys", step, self.unlabeled)
+        for name, numbers in drawn.items():
+            rows = numbers.shape[0] // replicas
+            batch[name] = numbers[(element % replicas) * rows :][:rows]
         return batch
 
     def _streams(self, replicas: int) -> Dict[str, Callable[[tf.Tensor], _Row]]:

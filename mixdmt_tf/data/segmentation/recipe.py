@@ -14,11 +14,14 @@ class Recipe:
             labels only.
         pseudo: whether the unlabelled images come with pseudo labels.
         boxes: whether `u_box` is needed, random numbers for the boxes of CutMix.
+        keys: whether `u_key` is needed, of which a method draws random numbers for an
+            unlabelled image (`draws.uniform_rows`).
     """
 
     unlabeled_ratio: int = 0
     pseudo: bool = False
     boxes: bool = False
+    keys: bool = False
 
     @property
     def images_per_label(self) -> int:

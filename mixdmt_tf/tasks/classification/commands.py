@@ -12,12 +12,15 @@ from typing import Any, FrozenSet, List, Sequence, Tuple
 
 import numpy as np
 
+from mixdmt_tf import plots
 from mixdmt_tf.data import image_files
 from mixdmt_tf.data.classification import pseudo_labels, splits
+from mixdmt_tf.data.classification.source import Source
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.files import write_atomically
 from mixdmt_tf.progress import Progress
+from mixdmt_tf.rounds import curves
 from mixdmt_tf.runs.task import Task
 from mixdmt_tf.runs.trained import Trained
 from mixdmt_tf.tasks.classification import labeling, noise, scoring
@@ -168,3 +171,30 @@ def pseudo_label(
     pseudo_labels.write(output, pseudo, split)
     quality = labeling.quality(pseudo, source.train.labels[pseudo.ids])
     print(labeling.describe(quality, len(pseudo.kept)))
+    if config.figure_images:
+        few = labeling.some(pseudo, config.figure_images, task.experiment.run.seed)
+        _figure_1(few, source, output.with_name(f"{output.stem}_figure_1.png"))
+
+
+def _figure_1(
+    pseudo: pseudo_labels.PseudoLabels, source: Source, path: pathlib.Path
+) -> None:
+    """Says, and draws, how many of the most confident labels are wrong."""
+    quality = labeling.quality(pseudo, source.train.labels[pseudo.ids])
+    images = f"{len(pseudo.ids):,} random images"
+    known = {k: v for k, v in quality.error_of_top.items() if v is not None}
+    if not known:
+        print(f"of {images} no class is known: no figure")
+        return
+    errors = ", ".join(f"{share} %: {error:.2f} %" for share, error in known.items())
+    print(f"wrong among the most confident of {images}: {errors}")
+    chart = plots.LineChart(
+        [plots.Series("", [plots.Point(*each) for each in known.items()])],
+        f"Wrong labels among the most confident of {images}",
+        "most confident share of the images (%)",
+        "wrong pseudo labels (%)",
+        list(known),
+        y_include=(0.0, 1.0),
+    )
+    curves.write_charts(path, chart)
+    print(f"figure: {path}")

@@ -159,6 +159,7 @@ def quality(pseudo: PseudoLabels, truth: np.ndarray) -> Quality:
             for i in np.flatnonzero(counts)
         ]
     everything = np.ones_like(kept)
+    lowest = float(pseudo.confidence[kept].min()) if kept.any() else 1.0
     top: Dict[int, Optional[float]] = {}
     for share in SHARES:
         number = top_count(len(kept), share / 100)
@@ -169,9 +170,25 @@ def quality(pseudo: PseudoLabels, truth: np.ndarray) -> Quality:
         int(kept.sum()),
         accuracy(kept),
         accuracy(everything),
-        float(pseudo.confidence[kept].min()),
+        lowest,
         bins,
         top,
+    )
+
+
+def some(pseudo: PseudoLabels, number: int, seed: int) -> PseudoLabels:
+    """Pseudo labels of random images, in their order: all if there are no more.
+
+    Args:
+        pseudo: of N images.
+        number: of images that are drawn.
+        seed: of the draw.
+    """
+    drawn = np.random.default_rng(seed).permutation(len(pseudo.ids))[:number]
+    rows = np.sort(drawn)
+    names = ("ids", "labels", "confidence", "kept")
+    return dataclasses.replace(
+        pseudo, **{name: getattr(pseudo, name)[rows] for name in names}
     )
 
 

@@ -153,6 +153,11 @@ def check_pseudo_label(
             f"--{graph[0]}: the run in {run} is of segmentation, whose pixels are "
             "labelled by the network alone; leave it out"
         )
+    if "figure_images" in given:
+        raise UsageError(
+            f"--figure_images: the run in {run} is of segmentation, and figure 1 of "
+            "DMT of classification; leave it out"
+        )
     if not output.exists():
         return
     if not output.is_dir() or (output / INDEX).exists():

@@ -116,6 +116,7 @@ class Segmentation:
             recipe.boxes,
             data.crop_size,
             data.scale_range,
+            recipe.keys,
         )
 
     def _recipe(self) -> Any:

@@ -12,6 +12,7 @@ import tensorflow as tf
 from mixdmt_tf import algorithms, models, settings
 from mixdmt_tf.algorithms.base import RunFacts
 from mixdmt_tf.algorithms.parts.groups import NETWORK
+from mixdmt_tf.algorithms.parts.perturbed_decoders import KINDS
 from mixdmt_tf.data.segmentation.recipe import Recipe
 
 NAMES = tuple(settings.classes("mixdmt_tf.algorithms.segmentation"))
@@ -30,9 +31,19 @@ DEFAULTS = {
     "discriminator_layers": 2,
     "discriminator_width": 4,
     "discriminator_dropout": 0.0,  # whose masks depend on the rows of a replica
+    **dict.fromkeys(KINDS, 1),
+    "cutout_outline": 0,
 }
 # Of two layers two numbers are left of an image, of which everything is a tie.
 OF_METHODS = {"gct": {"discriminator_layers": 1}}
+# Settings under which a pixel does not depend on others: a box of the whole image, no
+# perturbations that go by places or by the whole image.
+POINTWISE = {
+    "box_area": 1.0,
+    **dict.fromkeys(["feature_noise", "feature_drop", "cutout", "vat"], 0),
+}
+# Methods of which these layers learn from labels alone.
+LABELS_ONLY = {"cct": ("classes",)}
 _COLOURS = np.array(
     [[-0.8, 0.7, 0.1], [0.7, 0.8, -0.6], [0.6, -0.8, 0.7], [-0.7, -0.6, -0.8]]
 )
@@ -54,13 +65,17 @@ def network(kind: str, size: Tuple[int, int] = SIZE) -> keras.Model:
 def build(name: str, kind: str = "segmenter", **given: Any):
     """A method compiled as its settings say."""
     method_class = algorithms.method("segmentation", name)
-    known = {field.name for field in dataclasses.fields(method_class.config_class)}
-    own = {key: value for key, value in DEFAULTS.items() if key in known}
-    own.update(OF_METHODS.get(name, {}))
+    own = {**known_to(method_class, DEFAULTS), **OF_METHODS.get(name, {})}
     config = method_class.config_class(**{**own, **given})
     method = method_class(network(kind), config, RunFacts(CLASSES, 8, STEPS))
     method.compile()
     return method
+
+
+def known_to(method_class: Any, values: Dict[str, Any]) -> Dict[str, Any]:
+    """Those of some settings that a method has."""
+    known = {field.name for field in dataclasses.fields(method_class.config_class)}
+    return {key: value for key, value in values.items() if key in known}
 
 
 def plain(name: str, kind: str = "pixels", **given: Any):
@@ -74,6 +89,8 @@ def plain(name: str, kind: str = "pixels", **given: Any):
     rng = np.random.default_rng(1)
     for each in filter(None, [method.network, method.teacher, method.peer]):
         each.set_weights([rng.normal(0, 1, w.shape) for w in each.get_weights()])
+    for weight in method.trained_weights[len(method.network.trainable_weights) :]:
+        weight.assign(rng.normal(0, 1, weight.shape))
     if method.teacher is None:
         method.average.restart()
     for name, group in method.groups.items():
@@ -104,6 +121,8 @@ def make(
         else:
             labels = np.full_like(labels, IGNORED)
         batch.update(u_label=labels, u_confidence=confidence)
+    if recipe.keys:
+        batch["u_key"] = rng.integers(0, 2**31, (n, 2))
     if recipe.boxes:
         batch["u_box"] = rng.uniform(size=(n // 2, 3)).astype(np.float32)
     return {name: tf.constant(value) for name, value in batch.items()}
@@ -168,7 +187,7 @@ def merge(
     merged = {"step": first["step"]}
     for name in set(first) - {"step"}:
         parts = [first[name], second[name]]
-        if name in ("u", "u_label", "u_confidence"):
+        if name in ("u", "u_label", "u_confidence", "u_key"):
             halves = [tf.split(part, 2) for part in parts]
             parts = [half[k] for k in (0, 1) for half in halves]
         merged[name] = tf.concat(parts, 0)

@@ -8,6 +8,8 @@ import tensorflow as tf
 from mixdmt_tf.algorithms.base import RunFacts
 from mixdmt_tf.algorithms.parts.terms import mean_over_replicas
 from mixdmt_tf.algorithms.segmentation import cutmix
+from mixdmt_tf.data import draws
+from mixdmt_tf.data.augment import jitter
 from mixdmt_tf.data.segmentation.recipe import Recipe
 from tests.algorithms.segmentation import batches, stepping
 from tests.oracles import boxes, segmentation_steps
@@ -43,7 +45,7 @@ def test_pixels_by_hand():
     method = cutmix.CutMix(network, config, RunFacts(2, 1, 100))
     taught = np.array([[0.5, 0.5], [0.8, 0.2], [0.4, 0.6], [1.0, 0.0]])
     method.taught = lambda images: tf.constant(
-        np.stack([taught, 1 - taught])[:, None], tf.float32
+        np.log(np.stack([taught, 1 - taught])[:, None] + 1e-9), tf.float32
     )
     p = np.array([[[0.6, 0.4], *[[0.5, 0.5]] * 3], [[0.1, 0.9]] * 4])
     batch = {
@@ -70,7 +72,7 @@ def test_pixels_by_hand():
 
 def test_what_network_and_teacher_are_shown():
     """The teacher all images as they are; the network labelled ones and mixtures."""
-    method = batches.plain("cutmix")
+    method = batches.plain("cutmix", one_pass=True)
     batch = batches.batch_for(method)
     given, network, taught = stepping.as_numpy(batch), method.network, method.taught
     seen, asked = [], []
@@ -85,9 +87,28 @@ def test_what_network_and_teacher_are_shown():
     np.testing.assert_array_equal(seen, [np.concatenate([given["x"], mixtures])])
 
 
+def test_colours_are_jittered_for_the_network_and_not_for_the_teacher():
+    method = batches.plain("cutmix", colour_jitter=1.0, colour_grey=0.5)
+    batch, taught, seen = batches.batch_for(method), method.taught, []
+    assert method.recipe(method.config).keys and len(batch["u_key"]) == 4
+    method.taught = lambda images: seen.append(images) or taught(images)
+    predict = method.predict
+    method.predict = lambda x, u: seen.extend([x, u]) or predict(x, u)
+    method.step_losses(batch)
+    asked, labelled, mixtures = seen
+    np.testing.assert_array_equal(asked, batch["u"])
+    np.testing.assert_array_equal(labelled, batch["x"])
+    drawn = draws.uniform_rows(batch["u_key"], "colours", [jitter.UNIFORMS])
+    colours = jitter.colour_jitter(batch["u"], drawn, 1.0, 0.5).numpy()
+    assert np.abs(colours - batch["u"]).max() > 0.1
+    masks = boxes.box_mask(batch["u_box"].numpy(), *batches.SIZE, 0.5)
+    expected = boxes.paste(masks, colours[:2], colours[2:])
+    np.testing.assert_allclose(mixtures, expected, rtol=1e-6)
+
+
 def test_one_pass_through_batch_normalization():
     """Of the mixtures; what the teacher sees moves no statistics."""
-    method = batches.build("cutmix")
+    method = batches.build("cutmix", one_pass=True)
     batch = batches.batch_for(method)
     given, before = stepping.as_numpy(batch), method.teacher.get_weights()
     masks = boxes.box_mask(given["u_box"], *batches.SIZE, 0.5)

@@ -177,6 +177,17 @@ def test_random_numbers_for_boxes_are_shared_by_the_replicas():
         _pipeline(labeled=2, unlabeled=6, boxes=True).at(0, 0, 2)
 
 
+def test_every_unlabelled_image_has_a_key_whatever_the_replicas():
+    pipeline = _pipeline(labeled=2, unlabeled=4, keys=True)
+    whole = pipeline.at(3)["u_key"].numpy()
+    assert whole.shape == (4, 2) and len(np.unique(whole)) == 8
+    parts = [pipeline.at(3, replica, 2)["u_key"].numpy() for replica in (0, 1)]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+    batch = next(iter(pipeline.dataset(3, 4)))
+    np.testing.assert_array_equal(batch["u_key"], whole)
+    assert (pipeline.at(4)["u_key"].numpy() != whole).all()
+
+
 def test_what_cannot_be_shared_or_drawn():
     """Rows among replicas; unlabelled images where there are none."""
     with pytest.raises(ValueError, match="3 images cannot be shared by 2"):

@@ -1,0 +1,121 @@
+"""Objects in a predicted label map, and boxes cut out of them.
+
+Cross-consistency training (Ouali, Hudelot and Tami 2020, arXiv:2003.09005), section
+3.2: its guided perturbations know from the main decoder where there are objects.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+from scipy import ndimage
+
+from mixdmt_tf.equations.contracts import require_rank
+
+
+def foreground(scores: tf.Tensor, background: int = 0) -> tf.Tensor:
+    """Return where the likeliest class of a pixel is not the background.
+
+    CCT (arXiv:2003.09005) section 3.2: M_con, which keeps the objects; 1 - M_con is
+    M_obj. The paper's data have a background, class 0. Where there is none, as in
+    scenes of streets, a negative number takes the class that most pixels of the image
+    are of for it; of equally frequent ones the first.
+
+    Stop-gradient: the whole result.
+
+    Args:
+        scores: [B, H, W, C] logits or probabilities, any float type.
+        background: a class, or a negative number.
+
+    Returns:
+        [B, H, W] float32, 0 or 1.
+
+    Raises:
+        ValueError: when scores has another rank.
+    """
+    scores = tf.cast(scores, tf.float32)
+    require_rank(4, 4, scores=scores)
+    labels = tf.argmax(scores, -1, tf.int32)
+    wanted: int | tf.Tensor = background
+    if background < 0:
+        counts = tf.reduce_sum(tf.one_hot(labels, scores.shape[-1]), [1, 2])
+        wanted = tf.argmax(counts, -1, tf.int32)[:, None, None]
+    return tf.stop_gradient(tf.cast(labels != wanted, tf.float32))
+
+
+def object_boxes(masks: np.ndarray, outline: int = 50, limit: int = 32) -> np.ndarray:
+    """Return the boxes around the objects in masks, of those that are large enough.
+
+    CCT (arXiv:2003.09005) section 3.2, G-Cutout. An object is a set of pixels that
+    touch, by edges or corners. The released code has OpenCV's contours in its place and
+    counts their corners (CHAIN_APPROX_SIMPLE), fewer than pixels of the outline; the
+    paper sets no limit.
+
+    Args:
+        masks: [B, H, W], not 0 in the foreground.
+        outline: an object needs more pixels than this that have one of the four
+            neighbours outside of the foreground.
+        limit: M, at most so many of an image: those with the longest outlines.
+
+    Returns:
+        int32 [B, M, 4], top, left, height and width, the latter two being differences
+        between the first and the last pixel, as released; zeros for no object.
+    """
+    boxes = np.zeros((len(masks), limit, 4), np.int32)
+    for mask, found in zip(np.asarray(masks) != 0, boxes):
+        labels, count = ndimage.label(mask, np.ones((3, 3)))
+        edge = mask & ~ndimage.binary_erosion(mask)
+        lengths = np.bincount(labels[edge], minlength=count + 1)[1:]
+        order = np.argsort(-lengths, kind="stable")[:limit]
+        slices = ndimage.find_objects(labels)
+        for box, index in zip(found, order[lengths[order] > outline]):
+            rows, columns = slices[index]
+            ends = rows.stop - rows.start - 1, columns.stop - columns.start - 1
+            box[:] = rows.start, columns.start, *ends
+    return boxes
+
+
+def cutout_mask(
+    boxes: tf.Tensor,
+    uniforms: tf.Tensor,
+    height: int | tf.Tensor,
+    width: int | tf.Tensor,
+    share: float = 0.4,
+) -> tf.Tensor:
+    """Return masks that are 0 in a smaller box within each box: of G-Cutout.
+
+    CCT (arXiv:2003.09005) section 3.2 and release: the erased box has `share` of both
+    sides, rounded down, and lies at any place within the object's box.
+
+    Stop-gradient: the whole result.
+
+    Args:
+        boxes: [B, M, 4] integers as `object_boxes` returns them.
+        uniforms: [B, M, 2] random numbers in [0, 1): place from top to bottom, and from
+            left to right.
+        height: H, rows of the image.
+        width: W, columns of the image.
+        share: of a side, in [0, 1].
+
+    Returns:
+        [B, H, W] float32, 0 or 1.
+
+    Raises:
+        ValueError: when boxes or uniforms has another rank.
+    """
+    boxes, uniforms = tf.cast(boxes, tf.float32), tf.cast(uniforms, tf.float32)
+    require_rank(3, 3, boxes=boxes, uniforms=uniforms)
+    sides = boxes[..., 2:]
+    places = tf.floor(sides * (1 - share)) + 1
+    first = boxes[..., :2] + tf.minimum(tf.floor(uniforms * places), places - 1)
+    last = first + tf.floor(sides * share)
+    rows = _between(first[..., 0], last[..., 0], height)
+    columns = _between(first[..., 1], last[..., 1], width)
+    erased = tf.reduce_any(rows[..., :, None] & columns[..., None, :], 1)
+    return tf.stop_gradient(tf.cast(~erased, tf.float32))
+
+
+def _between(first: tf.Tensor, end: tf.Tensor, length: int | tf.Tensor) -> tf.Tensor:
+    """[...] first pixels of a side and those after the last -> bool [..., length]."""
+    pixels = tf.range(tf.cast(length, tf.float32))
+    return (pixels >= first[..., None]) & (pixels < end[..., None])
