@@ -24,6 +24,7 @@ from mixdmt_tf.data.shards import (
     missing_bytes,
     takes,
 )
+from mixdmt_tf.data.tracing import as_it_is
 from mixdmt_tf.errors import UserError
 
 Store = Callable[[tf.Tensor], tf.Tensor]
@@ -117,7 +118,7 @@ def _in_memory(copies: Copies, report: Optional[Report]) -> Store:
 def traced(copies: Copies) -> Store:
     """The maker of the copies as one graph, callable from several threads."""
     return tf.function(
-        copies.maker(), input_signature=[tf.TensorSpec([None], tf.int64)]
+        as_it_is(copies.maker()), input_signature=[tf.TensorSpec([None], tf.int64)]
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize_scalar
+import scipy  # its parts are imported when they are used
 
 
 def at_temperature(probs: npt.ArrayLike, temperature: float) -> npt.NDArray[np.float64]:
@@ -57,5 +57,6 @@ def fitted_temperature(probs: npt.ArrayLike, labels: npt.ArrayLike) -> float:
         own = found[np.arange(len(classes)), classes]
         return float(-np.log(np.maximum(own, 1e-30)).mean())
 
-    found = minimize_scalar(cost, bounds=(-np.log(20), np.log(20)), method="bounded")
+    within = -np.log(20), np.log(20)
+    found = scipy.optimize.minimize_scalar(cost, bounds=within, method="bounded")
     return float(np.exp(found.x))

@@ -7,8 +7,8 @@ Cross-consistency training (Ouali, Hudelot and Tami 2020, arXiv:2003.09005), sec
 from __future__ import annotations
 
 import numpy as np
+import scipy  # its parts are imported when they are used
 import tensorflow as tf
-from scipy import ndimage
 
 from mixdmt_tf.equations.contracts import require_rank
 
@@ -63,11 +63,11 @@ def object_boxes(masks: np.ndarray, outline: int = 50, limit: int = 32) -> np.nd
     """
     boxes = np.zeros((len(masks), limit, 4), np.int32)
     for mask, found in zip(np.asarray(masks) != 0, boxes):
-        labels, count = ndimage.label(mask, np.ones((3, 3)))
-        edge = mask & ~ndimage.binary_erosion(mask)
+        labels, count = scipy.ndimage.label(mask, np.ones((3, 3)))
+        edge = mask & ~scipy.ndimage.binary_erosion(mask)
         lengths = np.bincount(labels[edge], minlength=count + 1)[1:]
         order = np.argsort(-lengths, kind="stable")[:limit]
-        slices = ndimage.find_objects(labels)
+        slices = scipy.ndimage.find_objects(labels)
         for box, index in zip(found, order[lengths[order] > outline]):
             rows, columns = slices[index]
             ends = rows.stop - rows.start - 1, columns.stop - columns.start - 1

@@ -23,6 +23,7 @@ from mixdmt_tf.data.lazy_images import gatherer, take
 from mixdmt_tf.data.pixels import to_float
 from mixdmt_tf.data.precomputed import Store
 from mixdmt_tf.data.splits import Split
+from mixdmt_tf.data.tracing import as_it_is
 
 Batch = Dict[str, tf.Tensor]
 PASS = 250  # images that are handed out at once outside of training
@@ -72,7 +73,7 @@ class Pipeline:
         make = self._maker(replicas)
         elements = tf.data.Dataset.range(start * replicas, stop * replicas)
         elements = elements.map(
-            lambda element: make(element // replicas, element % replicas),
+            as_it_is(lambda element: make(element // replicas, element % replicas)),
             num_parallel_calls=2,
             deterministic=True,
         )

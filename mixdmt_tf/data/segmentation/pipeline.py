@@ -18,6 +18,7 @@ from mixdmt_tf.data.pixels import to_float
 from mixdmt_tf.data.segmentation.scale_crop_flip import UNIFORMS, scale_crop_flip
 from mixdmt_tf.data.segmentation.source import IGNORED, Source
 from mixdmt_tf.data.splits import Split
+from mixdmt_tf.data.tracing import as_it_is
 
 Batch = Dict[str, tf.Tensor]
 Guesses = Callable[[int], Tuple[np.ndarray, np.ndarray]]
@@ -83,14 +84,16 @@ class Pipeline:
         """
         streams = self._streams(replicas)
         steps = tf.data.Dataset.range(start * replicas, stop * replicas)
-        parts = [steps.map(lambda element: self._of_step(element, replicas))]
+        parts = [steps.map(as_it_is(lambda step: self._of_step(step, replicas)))]
         for name, one in streams.items():
             total = getattr(self, name)
             # Positions of all replicas' rows follow upon each other.
             rows = tf.data.Dataset.range(start * total, stop * total)
-            rows = rows.map(one, num_parallel_calls=_READERS, deterministic=True)
+            rows = rows.map(
+                as_it_is(one), num_parallel_calls=_READERS, deterministic=True
+            )
             parts.append(rows.batch(total // replicas, drop_remainder=True))
-        return tf.data.Dataset.zip(tuple(parts)).map(_batch).prefetch(2)
+        return tf.data.Dataset.zip(tuple(parts)).map(as_it_is(_batch)).prefetch(2)
 
     def at(self, step: int, replica: int = 0, replicas: int = 1) -> Batch:
         """The batch of one step, asked for directly."""

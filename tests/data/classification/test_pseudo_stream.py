@@ -69,7 +69,7 @@ def test_every_copy_of_a_kept_image_is_shown():
 
     def paint(items):
         grey = tf.cast(items, tf.uint8)[:, None, None, None]
-        return tf.broadcast_to(grey, [len(items), 4, 4, 1])
+        return tf.broadcast_to(grey, [tf.size(items), 4, 4, 1])
 
     stream = dataclasses.replace(pipeline(count=copies), store=paint)
     rows = gathered(stream, 7)  # 8 passes of 21 items
