@@ -6,7 +6,8 @@
 
 `add` takes what counts of the runs' results.json into docs/results/NAME.json, in place
 of an earlier one of the same row, column and seed. `write` makes each table in
-docs/results.md that stands between `<!-- results NAME -->` and `<!-- end -->` anew.
+docs/results.md that stands between `<!-- results NAME -->` and `<!-- end -->` anew; of
+another number than the test score with `<!-- results NAME ood_auroc -->`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import re
 import shlex
 import statistics
 import sys
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "results"
@@ -38,7 +39,9 @@ KEPT = (
     "versions",
 )
 LOCAL = ("workdir", "data_dir", "cache_dir", "split", "init_from", "pseudo_labels")
-REGION = re.compile(r"(<!-- results (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+REGION = re.compile(
+    r"(<!-- results (\S+)(?: (\S+))? -->\n).*?(<!-- end -->)", re.DOTALL
+)
 
 
 def kept(run: pathlib.Path) -> Dict[str, Any]:
@@ -82,16 +85,18 @@ def cell(values: Sequence[float]) -> str:
     return text + (f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else "")
 
 
-def table(rows: Sequence[Dict[str, Any]]) -> str:
+def table(rows: Sequence[Dict[str, Any]], measure: Optional[str] = None) -> str:
     """A Markdown table: rows and columns in the order in which they came."""
-    measure = next(m for m in MEASURES if m in rows[0])
+    measure = measure or next(m for m in MEASURES if m in rows[0])
     names = list(dict.fromkeys(each["row"] for each in rows))
     columns = list(dict.fromkeys(each["column"] for each in rows))
     lines = [["", *columns, "seeds", "minutes"], ["---"] * (len(columns) + 3)]
     for name in names:
         own = [each for each in rows if each["row"] == name]
         cells = [
-            cell([each[measure] for each in own if each["column"] == column])
+            cell(
+                [e[measure] for e in own if e["column"] == column and measure in e]
+            )
             for column in columns
         ]
         seeds = ", ".join(map(str, sorted({each["seed"] for each in own})))
@@ -106,7 +111,7 @@ def rewritten(page: str) -> str:
     def region(match: "re.Match[str]") -> str:
         path = FOLDER / f"{match[2]}.json"
         rows = json.loads(path.read_text(encoding="utf-8"))
-        return f"{match[1]}\n{table(rows)}\n{match[3]}"
+        return f"{match[1]}\n{table(rows, match[3])}\n{match[4]}"
 
     return REGION.sub(region, page)
 
