@@ -39,6 +39,7 @@ assumes = {
         "base_epochs": 60.0,
     },
     "supervised": {"learning_rate": 0.004, "epochs": 60.0},
+    "cct": {"background": -1},  # it has none
 }
 
 SIZE = (512, 1024)
