@@ -94,9 +94,7 @@ def table(rows: Sequence[Dict[str, Any]], measure: Optional[str] = None) -> str:
     for name in names:
         own = [each for each in rows if each["row"] == name]
         cells = [
-            cell(
-                [e[measure] for e in own if e["column"] == column and measure in e]
-            )
+            cell([e[measure] for e in own if e["column"] == column and measure in e])
             for column in columns
         ]
         seeds = ", ".join(map(str, sorted({each["seed"] for each in own})))

@@ -70,7 +70,7 @@ def spatial_dropout(
 ) -> tf.Tensor:
     """Return z without a random part of its channels, the others larger: DropOut.
 
-    Spatial dropout (Tompson et al. 2015, arXiv:1411.4280, section 3.2), which CCT
+    Spatial dropout (Tompson et al. 2015, arXiv:1411.4280), which CCT
     (arXiv:2003.09005) section 3.2 takes as its random perturbation. A channel of an
     image is 0 everywhere, or divided by 1 - rate.
 

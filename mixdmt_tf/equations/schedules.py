@@ -69,7 +69,7 @@ def tsa_threshold(
     RealMix section 3.5, from UDA (arXiv:1904.12848). With r = step / total held in
     [0, 1], alpha is r (linear), 1 - exp(-5 r) (log: releases the labels early) or
     exp(5 (r - 1)) (exp: releases them late). RealMix uses linear. The annealed
-    bootstrapped cross-entropy of CCT (arXiv:2003.09005, section 3.1) has the threshold
+    bootstrapped cross-entropy of CCT (arXiv:2003.09005) has the threshold
     alpha * (0.9 - 1/C) + 1/C along log.
 
     Args:

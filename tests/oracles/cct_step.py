@@ -21,7 +21,7 @@ DEFAULTS = {
     "cutout_share": 0.4,
     "outline": 0,
     "background": 0,
-    "xi": 0.1,
+    "xi": 10.0,
     "epsilon": 2.0,
 }
 

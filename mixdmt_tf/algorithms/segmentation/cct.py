@@ -58,7 +58,7 @@ class Config(
     0.0005, and a ramp of 5 of 45 epochs.
     """
 
-    epochs: float = override(50.0, "section 4.1; the release's configuration: 80")
+    epochs: float = override(50.0, "the release's configuration: 80")
     learning_rate: float = override(
         0.01,
         "of the decoders; of the encoder a tenth of it: see the network's settings",
@@ -100,7 +100,7 @@ class Config(
 
 
 class CCT(base.Algorithm):
-    """Equations 1 to 3.
+    """Cross-entropy of the main decoder, and the distance of all others to it.
 
     Attributes:
         auxiliary: the auxiliary decoders, in the order of `Settings.decoders`.

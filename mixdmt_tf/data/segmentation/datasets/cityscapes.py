@@ -40,6 +40,7 @@ assumes = {
     },
     "supervised": {"learning_rate": 0.004, "epochs": 60.0},
     "s4gan": {"realness_threshold": 0.7, "discriminator_learning_rate": 0.00001},
+    "cct": {"background": -1},  # it has none
 }
 
 SIZE = (512, 1024)
