@@ -41,8 +41,8 @@ SEGMENTATION = (
     *("--dataset=digit_scenes", "--labels=8", "--network=small_segmenter"),
     *("--width=4", "--depth=2", "--crop=25", "--batch=2", "--precision=float32"),
 )
-# The discriminators of the papers leave nothing of crops of 25 pixels; values of methods
-# with a teacher were written when all images passed together.
+# The discriminators of the papers leave nothing of crops of 25 pixels; the values of
+# methods with a teacher were written when all images passed together.
 OF_METHODS = {
     "adversarial": ("--discriminator_layers=3",),
     "gct": ("--discriminator_layers=3",),
