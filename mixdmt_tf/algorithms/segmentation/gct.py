@@ -27,8 +27,9 @@ needs no detector: an ablation that the authors did not publish.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict
+from typing import Any, Dict, Tuple
 
+import keras
 import tensorflow as tf
 
 from mixdmt_tf.algorithms import base
@@ -58,6 +59,7 @@ assumes = {"batch": 8}  # with as many unlabelled images
 @dataclasses.dataclass(frozen=True)
 class Config(
     discriminators.Discriminator,
+    segmentation_unlabeled.Passes,
     segmentation_unlabeled.Batches,
     segmentation_sgd.Defaults,
     base.Config,
@@ -65,6 +67,7 @@ class Config(
     """Settings of PixelSSL on four GPUs; of the discriminator: the flaw detector's."""
 
     learning_rate: float = override(0.001)
+    one_pass: bool = override(True)
     discriminator_learning_rate: float = override(0.0004)
     lambda_dc: float = setting(
         100.0, "weight of the dynamic consistency after its warm-up", low=0.0
@@ -151,6 +154,12 @@ class GCT(base.Algorithm):
             return 1 - tf.reduce_max(probs, -1)
         return self.detector([probs, images], training=True)[..., 0]
 
+    def _predict(
+        self, network: keras.Model, batch: Dict[str, tf.Tensor]
+    ) -> Tuple[tf.Tensor, tf.Tensor]:
+        one_pass = self.config.one_pass
+        return segmentation_unlabeled.predict(network, batch["x"], batch["u"], one_pass)
+
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Both constraints on all images, labelled ones too."""
         config = self.config
@@ -161,7 +170,10 @@ class GCT(base.Algorithm):
         labeled, side = tf.shape(y)[0], min(images.shape[1:3])
 
         networks = {"": self.network, "_peer": self.peer}
-        logits = {end: each(images, training=True) for end, each in networks.items()}
+        logits = {
+            end: tf.concat(self._predict(each, batch), 0)
+            for end, each in networks.items()
+        }
         probs = {end: tf.nn.softmax(each) for end, each in logits.items()}
         flaws = {end: self.flaws(each, images) for end, each in probs.items()}
         seen = {end: handled_flaws(each, side) for end, each in flaws.items()}
