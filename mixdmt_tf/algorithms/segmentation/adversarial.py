@@ -40,7 +40,7 @@ from mixdmt_tf.equations import (
     hard_label,
     realness_mask,
 )
-from mixdmt_tf.models.discriminators import map_discriminator, require_size
+from mixdmt_tf.models.discriminators import map_discriminator
 from mixdmt_tf.settings import override, setting
 
 assumes = {"batch": 10}  # with as many unlabelled images
@@ -106,10 +106,9 @@ class Adversarial(base.Algorithm):
     def __init__(self, network: Any, config: Config, facts: base.RunFacts):
         """Makes the discriminator; arguments of `base.Algorithm`."""
         super().__init__(network, config, facts)
-        layers = config.discriminator_layers
-        require_size(network.output_shape[1:3], layers)
+        config.require_crop(network.output_shape[1:3])
         self.discriminator = map_discriminator(
-            facts.num_classes, layers, config.discriminator_width
+            facts.num_classes, config.discriminator_layers, config.discriminator_width
         )
 
     def more_groups(self) -> Dict[str, Group]:

@@ -27,7 +27,7 @@ needs no detector: an ablation that the authors did not publish.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 import keras
 import tensorflow as tf
@@ -93,6 +93,11 @@ class Config(
         choices=("detector", "confidence"),
     )
 
+    def require_crop(self, size: Tuple[Optional[int], Optional[int]]) -> None:
+        """As for a discriminator; convolutions of stride 1 take a little more."""
+        if self.flaw == "detector":
+            require_size(size, self.discriminator_layers, between=True)
+
 
 class GCT(base.Algorithm):
     """The network and its peer, of the same form.
@@ -122,10 +127,10 @@ class GCT(base.Algorithm):
         super().__init__(network, config, facts)
         self.detector = None
         if config.flaw == "detector":
-            layers = config.discriminator_layers
-            require_size(network.output_shape[1:3], layers, between=True)
+            config.require_crop(network.output_shape[1:3])
             self.detector = flaw_detector(
-                facts.num_classes, layers, config.discriminator_width
+                *(facts.num_classes, config.discriminator_layers),
+                config.discriminator_width,
             )
 
     def more_groups(self) -> Dict[str, Group]:

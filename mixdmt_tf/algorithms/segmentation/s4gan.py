@@ -43,7 +43,7 @@ from mixdmt_tf.equations import (
     hard_label,
     realness_mask,
 )
-from mixdmt_tf.models.discriminators import image_discriminator, require_size
+from mixdmt_tf.models.discriminators import image_discriminator
 from mixdmt_tf.settings import override, setting
 
 assumes = {"batch": 8}  # with as many unlabelled images
@@ -107,7 +107,7 @@ class S4GAN(base.Algorithm):
     def __init__(self, network: Any, config: Config, facts: base.RunFacts):
         """Makes the discriminator; arguments of `base.Algorithm`."""
         super().__init__(network, config, facts)
-        require_size(network.output_shape[1:3], config.discriminator_layers)
+        config.require_crop(network.output_shape[1:3])
         self.discriminator = image_discriminator(
             facts.num_classes,
             config.discriminator_layers,

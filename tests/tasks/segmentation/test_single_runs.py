@@ -193,6 +193,14 @@ def test_what_cannot_be_trained_is_said_at_once(more, said, tmp_path):
     assert not (tmp_path / "split.json").exists()
 
 
+@pytest.mark.parametrize("name", ["adversarial", "s4gan", "gct"])
+def test_a_crop_that_is_too_small_for_a_discriminator(name, tmp_path):
+    """Before there is a run folder."""
+    said = refusal(tmp_path / "run", f"--algorithm={name}", "--discriminator_layers=5")
+    assert "--discriminator_layers=5 leave nothing of crops of 17x17" in said
+    assert not (tmp_path / "run").exists()
+
+
 def test_single_runs_that_cannot_be_trained(tmp_path):
     for name, more, said in (
         ("mean_teacher", "--labels=20", "needs unlabelled images, and all 20 of"),
