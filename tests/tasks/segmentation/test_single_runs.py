@@ -40,11 +40,10 @@ def refusal(path, *flags, code=2):
     return done.err
 
 
-SMALL = ("--discriminator_layers=2", "--discriminator_width=4")
 RESUMED = {
     **dict.fromkeys(("supervised", "online_st", "mean_teacher", "cutmix"), ()),
-    "s4gan": SMALL,  # with dropout in the discriminator
-    "gct": SMALL,
+    # A peer, and another network with an optimizer of its own.
+    "gct": ("--discriminator_layers=2", "--discriminator_width=4"),
 }
 
 
