@@ -26,8 +26,8 @@ class Batches:
 
 
 @dataclasses.dataclass(frozen=True)
-class Unlabeled(Batches):
-    """The same with one loss on unlabelled images."""
+class Unlabeled:
+    """Of methods with one loss on unlabelled images."""
 
     lambda_u: float = setting(
         1.0, "weight of the loss on unlabelled images, after its warm-up", low=0.0

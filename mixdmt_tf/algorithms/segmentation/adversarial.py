@@ -50,6 +50,7 @@ assumes = {"batch": 10}  # with as many unlabelled images
 class Config(
     discriminators.Discriminator,
     segmentation_unlabeled.Passes,
+    segmentation_unlabeled.Batches,
     segmentation_unlabeled.Unlabeled,
     segmentation_sgd.Defaults,
     base.Config,

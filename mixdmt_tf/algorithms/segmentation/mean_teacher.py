@@ -23,7 +23,12 @@ from mixdmt_tf.settings import override, setting
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(segmentation_unlabeled.Unlabeled, segmentation_sgd.Defaults, base.Config):
+class Config(
+    segmentation_unlabeled.Batches,
+    segmentation_unlabeled.Unlabeled,
+    segmentation_sgd.Defaults,
+    base.Config,
+):
     """Settings of PixelSSL."""
 
     learning_rate: float = override(0.00025)

@@ -46,6 +46,7 @@ assumes = {"batch": 16}  # with 80 unlabelled images
 @dataclasses.dataclass(frozen=True)
 class Config(
     segmentation_unlabeled.Passes,
+    segmentation_unlabeled.Batches,
     segmentation_unlabeled.Unlabeled,
     segmentation_sgd.Defaults,
     base.Config,

@@ -24,6 +24,7 @@ assumes = {"batch": 1}  # with seven unlabelled images, as DMT
 @dataclasses.dataclass(frozen=True)
 class Config(
     online_self_training.Settings,
+    segmentation_unlabeled.Batches,
     segmentation_unlabeled.Unlabeled,
     segmentation_sgd.Defaults,
     base.Config,

@@ -53,6 +53,7 @@ assumes = {"batch": 8}  # with as many unlabelled images
 class Config(
     discriminators.Discriminator,
     segmentation_unlabeled.Passes,
+    segmentation_unlabeled.Batches,
     segmentation_unlabeled.Unlabeled,
     segmentation_sgd.Defaults,
     base.Config,
