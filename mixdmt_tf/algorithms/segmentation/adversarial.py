@@ -48,8 +48,8 @@ assumes = {"batch": 10}  # with as many unlabelled images
 
 @dataclasses.dataclass(frozen=True)
 class Config(
-    discriminators.Discriminator,
     segmentation_unlabeled.Passes,
+    discriminators.Discriminator,
     segmentation_unlabeled.Batches,
     segmentation_unlabeled.Unlabeled,
     segmentation_sgd.Defaults,
