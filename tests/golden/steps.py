@@ -42,7 +42,7 @@ SEGMENTATION = (
     *("--width=4", "--depth=2", "--crop=25", "--batch=2", "--precision=float32"),
 )
 # The discriminators of the papers leave nothing of crops of 25 pixels.
-OF_METHODS = {
+SMALL_DISCRIMINATORS = {
     "adversarial": ("--discriminator_layers=3",),
     "gct": ("--discriminator_layers=3",),
     "s4gan": ("--discriminator_layers=3",),
@@ -113,7 +113,7 @@ def segmentation(name: str) -> Dict[str, List[float]]:
 
 
 def _experiment(name: str, flags) -> Any:
-    argv = [f"--algorithm={name}", *flags, *OF_METHODS.get(name, ())]
+    argv = [f"--algorithm={name}", *flags, *SMALL_DISCRIMINATORS.get(name, ())]
     parsed = experiments.parse(argv, "train", "")
     return open_task(experiments.build(parsed)).resolve()
 
