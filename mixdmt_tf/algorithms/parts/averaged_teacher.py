@@ -77,11 +77,6 @@ class AveragedTeacher(base.Algorithm):
             float32 [m, h, w, C] and [n, h, w, C].
         """
         config: Any = self.config
-        if not config.one_pass:
-            return (
-                self.network(labeled, training=True),
-                self.network(unlabeled, training=True),
-            )
-        logits = self.network(tf.concat([labeled, unlabeled], 0), training=True)
-        first = tf.shape(labeled)[0]
-        return logits[:first], logits[first:]
+        return segmentation_unlabeled.predict(
+            self.network, labeled, unlabeled, config.one_pass
+        )

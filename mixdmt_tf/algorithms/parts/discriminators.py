@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, Optional, Tuple
 
 import keras
 
 from mixdmt_tf.algorithms.parts.groups import Group
 from mixdmt_tf.algorithms.parts.momentum import learning_rate
+from mixdmt_tf.models.discriminators import require_size
 from mixdmt_tf.settings import setting
 
 GROUP = "discriminator"  # of the terms that it learns
@@ -36,6 +37,17 @@ class Discriminator:
         "it follows the poly schedule",
         low=0.0,
     )
+
+    def require_crop(self, size: Tuple[Optional[int], Optional[int]]) -> None:
+        """Makes sure that the layers leave something of a crop.
+
+        Args:
+            size: height and width, None if unknown.
+
+        Raises:
+            UsageError: if they don't.
+        """
+        require_size(size, self.discriminator_layers)
 
 
 def group(model: keras.Model, config: Any, steps: int) -> Group:

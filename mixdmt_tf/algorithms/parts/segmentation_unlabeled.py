@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Tuple
+
+import keras
+import tensorflow as tf
 
 from mixdmt_tf.settings import setting
 
@@ -28,3 +32,35 @@ class Unlabeled:
     lambda_u: float = setting(
         1.0, "weight of the loss on unlabelled images, after its warm-up", low=0.0
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class Passes:
+    """How images with and without labels pass the network."""
+
+    one_pass: bool = setting(
+        False,
+        "labelled and unlabelled images pass the network together and are normalized "
+        "by the statistics of both; off: each by their own. In short runs from random "
+        "weights the noise of smaller batches' statistics regularizes",
+    )
+
+
+def predict(
+    network: keras.Model, labeled: tf.Tensor, unlabeled: tf.Tensor, one_pass: bool
+) -> Tuple[tf.Tensor, tf.Tensor]:
+    """Logits of a network in training, in one pass or two.
+
+    Args:
+        network: images to logits.
+        labeled: float32 [m, h, w, 3].
+        unlabeled: float32 [n, h, w, 3].
+        one_pass: see `Passes`.
+
+    Returns:
+        float32 [m, h, w, C] and [n, h, w, C].
+    """
+    if not one_pass:
+        return network(labeled, training=True), network(unlabeled, training=True)
+    logits = network(tf.concat([labeled, unlabeled], 0), training=True)
+    return logits[: tf.shape(labeled)[0]], logits[tf.shape(labeled)[0] :]

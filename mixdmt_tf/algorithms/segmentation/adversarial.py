@@ -11,8 +11,6 @@ What differs from the release:
 
 - Label maps that the discriminator sees are those of the batch. The release reads other
   labelled images for it.
-- Labelled and unlabelled images pass the network together, and share the statistics of
-  batch normalization.
 - What lies beside an unlabelled image is no prediction: it doesn't count in L_adv. In
   predicted maps ignored pixels and what lies beside an image are zeros, as they are in
   label maps, or the discriminator could tell by these.
@@ -42,7 +40,7 @@ from mixdmt_tf.equations import (
     hard_label,
     realness_mask,
 )
-from mixdmt_tf.models.discriminators import map_discriminator, require_size
+from mixdmt_tf.models.discriminators import map_discriminator
 from mixdmt_tf.settings import override, setting
 
 assumes = {"batch": 10}  # with as many unlabelled images
@@ -50,6 +48,7 @@ assumes = {"batch": 10}  # with as many unlabelled images
 
 @dataclasses.dataclass(frozen=True)
 class Config(
+    segmentation_unlabeled.Passes,
     discriminators.Discriminator,
     segmentation_unlabeled.Batches,
     segmentation_unlabeled.Unlabeled,
@@ -108,10 +107,9 @@ class Adversarial(base.Algorithm):
     def __init__(self, network: Any, config: Config, facts: base.RunFacts):
         """Makes the discriminator; arguments of `base.Algorithm`."""
         super().__init__(network, config, facts)
-        layers = config.discriminator_layers
-        require_size(network.output_shape[1:3], layers)
+        config.require_crop(network.output_shape[1:3])
         self.discriminator = map_discriminator(
-            facts.num_classes, layers, config.discriminator_width
+            facts.num_classes, config.discriminator_layers, config.discriminator_width
         )
 
     def more_groups(self) -> Dict[str, Group]:
@@ -142,15 +140,15 @@ class Adversarial(base.Algorithm):
         config = self.config
         y, known = segmentation_sgd.with_labels(batch["y"], self.facts.num_classes)
         inside = tf.cast(batch["u_confidence"] > 0, tf.float32)
-        logits = self.network(tf.concat([batch["x"], batch["u"]], 0), training=True)
+        logits_x, logits_u = segmentation_unlabeled.predict(
+            self.network, batch["x"], batch["u"], config.one_pass
+        )
         everywhere = tf.concat([known, inside], 0)
-        fake = self.judged(tf.nn.softmax(logits), everywhere)
+        probs = tf.nn.softmax(tf.concat([logits_x, logits_u], 0))
+        fake = self.judged(probs, everywhere)
         real = self.judged(y, known)
 
-        rows = [tf.shape(y)[0], -1]
-        (logits_x, logits_u), (fake_x, fake_u) = (
-            tf.split(each, rows) for each in (logits, fake)
-        )
+        fake_x, fake_u = tf.split(fake, [tf.shape(y)[0], -1])
         kept = inside * realness_mask(fake_u, config.realness_threshold)
         weight_adv_u, weight_u = self._weights(batch["step"], kept)
         deceived_x = binary_cross_entropy(tf.ones_like(fake_x), fake_x)

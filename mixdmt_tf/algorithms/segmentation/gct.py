@@ -27,8 +27,9 @@ needs no detector: an ablation that the authors did not publish.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict
+from typing import Any, Dict, Optional, Tuple
 
+import keras
 import tensorflow as tf
 
 from mixdmt_tf.algorithms import base
@@ -58,6 +59,7 @@ assumes = {"batch": 8}  # with as many unlabelled images
 @dataclasses.dataclass(frozen=True)
 class Config(
     discriminators.Discriminator,
+    segmentation_unlabeled.Passes,
     segmentation_unlabeled.Batches,
     segmentation_sgd.Defaults,
     base.Config,
@@ -65,6 +67,7 @@ class Config(
     """Settings of PixelSSL on four GPUs; of the discriminator: the flaw detector's."""
 
     learning_rate: float = override(0.001)
+    one_pass: bool = override(True)
     discriminator_learning_rate: float = override(0.0004)
     lambda_dc: float = setting(
         100.0, "weight of the dynamic consistency after its warm-up", low=0.0
@@ -89,6 +92,11 @@ class Config(
         "probability, an ablation",
         choices=("detector", "confidence"),
     )
+
+    def require_crop(self, size: Tuple[Optional[int], Optional[int]]) -> None:
+        """As for a discriminator; convolutions of stride 1 take a little more."""
+        if self.flaw == "detector":
+            require_size(size, self.discriminator_layers, between=True)
 
 
 class GCT(base.Algorithm):
@@ -119,10 +127,10 @@ class GCT(base.Algorithm):
         super().__init__(network, config, facts)
         self.detector = None
         if config.flaw == "detector":
-            layers = config.discriminator_layers
-            require_size(network.output_shape[1:3], layers, between=True)
+            config.require_crop(network.output_shape[1:3])
             self.detector = flaw_detector(
-                facts.num_classes, layers, config.discriminator_width
+                *(facts.num_classes, config.discriminator_layers),
+                config.discriminator_width,
             )
 
     def more_groups(self) -> Dict[str, Group]:
@@ -151,6 +159,12 @@ class GCT(base.Algorithm):
             return 1 - tf.reduce_max(probs, -1)
         return self.detector([probs, images], training=True)[..., 0]
 
+    def _predict(
+        self, network: keras.Model, batch: Dict[str, tf.Tensor]
+    ) -> Tuple[tf.Tensor, tf.Tensor]:
+        one_pass = self.config.one_pass
+        return segmentation_unlabeled.predict(network, batch["x"], batch["u"], one_pass)
+
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Both constraints on all images, labelled ones too."""
         config = self.config
@@ -161,7 +175,10 @@ class GCT(base.Algorithm):
         labeled, side = tf.shape(y)[0], min(images.shape[1:3])
 
         networks = {"": self.network, "_peer": self.peer}
-        logits = {end: each(images, training=True) for end, each in networks.items()}
+        logits = {
+            end: tf.concat(self._predict(each, batch), 0)
+            for end, each in networks.items()
+        }
         probs = {end: tf.nn.softmax(each) for end, each in logits.items()}
         flaws = {end: self.flaws(each, images) for end, each in probs.items()}
         seen = {end: handled_flaws(each, side) for end, each in flaws.items()}

@@ -45,6 +45,7 @@ assumes = {"batch": 16}  # with 80 unlabelled images
 
 @dataclasses.dataclass(frozen=True)
 class Config(
+    segmentation_unlabeled.Passes,
     segmentation_unlabeled.Batches,
     segmentation_unlabeled.Unlabeled,
     segmentation_sgd.Defaults,
@@ -90,12 +91,13 @@ class MLMT(base.Algorithm):
         config = self.config
         y, known = segmentation_sgd.with_labels(batch["y"], self.facts.num_classes)
         inside = tf.cast(batch["u_confidence"] > 0, tf.float32)
-        logits = self.network(tf.concat([batch["x"], batch["u"]], 0), training=True)
+        logits_x, logits_u = segmentation_unlabeled.predict(
+            self.network, batch["x"], batch["u"], config.one_pass
+        )
         with frozen_statistics(self.teacher):
             taught = self.teacher(batch["u"], training=True)
-        labeled = tf.shape(y)[0]
-        of_x, with_x = pooled(logits[:labeled], known)
-        of_u, with_u = pooled(logits[labeled:], inside)
+        of_x, with_x = pooled(logits_x, known)
+        of_u, with_u = pooled(logits_u, inside)
         taught, _ = pooled(tf.stop_gradient(taught), inside)
 
         shown = tf.reduce_max(y, [1, 2])

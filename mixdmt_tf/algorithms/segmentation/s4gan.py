@@ -12,9 +12,8 @@ What differs from the release:
 
 - Label maps that the discriminator sees are those of the batch. The release reads other
   labelled images for it.
-- Labelled and unlabelled images pass the network together, and share the statistics of
-  batch normalization. One pass of the discriminator serves all losses: dropout drops
-  the same maps in all of them.
+- One pass of the discriminator serves all losses: dropout drops the same maps in all of
+  them.
 - Images are scaled to 0 to 1 for the discriminator by their range, not by that of the
   values in the batch.
 - What lies beside an unlabelled image learns nothing, and is zero in its class map, as
@@ -44,7 +43,7 @@ from mixdmt_tf.equations import (
     hard_label,
     realness_mask,
 )
-from mixdmt_tf.models.discriminators import image_discriminator, require_size
+from mixdmt_tf.models.discriminators import image_discriminator
 from mixdmt_tf.settings import override, setting
 
 assumes = {"batch": 8}  # with as many unlabelled images
@@ -52,6 +51,7 @@ assumes = {"batch": 8}  # with as many unlabelled images
 
 @dataclasses.dataclass(frozen=True)
 class Config(
+    segmentation_unlabeled.Passes,
     discriminators.Discriminator,
     segmentation_unlabeled.Batches,
     segmentation_unlabeled.Unlabeled,
@@ -108,7 +108,7 @@ class S4GAN(base.Algorithm):
     def __init__(self, network: Any, config: Config, facts: base.RunFacts):
         """Makes the discriminator; arguments of `base.Algorithm`."""
         super().__init__(network, config, facts)
-        require_size(network.output_shape[1:3], config.discriminator_layers)
+        config.require_crop(network.output_shape[1:3])
         self.discriminator = image_discriminator(
             facts.num_classes,
             config.discriminator_layers,
@@ -134,7 +134,9 @@ class S4GAN(base.Algorithm):
         inside = tf.cast(batch["u_confidence"] > 0, tf.float32)
         images = tf.concat([batch["x"], batch["u"]], 0)
         rows = [tf.shape(y)[0], -1]
-        logits_x, logits_u = tf.split(self.network(images, training=True), rows)
+        logits_x, logits_u = segmentation_unlabeled.predict(
+            self.network, batch["x"], batch["u"], config.one_pass
+        )
 
         maps = tf.concat([y, tf.nn.softmax(logits_u) * inside[..., None]], 0)
         features, realness = self.discriminator([maps, images], training=True)

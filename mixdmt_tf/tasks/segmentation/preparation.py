@@ -40,9 +40,12 @@ def resolve(task: Task) -> Experiment:
     """Fills in the number of steps, and what follows from it, where they are left open.
 
     Raises:
-        UsageError: if it can't be known.
+        UsageError: if it can't be known, or crops are too small for the method.
     """
     experiment = task.experiment
+    if hasattr(experiment.method, "require_crop"):  # before there is a run folder
+        crop = experiment.data.crop_size or task.source.crop
+        experiment.method.require_crop(crop)
     if experiment.in_rounds:
         return divided(experiment)
     steps = experiment.run.steps or _steps(task)

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mixdmt_tf.algorithms.parts.terms import Term, mean_of_all, mean_over_replicas
+from mixdmt_tf.algorithms.parts.terms import (
+    Term,
+    mean_of_all,
+    mean_over_replicas,
+    mean_row,
+)
 from mixdmt_tf.runs.runtime import mirrored_strategy
 from tests.oracles.reductions import masked_mean
 
@@ -87,3 +92,33 @@ def test_shares_of_a_term_add_up_to_the_mean_over_all_pixels(over_all):
     )
     assert sum(map(float, shares)) == pytest.approx(expected, rel=1e-5)
     assert len(shares) == 2 and shares[0] != shares[1]
+
+
+def rows_and_counts(seed):
+    """Rows of three features, of which some count."""
+    rng = np.random.default_rng(seed)
+    counts = np.array([1, 1, 0, 1] if seed else [0, 1, 0, 0], np.float32)
+    return rng.normal(size=(4, 3)).astype(np.float32), counts
+
+
+def test_mean_row_is_that_of_all_replicas_and_so_is_its_gradient():
+    parts = [rows_and_counts(0), rows_and_counts(1)]
+    rows, counts = map(np.concatenate, zip(*parts))
+    expected = rows[counts > 0].mean(0)
+
+    def squares(rows, counts):
+        with tf.GradientTape() as tape:
+            tape.watch(rows)
+            mean = mean_row(rows, counts)
+            # Each replica has half of a loss that is the same on both.
+            loss = tf.reduce_sum(tf.square(mean)) / 2
+        return tf.concat([mean[None], tape.gradient(loss, rows)], 0)
+
+    for (_, own), got in zip(parts, on_replicas(squares, parts)):
+        np.testing.assert_allclose(got[0], expected, rtol=1e-5)
+        gradient = own[:, None] * 2 * expected / counts.sum()
+        np.testing.assert_allclose(got[1:], gradient, rtol=1e-5, atol=1e-7)
+
+
+def test_mean_row_of_nothing_is_0():
+    np.testing.assert_array_equal(mean_row(tf.ones([2, 3]), tf.zeros(2)), [0, 0, 0])

@@ -81,10 +81,22 @@ def test_maps_are_empty_beside_an_image_and_where_ignored():
 
 
 def test_one_pass_through_batch_normalization():
-    method = batches.build("adversarial")
+    method = batches.build("adversarial", one_pass=True)
     batch = batches.batch_for(method)
     images = np.concatenate([batch["x"], batch["u"]])
     stepping.assert_one_pass_over(method, batch, images)
+
+
+def test_labelled_and_unlabelled_images_are_normalized_apart():
+    """By default, as in the release: labels are learnt as if there were no others."""
+    settings = {"lambda_u": 0.0, "lambda_adv": 0.0, "lambda_adv_u": 0.0}
+    method = batches.build("adversarial", **settings)
+    supervised = batches.build("supervised")
+    for each in (method, supervised):
+        each.compile(keras.optimizers.SGD(1.0))
+    batch = batches.batch_for(method)
+    logs, _ = stepping.assert_learn_alike(method, supervised, batch, batch)
+    assert logs["loss"] == logs["loss_x"]
 
 
 def test_a_crop_that_is_too_small():

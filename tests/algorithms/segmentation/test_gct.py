@@ -122,7 +122,7 @@ def test_replicas_normalize_the_detectors_maps_together():
 
 
 def test_one_pass_through_batch_normalization():
-    method = batches.build("gct")
+    method = batches.build("gct", one_pass=True)
     batch = batches.batch_for(method)
     images = np.concatenate([batch["x"], batch["u"]])
     stepping.assert_one_pass_over(method, batch, images)

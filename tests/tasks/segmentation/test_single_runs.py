@@ -40,11 +40,10 @@ def refusal(path, *flags, code=2):
     return done.err
 
 
-SMALL = ("--discriminator_layers=2", "--discriminator_width=4")
 RESUMED = {
     **dict.fromkeys(("supervised", "online_st", "mean_teacher", "cutmix"), ()),
-    "s4gan": SMALL,  # with dropout in the discriminator
-    "gct": SMALL,
+    # A peer, and another network with an optimizer of its own.
+    "gct": ("--discriminator_layers=2", "--discriminator_width=4"),
 }
 
 
@@ -191,6 +190,14 @@ def test_the_best_snapshot_goes_on(snapshots):
 def test_what_cannot_be_trained_is_said_at_once(more, said, tmp_path):
     assert said in refusal(tmp_path, "--algorithm=dmt", *short.ROUNDS, *more)
     assert not (tmp_path / "split.json").exists()
+
+
+@pytest.mark.parametrize("name", ["adversarial", "s4gan", "gct"])
+def test_a_crop_that_is_too_small_for_a_discriminator(name, tmp_path):
+    """Before there is a run folder."""
+    said = refusal(tmp_path / "run", f"--algorithm={name}", "--discriminator_layers=5")
+    assert "--discriminator_layers=5 leave nothing of crops of 17x17" in said
+    assert not (tmp_path / "run").exists()
 
 
 def test_single_runs_that_cannot_be_trained(tmp_path):
