@@ -48,10 +48,10 @@ def _evaluate(argv: Sequence[str]) -> None:
     experiment = build()
 
     from mixdmt_tf import tasks
-    from mixdmt_tf.runs import trained
+    from mixdmt_tf.runs import splits, trained
 
     task = tasks.open_run(experiment, config.data_dir)
     model = trained.load(task, folder, config.checkpoint)
-    split = task.read_split(folder / "split.json")
+    split = splits.trained_on(task, folder, model)
     print(f"{folder}, step {model.step:,}", flush=True)
     tasks.commands(experiment).print_scores(task, model, split)

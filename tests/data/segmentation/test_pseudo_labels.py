@@ -57,7 +57,8 @@ def test_a_folder_gives_the_guesses_back(folder):
         assert got.dtype == np.uint8
         np.testing.assert_array_equal(got, classes)
         np.testing.assert_array_equal(confidence, 1 - doubt.astype(np.float32))
-    names = {f"{i:06}.npz" for i in SPLIT.unlabeled} | {"index.json", "teacher.json"}
+    names = {f"{i:06}.npz" for i in SPLIT.unlabeled}
+    names |= {"index.json", "teacher.json", "digests.json"}
     assert set(contents(folder)) == names  # nothing hidden, nothing temporary
 
 
