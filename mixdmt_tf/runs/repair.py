@@ -18,12 +18,13 @@ _REBUILT = ("results.json", "data.json", "checked.json")
 _ALL = (*manifests.COPIES, *_REBUILT)
 
 
-def intact(folder: pathlib.Path, name: str) -> Optional[str]:
+def intact(folder: pathlib.Path, name: str, own: bool) -> Optional[str]:
     """What a file of a run folder said when it was written.
 
     Args:
         folder: the run's.
         name: of one of the files that checkpoints have copies of.
+        own: whether its checkpoints are its own. A run in rounds has those of a stage.
 
     Returns:
         Its text, or that of the newest checkpoint's copy; None if there is neither.
@@ -33,7 +34,7 @@ def intact(folder: pathlib.Path, name: str) -> Optional[str]:
     except (OSError, ValueError):
         return None
     except digests.Damaged:
-        copy = manifests.newest(folder / "checkpoints", name)
+        copy = _copy(folder, name, own)
         return copy.read_text(encoding="utf-8") if copy else None
 
 
@@ -45,12 +46,22 @@ def damaged(folder: pathlib.Path) -> bool:
         return True
 
 
-def repair(folder: pathlib.Path, flags: str, say: Callable[[str], None]) -> None:
+def _copy(folder: pathlib.Path, name: str, own: bool) -> Optional[pathlib.Path]:
+    """The copy in the newest intact checkpoint, if it is of this very run."""
+    if name in ("flags.txt", "split.json") and not own:
+        return None
+    return manifests.newest(folder / "checkpoints", name)
+
+
+def repair(
+    folder: pathlib.Path, flags: str, own: bool, say: Callable[[str], None]
+) -> None:
     """Puts back what is damaged, as far as that can be known.
 
     Args:
         folder: of a run, locked by this process.
         flags: what `flags.txt` will hold.
+        own: as for `intact`.
         say: receives a sentence for each damaged file.
     """
     if not (folder / digests.NAME).exists():
@@ -68,16 +79,16 @@ def repair(folder: pathlib.Path, flags: str, say: Callable[[str], None]) -> None
         digests.adopt(folder, _ALL)
     for name in _ALL:
         if digests.is_damaged(folder / name):
-            say(_put_back(folder, name, flags))
+            say(_put_back(folder, name, flags, own))
 
 
-def _put_back(folder: pathlib.Path, name: str, flags: str) -> str:
+def _put_back(folder: pathlib.Path, name: str, flags: str, own: bool) -> str:
     """Puts one file back, and says how."""
     path = folder / name
     if name == "results.json" and not path.exists():  # that is how to ask for it
         digests.forget(path)
         return f"{path} is written again"
-    copy = manifests.newest(folder / "checkpoints", name)
+    copy = _copy(folder, name, own)
     if name == "flags.txt" and digests.accepts(path, flags):
         digests.write(path, flags)
         return f"{path} was damaged: it is as the command says again"

@@ -84,7 +84,8 @@ class RunFolder:
 
     def _claim(self, experiment: Experiment) -> None:
         flags = self.path / "flags.txt"
-        repair.repair(self.path, experiment.flagfile(), _say)
+        own = not _has_stages(experiment)
+        repair.repair(self.path, experiment.flagfile(), own, _say)
         # Until there is a split, nothing has been made that depends on settings: a
         # command that was refused may be put right.
         if flags.exists() and (self.path / "split.json").exists():
@@ -95,6 +96,12 @@ class RunFolder:
                 "Choose an empty or new folder."
             )
         digests.write(flags, experiment.flagfile())
+
+
+def _has_stages(experiment: Experiment) -> bool:
+    """As `Experiment.in_rounds`, without importing the method."""
+    in_rounds = hasattr(experiment.method, "fractions")
+    return in_rounds and not experiment.data.pseudo_labels
 
 
 def _say(sentence: str) -> None:
@@ -119,7 +126,7 @@ def as_started(path: pathlib.Path, experiment: Experiment) -> Experiment:
     Raises:
         UserError: if its length was chosen for another `max_minutes`.
     """
-    text = repair.intact(path, "flags.txt")
+    text = repair.intact(path, "flags.txt", not _has_stages(experiment))
     if not (path / "split.json").exists() or text is None:
         return experiment
     run = experiment.run

@@ -180,12 +180,13 @@ def test_a_shape_that_does_not_fit_the_weights(copied, capsys):
 
 def test_what_a_file_said(copied):
     text = (copied / "flags.txt").read_text()
-    assert repair.intact(copied, "flags.txt") == text
+    assert repair.intact(copied, "flags.txt", True) == text
     (copied / "flags.txt").write_text("--steps=1\n")
-    assert repair.intact(copied, "flags.txt") == text
+    assert repair.intact(copied, "flags.txt", True) == text
+    assert repair.intact(copied, "flags.txt", False) is None
     shutil.rmtree(copied / "checkpoints")
-    assert repair.intact(copied, "flags.txt") is None
-    assert repair.intact(copied, "nothing.txt") is None
+    assert repair.intact(copied, "flags.txt", True) is None
+    assert repair.intact(copied, "nothing.txt", True) is None
 
 
 def test_the_best_checkpoint_that_is_missing(copied, capsys):
@@ -201,3 +202,21 @@ def test_a_damaged_result_is_not_read(copied):
     other_digit(copied / "results.json")
     with pytest.raises(digests.Damaged, match="changed since it was written"):
         read_results(copied)
+
+
+def test_flags_of_a_run_in_rounds_are_not_those_of_a_stage(tmp_path_factory, tmp_path):
+    finished = tiny.finished_rounds(tmp_path_factory)
+    folder = shutil.copytree(finished.folder, tmp_path / "run")
+    more = (*tiny.ROUNDS, "--compare_supervised")
+    assert tiny.session(folder, *more).code == 0  # which notes the new place
+    for path in (folder / "flags.txt", folder / "split.json"):
+        other_digit(path)
+        other_digit(folder / "round_1" / path.name)
+    other_digit(folder / "base" / "results.json")
+    again = tiny.session(folder, *more)
+    assert (again.code, again.steps) == (0, ()), again.err
+    assert f"{folder / 'flags.txt'} was damaged: it is as the command says" in again.out
+    assert f"{folder / 'split.json'} was damaged: it was drawn again" in again.out
+    assert numbers(folder) == numbers(finished.folder)
+    ours, theirs = (each / "split.json" for each in (folder, finished.folder))
+    assert ours.read_bytes() == theirs.read_bytes()
