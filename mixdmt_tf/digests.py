@@ -89,6 +89,14 @@ def is_damaged(path: pathlib.Path) -> bool:
     return accepted is not None and _digest_of(path) not in accepted
 
 
+def is_sound(path: pathlib.Path) -> bool:
+    """Whether a file is there, and holds what was written as far as that is known."""
+    try:
+        return path.exists() and not is_damaged(path)
+    except Damaged:  # the digests themselves
+        return False
+
+
 def accepts(path: pathlib.Path, text: str) -> bool:
     """Whether a text is what was written last to a file that is damaged now."""
     accepted = known(path.parent).get(path.name, [])

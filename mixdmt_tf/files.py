@@ -8,10 +8,11 @@ import pathlib
 import shutil
 import zipfile
 import zlib
-from typing import Any
+from typing import Any, Union
 
 from mixdmt_tf.errors import UserError
 
+FULL = "No space left on device"  # as the system says it, and TensorFlow after it
 # What reading a file raises of which a byte is wrong, or which is something else.
 DAMAGES = (
     OSError,
@@ -45,7 +46,7 @@ def cell(text: str) -> str:
     return f"'{shown}" if shown.startswith(("=", "+", "-", "@")) else shown
 
 
-def expanded(path: str) -> pathlib.Path:
+def expanded(path: Union[str, pathlib.Path]) -> pathlib.Path:
     """A path that a user gave, with `~` replaced.
 
     Raises:

@@ -115,6 +115,16 @@ def test_the_same_text_is_not_written_again(path):
         digests.write(path, "same")
 
 
+def test_damaged_digests_make_nothing_sound(path):
+    assert not digests.is_sound(path)
+    digests.write(path, "a")
+    assert digests.is_sound(path)
+    (path.parent / digests.NAME).write_text("{")
+    assert not digests.is_sound(path)
+    digests.write(path, "b")
+    assert digests.read(path) == "b"
+
+
 def test_forgetting(path):
     digests.write(path, "a")
     digests.forget(path)

@@ -12,6 +12,7 @@ import traceback
 from typing import Any, Callable, Optional, Sequence, TextIO
 
 from mixdmt_tf.errors import UserError
+from mixdmt_tf.files import FULL
 from mixdmt_tf.progress import CLEAR
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -98,7 +99,9 @@ def _run(main: Callable[[Sequence[str]], Optional[int]], argv: Sequence[str]) ->
     except BrokenPipeError:
         raise
     except Exception as error:
-        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+        # TensorFlow's own errors have the system's words, but not its number.
+        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+        if full or FULL in str(error):
             print(f"error: the disk is full: {error}", file=sys.stderr)
             print("Make room and run the same command again.", file=sys.stderr)
             return UserError.exit_code

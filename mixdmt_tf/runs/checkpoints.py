@@ -148,7 +148,7 @@ class Checkpoints:
         """Copies what this state belongs to, so that the checkpoint alone says it."""
         for name in manifests.COPIES if self._run_folder else ():
             source = self._run_folder / name
-            if source.exists() and not digests.is_damaged(source):
+            if digests.is_sound(source):
                 shutil.copyfile(source, place / name)
 
     def restore(self, step: Optional[int] = None) -> Optional[int]:

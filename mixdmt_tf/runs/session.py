@@ -13,7 +13,7 @@ import tensorflow as tf
 from mixdmt_tf import digests
 from mixdmt_tf.algorithms.parts import means
 from mixdmt_tf.errors import UsageError, UserError
-from mixdmt_tf.files import expanded
+from mixdmt_tf.files import FULL, expanded
 from mixdmt_tf.progress import Progress
 from mixdmt_tf.runs import (
     checkpoints,
@@ -205,10 +205,7 @@ class Session:
                 run.jit_compile == "on",
             )
         except tf.errors.ResourceExhaustedError as error:
-            raise UserError(
-                f"a step found too little memory: {str(error).splitlines()[0]}\n"
-                "Give a smaller --batch, smaller images or a smaller network."
-            ) from error
+            raise _exhausted(error) from error
         except tf.errors.OpError as error:
             # A file that cannot be read any more: TensorFlow has made text of it.
             message = re.search(r"UserError: (.+?)\nTraceback", str(error), re.DOTALL)
@@ -287,3 +284,16 @@ class Session:
             )
         digests.write(self.path / "results.json", json.dumps(outcome, indent=1))
         return outcome
+
+
+def _exhausted(error: tf.errors.ResourceExhaustedError) -> UserError:
+    """What TensorFlow says of a full disk as of full memory, in words for users."""
+    what = str(error).splitlines()[0]
+    if FULL in what:
+        return UserError(
+            f"the disk is full: {what}\nMake room and run the same command again."
+        )
+    return UserError(
+        f"a step found too little memory: {what}\n"
+        "Give a smaller --batch, smaller images or a smaller network."
+    )

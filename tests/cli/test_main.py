@@ -112,8 +112,14 @@ def test_nobody_wants_the_output():
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_a_full_disk_is_no_bug_of_ours(capsys):
-    full = OSError(errno.ENOSPC, "No space left on device", "runs/a/metrics.csv")
+@pytest.mark.parametrize(
+    "full",
+    [
+        OSError(errno.ENOSPC, "No space left on device", "runs/a/metrics.csv"),
+        ValueError("runs/a/metrics.csv; No space left on device"),  # as TensorFlow's
+    ],
+)
+def test_a_full_disk_is_no_bug_of_ours(full, capsys):
     assert main.run(raising(full), []) == 1
     message = capsys.readouterr().err
     assert "the disk is full" in message and "runs/a/metrics.csv" in message

@@ -175,9 +175,7 @@ def missing(folder: pathlib.Path, split: Split) -> List[int]:
 
 def is_whole(folder: pathlib.Path, split: Split) -> bool:
     """Whether nothing is missing."""
-    index = folder / INDEX
-    sound = index.exists() and not digests.is_damaged(index)
-    return sound and not missing(folder, split)
+    return digests.is_sound(folder / INDEX) and not missing(folder, split)
 
 
 def finish(

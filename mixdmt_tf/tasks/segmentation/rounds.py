@@ -106,8 +106,7 @@ class Rounds:
     def label(self, stages: Stages, stage: plan.Stage) -> None:
         """Has the teacher label all images, unless it was done; notes their worth."""
         folder = self.labels_place(stage)
-        quality = folder / QUALITY
-        judged = quality.exists() and not digests.is_damaged(quality)
+        judged = digests.is_sound(folder / QUALITY)
         whole = pseudo_labels.is_whole(folder, self.split)
         if judged and (whole or stages.is_finished(stage)):
             return
