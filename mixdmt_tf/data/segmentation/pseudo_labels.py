@@ -219,6 +219,8 @@ def read(folder: pathlib.Path, split: Split, num_classes: int) -> PseudoLabels:
     """
     path = folder / INDEX
     try:
+        if not path.exists():  # whether or not there was one
+            raise FileNotFoundError
         note = digests.read_json(path)
         if note["version"] != VERSION:
             raise ValueError(f"version {note['version']}")

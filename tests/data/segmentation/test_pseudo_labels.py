@@ -100,7 +100,8 @@ def test_guesses_of_another_teacher_are_removed(folder):
     pseudo_labels.begin(folder, SPLIT, "a")
     assert contents(folder) == before
     pseudo_labels.begin(folder, SPLIT, "b")
-    assert set(contents(folder)) == {"teacher.json", "quality.json"}
+    kept = {"teacher.json", "quality.json", "digests.json"}
+    assert set(contents(folder)) == kept
     assert pseudo_labels.missing(folder, SPLIT) == SPLIT.unlabeled.tolist()
 
 
