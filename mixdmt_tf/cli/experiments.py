@@ -13,6 +13,7 @@ import importlib.util
 import logging
 import os
 import pathlib
+import sys
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -256,7 +257,8 @@ def read_run(workdir: str) -> Tuple[pathlib.Path, Callable[[], "Experiment"]]:
     if digests.is_damaged(flagfile):
         raise digests.Damaged(flagfile)
     if (folder / "split.json").exists() and not (folder / digests.NAME).exists():
-        print(f"{folder} has no digests: its files are taken as they are", flush=True)
+        words = "has no digests: its files are taken as they are"
+        print(f"{folder} {words}", file=sys.stderr)
     parsed = flags.parse(
         [f"--flagfile={flagfile}"], "flags.txt", "", groups_for(), SELECTORS
     )
