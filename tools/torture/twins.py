@@ -20,7 +20,7 @@ from typing import Counter, List
 
 from tools.torture import commands
 
-FLAGS = (
+SETTINGS = (
     *("--dataset=digits", "--network=wide_resnet", "--depth=10", "--labels=20"),
     *("--validation=50", "--batch=16", "--steps=100", "--eval_every=100", "--copies=2"),
     *("--copies_store=virtual", "--noexport"),
@@ -38,7 +38,7 @@ def burn() -> int:
 
 def equal(folder: pathlib.Path, precision: str, seed: int) -> bool:
     """Whether two runs of one seed, at the same time, end with the same bytes."""
-    flags = (*FLAGS, f"--precision={precision}", f"--seed={seed}")
+    flags = (*SETTINGS, f"--precision={precision}", f"--seed={seed}")
     twins = [
         commands.Child("train", *flags, f"--workdir={folder / name}") for name in "ab"
     ]
