@@ -9,6 +9,7 @@ import pathlib
 import time
 from typing import Any, Dict, List, Mapping, Sequence
 
+import numpy as np
 import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
 
@@ -76,10 +77,10 @@ class Log:
         last, then = self._clock
         self._clock = (step, time.monotonic())
         speed = (step - last) * self._images_per_step / (time.monotonic() - then)
-        with self._writer.as_default(step):
-            for name, value in numbers.items():
-                tf.summary.scalar(f"train/{name}", value)
-            tf.summary.scalar("train/images_per_second", speed)
+        # TensorFlow keeps a tensor of every Python number that it ever saw, for ever.
+        with self._writer.as_default(np.int64(step)):
+            for name, value in {**numbers, "images_per_second": speed}.items():
+                tf.summary.scalar(f"train/{name}", np.float32(value))
 
     def _add_row(self, row: Row) -> None:
         """Adds the row of one evaluation, in place of later ones."""
