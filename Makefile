@@ -9,7 +9,7 @@ PYTEST := -n $(WORKERS) --dist loadfile
 QUICK := tests/equations tests/algorithms tests/tables $(wildcard tests/test_*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test quick docs format check clean FORCE
+.PHONY: help install train test quick torture docs format check clean FORCE
 
 help: ## say what can be made
 	@echo "make TARGET [PYTHON=python3.11] [ARGS='...']"
@@ -25,6 +25,9 @@ test: install ## run the tests (a part: ARGS="tests/equations -k sharpen")
 
 quick: install ## run a good third of the tests, in a minute and a half
 	@$(RUN) -m pytest $(PYTEST) -q $(QUICK)
+
+torture: install ## kill, damage, fill disks, fuzz: for hours (ARGS="kills damage" for a part)
+	@tools/torture/all.sh $(ARGS)
 
 docs: .venv/installed-docs ## build the documentation: docs/_build/index.html
 	@$(RUN) -m sphinx -q -n -E -W --keep-going -b html docs docs/_build

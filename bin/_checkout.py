@@ -5,10 +5,15 @@ Each of them is `if __name__ == "__main__": run("mixdmt_tf.cli.<command>")`.
 Even Python 3.6 has to be able to read this file, to be told that it is too old.
 """
 
-import importlib
-import importlib.util
-import os
-import sys
+import signal
+
+# Ctrl-C ends the process without a traceback until the command can answer it.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+import importlib  # noqa: E402
+import importlib.util  # noqa: E402
+import os  # noqa: E402
+import sys  # noqa: E402
 
 OLDEST_PYTHON = (3, 9)
 NEEDED = ("absl", "keras", "numpy", "tensorflow")

@@ -6,7 +6,8 @@ stack B is TensorFlow 2.21 with Keras 3.15 (newer Pythons).
 
 from __future__ import annotations
 
-from typing import Any, List, Sequence
+import contextlib
+from typing import Any, Callable, Iterator, List, Sequence
 
 import keras
 import tensorflow as tf
@@ -37,6 +38,27 @@ def slot_index(optimizer: Any, variable: Any) -> int:
     if KERAS_3:
         return optimizer._get_variable_index(variable)
     return optimizer._index_dict[optimizer._var_key(variable)]
+
+
+@contextlib.contextmanager
+def without_memory() -> Iterator[None]:
+    """Within it, models can be built to be looked at: their weights have no values."""
+    if KERAS_3:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    else:
+        with tf.variable_creator_scope(_without_value):
+            yield
+
+
+def _without_value(next_creator: Callable[..., Any], **settings: Any) -> Any:
+    """A variable with a shape alone; there is no public name for such a one."""
+    from tensorflow.python.ops.resource_variable_ops import UninitializedVariable
+
+    if settings.get("shape") is None:
+        return next_creator(**settings)
+    names = ("trainable", "dtype", "name", "shape")
+    return UninitializedVariable(**{name: settings[name] for name in names})
 
 
 def is_loss_scaling(optimizer: Any) -> bool:

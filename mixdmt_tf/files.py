@@ -8,8 +8,11 @@ import pathlib
 import shutil
 import zipfile
 import zlib
-from typing import Any
+from typing import Any, Union
 
+from mixdmt_tf.errors import UserError
+
+FULL = "No space left on device"  # as the system says it, and TensorFlow after it
 # What reading a file raises of which a byte is wrong, or which is something else.
 DAMAGES = (
     OSError,
@@ -22,6 +25,47 @@ DAMAGES = (
     zipfile.BadZipFile,
     zlib.error,
 )
+
+
+def size_text(nbytes: int) -> str:
+    """A number of bytes for people: 7.7 GB, 12 MB, 800 bytes."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if nbytes >= size:
+            number = nbytes / size
+            return f"{number:,.1f} {unit}" if number < 100 else f"{number:,.0f} {unit}"
+    return f"{nbytes} bytes"
+
+
+def cell(text: str) -> str:
+    """A name as the cell of a CSV file that spreadsheets and terminals show as text.
+
+    What begins like a formula gets an apostrophe in front, as spreadsheets have it
+    (OWASP, CSV injection); control characters are written as Python writes them.
+    """
+    shown = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+    return f"'{shown}" if shown.startswith(("=", "+", "-", "@")) else shown
+
+
+def expanded(path: Union[str, pathlib.Path]) -> pathlib.Path:
+    """A path that a user gave, with `~` replaced.
+
+    Raises:
+        UserError: if the home folder is unknown, as in containers it may be.
+    """
+    try:
+        return pathlib.Path(path).expanduser()
+    except RuntimeError:
+        raise UserError(
+            f"{path}: the home folder is unknown.\nSet HOME, or write the whole path."
+        ) from None
+
+
+def in_home(path: str) -> pathlib.Path:
+    """A default below the home folder; where that is unknown, below this folder."""
+    try:
+        return pathlib.Path.home() / path
+    except RuntimeError:
+        return pathlib.Path(path)
 
 
 def write_atomically(path: pathlib.Path, text: str) -> None:

@@ -6,6 +6,8 @@ import sys
 import time
 from typing import Optional, TextIO
 
+CLEAR = "\r\033[K"  # to the beginning of the terminal's line, and empty it
+
 
 def duration(seconds: float) -> str:
     """A span of time as people say it: '42 s', '3 min', '2 h 05 min'."""
@@ -66,7 +68,7 @@ class Progress:
     def say(self, text: str) -> None:
         """Prints a line that stays."""
         if self.open:
-            self.stream.write("\r\033[K")
+            self.stream.write(CLEAR)
             self.open = False
         print(text, file=self.stream, flush=True)
 
@@ -79,7 +81,7 @@ class Progress:
 
     def _write(self, text: str) -> None:
         if self.terminal:
-            self.stream.write(f"\r\033[K{text}")
+            self.stream.write(f"{CLEAR}{text}")
             self.open = True
         else:
             self.stream.write(f"{text}\n")

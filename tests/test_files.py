@@ -1,12 +1,17 @@
 """Files that are either there whole or not there."""
 
 import os
+import pathlib
+import pwd
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from mixdmt_tf import files
+from mixdmt_tf.data.classification import tfds_source
+from mixdmt_tf.data.classification.config import Config
+from mixdmt_tf.errors import UserError
 from mixdmt_tf.files import copy_atomically, write_atomically, write_png_atomically
 
 
@@ -140,3 +145,54 @@ def test_what_a_killed_copy_left_is_removed(tmp_path, monkeypatch):
     (source / "a").rename(source / "b")
     copy_atomically(source, place)
     assert listing(place) == {"b": "1"} and len(list(tmp_path.iterdir())) == 2
+
+
+def no_home(monkeypatch):
+    """As in a container whose user has no entry in /etc/passwd."""
+
+    def unknown(number):
+        raise KeyError(number)
+
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+
+
+def test_a_home_folder_that_is_unknown(monkeypatch):
+    with monkeypatch.context() as patch:
+        no_home(patch)
+        assert files.expanded("runs/a") == pathlib.Path("runs/a")
+        with pytest.raises(UserError, match="~/a: the home folder is unknown"):
+            files.expanded("~/a")
+        assert files.in_home(".cache") == pathlib.Path(".cache")
+        patch.delenv("XDG_CACHE_HOME", raising=False)
+        patch.delenv("TFDS_DATA_DIR", raising=False)
+        assert Config().cache_folder() == pathlib.Path(".cache/mixdmt_tf")
+        assert tfds_source._data_dir(Config()).name == "tensorflow_datasets"
+    monkeypatch.setenv("HOME", "/here")
+    assert files.expanded("~/a") == pathlib.Path("/here/a")
+    assert files.in_home(".cache") == pathlib.Path("/here/.cache")
+
+
+@pytest.mark.parametrize(
+    ("nbytes", "text"),
+    [(800, "800 bytes"), (15_000, "15.0 kB"), (7.68e9, "7.7 GB"), (4e8, "400 MB")],
+)
+def test_sizes_for_people(nbytes, text):
+    assert files.size_text(int(nbytes)) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("=cmd|' C'!A0.png", "'=cmd|' C'!A0.png"),
+        ("@SUM(1).png", "'@SUM(1).png"),
+        ("-1", "'-1"),
+        ("+1", "'+1"),
+        ("\t=1", "\\t=1"),
+        ("a\x1b[31m\n", "a\\x1b[31m\\n"),
+        ("Straße 1 = 2.png", "Straße 1 = 2.png"),
+        ("", ""),
+    ],
+)
+def test_cells_are_text_to_spreadsheets_and_terminals(name, text):
+    assert files.cell(name) == text

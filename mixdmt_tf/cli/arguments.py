@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
+from mixdmt_tf import bounds
 from mixdmt_tf.cli.values import shown
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import Setting, nearest, to_text
@@ -123,7 +124,8 @@ class Reader:
             path = outer[-1].parent / path
         try:
             if path not in self._texts:
-                self._texts[path] = path.read_text(encoding="utf-8-sig")
+                content = bounds.read_bytes(path, bounds.FLAGFILE_BYTES)
+                self._texts[path] = content.decode("utf-8-sig")
         except UnicodeDecodeError:
             raise UsageError(
                 f"{named_by.place}the flagfile {path} is not a text file in UTF-8"
@@ -136,6 +138,11 @@ class Reader:
             ) from None
         if any(os.path.realpath(path) == os.path.realpath(each) for each in outer):
             raise UsageError(f"{named_by.place}the flagfile {path} includes itself")
+        if len(outer) >= bounds.FLAGFILES_DEEP:
+            raise UsageError(
+                f"{named_by.place}more than {bounds.FLAGFILES_DEEP} flagfiles within "
+                "one another"
+            )
         given: List[Given] = []
         for number, line in enumerate(self._texts[path].split("\n"), start=1):
             written = line.strip()

@@ -68,7 +68,7 @@ def _evaluate(argv: Sequence[str]) -> None:
     experiment, more = build(), {}
 
     from mixdmt_tf import tasks
-    from mixdmt_tf.runs import trained
+    from mixdmt_tf.runs import splits, trained
 
     if config.class_filter:
         judge_folder, build_judge = judging
@@ -78,7 +78,7 @@ def _evaluate(argv: Sequence[str]) -> None:
         more = {"judge": trained.load(judges, judge_folder), "config": config}
     task = tasks.open_run(experiment, config.data_dir)
     model = trained.load(task, folder, config.checkpoint)
-    split = task.read_split(folder / "split.json")
+    split = splits.trained_on(task, folder, model)
     print(f"{folder}, step {model.step:,}", flush=True)
     tasks.commands(experiment).print_scores(task, model, split, **more)
 

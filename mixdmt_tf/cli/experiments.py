@@ -13,6 +13,7 @@ import importlib.util
 import logging
 import os
 import pathlib
+import sys
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -24,8 +25,10 @@ from typing import (
     Tuple,
 )
 
+from mixdmt_tf import digests
 from mixdmt_tf.cli import flags
 from mixdmt_tf.errors import UsageError
+from mixdmt_tf.files import expanded
 from mixdmt_tf.settings import assumed, classes, modules
 
 if TYPE_CHECKING:
@@ -246,17 +249,25 @@ def read_run(
 
     Raises:
         UsageError: if the folder holds no run.
+        Damaged: if its settings are not as they were written.
     """
     if not workdir:
         raise UsageError(f"--{flag} is missing; expected the folder of a run")
-    folder = pathlib.Path(workdir).expanduser()
+    folder = expanded(workdir)
     flagfile = folder / "flags.txt"
     if not flagfile.is_file():
         raise UsageError(
             f"--{flag}={workdir} holds no run: there is no {flagfile}\n"
             "expected a folder that a training command made"
         )
+    if digests.is_damaged(flagfile):
+        raise digests.Damaged(flagfile)
+    if (folder / "split.json").exists() and not (folder / digests.NAME).exists():
+        words = "has no digests: its files are taken as they are"
+        print(f"{folder} {words}", file=sys.stderr)
     parsed = flags.parse(
         [f"--flagfile={flagfile}"], "flags.txt", "", groups_for(), SELECTORS
     )
+    if not {"algorithm", "dataset"} <= parsed.given:
+        raise digests.Damaged(flagfile, "it lacks settings of the run")
     return folder, lambda: build(parsed)

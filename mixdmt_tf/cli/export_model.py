@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 import sys
 from typing import Any, Mapping, Sequence
 
 from mixdmt_tf.cli import experiments, flags
 from mixdmt_tf.cli.main import run
 from mixdmt_tf.errors import UsageError
+from mixdmt_tf.files import expanded
 from mixdmt_tf.settings import setting
 
 FILES = {"saved_model": "export", "keras": "model.keras", "tflite": "model.tflite"}
@@ -59,7 +59,7 @@ def _export(argv: Sequence[str]) -> None:
     values: Mapping[str, Any] = parsed.values["command"]
     config = Config(**values)
     folder, build = experiments.read_run(config.workdir)
-    place = pathlib.Path(config.output or folder / FILES[config.format]).expanduser()
+    place = expanded(config.output or folder / FILES[config.format])
     if config.format == "keras" and place.suffix != ".keras":
         raise UsageError(f"--output={config.output}: expected a name ending in .keras")
     experiment = build()

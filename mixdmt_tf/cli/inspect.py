@@ -11,6 +11,7 @@ from typing import Any, Mapping, Sequence
 from mixdmt_tf.cli import flags
 from mixdmt_tf.cli.main import run
 from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.files import expanded
 from mixdmt_tf.settings import setting
 
 
@@ -47,10 +48,10 @@ def _inspect(argv: Sequence[str]) -> None:
     config = Config(**values)
     if not config.data_dir:
         raise UsageError("--data_dir is missing; expected a folder of images")
-    folder = pathlib.Path(config.data_dir).expanduser()
+    folder = expanded(config.data_dir)
     if not folder.is_dir():
         raise UserError(f"--data_dir={folder} is not a folder")
-    output = pathlib.Path(config.output).expanduser() if config.output else None
+    output = expanded(config.output) if config.output else None
     if output and (output.suffix.lower() != ".png" or output.is_dir()):
         raise UsageError(f"--output={output}: expected the name of a PNG file")
 

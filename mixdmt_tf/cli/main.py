@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import signal
 import sys
+import threading
 import traceback
-from typing import Callable, Optional, Sequence
+from typing import Any, Callable, Optional, Sequence, TextIO
 
 from mixdmt_tf.errors import UserError
+from mixdmt_tf.files import FULL
+from mixdmt_tf.progress import CLEAR
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 BROKEN_PIPE = 141  # 128 + SIGPIPE
@@ -28,8 +33,11 @@ def run(main: Callable[[Sequence[str]], Optional[int]], argv: Sequence[str]) -> 
         The exit code: 0, 2 for a command line that is wrong, 1 for other errors, 130
         after Ctrl-C, 141 when nobody reads the output any more (`... | head`).
     """
+    _answer_interrupts()
     try:
-        code = _run(main, argv)
+        with contextlib.redirect_stdout(_shown(sys.stdout)):
+            with contextlib.redirect_stderr(_shown(sys.stderr)):
+                code = _run(main, argv)
         if sys.stdout is not None:  # as it is after `>&-`
             sys.stdout.flush()
         return code
@@ -37,6 +45,41 @@ def run(main: Callable[[Sequence[str]], Optional[int]], argv: Sequence[str]) -> 
         # Python would flush once more at exit, and complain once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
+
+
+class _Shown:
+    """A stream that escapes what would command a terminal, such as a file's name."""
+
+    escapes = {
+        code: ascii(chr(code))[1:-1]
+        for code in (*range(32), *range(127, 160))
+        if chr(code) not in "\n\t"
+    }
+    clear = CLEAR.translate(escapes)
+
+    def __init__(self, stream: TextIO):
+        """Remembers the stream."""
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        """Writes the text."""
+        shown = text.translate(self.escapes).replace(self.clear, CLEAR)
+        return self.stream.write(shown)
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the stream's."""
+        return getattr(self.stream, name)
+
+
+def _shown(stream: Optional[TextIO]) -> Any:
+    return stream and _Shown(stream)  # None, as it is after `>&-`, stays None
+
+
+def _answer_interrupts() -> None:
+    """Ctrl-C raises KeyboardInterrupt again; until here it ended the process."""
+    if threading.current_thread() is threading.main_thread():
+        if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _run(main: Callable[[Sequence[str]], Optional[int]], argv: Sequence[str]) -> int:
@@ -56,7 +99,9 @@ def _run(main: Callable[[Sequence[str]], Optional[int]], argv: Sequence[str]) ->
     except BrokenPipeError:
         raise
     except Exception as error:
-        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+        # TensorFlow's own errors have the system's words, but not its number.
+        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+        if full or FULL in str(error):
             print(f"error: the disk is full: {error}", file=sys.stderr)
             print("Make room and run the same command again.", file=sys.stderr)
             return UserError.exit_code

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 import sys
 from typing import Any, Mapping, Sequence
 
 from mixdmt_tf.cli import experiments, flags
 from mixdmt_tf.cli.main import run
 from mixdmt_tf.errors import UserError
+from mixdmt_tf.files import expanded
 from mixdmt_tf.settings import setting
 
 
@@ -33,6 +33,11 @@ class Config:
         "error",
         "files that can't be used; skip: name them, and predict the others",
         choices=("error", "skip"),
+    )
+    raw_names: bool = setting(
+        False,
+        "write names into the CSV file as they are; otherwise those that spreadsheets "
+        "would take for formulas get an apostrophe: '=1+1.png",
     )
 
 
@@ -59,7 +64,7 @@ def _predict(argv: Sequence[str]) -> None:
     values: Mapping[str, Any] = parsed.values["command"]
     config = Config(**values)
     folder, build = experiments.read_run(config.workdir)
-    images_folder = pathlib.Path(parsed.arguments[0]).expanduser()
+    images_folder = expanded(parsed.arguments[0])
 
     from mixdmt_tf.data import image_files
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 import sys
 from typing import Any, Mapping, Sequence
 
@@ -11,6 +10,7 @@ from mixdmt_tf.algorithms.parts import label_sources
 from mixdmt_tf.cli import experiments, flags
 from mixdmt_tf.cli.main import run
 from mixdmt_tf.errors import UsageError
+from mixdmt_tf.files import expanded
 from mixdmt_tf.settings import setting
 
 
@@ -85,13 +85,13 @@ def _label(argv: Sequence[str]) -> None:
     if not config.fraction:
         raise UsageError("--fraction=0 keeps nothing; expected a number up to 100")
     folder, build = experiments.read_run(config.workdir)
-    output = pathlib.Path(config.output).expanduser()
+    output = expanded(config.output)
     if not output.parent.is_dir():
         raise UsageError(f"--output={output}: there is no folder {output.parent}")
     experiment = build()
 
     from mixdmt_tf import tasks
-    from mixdmt_tf.runs import trained
+    from mixdmt_tf.runs import splits, trained
 
     commands = tasks.commands(experiment)
     if not config.output:
@@ -99,7 +99,7 @@ def _label(argv: Sequence[str]) -> None:
     commands.check_pseudo_label(output, parsed.given, folder)
     task = tasks.open_run(experiment, config.data_dir)
     model = trained.load(task, folder, config.checkpoint)
-    split = task.read_split(folder / "split.json")
+    split = splits.trained_on(task, folder, model)
     if not len(split.unlabeled):
         raise UsageError(f"--workdir={folder}: that run has no unlabelled images")
     commands.pseudo_label(task, model, split, output, config)

@@ -13,6 +13,7 @@ import mixdmt_tf
 from mixdmt_tf.cli import experiments, flags
 from mixdmt_tf.cli.main import run
 from mixdmt_tf.errors import UsageError
+from mixdmt_tf.files import expanded
 from mixdmt_tf.settings import setting, to_text
 
 # `bin/train`, in this Python and from this very package.
@@ -88,7 +89,7 @@ def _reproduce(argv: Sequence[str]) -> int:
     table = table_ini.load(_root(config.tables_dir), config.table)
     rows = _rows(table, config)
     columns = tables.choose("columns", config.columns, filter(None, table.columns))
-    folder = pathlib.Path(config.workdir).expanduser() / table.name / config.budget
+    folder = expanded(config.workdir) / table.name / config.budget
     common = [f"--data_dir={config.data_dir}"] if config.data_dir else []
     weights = {"coco": config.coco, "imagenet": config.imagenet}
     known = cells.cells(table, config.budget, folder, _read, common, weights)
@@ -141,7 +142,7 @@ def _require_weights(
     missing = []
     for kind in weights:
         file = weights[kind]
-        if kind in wanted and not (file and pathlib.Path(file).expanduser().is_file()):
+        if kind in wanted and not (file and expanded(file).is_file()):
             rows = (
                 f"{name} ({', '.join(columns)})" if columns else name
                 for name, columns in wanted[kind].items()
@@ -182,7 +183,7 @@ def _rows(table: Any, config: Config) -> Sequence[str]:
 def _root(given: str) -> pathlib.Path:
     """The folder of the tables: that of --tables_dir, or `flags/` of the checkout."""
     if given:
-        root = pathlib.Path(given).expanduser().resolve()
+        root = expanded(given).resolve()
     else:
         root = pathlib.Path(mixdmt_tf.__file__).resolve().parents[1] / "flags"
     if not root.is_dir():

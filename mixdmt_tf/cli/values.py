@@ -123,7 +123,11 @@ def _convert(kind: str, text: str) -> Value:
 
 
 def _is_huge(setting: Setting, text: str) -> bool:
-    is_integer = setting.type == "int" and _NUMBERS["int"].fullmatch(text)
+    is_integer = (
+        setting.type == "int"
+        and setting.high is None
+        and _NUMBERS["int"].fullmatch(text)
+    )
     return bool(is_integer) and len(text) >= _LONGEST_INTEGER - 1
 
 

@@ -17,13 +17,14 @@ from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from mixdmt_tf import bounds
 from mixdmt_tf.errors import UserError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 FORMATS = ("PNG", "JPEG", "BMP")
 # A file of a few kilobytes can ask for gigabytes. 50 million pixels, more than most
 # cameras take, are 200 MB while they are decoded.
-MAX_PIXELS = 50_000_000
+MAX_PIXELS = bounds.PIXELS
 ORIENTATION = 0x0112  # of EXIF; 5 to 8: width and height are exchanged
 LISTED = 20
 CHUNK = 16

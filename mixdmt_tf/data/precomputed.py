@@ -26,6 +26,7 @@ from mixdmt_tf.data.shards import (
 )
 from mixdmt_tf.data.tracing import as_it_is
 from mixdmt_tf.errors import UserError
+from mixdmt_tf.files import size_text
 
 Store = Callable[[tf.Tensor], tf.Tensor]
 
@@ -103,8 +104,8 @@ def _in_memory(copies: Copies, report: Optional[Report]) -> Store:
     available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if copies.nbytes > available:
         raise UserError(
-            f"--copies_store=memory needs {copies.nbytes / 1e9:.1f} GB, "
-            f"{available / 1e9:.1f} GB are free.\n"
+            f"--copies_store=memory needs {size_text(copies.nbytes)}, "
+            f"{size_text(available)} are free.\n"
             "Use --copies_store=disk or virtual (the images are the same)."
         )
     images = np.empty((len(copies),) + copies.item_shape, np.uint8)

@@ -11,14 +11,16 @@ import dataclasses
 import hashlib
 import os
 import pathlib
+import re
 import shutil
 import weakref
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
 import numpy as np
 
 from mixdmt_tf.data.lazy_images import LazyImages
 from mixdmt_tf.errors import UserError
+from mixdmt_tf.files import size_text
 
 # Writes the images first, first + 1, ... into rows, uint8 [n, H, W, C].
 Fill = Callable[[int, np.ndarray], None]
@@ -125,16 +127,15 @@ class Shards(LazyImages):
     def _intact(self) -> Dict[int, pathlib.Path]:
         """The files that are there and hold what their names say."""
         found: Dict[int, pathlib.Path] = {}
-        for path in self.folder.glob("shard-*.u8"):
-            _, index, digest = path.stem.split("-")
+        for path, index, digest in _shards(self.folder):
             with path.open("rb") as file:
                 actual = hashlib.sha256()
                 for block in iter(lambda: file.read(1 << 20), b""):
                     actual.update(block)
             damaged = actual.hexdigest() != digest
-            size = self._rows_of(int(index)) * self.size
+            size = self._rows_of(index) * self.size
             if not damaged and path.stat().st_size == size:
-                found[int(index)] = path
+                found[index] = path
                 continue
             if damaged:  # rather than one that has more or fewer images now
                 print(f"{self._words.images}: {path.name} is damaged and is made again")
@@ -150,8 +151,8 @@ class Shards(LazyImages):
         free = room(self.folder)
         if needed > free:
             raise UserError(
-                f"the {self._words.images} need {needed / 1e9:.1f} GB in "
-                f"{self.folder}, {free / 1e9:.1f} GB are free.\n"
+                f"the {self._words.images} need {size_text(needed)} in "
+                f"{self.folder}, {size_text(free)} are free.\n"
                 f"Choose another --cache_dir, {self._words.otherwise}."
             )
 
@@ -210,7 +211,15 @@ def rows_per_file(image_bytes: int, shard_bytes: int = SHARD_BYTES) -> int:
 
 def missing_bytes(folder: pathlib.Path, nbytes: int) -> int:
     """How many of the bytes of all images a folder lacks."""
-    return nbytes - sum(path.stat().st_size for path in folder.glob("shard-*.u8"))
+    return nbytes - sum(path.stat().st_size for path, _, _ in _shards(folder))
+
+
+def _shards(folder: pathlib.Path) -> Iterator[Tuple[pathlib.Path, int, str]]:
+    """Files that have the name of a shard, with its index and digest; no others."""
+    for path in folder.glob("shard-*.u8"):
+        name = re.fullmatch(r"shard-([0-9]{5,9})-([0-9a-f]{64})\.u8", path.name)
+        if name and path.is_file():
+            yield path, int(name[1]), name[2]
 
 
 def takes(folder: pathlib.Path, nbytes: int) -> bool:

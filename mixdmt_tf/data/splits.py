@@ -10,8 +10,8 @@ from typing import Any, Callable, Optional
 
 import numpy as np
 
+from mixdmt_tf import bounds, digests
 from mixdmt_tf.errors import UserError
-from mixdmt_tf.files import write_atomically
 
 VERSION = 1
 PARTS = ("labeled", "unlabeled", "validation")
@@ -82,8 +82,8 @@ class Split:
 
 
 def write_split(path: pathlib.Path, split: Split) -> None:
-    """Writes `split.json` beside its place and renames it, so that it is never half."""
-    write_atomically(pathlib.Path(path), split.to_json())
+    """Writes `split.json`, whole or not at all, and notes its digest."""
+    digests.write(pathlib.Path(path), split.to_json())
 
 
 def read_fitting(
@@ -103,7 +103,7 @@ def read_fitting(
     """
     name, fingerprint = source.name, source.fingerprint()
     try:
-        split = Split.from_json(pathlib.Path(path).read_text(encoding="utf-8"))
+        split = Split.from_json(digests.read(pathlib.Path(path), bounds.SPLIT_BYTES))
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; expected a split.json") from error
     except (ValueError, RecursionError) as error:

@@ -39,6 +39,7 @@ class CNN13(Network):
         128,
         "filters of the first convolutions; later ones have 2 and 4 times them",
         low=1,
+        high=4096,
     )
     dropout: float = setting(
         0.0,

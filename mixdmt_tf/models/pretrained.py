@@ -11,6 +11,7 @@ import keras
 
 from mixdmt_tf import lengths
 from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.files import expanded
 from mixdmt_tf.models import weights
 from mixdmt_tf.models.base import Network
 from mixdmt_tf.models.weight_files import SOURCES
@@ -136,7 +137,7 @@ class Pretrained(Network):
         if self.pretrained in ("", "none"):
             return None
         if self.pretrained != "imagenet":
-            return pathlib.Path(self.pretrained).expanduser()
+            return expanded(self.pretrained)
         if not self.package:
             raise UserError(
                 "--pretrained=imagenet: no package has the weights of this encoder.\n"

@@ -15,14 +15,15 @@ from typing import Any, Callable, Dict, List, Set, Tuple
 
 import numpy as np
 
+from mixdmt_tf import bounds
 from mixdmt_tf.models.tensor_pickles import Storage, Tensor, run
 
-_LARGEST = 2**32  # bytes, of all tensors of a file
+_LARGEST = bounds.WEIGHTS_BYTES
 # So many times as large as the file: layers with shared weights share their storage,
 # but a shape costs nothing to write, and a stride of 0 makes much of one number.
 _MOST_SHARED = 64
-_MOST_VALUES = 10**5  # in all dictionaries, those that are there twice counted twice
-_DEEPEST = 8
+_MOST_VALUES = bounds.PICKLE_VALUES  # those that are there twice counted twice
+_DEEPEST = bounds.PICKLE_DEPTH
 _ZIP = b"PK\3\4"
 _MAGIC = 0x1950A86A20F9469CFC6C
 _VERSION = 1001

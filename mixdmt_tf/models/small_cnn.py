@@ -19,7 +19,9 @@ from mixdmt_tf.settings import setting
 class SmallCNN(Network):
     """Size of the network."""
 
-    filters: int = setting(16, "filters of the first of two convolutions", low=1)
+    filters: int = setting(
+        16, "filters of the first of two convolutions", low=1, high=4096
+    )
 
     def build(
         self,

@@ -12,8 +12,10 @@ import dataclasses
 import pickletools
 from typing import Any, BinaryIO, Callable, Dict, List, Tuple
 
-_MOST_OPERATIONS = 1_000_000  # a network of a thousand tensors takes 50,000
-_MOST_DIMENSIONS = 8  # convolutions have four
+from mixdmt_tf import bounds
+
+_MOST_OPERATIONS = bounds.PICKLE_OPERATIONS
+_MOST_DIMENSIONS = bounds.TENSOR_DIMENSIONS
 _LONGEST_KEY = 200
 _LARGEST_SIZE = 2**40  # of a shape, stride or offset; files are far smaller
 _STORAGES = {

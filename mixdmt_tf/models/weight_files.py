@@ -19,6 +19,7 @@ from typing import Any, Callable, Dict, List, Tuple
 import h5py
 import numpy as np
 
+from mixdmt_tf import bounds
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.models.pytorch_files import read_pth
 
@@ -29,11 +30,9 @@ SOURCES = (
     "Layout torch: https://huggingface.co/timm/resnet101.tv_in1k (and resnet50) has "
     "model.safetensors."
 )
-# Bytes. The largest networks of this kind have a few hundred million.
-_LARGEST_HEADER = 10**8
-_LARGEST_FILE = 2**32
-# Convolutions have four.
-_MOST_DIMENSIONS = 8
+_LARGEST_HEADER = bounds.WEIGHTS_HEADER_BYTES
+_LARGEST_FILE = bounds.WEIGHTS_BYTES
+_MOST_DIMENSIONS = bounds.TENSOR_DIMENSIONS
 _SAFETENSORS_TYPES = {
     "F64": "<f8",
     "F32": "<f4",

@@ -44,9 +44,14 @@ class WideResNet(Network):
         "layers with weights: 4, and 6 for each block of a stage",
         choices=(10, 16, 22, 28, 34, 40, 46, 52, 58, 64, 70, 76, 82, 88, 94, 100),
     )
-    width: int = setting(2, "the stages have 16, 32, 64, ... x width filters", low=1)
+    width: int = setting(
+        2, "the stages have 16, 32, 64, ... x width filters", low=1, high=100
+    )
     stages: int = setting(
-        3, "stages; each after the first halves the image (STL-10 runs use 4)", low=1
+        3,
+        "stages; each after the first halves the image (STL-10 runs use 4)",
+        low=1,
+        high=7,
     )
 
     batch_norm_momentum: Optional[float] = setting(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pathlib
-
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.files import expanded
 from mixdmt_tf.runs import transfer
 from mixdmt_tf.runs.run_folder import read_results
 from mixdmt_tf.runs.task import Task
@@ -27,7 +26,7 @@ def require_base(task: Task, split: Split) -> None:
             "--init_from gives one base model, and --models=2 needs two.\n"
             "Leave it out, or use --models=1."
         )
-    folder = pathlib.Path(run.init_from).expanduser()
+    folder = expanded(run.init_from)
     transfer.require_same_network(folder, task.experiment)
     if read_results(folder) is None:
         raise UserError(

@@ -21,8 +21,9 @@ from typing import Any, Callable, Dict, List
 
 import keras
 
+from mixdmt_tf import digests
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.files import copy_atomically, write_atomically
+from mixdmt_tf.files import copy_atomically
 from mixdmt_tf.progress import duration
 from mixdmt_tf.rounds import plan, records
 from mixdmt_tf.rounds.stages import Stages
@@ -222,8 +223,9 @@ class Loop:
     def _finish(self) -> Dict[str, Any]:
         final = self._final()
         folder = self.stages.folder(final.name)
-        for name in ("checkpoints", "metrics.csv", trained.FACTS):
-            copy_atomically(folder / name, self.path / name)
+        copy_atomically(folder / "checkpoints", self.path / "checkpoints")
+        for name in ("metrics.csv", trained.FACTS):
+            digests.copy(folder / name, self.path / name)
         if self.experiment.run.export:
             model = trained.load(self.task, self.path, self.stages.snapshot)
             export.export(
@@ -243,5 +245,5 @@ class Loop:
             final.name,
             self.hooks.summarize(bases),
         )
-        write_atomically(self.path / "results.json", json.dumps(outcome, indent=1))
+        digests.write(self.path / "results.json", json.dumps(outcome, indent=1))
         return outcome

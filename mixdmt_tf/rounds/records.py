@@ -8,7 +8,7 @@ import pathlib
 from typing import Any, Dict, List, Mapping, Sequence
 
 from mixdmt_tf.algorithms.parts.weighting import CASES
-from mixdmt_tf.files import write_atomically
+from mixdmt_tf.files import cell, write_atomically
 from mixdmt_tf.rounds.hooks import Entry, Results
 from mixdmt_tf.rounds.plan import Stage
 from mixdmt_tf.runs.environment import versions
@@ -78,7 +78,7 @@ def write_csv(path: pathlib.Path, entries: Sequence[Entry], parts_of: str) -> No
         row = {k: v for k, v in each.items() if not isinstance(v, (dict, list))}
         row.update(each["cases"])
         row.update({f"{parts_of}_{part}": v for part, v in each[parts_of].items()})
-        rows.append({k: "" if v is None else v for k, v in row.items()})
+        rows.append({cell(k): "" if v is None else v for k, v in row.items()})
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()

@@ -8,8 +8,10 @@ from typing import Tuple
 
 from mixdmt_tf.data import draws
 from mixdmt_tf.data.splits import Split, write_split
+from mixdmt_tf.files import expanded
 from mixdmt_tf.rounds import plan
 from mixdmt_tf.rounds.hooks import Hooks
+from mixdmt_tf.runs import repair
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.run_folder import read_results
 
@@ -48,7 +50,7 @@ class Stages:
         """The run folder of a stage; `init_from` names that of the base model."""
         given = self.experiment.run.init_from
         if given and name == self.all[0].name:
-            return pathlib.Path(given).expanduser()
+            return expanded(given)
         return self.path / name
 
     @property
@@ -69,9 +71,13 @@ class Stages:
     def is_finished(self, stage: plan.Stage) -> bool:
         """Whether there is nothing left to train of a stage."""
         folder = self.folder(stage.name)
-        known = read_results(folder)
         given = folder != self.path / stage.name
-        return known is not None and (given or known["steps"] == self.steps(stage))
+        if given:
+            return read_results(folder) is not None
+        if repair.damaged(folder):  # its training command puts that back
+            return False
+        known = read_results(folder)
+        return known is not None and known.get("steps") == self.steps(stage)
 
     def is_newest(self, stage: plan.Stage) -> bool:
         """Whether the next stage is not trained yet."""

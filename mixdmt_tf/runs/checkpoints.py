@@ -1,14 +1,14 @@
 """Checkpoints that are complete or invisible, and that notice damage.
 
-A checkpoint is a folder `step-00001024` holding TensorFlow's files and a manifest with
-the digest of each. It is written beside under another name and renamed at the end.
-Restoring takes the newest one whose digests hold.
+A checkpoint is a folder `step-00001024` holding TensorFlow's files, copies of the run's
+own small files, and a manifest with the digest of each (`manifests.py`). It is written
+beside under another name and renamed at the end. Restoring takes the newest one whose
+digests hold.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import pathlib
 import shutil
@@ -17,12 +17,10 @@ from typing import Any, Callable, Dict, List, Optional
 import numpy as np
 import tensorflow as tf
 
-from mixdmt_tf import compat
+from mixdmt_tf import compat, digests
 from mixdmt_tf.algorithms.base import Algorithm
 from mixdmt_tf.errors import UserError
-from mixdmt_tf.files import write_atomically
-
-MANIFEST = "manifest.json"
+from mixdmt_tf.runs import manifests
 
 
 def state(algorithm: Algorithm) -> tf.train.Checkpoint:
@@ -61,6 +59,7 @@ class Checkpoints:
 
     Attributes:
         note: what was noted with the checkpoint that was restored; {} at first.
+        split: digest of the split that it was trained on, and of its pseudo labels.
     """
 
     def __init__(
@@ -70,6 +69,7 @@ class Checkpoints:
         split_digest: Optional[str] = None,
         keep: int = 2,
         say: Callable[[str], None] = print,
+        run_folder: Optional[pathlib.Path] = None,
     ):
         """Opens the folder. Only `save` writes there: others may look on meanwhile.
 
@@ -80,18 +80,21 @@ class Checkpoints:
                 None: whatever there is.
             keep: how many to keep besides the best.
             say: receives warnings.
+            run_folder: of whose small files each checkpoint takes a copy.
         """
         self.folder = folder
         self.keep = keep
         self.say = say
+        self._run_folder = run_folder
         self._checkpoint = checkpoint
         self._split = split_digest
         self._present: Optional[int] = None
         self.note: Dict[str, Any] = {}
+        self.split = split_digest
 
     def steps(self) -> List[int]:
         """Steps of the checkpoints that are there, ascending."""
-        return sorted(int(path.name[5:]) for path in self.folder.glob("step-*"))
+        return manifests.steps(self.folder)
 
     def save(
         self,
@@ -131,20 +134,26 @@ class Checkpoints:
                 shutil.rmtree(leftover)
             beside.mkdir()
             self._checkpoint.write(str(beside / "state"))
-            files = {path.name: _digest(path) for path in sorted(beside.iterdir())}
-            manifest = {"step": step, "split": self._split, "sha256": files}
-            text = json.dumps({**manifest, "note": note}, indent=1)
-            write_atomically(beside / MANIFEST, text)
+            self._copy_run_files(beside)
+            manifests.write(beside, step, self._split, note)
             shutil.rmtree(final, ignore_errors=True)
             os.rename(beside, final)
         except (OSError, tf.errors.OpError) as error:
             shutil.rmtree(beside, ignore_errors=True)
             free = shutil.disk_usage(self.folder.parent).free
+            earlier = "Earlier checkpoints are intact: make" if self.steps() else "Make"
             raise UserError(
                 f"the checkpoint of step {step} could not be written to {self.folder} "
-                f"({free / 1e6:,.0f} MB free).\nEarlier checkpoints are intact: make "
-                "room and run the same command again."
+                f"({free / 1e6:,.0f} MB free).\n{earlier} room and run the same "
+                "command again."
             ) from error
+
+    def _copy_run_files(self, place: pathlib.Path) -> None:
+        """Copies what this state belongs to, so that the checkpoint alone says it."""
+        for name in manifests.COPIES if self._run_folder else ():
+            source = self._run_folder / name
+            if digests.is_sound(source):
+                shutil.copyfile(source, place / name)
 
     def restore(self, step: Optional[int] = None) -> Optional[int]:
         """Restores the newest intact checkpoint, or that of `step`.
@@ -157,7 +166,7 @@ class Checkpoints:
         """
         wanted = self.steps() if step is None else [step]
         for candidate in reversed(wanted):
-            manifest = self._intact(self._path(candidate))
+            manifest = manifests.read(self._path(candidate))
             if manifest is None:
                 self.say(f"checkpoint step-{candidate:08d} is damaged and is not used")
                 continue
@@ -167,35 +176,20 @@ class Checkpoints:
                     "than split.json holds, or other pseudo labels.\nPut the run's own "
                     "back, or choose another --workdir."
                 )
-            status = self._checkpoint.read(str(self._path(candidate) / "state"))
             try:
+                status = self._checkpoint.read(str(self._path(candidate) / "state"))
                 status.assert_existing_objects_matched().expect_partial()
-            except AssertionError as error:
+            except (AssertionError, ValueError) as error:  # missing, or another shape
                 raise UserError(
                     f"the checkpoint of step {candidate} in {self.folder} does not "
                     "hold all variables of this method and network.\nIt comes from "
                     "another version: use that one, or choose another --workdir."
                 ) from error
             self._present = candidate
+            self.split = manifest["split"]
             self.note = manifest.get("note", {})
             return candidate
         return None
 
     def _path(self, step: int) -> pathlib.Path:
-        return self.folder / f"step-{step:08d}"
-
-    def _intact(self, folder: pathlib.Path) -> Optional[Dict[str, Any]]:
-        """The manifest, if every file is as it was written."""
-        try:
-            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-            same = all(
-                _digest(folder / name) == digest
-                for name, digest in manifest["sha256"].items()
-            )
-        except (OSError, ValueError, KeyError):
-            return None
-        return manifest if same else None
-
-
-def _digest(path: pathlib.Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+        return manifests.path_of(self.folder, step)

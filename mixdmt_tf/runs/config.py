@@ -26,13 +26,16 @@ class Config:
         "runs/, named after algorithm, data set, labels and seed",
         harmless=True,
     )
-    seed: int = setting(1, "seed of split, weights, copies and batches", low=0)
+    seed: int = setting(
+        1, "seed of split, weights, copies and batches", low=0, high=4294967295
+    )
     steps: Optional[int] = setting(
         None,
         "training steps; a resumed run may be given more; default: 524,288 (RealMix: "
         "500k), of segmentation passes over the data. Methods that train in rounds "
         "divide them among base models and rounds",
         low=1,
+        high=1099511627776,
         harmless=True,
     )
     max_minutes: Optional[float] = setting(
@@ -41,6 +44,7 @@ class Config:
         "so many minutes on this machine; they are measured first, and a resumed run "
         "keeps its steps. Without effect where --steps is given",
         low=0.1,
+        high=10000000.0,
         harmless=True,
     )
     init_from: str = setting(
@@ -60,10 +64,12 @@ class Config:
         "labelled images per step on all devices together; the method says how many "
         "unlabelled ones there are for each",
         low=1,
+        high=65536,
     )
     precision: str = setting(
         "auto",
-        "auto: what is fastest on this hardware without hurting the result",
+        "auto: what is fastest on this hardware without hurting the result; on CPUs "
+        "mixed_bfloat16 is not bit-exact (--deterministic)",
         choices=("auto", "float32", "mixed_bfloat16", "mixed_float16"),
     )
     strategy: str = setting(
@@ -93,15 +99,22 @@ class Config:
         50, "steps between points in TensorBoard", low=1, harmless=True
     )
     steps_per_execution: int = setting(
-        1, "steps per call of the compiled function", low=1, harmless=True
+        1,
+        "steps per call of the compiled function",
+        low=1,
+        high=1000000,
+        harmless=True,
     )
     jit_compile: str = setting(
         "auto",
         "XLA; auto: on one GPU only, since it is slower on CPUs and fails on replicas",
         choices=("auto", "on", "off"),
     )
-    deterministic: bool = setting(
-        True, "bit-exact runs and resumption, at a cost of 0 to 10 % of the speed"
+    deterministic: Optional[bool] = setting(
+        None,
+        "bit-exact runs and resumption, at a cost of 0 to 10 % of the speed; given, it "
+        "has --precision=auto choose what is exact too: float32 on CPUs; default: on, "
+        "with the fastest precision",
     )
     export: bool = setting(
         True, "write a SavedModel when the training is done", harmless=True

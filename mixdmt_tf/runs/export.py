@@ -97,8 +97,17 @@ def export(
             os.rename(beside, place)
         finally:
             _remove(beside)
-    except OSError as error:
-        raise UserError(f"{place} cannot be written: {error.strerror}") from error
+    except (OSError, tf.errors.OpError) as error:
+        raise _unwritten(place, error) from error
+
+
+def _unwritten(place: pathlib.Path, error: Exception) -> UserError:
+    """What kept a model from being written; TensorFlow has its own words for it."""
+    reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+    return UserError(
+        f"{place} cannot be written: {reason}.\nMake room or choose another place, and "
+        "run the same command again: what was trained is saved."
+    )
 
 
 def _refuse_to_replace(place: pathlib.Path, format_name: str) -> None:

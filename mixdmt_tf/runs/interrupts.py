@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
+import threading
 from typing import Any, Dict, Optional
 
+PATIENCE = 2.0  # seconds until a signal that waits for TensorFlow is answered in words
 
-class Interrupted(Exception):
+
+class Interrupted(BaseException):
     """The process was asked to stop.
+
+    As `KeyboardInterrupt` it is no `Exception`: TensorFlow makes others of these while
+    it traces a function.
 
     Attributes:
         exit_code: 143 after SIGTERM and 130 after SIGINT, as shells expect.
@@ -26,6 +34,10 @@ class Interrupts:
     Outside `deferred` work (training), every file is written atomically, so a signal
     raises `Interrupted` at once. While `deferred` is set the loop asks `requested`
     after each call of the compiled function and saves before it stops.
+
+    Python answers signals between two of its own instructions. TensorFlow may compute
+    for a minute without any, when it compiles the first step; a thread then says what
+    is waited for.
     """
 
     def __init__(self) -> None:
@@ -33,6 +45,9 @@ class Interrupts:
         self.requested: Optional[int] = None
         self.deferred = False
         self._previous: Dict[int, Any] = {}
+        self._answered = threading.Event()
+        self._pipe: Optional[int] = None
+        self._previous_wakeup = -1
 
     def __enter__(self) -> "Interrupts":
         """Installs the handlers, in the main thread: others get no signals."""
@@ -40,16 +55,38 @@ class Interrupts:
             try:
                 self._previous[number] = signal.signal(number, self._handle)
             except ValueError:  # not the main thread
-                pass
+                return self
+        reading, self._pipe = os.pipe()
+        os.set_blocking(self._pipe, False)
+        self._previous_wakeup = signal.set_wakeup_fd(
+            self._pipe, warn_on_full_buffer=False
+        )
+        threading.Thread(target=self._watch, args=(reading,), daemon=True).start()
         return self
 
     def __exit__(self, *_: Any) -> None:
         """Puts back what was there."""
         for number, handler in self._previous.items():
             signal.signal(number, handler)
+        if self._pipe is not None:
+            signal.set_wakeup_fd(self._previous_wakeup, warn_on_full_buffer=False)
+            os.close(self._pipe)  # ends the thread
 
     def _handle(self, number: int, _: Any) -> None:
+        self._answered.set()
         again = self.requested is not None
         self.requested = number
         if again or not self.deferred:
             raise Interrupted(number)
+
+    def _watch(self, reading: int) -> None:
+        """Reads what Python writes when a signal arrives, before any handler runs."""
+        while os.read(reading, 1):
+            if not self._answered.wait(PATIENCE):
+                print(
+                    "stopping when TensorFlow has finished the present computation; "
+                    "the first of a run is compiled, which can take a minute",
+                    file=sys.stderr,
+                    flush=True,
+                )
+        os.close(reading)

@@ -9,28 +9,36 @@ import pathlib
 import time
 from typing import Any, Dict, List, Mapping, Sequence
 
+import numpy as np
 import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
 
-from mixdmt_tf.files import write_atomically
+from mixdmt_tf import digests
 
 Row = Dict[str, float]
 
 
 def read_rows(run_folder: pathlib.Path) -> List[Row]:
-    """The evaluations of a run so far, ascending by step."""
+    """The evaluations of a run so far, ascending by step.
+
+    Raises:
+        Damaged: if `metrics.csv` does not hold what was written.
+    """
     path = run_folder / "metrics.csv"
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
+    try:
+        table = csv.DictReader(io.StringIO(digests.read(path), newline=""))
         return [
             {
                 name: int(float(value)) if name == "step" else float(value)
                 for name, value in row.items()
                 if value
             }
-            for row in csv.DictReader(file)
+            for row in table
         ]
+    except FileNotFoundError:
+        return []
+    except (ValueError, TypeError, AttributeError, csv.Error, OverflowError):
+        raise digests.Damaged(path, "it is not a table of numbers") from None
 
 
 class Log:
@@ -69,10 +77,10 @@ class Log:
         last, then = self._clock
         self._clock = (step, time.monotonic())
         speed = (step - last) * self._images_per_step / (time.monotonic() - then)
-        with self._writer.as_default(step):
-            for name, value in numbers.items():
-                tf.summary.scalar(f"train/{name}", value)
-            tf.summary.scalar("train/images_per_second", speed)
+        # TensorFlow keeps a tensor of every Python number that it ever saw, for ever.
+        with self._writer.as_default(np.int64(step)):
+            for name, value in {**numbers, "images_per_second": speed}.items():
+                tf.summary.scalar(f"train/{name}", np.float32(value))
 
     def _add_row(self, row: Row) -> None:
         """Adds the row of one evaluation, in place of later ones."""
@@ -85,7 +93,7 @@ class Log:
         writer = csv.DictWriter(text, names, lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
-        write_atomically(self._csv, text.getvalue())
+        digests.write(self._csv, text.getvalue())
 
     def show_hyper_parameters(
         self, configs: Sequence[Any], algorithm: str, dataset: str

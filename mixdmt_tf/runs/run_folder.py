@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import pathlib
 import socket
 import time
 from typing import Any, Dict, Optional
 
+from mixdmt_tf import digests
 from mixdmt_tf.errors import UserError
-from mixdmt_tf.files import write_atomically
+from mixdmt_tf.runs import repair
 from mixdmt_tf.runs.experiment import Experiment, parse
 from mixdmt_tf.settings import to_text
+
+OURS = {".lock", digests.NAME}
 
 
 class RunFolder:
@@ -82,18 +84,38 @@ class RunFolder:
 
     def _claim(self, experiment: Experiment) -> None:
         flags = self.path / "flags.txt"
-        if flags.exists():
-            # Until there is a split, nothing has been made that depends on settings:
-            # a command that was refused may be put right.
-            if (self.path / "split.json").exists():
-                text = flags.read_text(encoding="utf-8")
-                experiment.require_same(text, str(self.path))
-        elif any(each.name != ".lock" for each in self.path.iterdir()):
+        own = not _has_stages(experiment)
+        repair.repair(self.path, experiment.flagfile(), own, _say)
+        # Until there is a split, nothing has been made that depends on settings: a
+        # command that was refused may be put right.
+        if flags.exists() and (self.path / "split.json").exists():
+            experiment.require_same(_flags(flags), str(self.path))
+        elif not flags.exists() and {each.name for each in self.path.iterdir()} - OURS:
             raise UserError(
                 f"--workdir={self.path} is not empty and holds no run (no flags.txt).\n"
                 "Choose an empty or new folder."
             )
-        write_atomically(flags, experiment.flagfile())
+        digests.write(flags, experiment.flagfile())
+
+
+def _has_stages(experiment: Experiment) -> bool:
+    """As `Experiment.in_rounds`, without importing the method."""
+    in_rounds = hasattr(experiment.method, "fractions")
+    return in_rounds and not experiment.data.pseudo_labels
+
+
+def _say(sentence: str) -> None:
+    print(sentence, flush=True)
+
+
+def _flags(path: pathlib.Path) -> str:
+    try:
+        return digests.read(path)
+    except digests.Damaged:
+        raise UserError(
+            f"{path} is damaged, and no checkpoint has a copy of it.\nGive the command "
+            "as it was when it was last started, or choose another --workdir."
+        ) from None
 
 
 def as_started(path: pathlib.Path, experiment: Experiment) -> Experiment:
@@ -104,10 +126,9 @@ def as_started(path: pathlib.Path, experiment: Experiment) -> Experiment:
     Raises:
         UserError: if its length was chosen for another `max_minutes`.
     """
-    flags = path / "flags.txt"
-    if not (path / "split.json").exists() or not flags.exists():
+    text = repair.intact(path, "flags.txt", not _has_stages(experiment))
+    if not (path / "split.json").exists() or text is None:
         return experiment
-    text = flags.read_text(encoding="utf-8")
     run = experiment.run
     if run.max_minutes is not None and run.steps is None:
         old, new = parse(text).get("max_minutes", "none"), to_text(run.max_minutes)
@@ -120,10 +141,27 @@ def as_started(path: pathlib.Path, experiment: Experiment) -> Experiment:
     return experiment.as_started(text)
 
 
+def read_flags(folder: pathlib.Path) -> Dict[str, str]:
+    """The settings in a run's `flags.txt`, as text by name.
+
+    Raises:
+        Damaged: if they are not as they were written.
+    """
+    path = folder / "flags.txt"
+    try:
+        return parse(digests.read(path))
+    except ValueError:  # of a file without a digest
+        raise digests.Damaged(path, "it is not a flagfile") from None
+
+
 def read_results(folder: pathlib.Path) -> Optional[Dict[str, Any]]:
-    """The run's `results.json`, None while there is none."""
+    """The run's `results.json`, None while there is none.
+
+    Raises:
+        Damaged: if it does not hold what was written.
+    """
     path = folder / "results.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    return digests.read_json(path) if path.exists() else None
 
 
 def default_path(experiment: Experiment) -> pathlib.Path:

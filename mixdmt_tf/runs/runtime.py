@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from typing import Any, Dict
 
 import keras
 import tensorflow as tf
@@ -23,9 +24,13 @@ def resolve(run: config.Config, network: Network) -> config.Config:
         network: those of its network.
     """
     gpus = tf.config.list_physical_devices("GPU")
-    changes = {}
+    changes: Dict[str, Any] = {}
     if run.precision == "auto":
-        changes["precision"] = _fastest_precision(gpus, network)
+        exact = run.deterministic and not gpus
+        fastest = _fastest_precision(gpus, network)
+        changes["precision"] = "float32" if exact else fastest
+    if run.deterministic is None:
+        changes["deterministic"] = True
     if run.strategy == "auto":
         changes["strategy"] = "mirrored" if len(gpus) > 1 else "none"
     if run.jit_compile == "auto":
@@ -50,6 +55,21 @@ def _fastest_precision(gpus, network: Network) -> str:
     except OSError:
         return "float32"
     return "mixed_bfloat16" if "avx512_bf16" in flags.split() else "float32"
+
+
+def inexact(run: config.Config) -> str:
+    """A line for a run that can't be repeated to the bit; '' if it can.
+
+    TensorFlow adds up some of the gradients of bfloat16 convolutions on CPUs in an
+    order that depends on what else the machine does, and on the number of its threads.
+    """
+    on_cpu = not tf.config.list_physical_devices("GPU")
+    if not (run.deterministic and on_cpu and run.precision == "mixed_bfloat16"):
+        return ""
+    return (
+        "mixed_bfloat16 on a CPU is not bit-exact: a second run, or one that is "
+        "resumed, can differ; --precision=float32 is exact\n"
+    )
 
 
 @functools.lru_cache(maxsize=None)

@@ -10,9 +10,10 @@ from typing import Any, Dict, Optional
 
 import tensorflow as tf
 
+from mixdmt_tf import digests
 from mixdmt_tf.algorithms.parts import means
 from mixdmt_tf.errors import UsageError, UserError
-from mixdmt_tf.files import write_atomically
+from mixdmt_tf.files import FULL, expanded
 from mixdmt_tf.progress import Progress
 from mixdmt_tf.runs import (
     checkpoints,
@@ -97,6 +98,7 @@ class Session:
             self.split.digest() + (self.pseudo.digest() if self.pseudo else ""),
             run.keep_checkpoints,
             self.progress.say,
+            self.path,
         )
         start = self.checkpoints.restore() or 0
         note = self.checkpoints.note
@@ -119,7 +121,7 @@ class Session:
         """
         given, method = self.experiment.data.pseudo_labels, self.experiment.algorithm
         if self.recipe.pseudo:
-            place = pathlib.Path(given).expanduser()
+            place = expanded(given)
             pseudo = self.task.read_pseudo_labels(place, self.split)
             transfer.require_labels_of_same_network(pseudo, self.experiment)
             return pseudo
@@ -182,10 +184,14 @@ class Session:
             run.steps_per_execution,
         )
         hooks = training_loop.Hooks(
-            self._report, self._evaluate, self._save, self._show, self._asked_to_stop
+            self._report,
+            self._evaluate,
+            self._save,
+            self._show,
+            self._asked_to_stop,
+            self._begun,
         )
         evaluated = {int(row["step"]) for row in self.log.rows}
-        self.interrupts.deferred = True
         self.pace.begin(start)
         try:
             done = training_loop.train(
@@ -198,6 +204,8 @@ class Session:
                 evaluated,
                 run.jit_compile == "on",
             )
+        except tf.errors.ResourceExhaustedError as error:
+            raise _exhausted(error) from error
         except tf.errors.OpError as error:
             # A file that cannot be read any more: TensorFlow has made text of it.
             message = re.search(r"UserError: (.+?)\nTraceback", str(error), re.DOTALL)
@@ -219,6 +227,10 @@ class Session:
 
     def _asked_to_stop(self) -> bool:
         return self.interrupts.requested is not None
+
+    def _begun(self) -> None:
+        """From the first step on there is something to lose."""
+        self.interrupts.deferred = True
 
     def _report(self, step: int, numbers: Dict[str, float]) -> None:
         self.numbers = numbers
@@ -270,5 +282,18 @@ class Session:
                 self.path / "export",
                 self.task.colours,
             )
-        write_atomically(self.path / "results.json", json.dumps(outcome, indent=1))
+        digests.write(self.path / "results.json", json.dumps(outcome, indent=1))
         return outcome
+
+
+def _exhausted(error: tf.errors.ResourceExhaustedError) -> UserError:
+    """What TensorFlow says of a full disk as of full memory, in words for users."""
+    what = str(error).splitlines()[0]
+    if FULL in what:
+        return UserError(
+            f"the disk is full: {what}\nMake room and run the same command again."
+        )
+    return UserError(
+        f"a step found too little memory: {what}\n"
+        "Give a smaller --batch, smaller images or a smaller network."
+    )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pathlib
 
+from mixdmt_tf import digests
 from mixdmt_tf.data.splits import Split, write_split
 from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.files import expanded
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.task import Task
+from mixdmt_tf.runs.trained import Trained
 
 
 def choose_split(task: Task) -> Split:
@@ -21,7 +24,8 @@ def find_split(task: Task, folder: pathlib.Path) -> Split:
 
     From its split on, a folder is kept for the run's settings.
     """
-    opened = (folder / "split.json").exists()
+    own = folder / "split.json"
+    opened = own.exists() or digests.is_damaged(own)
     return open_split(task, folder) if opened else choose_split(task)
 
 
@@ -32,7 +36,9 @@ def open_split(task: Task, folder: pathlib.Path) -> Split:
         UserError: if `--split` names a file that holds another one.
     """
     own = folder / "split.json"
-    if not own.exists():
+    if digests.is_damaged(own):
+        _draw_again(task, own)
+    elif not own.exists():
         write_split(own, choose_split(task))
     split, given = task.read_split(own), task.experiment.data.split
     if given and _read_given(task, given).digest() != split.digest():
@@ -43,8 +49,38 @@ def open_split(task: Task, folder: pathlib.Path) -> Split:
     return split
 
 
+def trained_on(task: Task, folder: pathlib.Path, model: Trained) -> Split:
+    """The split of a trained run, for the commands that read it again.
+
+    Raises:
+        UserError: if it was changed since, or the weights belong to another one.
+    """
+    path = folder / "split.json"
+    split = task.read_split(path)
+    # The stages of a run in rounds have splits of their own.
+    if model.split and not task.experiment.in_rounds:
+        if not model.split.startswith(split.digest()):
+            raise UserError(
+                f"{path} is not the split that the checkpoints were trained on.\n"
+                "Put the run's own back: a checkpoint may have a copy of it."
+            )
+    return split
+
+
+def _draw_again(task: Task, own: pathlib.Path) -> None:
+    """Puts back a damaged `split.json`: the same settings draw the same split."""
+    split = choose_split(task)
+    if not digests.accepts(own, split.to_json()):
+        raise UserError(
+            f"{own} is damaged, no checkpoint has a copy of it, and these settings "
+            "draw another split.\nPut the file back, or choose another --workdir."
+        )
+    write_split(own, split)
+    print(f"{own} was damaged: it was drawn again", flush=True)
+
+
 def _read_given(task: Task, path: str) -> Split:
-    return task.read_split(pathlib.Path(path).expanduser())
+    return task.read_split(expanded(path))
 
 
 def require_unlabeled(experiment: Experiment, split: Split) -> None:

@@ -10,9 +10,9 @@ from typing import Any, List, Mapping, Optional, Tuple
 import numpy as np
 import tensorflow as tf
 
+from mixdmt_tf import digests
 from mixdmt_tf.algorithms.parts.moving_average import MovingAverage
 from mixdmt_tf.errors import UserError
-from mixdmt_tf.files import write_atomically
 from mixdmt_tf.runs.checkpoints import Checkpoints
 from mixdmt_tf.runs.log import read_rows
 from mixdmt_tf.runs.results import best_row
@@ -35,6 +35,7 @@ class Trained:
         step: finished steps.
         colours: of the classes in label maps, uint8 [C, 3]; None without label maps.
         network: name and settings of the network, as flags.
+        split: digest of the split that it was trained on, and of its pseudo labels.
     """
 
     scorer: Scorer
@@ -45,6 +46,7 @@ class Trained:
     step: int
     colours: Optional[np.ndarray] = None
     network: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    split: Optional[str] = None
 
     def weights(self, name: str) -> List[np.ndarray]:
         """'ema' or 'raw' weights."""
@@ -63,7 +65,7 @@ def describe(task: Task, folder: pathlib.Path) -> None:
         "fingerprint": task.source.fingerprint(),
         **task.model_facts(),
     }
-    write_atomically(folder / FACTS, json.dumps(facts, indent=1))
+    digests.write(folder / FACTS, json.dumps(facts, indent=1))
 
 
 def load(task: Task, folder: pathlib.Path, which: str = "last") -> Trained:
@@ -87,14 +89,21 @@ def load(task: Task, folder: pathlib.Path, which: str = "last") -> Trained:
             )
         step = int(best["step"])
     try:
-        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        facts = digests.read_json(folder / FACTS)
     except FileNotFoundError:
         raise _untrained(folder) from None
+    _require_sound(facts, folder / FACTS)
     scorer = task.load_scorer(facts)
     average = MovingAverage(scorer.network)
     state = tf.train.Checkpoint(network=scorer.network, average=average)
-    restored = Checkpoints(folder / "checkpoints", state).restore(step)
+    checkpoints = Checkpoints(folder / "checkpoints", state)
+    restored = checkpoints.restore(step)
     if restored is None:
+        if step is not None and checkpoints.steps():
+            raise UserError(
+                f"the best checkpoint of {folder}, that of step {step:,}, is missing "
+                "or damaged.\nUse --checkpoint=last."
+            )
         raise _untrained(folder)
     colours = facts.get("colours")
     return Trained(
@@ -106,7 +115,22 @@ def load(task: Task, folder: pathlib.Path, which: str = "last") -> Trained:
         restored,
         None if colours is None else np.array(colours, np.uint8),
         task.experiment.network_flags(),
+        checkpoints.split,
     )
+
+
+def _require_sound(facts: Mapping[str, Any], path: pathlib.Path) -> None:
+    """Refuses facts that no run writes, in files of versions without digests."""
+    names, shape = facts.get("class_names"), facts.get("image_shape")
+    named = isinstance(names, list) and all(isinstance(each, str) for each in names)
+    if not (named and names):
+        raise digests.Damaged(path, "class_names: expected a list of names")
+    shaped = isinstance(shape, list) and len(shape) == 3
+    if not shaped or not all(each is None or type(each) is int for each in shape):
+        raise digests.Damaged(path, "image_shape: expected height, width, channels")
+    colours = facts.get("colours")
+    if colours is not None and np.shape(colours) != (len(names), 3):
+        raise digests.Damaged(path, "colours: expected three numbers for each class")
 
 
 def _untrained(folder: pathlib.Path) -> UserError:

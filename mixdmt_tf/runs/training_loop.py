@@ -30,6 +30,7 @@ class Hooks:
         save: writes a checkpoint.
         progress: called after every execution, with the means last logged.
         should_stop: asked after every execution; True saves and ends the loop.
+        begun: called without a number after the first execution, which compiles.
     """
 
     log: Callable[[int, Numbers], None]
@@ -37,6 +38,7 @@ class Hooks:
     save: Callable[[int], None]
     progress: Callable[[int, Numbers], None]
     should_stop: Callable[[], bool]
+    begun: Callable[[], None] = lambda: None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,15 +105,19 @@ def train(
             strategy.run(step_function, args=(next(iterator),))
 
     step = start
+    saved = start > 0
     numbers: Numbers = {}
     if start and schedule.due(schedule.eval_every, start) and start not in evaluated:
         hooks.evaluate(start)  # the run was stopped between a step and its evaluation
     while step < schedule.steps:
         before, step = step, schedule.next_event(step)
         execute(batches, tf.constant(step - before))
+        if before == start:
+            hooks.begun()
         # The mean loss since the last reset: once not finite, it stays so.
         if not math.isfinite(float(algorithm.means["loss"].result())):
-            raise _not_finite("the loss is", before + 1, step, _means(algorithm))
+            latest = _means(algorithm)
+            raise _not_finite("the loss is", before + 1, step, latest, saved)
         if schedule.due(schedule.log_every, step):
             numbers = _means(algorithm)
             hooks.log(step, numbers)
@@ -125,9 +131,10 @@ def train(
         broken = _broken(algorithm) if save or evaluate else ""
         if broken:
             latest = _means(algorithm) or numbers
-            raise _not_finite(broken, before + 1, step, latest)
+            raise _not_finite(broken, before + 1, step, latest, saved)
         if save:
             hooks.save(step)
+            saved = True
         if stop:
             return step
         if evaluate:
@@ -165,11 +172,13 @@ def _all(conditions: Iterable[tf.Tensor]) -> bool:
     return bool(tf.reduce_all([True, *map(tf.reduce_all, conditions)]))
 
 
-def _not_finite(what: str, first: int, last: int, numbers: Numbers) -> UserError:
+def _not_finite(
+    what: str, first: int, last: int, numbers: Numbers, saved: bool
+) -> UserError:
     terms = ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())
     steps = f"step {last}" if first == last else f"steps {first}-{last}"
+    intact = "The last checkpoint is intact. " if saved else ""
     return UserError(
         f"{what} not finite at {steps}: {terms}.\n"
-        "The last checkpoint is intact. Try a smaller --learning_rate, or "
-        "--precision=float32."
+        f"{intact}Try a smaller --learning_rate, or --precision=float32."
     )

@@ -7,15 +7,17 @@ other data set's gradients say nothing about this one's.
 
 from __future__ import annotations
 
-import json
 import pathlib
-from typing import Any, Dict, Mapping, Sequence
+from typing import Any, Mapping, Sequence
 
 import keras
 
+from mixdmt_tf import digests
 from mixdmt_tf.errors import UserError
+from mixdmt_tf.files import expanded
 from mixdmt_tf.runs import trained
-from mixdmt_tf.runs.experiment import Experiment, parse
+from mixdmt_tf.runs.experiment import Experiment
+from mixdmt_tf.runs.run_folder import read_flags
 from mixdmt_tf.runs.task import PseudoLabels, Task
 from mixdmt_tf.settings import settings_of, to_text
 
@@ -43,7 +45,7 @@ def initialize(network: keras.Model, task: Task, new_head: bool = False) -> str:
         UserError: if there is no such run, its network is another one, or nothing fits.
     """
     experiment = task.experiment
-    folder = pathlib.Path(experiment.run.init_from).expanduser()
+    folder = expanded(experiment.run.init_from)
     require_same_network(folder, experiment)
     which = getattr(experiment.method, "snapshot", "last")
     other = trained.load(task, folder, which)
@@ -94,8 +96,8 @@ def require_same_network(folder: pathlib.Path, experiment: Experiment) -> None:
             f"--init_from={folder} holds no trained run.\n"
             "Expected the run folder of a training command."
         )
-    theirs: Dict[str, str] = parse(flags.read_text(encoding="utf-8"))
-    own: Mapping[str, Any] = json.loads(data.read_text(encoding="utf-8"))
+    theirs = read_flags(folder)
+    own: Mapping[str, Any] = digests.read_json(data)
     theirs.update({k: to_text(v) for k, v in own.get("network", {}).items()})
     wrong = _differing(theirs, experiment, ())
     if wrong:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import json
 import pathlib
 from types import MappingProxyType
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
+from mixdmt_tf import digests
 from mixdmt_tf.tables.table import WEIGHTS_FLAGS, Row, Table, in_paths
 
 # Settings that differ between the runs of one cell.
@@ -69,8 +69,8 @@ class Cell:
         """
         path = self.run_folder(seed) / "results.json"
         try:
-            results: Dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            results = digests.read_json(path)
+        except (OSError, digests.Damaged):
             return None
         flags = results.get("flags", {})
         for name, value in self.settings.items():
@@ -100,10 +100,10 @@ class Cell:
         if self.steps is None:
             return 0
         try:
-            text = (self.run_folder(seed) / "metrics.csv").read_text(encoding="utf-8")
+            text = digests.read(self.run_folder(seed) / "metrics.csv")
             rows = list(csv.DictReader(text.splitlines()))
             return min(int(float(rows[-1]["step"])), self.steps) if rows else 0
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, digests.Damaged):
             return 0
 
     def title(self, table: Table, seed: int) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Dict
 
 import keras
 
+from mixdmt_tf.files import expanded
 from mixdmt_tf.rounds.bases import require_base
 from mixdmt_tf.rounds.loop import Loop
 from mixdmt_tf.runs import runtime, transfer
@@ -79,12 +80,12 @@ def _without_files(task: Task) -> Experiment:
         return experiment
     run, data, method = experiment.run, experiment.data, experiment.method
     if data.pseudo_labels:
-        path = pathlib.Path(data.pseudo_labels).expanduser()
+        path = expanded(data.pseudo_labels)
         pseudo = task.read_pseudo_labels(path, choose_split(task))
         transfer.require_labels_of_same_network(pseudo, experiment)
         method = dataclasses.replace(method, rounds=1, models=1, select_on="last")
         if run.init_from:
-            folder = pathlib.Path(run.init_from).expanduser()
+            folder = expanded(run.init_from)
             transfer.require_same_network(folder, experiment)
         data = dataclasses.replace(data, pseudo_labels="")
     elif run.init_from:

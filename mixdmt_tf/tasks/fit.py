@@ -9,10 +9,11 @@ from typing import Any, Dict, Iterable, Optional
 
 import keras
 
+from mixdmt_tf import digests
 from mixdmt_tf.algorithms import base
-from mixdmt_tf.files import write_atomically
+from mixdmt_tf.files import expanded
 from mixdmt_tf.rounds.loop import Loop
-from mixdmt_tf.runs import runtime
+from mixdmt_tf.runs import memory, repair, runtime
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.interrupts import Interrupts
 from mixdmt_tf.runs.pace import Pace
@@ -47,7 +48,7 @@ def train(
         Interrupted: after a signal; the same call resumes.
     """
     path = pathlib.Path(experiment.run.workdir or default_path(experiment))
-    path = path.expanduser()
+    path = expanded(str(path))
     task = open_task(as_started(path, experiment), source)
     task = task.replace(budget.within_minutes(task, train))
     left_open = task.experiment.left_open()
@@ -56,14 +57,18 @@ def train(
     run = dataclasses.replace(run, workdir=str(path))
     task = task.replace(dataclasses.replace(experiment, run=run))
     with RunFolder(path, task.experiment), Interrupts() as interrupts:
+        method = task.experiment.method_class()
+        recipe = method.recipe(task.experiment.method)
+        memory.require(task, recipe.images_per_label)
         strategy = runtime.start(run)
-        print(_by_length(task.experiment, left_open), end="", flush=True)
+        words = _by_length(task.experiment, left_open) + runtime.inexact(run)
+        print(words, end="", flush=True)
         if task.experiment.in_rounds:
             return Loop(task, path, train).complete()
         outcome = Session(task, path, strategy, interrupts, pace).complete()
         if run.compare_supervised and run.algorithm != "supervised":
             outcome.update(_supervised(task, path))
-            write_atomically(path / "results.json", json.dumps(outcome, indent=1))
+            digests.write(path / "results.json", json.dumps(outcome, indent=1))
     return outcome
 
 
@@ -77,8 +82,9 @@ def _by_length(experiment: Experiment, left_open: Iterable[str]) -> str:
 def _supervised(task: Task, path: pathlib.Path) -> Dict[str, Any]:
     """Trains on the labels alone, everything else being equal; its scores."""
     experiment = task.experiment
-    baseline = read_results(path / "supervised")
-    if not baseline or baseline["steps"] != experiment.run.steps:
+    alone = path / "supervised"
+    baseline = None if repair.damaged(alone) else read_results(alone)
+    if not baseline or baseline.get("steps") != experiment.run.steps:
         print("the same labels and steps without unlabelled images:", flush=True)
         keras.backend.clear_session()
         config = experiment.method_class("supervised").config_class
@@ -88,16 +94,18 @@ def _supervised(task: Task, path: pathlib.Path) -> Dict[str, Any]:
         }
         run = dataclasses.replace(
             experiment.run,
-            workdir=str(path / "supervised"),
+            workdir=str(alone),
             algorithm="supervised",
             compare_supervised=False,
         )
         split = str(path / "split.json")
         data = dataclasses.replace(experiment.data, split=split, pseudo_labels="")
-        alone = dataclasses.replace(
-            experiment, run=run, data=data, method=config(**shared)
+        baseline = train(
+            dataclasses.replace(
+                experiment, run=run, data=data, method=config(**shared)
+            ),
+            task.source,
         )
-        baseline = train(alone, task.source)
     return {
         f"supervised_{task.measure}{suffix}": baseline[f"test_{task.measure}{suffix}"]
         for suffix in ("", "_raw")

@@ -6,6 +6,8 @@ import os
 
 import pytest
 
+from mixdmt_tf import bounds
+from mixdmt_tf.cli.arguments import Reader
 from mixdmt_tf.errors import UsageError
 from tests.cli.zoo.command import parse
 
@@ -142,3 +144,22 @@ def test_files_that_are_no_flagfiles(write, tmp_path):
         with pytest.raises(UsageError) as caught:
             parse([f"--flagfile={name}"])
         assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize("source", ["/dev/zero", "large.flags"])
+def test_flagfiles_are_read_within_bounds(source, tmp_path):
+    path = tmp_path / source  # an absolute path stays as it is
+    if source != "/dev/zero":
+        path.write_text("#" * (bounds.FLAGFILE_BYTES + 1))
+    with pytest.raises(UsageError, match="larger than 1,048,576 bytes"):
+        Reader({}, {}).read([f"--flagfile={path}"])
+
+
+def test_flagfiles_within_one_another_have_an_end(tmp_path):
+    for number in range(20):
+        file = tmp_path / f"{number}.flags"
+        file.write_text(f"--flagfile={number + 1}.flags\n")
+    (tmp_path / "20.flags").write_text("")
+    with pytest.raises(UsageError, match="more than 16 flagfiles within one another"):
+        Reader({}, {}).read([f"--flagfile={tmp_path / '0.flags'}"])
+    assert Reader({}, {}).read([f"--flagfile={tmp_path / '5.flags'}"]) == ([], [])

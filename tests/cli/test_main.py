@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,15 @@ from mixdmt_tf.cli import main
 from mixdmt_tf.errors import UsageError, UserError
 
 ROOT = Path(__file__).resolve().parents[2]
+# Starts a command as those in bin/ do, and says when the first of our lines has run.
+EARLY = """
+import sys
+sys.path[:0] = ["bin"]
+import _checkout
+print("started", flush=True)
+command = sys.argv.pop(1)
+_checkout.run("mixdmt_tf.cli." + command)
+"""
 ZOO = [sys.executable, "-m", "tests.cli.zoo.command"]
 
 
@@ -101,11 +112,50 @@ def test_nobody_wants_the_output():
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_a_full_disk_is_no_bug_of_ours(capsys):
-    full = OSError(errno.ENOSPC, "No space left on device", "runs/a/metrics.csv")
+@pytest.mark.parametrize(
+    "full",
+    [
+        OSError(errno.ENOSPC, "No space left on device", "runs/a/metrics.csv"),
+        ValueError("runs/a/metrics.csv; No space left on device"),  # as TensorFlow's
+    ],
+)
+def test_a_full_disk_is_no_bug_of_ours(full, capsys):
     assert main.run(raising(full), []) == 1
     message = capsys.readouterr().err
     assert "the disk is full" in message and "runs/a/metrics.csv" in message
     assert "Traceback" not in message
     assert main.run(raising(OSError(errno.EIO, "no")), []) == 1
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_names_cannot_command_the_terminal(capsys):
+    def command(argv):
+        print("a\x1b]0;title\x07b\x1b[31m.png\tä\nc\rd\x9b1m")
+        print("\r\x1b[Kdone", file=sys.stderr)
+        raise UserError("bad\x1b[2J.png")
+
+    assert main.run(command, []) == 1
+    out, err = capsys.readouterr()
+    assert out == "a\\x1b]0;title\\x07b\\x1b[31m.png\tä\nc\\rd\\x9b1m\n"
+    assert err == "\r\x1b[Kdone\nerror: bad\\x1b[2J.png\n"
+    assert main.run(lambda argv: print("plain"), []) == 0
+    assert capsys.readouterr().out == "plain\n"
+
+
+@pytest.mark.parametrize("module", ["train", "evaluate"])
+def test_an_early_interrupt_has_no_traceback(module):
+    """At whatever moment of the start it comes."""
+    for delay in (0.0, 0.05, 0.1, 0.15, 0.2):
+        started = subprocess.Popen(
+            [sys.executable, "-c", EARLY, module, "--workdir=missing"],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert started.stdout.readline() == "started\n"
+        time.sleep(delay)
+        started.send_signal(signal.SIGINT)
+        _, err = started.communicate(timeout=60)
+        interrupted = started.returncode in (-signal.SIGINT, 130)
+        assert err in ("", "interrupted\n") if interrupted else "error: " in err

@@ -206,3 +206,23 @@ def test_an_output_that_cannot_be_written(finished, photos, tmp_path, capsys):
     argv = (f"--workdir={finished.folder}", f"--output={output}", str(photos[0]))
     said = commands.refusal(capsys, main, *argv, code=1)
     assert f"--output={output} cannot be written: No such file or directory" in said
+
+
+def test_names_are_no_formulas_and_no_commands_for_a_terminal(
+    finished, photos, tmp_path, capsys
+):
+    folder, names, _ = photos
+    hostile = ["=cmd|' C'!A0.png", "b\x1b]0;t\x07.png"]
+    for name in hostile:
+        (folder / "z.png").rename(folder / name)
+        write(folder / "z.png", np.zeros((8, 8), np.uint8))
+    argv = [f"--workdir={finished.folder}", str(folder)]
+    assert main([*argv, "--output=-"]) == 0
+    out = capsys.readouterr().out
+    _, shown, _, _ = read(out)
+    assert "'=cmd|' C'!A0.png" in shown and "b\\x1b]0;t\\x07.png" in shown
+    assert "\x1b" not in out
+    output = tmp_path / "raw.csv"
+    assert main([*argv, f"--output={output}", "--raw_names"]) == 0
+    _, raw, _, _ = read(output.read_text())
+    assert set(hostile) < set(raw)

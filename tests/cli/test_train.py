@@ -44,7 +44,7 @@ ROUNDS = ("--algorithm=dmt", "--dataset=digits")
             ("--fractions=20,40", "--rounds=5"),
             "2 for 5 rounds.\nGive one for each round, or --rou",
         ),
-        (("--rounds=0",), "error: --rounds=0: expected an integer >= 1"),
+        (("--rounds=0",), "error: --rounds=0: expected an integer from 1 to 1000"),
         (("--models=3",), "error: --models=3: expected one of 1, 2"),
     ],
 )

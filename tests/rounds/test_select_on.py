@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
+from mixdmt_tf import digests
 from mixdmt_tf.runs import trained
 from mixdmt_tf.tasks import open_task
 from mixdmt_tf.tasks.classification import recorder
@@ -21,10 +22,10 @@ def test_the_smallest_validation_error_chooses(best, finished_rounds, tmp_path):
     folder = shutil.copytree(finished_rounds.folder, tmp_path / "run")
     flags = with_others(DMT, "--select_on=valtiny")
     kept = folder / "flags.txt"
-    kept.write_text(kept.read_text().replace("select_on=last", "select_on=valtiny"))
+    digests.write(kept, kept.read_text().replace("select_on=last", "select_on=valtiny"))
     found = results(folder / best)
     found["validation_error"] = 0.0
-    (folder / best / "results.json").write_text(json.dumps(found))
+    digests.write(folder / best / "results.json", json.dumps(found))
     done = tiny.session(folder, *flags)
     assert (done.code, done.steps) == (0, ())
     whole = results(folder)
@@ -47,11 +48,11 @@ def test_the_best_stage_and_of_equal_ones_the_last(
     """Made-up errors; the deviation is that of the predictions for the 50 images."""
     folder = shutil.copytree(finished_rounds.folder, tmp_path / "run")
     kept = folder / "flags.txt"
-    kept.write_text(kept.read_text().replace("select_on=last", "select_on=best"))
+    digests.write(kept, kept.read_text().replace("select_on=last", "select_on=best"))
     for stage, value in (("base", 0.0), ("round_1", 95.0), ("round_2", error)):
         found = results(folder / stage)
         found["validation_error"] = value
-        (folder / stage / "results.json").write_text(json.dumps(found))
+        digests.write(folder / stage / "results.json", json.dumps(found))
     done = tiny.session(folder, *with_others(DMT, "--select_on=best", "--noexport"))
     assert (done.code, done.steps) == (0, ()), done.err
     whole = results(folder)

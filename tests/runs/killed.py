@@ -16,7 +16,7 @@ import sys
 from typing import Callable
 
 from mixdmt_tf.cli import train
-from mixdmt_tf.runs import checkpoints
+from mixdmt_tf.runs import manifests
 from tests.tasks.classification import tiny
 
 
@@ -39,14 +39,14 @@ def main(workdir: str, moment: str, *more: str) -> int:
 
 def strike_while_writing(step: int, strike: Callable[[], None]) -> None:
     """Ends the process between the files of a checkpoint and their digests."""
-    write = checkpoints.write_atomically
+    write = manifests.write_atomically
 
     def write_or_die(path: pathlib.Path, text: str) -> None:
         if path.parent.name == f".step-{step:08d}.tmp":
             strike()
         write(path, text)
 
-    checkpoints.write_atomically = write_or_die
+    manifests.write_atomically = write_or_die
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from mixdmt_tf.algorithms import base
 from mixdmt_tf.algorithms.classification import supervised
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.models import small_cnn
-from mixdmt_tf.runs import checkpoints
+from mixdmt_tf.runs import checkpoints, manifests
 from mixdmt_tf.runs.checkpoints import Checkpoints
 
 
@@ -105,9 +105,9 @@ def test_a_save_that_fails_leaves_the_earlier_ones(folder, monkeypatch, moment, 
                 box.checkpoints._checkpoint, "write", lambda p: (write(p), fail())
             )
         elif moment == "digest":
-            patch.setattr(checkpoints, "_digest", fail)
+            patch.setattr(manifests, "_digest", fail)
         elif moment == "manifest":
-            patch.setattr(checkpoints, "write_atomically", fail)
+            patch.setattr(manifests, "write_atomically", fail)
         else:
             patch.setattr(os, "rename", fail)
         expected = UserError if isinstance(error, OSError) else KeyboardInterrupt

@@ -255,3 +255,29 @@ def test_a_place_that_cannot_be_written(small, tmp_path):
     scorer, weights = small
     with pytest.raises(UserError, match="m.tflite cannot be written: "):
         export.export("tflite", scorer, weights, NAMES, tmp_path / "file" / "m.tflite")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        tf.errors.ResourceExhaustedError(None, None, "No space left on device\nmore"),
+        OSError(28, "No space left on device"),
+    ],
+)
+def test_a_disk_that_is_full(error, small, tmp_path, monkeypatch):
+    scorer, weights = small
+    export.export("saved_model", scorer, weights, NAMES, tmp_path / "export")
+
+    def fail(scorer, path, sample):
+        path.mkdir()
+        (path / "half").write_text("")
+        raise error
+
+    monkeypatch.setattr(export, "_saved_model", fail)
+    with pytest.raises(
+        UserError, match="export cannot be written: No space"
+    ) as refused:
+        export.export("saved_model", scorer, weights, NAMES, tmp_path / "export")
+    assert len(str(refused.value).splitlines()) == 2
+    assert [each.name for each in tmp_path.iterdir()] == ["export"]
+    assert (tmp_path / "export" / "saved_model.pb").is_file()

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import signal
 import threading
+import time
+from unittest import mock
 
 import pytest
 
+from mixdmt_tf.algorithms.classification import supervised
+from mixdmt_tf.runs import interrupts
 from mixdmt_tf.runs.interrupts import Interrupted, Interrupts
 from tests.tasks.classification import tiny
 
@@ -21,16 +26,16 @@ def test_exit_codes_are_those_of_shells(send, code):
 
 
 def test_deferred_signals_wait_until_they_are_asked_for():
-    with Interrupts() as interrupts:
-        interrupts.deferred = True
-        assert interrupts.requested is None
+    with Interrupts() as entered:
+        entered.deferred = True
+        assert entered.requested is None
         tiny.TERMINATE()
-        assert interrupts.requested == signal.SIGTERM
+        assert entered.requested == signal.SIGTERM
 
 
 def test_a_second_signal_does_not_wait():
-    with Interrupts() as interrupts:
-        interrupts.deferred = True
+    with Interrupts() as entered:
+        entered.deferred = True
         tiny.TERMINATE()
         with pytest.raises(Interrupted) as stopped:
             tiny.INTERRUPT()
@@ -51,10 +56,46 @@ def test_other_threads_get_no_signals_and_no_error():
     seen = []
 
     def enter():
-        with Interrupts() as interrupts:
-            seen.append(interrupts.requested)
+        with Interrupts() as entered:
+            seen.append(entered.requested)
 
     thread = threading.Thread(target=enter)
     thread.start()
     thread.join()
     assert seen == [None]
+
+
+def test_what_is_waited_for_is_said_while_nobody_can_answer(capfd, monkeypatch):
+    """As when TensorFlow compiles: Python runs no handler before it returns."""
+    monkeypatch.setattr(interrupts, "PATIENCE", 0.05)
+    with pytest.raises(Interrupted), Interrupts():
+        timer = threading.Timer(0.05, tiny.TERMINATE)
+        timer.start()
+        hashlib.pbkdf2_hmac("sha256", b"password", b"salt", 1_500_000)
+        timer.join()
+    assert "stopping when TensorFlow has finished" in capfd.readouterr().err
+
+
+def test_an_answered_signal_needs_no_words(capfd, monkeypatch):
+    monkeypatch.setattr(interrupts, "PATIENCE", 0.2)
+    with Interrupts() as one:
+        one.deferred = True
+        tiny.TERMINATE()
+        time.sleep(0.4)
+    assert capfd.readouterr().err == ""
+
+
+def test_before_the_first_step_has_ended_a_signal_stops_at_once(tmp_path):
+    """TensorFlow, which is tracing the step, makes no other error of it."""
+    step_losses = supervised.Supervised.step_losses
+
+    def struck(self, batch):
+        tiny.TERMINATE()
+        return step_losses(self, batch)
+
+    with mock.patch.object(supervised.Supervised, "step_losses", struck):
+        done = tiny.session(tmp_path, tiny.SUPERVISED)
+    assert (done.code, done.steps, done.err) == (143, (), "stopped\n")
+    assert not list((tmp_path / "checkpoints").glob("*"))
+    again = tiny.session(tmp_path, tiny.SUPERVISED)
+    assert again.code == 0 and again.steps[0] == 1

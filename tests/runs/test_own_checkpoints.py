@@ -141,7 +141,7 @@ def older(folder, method):
     )
     path = Checkpoints(folder, state).save(1)
     manifest = json.loads((path / "manifest.json").read_text())
-    del manifest["note"]
+    del manifest["note"], manifest["digest"]
     (path / "manifest.json").write_text(json.dumps(manifest))
 
 

@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
+from mixdmt_tf import digests
 from mixdmt_tf.data.classification.config import Config as DataConfig
 from mixdmt_tf.data.classification.datasets import digits
 from mixdmt_tf.errors import UserError
@@ -63,7 +64,7 @@ def test_the_best_checkpoint_is_that_of_the_smallest_validation_error(copied):
 def test_there_is_no_best_without_validation(copied):
     rows = recorder.read_rows(copied)
     lines = ["step,test_error", *(f"{r['step']},{r['test_error']}" for r in rows)]
-    (copied / "metrics.csv").write_text("\n".join(lines))
+    digests.write(copied / "metrics.csv", "\n".join(lines))
     with pytest.raises(UserError, match="no validation scores.*\n.*--checkpoint=last"):
         load(copied, "best")
 
@@ -79,7 +80,7 @@ def test_a_damaged_checkpoint_is_not_used(copied, capsys):
 @pytest.mark.parametrize("missing", ["checkpoints", "data.json"])
 def test_a_run_that_has_not_come_so_far(copied, missing):
     path = copied / missing
-    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    shutil.rmtree(path) if path.is_dir() else digests.forget(path)
     with pytest.raises(UserError, match="no intact checkpoint yet"):
         load(copied)
     assert not path.exists()

@@ -85,6 +85,7 @@ class Config(two_networks.Config):
         "unlabelled images in a batch for each labelled one (8 labelled and 92 "
         "unlabelled ones were published, 11.5)",
         low=1,
+        high=1000,
     )
 
 

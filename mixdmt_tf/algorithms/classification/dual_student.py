@@ -86,6 +86,7 @@ class Config(two_networks.Config):
         1,
         "unlabelled images in a batch for each labelled one (50 and 50 were published)",
         low=1,
+        high=1000,
     )
 
 

@@ -42,7 +42,9 @@ class Config(base.Config):
         low=0,
         by_length=True,
     )
-    guesses: int = setting(2, "K, augmentations whose predictions are averaged", low=1)
+    guesses: int = setting(
+        2, "K, augmentations whose predictions are averaged", low=1, high=64
+    )
     temperature: float = setting(
         0.5, "T of the sharpening; 1: no sharpening (RealMix equation 3)", low=1e-6
     )

@@ -49,7 +49,10 @@ class Config(base.Config):
     """Settings of ReMixMatch, section 4 and the release's run files."""
 
     strong_views: int = setting(
-        8, "K, strong views that learn the guess (CIFAR-10 with 40 labels: 1)", low=1
+        8,
+        "K, strong views that learn the guess (CIFAR-10 with 40 labels: 1)",
+        low=1,
+        high=64,
     )
     augment: str = setting(
         "randaugment_fixmatch",

@@ -35,7 +35,7 @@ class Settings:
         high=1.0,
     )
     unlabeled_ratio: int = setting(
-        7, "unlabelled images in a batch for each labelled one", low=1
+        7, "unlabelled images in a batch for each labelled one", low=1, high=1000
     )
 
 

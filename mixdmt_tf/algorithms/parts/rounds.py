@@ -27,6 +27,7 @@ class Rounds:
         "rounds of pseudo labels after the base models; default: as many as fractions "
         "has; else 5, and fewer where --steps gives a stage less than 300",
         low=1,
+        high=1000,
         by_length=True,
     )
     fractions: str = setting(
@@ -40,7 +41,8 @@ class Rounds:
         300.0,
         "passes over all images that training with all labels would take; a base model "
         "gets sqrt(images / labels) times as many over its labelled ones",
-        low=0.0,
+        low=0.001,
+        high=1000000.0,
     )
     base_steps: Optional[int] = setting(
         None,
@@ -49,9 +51,14 @@ class Rounds:
         low=1,
         by_length=True,
     )
-    base_batch: int = setting(512, "labelled images per step of a base model", low=1)
+    base_batch: int = setting(
+        512, "labelled images per step of a base model", low=1, high=65536
+    )
     round_epochs: float = setting(
-        750.0, "passes of a round over its pseudo-labelled images", low=0.0
+        750.0,
+        "passes of a round over its pseudo-labelled images",
+        low=0.001,
+        high=1000000.0,
     )
     round_steps: Optional[int] = setting(
         None,
@@ -61,7 +68,7 @@ class Rounds:
         by_length=True,
     )
     unlabeled_ratio: int = setting(
-        7, "pseudo-labelled images in a batch for each labelled one", low=1
+        7, "pseudo-labelled images in a batch for each labelled one", low=1, high=1000
     )
     restart: bool = setting(
         True,

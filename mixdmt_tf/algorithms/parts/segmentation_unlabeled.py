@@ -18,10 +18,13 @@ class Batches:
     """Length and batches; a method combines them with how it updates weights."""
 
     epochs: float = setting(
-        20.0, "passes over the unlabelled images; --steps overrides it", low=0.0
+        20.0,
+        "passes over the unlabelled images; --steps overrides it",
+        low=0.001,
+        high=1000000.0,
     )
     unlabeled_ratio: int = setting(
-        1, "unlabelled images in a batch for each labelled one", low=1
+        1, "unlabelled images in a batch for each labelled one", low=1, high=1000
     )
 
 

@@ -29,7 +29,7 @@ class Config(base.Config):
     weight_decay_form: str = override("l2")
     lambda_u: float = setting(1.0, "weight of the unlabelled loss", low=0.0)
     unlabeled_ratio: int = setting(
-        7, "unlabelled images in a batch for each labelled one", low=1
+        7, "unlabelled images in a batch for each labelled one", low=1, high=1000
     )
 
 

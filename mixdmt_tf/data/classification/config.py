@@ -8,6 +8,7 @@ import pathlib
 from typing import ClassVar, Optional, Union
 
 from mixdmt_tf.errors import UsageError
+from mixdmt_tf.files import expanded, in_home
 from mixdmt_tf.settings import check, setting, settings_of
 
 
@@ -47,6 +48,7 @@ class Config:
         "auto: for networks with published weights 128, with a GPU 224",
         low=4,
         words=("auto",),
+        high=4096,
     )
     split: str = setting(
         "",
@@ -90,6 +92,7 @@ class Config:
         "augmented copies of each unlabelled image (RealMix section 3.1), 0: the "
         "images themselves; default: as the method was published, 50 for realmix",
         low=0,
+        high=100000,
     )
     copies_augment: str = setting(
         "auto",
@@ -153,6 +156,6 @@ class Config:
     def cache_folder(self) -> pathlib.Path:
         """The folder that `cache_dir` means; it need not exist."""
         if self.cache_dir:
-            return pathlib.Path(self.cache_dir).expanduser()
-        caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-        return pathlib.Path(caches).expanduser() / "mixdmt_tf"
+            return expanded(self.cache_dir)
+        given = os.environ.get("XDG_CACHE_HOME")
+        return (expanded(given) if given else in_home(".cache")) / "mixdmt_tf"

@@ -15,6 +15,8 @@ from typing import Any, Dict, List, Optional
 
 import numpy as np
 
+from mixdmt_tf import bounds
+from mixdmt_tf.data import arrays as arrays_
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.files import DAMAGES, write_bytes_atomically
@@ -105,13 +107,11 @@ def read(path: pathlib.Path, split: Split, num_classes: int) -> PseudoLabels:
             a label that is no class, or keeps none.
     """
     try:
-        # From memory, since NumPy leaves a file open that turns out to be no archive.
-        content = io.BytesIO(path.read_bytes())
-        with np.load(content, allow_pickle=False) as file:
-            note = json.loads(str(file["note"]))
-            arrays = {name: file[name] for name in _ARRAYS}
-            if "class_weights" in file.files:
-                arrays["class_weights"] = file["class_weights"].astype(np.float32)
+        file = arrays_.read(path, bounds.PSEUDO_LABELS_BYTES)
+        note = json.loads(str(file["note"]))
+        arrays = {name: file[name] for name in _ARRAYS}
+        if "class_weights" in file:
+            arrays["class_weights"] = file["class_weights"].astype(np.float32)
         if note["version"] != VERSION:
             raise ValueError(f"version {note['version']}")
         pseudo = PseudoLabels(**arrays, facts=note["facts"])

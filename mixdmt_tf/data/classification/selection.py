@@ -20,6 +20,7 @@ from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.data.classification.source import OUTSIDE, UNKNOWN, Images, Source
 from mixdmt_tf.data.lazy_images import Fitted, ImageArray, fitted, join, take
 from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.files import expanded
 from mixdmt_tf.settings import nearest
 
 # Of CIFAR-10 (Oliver et al., the release's figure-2 runs; RealMix's README 2.3).
@@ -146,7 +147,7 @@ def find_folder(folder: str) -> List[pathlib.Path]:
     Raises:
         UserError: if there are none.
     """
-    root = pathlib.Path(folder).expanduser()
+    root = expanded(folder)
     paths, _ = image_files.find(root) if root.is_dir() else ([], 0)
     if not paths:
         raise UserError(
@@ -165,7 +166,7 @@ def add_folder(source: Source, config: Config) -> Source:
     paths = find_folder(config.unlabeled_dir)
     found = decoded.decode(
         paths,
-        pathlib.Path(config.unlabeled_dir).expanduser(),
+        expanded(config.unlabeled_dir),
         max(source.image_shape[:2]),
         config.image_store,
         config.cache_folder(),

@@ -24,6 +24,7 @@ from absl import logging
 from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.data.classification.source import Source
 from mixdmt_tf.errors import UserError
+from mixdmt_tf.files import expanded, in_home
 
 ANSWER_SECONDS = 8.0
 
@@ -116,7 +117,7 @@ class Prepared:
 
 def _data_dir(config: Config) -> pathlib.Path:
     given = config.data_dir or os.environ.get("TFDS_DATA_DIR")
-    return pathlib.Path(given or "~/tensorflow_datasets").expanduser()
+    return expanded(given) if given else in_home("tensorflow_datasets")
 
 
 def find_prepared(data_dir: pathlib.Path, prepared_as: str) -> Optional[pathlib.Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import os
-from typing import Callable, List, Optional, Sequence, Tuple
+from typing import Callable, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UserError
 
 LISTED = 5
+_NAMES = {"train": "training", "validation": "validation", "test": "test"}
 _AHEAD = 64  # images given to the threads at a time, so that few wait in memory
 
 Progress = Callable[[int, int], None]
@@ -36,7 +37,8 @@ def check(
             the number of all.
     """
     tasks = _tasks(source, split)
-    problems = [line for line in _problems(source, tasks, progress) if line]
+    looks = _looks(source, tasks, progress)
+    problems = [look.problem for look in looks if look.problem]
     if problems:
         lines = problems[:LISTED]
         if len(problems) > LISTED:
@@ -46,6 +48,7 @@ def check(
             "repair or remove them, or leave them out with --on_bad_image=skip:\n  "
             + "\n  ".join(lines)
         )
+    _require_labels(source, tasks, looks)
 
 
 def sound(source: Source, progress: Optional[Progress] = None) -> Source:
@@ -62,10 +65,10 @@ def sound(source: Source, progress: Optional[Progress] = None) -> Source:
         UserError: if no labelled training image or no validation image is left.
     """
     tasks = _tasks(source)
-    problems = _problems(source, tasks, progress)
-    skipped = tuple(line for line in problems if line)
+    looks = _looks(source, tasks, progress)
+    skipped = tuple(look.problem for look in looks if look.problem)
     # By identity: parts may have images of the same name.
-    bad = {id(sample) for (sample, _), line in zip(tasks, problems) if line}
+    bad = {id(task.sample) for task, look in zip(tasks, looks) if look.problem}
     parts = {
         part: tuple(sample for sample in samples if id(sample) not in bad)
         for part, samples in source.parts()
@@ -78,6 +81,7 @@ def sound(source: Source, progress: Optional[Progress] = None) -> Source:
             f"and without them there is no {what} image left; the first of them:\n"
             f"{skipped[0] if skipped else 'none'}"
         )
+    _require_labels(source, tasks, looks)
     left = {sample.name for sample in parts["train"]}
     note = f"{len(skipped):,} of {len(tasks):,} images can't be used: left out"
     return dataclasses.replace(
@@ -92,68 +96,94 @@ def sound(source: Source, progress: Optional[Progress] = None) -> Source:
     )
 
 
-def _problems(
-    source: Source,
-    tasks: Sequence[Tuple[Sample, bool]],
-    progress: Optional[Progress] = None,
-) -> List[Optional[str]]:
-    """What is wrong with each image, None if nothing is."""
-    problems: List[Optional[str]] = []
+class _Task(NamedTuple):
+    """An image to be read, with its part and whether its labels are read too."""
 
-    def look(task: Tuple[Sample, bool]) -> Optional[str]:
-        return problem(task[0], source.num_classes, task[1])
+    part: str
+    sample: Sample
+    with_labels: bool
+
+
+class _Look(NamedTuple):
+    """What is wrong with an image, None if nothing is; whether a pixel has a class."""
+
+    problem: Optional[str]
+    labeled: bool = False
+
+
+def _looks(
+    source: Source, tasks: Sequence[_Task], progress: Optional[Progress] = None
+) -> List[_Look]:
+    """Reads the images."""
+    looks: List[_Look] = []
+
+    def look(task: _Task) -> _Look:
+        return _look(task.sample, source.num_classes, task.with_labels)
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(tasks), _AHEAD):
-            problems += pool.map(look, tasks[start : start + _AHEAD])
+            looks += pool.map(look, tasks[start : start + _AHEAD])
             if progress:
                 progress(min(start + _AHEAD, len(tasks)), len(tasks))
-    return problems
+    return looks
 
 
-def problem(
-    sample: Sample, num_classes: int, with_labels: bool = True
-) -> Optional[str]:
-    """What is wrong with an image, on one line and with the file's name, or None.
+def _require_labels(
+    source: Source, tasks: Sequence[_Task], looks: Sequence[_Look]
+) -> None:
+    """Refuses masks that say nothing: there would be no loss, or no mean IoU."""
+    for part in dict.fromkeys(task.part for task in tasks):
+        labeled = [
+            look.labeled
+            for task, look in zip(tasks, looks)
+            if task.part == part and task.with_labels and not look.problem
+        ]
+        if labeled and not any(labeled):
+            raise UserError(
+                f"{source.name}: every pixel of the {len(labeled)} masks of "
+                f"{_NAMES[part]} images is {IGNORED}, which is ignored.\nExpected "
+                "masks with a class for the pixels that count; in masks of 0 and 255, "
+                "colours.txt says what 255 is."
+            )
 
-    Args:
-        sample: to be read.
-        num_classes: C; labels are 0 to C - 1, or 255.
-        with_labels: whether it needs labels; otherwise they are not looked at.
-    """
+
+def _look(sample: Sample, num_classes: int, with_labels: bool) -> _Look:
+    """Reads an image and, if they are needed, its labels, 0 to C - 1 or 255."""
     name = image_files.printable(sample.labels_place())
     try:
         image = sample.image()
         labels = sample.labels() if with_labels else None
     except UserError as error:
-        return str(error)
+        return _Look(str(error))
     if not with_labels:
-        return None
+        return _Look(None)
     if labels is None:
-        return f"{name}: has no labels"
+        return _Look(f"{name}: has no labels")
     if labels.shape != image.shape[:2]:
-        return f"{name}: image {_by(image)}, labels {_by(labels)}; expected the same"
+        return _Look(
+            f"{name}: image {_by(image)}, labels {_by(labels)}; expected the same"
+        )
     wrong = np.setdiff1d(labels, [*range(num_classes), IGNORED])
     if len(wrong):
         row, column = np.argwhere(labels == wrong[0])[0]
-        return (
+        return _Look(
             f"{name}: label {wrong[0]} (row {row}, column {column}); "
             f"expected 0 to {num_classes - 1}, or {IGNORED}"
         )
-    return None
+    return _Look(None, bool((labels != IGNORED).any()))
 
 
-def _tasks(source: Source, split: Optional[Split] = None) -> List[Tuple[Sample, bool]]:
-    """Images to be read, each with whether its labels are."""
-    tasks: List[Tuple[Sample, bool]] = []
+def _tasks(source: Source, split: Optional[Split] = None) -> List[_Task]:
+    """Images to be read."""
+    tasks: List[_Task] = []
     for part, members in source.parts():
         if part != "train":
-            tasks += [(sample, True) for sample in members]
+            tasks += [_Task(part, sample, True) for sample in members]
         elif split is None:
-            tasks += [(sample, sample.known) for sample in members]
+            tasks += [_Task(part, sample, sample.known) for sample in members]
         else:
-            tasks += [(members[i], True) for i in split.labeled]
-            tasks += [(members[i], False) for i in split.unlabeled]
+            tasks += [_Task(part, members[i], True) for i in split.labeled]
+            tasks += [_Task(part, members[i], False) for i in split.unlabeled]
     return tasks
 
 

@@ -14,12 +14,13 @@ from typing import Any, Dict, List, Mapping, Tuple
 
 import numpy as np
 
+from mixdmt_tf import bounds
 from mixdmt_tf.data.image_files import MAX_PIXELS, printable
 from mixdmt_tf.data.segmentation.json_files import Document
 from mixdmt_tf.data.segmentation.regions import Region, read_runs
 from mixdmt_tf.data.segmentation.source import IGNORED
 
-MAX_NUMBERS = 200_000  # of the outline of one object
+MAX_NUMBERS = bounds.OUTLINE_NUMBERS
 _SIDES = ("height", "width")
 
 

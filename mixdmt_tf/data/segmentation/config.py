@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from fractions import Fraction
 from typing import ClassVar, Optional, Tuple
 
 from mixdmt_tf.errors import UsageError
@@ -81,6 +82,8 @@ class Config:
                 "expected one of them"
             )
         _ = self.crop_size, self.scale_range  # raise if they can't be read
+        if self.labels:
+            share_of(self.labels)
 
     @property
     def crop_size(self) -> Optional[Tuple[int, int]]:
@@ -118,3 +121,21 @@ class Config:
                 "such as 0.5,1.5"
             )
         return low, high
+
+
+def share_of(labels: str) -> Fraction:
+    """What `labels` says: a fraction of the images, or their number.
+
+    Raises:
+        UsageError: if it is neither.
+    """
+    text = labels.strip()
+    number = r"\d{1,9}"
+    if not re.fullmatch(
+        rf"{number}|{number}/0*[1-9]\d{{0,8}}|0?\.{number}", text, re.ASCII
+    ):
+        raise UsageError(
+            f"--labels={text}: expected a fraction of the training images such as "
+            "1/20, or their number"
+        )
+    return Fraction(text)

@@ -6,10 +6,11 @@ import json
 import pathlib
 from typing import Any, Dict, List, Mapping, NoReturn, Optional, Sequence, Tuple
 
+from mixdmt_tf import bounds
 from mixdmt_tf.data.image_files import printable
 from mixdmt_tf.data.segmentation.opening import naming
 
-MAX_BYTES = 2**30  # of a file; COCO's own have half of it
+MAX_BYTES = bounds.JSON_BYTES
 _LARGEST = 1e6  # of a number that stands for pixels
 
 
@@ -31,9 +32,10 @@ class Document:
         try:
             if not path.is_file():
                 raise naming(path, "missing")
-            if path.stat().st_size > MAX_BYTES:
-                raise naming(path, f"larger than {MAX_BYTES:,} bytes")
-            root = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
+            content = bounds.read_bytes(path, MAX_BYTES)
+            root = json.loads(content, parse_constant=_refuse_constant)
+        except bounds.TooLarge as error:
+            raise naming(path, str(error)) from None
         except OSError as error:
             raise naming(path, f"can't be read: {error.strerror}") from error
         except (ValueError, RecursionError) as error:

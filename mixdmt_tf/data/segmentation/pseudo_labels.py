@@ -24,12 +24,15 @@ from typing import Any, Dict, List, Tuple
 
 import numpy as np
 
+from mixdmt_tf import bounds, digests
+from mixdmt_tf.data import arrays
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.equations import threshold_labels
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.files import DAMAGES, write_atomically, write_bytes_atomically
 
 VERSION = 1
+_GUESS_BYTES = 4 * bounds.PIXELS  # of an image: a byte and two, and headers
 INDEX, TEACHER = "index.json", "teacher.json"
 _AGAIN = "Remove it and index.json beside it: it is written again."
 
@@ -110,7 +113,7 @@ def begin(folder: pathlib.Path, split: Split, teacher: str) -> None:
         leftover.unlink()
     if begun_by(folder, split, teacher):
         return
-    (folder / INDEX).unlink(missing_ok=True)
+    digests.forget(folder / INDEX)
     for file in folder.glob("*.npz"):
         file.unlink()
     write_atomically(folder / TEACHER, _note(split, teacher))
@@ -145,9 +148,8 @@ def read_guess(folder: pathlib.Path, sample_id: int) -> Tuple[np.ndarray, np.nda
     """
     path = path_of(folder, sample_id)
     try:
-        content = io.BytesIO(path.read_bytes())
-        with np.load(content, allow_pickle=False) as file:
-            classes, doubt = file["classes"], file["doubt"]
+        file = arrays.read(path, _GUESS_BYTES)
+        classes, doubt = file["classes"], file["doubt"]
         kinds = (classes.dtype, doubt.dtype, classes.ndim)
         if kinds != (np.uint8, np.float16, 2) or classes.shape != doubt.shape:
             raise ValueError("other arrays than expected")
@@ -173,7 +175,7 @@ def missing(folder: pathlib.Path, split: Split) -> List[int]:
 
 def is_whole(folder: pathlib.Path, split: Split) -> bool:
     """Whether nothing is missing."""
-    return (folder / INDEX).exists() and not missing(folder, split)
+    return digests.is_sound(folder / INDEX) and not missing(folder, split)
 
 
 def finish(
@@ -199,7 +201,7 @@ def finish(
         "facts": facts,
         "content": content,
     }
-    write_atomically(folder / INDEX, json.dumps(note, indent=1))
+    digests.write(folder / INDEX, json.dumps(note, indent=1))
     return PseudoLabels(folder, thresholds, facts, content)
 
 
@@ -217,7 +219,9 @@ def read(folder: pathlib.Path, split: Split, num_classes: int) -> PseudoLabels:
     """
     path = folder / INDEX
     try:
-        note = json.loads(path.read_text(encoding="utf-8"))
+        if not path.exists():  # whether or not there was one
+            raise FileNotFoundError
+        note = digests.read_json(path)
         if note["version"] != VERSION:
             raise ValueError(f"version {note['version']}")
         thresholds = np.array(note["thresholds"], np.float64)
@@ -228,9 +232,10 @@ def read(folder: pathlib.Path, split: Split, num_classes: int) -> PseudoLabels:
             f"--pseudo_labels={folder}: there is no {INDEX}.\n"
             "bin/pseudo_label writes such a folder."
         ) from None
-    except DAMAGES as error:
+    except (*DAMAGES, digests.Damaged) as error:
         raise UserError(
-            f"{path} is damaged or no index of pseudo labels: {error}.\n"
+            f"{path} is damaged or no index of pseudo labels: "
+            f"{getattr(error, 'how', error)}.\n"
             "Remove it: bin/pseudo_label, or the run that made it, writes it again."
         ) from None
     if digest != split.digest():

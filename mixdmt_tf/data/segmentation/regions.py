@@ -16,9 +16,10 @@ from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
 
+from mixdmt_tf import bounds
 from mixdmt_tf.data.segmentation.source import IGNORED
 
-MAX_RUNS_TEXT = 10_000_000  # characters of compressed run lengths
+MAX_RUNS_TEXT = bounds.RUN_LENGTHS_TEXT
 _EDGES = 1024  # of a polygon, taken at a time, so that memory is bounded
 _LONGEST = 6  # characters for one run: 30 bits
 

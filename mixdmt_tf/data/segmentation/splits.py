@@ -13,12 +13,12 @@ import hashlib
 import math
 import pathlib
 import random
-import re
 from fractions import Fraction
 from typing import List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
+from mixdmt_tf.data.segmentation.config import share_of
 from mixdmt_tf.data.segmentation.source import Source, short
 from mixdmt_tf.data.splits import Split, read_fitting, write_split
 from mixdmt_tf.equations.selection import difference_maximized
@@ -68,12 +68,7 @@ def count_of(labels: Union[str, int], total: int) -> int:
         UsageError: if it is neither a fraction nor a count, or is not 1 to N.
     """
     text = str(labels).strip()
-    if not re.fullmatch(r"\d+|\d+/\d*[1-9]\d*|0?\.\d+", text, re.ASCII):
-        raise UsageError(
-            f"--labels={text}: expected a fraction of the training images such as "
-            "1/20, or their number"
-        )
-    share = Fraction(text)
+    share = share_of(text)
     if text.isdigit():
         count = int(text)
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 from typing import Tuple
 
+from mixdmt_tf import bounds
 from mixdmt_tf.data import image_files
 from mixdmt_tf.errors import UserError
 
@@ -16,7 +17,10 @@ def read_lines(path: pathlib.Path) -> Tuple[str, ...]:
         UserError: if it can't be read or is no text.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        content = bounds.read_bytes(path, bounds.TEXT_BYTES)
+        text = content.decode("utf-8-sig")
+    except bounds.TooLarge as error:
+        raise UserError(f"{image_files.printable(path)} is {error}") from None
     except OSError as error:
         raise UserError(
             f"{image_files.printable(path)} can't be read: {error.strerror}"
@@ -30,12 +34,16 @@ def read_class_names(path: pathlib.Path) -> Tuple[str, ...]:
     """Class names, one on each line, the first of class 0.
 
     Raises:
-        UserError: if there are fewer than 2 or more than 255, or one occurs twice.
+        UserError: if there are fewer than 2 or more than 255, or one occurs twice or
+            has control characters.
     """
     names = read_lines(path)
     problem = ""
     if not 2 <= len(names) <= 255:
         problem = f"{len(names)} names; expected 2 to 255, one on each line"
+    elif not all(map(str.isprintable, names)):
+        wrong = next(name for name in names if not name.isprintable())
+        problem = f"{image_files.printable(wrong)} has control characters"
     elif len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         problem = f"{image_files.printable(twice)} occurs twice"

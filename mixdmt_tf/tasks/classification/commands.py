@@ -18,7 +18,7 @@ from mixdmt_tf.data.classification import pseudo_labels, splits
 from mixdmt_tf.data.classification.source import Source
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError, UserError
-from mixdmt_tf.files import write_atomically
+from mixdmt_tf.files import cell, expanded, write_atomically
 from mixdmt_tf.progress import Progress
 from mixdmt_tf.rounds import curves
 from mixdmt_tf.runs.task import Task
@@ -61,18 +61,20 @@ def predict(
         config: settings of `bin/predict`.
     """
     paths, probabilities, skipped = _probabilities(model, paths, config)
-    rows = [["file", "label", "confidence", *model.class_names]]
+    text = str if config.raw_names else cell
+    class_names = [*map(text, model.class_names)]
+    rows = [["file", "label", "confidence", *class_names]]
     for path, row in zip(paths, probabilities):
         best = int(row.argmax())
         numbers = [f"{row[best]:.6f}", *(f"{p:.6f}" for p in row)]
         # Names need not be valid text in any encoding.
         name = str(path.relative_to(folder)).encode(errors="backslashreplace")
-        rows.append([name.decode(), model.class_names[best], *numbers])
+        rows.append([text(name.decode()), class_names[best], *numbers])
     output = config.output or "predictions.csv"
     if output == "-":
         csv.writer(sys.stdout, lineterminator="\n").writerows(rows)
         return
-    _write(pathlib.Path(output).expanduser(), rows)
+    _write(expanded(output), rows)
     print(f"{len(paths):,} images: {output}")
     if skipped:
         print(f"{skipped:,} files that can't be used were skipped")

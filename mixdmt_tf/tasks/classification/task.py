@@ -17,7 +17,7 @@ from mixdmt_tf.data.classification.pipeline import Pipeline
 from mixdmt_tf.data.classification.source import Source
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.files import write_atomically
+from mixdmt_tf.files import expanded, write_atomically
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.log import Row
 from mixdmt_tf.runs.splits import choose_split, require_unlabeled
@@ -183,7 +183,7 @@ class Classification:
         asks = hasattr(method, "noise_from") and method.noise_rate is None
         if not asks:
             return 0.0
-        place = pathlib.Path(self.experiment.data.pseudo_labels).expanduser()
+        place = expanded(self.experiment.data.pseudo_labels)
         pseudo = pseudo_labels.read(place, split, self.source.num_classes)
         found = pseudo.facts.get("noise", {}).get(method.noise_from)
         if found is None:

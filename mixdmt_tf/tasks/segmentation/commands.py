@@ -14,6 +14,7 @@ from mixdmt_tf.data.segmentation.pseudo_labels import INDEX, TEACHER, begun_by
 from mixdmt_tf.data.segmentation.source import Sample
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.files import expanded
 from mixdmt_tf.progress import Progress
 from mixdmt_tf.runs.task import Task
 from mixdmt_tf.runs.trained import Trained
@@ -111,7 +112,7 @@ def predict(
         paths: of the images, below the folder.
         config: settings of `bin/predict`.
     """
-    output = pathlib.Path(config.output or "predictions").expanduser()
+    output = expanded(config.output or "predictions")
     if config.output == "-":
         raise UsageError(
             "--output=-: a run of segmentation writes label maps; name a folder"

@@ -9,6 +9,7 @@ import math
 import pathlib
 from typing import Any, Dict, List, Optional
 
+from mixdmt_tf import digests
 from mixdmt_tf.data.segmentation import checking, datasets, splits
 from mixdmt_tf.data.segmentation.config import Config
 from mixdmt_tf.data.segmentation.source import Source
@@ -20,6 +21,7 @@ from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.splits import choose_split
 from mixdmt_tf.runs.task import Task
 
+LONGEST = 2**40  # steps
 CHECKED, SKIPPED = "checked.json", "skipped_images.txt"
 
 
@@ -87,12 +89,17 @@ def base_steps(
     images = labels + len(split.unlabeled)
     passes = epochs * math.sqrt(images / labels)
     passes = round(passes) if passes >= 1 else passes
-    return max(1, math.floor(passes * math.ceil((part or labels) / batch)))
+    return _length(passes * math.ceil((part or labels) / batch))
 
 
 def round_steps(epochs: float, images: int, batch: int) -> int:
     """Length of passes over unlabelled images, the last, smaller batch included."""
-    return max(1, int(epochs * math.ceil(images / batch)))
+    return _length(epochs * math.ceil(images / batch))
+
+
+def _length(steps: float) -> int:
+    """A number of steps that a run can have."""
+    return int(min(max(1, steps), LONGEST))
 
 
 def check(path: pathlib.Path, source: Source, split: Split) -> None:
@@ -120,15 +127,14 @@ def check(path: pathlib.Path, source: Source, split: Split) -> None:
         checking.check(source, split, progress.update)
     finally:
         progress.close()
-    write_atomically(path / CHECKED, json.dumps(note))
+    digests.write(path / CHECKED, json.dumps(note))
 
 
 def _note(folder: pathlib.Path) -> Dict[str, str]:
-    path = folder / CHECKED
-    found: Dict[str, str] = {}
-    if path.exists():
-        found = json.loads(path.read_text(encoding="utf-8"))
-    return found
+    try:
+        return digests.read_json(folder / CHECKED)
+    except (FileNotFoundError, digests.Damaged):  # all files are read once more
+        return {}
 
 
 def test_set(source: Source) -> str:

@@ -16,11 +16,11 @@ from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 import numpy as np
 
+from mixdmt_tf import digests
 from mixdmt_tf.data.segmentation import pseudo_labels, splits
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.equations import miou_difference_deviation
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.files import write_atomically
 from mixdmt_tf.progress import Progress
 from mixdmt_tf.rounds import plan
 from mixdmt_tf.rounds.bases import require_base
@@ -106,7 +106,7 @@ class Rounds:
     def label(self, stages: Stages, stage: plan.Stage) -> None:
         """Has the teacher label all images, unless it was done; notes their worth."""
         folder = self.labels_place(stage)
-        judged = (folder / QUALITY).exists()
+        judged = digests.is_sound(folder / QUALITY)
         whole = pseudo_labels.is_whole(folder, self.split)
         if judged and (whole or stages.is_finished(stage)):
             return
@@ -143,7 +143,7 @@ class Rounds:
             (seen.weight_right, seen.weight_wrong) if stage.start else (None, None)
         )
         text = json.dumps(facts, indent=1)
-        write_atomically(self.labels_place(stage) / QUALITY, text)
+        digests.write(self.labels_place(stage) / QUALITY, text)
 
     def results(
         self, stages: Stages, stage: plan.Stage, results_: Results
@@ -156,9 +156,9 @@ class Rounds:
 
     def entry(self, stages: Stages, stage: plan.Stage, results: Results) -> Entry:
         """What is recorded of a finished round."""
-        text = (self.labels_place(stage) / QUALITY).read_text(encoding="utf-8")
+        quality = digests.read_json(self.labels_place(stage) / QUALITY)
         folder = stages.folder(stage.name)
-        return round_records.round_entry(stage, json.loads(text), results, folder)
+        return round_records.round_entry(stage, quality, results, folder)
 
     def warnings(
         self, entry: Entry, earlier: Sequence[Entry], before: Results

@@ -246,3 +246,16 @@ def test_files_are_closed(tmp_path):
         on_disk(tmp_path)
     gc.collect()
     assert len(os.listdir("/proc/self/fd")) <= before + 1
+
+
+@pytest.mark.parametrize(
+    "name", ["shard-x.u8", "shard-.u8", "shard-1-2-3.u8", "shard-00001-abc.u8"]
+)
+def test_files_that_are_no_shards_are_left_alone(name, tmp_path):
+    copies = patterns()
+    (tmp_path / name).write_text("somebody's")
+    (tmp_path / f"shard-00000-{64 * '0'}.u8").mkdir()
+    store = OnDisk(copies, tmp_path, shard_bytes=SHARD)
+    np.testing.assert_array_equal(everything(store), expected(copies))
+    assert (tmp_path / name).read_text() == "somebody's"
+    assert precomputed.missing_bytes(tmp_path, copies.nbytes) == 0

@@ -173,7 +173,7 @@ def test_memory_that_does_not_suffice_is_refused(tmp_path, monkeypatch):
     pages = {"SC_AVPHYS_PAGES": 1, "SC_PAGE_SIZE": COPIES.nbytes - 1}
     monkeypatch.setattr(precomputed.os, "sysconf", pages.__getitem__)
 
-    with pytest.raises(UserError, match="--copies_store=memory needs 0.0 GB") as caught:
+    with pytest.raises(UserError, match="--copies_store=memory needs 6.7 kB") as caught:
         open_store(COPIES, "memory", tmp_path, say=quiet)
     assert "--copies_store=disk or virtual" in str(caught.value)
 

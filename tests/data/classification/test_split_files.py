@@ -27,7 +27,8 @@ def test_a_file_gives_the_split_back(tmp_path):
     assert (again.dataset, again.seed) == ("made_up", 11)
     assert again.digest() == split.digest()
     assert split.digest() == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert [each.name for each in tmp_path.iterdir()] == ["split.json"]
+    names = sorted(each.name for each in tmp_path.iterdir())
+    assert names == ["digests.json", "split.json"]
 
 
 def test_fields_of_the_file():
@@ -61,7 +62,22 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path):
     with pytest.raises(TypeError):
         write_split(path, dataclasses.replace(split, seed=object()))
     assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]
+    assert splits.read_split(path, made_up.source()).digest() == split.digest()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_split_that_was_edited_by_one_id_is_refused(tmp_path):
+    path = tmp_path / "split.json"
+    split = splits.make_split(made_up.source(), 18, 9, seed=0)
+    write_split(path, split)
+    labeled = np.append(split.unlabeled[0], split.labeled[1:])
+    unlabeled = np.append(split.labeled[0], split.unlabeled[1:])
+    other = dataclasses.replace(split, labeled=labeled, unlabeled=unlabeled)
+    path.write_text(other.to_json())
+    with pytest.raises(UserError, match="changed since it was written"):
+        splits.read_split(path, made_up.source())
+    (tmp_path / "digests.json").unlink()  # as of a split that somebody wrote
+    assert splits.read_split(path, made_up.source()).digest() == other.digest()
 
 
 def test_a_split_of_other_data_is_refused(tmp_path):

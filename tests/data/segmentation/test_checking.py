@@ -72,3 +72,18 @@ def test_something_must_be_left(tmp_path):
         files.save(root / f"SegmentationClass/{name}.png", np.full((5, 7), 9))
     with pytest.raises(UserError, match="there is no labelled training image left"):
         sound(load(root))
+
+
+@pytest.mark.parametrize(("part", "name"), [("training", "abc"), ("validation", "v")])
+def test_masks_that_say_nothing_are_refused(part, name, tmp_path):
+    root = files.voc(tmp_path)
+    source = load(root)
+    for each in name:
+        size = files.numbers(5, 7).shape
+        files.save(root / f"SegmentationClass/{each}.png", np.full(size, 255))
+    for look in (check, sound):
+        with pytest.raises(UserError, match=f"every pixel of the .* {part} images is"):
+            look(load(root))
+    files.save(root / f"SegmentationClass/{name[0]}.png", files.numbers(5, 7))
+    check(load(root))  # one mask that says something is enough
+    assert len(source.train) == 3

@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pytest
 
+from mixdmt_tf import digests
 from mixdmt_tf.data.segmentation import pseudo_labels, splits
 from mixdmt_tf.errors import UserError
 from tests.data.segmentation.guesses import IMAGES, SPLIT, guess, refused, written
@@ -128,7 +129,7 @@ def test_a_guess_of_a_class_that_is_none(folder):
 )
 def test_another_note(folder, change, message):
     path = folder / "index.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    digests.write(path, json.dumps({**json.loads(path.read_text()), **change}))
     assert message in refused(lambda: pseudo_labels.read(folder, SPLIT, 3), folder)
 
 
@@ -137,14 +138,14 @@ def test_a_note_that_lacks_something(folder, name):
     path = folder / "index.json"
     note = json.loads(path.read_text())
     del note[name]
-    path.write_text(json.dumps(note))
+    digests.write(path, json.dumps(note))
     assert name in refused(lambda: pseudo_labels.read(folder, SPLIT, 3), path)
 
 
 @pytest.mark.parametrize("content", ["[]", "null", "{", "3"])
 def test_a_note_that_is_none(folder, content):
     path = folder / "index.json"
-    path.write_text(content)
+    digests.write(path, content)
     assert "damaged" in refused(lambda: pseudo_labels.read(folder, SPLIT, 3), path)
 
 

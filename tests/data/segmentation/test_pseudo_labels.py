@@ -57,7 +57,8 @@ def test_a_folder_gives_the_guesses_back(folder):
         assert got.dtype == np.uint8
         np.testing.assert_array_equal(got, classes)
         np.testing.assert_array_equal(confidence, 1 - doubt.astype(np.float32))
-    names = {f"{i:06}.npz" for i in SPLIT.unlabeled} | {"index.json", "teacher.json"}
+    names = {f"{i:06}.npz" for i in SPLIT.unlabeled}
+    names |= {"index.json", "teacher.json", "digests.json"}
     assert set(contents(folder)) == names  # nothing hidden, nothing temporary
 
 
@@ -99,7 +100,8 @@ def test_guesses_of_another_teacher_are_removed(folder):
     pseudo_labels.begin(folder, SPLIT, "a")
     assert contents(folder) == before
     pseudo_labels.begin(folder, SPLIT, "b")
-    assert set(contents(folder)) == {"teacher.json", "quality.json"}
+    kept = {"teacher.json", "quality.json", "digests.json"}
+    assert set(contents(folder)) == kept
     assert pseudo_labels.missing(folder, SPLIT) == SPLIT.unlabeled.tolist()
 
 

@@ -164,9 +164,9 @@ def test_file_and_back(tmp_path):
             splits.read_split(path, other)
     with pytest.raises(UserError, match="expected a split.json"):
         splits.read_split(tmp_path / "none.json", source)
-    path.write_text("{")
+    path.with_name("none.json").write_text("{")
     with pytest.raises(UserError, match="is no split.json"):
-        splits.read_split(path, source)
+        splits.read_split(path.with_name("none.json"), source)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mixdmt_tf import digests
 from mixdmt_tf.cli import evaluate, pseudo_label
 from mixdmt_tf.data import decoded
 from mixdmt_tf.tasks.classification.task import SKIPPED
@@ -110,14 +111,14 @@ def test_evaluation_and_labels_read_a_folder_that_is_not_in_memory(
     for place in ("memory", "disk"):
         flags = (folder / "flags.txt").read_text()
         moved = flags.replace("--image_store=memory", f"--image_store={place}")
-        (folder / "flags.txt").write_text(moved)
+        digests.write(folder / "flags.txt", moved)
         try:
             assert evaluate.main([f"--workdir={folder}"]) == 0
             output = tmp_path / f"{place}.npz"
             argv = [f"--workdir={folder}", f"--output={output}"]
             assert pseudo_label.main(argv) == 0
         finally:
-            (folder / "flags.txt").write_text(flags)
+            digests.write(folder / "flags.txt", flags)
         lines = capsys.readouterr().out.splitlines()
         own = ("reading", "written to")
         said.append([line for line in lines if not line.startswith(own)])

@@ -142,7 +142,7 @@ def test_evaluating_a_run_that_is_not_finished(finished_rounds, capsys, tmp_path
     shutil.rmtree(folder / "checkpoints")
     assert evaluate.main([f"--workdir={folder}"]) == 1
     said = capsys.readouterr().err
-    assert "run the command that made the folder again" in said
+    assert "Run the training command of the folder again" in said
     assert evaluate.main([f"--workdir={folder / 'round_1'}"]) == 0
 
 

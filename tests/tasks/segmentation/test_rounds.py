@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from mixdmt_tf import digests
 from mixdmt_tf.data.segmentation import pseudo_labels, splits
 from mixdmt_tf.models import small_segmenter
-from mixdmt_tf.rounds import loop, records
+from mixdmt_tf.rounds import records
 from mixdmt_tf.runs import trained
 from mixdmt_tf.tasks import open_task
 from mixdmt_tf.tasks.segmentation import labeling, round_plots, round_records
@@ -80,7 +81,7 @@ def test_what_is_in_the_folder(finished):
         *STAGES,
         *("pseudo_labels", "pictures", "tensorboard", "checkpoints", "export", ".lock"),
         *("results.json", "rounds.csv", "metrics.csv", "data.json", "split.json"),
-        *("flags.txt", "checked.json", "rounds.png"),
+        *("flags.txt", "checked.json", "digests.json", "rounds.png"),
         *("pseudo_labels_a.png", "pseudo_labels_b.png"),
     }
     assert not list(folder.glob("*/export")) and not list(folder.glob("*/checked.json"))
@@ -88,7 +89,7 @@ def test_what_is_in_the_folder(finished):
     # The guesses themselves are no longer needed.
     for place in (folder / "pseudo_labels").iterdir():
         kept = {path.name for path in place.iterdir()}
-        assert kept == {"index.json", "teacher.json", "quality.json"}
+        assert kept == {"index.json", "teacher.json", "quality.json", "digests.json"}
     result = folder / finished.results["result_of"]
     assert short.weights(folder) == short.weights(result)
     for name in ("metrics.csv", "data.json"):
@@ -182,7 +183,7 @@ MOMENTS = (
     # The weights of step 2 are scored, and when those of step 4 are, it is stopped.
     (Scorer, "guess", 8 + 3),
     (round_records, "write"),  # before the table of rounds
-    (loop, "copy_atomically", 2),  # the result is there in part
+    (digests, "copy", 1),  # the result is there in part
     (records, "run_summary"),  # before the results
 )
 
@@ -265,13 +266,13 @@ def test_the_best_stage_on_validation_is_the_result(worse, finished, tmp_path):
     """Mean IoUs that are made up, so that nothing has to be trained."""
     folder = shutil.copytree(finished.folder, tmp_path / "run")
     kept = folder / "flags.txt"
-    kept.write_text(kept.read_text().replace(CHOICE, "--select_on=best"))
+    digests.write(kept, kept.read_text().replace(CHOICE, "--select_on=best"))
     last = finished.results["result_of"]
     for stage in STAGES:
         found = results(folder / stage)
         best = "base_a" if worse else last
         found["validation_miou"] = 90.0 if stage == best else 40.0
-        (folder / stage / "results.json").write_text(json.dumps(found))
+        digests.write(folder / stage / "results.json", json.dumps(found))
     done = short.session(folder, *DMT, "--noexport", "--select_on=best")
     assert (done.code, done.steps) == (0, ()), done.err
     whole = results(folder)

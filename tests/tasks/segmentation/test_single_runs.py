@@ -9,6 +9,7 @@ from unittest import mock
 import numpy as np
 import pytest
 
+from mixdmt_tf import digests
 from mixdmt_tf.data.segmentation import pseudo_labels, splits
 from mixdmt_tf.runs import log, trained
 from mixdmt_tf.tasks import open_task
@@ -110,7 +111,7 @@ def constant(self, image):
     return np.ones(image.shape[:2], np.uint8), np.full(image.shape[:2], 0.5, "f2")
 
 
-def digests(folder):
+def content_of(folder):
     """Of the pseudo labels of the first round."""
     index = folder / "pseudo_labels" / "round_1" / "index.json"
     return json.loads(index.read_text())["content"]
@@ -121,7 +122,7 @@ def test_two_devices(supervised, self_training, tmp_path):
     flags = ("--algorithm=dst", *ONE, f"--init_from={supervised.folder}")
     done = short.session(tmp_path / "run", *flags, "--strategy=mirrored")
     assert done.code == 0 and "2 devices" in done.out, done.err
-    assert digests(tmp_path / "run") == digests(self_training.folder)
+    assert content_of(tmp_path / "run") == content_of(self_training.folder)
     (entry,) = results(tmp_path / "run")["rounds"]
     assert sum(entry["cases"].values()) == pytest.approx(100, abs=1e-3)
     assert 0 <= entry["mean_weight"] <= 1 and entry["test_miou"] > 0
@@ -136,7 +137,7 @@ def snapshots(supervised, tmp_path_factory):
     table = (base / "metrics.csv").read_text()
     first = str(rows[0]["validation_miou"])
     assert table.count(first) >= 1 and rows[0]["step"] == 2
-    (base / "metrics.csv").write_text(table.replace(first, "99.5"))
+    digests.write(base / "metrics.csv", table.replace(first, "99.5"))
     flags = ("--algorithm=dst", *ONE, "--snapshot=best", f"--init_from={base}")
     done = short.session(folder / "run", *flags)
     assert done.code == 0, done.err
@@ -153,7 +154,7 @@ def test_the_best_snapshot_labels_and_is_the_result(snapshots, supervised, tmp_p
     for which in ("last", "best"):
         model = trained.load(open_task(experiment), run.folder.parent / "base", which)
         asked = labeling.label(model, source, split, tmp_path / which, 1.0)
-        same = asked.content == digests(run.folder)
+        same = asked.content == content_of(run.folder)
         assert same == (which == "best") and model.step == (2 if same else 4)
     rows = log.read_rows(run.folder / "round_1")
     best = max(rows, key=lambda row: row["validation_miou"])
@@ -247,7 +248,11 @@ def test_a_wrong_label_is_reported_before_anything_is_trained(name, tmp_path):
     assert said.count("label 7 (row 3, column 5); expected 0 to 2, or 255") == 4
     assert str(tmp_path / "data" / "masks" / "n") in said
     kept = {path.name for path in (tmp_path / "run").iterdir()}
-    assert kept == {".lock", "flags.txt"}  # no split yet: flags may be put right
+    assert kept == {
+        ".lock",
+        "digests.json",
+        "flags.txt",
+    }  # no split yet: flags may be put right
 
 
 def test_a_file_that_is_damaged_while_the_training_goes_on(tmp_path):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import io
 import json
 import pathlib
 import shutil
 from typing import Any, Dict, List
 
+from mixdmt_tf import digests
 from mixdmt_tf.cli import experiments, train
 from mixdmt_tf.data.segmentation import datasets, splits
 from mixdmt_tf.data.splits import write_split
@@ -84,8 +86,9 @@ def best_before(run: Finished, place: pathlib.Path) -> Finished:
     with (place / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     rows[-1]["validation_miou"] = "0.0"
-    with (place / "metrics.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    digests.write(place / "metrics.csv", text.getvalue())
     return copy

@@ -24,10 +24,15 @@ def load(config: Config) -> Source:
     del config
     try:
         from sklearn.datasets import load_digits
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise UserError(
             f"--dataset=digits needs scikit-learn, which can't be imported: {error}\n"
             "pip install scikit-learn"
+        ) from error
+    except (ImportError, OSError) as error:
+        raise UserError(
+            f"--dataset=digits needs scikit-learn, which is there but fails: {error}\n"
+            "Try python -c 'import sklearn.datasets' to see why."
         ) from error
     bunch = load_digits()
     images = np.round(bunch.images * (255 / 16)).astype(np.uint8)[..., np.newaxis]

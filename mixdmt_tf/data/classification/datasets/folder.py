@@ -29,6 +29,7 @@ from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.data.classification.source import UNKNOWN, Images, Source
 from mixdmt_tf.data.lazy_images import take
 from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.files import expanded
 
 # Photos of one's own are few: what a network knows of others helps.
 assumes = {"base": {"network": "auto"}}
@@ -67,7 +68,7 @@ def find(config: Config) -> pathlib.Path:
     """
     if not config.data_dir:
         raise UsageError(f"--dataset=folder needs --data_dir=DIR; in DIR {LAYOUTS}")
-    return _labeled_folder(pathlib.Path(config.data_dir).expanduser())
+    return _labeled_folder(expanded(config.data_dir))
 
 
 def load(config: Config) -> Source:

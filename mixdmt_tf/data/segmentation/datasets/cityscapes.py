@@ -23,6 +23,7 @@ from mixdmt_tf.data.segmentation.config import Config
 from mixdmt_tf.data.segmentation.files import FileSample
 from mixdmt_tf.data.segmentation.source import IGNORED, Source
 from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.files import expanded
 
 # DMT (arXiv:2004.08514) table 1, 1/8 of the labels, and appendix B: what the methods in
 # algorithms/parts/segmentation_rounds.py, and the baseline, have here instead of VOC's
@@ -113,7 +114,7 @@ def find(config: Config) -> pathlib.Path:
     """
     if not config.data_dir:
         raise UsageError(f"--dataset=cityscapes needs --data_dir=DIR; in DIR {LAYOUT}")
-    root = pathlib.Path(config.data_dir).expanduser()
+    root = expanded(config.data_dir)
     for part in ("train", "val"):
         if not (root / "leftImg8bit" / part).is_dir():
             raise _no_images(root, part)

@@ -38,6 +38,7 @@ from mixdmt_tf.data.segmentation.held_out import hold_out
 from mixdmt_tf.data.segmentation.regions import Region, label_map
 from mixdmt_tf.data.segmentation.source import Source, short
 from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.files import expanded
 
 LAYOUT = (
     "expected COCO's JSON, such as annotations/instances_train2017.json or "
@@ -93,7 +94,7 @@ def find(config: Config) -> Dict[str, pathlib.Path]:
     """
     if not config.data_dir:
         raise UsageError(f"--dataset=coco needs --data_dir=DIR; in DIR {LAYOUT}")
-    root = pathlib.Path(config.data_dir).expanduser()
+    root = expanded(config.data_dir)
     paths = [*root.glob("*.json"), *root.glob("annotations/*.json")]
     paths += root.glob("*/_annotations.coco.json")
     paths = sorted(path for path in paths if not path.name.startswith(_OTHERS))
@@ -126,7 +127,7 @@ def load(config: Config) -> Source:
             nowhere to be found.
     """
     paths = find(config)
-    root = pathlib.Path(config.data_dir).expanduser()
+    root = expanded(config.data_dir)
     parts = {part: coco_files.read(path) for part, path in paths.items()}
     first = parts["train"]
     for part, each in parts.items():

@@ -33,6 +33,7 @@ from mixdmt_tf.data.segmentation.files import FileSample, by_stem
 from mixdmt_tf.data.segmentation.held_out import hold_out
 from mixdmt_tf.data.segmentation.source import IGNORED, Source, short
 from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.files import expanded
 
 LAYOUT = (
     "expected images/ and masks/ with files of the same names, masks as PNG with a "
@@ -49,7 +50,7 @@ def find(config: Config) -> pathlib.Path:
     """
     if not config.data_dir:
         raise UsageError(f"--dataset=mask_folder needs --data_dir=DIR; in DIR {LAYOUT}")
-    root = pathlib.Path(config.data_dir).expanduser()
+    root = expanded(config.data_dir)
     _require_folders(root)
     read_classes(root, config.unknown_colour)
     return root

@@ -30,6 +30,7 @@ from mixdmt_tf.data.segmentation.files import FileSample, by_stem
 from mixdmt_tf.data.segmentation.source import Source, short
 from mixdmt_tf.data.segmentation.text_files import read_lines
 from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.files import expanded
 
 CLASSES = tuple(
     "background aeroplane bicycle bird boat bottle bus car cat chair cow diningtable "
@@ -54,7 +55,7 @@ def find(config: Config) -> pathlib.Path:
     """
     if not config.data_dir:
         raise UsageError(f"--dataset=voc needs --data_dir=DIR; in DIR {LAYOUT}")
-    root = root_in(pathlib.Path(config.data_dir).expanduser())
+    root = root_in(expanded(config.data_dir))
     if root is None:
         raise UserError(f"--data_dir={config.data_dir}: {LAYOUT}")
     lists = _lists(root)

@@ -1,0 +1,47 @@
+"""How large files may be that come from users and strangers, all in one place.
+
+What is larger is refused before it is read, or while it is. The bounds are many times
+what real files have; they keep a wrong or hostile file from taking all memory.
+"""
+
+from __future__ import annotations
+
+import pathlib
+
+FLAGFILE_BYTES = 2**20  # and 16 flagfiles within one another
+FLAGFILES_DEEP = 16
+TEXT_BYTES = 2**26  # lists of images and names of classes: a million lines
+SPLIT_BYTES = 2**28  # ids of ten million images
+PSEUDO_LABELS_BYTES = 2**31  # of all arrays of a file, unpacked
+JSON_BYTES = 2**30  # COCO's own files have half of it
+OUTLINE_NUMBERS = 200_000  # of one object in COCO's JSON
+RUN_LENGTHS_TEXT = 10_000_000  # characters of compressed run lengths
+PIXELS = 50_000_000  # of an image: 150 MB in memory
+WEIGHTS_BYTES = 2**32  # of a file of weights, and of all its tensors
+WEIGHTS_HEADER_BYTES = 10**8
+TENSOR_DIMENSIONS = 8  # convolutions have four
+PICKLE_OPERATIONS = 1_000_000  # a network of a thousand tensors takes 50,000
+PICKLE_VALUES = 10**5  # in all dictionaries of a .pth file
+PICKLE_DEPTH = 8  # of dictionaries in one another
+
+
+class TooLarge(ValueError):
+    """A file is larger than files of its kind can be."""
+
+
+def read_bytes(path: pathlib.Path, most: int) -> bytes:
+    """Reads a file, which may be a pipe or a device, unless it is too large.
+
+    Args:
+        path: of the file.
+        most: bytes.
+
+    Raises:
+        TooLarge: if there are more; no more than that is read.
+        OSError: if it cannot be read.
+    """
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise TooLarge(f"larger than {most:,} bytes")
+    return content

@@ -1,0 +1,178 @@
+"""Digests of the files of a folder that are read again, in `digests.json` beside them.
+
+A number that changes in a file, on a bad disk or by hand, would be published as any
+other. So what is read again is compared with the digest that was noted when it was
+written. Files without one, as older versions left them, are taken as they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pathlib
+from typing import Any, Dict, Iterable, List, Optional
+
+from mixdmt_tf import bounds
+from mixdmt_tf.errors import UserError
+from mixdmt_tf.files import write_atomically
+
+NAME = "digests.json"
+SEAL = "digest"  # of all other fields of a sealed file
+
+
+class Damaged(UserError):
+    """A file does not hold what was written there."""
+
+    def __init__(self, path: pathlib.Path, how: str = "changed since it was written"):
+        """Says which file, and the way back."""
+        self.how = how
+        super().__init__(
+            f"{path} is damaged: {how}.\nRun the training command of the folder again: "
+            "it restores what it can, and says so."
+        )
+
+
+def write(path: pathlib.Path, text: str) -> None:
+    """Writes a text file atomically and notes its digest.
+
+    The new digest is noted before the file is there, and that of the file which is
+    there until then stays beside it: whenever the process is killed, one of them holds.
+    """
+    digests = _read(path.parent) or {}
+    new = _digest(text.encode("utf-8"))
+    held = _digest_of(path)
+    accepted = [each for each in digests.get(path.name, []) if each == held != new]
+    accepted.append(new)
+    if digests.get(path.name) != accepted:
+        _write(path.parent, {**digests, path.name: accepted})
+    if held != new:
+        write_atomically(path, text)
+
+
+def read(path: pathlib.Path, most: int = bounds.JSON_BYTES) -> str:
+    """The text of a file that holds what was written there.
+
+    Args:
+        path: of the file.
+        most: bytes.
+
+    Raises:
+        Damaged: if it was changed, or is missing though it was written.
+        OSError: if it never was there, or cannot be read.
+        UnicodeDecodeError: if it has no digest and is not text.
+        TooLarge: if it is larger than `most`.
+    """
+    if is_damaged(path):
+        raise Damaged(path) if path.exists() else Damaged(path, "it is missing")
+    return bounds.read_bytes(path, most).decode("utf-8")
+
+
+def read_json(path: pathlib.Path) -> Dict[str, Any]:
+    """As `read`, of a file that holds an object of JSON."""
+    try:
+        found = json.loads(read(path))
+    except (ValueError, RecursionError):
+        raise Damaged(path, "it is not JSON") from None
+    if not isinstance(found, dict):
+        raise Damaged(path, "it does not hold an object of JSON")
+    return found
+
+
+def copy(source: pathlib.Path, place: pathlib.Path) -> None:
+    """Copies a text file as `write` writes, if it is as it was written."""
+    write(place, read(source))
+
+
+def is_damaged(path: pathlib.Path) -> bool:
+    """Whether a file differs from what was written there; False if that is unknown."""
+    accepted = known(path.parent).get(path.name)
+    return accepted is not None and _digest_of(path) not in accepted
+
+
+def is_sound(path: pathlib.Path) -> bool:
+    """Whether a file is there, and holds what was written as far as that is known."""
+    try:
+        return path.exists() and not is_damaged(path)
+    except Damaged:  # the digests themselves
+        return False
+
+
+def accepts(path: pathlib.Path, text: str) -> bool:
+    """Whether a text is what was written last to a file that is damaged now."""
+    accepted = known(path.parent).get(path.name, [])
+    return _digest(text.encode("utf-8")) in accepted
+
+
+def known(folder: pathlib.Path) -> Dict[str, List[str]]:
+    """The digests of a folder by file; {} if it has none.
+
+    Raises:
+        Damaged: if `digests.json` itself does not hold what was written.
+    """
+    found = _read(folder)
+    if found is None:
+        path = folder / NAME
+        raise Damaged(path, "it does not fit its own digest")
+    return found
+
+
+def forget(path: pathlib.Path) -> None:
+    """Removes a file and its digest."""
+    path.unlink(missing_ok=True)
+    digests = _read(path.parent) or {}
+    if digests.pop(path.name, None) is not None:
+        _write(path.parent, digests)
+
+
+def adopt(folder: pathlib.Path, names: Iterable[str]) -> None:
+    """Notes the digests of files as they are now, and of no others."""
+    found = {name: _digest_of(folder / name) for name in names}
+    _write(folder, {name: [each] for name, each in found.items() if each})
+
+
+def seal(fields: Dict[str, Any]) -> str:
+    """JSON with a digest of itself, for `unseal`."""
+    return json.dumps({**fields, SEAL: _digest_of_fields(fields)}, indent=1)
+
+
+def unseal(text: str) -> Dict[str, Any]:
+    """The fields that `seal` was given.
+
+    Raises:
+        ValueError: if they have another digest than is noted, or none.
+    """
+    fields = json.loads(text)
+    if not isinstance(fields, dict) or fields.pop(SEAL, None) != _digest_of_fields(
+        fields
+    ):
+        raise ValueError("it does not fit its own digest")
+    return fields
+
+
+def _read(folder: pathlib.Path) -> Optional[Dict[str, List[str]]]:
+    """The digests that are noted; None if they are damaged."""
+    try:
+        return unseal((folder / NAME).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (ValueError, RecursionError):
+        return None
+
+
+def _write(folder: pathlib.Path, digests: Dict[str, List[str]]) -> None:
+    write_atomically(folder / NAME, seal(digests))
+
+
+def _digest_of_fields(fields: Any) -> str:
+    return _digest(json.dumps(fields, sort_keys=True).encode())
+
+
+def _digest_of(path: pathlib.Path) -> Optional[str]:
+    try:
+        return _digest(bounds.read_bytes(path, bounds.JSON_BYTES))
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError):
+        return None
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

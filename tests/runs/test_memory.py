@@ -1,0 +1,76 @@
+"""What a step would need, before anything is allocated."""
+
+from __future__ import annotations
+
+import resource
+from unittest import mock
+
+import keras
+import numpy as np
+import pytest
+
+from mixdmt_tf.errors import UserError
+from mixdmt_tf.models.small_cnn import SmallCNN
+from mixdmt_tf.models.wide_resnet import WideResNet
+from mixdmt_tf.runs import memory
+from mixdmt_tf.tasks import open_task
+from tests.tasks.classification import tiny
+
+
+@pytest.mark.parametrize("size", [None, 16])
+def test_the_size_of_a_network_is_that_of_the_real_one(size):
+    def build():
+        return SmallCNN(filters=4).build_at(size, (8, 8, 3), 10)
+
+    real = build()
+    weights, outputs = memory.of_network(build)
+    assert weights == real.count_params()
+    if size is None:
+        every = keras.Model(real.input, [layer.output for layer in real.layers])
+        made = every(np.zeros((1, 8, 8, 3), np.float32))
+        assert outputs == sum(np.size(each) for each in made)
+    else:  # which has the layers of a network within the network
+        assert outputs > 3 * (8 * 8 + 16 * 16)
+    assert build().get_weights()  # real networks are real again
+
+
+def test_a_huge_network_takes_no_memory_to_be_looked_at():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    weights, _ = memory.of_network(
+        lambda: WideResNet(depth=10, width=100).build((32, 32, 3), 10)
+    )
+    assert weights > 5 * 10**8  # 2 GB
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000
+
+
+def require(*flags, images=3):
+    task = open_task(tiny.experiment("runs/x", *flags))
+    memory.require(task, images)
+
+
+def test_what_does_not_fit_is_refused():
+    with mock.patch.object(memory, "total", return_value=10**7):
+        require()
+        with pytest.raises(UserError) as refused:
+            require("--batch=65536")
+        assert "(426 weights, 196,608 images of a batch)" in str(refused.value)
+        assert "this machine has 10.0 MB.\nGive a smaller --batch" in str(refused.value)
+        with pytest.raises(UserError, match="a step needs .* of memory or more"):
+            require("--filters=4096")
+
+
+def test_a_container_has_what_it_is_given(tmp_path):
+    limit = tmp_path / "memory.max"
+    physical = memory.total()
+    with mock.patch.object(memory, "_LIMIT", limit):
+        assert memory.total() >= physical  # no such file
+        for text, expected in (("max\n", memory.total()), ("1000000\n", 1_000_000)):
+            limit.write_text(text)
+            assert memory.total() == expected
+
+
+def test_the_command_says_so_and_leaves_no_split(tmp_path):
+    with mock.patch.object(memory, "total", return_value=10**7):
+        done = tiny.session(tmp_path, "--batch=65536")
+    assert done.code == 1 and "a step needs" in done.err
+    assert "Traceback" not in done.err and not (tmp_path / "split.json").exists()

@@ -1,0 +1,69 @@
+"""A long run: memory and open files must not grow.
+
+    .venv/bin/python -m tools.torture.soak [--trials=10000] [--seed=N]
+
+A trial is a step. Memory and open files of the training process are looked at twice a
+second; the slope over the second half of the run is what counts, since the first half
+has the compilation and filling of caches.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import sys
+import tempfile
+import time
+from typing import List, Tuple
+
+import numpy as np
+
+from tools.torture import commands
+
+SLOPE = 1.0  # MB for 1,000 steps
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def watched(child: commands.Child) -> Tuple[commands.Outcome, List[Tuple[float, ...]]]:
+    """Lets a command end; (seconds, bytes in memory, open files) on the way."""
+    seen: List[Tuple[float, ...]] = []
+    began = time.monotonic()
+    place = pathlib.Path("/proc") / str(child.pid)
+    while True:
+        done = child.wait(0.5)
+        if done is not None:
+            return done, seen
+        try:
+            pages = int((place / "statm").read_text().split()[1])
+            files = len(list((place / "fd").iterdir()))
+        except OSError:
+            continue
+        if pages:  # not between its end and our waiting for it
+            seen.append((time.monotonic() - began, pages * PAGE, files))
+
+
+def main(trials: int, seed: int) -> int:
+    """Runs the trials; returns the exit code."""
+    commands.prepare()
+    steps = (f"--steps={trials}", f"--eval_every={max(1, trials // 50)}")
+    usual = [each for each in commands.DIGITS if not each.startswith("--log_every")]
+    flags = (*usual, f"--seed={seed}", *steps, "--checkpoint_every=1000")
+    more = ("--copies=2", "--copies_store=virtual", "--noexport")
+    with tempfile.TemporaryDirectory(prefix="torture-") as folder:
+        child = commands.Child("train", *flags, *more, f"--workdir={folder}/run")
+        done, seen = watched(child)
+    wrong = [] if done.code == 0 else [done.text[-500:]]
+    late = np.array(seen[len(seen) // 2 :])
+    per_second, _ = np.polyfit(late[:, 0], late[:, 1], 1)
+    slope = per_second * late[-1, 0] / trials * 1000 / 1e6
+    if slope > SLOPE:
+        wrong.append(f"{slope:.2f} MB for 1,000 steps")
+    if late[-1, 2] > late[0, 2]:
+        wrong.append(f"open files: {late[0, 2]:.0f}, then {late[-1, 2]:.0f}")
+    print(f"{slope:+.3f} MB for 1,000 steps, {late[-1, 1] / 1e6:,.0f} MB at the end")
+    return commands.finish("soak", trials, {"open files": int(late[-1, 2])}, wrong)
+
+
+if __name__ == "__main__":
+    found = commands.trials("soak", 10_000, __doc__)
+    sys.exit(main(found.trials, found.seed))
