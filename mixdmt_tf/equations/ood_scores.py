@@ -133,7 +133,7 @@ def mahalanobis(
 def subspace(
     features: tf.Tensor, references: tf.Tensor, labels: tf.Tensor, num_classes: int
 ) -> tf.Tensor:
-    """Return |P f| / |f|, the cosine to the span of the classes' mean features.
+    """Return norm(P f) / norm(f), the cosine to the span of the classes' means.
 
     ProSub (Wallin, Svensson, Kahl and Hammarstrand 2024, arXiv:2407.11735): P projects
     on the subspace that the class means span.

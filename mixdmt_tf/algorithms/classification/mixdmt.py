@@ -15,7 +15,7 @@ kept, or is disbelieved, are not thrown away: of them w is 0. Targets, images an
 weights are mixed up with those of all other rows. RealMix's mask leaves out images that
 look like none of the classes.
 
-    L = L_x + lambda_p mean w' H(t', p) + lambda_u mean |t' - p|^2
+    L = L_x + lambda_p mean w' H(t', p) + lambda_u mean (t' - p)^2
 
 with ' for what is mixed up, H the cross-entropy, L_x that of the labelled rows, and
 means over the unlabelled rows that the mask keeps. With w = 0 everywhere and no mask
