@@ -10,7 +10,6 @@ from mixdmt_tf.equations import masked_mean
 from mixdmt_tf.rounds import plan
 from tests.algorithms.classification import batches, stepping
 from tests.oracles import mixdmt_step
-from tests.tasks.classification import tiny
 
 ROWS = 6
 
@@ -113,18 +112,3 @@ def test_it_has_two_learners_that_realmix_begins():
     names = [each.name for each in plan.stages((0.5, 1.0), config.models, False)]
     assert names[:2] == ["base_a", "base_b"] and len(names) == 6
     assert isinstance(mixdmt.MixDMT, type) and issubclass(mixdmt.MixDMT, base.Algorithm)
-
-
-def test_a_run_in_rounds(tmp_path):
-    done = tiny.session(tmp_path, "--algorithm=mixdmt", *tiny.SHORT_ROUNDS)
-    assert done.code == 0, done.err
-    results = tiny.Finished(tmp_path, done).results
-    assert [each["stage"] for each in results["rounds"]] == [
-        "round_1_b",
-        "round_1_a",
-        "round_2_b",
-        "round_2_a",
-    ]
-    settings = (tmp_path / "base_a" / "flags.txt").read_text()
-    assert "--algorithm=realmix" in settings
-    assert 0 <= results["test_error"] <= 100
