@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from mixdmt_tf.algorithms.parts import domain_scores
 from mixdmt_tf.data.classification.source import Images
 from mixdmt_tf.data.classification.splits import make_split
 from mixdmt_tf.tasks.classification import detection, recorder
@@ -106,8 +107,9 @@ def test_a_run_writes_what_it_measured(tmp_path):
     assert results["ood_rate_estimate"] == 0.5
 
 
-def test_a_run_that_estimates_the_share_resumes(tmp_path):
+def test_a_run_that_estimates_the_share_resumes(tmp_path, monkeypatch):
     """With the scores of the images and the rate that it began with."""
+    monkeypatch.setattr(domain_scores, "STEPS", 60)
     more = (
         "--labeled_classes=0,1,2,3,4,5,6",
         "--unlabeled_classes=7,8,9,0",
