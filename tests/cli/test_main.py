@@ -157,5 +157,7 @@ def test_an_early_interrupt_has_no_traceback(module):
         time.sleep(delay)
         started.send_signal(signal.SIGINT)
         _, err = started.communicate(timeout=60)
-        interrupted = started.returncode in (-signal.SIGINT, 130)
-        assert err in ("", "interrupted\n") if interrupted else "error: " in err
+        # On a fast machine the command has said what is wrong before the signal comes.
+        assert err in ("", "interrupted\n") or err.startswith("error: ")
+        assert "Traceback" not in err
+        assert started.returncode in (-signal.SIGINT, 130, 1, 2)
