@@ -145,9 +145,9 @@ def give(folder, *kinds):
             "4 --columns=1/20,1/50 --dry_run",
             (),
             "--coco is missing; needed by the rows baseline (1/50, 1/20), mean_teacher "
-            "(1/50, 1/20), hung (1/50, 1/20), s4gan (1/50, 1/20), cct (1/50, 1/20), gct "
-            "(1/50, 1/20), dmt (1/50, 1/20)\n--imagenet is missing; needed by the rows "
-            "cutmix (1/50, 1/20), dmt (1/20)\nexpected files",
+            "(1/50, 1/20), hung (1/50, 1/20), s4gan (1/50, 1/20), cct (1/50, 1/20), "
+            "gct (1/50, 1/20), dmt (1/50, 1/20)\n--imagenet is missing; needed by the "
+            "rows cutmix (1/50, 1/20), dmt (1/20)\nexpected files",
         ),
         ("5", ["coco"], "error: --imagenet is missing; needed by the rows dmt\nexp"),
         (
