@@ -125,6 +125,7 @@ def test_neighbours_vote_with_their_cosines():
 
 def test_domain_scores_tell_strangers(monkeypatch):
     monkeypatch.setattr(domain_scores, "STEPS", 40)
+    monkeypatch.setattr(domain_scores, "FOLDS", 2)  # each is traced anew
     given = pipeline(each=20, known=60, strangers=60)
     found = domain_scores.domain_scores(given)
     assert found.scores.shape == (120,) and found.scores.dtype == np.float32
