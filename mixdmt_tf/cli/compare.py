@@ -62,10 +62,18 @@ def _compare(argv: Sequence[str]) -> int:
 
     from mixdmt_tf.tables import contest, running
 
-    contestants = [
-        contest.Contestant(name, tuple(_flags(name, others, config)), folder, minutes)
-        for name, minutes in _methods(config, others)
-    ]
+    dataset = str(experiments.parse(others, "compare", "").values["data"]["dataset"])
+    task = experiments.task_of(dataset)
+    contestants = []
+    for name in _methods(config, task):
+        steps = assumed(f"mixdmt_tf.algorithms.{task}.{name}").get("steps")
+        length = ["--steps=none", f"--max_minutes={config.minutes:g}"]
+        if steps:  # a method that is done at once
+            length = [f"--steps={steps}"]
+        argv = [*others, f"--algorithm={name}", *length, "--noexport"]
+        experiments.parse(argv, "compare", "")  # refuses what is wrong for it
+        minutes = 0.5 if steps else config.minutes
+        contestants.append(contest.Contestant(name, tuple(argv), folder, minutes))
     # By seed, so that all methods have a run before one has its second.
     seeds = range(1, config.seeds + 1)
     runs: List[Tuple[Any, int]] = [(each, s) for s in seeds for each in contestants]
@@ -79,7 +87,6 @@ def _compare(argv: Sequence[str]) -> int:
 
     from mixdmt_tf.tables import contest_report
 
-    dataset = experiments_dataset(others)
     title = f"{dataset}: methods under the same clock, {config.minutes:g} minutes a run"
     note = f"Command: `bin/compare {shlex.join(argv)}`"
 
@@ -122,20 +129,13 @@ def separate(argv: Sequence[str]) -> Tuple[List[str], List[str]]:
     return own, others
 
 
-def experiments_dataset(others: Sequence[str]) -> str:
-    """The data set that the flags of the runs name."""
-    parsed = experiments.parse(others, "compare", "")
-    return str(parsed.values["data"]["dataset"])
-
-
-def _methods(config: Config, others: Sequence[str]) -> List[Tuple[str, float]]:
-    """Names of the methods, and about how many minutes a run of each takes.
+def _methods(config: Config, task: str) -> List[str]:
+    """Names of the methods.
 
     Raises:
-        UsageError: if there is none of a name, or one is there twice, or the flags of
-            the runs are wrong for one.
+        UsageError: if there is none, or none of a name, or one is there twice.
     """
-    known = experiments.methods_of(experiments.task_of(experiments_dataset(others)))
+    known = experiments.methods_of(task)
     names = [each.strip() for each in config.algorithms.split(",") if each.strip()]
     for name in names:
         if name not in known or names.count(name) > 1:
@@ -147,21 +147,4 @@ def _methods(config: Config, others: Sequence[str]) -> List[Tuple[str, float]]:
             )
     if not names:
         raise UsageError("--algorithms is empty; expected names of methods")
-    task = experiments.task_of(experiments_dataset(others))
-    found = []
-    for name in names:
-        experiments.parse(_flags(name, others, config), "compare", "")
-        brought = assumed(f"mixdmt_tf.algorithms.{task}.{name}")
-        found.append((name, 0.5 if "steps" in brought else config.minutes))
-    return found
-
-
-def _flags(name: str, others: Sequence[str], config: Config) -> List[str]:
-    """Arguments of the training command, without seed and folder."""
-    task = experiments.task_of(experiments_dataset(others))
-    brought = assumed(f"mixdmt_tf.algorithms.{task}.{name}")
-    if "steps" in brought:  # a method that is done at once
-        length = [f"--steps={brought['steps']}"]
-    else:
-        length = ["--steps=none", f"--max_minutes={config.minutes:g}"]
-    return [*others, f"--algorithm={name}", *length, "--noexport"]
+    return names

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 import keras
 
+from mixdmt_tf.algorithms import base
 from mixdmt_tf.algorithms.parts.groups import Group
 from mixdmt_tf.algorithms.parts.momentum import learning_rate
+from mixdmt_tf.data.segmentation.recipe import Recipe
 from mixdmt_tf.models.discriminators import require_size
 from mixdmt_tf.settings import setting
 
@@ -63,3 +65,22 @@ def group(model: keras.Model, config: Any, steps: int) -> Group:
     rate = learning_rate(config.discriminator_learning_rate, "poly", steps)
     adam = keras.optimizers.Adam(rate, beta_2=0.99, epsilon=config.adam_epsilon)
     return Group(model.trainable_variables, adam, rate)
+
+
+class Opposed(base.Algorithm):
+    """A network and a discriminator that learns to tell its predictions from labels.
+
+    Attributes:
+        discriminator: a Keras model, which a method makes in `__init__`.
+    """
+
+    discriminator: keras.Model
+
+    def more_groups(self) -> Dict[str, Group]:
+        """The discriminator has Adam."""
+        return {GROUP: group(self.discriminator, self.config, self.facts.steps)}
+
+    @classmethod
+    def recipe(cls, config: Any) -> Recipe:
+        """Labelled and unlabelled images."""
+        return Recipe(unlabeled_ratio=config.unlabeled_ratio)

@@ -31,9 +31,7 @@ from mixdmt_tf.algorithms.parts import (
     segmentation_sgd,
     segmentation_unlabeled,
 )
-from mixdmt_tf.algorithms.parts.groups import Group
 from mixdmt_tf.algorithms.parts.terms import mean_of_all
-from mixdmt_tf.data.segmentation.recipe import Recipe
 from mixdmt_tf.equations import (
     binary_cross_entropy,
     cross_entropy,
@@ -86,7 +84,7 @@ class Config(
     )
 
 
-class Adversarial(base.Algorithm):
+class Adversarial(discriminators.Opposed):
     """The method of Hung et al.
 
     Attributes:
@@ -111,17 +109,6 @@ class Adversarial(base.Algorithm):
         self.discriminator = map_discriminator(
             facts.num_classes, config.discriminator_layers, config.discriminator_width
         )
-
-    def more_groups(self) -> Dict[str, Group]:
-        """The discriminator has Adam."""
-        steps = self.facts.steps
-        group = discriminators.group(self.discriminator, self.config, steps)
-        return {discriminators.GROUP: group}
-
-    @classmethod
-    def recipe(cls, config: Config) -> Recipe:
-        """Labelled and unlabelled images."""
-        return Recipe(unlabeled_ratio=config.unlabeled_ratio)
 
     def judged(self, maps: tf.Tensor, inside: tf.Tensor) -> tf.Tensor:
         """Logits of the discriminator.

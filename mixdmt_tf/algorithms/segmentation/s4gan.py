@@ -33,9 +33,7 @@ from mixdmt_tf.algorithms.parts import (
     segmentation_sgd,
     segmentation_unlabeled,
 )
-from mixdmt_tf.algorithms.parts.groups import Group
 from mixdmt_tf.algorithms.parts.terms import mean_row
-from mixdmt_tf.data.segmentation.recipe import Recipe
 from mixdmt_tf.equations import (
     binary_cross_entropy,
     cross_entropy,
@@ -88,7 +86,7 @@ class Config(
     )
 
 
-class S4GAN(base.Algorithm):
+class S4GAN(discriminators.Opposed):
     """The lower branch of Mittal et al.
 
     Attributes:
@@ -115,17 +113,6 @@ class S4GAN(base.Algorithm):
             config.discriminator_width,
             config.discriminator_dropout,
         )
-
-    def more_groups(self) -> Dict[str, Group]:
-        """The discriminator has Adam."""
-        steps = self.facts.steps
-        group = discriminators.group(self.discriminator, self.config, steps)
-        return {discriminators.GROUP: group}
-
-    @classmethod
-    def recipe(cls, config: Config) -> Recipe:
-        """Labelled and unlabelled images."""
-        return Recipe(unlabeled_ratio=config.unlabeled_ratio)
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Of both networks; an image without a known pixel takes no part."""

@@ -60,12 +60,13 @@ class Detection:
         averaged weights.
         """
         mask: Optional[OodMask] = getattr(algorithm, "ood", None)
+        averaged = algorithm.average.in_network(algorithm.network)
+        raw = algorithm.network.get_weights()
+        found: Dict[str, Any] = {}
         numbers = {}
-        for suffix, weights in (
-            ("", algorithm.average.in_network(algorithm.network)),
-            ("_raw", algorithm.network.get_weights()),
-        ):
-            found = self._all_scores(scorer, weights, poll)
+        for suffix, weights in (("", averaged), ("_raw", raw)):
+            if not (found and all(map(np.array_equal, averaged, raw))):
+                found = self._all_scores(scorer, weights, poll)
             if mask is not None and mask.scores is not None:
                 found[mask.fixed_score] = mask.scores.numpy()[self.places]
             chosen = found.get("softmax" if mask is None else mask.score)
