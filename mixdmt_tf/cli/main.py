@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import traceback
+import types
 from typing import Any, Callable, Optional, Sequence, TextIO
 
 from mixdmt_tf.errors import UserError
@@ -79,7 +80,21 @@ def _answer_interrupts() -> None:
     """Ctrl-C raises KeyboardInterrupt again; until here it ended the process."""
     if threading.current_thread() is threading.main_thread():
         if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGINT, _interrupt)
+
+
+def _interrupt(number: int, frame: Optional[types.FrameType]) -> None:
+    """Raises KeyboardInterrupt, or ends the process if a module is being imported.
+
+    C extensions such as NumPy's print what interrupts their import and go on with an
+    ImportError, which would look like a broken installation.
+    """
+    while frame is not None:
+        if frame.f_globals.get("__name__") == "importlib._bootstrap":
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        frame = frame.f_back
+    raise KeyboardInterrupt
 
 
 def _run(main: Callable[[Sequence[str]], Optional[int]], argv: Sequence[str]) -> int:

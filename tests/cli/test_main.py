@@ -161,3 +161,22 @@ def test_an_early_interrupt_has_no_traceback(module):
         assert err in ("", "interrupted\n") or err.startswith("error: ")
         assert "Traceback" not in err
         assert started.returncode in (-signal.SIGINT, 130, 1, 2)
+
+
+def test_an_import_that_is_interrupted_ends_the_process(tmp_path):
+    """NumPy's C code makes an ImportError of whatever is raised while it is imported."""
+    (tmp_path / "numpy_like.py").write_text(
+        "import os, signal\n"
+        "try:\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    while True: pass\n"
+        "except BaseException:\n"
+        "    raise ImportError('numpy.core.multiarray failed to import')\n"
+    )
+    start = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL);"
+        f"sys.path[:0] = [{str(tmp_path)!r}]; from mixdmt_tf.cli import main;"
+        "sys.exit(main.run(lambda argv: __import__('numpy_like'), []))"
+    )
+    done = subprocess.run([sys.executable, "-c", start], cwd=ROOT, capture_output=True)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
