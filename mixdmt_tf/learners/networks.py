@@ -48,11 +48,11 @@ def logits_of(network: Any, num_classes: int, task: str) -> keras.Model:
     if isinstance(last, keras.layers.Softmax) or (
         ending == "softmax" and not last.weights
     ):
-        network, linear = keras.Model(network.inputs, last.input), True
+        network, linear = keras.Model(network.inputs[0], last.input), True
     elif ending == "softmax":
         config = {**last.get_config(), "activation": "linear"}
         plain = type(last).from_config(config)
-        network = keras.Model(network.inputs, plain(last.input), name=network.name)
+        network = keras.Model(network.inputs[0], plain(last.input), name=network.name)
         plain.set_weights(last.get_weights())
     output = network.outputs[0]
     if len(output.shape) == RANK[task] and output.shape[-1] == num_classes:
@@ -131,7 +131,7 @@ def _with_head(network: keras.Model, num_classes: int, task: str) -> keras.Model
 
         x = keras.layers.Conv2D(num_classes, 1, dtype="float32", name="logits")(x)
         logits = Upsampling(name="to_image")([x, network.inputs[0]])
-    return keras.Model(network.inputs, logits, name=network.name)
+    return keras.Model(network.inputs[0], logits, name=network.name)
 
 
 def rescales(network: keras.Model) -> bool:

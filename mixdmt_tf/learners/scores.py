@@ -52,7 +52,8 @@ class Scores:
         self.metrics["loss"].update_state(loss, sample_weight=counts)
         self.metrics["accuracy"].update_state(right, sample_weight=counts)
         if "mean_iou" in self.metrics:
-            self.metrics["mean_iou"].update_state(labels, guesses, sample_weight=counts)
+            counted = tf.cast(known, tf.int32)
+            self.metrics["mean_iou"].update_state(labels, guesses, counted)
         return labels, counts
 
     def results(self) -> Dict[str, tf.Tensor]:
