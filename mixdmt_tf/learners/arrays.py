@@ -90,13 +90,15 @@ def task_of(
     augmentation = Augmentation(
         facts["flip"],
         min(shape) // 8 if facts["shift"] is None else facts["shift"],
-        tuple(own or side for own, side in zip(model.reader.shape, shape)),
+        _crop(model, shape),
     )
     make = getattr(sources, keywords.task)
     names = tuple(facts["class_names"])
     source = make(given.labeled, given.unlabeled, given.validation, names, augmentation)
-    network = networks.as_settings(model.body, facts["pretrained"])
+    network = networks.as_settings(model.body, facts["pretrained"], model.multiple)
     experiment = keywords.experiment(network, batch, **run)
+    if keywords.task == "segmentation":
+        _require_crop(model, experiment.data.crop_size)
     task = open_task(experiment, source)
     split = sources.split_of(
         source,
@@ -105,3 +107,32 @@ def task_of(
         given.validation is not None,
     )
     return task.replace(task.resolve()), split
+
+
+def _crop(model: TrainedModel, shape: Tuple[int, int]) -> Tuple[int, int]:
+    """What is cut out: the size of the network's images, or nearly that of the given.
+
+    Args:
+        model: that is trained.
+        shape: (H, W) of the first image.
+    """
+    multiple = model.multiple or 1
+    height, width = (
+        own or max(multiple, side // multiple * multiple)
+        for own, side in zip(model.reader.shape, shape)
+    )
+    return height, width
+
+
+def _require_crop(model: TrainedModel, crop: Optional[Tuple[int, int]]) -> None:
+    """Refuses a size that the network doesn't take, before TensorFlow does."""
+    own, multiple = model.reader.shape[:2], model.multiple or 1
+    fits = crop is None or all(
+        side == mine if mine else side % multiple == 0 for side, mine in zip(crop, own)
+    )
+    if not fits:
+        wanted = f"sides that are multiples of {multiple}"
+        wanted = f"{own[0]}x{own[1]}" if own[0] else wanted
+        raise ArgumentError(
+            f"crop={crop[0]}x{crop[1]}: the network takes {wanted} alone"
+        )

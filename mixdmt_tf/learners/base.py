@@ -27,6 +27,7 @@ class BaseModel(keras.Model):
         body: the same of images in -1 to 1; None: the network's range is not known.
         scale: what is known of the pixels.
         keywords: task, method and settings.
+        multiple: of segmentation, what the sides of images have to be multiples of.
         reader: of what is given to it.
     """
 
@@ -64,6 +65,9 @@ class BaseModel(keras.Model):
         self.body: Optional[keras.Model] = None
         self._compiled = compiling.Compiled()
         self._scores = Scores(num_classes, task)
+        self.multiple: Optional[int] = None
+        if task == "segmentation":
+            self.multiple = networks.multiple_of(logits)
         # In a tuple: Keras would take a dictionary for one of layers.
         self._arguments = (
             ("class_names", tuple(names)),

@@ -147,6 +147,35 @@ def rescales(network: keras.Model) -> bool:
     return False
 
 
+def multiple_of(network: keras.Model) -> int:
+    """What the sides of an image have to be multiples of; 1 if any will do.
+
+    A U-Net that halves images twice, and puts halves beside what it has enlarged, takes
+    multiples of four. It is found by trying.
+
+    Args:
+        network: images of any size to logits of that size.
+
+    Raises:
+        ArgumentError: if no size below a hundred will do.
+    """
+    height, width, channels = network.input_shape[1:]
+    if height is not None or width is not None:
+        return 1
+    for multiple in (1, 2, 4, 8, 16, 32):
+        side = multiple * (LOOK // multiple + 1)  # an odd multiple
+        try:
+            found = network(np.zeros((1, side, side, channels), np.float32)).shape
+        except Exception:  # TensorFlow's or Keras's, of shapes that don't fit
+            continue
+        if tuple(found[1:3]) == (side, side):
+            return multiple
+    raise ArgumentError(
+        f"network: {network.name} makes no logits of the size of its images.\nEnd in "
+        "an enlargement, or give it features instead of logits."
+    )
+
+
 def taking(network: keras.Model, own: Range) -> keras.Model:
     """The network as a model of images in -1 to 1.
 
@@ -163,12 +192,15 @@ def taking(network: keras.Model, own: Range) -> keras.Model:
     return keras.Model(images, network(x), name=f"{network.name}_of_images")
 
 
-def as_settings(network: keras.Model, pretrained: bool) -> Network:
+def as_settings(
+    network: keras.Model, pretrained: bool, multiple: Optional[int] = None
+) -> Network:
     """The network in the form in which runs build theirs: copies of it.
 
     Args:
         network: images in -1 to 1 to logits.
         pretrained: whether copies begin with its weights, but for the last layer.
+        multiple: of segmentation, see `multiple_of`.
     """
     text = hashlib.sha256(network.to_json().encode()).hexdigest()
     layers = [each.name for each in network._flatten_layers() if each.weights]
@@ -210,4 +242,6 @@ def as_settings(network: keras.Model, pretrained: bool) -> Network:
 
     if pretrained:
         Given.pretrained = "given"
+    if multiple is not None:  # what images are brought to where they are scored
+        Given.output_stride, Given.rest = multiple, 0
     return Given(text)

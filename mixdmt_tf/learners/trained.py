@@ -21,6 +21,7 @@ from mixdmt_tf.learners.reading import batched
 from mixdmt_tf.learners.sources import Part
 from mixdmt_tf.runs import export
 from mixdmt_tf.tasks import open_task
+from mixdmt_tf.tasks.segmentation import scoring
 
 BATCH = 64  # images at a time where nothing is learned
 
@@ -154,7 +155,12 @@ class TrainedModel(BaseModel):
                 "predict first, or give input_range=."
             )
         canonical = self.scale.canonical(tf.convert_to_tensor(images))
-        return tf.cast(self.body(canonical, training=training), tf.float32)
+        if not self.multiple or self.multiple == 1:
+            return tf.cast(self.body(canonical, training=training), tf.float32)
+        height, width = tf.shape(canonical)[1], tf.shape(canonical)[2]
+        canonical = scoring.with_border(canonical, self.multiple, rest=0)
+        found = tf.cast(self.body(canonical, training=training), tf.float32)
+        return found[:, :height, :width]
 
     @contextlib.contextmanager
     def _using(self, averaged: bool) -> Iterator[None]:
@@ -185,7 +191,7 @@ class TrainedModel(BaseModel):
         """
         if self.body is None:
             raise ArgumentError("export: nothing was trained; call fit first")
-        network = networks.as_settings(self.body, pretrained=False)
+        network = networks.as_settings(self.body, False, self.multiple)
         task = open_task(self.keywords.experiment(network, 1))
         shape = list(self.reader.shape)
         names = self.arguments["class_names"]

@@ -164,7 +164,8 @@ def test_a_network_that_ends_in_softmax(tmp_path):
     assert one.evaluate(HELD_OUT, verbose=0)[0] < 3
     one.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(*(e.predict(UNLABELED, verbose=0) for e in (one, loaded)))  # fmt: skip
+    expected = one.predict(UNLABELED, verbose=0)
+    np.testing.assert_array_equal(loaded.predict(UNLABELED, verbose=0), expected)
 
 
 def test_the_exported_model_answers_alike(trained, tmp_path):

@@ -47,6 +47,8 @@ class Scorer:
                 (None, None, 3), num_classes, portable=True
             )
         self.stride = max(STRIDE, getattr(network, "output_stride", STRIDE))
+        # Networks of others, such as U-Nets, want sides that are multiples instead.
+        self.rest = getattr(network, "rest", 1)
         signature = [tf.TensorSpec((None, None, None, 3), tf.uint8)]
         self._guess = tf.function(self._guesses, input_signature=signature)
 
@@ -61,10 +63,7 @@ class Scorer:
         pixel, where upsampling with aligned corners puts it.
         """
         height, width = tf.shape(images)[1], tf.shape(images)[2]
-        padded = images
-        for axis, side in ((1, height), (2, width)):
-            whole = side + (1 - side) % self.stride
-            padded = tf.gather(padded, tf.minimum(tf.range(whole), side - 1), axis=axis)
+        padded = with_border(images, self.stride, self.rest)
         logits = self.network(to_float(padded), training=False)
         return logits[:, :height, :width]
 
@@ -99,6 +98,21 @@ class Scorer:
         probs = self.probabilities(images)
         doubt = tf.clip_by_value(1.0 - tf.reduce_max(probs, -1), 0.0, 1.0)
         return tf.cast(tf.argmax(probs, -1), tf.uint8), tf.cast(doubt, tf.float16)
+
+
+def with_border(images: tf.Tensor, stride: int, rest: int = 1) -> tf.Tensor:
+    """Images whose last row and column are repeated until they have a certain size.
+
+    Args:
+        images: [n, H, W, C].
+        stride: sides become multiples of it, and `rest` more.
+        rest: 0 or 1.
+    """
+    for axis in (1, 2):
+        side = tf.shape(images)[axis]
+        whole = side + (rest - side) % stride
+        images = tf.gather(images, tf.minimum(tf.range(whole), side - 1), axis=axis)
+    return images
 
 
 @dataclasses.dataclass(frozen=True)
