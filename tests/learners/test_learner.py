@@ -37,6 +37,12 @@ class StopAfter(keras.callbacks.Callback):
         self.model.stop_training = epoch + 1 == self.epoch
 
 
+@pytest.fixture(scope="module", autouse=True)
+def bit_by_bit():
+    """What is said to be the same has to be so to the bit."""
+    tf.config.experimental.enable_op_determinism()
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A model after three epochs, its history, and the folder of its callbacks."""
