@@ -159,6 +159,7 @@ RUNNING |= {
 # Who loads arrays (never pickles), and the model that was exported a moment before.
 HOLDERS = {"np", "numpy", "tf.saved_model", "keras.models", "keras.saving", "yaml"}
 LOADERS = {"export.py", "arrays.py", "weight_files.py", "tfds_images.py"}
+LOADERS.add("loading.py")  # of models that users name, in Keras's safe mode
 
 
 @every(MODULES)
