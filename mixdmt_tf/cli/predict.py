@@ -66,15 +66,17 @@ def _predict(argv: Sequence[str]) -> None:
     folder, build = experiments.read_run(config.workdir)
     images_folder = expanded(parsed.arguments[0])
 
-    from mixdmt_tf.data import image_files
+    from mixdmt_tf.data import bands, image_files
 
     if not images_folder.is_dir():
         raise UserError(f"{images_folder} is not a folder; expected one with images")
-    paths, _ = image_files.find(images_folder)
+    found, _ = image_files.find(images_folder, bands.SUFFIXES)
+    experiment = build() if found else None
+    suffixes = bands.suffixes(experiment.data.bands if experiment else None)
+    paths = [path for path in found if path.suffix.lower() in suffixes]
     if not paths:
         raise UserError(f"{images_folder} has no PNG, JPEG or BMP images below it")
 
-    experiment = build()
     from mixdmt_tf import tasks
     from mixdmt_tf.runs import trained
 

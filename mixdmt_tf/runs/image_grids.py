@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
+from mixdmt_tf.data.bands import seen
+
 
 def grid(images: np.ndarray, columns: int, scale_to: int = 64) -> np.ndarray:
     """Tiles images into one image, small ones enlarged without smoothing.
 
     Args:
-        images: uint8 [n, H, W, C] with one or three channels.
+        images: uint8 [n, H, W, C].
         columns: images per row; the last row is filled with white.
         scale_to: enlarge by whole factors until the height reaches about this.
 
     Returns:
         uint8 [rows, columns, 3] in pixels, with a white line between the tiles.
     """
-    if images.shape[-1] == 1:
-        images = np.repeat(images, 3, axis=-1)
+    images = seen(images)
     factor = max(1, scale_to // images.shape[1])
     images = images.repeat(factor, axis=1).repeat(factor, axis=2)
     images = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=255)

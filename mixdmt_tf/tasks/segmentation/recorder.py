@@ -8,6 +8,7 @@ from typing import Mapping
 import numpy as np
 import tensorflow as tf
 
+from mixdmt_tf.data.bands import seen
 from mixdmt_tf.data.segmentation.source import Source, paint
 from mixdmt_tf.runs.image_grids import grid, matrix_picture
 from mixdmt_tf.runs.log import Log, Row
@@ -74,11 +75,11 @@ class Recorder(Log):
         """An image of augmented images, each above its label map.
 
         Args:
-            images: float32 [n, h, w, 3] in [-1, 1].
+            images: float32 [n, h, w, channels] in [-1, 1].
             labels: int32 [n, h, w], 255 where ignored.
         """
         levels = np.rint((images + 1) * 127.5).astype(np.uint8)
         maps = paint(labels.astype(np.uint8), np.asarray(self.source.colours))
-        tiles = np.concatenate([levels, maps])
+        tiles = np.concatenate([seen(levels), maps])
         with self._writer.as_default(0):
             tf.summary.image("images", grid(tiles, len(levels), 128)[np.newaxis])

@@ -35,19 +35,20 @@ _READERS, _AHEAD = 2, 8  # threads, and images that wait in memory
 class Scorer:
     """A float32 copy of the network that predicts every pixel of images of any size."""
 
-    def __init__(self, network: Any, num_classes: int):
+    def __init__(self, network: Any, num_classes: int, channels: int = 3):
         """Builds the network.
 
         Args:
             network: settings of the network (`models.base.Network`).
             num_classes: C.
+            channels: of the images.
         """
         with in_float32():
             self.network = network.build_segmenter(
-                (None, None, 3), num_classes, portable=True
+                (None, None, channels), num_classes, portable=True
             )
         self.stride = max(STRIDE, getattr(network, "output_stride", STRIDE))
-        signature = [tf.TensorSpec((None, None, None, 3), tf.uint8)]
+        signature = [tf.TensorSpec((None, None, None, channels), tf.uint8)]
         self._guess = tf.function(self._guesses, input_signature=signature)
 
     def probabilities(self, images: tf.Tensor) -> tf.Tensor:

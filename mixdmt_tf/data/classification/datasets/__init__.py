@@ -26,7 +26,7 @@ def find(config: Config) -> None:
     if config.unlabeled_dataset:
         configs.append(selection.other(config))
     elif config.unlabeled_dir:
-        selection.find_folder(config.unlabeled_dir)
+        selection.find_folder(config.unlabeled_dir, config.bands)
     for each in configs:
         getattr(_module(each), "find", lambda config: None)(each)
 

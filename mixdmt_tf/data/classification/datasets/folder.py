@@ -24,6 +24,7 @@ from typing import Dict, List, Sequence, Tuple
 
 import numpy as np
 
+from mixdmt_tf.data import bands as bands_
 from mixdmt_tf.data import decoded, image_files
 from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.data.classification.source import UNKNOWN, Images, Source
@@ -49,10 +50,11 @@ class Files:
     paths: List[pathlib.Path] = dataclasses.field(default_factory=list)
     labels: List[int] = dataclasses.field(default_factory=list)
     ignored: int = 0
+    suffixes: Sequence[str] = image_files.SUFFIXES
 
     def add(self, folder: pathlib.Path, label: int) -> int:
         """Adds the images below a folder and returns their number."""
-        paths, ignored = image_files.find(folder)
+        paths, ignored = image_files.find(folder, self.suffixes)
         self.paths += paths
         self.labels += [label] * len(paths)
         self.ignored += ignored
@@ -74,6 +76,8 @@ def find(config: Config) -> pathlib.Path:
 def load(config: Config) -> Source:
     """Reads a folder of images, RGB of `config.image_size` (or 32) squared.
 
+    With `config.channels` they have those instead.
+
     Mirror images count as good images and shifts go up to an eighth of the size, as
     suits photographs.
 
@@ -85,7 +89,8 @@ def load(config: Config) -> Source:
     labeled = find(config)
     root = labeled.parent
     size = config.image_size or SIZE
-    class_names, parts = files_of(labeled)
+    bands = config.bands
+    class_names, parts = files_of(labeled, bands_.suffixes(bands))
     images, skipped = _read(parts, root, config, size)
     for number, name in enumerate(class_names):
         if number not in images["train"].labels:
@@ -121,25 +126,26 @@ def looks_right(root: pathlib.Path) -> bool:
 
 
 def files_of(
-    labeled: pathlib.Path,
+    labeled: pathlib.Path, suffixes: Sequence[str] = image_files.SUFFIXES
 ) -> Tuple[Tuple[str, ...], Dict[str, Files]]:
     """Names of the classes, and the files of train, val and test.
 
     Args:
         labeled: what `find` found.
+        suffixes: of image files.
 
     Raises:
         UserError: if the folders are not laid out as expected.
     """
     root = labeled.parent
     class_names = _class_names(labeled)
-    parts = {"train": _by_class(labeled, class_names, complete=True)}
+    parts = {"train": _by_class(labeled, class_names, suffixes, complete=True)}
     if root.joinpath("unlabeled").is_dir():
         if not parts["train"].add(root / "unlabeled", UNKNOWN):
             raise _no_images(root / "unlabeled")
     for name in ("val", "test"):
         if root.joinpath(name).is_dir():
-            parts[name] = _by_class(root / name, class_names, complete=False)
+            parts[name] = _by_class(root / name, class_names, suffixes, complete=False)
     return class_names, parts
 
 
@@ -194,7 +200,10 @@ def _class_names(labeled: pathlib.Path) -> Tuple[str, ...]:
 
 
 def _by_class(
-    folder: pathlib.Path, class_names: Sequence[str], complete: bool
+    folder: pathlib.Path,
+    class_names: Sequence[str],
+    suffixes: Sequence[str],
+    complete: bool,
 ) -> Files:
     """The images in the class folders of `folder`; with `complete` none is empty."""
     names, others = _class_folders(folder)
@@ -204,7 +213,7 @@ def _by_class(
             f"{folder} has the classes {_few(strange)}, of which there are no training "
             f"images; expected only {_few(class_names)}"
         )
-    files = Files(ignored=others)
+    files = Files(ignored=others, suffixes=suffixes)
     for name in names:
         if not files.add(folder / name, class_names.index(name)) and complete:
             raise _no_images(folder / name)
@@ -223,7 +232,7 @@ def _read(
     """
     paths = [path for part in parts.values() for path in part.paths]
     store, cache = config.image_store, config.cache_folder()
-    found = decoded.decode(paths, root, size, store, cache)
+    found = decoded.decode(paths, root, size, store, cache, config.bands)
     if config.on_bad_image == "error":
         image_files.refuse(found.problems, paths, SKIP)
     good = np.ones(len(paths), bool)
