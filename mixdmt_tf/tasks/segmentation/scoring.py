@@ -26,6 +26,7 @@ from mixdmt_tf.algorithms.base import Algorithm
 from mixdmt_tf.data.pixels import to_float
 from mixdmt_tf.data.segmentation.source import Sample
 from mixdmt_tf.equations import confusion_counts, iou_by_class, mean_iou
+from mixdmt_tf.models.layers.borders import repeated_border
 from mixdmt_tf.tasks.classification.scoring import in_float32
 
 STRIDE = 8  # the largest output stride below 16; larger ones are multiples of it
@@ -62,10 +63,7 @@ class Scorer:
         pixel, where upsampling with aligned corners puts it.
         """
         height, width = tf.shape(images)[1], tf.shape(images)[2]
-        padded = images
-        for axis, side in ((1, height), (2, width)):
-            whole = side + (1 - side) % self.stride
-            padded = tf.gather(padded, tf.minimum(tf.range(whole), side - 1), axis=axis)
+        padded = repeated_border(images, self.stride)
         logits = self.network(to_float(padded), training=False)
         return logits[:, :height, :width]
 
