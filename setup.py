@@ -49,6 +49,7 @@ EITHER_STACK = [
     "importlib-resources>=5.12",
     "matplotlib>=3.7",
     "pillow>=10.1",
+    "tifffile>=2023.7",  # images of many channels
     # Carries the handwritten digits of the quick start, and finds nearest neighbours.
     "scikit-learn>=1.3",
     "scipy>=1.12",  # sparse matrices; scikit-learn needs it too

@@ -1,7 +1,7 @@
 """Image files as arrays: found, checked before they are decoded, brought to one size.
 
 PNG, JPEG and BMP of any size and kind become uint8 RGB; images of other channels are
-read by `bands.py`, if that is asked for. The whole image is resized to
+read by `band_files.py`, if that is asked for. The whole image is resized to
 a square, whatever its shape, so nothing is cut off; what is transparent lies on white;
 cameras' notes on which side is up are obeyed; 16 bits per channel keep the upper 8.
 Nothing is ever written or renamed.
@@ -19,11 +19,11 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mixdmt_tf import bounds
-from mixdmt_tf.data import bands as bands_
-from mixdmt_tf.data.bands import Bands
+from mixdmt_tf.data import band_files
+from mixdmt_tf.data.bands import PICTURES, Bands
 from mixdmt_tf.errors import UserError
 
-SUFFIXES, FORMATS = bands_.PICTURES, bands_.FORMATS
+SUFFIXES, FORMATS = PICTURES, band_files.FORMATS
 # A file of a few kilobytes can ask for gigabytes. 50 million pixels, more than most
 # cameras take, are 200 MB while they are decoded.
 MAX_PIXELS = bounds.PIXELS
@@ -200,7 +200,7 @@ def _read_one(
         if not path.stat().st_size:
             return "empty"
         if bands:
-            out[:] = bands.square(path, out.shape[0])
+            out[:] = band_files.square(path, out.shape[0], bands)
             return None
         with Image.open(path, formats=FORMATS) as picture:  # reads the header only
             width, height = picture.size

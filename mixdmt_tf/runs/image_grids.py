@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mixdmt_tf.data.bands import seen
+from mixdmt_tf.data.band_files import seen
 
 
 def grid(images: np.ndarray, columns: int, scale_to: int = 64) -> np.ndarray:

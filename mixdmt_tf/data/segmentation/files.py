@@ -9,7 +9,7 @@ from typing import Dict, Optional, Sequence, Tuple
 import numpy as np
 from PIL import Image
 
-from mixdmt_tf.data import image_files
+from mixdmt_tf.data import band_files, image_files
 from mixdmt_tf.data.bands import Bands
 from mixdmt_tf.data.segmentation import label_maps
 from mixdmt_tf.data.segmentation.colours import Palette
@@ -42,14 +42,14 @@ class FileSample(Sample):
     def size(self) -> Tuple[int, int]:
         """As `Sample.size`; reads the file's header."""
         if self.bands:
-            return self.bands.size(self.image_path)
+            return band_files.size(self.image_path)
         with opened(self.image_path, image_files.FORMATS) as picture:
             return seen_size(picture)
 
     def image(self) -> np.ndarray:
         """As `Sample.image`."""
         if self.bands:
-            return self.bands.image(self.image_path)
+            return band_files.image(self.image_path, self.bands)
         with opened(self.image_path, image_files.FORMATS) as picture:
             return self._pixels(rgb(picture))
 

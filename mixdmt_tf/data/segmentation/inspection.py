@@ -11,7 +11,7 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 from PIL import Image
 
-from mixdmt_tf.data.bands import seen
+from mixdmt_tf.data.band_files import seen
 from mixdmt_tf.data.image_files import printable
 from mixdmt_tf.data.segmentation import label_maps, listing
 from mixdmt_tf.data.segmentation.class_files import read_classes

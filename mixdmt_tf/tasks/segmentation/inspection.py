@@ -14,7 +14,7 @@ import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
 from mixdmt_tf.algorithms import base
-from mixdmt_tf.data.bands import seen
+from mixdmt_tf.data.band_files import seen
 from mixdmt_tf.data.segmentation.pseudo_labels import PseudoLabels
 from mixdmt_tf.data.segmentation.source import IGNORED, Source, hidden_labels, paint
 from mixdmt_tf.runs.experiment import Experiment

@@ -21,7 +21,8 @@ import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
 from mixdmt_tf.data import image_files
-from mixdmt_tf.data.bands import Bands, seen
+from mixdmt_tf.data.band_files import seen
+from mixdmt_tf.data.bands import Bands
 from mixdmt_tf.data.segmentation import checking
 from mixdmt_tf.data.segmentation.files import FileSample
 from mixdmt_tf.data.segmentation.source import Source, paint

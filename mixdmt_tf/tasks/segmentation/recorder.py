@@ -8,7 +8,7 @@ from typing import Mapping
 import numpy as np
 import tensorflow as tf
 
-from mixdmt_tf.data.bands import seen
+from mixdmt_tf.data.band_files import seen
 from mixdmt_tf.data.segmentation.source import Source, paint
 from mixdmt_tf.runs.image_grids import grid, matrix_picture
 from mixdmt_tf.runs.log import Log, Row

@@ -1,7 +1,7 @@
 """Your own images: photographs in images/, masks of the same name in masks/.
 
     --data_dir=DIR with DIR/images/<name>.jpg (or png, bmp)   training images; with
-                                --channels=N also tif and npy (`data/bands.py`)
+                                --channels=N also tif and npy (`data/band_files.py`)
         DIR/masks/<name>.png    a class for each pixel: a number, 255: ignored; or a
                                 colour, if there is
         DIR/colours.txt         what colours mean (`colours.py`)
