@@ -135,6 +135,12 @@ class Config:
         "them in skipped_images.txt of the run's folder",
         choices=("error", "skip"),
     )
+    labels_csv: str = setting(
+        "",
+        "more labels for --dataset=folder: a CSV file with the columns file and label, "
+        "as bin/suggest_labels writes it and you fill it in",
+        harmless=True,  # as a path: a run compares what the labels are
+    )
     cache_dir: str = setting(
         "",
         "folder for decoded images and copies on disk; default: "
@@ -145,6 +151,11 @@ class Config:
     def __post_init__(self) -> None:
         """Refuses values out of range, or that don't go together, with UsageError."""
         check(settings_of(type(self)), self)
+        if self.labels_csv and self.dataset != "folder":
+            raise UsageError(
+                f"--labels_csv={self.labels_csv} is for images in files: expected "
+                f"--dataset=folder, got {self.dataset}"
+            )
         given = [n for n in ("labeled", "unlabeled") if getattr(self, f"{n}_classes")]
         if self.mismatch is not None and (self.dataset != "cifar10" or given):
             raise UsageError(
