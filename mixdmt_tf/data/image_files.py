@@ -206,7 +206,7 @@ def _read_one(
             width, height = picture.size
             if width * height > MAX_PIXELS:
                 return f"{width} x {height} pixels; expected at most {MAX_PIXELS:,}"
-            out[:] = _square_rgb(picture, out.shape[0])
+            out[:] = square_rgb(picture, out.shape[0])
     except UnidentifiedImageError:
         return "not a PNG, JPEG or BMP image, or damaged"
     except Image.DecompressionBombError:
@@ -217,8 +217,13 @@ def _read_one(
     return None
 
 
-def _square_rgb(picture: Image.Image, size: int) -> np.ndarray:
-    """An image of any mode and size as uint8 [size, size, 3]."""
+def square_rgb(picture: Image.Image, size: int) -> np.ndarray:
+    """An image of any mode and size as uint8 [size, size, 3], as `read` makes it.
+
+    Args:
+        picture: opened, of which no pixel was read yet.
+        size: height and width.
+    """
     picture.draft(None, (4 * size, 4 * size))
     picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith("I"):

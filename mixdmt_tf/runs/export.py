@@ -20,10 +20,10 @@ from mixdmt_tf.errors import UserError
 from mixdmt_tf.models.layers.borders import CroppedLike, RepeatedBorder
 from mixdmt_tf.runs import agreement, lite
 from mixdmt_tf.runs.agreement import Agreement, Samples
+from mixdmt_tf.runs.model_files import CLASSES, COLOURS, SHAPE
 from mixdmt_tf.runs.servable import IMAGES, Servable
 from mixdmt_tf.runs.task import Scorer
 
-CLASSES, COLOURS, SHAPE = "classes.json", "colours.json", "shape.json"
 Answering = Callable[[np.ndarray], np.ndarray]
 
 

@@ -150,6 +150,12 @@ class Config:
         "them in skipped_images.txt of the run's folder",
         choices=("error", "skip"),
     )
+    labels_csv: str = setting(
+        "",
+        "more labels for --dataset=folder: a CSV file with the columns file and label, "
+        "as bin/suggest_labels writes it and you fill it in",
+        harmless=True,  # as a path: a run compares what the labels are
+    )
     cache_dir: str = setting(
         "",
         "folder for decoded images and copies on disk; default: "
@@ -170,6 +176,11 @@ class Config:
                 f"--channels={self.channels} and --unlabeled_dataset="
                 f"{self.unlabeled_dataset} don't go together: its images have others.\n"
                 "Give a folder of images of the same kind with --unlabeled_dir."
+            )
+        if self.labels_csv and self.dataset != "folder":
+            raise UsageError(
+                f"--labels_csv={self.labels_csv} is for images in files: expected "
+                f"--dataset=folder, got {self.dataset}"
             )
         given = [n for n in ("labeled", "unlabeled") if getattr(self, f"{n}_classes")]
         if self.mismatch is not None and (self.dataset != "cifar10" or given):

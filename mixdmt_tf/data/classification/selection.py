@@ -190,17 +190,28 @@ def add_folder(source: Source, config: Config) -> Source:
         )
     good = np.setdiff1d(np.arange(len(paths)), list(found.problems))
     labels = np.full(len(good), UNKNOWN, np.int32)
-    return _add(source, _fitted(take(found.images, good), source), labels)
+    names = [str(paths[row]) for row in good]
+    return _add(source, _fitted(take(found.images, good), source), labels, names)
 
 
-def _add(source: Source, images: ImageArray, labels: np.ndarray) -> Source:
+def _add(
+    source: Source,
+    images: ImageArray,
+    labels: np.ndarray,
+    names: Optional[List[str]] = None,
+) -> Source:
     train = Images(
         join([source.train.images, images]),
         np.concatenate([source.train.labels, labels]),
     )
     pool = np.arange(len(train)) >= len(source.train)
+    names = names or [str(number) for number in range(len(images))]
     return dataclasses.replace(
-        source, train=train, pool=pool, outside_names=("(other data)",)
+        source,
+        train=train,
+        pool=pool,
+        outside_names=("(other data)",),
+        names=None if source.names is None else [*source.names, *names],
     )
 
 

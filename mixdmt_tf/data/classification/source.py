@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import hashlib
 import json
-from typing import Optional, Tuple
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -83,6 +83,8 @@ class Source:
         skipped: files that could not be used, each with the reason.
         pool: bool [N], which training images may be used unlabelled; None: all.
         outside_names: of the labels -2, -3, ..., what such images show.
+        names: of the training images, if they are files: their paths, below the data
+            set's folder where they are in it. None: they have none but their numbers.
     """
 
     name: str
@@ -97,6 +99,7 @@ class Source:
     skipped: Tuple[str, ...] = ()
     pool: Optional[np.ndarray] = None
     outside_names: Tuple[str, ...] = ()
+    names: Optional[Sequence[str]] = None
 
     def __post_init__(self) -> None:
         """Refuses labels that are no class of this data set.
@@ -105,8 +108,10 @@ class Source:
 
         Raises:
             UserError: naming part, row, label and the allowed range.
-            ValueError: if parts have images of different shapes.
+            ValueError: if parts have images of different shapes, or not all names.
         """
+        if self.names is not None and len(self.names) != len(self.train):
+            raise ValueError(f"{len(self.names)} names of {len(self.train)} images")
         outside = UNKNOWN - len(self.outside_names)
         for part, lowest in (("train", outside), ("test", 0), ("validation", 0)):
             images = getattr(self, part)

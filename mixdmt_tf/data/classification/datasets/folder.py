@@ -26,6 +26,7 @@ import numpy as np
 
 from mixdmt_tf.data import bands as bands_
 from mixdmt_tf.data import decoded, image_files
+from mixdmt_tf.data.classification import labels_csv
 from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.data.classification.source import UNKNOWN, Images, Source
 from mixdmt_tf.data.lazy_images import take
@@ -73,6 +74,22 @@ def find(config: Config) -> pathlib.Path:
     return _labeled_folder(expanded(config.data_dir))
 
 
+def find_labels(config: Config) -> None:
+    """Makes sure that classes and images of `config.labels_csv` exist.
+
+    Raises:
+        UserError: naming what does not, or what is wrong with the file.
+    """
+    rows, labeled = labels_csv.read(config.labels_csv), find(config)
+    suffixes = bands_.suffixes(config.bands)
+    class_names, parts = files_of(labeled, suffixes)
+    names = labels_csv.names_below(labeled.parent, parts["train"].paths)
+    if config.unlabeled_dir:
+        unlabeled = image_files.find(expanded(config.unlabeled_dir), suffixes)[0]
+        names += map(str, unlabeled)
+    labels_csv.require_known(rows, config.labels_csv, class_names, names)
+
+
 def load(config: Config) -> Source:
     """Reads a folder of images, RGB of `config.image_size` (or 32) squared.
 
@@ -89,9 +106,8 @@ def load(config: Config) -> Source:
     labeled = find(config)
     root = labeled.parent
     size = config.image_size or SIZE
-    bands = config.bands
-    class_names, parts = files_of(labeled, bands_.suffixes(bands))
-    images, skipped = _read(parts, root, config, size)
+    class_names, parts = files_of(labeled, bands_.suffixes(config.bands))
+    images, names, skipped = _read(parts, root, config, size)
     for number, name in enumerate(class_names):
         if number not in images["train"].labels:
             raise _no_images(labeled / name, "that can be used")
@@ -116,6 +132,7 @@ def load(config: Config) -> Source:
         default_labels=known if labeled.name == "labeled" else Source.default_labels,
         notes=tuple(notes),
         skipped=skipped,
+        names=names,
     )
 
 
@@ -224,11 +241,12 @@ def _by_class(
 
 def _read(
     parts: Dict[str, Files], root: pathlib.Path, config: Config, size: int
-) -> Tuple[Dict[str, Images], Tuple[str, ...]]:
+) -> Tuple[Dict[str, Images], Sequence[str], Tuple[str, ...]]:
     """Decodes all parts in one go, so that all bad files are named together.
 
     Returns:
-        The images that can be used, and what is wrong with the files of the others.
+        The images that can be used, names of those of train, and what is wrong with
+        the files of the others.
     """
     paths = [path for part in parts.values() for path in part.paths]
     store, cache = config.image_store, config.cache_folder()
@@ -237,15 +255,17 @@ def _read(
         image_files.refuse(found.problems, paths, SKIP)
     good = np.ones(len(paths), bool)
     good[list(found.problems)] = False
-    images, start = {}, 0
+    images, names, start = {}, [], 0
     for name, part in parts.items():
         rows = start + np.flatnonzero(good[start : start + len(part.paths)])
         labels = np.array(part.labels, np.int32)[rows - start]
         if not len(rows):
             raise _no_images(root / name, "that can be used")
         images[name] = Images(take(found.images, rows), labels)
+        if name == "train":
+            names = labels_csv.names_below(root, [paths[row] for row in rows])
         start += len(part.paths)
-    return images, tuple(image_files.lines(found.problems, paths))
+    return images, names, tuple(image_files.lines(found.problems, paths))
 
 
 def _no_images(folder: pathlib.Path, of_what_kind: str = "") -> UserError:
