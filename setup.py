@@ -29,10 +29,11 @@ ADDONS_STACK = [
     "tensorflow-addons>=0.23,<0.24",
     "tensorboard>=2.15,<2.16",
     "tensorflow-datasets>=4.9.3,<4.9.8",
-    # Newer ones want a protobuf that TensorFlow 2.15 refuses. Not all of them say so:
-    # some install beside it and fail when they are imported.
-    "tensorflow-metadata>=1.15,<1.16",
     "numpy>=1.23.5,<2",
+    # Bounds of what others ask for without any; pip would take the newest, which break.
+    # TensorFlow Datasets: newer ones want a protobuf that TensorFlow 2.15 refuses. Not
+    # all of them say so: some install beside it and fail when they are imported.
+    "tensorflow-metadata>=1.15,<1.16",
     # TensorBoard 2.15 imports pkg_resources, which setuptools 81 and up may lack.
     "setuptools<81",
 ]
@@ -45,7 +46,8 @@ KERAS_3_STACK = [
 ]
 EITHER_STACK = [
     "absl-py>=1.4",
-    # TensorFlow Datasets imports it to fetch data, and forgets to ask for it.
+    # TensorFlow Datasets imports it when it opens a data set, and asks for it on Python
+    # 3.8 only. Nobody else brings it along.
     "importlib-resources>=5.12",
     "matplotlib>=3.7",
     "pillow>=10.1",
@@ -78,8 +80,20 @@ setup(
         "Programming Language :: Python :: 3.13",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],
-    packages=find_packages(include=["mixdmt_tf", "mixdmt_tf.*"]),
-    package_data={"mixdmt_tf": ["plots.mplstyle"]},
+    project_urls={
+        "RealMix (paper)": "https://arxiv.org/abs/1912.08766",
+        "DMT (paper)": "https://arxiv.org/abs/2004.08514",
+        "RealMix (released code)": "https://github.com/uizard-technologies/realmix",
+        "DMT (released code)": "https://github.com/voldemortX/DST-CBC",
+    },
+    # The flagfiles stay at the top of a checkout, where people look for them; installed
+    # they are a folder of the package (mixdmt_tf/cli/flagfiles.py).
+    packages=[*find_packages(include=["mixdmt_tf", "mixdmt_tf.*"]), "mixdmt_tf.flags"],
+    package_dir={"mixdmt_tf.flags": "flags"},
+    package_data={
+        "mixdmt_tf": ["plots.mplstyle", "py.typed"],
+        "mixdmt_tf.flags": ["**/*.flags", "**/*.ini"],
+    },
     python_requires=">=3.9,<3.14",
     install_requires=[
         *EITHER_STACK,

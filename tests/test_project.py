@@ -209,7 +209,10 @@ def test_an_installed_command_for_each_script_and_no_other(setup_arguments):
 def test_all_of_the_package_is_installed(setup_arguments):
     folders = {path.parent.relative_to(ROOT) for path in MODULES}
 
-    assert set(setup_arguments["packages"]) == {".".join(f.parts) for f in folders}
+    assert set(setup_arguments["packages"]) == {
+        *(".".join(f.parts) for f in folders),
+        "mixdmt_tf.flags",  # tests/test_wheel.py says what of it
+    }
     others = {p.name for p in PACKAGE.iterdir() if p.is_file() and p.suffix != ".py"}
     assert set(setup_arguments["package_data"]["mixdmt_tf"]) == others
 
