@@ -222,7 +222,7 @@ def _is_flag(word: str) -> bool:
 
 
 def _similar_file(path: Path) -> str:
-    """A file beside the one that is missing, or one of the package's, of such a name."""
+    """What the missing one was meant to be: a file beside it, or of the package."""
     with contextlib.suppress(OSError):
         near = nearest(path.name, (each.name for each in path.parent.iterdir()))
         if near not in (None, path.name):
