@@ -184,7 +184,7 @@ class Reader:
             return None, None
         first, _, second = bare.partition(" ")
         correct = self._correct(name, value)
-        hint = f"did you mean {correct}?" if correct else "--help lists the flags"
+        hint = f"did you mean {correct}?" if correct else "--helpfull lists the flags"
         if dashes == "--" and at.file and first in self._settings and second:
             problem = f"{shown(written)} lacks a '='"
             hint = f"write --{first}={second.strip()}"

@@ -143,7 +143,8 @@ def parse(
         groups = tuple(groups_for(chosen))
     if _HELP.intersection(before_positional):
         sections = [(each.title, each.settings) for each in groups]
-        print(help_text.text(program, summary, sections, arguments), end="")
+        full = "--helpfull" in before_positional
+        print(help_text.text(program, summary, sections, arguments, full), end="")
         raise SystemExit(0)
 
     settings = _by_name(groups)
@@ -267,7 +268,7 @@ def _check_positional(
     if len(positional) > len(arguments):
         extra = positional[len(arguments)]
         expected = " ".join(arguments) or "only flags"
-        hint = "--help lists the flags"
+        hint = "--helpfull lists the flags"
         if extra.partition("=")[0] in settings:
             hint = f"did you mean --{extra}?"
         elif extra.endswith(".flags"):
