@@ -114,6 +114,7 @@ setup(
             "mixdmt-train-dmt = mixdmt_tf.cli.train:command_dmt",
             "mixdmt-pseudo-label = mixdmt_tf.cli.pseudo_label:command",
             "mixdmt-evaluate = mixdmt_tf.cli.evaluate:command",
+            "mixdmt-doctor = mixdmt_tf.cli.doctor:command",
             "mixdmt-inspect = mixdmt_tf.cli.inspect:command",
             "mixdmt-predict = mixdmt_tf.cli.predict:command",
             "mixdmt-export-model = mixdmt_tf.cli.export_model:command",
