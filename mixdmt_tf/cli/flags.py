@@ -117,7 +117,8 @@ def parse(
             with {} first, which means their defaults.
         selectors: names of the settings, in these groups, that the groups depend on;
             also the groups in which a later one is looked up depend on those before.
-        arguments: names of the arguments that aren't flags, all of them required.
+        arguments: names of the arguments that aren't flags, all of them required; one
+            that ends in '...' stands for any number of them.
         hint: asked what to do about a refused value before the nearest right one is.
 
     Raises:
@@ -264,8 +265,9 @@ def _check_positional(
 ) -> None:
     if len(positional) < len(arguments):
         missing = arguments[len(positional)]
-        raise UsageError(f"expected an argument: {missing}\n--help shows the usage")
-    if len(positional) > len(arguments):
+        raise UsageError(f"expected an argument: {missing.rstrip('.')}\n--help shows the usage")
+    many = any(name.endswith("...") for name in arguments)
+    if len(positional) > len(arguments) and not many:
         extra = positional[len(arguments)]
         expected = " ".join(arguments) or "only flags"
         hint = "--helpfull lists the flags"
