@@ -264,8 +264,8 @@ def _check_positional(
     settings: Mapping[str, Setting],
 ) -> None:
     if len(positional) < len(arguments):
-        missing = arguments[len(positional)]
-        raise UsageError(f"expected an argument: {missing.rstrip('.')}\n--help shows the usage")
+        missing = arguments[len(positional)].rstrip(".")
+        raise UsageError(f"expected an argument: {missing}\n--help shows the usage")
     many = any(name.endswith("...") for name in arguments)
     if len(positional) > len(arguments) and not many:
         extra = positional[len(arguments)]
