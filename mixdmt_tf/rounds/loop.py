@@ -119,7 +119,7 @@ class Loop:
         self.hooks.check(self.stages)
 
     def _warn(self, sentence: str) -> None:
-        """Prints a warning now, and again when the run ends."""
+        """Prints a warning, and keeps it for `results.json`."""
         print(f"warning: {sentence}", flush=True)
         self.warnings.append(sentence)
 
