@@ -60,6 +60,7 @@ class Progress:
         self.begun = self.started = time.monotonic()
         self.shown = 0.0 if rewritten else self.started
         self.width = 0  # of the line that is there
+        self.later = 0.0  # to be done after `total`, by somebody else
         self.first: Optional[int] = None
         self.open = False
 
@@ -85,7 +86,8 @@ class Progress:
             speed = advanced / seconds
             text += f"  {speed:,.1f} {self.unit}/s"
             if done < total:
-                text += f"  {duration((total - done) / speed)} left"
+                left = duration((total - done + self.later) / speed)
+                text += f"  {left} left{' in all' if self.later else ''}"
         return f"{text}  {note}" if note else text
 
     def say(self, text: str) -> None:

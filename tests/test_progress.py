@@ -166,3 +166,10 @@ def test_no_colours(clock):
     line.update(1, 2)
     line.say("done")
     assert not re.search(r"\033\[[0-9;]*m", stream.getvalue())
+
+
+def test_time_left_counts_what_others_will_do(clock):
+    line = Progress("realmix", "steps", io.StringIO())
+    line.update(0, 100)
+    line.later = 50.0
+    assert line.line(50, 100, 50.0) == "realmix 50/100  1.0 steps/s  2 min left in all"
