@@ -12,6 +12,7 @@ import numpy as np
 
 from mixdmt_tf.data.lazy_images import ImageArray, chunks, take
 from mixdmt_tf.errors import UserError
+from mixdmt_tf.progress import PATIENCE, Progress
 
 UNKNOWN = -1
 """The label of an image of unknown class."""
@@ -156,8 +157,12 @@ class Source:
         pictures, labels = self.train.images, self.train.labels
         facts = [self.name, list(self.class_names), list(pictures.shape)]
         digest = hashlib.sha256(json.dumps(facts).encode())
+        progress, done = Progress("hashing", "images", after=PATIENCE), 0
         for chunk in chunks(pictures):
             digest.update(np.ascontiguousarray(chunk).data)
+            done += len(chunk)
+            progress.update(done, len(pictures))
+        progress.close()
         digest.update(np.ascontiguousarray(labels, "<i4").data)
         if self.pool is not None:
             digest.update(np.packbits(self.pool).data)

@@ -65,9 +65,8 @@ class Recorder(Log):
                     for c, iou in zip(self.source.class_names, each.iou_by_class):
                         if not np.isnan(iou):
                             tf.summary.scalar(f"iou_{name}/{c}", iou)
-                    tf.summary.image(
-                        f"confusion/{name}", matrix_picture(each.counts)[np.newaxis]
-                    )
+                    drawn = matrix_picture(each.counts, self.source.class_names)
+                    tf.summary.image(f"confusion/{name}", drawn[np.newaxis])
         self._writer.flush()
         return row
 
