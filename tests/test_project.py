@@ -24,6 +24,7 @@ LAYERS = (
     "runs",
     "rounds",
     "tasks",
+    "learners",
     "tables",
     "serving",
     "cli",

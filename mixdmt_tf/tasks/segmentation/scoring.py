@@ -49,6 +49,8 @@ class Scorer:
                 (None, None, channels), num_classes, portable=True
             )
         self.stride = max(STRIDE, getattr(network, "output_stride", STRIDE))
+        # Networks of others, such as U-Nets, want sides that are multiples instead.
+        self.rest = getattr(network, "rest", 1)
         signature = [tf.TensorSpec((None, None, None, channels), tf.uint8)]
         self._guess = tf.function(self._guesses, input_signature=signature)
 
@@ -63,7 +65,7 @@ class Scorer:
         pixel, where upsampling with aligned corners puts it.
         """
         height, width = tf.shape(images)[1], tf.shape(images)[2]
-        padded = repeated_border(images, self.stride)
+        padded = repeated_border(images, self.stride, self.rest)
         logits = self.network(to_float(padded), training=False)
         return logits[:, :height, :width]
 
