@@ -47,6 +47,7 @@ EITHER_STACK = [
     "absl-py>=1.4",
     # TensorFlow Datasets imports it to fetch data, and forgets to ask for it.
     "importlib-resources>=5.12",
+    "jinja2>=3.1",  # the page of bin/report
     "matplotlib>=3.7",
     "pillow>=10.1",
     # Carries the handwritten digits of the quick start, and finds nearest neighbours.
@@ -79,7 +80,7 @@ setup(
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],
     packages=find_packages(include=["mixdmt_tf", "mixdmt_tf.*"]),
-    package_data={"mixdmt_tf": ["plots.mplstyle"]},
+    package_data={"mixdmt_tf": ["plots.mplstyle", "report/page.css", "report/page.html"]},
     python_requires=">=3.9,<3.14",
     install_requires=[
         *EITHER_STACK,
@@ -100,6 +101,7 @@ setup(
             "mixdmt-train-dmt = mixdmt_tf.cli.train:command_dmt",
             "mixdmt-pseudo-label = mixdmt_tf.cli.pseudo_label:command",
             "mixdmt-evaluate = mixdmt_tf.cli.evaluate:command",
+            "mixdmt-report = mixdmt_tf.cli.report:command",
             "mixdmt-inspect = mixdmt_tf.cli.inspect:command",
             "mixdmt-predict = mixdmt_tf.cli.predict:command",
             "mixdmt-export-model = mixdmt_tf.cli.export_model:command",

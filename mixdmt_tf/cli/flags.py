@@ -117,7 +117,8 @@ def parse(
             with {} first, which means their defaults.
         selectors: names of the settings, in these groups, that the groups depend on;
             also the groups in which a later one is looked up depend on those before.
-        arguments: names of the arguments that aren't flags, all of them required.
+        arguments: names of the arguments that aren't flags, all of them required; of
+            the last there may be several if its name ends in '...'.
         hint: asked what to do about a refused value before the nearest right one is.
 
     Raises:
@@ -264,6 +265,8 @@ def _check_positional(
     if len(positional) < len(arguments):
         missing = arguments[len(positional)]
         raise UsageError(f"expected an argument: {missing}\n--help shows the usage")
+    if arguments and arguments[-1].endswith("..."):
+        return
     if len(positional) > len(arguments):
         extra = positional[len(arguments)]
         expected = " ".join(arguments) or "only flags"
