@@ -30,7 +30,8 @@ def what_was_run(runs: Sequence[Run]) -> Section:
     columns = [_facts(each) for each in runs]
     names = list(dict.fromkeys(name for column in columns for name in column))
     rows = [[name, *(column.get(name, "") for column in columns)] for name in names]
-    table = Table("", ["", *(each.name for each in runs)], rows)
+    caption = "The runs" if len(runs) > 1 else "The run"
+    table = Table(caption, ["", *(each.name for each in runs)], rows, "words")
     blocks = [Block([table])]
     for run in runs:
         warned = run.results.get("warnings", [])
@@ -216,7 +217,7 @@ def _chart(wanted: Sequence[Any], title: str) -> Optional[Chart]:
     if not series:
         return None
     include = [0.0] if "(%)" in title else []
-    drawn = drawing.lines(series, "step", title, include)
+    drawn = drawing.lines(series, "step", "", include)
     return Chart(drawing.svg(drawn, _in_words(title, series)), title)
 
 

@@ -67,13 +67,13 @@ class Table:
         caption: above it.
         head: names of the columns.
         rows: of cells; the first of each is the row's name.
-        dense: small cells, as of a confusion matrix.
+        look: 'numbers'; 'words' for cells of text; 'dense' for a confusion matrix.
     """
 
     caption: str
     head: Sequence[str]
     rows: Sequence[Row]
-    dense: bool = False
+    look: str = "numbers"
     kind = "table"
 
     def cells(self, row: Row) -> List[Cell]:
@@ -87,7 +87,7 @@ class Chart:
 
     Attributes:
         svg: its source, from `drawing.svg`.
-        caption: below it.
+        caption: above it.
     """
 
     svg: str

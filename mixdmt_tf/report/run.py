@@ -12,6 +12,7 @@ from mixdmt_tf.runs.log import Row
 from mixdmt_tf.settings import assumed, settings_of, to_text
 
 # Names of a run's place on this machine; a run that repeats it has another one.
+_LINE = 76  # characters
 _PLACES = ("workdir", "algorithm", "dataset", "network")
 
 
@@ -66,4 +67,10 @@ def command(experiment: Experiment) -> str:
             if text != to_text(brought.get(each.name, each.default)):
                 words.append(f"--{each.name}={text}")
     words.append(f"--workdir={run.workdir}_again")
-    return shlex.join(words)
+    lines = [words[0]]
+    for word in map(shlex.quote, words[1:]):
+        if len(lines[-1]) + len(word) < _LINE:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(f"    {word}")
+    return " \\\n".join(lines)

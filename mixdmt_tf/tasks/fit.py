@@ -25,7 +25,7 @@ from mixdmt_tf.runs.run_folder import (
 )
 from mixdmt_tf.runs.session import Session
 from mixdmt_tf.runs.task import Task
-from mixdmt_tf.tasks import budget, open_task
+from mixdmt_tf.tasks import budget, open_task, reporting
 
 
 def train(
@@ -64,11 +64,15 @@ def train(
         words = _by_length(task.experiment, left_open) + runtime.inexact(run)
         print(words, end="", flush=True)
         if task.experiment.in_rounds:
-            return Loop(task, path, train).complete()
-        outcome = Session(task, path, strategy, interrupts, pace).complete()
-        if run.compare_supervised and run.algorithm != "supervised":
-            outcome.update(_supervised(task, path))
-            digests.write(path / "results.json", json.dumps(outcome, indent=1))
+            outcome = Loop(task, path, train).complete()
+        else:
+            outcome = Session(task, path, strategy, interrupts, pace).complete()
+            if run.compare_supervised and run.algorithm != "supervised":
+                outcome.update(_supervised(task, path))
+                digests.write(path / "results.json", json.dumps(outcome, indent=1))
+        if run.report:
+            keras.backend.clear_session()
+            reporting.after_training(task, path)
     return outcome
 
 
@@ -97,6 +101,7 @@ def _supervised(task: Task, path: pathlib.Path) -> Dict[str, Any]:
             workdir=str(alone),
             algorithm="supervised",
             compare_supervised=False,
+            report=False,
         )
         split = str(path / "split.json")
         data = dataclasses.replace(experiment.data, split=split, pseudo_labels="")

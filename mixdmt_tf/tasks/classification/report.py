@@ -142,7 +142,7 @@ def _matrix(counts: np.ndarray, names: Sequence[str], images: str) -> Table:
             ]
             for i, name in enumerate(names)
         ]
-        return Table(f"Confusion matrix of {images}", ["", *names], rows, dense=True)
+        return Table(f"Confusion matrix of {images}", ["", *names], rows, "dense")
     wrong = counts - np.diag(np.diag(counts))
     order = np.argsort(-wrong, axis=None, kind="stable")[:WORST]
     rows = [
