@@ -80,7 +80,9 @@ setup(
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],
     packages=find_packages(include=["mixdmt_tf", "mixdmt_tf.*"]),
-    package_data={"mixdmt_tf": ["plots.mplstyle", "report/page.css", "report/page.html"]},
+    package_data={
+        "mixdmt_tf": ["plots.mplstyle", "report/page.css", "report/page.html"]
+    },
     python_requires=">=3.9,<3.14",
     install_requires=[
         *EITHER_STACK,

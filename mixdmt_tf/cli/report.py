@@ -53,8 +53,9 @@ def _report(argv: Sequence[str]) -> None:
     parsed = flags.parse(
         argv,
         "report",
-        "Writes a page about a run, or about several runs side by side: scores, curves,\n"
-        "mistakes, doubts, pseudo labels and rounds, in one HTML file without links.",
+        "Writes a page about a run, or about several runs side by side: scores,\n"
+        "curves, mistakes, doubts, pseudo labels, rounds. It is one HTML file that\n"
+        "needs no network.",
         lambda _: [flags.group("command", "mixdmt_tf.cli.report")],
         arguments=("RUN...",),
     )

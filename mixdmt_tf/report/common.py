@@ -41,7 +41,9 @@ def what_was_run(runs: Sequence[Run]) -> Section:
                     *(Text(f"Warning: {sentence}") for sentence in warned),
                     Text("The command that repeats it, in a folder of its own:"),
                     Text(command(run.experiment), code=True),
-                    Text(run.experiment.flagfile(), True, "All settings, as a flagfile"),
+                    Text(
+                        run.experiment.flagfile(), True, "All settings, as a flagfile"
+                    ),
                 ],
                 run.name if len(runs) > 1 else "",
             )
@@ -223,11 +225,8 @@ def _chart(wanted: Sequence[Any], title: str) -> Optional[Chart]:
 
 def _in_words(title: str, series: Sequence[Series]) -> str:
     """What a chart shows, for those who do not see it: first and last values."""
-    parts = [
-        f"{each.label or 'value'} from {each.points[0].y:.3g} to {each.points[-1].y:.3g}"
-        for each in series
-        if each.points
-    ]
+    ends = [(each.label, each.points[0].y, each.points[-1].y) for each in series]
+    parts = [f"{label} from {first:.3g} to {last:.3g}" for label, first, last in ends]
     return f"{title} over the steps: " + "; ".join(parts)
 
 

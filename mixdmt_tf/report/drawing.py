@@ -21,7 +21,7 @@ _WIDTH, _HEIGHT = 5.4, 3.5  # inches
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 # The parts of a chart that the page's own style has a colour for.
 _OF_PAGE = {"#282828": "var(--ink)", "#e2e2e2": "var(--line)", "#ffffff": "none"}
-_SMALL, _LONGEST = 96, 480  # pixels of an image: shown as it is, and of the longer side
+_SMALL = 96  # pixels: images up to this size stay as they are, bit by bit
 
 
 class Lines(plots.LineChart):
@@ -162,21 +162,20 @@ def _on_black(colour: str) -> str:
     return "#" + "".join(f"{round(255 * each):02x}" for each in light)
 
 
-def data_uri(pixels: np.ndarray) -> str:
+def data_uri(pixels: np.ndarray, longest: int = 480) -> str:
     """An image in the page itself.
-
-    Small ones are as they are, larger ones not above 480 pixels on the longer side.
 
     Args:
         pixels: uint8 [H, W, 3], [H, W, 1] or [H, W].
+        longest: pixels of the longer side; larger images are made smaller.
     """
     from PIL import Image
 
     if pixels.ndim == 3 and pixels.shape[-1] == 1:
         pixels = pixels[..., 0]
     image = Image.fromarray(pixels)
-    if max(image.size) > _LONGEST:
-        image.thumbnail((_LONGEST, _LONGEST))
+    if max(image.size) > longest:
+        image.thumbnail((longest, longest))
     content = io.BytesIO()
     kind = "png" if max(image.size) <= _SMALL else "jpeg"
     image.save(content, kind, **({} if kind == "png" else {"quality": 85}))

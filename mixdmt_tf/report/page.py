@@ -117,13 +117,15 @@ class Gallery:
     Attributes:
         caption: above them.
         pictures: the images.
-        wide: images that want the page's width, as overlays do.
+        wide: images that want half of the page's width, as overlays do.
+        single: images that want all of it.
         legend: names and colours ('#rrggbb') of classes.
     """
 
     caption: str
     pictures: Sequence[Picture]
     wide: bool = False
+    single: bool = False
     legend: Sequence[Tuple[str, str]] = ()
     kind = "gallery"
 

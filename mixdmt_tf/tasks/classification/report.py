@@ -10,20 +10,9 @@ from mixdmt_tf.data.classification.pseudo_labels import PseudoLabels
 from mixdmt_tf.data.classification.source import UNKNOWN
 from mixdmt_tf.data.lazy_images import ImageArray
 from mixdmt_tf.data.splits import Split
-from mixdmt_tf.equations import accuracy_by_confidence, expected_calibration_error
-from mixdmt_tf.plots import GREY, Point, Series
-from mixdmt_tf.report import drawing, rounds
-from mixdmt_tf.report.page import (
-    Block,
-    Cell,
-    Chart,
-    Gallery,
-    Item,
-    Picture,
-    Section,
-    Table,
-    Text,
-)
+from mixdmt_tf.report import drawing, judging, rounds
+from mixdmt_tf.report.judging import percent
+from mixdmt_tf.report.page import Block, Gallery, Item, Picture, Section, Text
 from mixdmt_tf.report.run import Run
 from mixdmt_tf.runs.image_grids import confusion_matrix
 from mixdmt_tf.runs.task import Task
@@ -34,8 +23,6 @@ from mixdmt_tf.tasks.classification.findings import Findings, Guessed, Judged
 EVERYTHING = 10_000  # unlabelled images that are looked at unless a number is given
 AT_THE_END = 500  # of those at the end of a run, which must not wait
 SHOWN = 24  # images of a kind
-MOST_CLASSES, WORST = 25, 20  # of a whole matrix; pairs that stand for larger ones
-BINS = 10  # of confidence
 
 
 def of_rounds(run: Run, title: str = "") -> List[Section]:
@@ -98,7 +85,7 @@ def _of_judged(found: Findings, judged: Judged, title: str) -> List[Section]:
         [
             f"says {found.name(int(judged.predicted[i]))}",
             f"is {found.name(int(labels[i]))}",
-            _percent(judged.confidence[i]),
+            percent(judged.confidence[i]),
         ]
         for i in surest
     ]
@@ -107,16 +94,27 @@ def _of_judged(found: Findings, judged: Judged, title: str) -> List[Section]:
     pictures: List[Item] = [Text(f"No mistake on {images}.")]
     if len(surest):
         pictures = [gallery(of, judged.images.images, surest, told, judged.name)]
+    calibrated = judging.calibration(
+        labels, judged.predicted, judged.confidence, images
+    )
     confusions = "Rows: what an image is; columns: what the network says."
     return [
         Section(
             "Confusion and recall of each class",
-            [Block([_matrix(counts, names, images), by_class(counts, names)], title)],
+            [
+                Block(
+                    [
+                        judging.matrix(counts, names, images),
+                        judging.by_class(counts, names),
+                    ],
+                    title,
+                )
+            ],
             confusions,
         ),
         Section(
             "Calibration",
-            [Block(_calibration(judged, images), title)],
+            [Block(calibrated, title)],
             "How often answers of a confidence are right. Below the diagonal the "
             "network is surer than it should be.",
         ),
@@ -128,103 +126,8 @@ def _of_judged(found: Findings, judged: Judged, title: str) -> List[Section]:
     ]
 
 
-def _matrix(counts: np.ndarray, names: Sequence[str], images: str) -> Table:
-    """The confusion matrix; of many classes the pairs that are mixed up most."""
-    totals = np.maximum(counts.sum(axis=1), 1)
-    if len(names) <= MOST_CLASSES:
-        rows = [
-            [
-                name,
-                *(
-                    Cell(f"{n:,}" if n else "", shade=n / totals[i], right=i == j)
-                    for j, n in enumerate(counts[i])
-                ),
-            ]
-            for i, name in enumerate(names)
-        ]
-        return Table(f"Confusion matrix of {images}", ["", *names], rows, "dense")
-    wrong = counts - np.diag(np.diag(counts))
-    order = np.argsort(-wrong, axis=None, kind="stable")[:WORST]
-    rows = [
-        [
-            names[i],
-            names[j],
-            f"{counts[i, j]:,}",
-            Cell(_percent(counts[i, j] / totals[i]), bar=counts[i, j] / totals[i]),
-        ]
-        for i, j in zip(*np.unravel_index(order, wrong.shape))
-        if wrong[i, j]
-    ]
-    head = ["is", "taken for", "images", "of its class"]
-    return Table(f"Classes that are mixed up most, of {images}", head, rows)
-
-
-def by_class(counts: np.ndarray, names: Sequence[str]) -> Table:
-    """Images, recall and precision of each class, from a confusion matrix."""
-    right, are, said = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
-
-    def share(part: int, whole: int) -> Cell:
-        return Cell(_percent(part / whole), bar=part / whole) if whole else Cell("-")
-
-    rows = [
-        [name, f"{are[i]:,}", share(right[i], are[i]), share(right[i], said[i])]
-        for i, name in enumerate(names)
-    ]
-    caption = "Recall: of the images of a class those found; precision: of those found"
-    return Table(caption, ["class", "images", "recall", "precision"], rows)
-
-
-def _calibration(judged: Judged, images: str) -> List[Item]:
-    sure = np.clip(judged.confidence, 0.0, 1.0)
-    labels, predicted = judged.images.labels, judged.predicted
-    numbers, hits = accuracy_by_confidence(labels, predicted, sure, BINS)
-    error = expected_calibration_error(labels, predicted, sure, BINS)
-    means = [
-        float(sure[which].mean()) if which.any() else 0.0
-        for which in (_bin(sure) == i for i in range(BINS))
-    ]
-    points = [
-        Point(100 * means[i], hits[i], hollow=bool(numbers[i] < round_plots.FEW))
-        for i in np.flatnonzero(numbers)
-    ]
-    chart = reliability(
-        [Series("this network", points)],
-        f"Reliability diagram of {images}; hollow: fewer than {round_plots.FEW} images",
-    )
-    mean = 100 * float(sure.mean())
-    right = 100 * float((predicted == labels).mean())
-    sentence = (
-        f"Expected calibration error {error:.2f} % ({BINS} bins); mean confidence "
-        f"{mean:.2f} %, accuracy {right:.2f} %."
-    )
-    return [Text(sentence), chart]
-
-
-def _bin(confidence: np.ndarray) -> np.ndarray:
-    return np.minimum((confidence * BINS).astype(int), BINS - 1)
-
-
-def reliability(series: Sequence[Series], caption: str) -> Chart:
-    """Accuracy by confidence, both in percent, beside what would be ideal."""
-    ends = [Point(0, 0), Point(100, 100)]
-    ideal = Series("perfect calibration", ends, color=GREY, marker="", dashed=True)
-    drawn = drawing.lines(
-        [ideal, *series],
-        "confidence (%)",
-        "right (%)",
-        include=[0, 100],
-        x_ticks=range(0, 101, 20),
-    )
-    words = "; ".join(
-        f"at {point.x:.0f} % confidence {point.y:.0f} % right"
-        for each in series
-        for point in each.points
-    )
-    return Chart(drawing.svg(drawn, f"{caption}: {words}"), caption)
-
-
 def _of_guessed(found: Findings, guessed: Guessed, title: str) -> List[Section]:
-    truth, confidence = guessed.truth, guessed.confidence
+    confidence = guessed.confidence
     whole = len(guessed.ids) == guessed.of
     images = f"{len(guessed.ids):,} unlabelled images"
     if not whole:
@@ -247,14 +150,14 @@ def _of_guessed(found: Findings, guessed: Guessed, title: str) -> List[Section]:
         Section(
             "Most doubted unlabelled images",
             [Block([doubted], title)],
-            "Those whose label would tell the network most, or that belong to no class.",
+            "Their labels would tell the network most, or they belong to no class.",
         ),
     ]
     if guessed.scores is not None:
         made.append(_of_mask(found, guessed, images, title))
     elif guessed.rejected > 0:
         words = (
-            f"The mask left out {_percent(guessed.rejected)} of the unlabelled images, "
+            f"The mask left out {percent(guessed.rejected)} of the unlabelled images, "
             "by scores from before the first step or by the hidden truth, which a "
             "report does not find again."
         )
@@ -270,13 +173,13 @@ def _of_mask(found: Findings, guessed: Guessed, images: str, title: str) -> Sect
     number = int(np.ceil(guessed.rejected * len(scores)))
     lowest = np.argsort(scores, kind="stable")[:number]
     known = guessed.truth[lowest] != UNKNOWN
-    words = f"The mask rejects {_percent(guessed.rejected)} of {images}"
+    words = f"The mask rejects {percent(guessed.rejected)} of {images}"
     if known.any():
         strangers = float((guessed.truth[lowest][known] < UNKNOWN).mean())
         everywhere = float((guessed.truth[guessed.truth != UNKNOWN] < UNKNOWN).mean())
         words += (
-            f"; {_percent(strangers)} of these belong to no class, of all images "
-            f"{_percent(everywhere)}"
+            f"; {percent(strangers)} of these belong to no class, of all images "
+            f"{percent(everywhere)}"
         )
     shown = lowest[:SHOWN]
     pictures = gallery(
@@ -294,50 +197,28 @@ def _of_mask(found: Findings, guessed: Guessed, images: str, title: str) -> Sect
 
 
 def _quality(guessed: Guessed, images: str) -> List[Item]:
+    known = guessed.truth != UNKNOWN
+    what = f"the guessed labels of {images}"
+    if not known.any():
+        numbers = judging.histogram(guessed.confidence)
+        unknown = np.full(len(numbers), np.nan)
+        return [
+            Text("The classes of these unlabelled images are unknown."),
+            judging.of_confidence(numbers, unknown, what),
+        ]
     everything = np.ones(len(guessed.ids), bool)
     pseudo = PseudoLabels(
         guessed.ids, guessed.predicted, guessed.confidence, everything, {}
     )
-    quality = labeling.quality(pseudo, guessed.truth)
-    numbers = np.bincount(_bin(np.clip(guessed.confidence, 0, 1)), minlength=BINS)
-    right = {round(BINS * each["low"]): each["accuracy"] for each in quality.bins}
-    rows = [
-        [
-            f"{100 * i // BINS} to {100 * (i + 1) // BINS} %",
-            Cell(f"{numbers[i]:,}", bar=numbers[i] / max(numbers.max(), 1)),
-            f"{right[i]:.2f} %" if i in right else "-",
-        ]
-        for i in np.flatnonzero(numbers)
-    ]
-    table = Table(
-        f"Confidence in the guessed labels of {images}",
-        ["confidence", "images", "right"],
-        rows,
-    )
-    if quality.accuracy_of_all is None:
-        return [Text("Nobody knows the classes of the unlabelled images."), table]
-    points = [
-        Point(
-            50 * (each["low"] + each["high"]),
-            each["accuracy"],
-            hollow=each["images"] < round_plots.FEW,
-        )
-        for each in quality.bins
-    ]
-    sure = ", ".join(
-        f"{share} %: {error:.2f} %"
-        for share, error in quality.error_of_top.items()
-        if error is not None
-    )
+    top = labeling.quality(pseudo, guessed.truth).error_of_top
+    sure = ", ".join(f"{k} %: {v:.2f} %" for k, v in top.items() if v is not None)
+    # An image of no class becomes one of a class that nobody predicts.
+    truth = np.where(guessed.truth < UNKNOWN, np.iinfo(np.int32).max, guessed.truth)
     return [
-        Text(
-            f"{quality.accuracy_of_all:.2f} % of the guesses are right. Wrong among "
-            f"the most confident share of them (DMT figure 1): {sure}."
+        Text(f"Wrong among the most confident of them (DMT figure 1): {sure}."),
+        *judging.calibration(
+            truth[known], guessed.predicted[known], guessed.confidence[known], what
         ),
-        reliability(
-            [Series("guessed labels", points)], "Guessed labels by their confidence"
-        ),
-        table,
     ]
 
 
@@ -345,7 +226,7 @@ def _guess(found: Findings, guessed: Guessed, place: int) -> List[str]:
     lines = [f"guess {found.name(int(guessed.predicted[place]))}"]
     if guessed.truth[place] != UNKNOWN:
         lines.append(f"is {found.name(int(guessed.truth[place]))}")
-    return [*lines, _percent(guessed.confidence[place])]
+    return [*lines, percent(guessed.confidence[place])]
 
 
 def gallery(
@@ -364,7 +245,3 @@ def gallery(
         for each, number, lines in zip(pixels, ids, told)
     ]
     return Gallery(caption, pictures)
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
