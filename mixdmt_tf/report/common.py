@@ -11,6 +11,7 @@ from mixdmt_tf.report.page import Block, Cell, Chart, Section, Table, Text
 from mixdmt_tf.report.run import Run, command
 from mixdmt_tf.runs import tags
 
+_FEW = 3  # warnings that are shown as they are
 NAMES = {"error": "error", "miou": "mean IoU"}
 
 
@@ -35,10 +36,12 @@ def what_was_run(runs: Sequence[Run]) -> Section:
     blocks = [Block([table])]
     for run in runs:
         warned = run.results.get("warnings", [])
+        few = len(warned) <= _FEW
         blocks.append(
             Block(
                 [
-                    *(Text(f"Warning: {sentence}") for sentence in warned),
+                    *(Text(f"Warning: {each}") for each in warned if few),
+                    *([] if few else [_folded(warned)]),
                     Text("The command that repeats it, in a folder of its own:"),
                     Text(command(run.experiment), code=True),
                     Text(
@@ -49,6 +52,10 @@ def what_was_run(runs: Sequence[Run]) -> Section:
             )
         )
     return Section("What was run", blocks)
+
+
+def _folded(warned: Sequence[str]) -> Text:
+    return Text("\n".join(warned), True, f"{len(warned)} warnings of the run")
 
 
 def _facts(run: Run) -> Dict[str, str]:
@@ -99,22 +106,30 @@ def scores(runs: Sequence[Run]) -> Section:
     return Section("Scores", blocks, lead)
 
 
+def _alone(run: Run) -> Optional[float]:
+    """The score of the labels alone: of a comparison, or of the base model."""
+    results = run.results
+    for name in ("supervised", "base"):
+        if results.get(f"{name}_{run.measure}") is not None:
+            return float(results[f"{name}_{run.measure}"])
+    mious = results.get("base_mious", {})
+    model = str(results.get("result_of", "")).rpartition("_")[2]
+    found = mious.get(f"base_{model}", mious.get("base"))
+    return None if found is None else float(found)
+
+
 def _score_rows(run: Run, several: bool) -> List[List[Any]]:
     results, measure = run.results, run.measure
     before = f"{run.name}: " if several else ""
-    alone = "supervised" if results.get(f"supervised_{measure}") is not None else "base"
     where = "validation" if results.get("test_set") == "validation" else "test"
-    return [
-        [f"{before}{label}", results.get(key)]
-        for label, key in (
-            (f"{where}, EMA", f"test_{measure}"),
-            (f"{where}, raw", f"test_{measure}_raw"),
-            (f"labels alone: {where}, EMA", f"{alone}_{measure}"),
-            (f"labels alone: {where}, raw", f"{alone}_{measure}_raw"),
-            ("validation, EMA", f"validation_{measure}"),
-        )
-        if not (where == "validation" and key.startswith("validation"))
+    found = [
+        [f"{where}, EMA", results.get(f"test_{measure}")],
+        [f"{where}, raw", results.get(f"test_{measure}_raw")],
+        [f"labels alone: {where}, EMA", _alone(run)],
     ]
+    if where == "test":
+        found.append(["validation, EMA", results.get(f"validation_{measure}")])
+    return [[f"{before}{label}", value] for label, value in found]
 
 
 def _comparison(runs: Sequence[Run], measure: str) -> List[Text]:
@@ -124,13 +139,13 @@ def _comparison(runs: Sequence[Run], measure: str) -> List[Text]:
         if run.measure != measure:
             continue
         results, before = run.results, f"{run.name}: " if len(runs) > 1 else ""
-        alone = results.get(f"supervised_{measure}", results.get(f"base_{measure}"))
+        alone = _alone(run)
         score = results.get(f"test_{measure}")
         if alone is None or score is None:
             if run.experiment.algorithm != "supervised" and score is not None:
                 found.append(
                     Text(
-                        f"{before}no run on the labels alone to compare with: "
+                        f"{before}There is no run on the labels alone to compare with: "
                         "--compare_supervised trains one."
                     )
                 )

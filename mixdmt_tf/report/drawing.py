@@ -63,7 +63,9 @@ def lines(
 
     xs = [point.x for each in series for point in each.points] or [0.0, 1.0]
     locator = MaxNLocator(6, steps=[1, 2, 2.5, 5, 10])
-    ticks = list(x_ticks) or list(locator.tick_values(min(xs), max(xs)))
+    ticks = list(x_ticks) or [min(xs)]
+    if not x_ticks and max(xs) > min(xs):
+        ticks = list(locator.tick_values(min(xs), max(xs)))
     return Lines(series, "", x_label, y_label, ticks, y_include=include)
 
 

@@ -67,7 +67,8 @@ class Table:
         caption: above it.
         head: names of the columns.
         rows: of cells; the first of each is the row's name.
-        look: 'numbers'; 'words' for cells of text; 'dense' for a confusion matrix.
+        look: 'numbers'; 'words' for cells of text; 'dense' for a confusion matrix;
+            'full' for one that wants the page's width.
     """
 
     caption: str

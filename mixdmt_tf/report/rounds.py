@@ -42,7 +42,7 @@ def table(rounds: Sequence[Mapping[str, Any]]) -> Table:
         if any(share is not None for share in shares):
             rows.append([f"case of Eq. 6: {case} (%)", *map(_text, shares)])
     head = ["", *(each["stage"].replace("_", " ") for each in rounds)]
-    return Table("The rounds, from left to right", head, rows)
+    return Table("The rounds, from left to right", head, rows, "full")
 
 
 def _text(value: Any) -> str:

@@ -12,7 +12,7 @@ from mixdmt_tf.runs.log import Row
 from mixdmt_tf.settings import assumed, settings_of, to_text
 
 # Names of a run's place on this machine; a run that repeats it has another one.
-_LINE = 76  # characters
+_LINE = 64  # characters
 _PLACES = ("workdir", "algorithm", "dataset", "network")
 
 

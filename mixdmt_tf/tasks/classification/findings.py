@@ -20,6 +20,7 @@ from mixdmt_tf.runs.task import Task
 from mixdmt_tf.runs.trained import Trained
 from mixdmt_tf.tasks.classification.scoring import Score
 
+_FIXED = "ood_scores"
 REFERENCES = 2000  # labelled images that features are compared with
 
 
@@ -87,9 +88,18 @@ class Findings:
         return self.source.outside_names[OUTSIDE - label]
 
 
-def as_arrays(scores: Mapping[str, Score]) -> Dict[str, np.ndarray]:
-    """Scores of averaged weights as arrays for `predictions.write`."""
+def as_arrays(
+    scores: Mapping[str, Score], mask: Optional[ood_mask.OodMask] = None
+) -> Dict[str, np.ndarray]:
+    """Answers of averaged weights, for `predictions.write`.
+
+    Args:
+        scores: of an evaluation.
+        mask: of the method; of fixed scores, those of all unlabelled images are added.
+    """
     found = {}
+    if mask is not None and mask.scores is not None:
+        found[_FIXED] = mask.scores.numpy()
     for name, each in scores.items():
         if not name.endswith("_raw"):
             found[f"{name}_predicted"] = each.probabilities.argmax(-1).astype(np.int32)
@@ -122,7 +132,7 @@ def collect(
     for name, images in sets.items():
         if judged is None and images is not None and len(images):
             judged = _judged(model, name, images, known)
-    return Findings(source, judged, _guessed(task, model, split, rows, limit))
+    return Findings(source, judged, _guessed(task, model, split, rows, limit, known))
 
 
 def _judged(
@@ -136,12 +146,18 @@ def _judged(
 
 
 def _guessed(
-    task: Task, model: Trained, split: Split, rows: List[Row], limit: int
+    task: Task,
+    model: Trained,
+    split: Split,
+    rows: List[Row],
+    limit: int,
+    known: Mapping[str, np.ndarray],
 ) -> Optional[Guessed]:
     source, total = task.source, len(split.unlabeled)
     if not total:
         return None
-    ids = evenly(split.unlabeled, limit)
+    places = evenly(np.arange(total), limit)
+    ids = split.unlabeled[places]
     images = take(source.train.images, ids)
     rejected = 1.0 - (rows[-1].get("train_ood_kept", 1.0) if rows else 1.0)
     score = getattr(task.experiment.method, "ood_score", "")
@@ -150,6 +166,9 @@ def _guessed(
         scores, probs = _mask_scores(score, source, model, split, images)
     else:
         probs = model.scorer.predict(model.averaged, images)
+    fixed = known.get(_FIXED)
+    if score in ood_mask.FIXED and fixed is not None and len(fixed) == total:
+        scores = fixed[places]
     return Guessed(
         ids,
         total,

@@ -9,10 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf.data.classification.source import Source
-from mixdmt_tf.runs import predictions
 from mixdmt_tf.runs.image_grids import confusion_matrix, grid, matrix_picture
 from mixdmt_tf.runs.log import Log, Row, read_rows
-from mixdmt_tf.tasks.classification import findings
 from mixdmt_tf.tasks.classification.scoring import Score
 
 __all__ = ["Recorder", "Row", "read_rows"]
@@ -59,7 +57,6 @@ class Recorder(Log):
         row.update(more or {})
         row.update({f"train_{name}": value for name, value in numbers.items()})
         self._add_row(row)
-        predictions.write(self.folder, step, findings.as_arrays(scores))
         with self._writer.as_default(step):
             for name, result in scores.items():
                 tf.summary.scalar(f"error/{name}", result.error)

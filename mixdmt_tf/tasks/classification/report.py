@@ -158,8 +158,7 @@ def _of_guessed(found: Findings, guessed: Guessed, title: str) -> List[Section]:
     elif guessed.rejected > 0:
         words = (
             f"The mask left out {percent(guessed.rejected)} of the unlabelled images, "
-            "by scores from before the first step or by the hidden truth, which a "
-            "report does not find again."
+            "by scores that a report does not find again."
         )
         made.append(Section(_MASK, [Block([Text(words)], title)]))
     return made
@@ -191,7 +190,8 @@ def _of_mask(found: Findings, guessed: Guessed, images: str, title: str) -> Sect
     )
     lead = (
         "Images whose score is lowest: training leaves them out of the unlabelled loss "
-        "(RealMix section 3.4). Scores are those of the final network on plain images."
+        "(RealMix section 3.4). Scores of the network are those of the final one on "
+        "plain images; others were found before the first step."
     )
     return Section(_MASK, [Block([Text(f"{words}."), pictures], title)], lead)
 

@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf.data.segmentation.source import Source, paint
-from mixdmt_tf.runs import predictions
 from mixdmt_tf.runs.image_grids import grid, matrix_picture
 from mixdmt_tf.runs.log import Log, Row
 from mixdmt_tf.tasks.segmentation.results import IOU
@@ -58,9 +57,6 @@ class Recorder(Log):
             row.update({f"{name}{IOU}{c}": v for c, v in named if not np.isnan(v)})
         row.update({f"train_{name}": value for name, value in numbers.items()})
         self._add_row(row)
-        averaged = {n: each for n, each in scores.items() if not n.endswith("_raw")}
-        counts = {f"{name}_counts": each.counts for name, each in averaged.items()}
-        predictions.write(self.folder, step, counts)
         with self._writer.as_default(step):
             for name, each in scores.items():
                 tf.summary.scalar(f"miou/{name}", each.miou)
