@@ -23,6 +23,7 @@ LAYERS = (
     "algorithms",
     "runs",
     "rounds",
+    "report",
     "tasks",
     "tables",
     "cli",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import sys
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, List, Mapping, Optional, Sequence
 
 from mixdmt_tf.cli import experiments, flags
 from mixdmt_tf.cli.main import run
@@ -66,13 +66,15 @@ def _report(argv: Sequence[str]) -> None:
             f"--from_files asks no network: --images={config.images} has no effect.\n"
             "Leave one of them out."
         )
-    runs = {name: experiments.read_run(name, "RUN") for name in parsed.arguments}
-    folders = [folder for folder, _ in runs.values()]
-    several = len(folders) > 1
+    runs = [experiments.read_run(name, "") for name in parsed.arguments]
+    folders = [folder for folder, _ in runs]
+    places = [folder.resolve() for folder in folders]
+    for folder in folders:
+        if places.count(folder.resolve()) > 1:
+            raise UsageError(f"{folder} is there twice; expected different runs")
     output = _output(config, folders)
     names = _names(folders)
-    builds = [build for _, build in runs.values()]
-    built = [build() for build in builds]
+    built = [build() for _, build in runs]
 
     import keras
 
@@ -84,9 +86,8 @@ def _report(argv: Sequence[str]) -> None:
         keras.backend.clear_session()
         task = tasks.open_run(experiment, config.data_dir)
         limit = 0 if config.from_files else config.images
-        title = name if several else ""
-        say = _say
-        reported.append(reporting.describe(task, folder, name, limit, title, say))
+        title = name if len(folders) > 1 else ""
+        reported.append(reporting.describe(task, folder, name, limit, title, _say))
     try:
         reporting.write(reported, output)
     except OSError as error:
@@ -113,13 +114,9 @@ def _output(config: Config, folders: List[pathlib.Path]) -> pathlib.Path:
 
 def _names(folders: Sequence[pathlib.Path]) -> List[str]:
     """The folders' names; longer ones where several folders have the same."""
-    absolute = [folder.absolute() for folder in folders]
-    depth = 1
-    while True:
-        names = ["/".join(path.parts[-depth:]) for path in absolute]
-        counts: Dict[str, int] = {}
-        for name in names:
-            counts[name] = counts.get(name, 0) + 1
-        if max(counts.values()) == 1 or depth > max(len(p.parts) for p in absolute):
+    parts = [folder.absolute().parts for folder in folders]
+    for depth in range(1, max(map(len, parts))):
+        names = ["/".join(each[-depth:]) for each in parts]
+        if len(set(names)) == len(names):
             return names
-        depth += 1
+    return [str(folder) for folder in folders]

@@ -8,6 +8,7 @@ import dataclasses
 import io
 import pathlib
 import re
+import xml.etree.ElementTree as ElementTree
 from typing import TYPE_CHECKING, Iterable, List, Sequence
 
 import numpy as np
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _WIDTH, _HEIGHT = 5.4, 3.5  # inches
+_SVG = "http://www.w3.org/2000/svg"
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 # The parts of a chart that the page's own style has a colour for.
 _OF_PAGE = {"#282828": "var(--ink)", "#e2e2e2": "var(--line)", "#ffffff": "none"}
@@ -109,30 +111,46 @@ def svg(chart: plots.Chart, description: str) -> str:
 
 
 def _inline(source: str, description: str) -> str:
-    """An SVG file as an element of a page."""
-    from html import escape
+    """An SVG file as an element of a page.
 
-    source = source[source.index("<svg") :].strip()
-    source = re.sub(r"<metadata>.*?</metadata>\s*", "", source, flags=re.DOTALL)
-    source = re.sub(r"<!--.*?-->\s*", "", source, flags=re.DOTALL)
-    source = source.replace("'DejaVu Sans'", "system-ui, sans-serif")
-    start, rest = source.split(">", 1)
-    start = re.sub(r' (width|height)="[^"]*"', "", start)
-    start += f' role="img" aria-label="{escape(description)}"'
-    # Only where a style or an attribute begins: a name may look like a colour.
-    coloured = re.sub(
-        r"((?:fill|stroke|stop-color)(?::\s*|=\"))(#[0-9a-f]{6})",
-        lambda found: found[1] + _variable(found[2]),
-        rest,
-    )
-    return f"{start}>{coloured}"
+    Only attributes are changed: what is text may look like anything.
+    """
+    root = ElementTree.fromstring(source)
+    for parent in root.iter():
+        for child in [*parent]:
+            if child.tag in (f"{{{_SVG}}}metadata", f"{{{_SVG}}}style"):
+                parent.remove(child)
+    for element in root.iter():
+        for name in ("style", "fill", "stroke"):
+            value = element.get(name)
+            if value is not None:
+                value = value.replace("'DejaVu Sans'", "system-ui, sans-serif")
+                element.set(name, _COLOUR.sub(lambda it: _variable(it[0]), value))
+    for name in ("width", "height"):
+        del root.attrib[name]
+    root.set("role", "img")
+    root.set("aria-label", description)
+    return _as_text(root)
+
+
+def _as_text(root: ElementTree.Element) -> str:
+    ElementTree.register_namespace("", _SVG)
+    ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
+    return ElementTree.tostring(root, encoding="unicode")
 
 
 def numbered(drawing: str, number: int) -> str:
     """A drawing whose identifiers no other one of the page has."""
-    for pattern in (r'( id=")', r"(url\(#)", r'(href="#)'):
-        drawing = re.sub(pattern, rf"\g<1>c{number}-", drawing)
-    return drawing
+    root, prefix = ElementTree.fromstring(drawing), f"c{number}-"
+    for element in root.iter():
+        for name, value in element.attrib.items():
+            if name == "id":
+                element.set(name, prefix + value)
+            elif name.endswith("href") and value.startswith("#"):
+                element.set(name, f"#{prefix}{value[1:]}")
+            elif name == "clip-path":
+                element.set(name, value.replace("url(#", f"url(#{prefix}"))
+    return _as_text(root)
 
 
 def _variable(colour: str) -> str:

@@ -12,6 +12,7 @@ from mixdmt_tf.report import drawing
 from mixdmt_tf.report.page import Cell, Chart, Item, Table, Text
 
 MOST_CLASSES, WORST = 25, 20  # of a whole matrix; pairs that stand for larger ones
+_NARROW = 6  # classes of a matrix that fits into a column
 BINS = 10  # of confidence
 FEW = 20  # answers, of which an accuracy is a rough guess
 
@@ -42,7 +43,8 @@ def matrix(counts: np.ndarray, names: Sequence[str], what: str) -> Table:
             ]
             for i, name in enumerate(names)
         ]
-        return Table(f"Confusion matrix of {what}", ["", *names], rows, "dense")
+        look = "dense full" if len(names) > _NARROW else "dense"
+        return Table(f"Confusion matrix of {what}", ["", *names], rows, look)
     wrong = counts - np.diag(np.diag(counts))
     order = np.argsort(-wrong, axis=None, kind="stable")[:WORST]
     rows = [

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import pathlib
+import re
 from typing import List, Optional, Sequence, Tuple, Union
 
 from mixdmt_tf.report import drawing
@@ -68,7 +69,7 @@ class Table:
         head: names of the columns.
         rows: of cells; the first of each is the row's name.
         look: 'numbers'; 'words' for cells of text; 'dense' for a confusion matrix;
-            'full' for one that wants the page's width.
+            'dense full' or 'full' for one that wants the page's width.
     """
 
     caption: str
@@ -164,7 +165,7 @@ class Section:
     @property
     def anchor(self) -> str:
         """Its address within the page."""
-        return "-".join(filter(str.isalnum, self.title.lower().split()))
+        return re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")
 
 
 @dataclasses.dataclass(frozen=True)
