@@ -211,7 +211,9 @@ def test_all_of_the_package_is_installed(setup_arguments):
     folders = {path.parent.relative_to(ROOT) for path in MODULES}
 
     assert set(setup_arguments["packages"]) == {".".join(f.parts) for f in folders}
-    others = {p.name for p in PACKAGE.iterdir() if p.is_file() and p.suffix != ".py"}
+    files = {path for path in PACKAGE.rglob("*") if path.is_file()}
+    kept = {path for path in files if path.suffix not in {".py", ".pyc"}}
+    others = {path.relative_to(PACKAGE).as_posix() for path in kept}
     assert set(setup_arguments["package_data"]["mixdmt_tf"]) == others
 
 
