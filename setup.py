@@ -49,6 +49,7 @@ EITHER_STACK = [
     # TensorFlow Datasets imports it when it opens a data set, and asks for it on Python
     # 3.8 only. Nobody else brings it along.
     "importlib-resources>=5.12",
+    "jinja2>=3.1",  # the page of bin/report
     "matplotlib>=3.7",
     "pillow>=10.1",
     "tifffile>=2023.7",  # images of many channels
@@ -99,9 +100,14 @@ setup(
     packages=[*find_packages(include=["mixdmt_tf", "mixdmt_tf.*"]), "mixdmt_tf.flags"],
     package_dir={"mixdmt_tf.flags": "flags"},
     package_data={
-        "mixdmt_tf": ["plots.mplstyle", "py.typed"],
+        "mixdmt_tf": [
+            "plots.mplstyle",
+            "py.typed",
+            "report/page.css",
+            "report/page.html",
+            "serving/page.html",
+        ],
         "mixdmt_tf.flags": ["**/*.flags", "**/*.ini"],
-        "mixdmt_tf.serving": ["page.html"],
     },
     python_requires=">=3.9,<3.14",
     install_requires=[
@@ -125,6 +131,7 @@ setup(
             "mixdmt-pseudo-label = mixdmt_tf.cli.pseudo_label:command",
             "mixdmt-evaluate = mixdmt_tf.cli.evaluate:command",
             "mixdmt-doctor = mixdmt_tf.cli.doctor:command",
+            "mixdmt-report = mixdmt_tf.cli.report:command",
             "mixdmt-inspect = mixdmt_tf.cli.inspect:command",
             "mixdmt-predict = mixdmt_tf.cli.predict:command",
             "mixdmt-export-model = mixdmt_tf.cli.export_model:command",

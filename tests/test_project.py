@@ -23,6 +23,7 @@ LAYERS = (
     "algorithms",
     "runs",
     "rounds",
+    "report",
     "tasks",
     "learners",
     "tables",
@@ -220,7 +221,9 @@ def test_all_of_the_package_is_installed(setup_arguments):
         *(".".join(f.parts) for f in folders),
         "mixdmt_tf.flags",  # tests/test_wheel.py says what of it
     }
-    others = {p.name for p in PACKAGE.iterdir() if p.is_file() and p.suffix != ".py"}
+    files = {path for path in PACKAGE.rglob("*") if path.is_file()}
+    kept = {path for path in files if path.suffix not in {".py", ".pyc"}}
+    others = {path.relative_to(PACKAGE).as_posix() for path in kept}
     assert set(setup_arguments["package_data"]["mixdmt_tf"]) == others
 
 

@@ -242,7 +242,7 @@ def read_run(
 
     Args:
         workdir: the folder.
-        flag: that named it.
+        flag: that named it; '' for an argument that is no flag.
 
     Returns:
         The folder, and a function that builds the experiment (it imports TensorFlow).
@@ -253,11 +253,12 @@ def read_run(
     """
     if not workdir:
         raise UsageError(f"--{flag} is missing; expected the folder of a run")
+    given = f"--{flag}={workdir}" if flag else workdir
     folder = expanded(workdir)
     flagfile = folder / "flags.txt"
     if not flagfile.is_file():
         raise UsageError(
-            f"--{flag}={workdir} holds no run: there is no {flagfile}\n"
+            f"{given} holds no run: there is no {flagfile}\n"
             "expected a folder that a training command made"
         )
     if digests.is_damaged(flagfile):
