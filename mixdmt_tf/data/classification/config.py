@@ -35,6 +35,13 @@ class Config:
         "the others are hidden; default: 250, of a folder labeled/ all",
         low=1,
     )
+    weights_csv: str = setting(
+        "",
+        "a CSV file with the columns file (below data_dir) and weight: what the labels "
+        "of these training images count beside others, which count 1; for "
+        "--dataset=folder",
+        harmless=True,  # as a path: a run compares what the file holds
+    )
     validation: Optional[int] = setting(
         None,
         "training images held out for validation, 0: none; default: the data set's own "
@@ -188,6 +195,13 @@ class Config:
                 f"--mismatch={self.mismatch} stands for certain classes of "
                 "--dataset=cifar10.\nOf another data set, or other classes, say which "
                 "with --labeled_classes and --unlabeled_classes."
+            )
+
+        if self.weights_csv and self.dataset != "folder":
+            raise UsageError(
+                f"--weights_csv={self.weights_csv} names files of --dataset=folder; "
+                f"{self.dataset} has none.\nLeave it out, or give your images as a "
+                "folder."
             )
 
     @property

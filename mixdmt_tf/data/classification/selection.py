@@ -77,7 +77,7 @@ def select(source: Source, config: Config) -> Source:
         known = images.labels >= 0
         labels = images.labels.copy()
         labels[known] = renamed[images.labels[known]]
-        return Images(images.images, labels)
+        return dataclasses.replace(images, labels=labels)
 
     def inside(images: Optional[Images]) -> Optional[Images]:
         if images is None:
@@ -200,9 +200,12 @@ def _add(
     labels: np.ndarray,
     names: Optional[List[str]] = None,
 ) -> Source:
+    own = source.train
+    weights = own.weights
+    if weights is not None:
+        weights = np.concatenate([weights, np.ones(len(labels), np.float32)])
     train = Images(
-        join([source.train.images, images]),
-        np.concatenate([source.train.labels, labels]),
+        join([own.images, images]), np.concatenate([own.labels, labels]), weights
     )
     pool = np.arange(len(train)) >= len(source.train)
     names = names or [str(number) for number in range(len(images))]

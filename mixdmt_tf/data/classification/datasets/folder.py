@@ -26,7 +26,7 @@ import numpy as np
 
 from mixdmt_tf.data import bands as bands_
 from mixdmt_tf.data import decoded, image_files
-from mixdmt_tf.data.classification import labels_csv
+from mixdmt_tf.data.classification import label_weights, labels_csv
 from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.data.classification.source import UNKNOWN, Images, Source
 from mixdmt_tf.data.lazy_images import take
@@ -71,7 +71,10 @@ def find(config: Config) -> pathlib.Path:
     """
     if not config.data_dir:
         raise UsageError(f"--dataset=folder needs --data_dir=DIR; in DIR {LAYOUTS}")
-    return _labeled_folder(expanded(config.data_dir))
+    labeled = _labeled_folder(expanded(config.data_dir))
+    if config.weights_csv:
+        label_weights.read(expanded(config.weights_csv), labeled.parent)
+    return labeled
 
 
 def find_labels(config: Config) -> None:
@@ -118,6 +121,8 @@ def load(config: Config) -> Source:
             f"left out in {root}: {ignored:,} hidden or not PNG, JPEG or BMP, or "
             "outside of class folders"
         )
+    if images["train"].weights is not None:
+        notes.append(label_weights.describe(images["train"].weights))
     if skipped:
         notes.append(f"skipped in {root}: {len(skipped):,} files that can't be used")
     known = int((images["train"].labels != UNKNOWN).sum())
@@ -249,6 +254,10 @@ def _read(
         the files of the others.
     """
     paths = [path for part in parts.values() for path in part.paths]
+    weights = None
+    if config.weights_csv:
+        table = expanded(config.weights_csv)
+        weights = label_weights.of_files(table, root, parts["train"].paths)
     store, cache = config.image_store, config.cache_folder()
     found = decoded.decode(paths, root, size, store, cache, config.bands)
     if config.on_bad_image == "error":
@@ -261,7 +270,9 @@ def _read(
         labels = np.array(part.labels, np.int32)[rows - start]
         if not len(rows):
             raise _no_images(root / name, "that can be used")
-        images[name] = Images(take(found.images, rows), labels)
+        own = weights if name == "train" else None
+        own = None if own is None else own[rows - start]
+        images[name] = Images(take(found.images, rows), labels, own)
         if name == "train":
             names = labels_csv.names_below(root, [paths[row] for row in rows])
         start += len(part.paths)
