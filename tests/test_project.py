@@ -166,6 +166,7 @@ RUNNING |= {
 HOLDERS = {"np", "numpy", "tf.saved_model", "keras.models", "keras.saving", "yaml"}
 LOADERS = {"export.py", "arrays.py", "weight_files.py", "tfds_images.py"}
 LOADERS |= {"served_model.py"}  # what bin/serve is given, which its help speaks of
+LOADERS |= {"band_files.py"}  # arrays of .npy files, without pickles
 
 
 @every(MODULES)

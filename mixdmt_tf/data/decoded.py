@@ -22,7 +22,7 @@ import math
 import os
 import pathlib
 import threading
-from typing import Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Any, Iterator, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
@@ -115,10 +115,11 @@ def decode(
     with contextlib.closing(_Counter(len(paths))) as counter:
         if kind == "memory" or (small and kind == "auto"):
             images = np.empty(shape, np.uint8)
-            problems = image_files.decode(paths, images, counter.add, bands)
-            return Decoded(images, problems)
-        problems = _check(paths, size, counter, bands)
-        return Decoded(InFiles(paths, size, bands), problems)
+            return Decoded(
+                images, image_files.decode(paths, images, counter.add, bands)
+            )
+        found = InFiles(paths, size, bands)
+        return Decoded(found, _check(paths, size, counter, bands))
 
 
 def _key(root: pathlib.Path, size: int, bands: Optional[Bands]) -> str:
@@ -160,13 +161,7 @@ class _Counter:
 class _Kept:
     """The folder of what is kept of one folder of images at one size."""
 
-    def __init__(
-        self,
-        folder: pathlib.Path,
-        root: pathlib.Path,
-        size: int,
-        bands: Optional[Bands],
-    ):
+    def __init__(self, folder: pathlib.Path, root: pathlib.Path, size: int, bands: Any):
         self.folder, self.root, self.bands = folder, root, bands
         self.shape = (size, size, image_files.channels(bands))
         self.rows = shards.rows_per_file(math.prod(self.shape), shards.SHARD_BYTES)
