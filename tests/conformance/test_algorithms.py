@@ -242,7 +242,7 @@ def test_reported_names_are_what_losses_returns(name):
 
 
 def test_loss_falls_on_data_that_can_be_memorized(name):
-    method = batches.build(name, weight_decay=0.0)
+    method = batches.build(name, network="wide_resnet", weight_decay=0.0)
     batch = batch_for(method, step=100)
     if method.recipe(method.config).mixup_shared:
         batch["lam"] = tf.ones_like(batch["lam"])  # mixtures of all rows are harder
