@@ -136,7 +136,7 @@ def test_a_command_is_right(page, line, monkeypatch, capsys):
 @functools.lru_cache(maxsize=None)
 def all_flags():
     """Names of the flags of all commands, whatever the method, network and data set."""
-    found = {"flagfile", "help", "version"}
+    found = {"flagfile", "help", "helpfull", "version"}
     found.update(
         each.name
         for module, _ in entry_points().values()

@@ -22,7 +22,7 @@ class Part:
     """Images of one kind, as the pipelines read them.
 
     Attributes:
-        images: uint8 [N, H, W, C], or of segmentation a list of [H, W, 3].
+        images: uint8 [N, H, W, C], or of segmentation a list of [H, W, C].
         labels: int32 [N], or of segmentation a list of uint8 [H, W]; None: unknown.
     """
 
@@ -97,6 +97,7 @@ def segmentation(
         crop=augmentation.crop,
         flip=augmentation.flip,
         skipped=(),  # all of them have been looked at
+        channels=labeled.images[0].shape[-1],
     )
 
 
@@ -126,7 +127,7 @@ class ArraySample(Sample):
     """An image that is at hand.
 
     Attributes:
-        pixels: uint8 [H, W, 3].
+        pixels: uint8 [H, W, C].
         classes: uint8 [H, W]; None unless `known`.
     """
 

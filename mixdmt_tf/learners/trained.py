@@ -19,9 +19,9 @@ from mixdmt_tf.learners import compiling, networks
 from mixdmt_tf.learners.base import BaseModel
 from mixdmt_tf.learners.reading import batched
 from mixdmt_tf.learners.sources import Part
+from mixdmt_tf.models.layers.borders import repeated_border
 from mixdmt_tf.runs import export
 from mixdmt_tf.tasks import open_task
-from mixdmt_tf.tasks.segmentation import scoring
 
 BATCH = 64  # images at a time where nothing is learned
 
@@ -158,7 +158,7 @@ class TrainedModel(BaseModel):
         if not self.multiple or self.multiple == 1:
             return tf.cast(self.body(canonical, training=training), tf.float32)
         height, width = tf.shape(canonical)[1], tf.shape(canonical)[2]
-        canonical = scoring.with_border(canonical, self.multiple, rest=0)
+        canonical = repeated_border(canonical, self.multiple, rest=0)
         found = tf.cast(self.body(canonical, training=training), tf.float32)
         return found[:, :height, :width]
 
