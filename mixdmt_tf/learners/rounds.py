@@ -110,7 +110,7 @@ class RoundsLearner(TrainedModel):
                 batch,
                 steps=steps,
                 workdir=str(place),
-                report=bool(workdir),
+                report=False,  # its data set is no file of the package
             )
             file = pathlib.Path(temporary) / "split.json"
             write_split(file, split)

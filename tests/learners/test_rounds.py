@@ -41,7 +41,7 @@ def test_the_network_has_the_weights_of_the_run(trained):
     raw, average = model.network.get_weights(), model.average.averages
     assert not np.array_equal(raw[0], average[0])
     there = {each.name for each in folder.iterdir()}
-    assert {"base", "round_1", "round_2", "report.html"} <= there
+    assert {"base", "round_1", "round_2", "rounds.csv"} <= there
 
 
 def test_the_same_call_resumes_from_its_folder(trained):
