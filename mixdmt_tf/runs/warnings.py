@@ -94,8 +94,8 @@ def small_budget(experiment: Experiment) -> str:
     if experiment.task == "classification":
         name = "cpu_dmt" if in_rounds else "cpu_rows"
         # Photographs are learned best from ImageNet's weights, if they are installed.
-        if in_rounds and experiment.data.dataset == "folder" and find_spec(_WEIGHTS):
-            name = "pretrained_rounds"
+        if experiment.data.dataset == "folder" and find_spec(_WEIGHTS):
+            name = "pretrained_rounds" if in_rounds else "pretrained"
     elif not in_rounds:
         name = "small_segmenter"
     elif hasattr(experiment.method, "gamma1"):
