@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from typing import Sequence
+
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from mixdmt_tf.data.image_files import printable
+
+_MOST_NAMES, _LONGEST = 60, 24  # classes whose names are written, and their characters
 
 
 def grid(images: np.ndarray, columns: int, scale_to: int = 64) -> np.ndarray:
@@ -37,13 +45,55 @@ def confusion_matrix(
     return counts.reshape(num_classes, num_classes)
 
 
-def matrix_picture(counts: np.ndarray, cell: int = 24) -> np.ndarray:
+def matrix_picture(
+    counts: np.ndarray, names: Sequence[str], cell: int = 24
+) -> np.ndarray:
     """A confusion matrix as shades of blue, rows (true classes) scaled to one.
 
+    Args:
+        counts: [C, C], true classes by predicted ones.
+        names: of the classes, written beside the rows and above the columns.
+        cell: height and width of a cell in pixels; at most 60 classes have names.
+
     Returns:
-        uint8 [classes * cell, classes * cell, 3].
+        uint8 [H, W, 3]; the cells are its lower right part.
     """
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     shade = np.kron(shares, np.ones((cell, cell)))[..., None]
     white, blue = np.array([255.0, 255.0, 255.0]), np.array([8.0, 48.0, 107.0])
-    return (white + (blue - white) * shade).astype(np.uint8)
+    cells = (white + (blue - white) * shade).astype(np.uint8)
+    if len(names) > _MOST_NAMES:
+        return cells
+    font = ImageFont.load_default(13)
+    shown = [printable(name)[:_LONGEST] for name in names]
+    margin = 12 + math.ceil(max(map(font.getlength, shown)))
+    beside = Image.new("RGB", (margin, len(cells)), "white")
+    draw = ImageDraw.Draw(beside)
+    for row, name in enumerate(shown):
+        place = (margin - 6, row * cell + cell // 2)
+        draw.text(place, name, "black", font, anchor="rm")
+    above = np.asarray(_turned(shown, margin, cell, font))
+    corner = _corner(margin, font)
+    rows = np.concatenate([np.asarray(beside), cells], axis=1)
+    return np.concatenate([np.concatenate([corner, above], axis=1), rows], axis=0)
+
+
+def _turned(
+    names: Sequence[str], margin: int, cell: int, font: ImageFont.FreeTypeFont
+) -> Image.Image:
+    """Names above the columns, to be read from below."""
+    whole = Image.new("RGB", (margin, len(names) * cell), "white")
+    draw = ImageDraw.Draw(whole)
+    for place, name in enumerate(reversed(names)):
+        draw.text((6, place * cell + cell // 2), name, "black", font, anchor="lm")
+    return whole.rotate(90, expand=True)
+
+
+def _corner(margin: int, font: ImageFont.FreeTypeFont) -> np.ndarray:
+    """What rows and columns are."""
+    whole = Image.new("RGB", (margin, margin), "white")
+    draw = ImageDraw.Draw(whole)
+    if margin >= 40:
+        draw.text((margin - 6, margin - 10), "is", "grey", font, anchor="rm")
+        draw.text((margin - 6, margin - 26), "says", "grey", font, anchor="rm")
+    return np.asarray(whole)
