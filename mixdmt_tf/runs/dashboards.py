@@ -16,7 +16,7 @@ from tensorboard.plugins.hparams import api_pb2
 from tensorboard.plugins.hparams import summary as sessions
 
 from mixdmt_tf.runs import tags
-from mixdmt_tf.settings import Setting, settings_of
+from mixdmt_tf.settings import Setting, settings_of, to_text
 
 # Settings of every run that people compare runs by; those of its method come after.
 COMPARED = (
@@ -107,8 +107,8 @@ def write_settings(configs: Sequence[Any], name: str, measure: str) -> None:
             value = getattr(config, setting.name)
             # A column has one type, and None and words are text.
             text = setting.optional or setting.words
-            none = "none" if value is None else value
-            values[shown], kinds[shown] = str(none) if text else value, setting
+            values[shown] = to_text(value) if text else value
+            kinds[shown] = setting
     columns = [each for each in values if each in COMPARED or each.startswith("method")]
     hparams.hparams_config(
         [hparams.HParam(each, _Kind(kinds[each])) for each in columns],

@@ -46,14 +46,15 @@ def confusion_matrix(
 
 
 def matrix_picture(
-    counts: np.ndarray, names: Sequence[str], cell: int = 24
+    counts: np.ndarray, names: Sequence[str] = (), cell: int = 24
 ) -> np.ndarray:
     """A confusion matrix as shades of blue, rows (true classes) scaled to one.
 
     Args:
         counts: [C, C], true classes by predicted ones.
-        names: of the classes, written beside the rows and above the columns.
-        cell: height and width of a cell in pixels; at most 60 classes have names.
+        names: of the classes, written beside the rows and above the columns if there
+            are no more than 60.
+        cell: height and width of a cell in pixels.
 
     Returns:
         uint8 [H, W, 3]; the cells are its lower right part.
@@ -62,7 +63,7 @@ def matrix_picture(
     shade = np.kron(shares, np.ones((cell, cell)))[..., None]
     white, blue = np.array([255.0, 255.0, 255.0]), np.array([8.0, 48.0, 107.0])
     cells = (white + (blue - white) * shade).astype(np.uint8)
-    if len(names) > _MOST_NAMES:
+    if not names or len(names) > _MOST_NAMES:
         return cells
     font = ImageFont.load_default(13)
     shown = [printable(name)[:_LONGEST] for name in names]
@@ -84,7 +85,7 @@ def _turned(
     """Names above the columns, to be read from below."""
     whole = Image.new("RGB", (margin, len(names) * cell), "white")
     draw = ImageDraw.Draw(whole)
-    for place, name in enumerate(reversed(names)):
+    for place, name in enumerate(names):
         draw.text((6, place * cell + cell // 2), name, "black", font, anchor="lm")
     return whole.rotate(90, expand=True)
 
