@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf.data.classification.source import Source
+from mixdmt_tf.runs import tags
 from mixdmt_tf.runs.image_grids import confusion_matrix, grid, matrix_picture
 from mixdmt_tf.runs.log import Log, Row, read_rows
 from mixdmt_tf.tasks.classification.scoring import Score
@@ -59,10 +60,10 @@ class Recorder(Log):
         self._add_row(row)
         with self._writer.as_default(step):
             for name, result in scores.items():
-                tf.summary.scalar(f"error/{name}", result.error)
-                tf.summary.scalar(f"fine_grained/{name}", result.fine_grained)
+                tf.summary.scalar(tags.score_tag(self.measure, name), result.error)
+                tf.summary.scalar(tags.fine_grained_tag(name), result.fine_grained)
             for name, value in (more or {}).items():
-                tf.summary.scalar(f"unlabeled/{name}", value)
+                tf.summary.scalar(f"{tags.GUESSES}/{name}", value)
             for name in ("validation", "test"):
                 if name in scores:
                     self._write_details(name, scores[name])
@@ -74,12 +75,17 @@ class Recorder(Log):
         names = self.source.class_names
         for class_name, accuracy in zip(names, result.accuracy_by_class):
             if not np.isnan(accuracy):
-                tf.summary.scalar(f"accuracy_{name}/{class_name}", accuracy)
+                tag = tags.class_tag("recall", name, class_name)
+                tf.summary.scalar(tag, accuracy)
         images = self.source.test
         if name == "test" and images is not None:
             predicted = result.probabilities.argmax(-1)
             counts = confusion_matrix(images.labels, predicted, len(names))
-            tf.summary.image("confusion/test", matrix_picture(counts, names)[None])
+            tf.summary.image(
+                f"{tags.IMAGES}/confusion, test",
+                matrix_picture(counts, names)[None],
+                description="Rows: what an image is; columns: what the network says.",
+            )
 
     def show_copies(self, copies: np.ndarray, originals: np.ndarray) -> None:
         """An image of augmented copies: each row an image, then some of its copies.
@@ -91,4 +97,8 @@ class Recorder(Log):
         rows = np.concatenate([originals[:, None], copies], axis=1)
         tiles = rows.reshape((-1,) + rows.shape[2:])
         with self._writer.as_default(0):
-            tf.summary.image("copies", grid(tiles, rows.shape[1])[None])
+            tf.summary.image(
+                f"{tags.IMAGES}/augmented copies",
+                grid(tiles, rows.shape[1])[None],
+                description="Each row: an unlabelled image, then augmented copies.",
+            )
