@@ -29,10 +29,11 @@ ADDONS_STACK = [
     "tensorflow-addons>=0.23,<0.24",
     "tensorboard>=2.15,<2.16",
     "tensorflow-datasets>=4.9.3,<4.9.8",
-    # Newer ones want a protobuf that TensorFlow 2.15 refuses. Not all of them say so:
-    # some install beside it and fail when they are imported.
-    "tensorflow-metadata>=1.15,<1.16",
     "numpy>=1.23.5,<2",
+    # Bounds of what others ask for without any; pip would take the newest, which break.
+    # TensorFlow Datasets: newer ones want a protobuf that TensorFlow 2.15 refuses. Not
+    # all of them say so: some install beside it and fail when they are imported.
+    "tensorflow-metadata>=1.15,<1.16",
     # TensorBoard 2.15 imports pkg_resources, which setuptools 81 and up may lack.
     "setuptools<81",
 ]
@@ -45,10 +46,13 @@ KERAS_3_STACK = [
 ]
 EITHER_STACK = [
     "absl-py>=1.4",
-    # TensorFlow Datasets imports it to fetch data, and forgets to ask for it.
+    # TensorFlow Datasets imports it when it opens a data set, and asks for it on Python
+    # 3.8 only. Nobody else brings it along.
     "importlib-resources>=5.12",
+    "jinja2>=3.1",  # the page of bin/report
     "matplotlib>=3.7",
     "pillow>=10.1",
+    "tifffile>=2023.7",  # images of many channels
     # Carries the handwritten digits of the quick start, and finds nearest neighbours.
     "scikit-learn>=1.3",
     "scipy>=1.12",  # sparse matrices; scikit-learn needs it too
@@ -85,10 +89,25 @@ setup(
         "Programming Language :: Python :: 3.13",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],
-    packages=find_packages(include=["mixdmt_tf", "mixdmt_tf.*"]),
+    project_urls={
+        "RealMix (paper)": "https://arxiv.org/abs/1912.08766",
+        "DMT (paper)": "https://arxiv.org/abs/2004.08514",
+        "RealMix (released code)": "https://github.com/uizard-technologies/realmix",
+        "DMT (released code)": "https://github.com/voldemortX/DST-CBC",
+    },
+    # The flagfiles stay at the top of a checkout, where people look for them; installed
+    # they are a folder of the package (mixdmt_tf/cli/flagfiles.py).
+    packages=[*find_packages(include=["mixdmt_tf", "mixdmt_tf.*"]), "mixdmt_tf.flags"],
+    package_dir={"mixdmt_tf.flags": "flags"},
     package_data={
-        "mixdmt_tf": ["plots.mplstyle"],
-        "mixdmt_tf.serving": ["page.html"],
+        "mixdmt_tf": [
+            "plots.mplstyle",
+            "py.typed",
+            "report/page.css",
+            "report/page.html",
+            "serving/page.html",
+        ],
+        "mixdmt_tf.flags": ["**/*.flags", "**/*.ini"],
     },
     python_requires=">=3.9,<3.14",
     install_requires=[
@@ -111,6 +130,8 @@ setup(
             "mixdmt-train-dmt = mixdmt_tf.cli.train:command_dmt",
             "mixdmt-pseudo-label = mixdmt_tf.cli.pseudo_label:command",
             "mixdmt-evaluate = mixdmt_tf.cli.evaluate:command",
+            "mixdmt-doctor = mixdmt_tf.cli.doctor:command",
+            "mixdmt-report = mixdmt_tf.cli.report:command",
             "mixdmt-inspect = mixdmt_tf.cli.inspect:command",
             "mixdmt-predict = mixdmt_tf.cli.predict:command",
             "mixdmt-export-model = mixdmt_tf.cli.export_model:command",

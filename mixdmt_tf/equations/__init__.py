@@ -28,6 +28,7 @@ from mixdmt_tf.equations.boxes import (
 )
 from mixdmt_tf.equations.calibration import (
     at_temperature,
+    expected_calibration_error,
     fitted_temperature,
 )
 from mixdmt_tf.equations.deviations import (
@@ -203,6 +204,7 @@ __all__ = [
     "feature_noise",
     "filtered_logits",
     "fine_grained_accuracy",
+    "expected_calibration_error",
     "fitted_temperature",
     "flaw_truth",
     "flipped_label",

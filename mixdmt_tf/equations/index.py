@@ -90,6 +90,7 @@ DMT Eq. 2: pseudo labels above a threshold      `selection.threshold_labels`
 DMT Eq. 11: two subsets, maximally different    `selection.difference_maximized`
 Decoupling, Co-teaching+: networks that differ  `teaching.disagreement_mask`
 Co-teaching Alg. 1: examples of small loss      `teaching.small_loss_mask`
+Guo et al. Eq. 3: expected calibration error    `calibration.expected_calibration_error`
 Guo et al. 4.2: probabilities at a temperature  `calibration.at_temperature`
 Guo et al. 4.2: the temperature that fits       `calibration.fitted_temperature`
 Label Propagation 4.1: graph of similar images  `graph.affinity_graph`

@@ -44,8 +44,9 @@ class Servable(tf.Module):
         """The functions of a SavedModel by name.
 
         `serving_default` takes `image`, uint8 [n, H, W, channels]; `serving_bytes`
-        takes `image_bytes`, string [n], the content of JPEG or PNG files; files of one
-        call that are labelled pixel by pixel have to be of one size.
+        takes `image_bytes`, string [n], the content of JPEG or PNG files, if images
+        have one channel or three; files of one call that are labelled pixel by pixel
+        have to be of one size.
         """
         shape = (None, None, None, self._channels)
 
@@ -59,6 +60,8 @@ class Servable(tf.Module):
         def serve_bytes(image_bytes):
             return self._answer(self._read(image_bytes))
 
+        if self._channels not in (1, 3):  # JPEG and PNG hold no such images
+            return {IMAGES: serve}
         return {IMAGES: serve, FILES: serve_bytes}
 
     def lite(self) -> Callable[..., Answer]:

@@ -7,6 +7,8 @@ import os
 import pathlib
 from typing import ClassVar, Optional, Union
 
+from mixdmt_tf.data import bands
+from mixdmt_tf.data.bands import Bands
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import expanded, in_home
 from mixdmt_tf.settings import check, setting, settings_of
@@ -33,6 +35,13 @@ class Config:
         "the others are hidden; default: 250, of a folder labeled/ all",
         low=1,
     )
+    weights_csv: str = setting(
+        "",
+        "a CSV file with the columns file (below data_dir) and weight: what the labels "
+        "of these training images count beside others, which count 1; for "
+        "--dataset=folder",
+        harmless=True,  # as a path: a run compares what the file holds
+    )
     validation: Optional[int] = setting(
         None,
         "training images held out for validation, 0: none; default: the data set's own "
@@ -49,6 +58,19 @@ class Config:
         low=4,
         words=("auto",),
         high=4096,
+    )
+    channels: Optional[int] = setting(
+        None,
+        "channels of the images of --dataset=folder, if they are no photographs: "
+        "PNG, TIFF or NumPy files (.npy) with so many, taken as they are; a fourth one "
+        "is no transparency",
+        low=1,
+        high=64,
+    )
+    pixel_range: str = setting(
+        "",
+        "with --channels: the values that become black and white, such as 0,4095 of a "
+        "12-bit camera; default: all that the files' type has, 0,255 or 0,65535",
     )
     split: str = setting(
         "",
@@ -151,6 +173,17 @@ class Config:
     def __post_init__(self) -> None:
         """Refuses values out of range, or that don't go together, with UsageError."""
         check(settings_of(type(self)), self)
+        if self.bands and self.dataset != "folder":
+            raise UsageError(
+                f"--channels={self.channels} is for --dataset=folder; the images of "
+                f"--dataset={self.dataset} are what they are"
+            )
+        if self.bands and self.unlabeled_dataset:
+            raise UsageError(
+                f"--channels={self.channels} and --unlabeled_dataset="
+                f"{self.unlabeled_dataset} don't go together: its images have others.\n"
+                "Give a folder of images of the same kind with --unlabeled_dir."
+            )
         if self.labels_csv and self.dataset != "folder":
             raise UsageError(
                 f"--labels_csv={self.labels_csv} is for images in files: expected "
@@ -163,6 +196,22 @@ class Config:
                 "--dataset=cifar10.\nOf another data set, or other classes, say which "
                 "with --labeled_classes and --unlabeled_classes."
             )
+
+        if self.weights_csv and self.dataset != "folder":
+            raise UsageError(
+                f"--weights_csv={self.weights_csv} names files of --dataset=folder; "
+                f"{self.dataset} has none.\nLeave it out, or give your images as a "
+                "folder."
+            )
+
+    @property
+    def bands(self) -> Optional[Bands]:
+        """What the images are, None: photographs.
+
+        Raises:
+            UsageError: if `pixel_range` can't be read.
+        """
+        return bands.of(self.channels, self.pixel_range)
 
     def cache_folder(self) -> pathlib.Path:
         """The folder that `cache_dir` means; it need not exist."""

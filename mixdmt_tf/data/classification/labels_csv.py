@@ -15,7 +15,7 @@ import pathlib
 from typing import Dict, List, Mapping, Sequence
 
 from mixdmt_tf import bounds
-from mixdmt_tf.data.classification.source import UNKNOWN, Images, Source
+from mixdmt_tf.data.classification.source import UNKNOWN, Source
 from mixdmt_tf.data.image_files import printable
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.files import cell, expanded
@@ -126,7 +126,7 @@ def label(source: Source, path: str) -> Source:
     all_used = source.default_labels == known
     return dataclasses.replace(
         source,
-        train=Images(source.train.images, labels),
+        train=dataclasses.replace(source.train, labels=labels),
         default_labels=known + added if all_used else source.default_labels,
         notes=(*source.notes, note),
     )

@@ -12,6 +12,7 @@ import numpy as np
 
 from mixdmt_tf.data.lazy_images import ImageArray, chunks, take
 from mixdmt_tf.errors import UserError
+from mixdmt_tf.progress import PATIENCE, Progress
 
 UNKNOWN = -1
 """The label of an image of unknown class."""
@@ -31,10 +32,13 @@ class Images:
         images: uint8 [N, H, W, C]: an array in memory, read-only, or `LazyImages`.
         labels: int32 [N], read-only; `UNKNOWN` (-1) where the class is unknown,
             `OUTSIDE` (-2) or less for images of none.
+        weights: float32 [N], read-only: what each label counts beside others, finite
+            and not negative; None: all count alike.
     """
 
     images: ImageArray
     labels: np.ndarray
+    weights: Optional[np.ndarray] = None
 
     def __post_init__(self) -> None:
         """Refuses arrays of another kind with a ValueError."""
@@ -48,8 +52,10 @@ class Images:
                 f"labels: expected int32 [{len(self.images)}], "
                 f"got {self.labels.dtype} {list(self.labels.shape)}"
             )
+        if self.weights is not None:
+            _check_weights(self.weights, self.images.shape[:1])
         # A fingerprint that was taken has to stay true.
-        for name in ("images", "labels"):
+        for name in ("images", "labels", "weights"):
             array = getattr(self, name)
             if isinstance(array, np.ndarray):
                 view = array.view()
@@ -62,7 +68,18 @@ class Images:
 
     def take(self, ids: np.ndarray) -> Images:
         """The images with these ids, int [n], in their order."""
-        return Images(take(self.images, ids), self.labels[ids])
+        weights = None if self.weights is None else self.weights[ids]
+        return Images(take(self.images, ids), self.labels[ids], weights)
+
+
+def _check_weights(weights: np.ndarray, shape: Tuple[int, ...]) -> None:
+    if weights.dtype != np.float32 or weights.shape != shape:
+        raise ValueError(
+            f"weights: expected float32 {list(shape)}, "
+            f"got {weights.dtype} {list(weights.shape)}"
+        )
+    if not (np.isfinite(weights) & (weights >= 0)).all():
+        raise ValueError("weights: expected finite numbers that are not negative")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -145,7 +162,8 @@ class Source:
     def fingerprint(self) -> str:
         """Sha256, in hex, of everything that determines the training data.
 
-        That is: name, class names, images and labels in their order, and the pool.
+        That is: name, class names, images and labels in their order, the pool, and
+        weights of the labels if there are any.
         What is done to images later (`flip`, `crop_padding`) and how they are judged
         (`test`, `validation`) is not part of it.
         """
@@ -156,9 +174,16 @@ class Source:
         pictures, labels = self.train.images, self.train.labels
         facts = [self.name, list(self.class_names), list(pictures.shape)]
         digest = hashlib.sha256(json.dumps(facts).encode())
+        progress, done = Progress("hashing", "images", after=PATIENCE), 0
         for chunk in chunks(pictures):
             digest.update(np.ascontiguousarray(chunk).data)
+            done += len(chunk)
+            progress.update(done, len(pictures))
+        progress.close()
         digest.update(np.ascontiguousarray(labels, "<i4").data)
         if self.pool is not None:
             digest.update(np.packbits(self.pool).data)
+        if self.train.weights is not None:
+            digest.update(b"weights")
+            digest.update(np.ascontiguousarray(self.train.weights, "<f4").data)
         return digest.hexdigest()

@@ -13,16 +13,17 @@ import keras
 import tensorflow as tf
 
 
-def repeated_border(images: tf.Tensor, stride: int) -> tf.Tensor:
-    """Repeats the last row and column until both sides are 1 modulo the stride.
+def repeated_border(images: tf.Tensor, stride: int, rest: int = 1) -> tf.Tensor:
+    """Repeats the last row and column until both sides are `rest` modulo the stride.
 
     Args:
         images: [B, H, W, C] of any dtype.
         stride: pixels.
+        rest: 1, or 0 for networks that want multiples, such as U-Nets.
     """
     for axis in (1, 2):
         side = tf.shape(images)[axis]
-        whole = side + (1 - side) % stride
+        whole = side + (rest - side) % stride
         images = tf.gather(images, tf.minimum(tf.range(whole), side - 1), axis=axis)
     return images
 

@@ -92,6 +92,7 @@ def _probabilities(
         Files that can be used, float32 [classes] for each, and the number of others.
     """
     size, _, channels = model.image_shape
+    read = image_files.channels(model.bands)
     weights = model.weights(config.weights)
     refuse = config.on_bad_image == "error"
     problems: image_files.Problems = {}
@@ -101,13 +102,13 @@ def _probabilities(
     with contextlib.closing(Progress("predicting", "images", sys.stderr)) as progress:
         for start in range(0, len(paths), scoring.BATCH):
             some = paths[start : start + scoring.BATCH]
-            images = np.empty((len(some), size, size, 3), np.uint8)
-            found = image_files.decode(some, images)
+            images = np.empty((len(some), size, size, read), np.uint8)
+            found = image_files.decode(some, images, bands=model.bands)
             problems.update({start + row: what for row, what in found.items()})
             usable = [row for row in range(len(some)) if row not in found]
             if usable and not (problems and refuse):  # or only look for more
                 images = images[usable]
-                if channels == 1:
+                if channels == 1 and not model.bands:
                     images = (images @ LUMINANCE).round().astype(np.uint8)[..., None]
                 answers += list(model.scorer.predict(weights, images))
                 good += [some[row] for row in usable]

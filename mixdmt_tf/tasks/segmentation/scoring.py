@@ -36,19 +36,22 @@ _READERS, _AHEAD = 2, 8  # threads, and images that wait in memory
 class Scorer:
     """A float32 copy of the network that predicts every pixel of images of any size."""
 
-    def __init__(self, network: Any, num_classes: int):
+    def __init__(self, network: Any, num_classes: int, channels: int = 3):
         """Builds the network.
 
         Args:
             network: settings of the network (`models.base.Network`).
             num_classes: C.
+            channels: of the images.
         """
         with in_float32():
             self.network = network.build_segmenter(
-                (None, None, 3), num_classes, portable=True
+                (None, None, channels), num_classes, portable=True
             )
         self.stride = max(STRIDE, getattr(network, "output_stride", STRIDE))
-        signature = [tf.TensorSpec((None, None, None, 3), tf.uint8)]
+        # Networks of others, such as U-Nets, want sides that are multiples instead.
+        self.rest = getattr(network, "rest", 1)
+        signature = [tf.TensorSpec((None, None, None, channels), tf.uint8)]
         self._guess = tf.function(self._guesses, input_signature=signature)
 
     def probabilities(self, images: tf.Tensor) -> tf.Tensor:
@@ -62,7 +65,7 @@ class Scorer:
         pixel, where upsampling with aligned corners puts it.
         """
         height, width = tf.shape(images)[1], tf.shape(images)[2]
-        padded = repeated_border(images, self.stride)
+        padded = repeated_border(images, self.stride, self.rest)
         logits = self.network(to_float(padded), training=False)
         return logits[:, :height, :width]
 
