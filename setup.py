@@ -139,6 +139,8 @@ setup(
             "mixdmt-predict = mixdmt_tf.cli.predict:command",
             "mixdmt-export-model = mixdmt_tf.cli.export_model:command",
             "mixdmt-serve = mixdmt_tf.cli.serve:command",
+            "mixdmt-suggest-labels = mixdmt_tf.cli.suggest_labels:command",
+            "mixdmt-find-strangers = mixdmt_tf.cli.find_strangers:command",
             "mixdmt-reproduce = mixdmt_tf.cli.reproduce:command",
             "mixdmt-compare = mixdmt_tf.cli.compare:command",
             "mixdmt-tune = mixdmt_tf.cli.tune:command",
