@@ -60,6 +60,11 @@ from mixdmt_tf.equations.known_share import (
     class_p_values,
     known_share,
 )
+from mixdmt_tf.equations.label_metrics import (
+    average_precision,
+    recall_and_f1,
+    wrong_decisions,
+)
 from mixdmt_tf.equations.losses import (
     cross_entropy,
     entropy,
@@ -161,6 +166,7 @@ __all__ = [
     "align_distribution",
     "at_temperature",
     "auroc",
+    "average_precision",
     "balanced_class_weights",
     "binary_cross_entropy",
     "bootstrapped_share",
@@ -236,6 +242,7 @@ __all__ = [
     "propagate_labels",
     "ranking_sample",
     "realness_mask",
+    "recall_and_f1",
     "refine",
     "sharpen",
     "sharpen_logits",
@@ -256,4 +263,5 @@ __all__ = [
     "tsa_threshold",
     "unbiased_average",
     "unit_perturbation",
+    "wrong_decisions",
 ]

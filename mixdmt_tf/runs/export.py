@@ -36,7 +36,7 @@ class Servable(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8, name="image")])
         def serve(image):
             probabilities = scorer.probabilities(image)
-            label = tf.argmax(probabilities, -1, tf.int32)
+            label = scorer.decide(probabilities)
             return {"probabilities": probabilities, "label": label}
 
         self.serve = serve
@@ -143,7 +143,7 @@ def _keras(scorer: Scorer, path: pathlib.Path, sample: np.ndarray) -> np.ndarray
     """Stock layers only, rescaling and softmax among them: loads with plain Keras."""
     images = keras.Input(scorer.network.input_shape[1:], name="image")
     scaled = keras.layers.Rescaling(2.0 / 255.0, -1.0, dtype="float32")(images)
-    outputs = keras.layers.Softmax(dtype="float32")(scorer.network(scaled))
+    outputs = scorer.answers(scorer.network(scaled))
     keras.Model(images, outputs, name="classifier").save(str(path))
     loaded = keras.models.load_model(str(path))
     return np.asarray(loaded(sample.astype(np.float32), training=False))
