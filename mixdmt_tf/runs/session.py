@@ -292,9 +292,8 @@ def _exhausted(error: tf.errors.ResourceExhaustedError) -> UserError:
     """What TensorFlow says of a full disk as of full memory, in words for users."""
     what = str(error).splitlines()[0]
     if FULL in what:
-        return UserError(
-            f"the disk is full: {what}\nMake room and run the same command again."
-        )
+        again = "Make room and run the same command again."
+        return UserError(f"the disk is full: {what}\n{again}")
     return UserError(
         f"a step found too little memory: {what}\n"
         "Give a smaller --batch, smaller images or a smaller network."
