@@ -165,9 +165,9 @@ RUNNING |= {
 # Who loads arrays (never pickles), and the model that was exported a moment before.
 HOLDERS = {"np", "numpy", "tf.saved_model", "keras.models", "keras.saving", "yaml"}
 LOADERS = {"export.py", "arrays.py", "weight_files.py", "tfds_images.py"}
-LOADERS.add("loading.py")  # of models that users name, in Keras's safe mode
 LOADERS |= {"served_model.py"}  # what bin/serve is given, which its help speaks of
 LOADERS |= {"band_files.py"}  # arrays of .npy files, without pickles
+LOADERS.add("loading.py")  # of models that users name, in Keras's safe mode
 
 
 @every(MODULES)
