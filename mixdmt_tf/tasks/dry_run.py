@@ -108,7 +108,7 @@ def _in_rounds(task: Task) -> Dict[str, Any]:
     experiment = dataclasses.replace(experiment, run=run, method=method)
     path = pathlib.Path(run.workdir)
 
-    def first_step(stage: Experiment, source: Any) -> Dict[str, Any]:
+    def first_step(stage: Experiment, source: Any, _: Any) -> Dict[str, Any]:
         short = dataclasses.replace(stage.run, steps=1)
         return fit.train(dataclasses.replace(stage, run=short), source)
 

@@ -25,6 +25,7 @@ from mixdmt_tf.runs.run_folder import (
 )
 from mixdmt_tf.runs.session import Session
 from mixdmt_tf.runs.task import Task
+from mixdmt_tf.runs.warnings import before_the_first_step, images_per_step
 from mixdmt_tf.tasks import budget, open_task, reporting
 
 
@@ -52,6 +53,7 @@ def train(
     task = open_task(as_started(path, experiment), source)
     task = task.replace(budget.within_minutes(task, train))
     left_open = task.experiment.left_open()
+    unchosen = task.experiment.run.steps is None
     experiment = task.resolve()
     run = runtime.resolve(experiment.run, experiment.network)
     run = dataclasses.replace(run, workdir=str(path))
@@ -64,10 +66,19 @@ def train(
         words = _by_length(task.experiment, left_open) + runtime.inexact(run)
         print(words, end="", flush=True)
         if task.experiment.in_rounds:
-            outcome = Loop(task, path, train).complete()
+            loop = Loop(task, path, train)
+            if unchosen and "round_steps" in left_open:
+                size = loop.steps, loop.images
+                print(before_the_first_step(task.experiment, *size), end="")
+            outcome = loop.complete()
         else:
+            if unchosen:
+                size = run.steps, run.steps * images_per_step(task.experiment)
+                print(before_the_first_step(task.experiment, *size), end="")
+            compared = run.compare_supervised and run.algorithm != "supervised"
+            pace = pace or Pace(later=run.steps * run.batch if compared else 0)
             outcome = Session(task, path, strategy, interrupts, pace).complete()
-            if run.compare_supervised and run.algorithm != "supervised":
+            if compared:
                 outcome.update(_supervised(task, path))
                 digests.write(path / "results.json", json.dumps(outcome, indent=1))
         if run.report:

@@ -30,12 +30,18 @@ def test_a_confusion_matrix_counts_true_by_predicted():
     assert counts.tolist() == [[1, 1, 0], [0, 0, 0], [1, 0, 0]]
 
 
+def cells(picture, number, cell):
+    """The part of a confusion matrix that shows the counts."""
+    return picture[-number * cell :, -number * cell :]
+
+
 def test_rows_of_the_picture_are_scaled_to_one():
-    picture = matrix_picture(np.array([[10, 0], [1, 3]]), cell=2)
-    assert picture.shape == (4, 4, 3) and picture.dtype == np.uint8
+    whole = matrix_picture(np.array([[10, 0], [1, 3]]), ["cat", "owl"], cell=20)
+    picture = cells(whole, 2, 20)
+    assert whole.dtype == np.uint8 and whole.shape[2] == 3
     assert picture[0, 0].tolist() == [8, 48, 107]
-    assert picture[0, 2].tolist() == [255, 255, 255]
-    quarter, three_quarters = picture[2, 0, 0], picture[2, 2, 0]
+    assert picture[0, 20].tolist() == [255, 255, 255]
+    quarter, three_quarters = picture[20, 0, 0], picture[20, 20, 0]
     assert 255 > quarter > three_quarters > 8
 
 

@@ -8,6 +8,7 @@ from typing import Mapping
 import numpy as np
 import tensorflow as tf
 
+from mixdmt_tf.data.band_files import seen
 from mixdmt_tf.data.segmentation.source import Source, paint
 from mixdmt_tf.runs import tags
 from mixdmt_tf.runs.image_grids import grid, matrix_picture
@@ -81,12 +82,12 @@ class Recorder(Log):
         """An image of augmented images, each above its label map.
 
         Args:
-            images: float32 [n, h, w, 3] in [-1, 1].
+            images: float32 [n, h, w, channels] in [-1, 1].
             labels: int32 [n, h, w], 255 where ignored.
         """
         levels = np.rint((images + 1) * 127.5).astype(np.uint8)
         maps = paint(labels.astype(np.uint8), np.asarray(self.source.colours))
-        tiles = np.concatenate([levels, maps])
+        tiles = np.concatenate([seen(levels), maps])
         with self._writer.as_default(0):
             tf.summary.image(
                 f"{tags.IMAGES}/augmented images",
