@@ -112,7 +112,7 @@ def test_values(script, tmp_path):
     assert answers[0] == ["mixdmt", "mixmatch", "mixup"]
     assert answers[1] == ["cbst", "cct", "cutmix"]
     assert answers[2] == ["wide_resnet"]
-    assert answers[3] == ["saved_model", "keras", "tflite"]
+    assert answers[3] == ["saved_model", "keras", "tflite", "tflite_int8"]
     assert answers[4][0] == "quickstart" and answers[4][-1] == "quick.flags"
     quick = {name for name in flagfiles.names() if name.startswith("quick")}
     assert len(quick) > 1 and quick < set(answers[4])
