@@ -189,8 +189,9 @@ class Search:
         state = self._optuna.trial.TrialState
         for each in self._study.get_trials(states=(state.RUNNING,)):
             self._study.tell(each.number, state=state.FAIL)
-            number = each.user_attrs.get("run", each.number)
-            self._study.enqueue_trial(each.params, user_attrs={"run": number})
+            if "run" in each.user_attrs:  # else it had no folder yet
+                number = each.user_attrs["run"]
+                self._study.enqueue_trial(each.params, user_attrs={"run": number})
 
     def done(self) -> List[Trial]:
         """The trials that are over, in their order."""
@@ -201,7 +202,7 @@ class Search:
             if each.state not in (state.COMPLETE, state.PRUNED) and not failed:
                 continue
             values = {r.name: r.text(each.params[r.name]) for r in self._ranges}
-            number = each.user_attrs.get("run", each.number)
+            number = each.user_attrs["run"]
             pruned = each.state == state.PRUNED
             found.append(Trial(number, values, None if failed else each.value, pruned))
         return found
@@ -217,7 +218,9 @@ class Search:
         """Draws the settings of the next trial."""
         trial = self._study.ask()
         values = {each.name: each.text(each.ask(trial)) for each in self._ranges}
-        number = trial.user_attrs.get("run", trial.number)
+        taken = [e.user_attrs.get("run", -1) for e in self._study.trials]
+        number = trial.user_attrs.get("run", 1 + max(taken))
+        trial.set_user_attr("run", number)
         flags = [*self._flags, *(f"--{name}={text}" for name, text in values.items())]
         run = Contestant(f"trial{number}", tuple(flags), self._folder, 0.0)
         return Attempt(trial, number, values, run, self.measure)

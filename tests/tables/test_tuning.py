@@ -142,7 +142,9 @@ def test_a_trial_that_was_interrupted_keeps_settings_and_folder(search):
     assert (again.number, again.values) == (begun.number, begun.values)
     once_more = search().begin()
     assert (once_more.number, once_more.values) == (begun.number, begun.values)
-    assert search().done() == []
+    last = search()
+    assert last.done() == []
+    assert finish(last, 30.0).number == 0 and finish(last, 20.0).number == 1
 
 
 def test_another_search_needs_another_folder(search):
