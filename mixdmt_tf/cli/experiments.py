@@ -30,6 +30,7 @@ from mixdmt_tf.cli import flags
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import expanded
 from mixdmt_tf.settings import assumed, classes, modules
+from mixdmt_tf.tasks.classification import several_labels
 
 if TYPE_CHECKING:
     from mixdmt_tf.runs.experiment import Experiment
@@ -176,6 +177,8 @@ def build(parsed: flags.Parsed, find_data: bool = False) -> "Experiment":
     if run.network == AUTO:
         run = dataclasses.replace(run, network=automatic(data.task))
     require_lengths(run.steps, values["method"], data.pseudo_labels)
+    if data.task == "classification" and several_labels.has(data.dataset):
+        several_labels.require(run.algorithm, values["method"])
     if find_data:
         _import(f"data.{data.task}.datasets").find(data)
 
@@ -242,7 +245,7 @@ def read_run(
 
     Args:
         workdir: the folder.
-        flag: that named it.
+        flag: that named it; '' for an argument that is no flag.
 
     Returns:
         The folder, and a function that builds the experiment (it imports TensorFlow).
@@ -253,11 +256,12 @@ def read_run(
     """
     if not workdir:
         raise UsageError(f"--{flag} is missing; expected the folder of a run")
+    given = f"--{flag}={workdir}" if flag else workdir
     folder = expanded(workdir)
     flagfile = folder / "flags.txt"
     if not flagfile.is_file():
         raise UsageError(
-            f"--{flag}={workdir} holds no run: there is no {flagfile}\n"
+            f"{given} holds no run: there is no {flagfile}\n"
             "expected a folder that a training command made"
         )
     if digests.is_damaged(flagfile):

@@ -10,6 +10,7 @@ from typing import Any, List, Mapping, Sequence, Tuple
 
 from mixdmt_tf.cli import experiments, flags
 from mixdmt_tf.cli.main import run
+from mixdmt_tf.data import bands
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.files import expanded
 from mixdmt_tf.settings import setting
@@ -67,9 +68,16 @@ def _predict(argv: Sequence[str]) -> None:
     values: Mapping[str, Any] = parsed.values["command"]
     config = Config(**values)
     folder, build = experiments.read_run(config.workdir)
-    images_folder, paths = _images([expanded(each) for each in parsed.arguments])
-
+    images_folder, found = _images([expanded(each) for each in parsed.arguments])
     experiment = build()
+    suffixes = bands.suffixes(experiment.data.bands)
+    paths = [path for path in found if path.suffix.lower() in suffixes]
+    if not paths:
+        endings = ", ".join(suffixes)
+        raise UserError(
+            f"{images_folder}: no image of a kind that the run has: {endings}"
+        )
+
     from mixdmt_tf import tasks
     from mixdmt_tf.runs import trained
 
@@ -94,13 +102,13 @@ def _images(
     for place in places:
         shown = image_files.printable(place)
         if place.is_dir():
-            found, _ = image_files.find(place)
+            found, _ = image_files.find(place, bands.SUFFIXES)
             if not found:
                 raise UserError(f"{shown} has no PNG, JPEG or BMP images below it")
         elif place.is_file():
             found = [place]
-            if place.suffix.lower() not in image_files.SUFFIXES:
-                endings = ", ".join(image_files.SUFFIXES)
+            if place.suffix.lower() not in bands.SUFFIXES:
+                endings = ", ".join(bands.SUFFIXES)
                 raise UserError(
                     f"{shown} is no image by its name; expected one ending in {endings}"
                 )

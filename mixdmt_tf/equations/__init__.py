@@ -1,5 +1,9 @@
 """Every formula of the papers, one pure function each; `index.py` lists them."""
 
+from mixdmt_tf.equations.acquisition import (
+    k_centre_greedy,
+    mutual_information,
+)
 from mixdmt_tf.equations.adaptive import (
     adaptive_thresholds,
     align_distribution,
@@ -24,6 +28,7 @@ from mixdmt_tf.equations.boxes import (
 )
 from mixdmt_tf.equations.calibration import (
     at_temperature,
+    expected_calibration_error,
     fitted_temperature,
 )
 from mixdmt_tf.equations.deviations import (
@@ -59,6 +64,11 @@ from mixdmt_tf.equations.known_share import (
     bootstrapped_share,
     class_p_values,
     known_share,
+)
+from mixdmt_tf.equations.label_metrics import (
+    average_precision,
+    recall_and_f1,
+    wrong_decisions,
 )
 from mixdmt_tf.equations.losses import (
     cross_entropy,
@@ -161,6 +171,7 @@ __all__ = [
     "align_distribution",
     "at_temperature",
     "auroc",
+    "average_precision",
     "balanced_class_weights",
     "binary_cross_entropy",
     "bootstrapped_share",
@@ -199,6 +210,7 @@ __all__ = [
     "feature_noise",
     "filtered_logits",
     "fine_grained_accuracy",
+    "expected_calibration_error",
     "fitted_temperature",
     "flaw_truth",
     "flipped_label",
@@ -213,6 +225,7 @@ __all__ = [
     "interpolate",
     "iou_by_class",
     "js_divergence",
+    "k_centre_greedy",
     "kl_divergence",
     "known_share",
     "largest_logit",
@@ -225,6 +238,7 @@ __all__ = [
     "mean_iou",
     "miou_difference_deviation",
     "mix",
+    "mutual_information",
     "naive_weight",
     "nearest_cosine",
     "negative_energy",
@@ -236,6 +250,7 @@ __all__ = [
     "propagate_labels",
     "ranking_sample",
     "realness_mask",
+    "recall_and_f1",
     "refine",
     "sharpen",
     "sharpen_logits",
@@ -256,4 +271,5 @@ __all__ = [
     "tsa_threshold",
     "unbiased_average",
     "unit_perturbation",
+    "wrong_decisions",
 ]

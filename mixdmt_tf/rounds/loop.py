@@ -27,7 +27,7 @@ from mixdmt_tf.files import copy_atomically
 from mixdmt_tf.progress import duration
 from mixdmt_tf.rounds import plan, records
 from mixdmt_tf.rounds.stages import Stages
-from mixdmt_tf.runs import export, trained
+from mixdmt_tf.runs import export, predictions, trained
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.pace import Pace
 from mixdmt_tf.runs.run_folder import read_results
@@ -251,6 +251,7 @@ class Loop:
         copy_atomically(folder / "checkpoints", self.path / "checkpoints")
         for name in ("metrics.csv", trained.FACTS):
             digests.copy(folder / name, self.path / name)
+        predictions.copy(folder, self.path)
         if self.experiment.run.export:
             model = trained.load(self.task, self.path, self.stages.snapshot)
             export.export(

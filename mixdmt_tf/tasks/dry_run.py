@@ -56,6 +56,7 @@ def dry_run(experiment: Experiment) -> Dict[str, Any]:
             eval_every=1,
             checkpoint_every=1,
             log_every=1,
+            report=False,
         )
         if task.experiment.in_rounds:
             return _in_rounds(

@@ -26,7 +26,7 @@ from mixdmt_tf.runs.run_folder import (
 from mixdmt_tf.runs.session import Session
 from mixdmt_tf.runs.task import Task
 from mixdmt_tf.runs.warnings import before_the_first_step, images_per_step
-from mixdmt_tf.tasks import budget, open_task
+from mixdmt_tf.tasks import budget, open_task, reporting
 
 
 def train(
@@ -70,16 +70,20 @@ def train(
             if unchosen and "round_steps" in left_open:
                 size = loop.steps, loop.images
                 print(before_the_first_step(task.experiment, *size), end="")
-            return loop.complete()
-        if unchosen:
-            size = run.steps, run.steps * images_per_step(task.experiment)
-            print(before_the_first_step(task.experiment, *size), end="")
-        compared = run.compare_supervised and run.algorithm != "supervised"
-        pace = pace or Pace(later=run.steps * run.batch if compared else 0)
-        outcome = Session(task, path, strategy, interrupts, pace).complete()
-        if compared:
-            outcome.update(_supervised(task, path))
-            digests.write(path / "results.json", json.dumps(outcome, indent=1))
+            outcome = loop.complete()
+        else:
+            if unchosen:
+                size = run.steps, run.steps * images_per_step(task.experiment)
+                print(before_the_first_step(task.experiment, *size), end="")
+            compared = run.compare_supervised and run.algorithm != "supervised"
+            pace = pace or Pace(later=run.steps * run.batch if compared else 0)
+            outcome = Session(task, path, strategy, interrupts, pace).complete()
+            if compared:
+                outcome.update(_supervised(task, path))
+                digests.write(path / "results.json", json.dumps(outcome, indent=1))
+        if run.report:
+            keras.backend.clear_session()
+            reporting.after_training(task, path)
     return outcome
 
 
@@ -108,6 +112,7 @@ def _supervised(task: Task, path: pathlib.Path) -> Dict[str, Any]:
             workdir=str(alone),
             algorithm="supervised",
             compare_supervised=False,
+            report=False,
         )
         split = str(path / "split.json")
         data = dataclasses.replace(experiment.data, split=split, pseudo_labels="")

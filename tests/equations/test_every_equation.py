@@ -17,11 +17,13 @@ NUMPY_ONLY = {
     if getattr(equations, name).__module__.endswith(
         (
             ".metrics",
+            ".label_metrics",
             ".selection",
             ".deviations",
             ".graph",
             ".calibration",
             ".known_share",
+            ".acquisition",
         )
     )
 } | {"initial_share", "object_boxes"}

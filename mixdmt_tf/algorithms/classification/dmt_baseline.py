@@ -29,6 +29,7 @@ class DMTBaseline(base.Algorithm):
     """Cross-entropy of mixed images: the own example may be the smaller part."""
 
     reported = ("loss_x",)
+    weighs_labels = True
 
     @classmethod
     def recipe(cls, config: Config) -> Recipe:
@@ -44,6 +45,8 @@ class DMTBaseline(base.Algorithm):
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
         """Returns lam CE(y, f(x)) + (1 - lam) CE(y', f(x)) of mixed images x."""
         x, y = batch["x"], tf.one_hot(batch["y"], self.facts.num_classes)
+        if "x_weight" in batch:  # of both parts of a mixture, each its own
+            y *= batch["x_weight"][:, None]
         if self.config.mixup_beta:
             partner, lam = batch["partner"], batch["lam"]
             x = interpolate(x, tf.gather(x, partner), lam)

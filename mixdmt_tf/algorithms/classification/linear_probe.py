@@ -73,6 +73,7 @@ class LinearProbe(base.Algorithm):
             np.concatenate(labels),
             self.facts.num_classes,
             self.config.regularization,
+            pipeline.label_weights,
         )
         head = features.head(self.network)
         head.kernel.assign(kernel)
@@ -91,7 +92,11 @@ class LinearProbe(base.Algorithm):
 
 
 def fit(
-    x: np.ndarray, y: np.ndarray, classes: int, regularization: Optional[float]
+    x: np.ndarray,
+    y: np.ndarray,
+    classes: int,
+    regularization: Optional[float],
+    weights: Optional[np.ndarray] = None,
 ) -> Any:
     """Logistic regression on standardized features.
 
@@ -100,6 +105,8 @@ def fit(
         y: int [N].
         classes: C.
         regularization: see `Config`.
+        weights: float [N], what each row counts in the fit; cross-validation, which
+            chooses the regularization, counts all alike. None: as 1.
 
     Returns:
         Kernel float32 [D, C] and bias float32 [C] for features that are not
@@ -142,7 +149,7 @@ def fit(
     # each other take fifty times as long.
     with threadpool_limits(1):
         strength = best() if regularization is None else regularization
-        found = model(strength).fit(standardized, y)
+        found = model(strength).fit(standardized, y, sample_weight=weights)
     kernel, bias = found.coef_.T, found.intercept_
     if classes == 2:  # one row, the logit of class 1 over class 0
         kernel, bias = kernel * [-0.5, 0.5], bias * [-0.5, 0.5]

@@ -70,6 +70,7 @@ class Round(base.Algorithm):
     """
 
     loop = "rounds"
+    weighs_labels = True  # weights are mixed as images are
     base_method = "dmt_baseline"
     reported: Tuple[str, ...] = ("loss_x", "loss_u")
 
@@ -125,7 +126,7 @@ class Round(base.Algorithm):
     ) -> Dict[str, base.Term]:
         """The terms of labels and pseudo labels; both are divided by all N rows.
 
-        Labels from a graph have weights of their own besides, and labels by class.
+        Labels from a graph have weights of their own besides; labels have theirs.
 
         Args:
             network: that learns.

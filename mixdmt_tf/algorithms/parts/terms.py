@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Optional, Union
+from typing import Dict, Optional, Union
 
 import tensorflow as tf
 
@@ -47,6 +47,70 @@ def mean_over_replicas(term: Term) -> tf.Tensor:
         tf.distribute.ReduceOp.SUM, tf.stop_gradient(tf.reduce_sum(counted))
     )
     return masked_mean(term.values, mask, rows)
+
+
+def counted(
+    terms: Dict[str, Term], batch: Dict[str, tf.Tensor], weighed: bool
+) -> Dict[str, Term]:
+    """The terms of a step, with each label counting what the batch says.
+
+    Args:
+        terms: by name; those of labels begin with 'loss_x', and their rows with the
+            labelled ones.
+        batch: of the step.
+        weighed: whether the terms have the weights of labels in them already.
+    """
+    labels = batch.get("y")
+    if labels is not None and labels.shape.rank == 2:  # several labels an image
+        terms = known_labels(terms, labels)
+    if "x_weight" in batch and not weighed:
+        terms = weighted_labels(terms, batch["x_weight"])
+    return terms
+
+
+def weighted_labels(terms: Dict[str, Term], weights: tf.Tensor) -> Dict[str, Term]:
+    """The terms of labels, with each labelled row times the weight of its image.
+
+    What is divided by stays the number of rows that count, not the sum of their
+    weights: an image then counts the same whichever others are in its batch, on one
+    replica as on several, and the mean over batches is the weighted mean over images.
+
+    Args:
+        terms: by name; those of labels begin with 'loss_x', and their rows with the
+            labelled ones.
+        weights: float32 [b], of the labelled images of the batch. A mixed-up row has
+            that of its own image, the larger part of it.
+    """
+    return {
+        name: _weighted(term, weights) if name.startswith("loss_x") else term
+        for name, term in terms.items()
+    }
+
+
+def known_labels(terms: Dict[str, Term], labels: tf.Tensor) -> Dict[str, Term]:
+    """The terms of labels, without those of several labels an image that are unknown.
+
+    Args:
+        terms: by name; those of labels begin with 'loss_x'.
+        labels: int32 [b, L], -1 where unknown.
+    """
+    known = tf.cast(labels >= 0, tf.float32)
+    return {
+        name: dataclasses.replace(
+            term, mask=known if term.mask is None else known * term.mask
+        )
+        if name.startswith("loss_x")
+        else term
+        for name, term in terms.items()
+    }
+
+
+def _weighted(term: Term, weights: tf.Tensor) -> Term:
+    others = tf.shape(term.values)[0] - tf.shape(weights)[0]  # rows without labels
+    weights = tf.pad(weights, [[0, others]], constant_values=1.0)
+    per_value = tf.ones(tf.rank(term.values) - 1, tf.int32)  # of [n, ...]
+    weights = tf.reshape(weights, tf.concat([[-1], per_value], 0))
+    return dataclasses.replace(term, values=weights * term.values)
 
 
 def mean_of_all(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:

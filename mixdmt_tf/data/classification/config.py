@@ -7,9 +7,13 @@ import os
 import pathlib
 from typing import ClassVar, Optional, Union
 
+from mixdmt_tf.data import bands
+from mixdmt_tf.data.bands import Bands
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import expanded, in_home
 from mixdmt_tf.settings import check, setting, settings_of
+
+FOLDERS = ("folder", "multilabel_folder")  # data sets of files that users name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +28,8 @@ class Config:
     data_dir: str = setting(
         "",
         "folder of prepared TensorFlow Datasets (default: $TFDS_DATA_DIR or "
-        "~/tensorflow_datasets); for --dataset=folder the folder of the images",
+        "~/tensorflow_datasets); for --dataset=folder and multilabel_folder the folder "
+        "of the images",
         harmless=True,
     )
     labels: Optional[int] = setting(
@@ -32,6 +37,13 @@ class Config:
         "training images whose labels are used, at least one per class; the labels of "
         "the others are hidden; default: 250, of a folder labeled/ all",
         low=1,
+    )
+    weights_csv: str = setting(
+        "",
+        "a CSV file with the columns file (below data_dir) and weight: what the labels "
+        "of these training images count beside others, which count 1; for "
+        "--dataset=folder and multilabel_folder",
+        harmless=True,  # as a path: a run compares what the file holds
     )
     validation: Optional[int] = setting(
         None,
@@ -49,6 +61,19 @@ class Config:
         low=4,
         words=("auto",),
         high=4096,
+    )
+    channels: Optional[int] = setting(
+        None,
+        "channels of the images of --dataset=folder, if they are no photographs: "
+        "PNG, TIFF or NumPy files (.npy) with so many, taken as they are; a fourth one "
+        "is no transparency",
+        low=1,
+        high=64,
+    )
+    pixel_range: str = setting(
+        "",
+        "with --channels: the values that become black and white, such as 0,4095 of a "
+        "12-bit camera; default: all that the files' type has, 0,255 or 0,65535",
     )
     split: str = setting(
         "",
@@ -135,6 +160,12 @@ class Config:
         "them in skipped_images.txt of the run's folder",
         choices=("error", "skip"),
     )
+    labels_csv: str = setting(
+        "",
+        "more labels for --dataset=folder: a CSV file with the columns file and label, "
+        "as bin/suggest_labels writes it and you fill it in",
+        harmless=True,  # as a path: a run compares what the labels are
+    )
     cache_dir: str = setting(
         "",
         "folder for decoded images and copies on disk; default: "
@@ -145,6 +176,22 @@ class Config:
     def __post_init__(self) -> None:
         """Refuses values out of range, or that don't go together, with UsageError."""
         check(settings_of(type(self)), self)
+        if self.bands and self.dataset != "folder":
+            raise UsageError(
+                f"--channels={self.channels} is for --dataset=folder; the images of "
+                f"--dataset={self.dataset} are what they are"
+            )
+        if self.bands and self.unlabeled_dataset:
+            raise UsageError(
+                f"--channels={self.channels} and --unlabeled_dataset="
+                f"{self.unlabeled_dataset} don't go together: its images have others.\n"
+                "Give a folder of images of the same kind with --unlabeled_dir."
+            )
+        if self.labels_csv and self.dataset != "folder":
+            raise UsageError(
+                f"--labels_csv={self.labels_csv} is for images in files: expected "
+                f"--dataset=folder, got {self.dataset}"
+            )
         given = [n for n in ("labeled", "unlabeled") if getattr(self, f"{n}_classes")]
         if self.mismatch is not None and (self.dataset != "cifar10" or given):
             raise UsageError(
@@ -152,6 +199,34 @@ class Config:
                 "--dataset=cifar10.\nOf another data set, or other classes, say which "
                 "with --labeled_classes and --unlabeled_classes."
             )
+
+        if self.weights_csv and self.dataset not in FOLDERS:
+            raise UsageError(
+                f"--weights_csv={self.weights_csv} names files of --dataset=folder; "
+                f"{self.dataset} has none.\nLeave it out, or give your images as a "
+                "folder."
+            )
+        if self.dataset == "multilabel_folder":
+            for name in ("labeled_classes", "unlabeled_classes", "unlabeled_dataset"):
+                if getattr(self, name):
+                    raise UsageError(
+                        f"--{name}: the labels of --dataset={self.dataset} are not "
+                        "classes to choose from.\nRemove columns of labels.csv instead."
+                    )
+            if self.unlabeled_dir:
+                raise UsageError(
+                    "--unlabeled_dir: put the images below --data_dir; those that "
+                    "labels.csv does not name are unlabelled"
+                )
+
+    @property
+    def bands(self) -> Optional[Bands]:
+        """What the images are, None: photographs.
+
+        Raises:
+            UsageError: if `pixel_range` can't be read.
+        """
+        return bands.of(self.channels, self.pixel_range)
 
     def cache_folder(self) -> pathlib.Path:
         """The folder that `cache_dir` means; it need not exist."""

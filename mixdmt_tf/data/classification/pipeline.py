@@ -8,6 +8,7 @@ resumed at any step at once, and every replica computes its own rows.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Dict, Iterator, Optional, Tuple
 
 import numpy as np
@@ -24,6 +25,7 @@ from mixdmt_tf.data.pixels import to_float
 from mixdmt_tf.data.precomputed import Store
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.data.tracing import as_it_is
+from mixdmt_tf.errors import UserError
 
 Batch = Dict[str, tf.Tensor]
 PASS = 250  # images that are handed out at once outside of training
@@ -94,6 +96,28 @@ class Pipeline:
             some = self.source.train.take(self.split.labeled[start : start + PASS])
             yield to_float(some.images), some.labels
 
+    @functools.cached_property
+    def label_weights(self) -> Optional[np.ndarray]:
+        """What the labels of the split's labelled images count, float32 [labels].
+
+        Weights are relative: these are divided by their mean, so that losses of labels
+        keep their size beside those of unlabelled images, and rates of learning their
+        meaning. None: all count alike.
+
+        Raises:
+            UserError: if all are 0.
+        """
+        if self.source.train.weights is None:
+            return None
+        weights = self.source.train.weights[self.split.labeled].astype(np.float64)
+        mean = weights.mean()
+        if not mean:
+            raise UserError(
+                f"all {len(weights)} labelled images weigh 0: nothing would be learned."
+                "\nGive some of them a weight, or more --labels."
+            )
+        return (weights / mean).astype(np.float32)
+
     def unlabeled_images(
         self, places: Optional[np.ndarray] = None
     ) -> Iterator[tf.Tensor]:
@@ -119,6 +143,7 @@ class Pipeline:
         images = gatherer(self.source.train.images)
         labels = tf.constant(self.source.train.labels, tf.int32)
         labeled = tf.constant(self.split.labeled, tf.int64)
+        weights = self.label_weights
 
         def make(step: tf.Tensor, replica: tf.Tensor) -> Batch:
             first = replica * rows
@@ -130,7 +155,10 @@ class Pipeline:
             if self.recipe.indices:
                 batch["x_index"] = places
             if self.recipe.pseudo:
-                batch["x_weight"] = self._label_weights(batch["y"])
+                batch["x_weight"] = self._class_weights(batch["y"])
+            if weights is not None:
+                own = tf.gather(weights, places)
+                batch["x_weight"] = own * batch.get("x_weight", 1.0)
             if self.recipe.unlabeled_views:
                 batch.update(self._unlabeled(images, labels, step, replica, replicas))
             if self.recipe.mixup_groups:
@@ -204,8 +232,8 @@ class Pipeline:
             "u_weight": tf.gather(tf.constant(pseudo.row_weights()), places),
         }
 
-    def _label_weights(self, labels) -> tf.Tensor:
-        """What labels count beside pseudo labels."""
+    def _class_weights(self, labels) -> tf.Tensor:
+        """What labels count by their class beside pseudo labels."""
         weights = None if self.pseudo is None else self.pseudo.class_weights
         if weights is None:
             return tf.ones_like(labels, tf.float32)

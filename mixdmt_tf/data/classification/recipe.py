@@ -33,9 +33,11 @@ class Recipe:
     - `u_label`: int32 [n] and `u_confidence`: float32 [n] (if `pseudo`), the pseudo
       labels of the images that `u` shows, which are then those that were kept;
     - `u_kept`: float32 [n] (if `unkept`), 1 where the pseudo label was kept;
-    - `u_weight`: float32 [n] and `x_weight`: float32 [b] (if `pseudo`), what pseudo
-      labels and labels count by where they come from: 1, or of a graph the certainty
-      and the weight of the class;
+    - `x_weight`: float32 [b] (if `pseudo`, or if the data set's labels have weights),
+      what labels count: their own weight, in multiples of the labelled images' mean
+      one, times that of the class if pseudo labels come from a graph;
+    - `u_weight`: float32 [n] (if `pseudo`), what pseudo labels count by where they come
+      from: 1, or of a graph the certainty times the weight of the class;
     - `u_noise`: float32 [n, H, W, C] (if `noise`), standard normal draws;
     - `lam`: float32 [G b] and `partner`: int32 [G b] (if mixup is asked for), Beta
       draws and partner rows for the G = sum(`mixup_groups`) blocks of b rows; all

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import hashlib
 import json
-from typing import Optional, Tuple
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -31,11 +31,15 @@ class Images:
     Attributes:
         images: uint8 [N, H, W, C]: an array in memory, read-only, or `LazyImages`.
         labels: int32 [N], read-only; `UNKNOWN` (-1) where the class is unknown,
-            `OUTSIDE` (-2) or less for images of none.
+            `OUTSIDE` (-2) or less for images of none. Of several labels an image int32
+            [N, L] of ones, zeros and `UNKNOWN`.
+        weights: float32 [N], read-only: what each label counts beside others, finite
+            and not negative; None: all count alike.
     """
 
     images: ImageArray
     labels: np.ndarray
+    weights: Optional[np.ndarray] = None
 
     def __post_init__(self) -> None:
         """Refuses arrays of another kind with a ValueError."""
@@ -44,13 +48,20 @@ class Images:
                 "images: expected uint8 [N, H, W, C], "
                 f"got {self.images.dtype} {list(self.images.shape)}"
             )
-        if self.labels.dtype != np.int32 or self.labels.shape != self.images.shape[:1]:
+        shape = self.labels.shape
+        if (
+            self.labels.dtype != np.int32
+            or shape[:1] != self.images.shape[:1]
+            or len(shape) > 2
+        ):
             raise ValueError(
                 f"labels: expected int32 [{len(self.images)}], "
                 f"got {self.labels.dtype} {list(self.labels.shape)}"
             )
+        if self.weights is not None:
+            _check_weights(self.weights, self.images.shape[:1])
         # A fingerprint that was taken has to stay true.
-        for name in ("images", "labels"):
+        for name in ("images", "labels", "weights"):
             array = getattr(self, name)
             if isinstance(array, np.ndarray):
                 view = array.view()
@@ -61,9 +72,26 @@ class Images:
         """Number of images."""
         return len(self.labels)
 
+    @property
+    def known(self) -> np.ndarray:
+        """Bool [N], of which images the class, or some label, is known."""
+        known: np.ndarray = self.labels > UNKNOWN
+        return known if known.ndim == 1 else known.any(1)
+
     def take(self, ids: np.ndarray) -> Images:
         """The images with these ids, int [n], in their order."""
-        return Images(take(self.images, ids), self.labels[ids])
+        weights = None if self.weights is None else self.weights[ids]
+        return Images(take(self.images, ids), self.labels[ids], weights)
+
+
+def _check_weights(weights: np.ndarray, shape: Tuple[int, ...]) -> None:
+    if weights.dtype != np.float32 or weights.shape != shape:
+        raise ValueError(
+            f"weights: expected float32 {list(shape)}, "
+            f"got {weights.dtype} {list(weights.shape)}"
+        )
+    if not (np.isfinite(weights) & (weights >= 0)).all():
+        raise ValueError("weights: expected finite numbers that are not negative")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -72,7 +100,7 @@ class Source:
 
     Attributes:
         name: of the file in `data/classification/datasets/` that made it.
-        class_names: of the classes 0, 1, ...
+        class_names: of the classes 0, 1, ..., or of several labels an image.
         train: all training images, before anybody hides labels. Those whose label is
             `UNKNOWN` or `OUTSIDE` are never labelled nor validation images.
         test: None if the data set has no test images.
@@ -84,6 +112,8 @@ class Source:
         skipped: files that could not be used, each with the reason.
         pool: bool [N], which training images may be used unlabelled; None: all.
         outside_names: of the labels -2, -3, ..., what such images show.
+        names: of the training images, if they are files: their paths, below the data
+            set's folder where they are in it. None: they have none but their numbers.
     """
 
     name: str
@@ -98,6 +128,7 @@ class Source:
     skipped: Tuple[str, ...] = ()
     pool: Optional[np.ndarray] = None
     outside_names: Tuple[str, ...] = ()
+    names: Optional[Sequence[str]] = None
 
     def __post_init__(self) -> None:
         """Refuses labels that are no class of this data set.
@@ -106,8 +137,10 @@ class Source:
 
         Raises:
             UserError: naming part, row, label and the allowed range.
-            ValueError: if parts have images of different shapes.
+            ValueError: if parts have images of different shapes, or not all names.
         """
+        if self.names is not None and len(self.names) != len(self.train):
+            raise ValueError(f"{len(self.names)} names of {len(self.train)} images")
         outside = UNKNOWN - len(self.outside_names)
         for part, lowest in (("train", outside), ("test", 0), ("validation", 0)):
             images = getattr(self, part)
@@ -118,6 +151,9 @@ class Source:
                     f"{self.name}: {part} images are {images.images.shape[1:]}, "
                     f"training images {self.image_shape}"
                 )
+            if images.labels.ndim > 1 or self.several_labels:
+                self._check_several(part, images)
+                continue
             wrong = (images.labels < lowest) | (images.labels >= self.num_classes)
             if wrong.any():
                 row = int(np.argmax(wrong))
@@ -127,9 +163,22 @@ class Source:
                     f" ({int(wrong.sum())} such images)"
                 )
 
+    def _check_several(self, part: str, images: Images) -> None:
+        labels, wanted = images.labels, (len(images), self.num_classes)
+        if labels.shape != wanted or (labels < UNKNOWN).any() or (labels > 1).any():
+            raise ValueError(
+                f"{self.name}: {part} labels: expected 0, 1 or {UNKNOWN} in the shape "
+                f"{list(wanted)}"
+            )
+
+    @property
+    def several_labels(self) -> bool:
+        """Whether an image has several labels, each of which is true or not."""
+        return self.train.labels.ndim > 1
+
     @property
     def num_classes(self) -> int:
-        """Number of classes."""
+        """Number of classes, or of labels of an image."""
         return len(self.class_names)
 
     @property
@@ -141,7 +190,8 @@ class Source:
     def fingerprint(self) -> str:
         """Sha256, in hex, of everything that determines the training data.
 
-        That is: name, class names, images and labels in their order, and the pool.
+        That is: name, class names, images and labels in their order, the pool, and
+        weights of the labels if there are any.
         What is done to images later (`flip`, `crop_padding`) and how they are judged
         (`test`, `validation`) is not part of it.
         """
@@ -161,4 +211,7 @@ class Source:
         digest.update(np.ascontiguousarray(labels, "<i4").data)
         if self.pool is not None:
             digest.update(np.packbits(self.pool).data)
+        if self.train.weights is not None:
+            digest.update(b"weights")
+            digest.update(np.ascontiguousarray(self.train.weights, "<f4").data)
         return digest.hexdigest()

@@ -14,6 +14,7 @@ import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
 from mixdmt_tf.algorithms import base
+from mixdmt_tf.data.band_files import seen
 from mixdmt_tf.data.segmentation.pseudo_labels import PseudoLabels
 from mixdmt_tf.data.segmentation.source import IGNORED, Source, hidden_labels, paint
 from mixdmt_tf.runs.experiment import Experiment
@@ -107,7 +108,7 @@ def originals(source: Source, ids: np.ndarray) -> List[List[np.ndarray]]:
         unknown = unknown and labels is None
         if labels is None:
             labels = np.full(image.shape[:2], IGNORED, np.uint8)
-        found[0].append(image)
+        found[0].append(seen(image))
         found[1].append(paint(labels, np.asarray(source.colours)))
     return [found[0], []] if unknown else found
 

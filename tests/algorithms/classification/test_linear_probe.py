@@ -107,6 +107,15 @@ def test_a_class_without_labels_is_named():
         linear_probe.fit(x[y != 1], y[y != 1], 3, None)
 
 
+def test_a_row_of_weight_two_counts_as_two_and_one_of_weight_zero_as_none():
+    x, y = clusters(3)
+    weights = np.tile([0.0, 1.0, 2.0, 1.0], len(x) // 4)
+    kernel, bias = linear_probe.fit(x, y, 3, 1.0, weights)
+    error = softmax(x @ kernel + bias) - np.eye(3)[y]
+    assert np.abs((weights[:, None] * error).mean(0)).max() < 5e-4
+    assert np.abs(error.mean(0)).max() > 5e-3  # which is where no weights would lead
+
+
 def images_and_labels(count=30):
     batch = batches.make(Recipe(), count)
     return batch["x"], batch["y"].numpy()
@@ -118,7 +127,9 @@ def test_it_is_fitted_to_the_features_and_averages_follow():
     parts = [(x[:20], y[:20]), (x[20:], y[20:])]
     others = [w.numpy() for w in method.network.weights if "logits" not in w.name]
 
-    method.begin(SimpleNamespace(labeled_images=lambda: iter(parts)))
+    method.begin(
+        SimpleNamespace(labeled_images=lambda: iter(parts), label_weights=None)
+    )
 
     found = features.extractor(method.network)(x).numpy().astype(np.float64)
     kernel, bias = (w.numpy() for w in features.head(method.network).weights)

@@ -11,6 +11,7 @@ from mixdmt_tf.algorithms.parts.terms import (
     mean_of_all,
     mean_over_replicas,
     mean_row,
+    weighted_labels,
 )
 from mixdmt_tf.runs.runtime import mirrored_strategy
 from tests.oracles.reductions import masked_mean
@@ -92,6 +93,49 @@ def test_shares_of_a_term_add_up_to_the_mean_over_all_pixels(over_all):
     )
     assert sum(map(float, shares)) == pytest.approx(expected, rel=1e-5)
     assert len(shares) == 2 and shares[0] != shares[1]
+
+
+WEIGHTS = np.array([0.0, 0.5, 1.0, 3.0], np.float32)
+
+
+def label_terms(values, mask=None):
+    return {"loss_x": Term(values, mask), "loss_u": Term(values, mask)}
+
+
+def test_weights_multiply_labelled_rows_and_no_others():
+    """The first b rows of terms of labels; what follows counts as it did."""
+    values = np.random.default_rng(0).normal(size=6).astype(np.float32)
+    found = weighted_labels(label_terms(tf.constant(values)), tf.constant(WEIGHTS))
+    expected = values * [0, 0.5, 1, 3, 1, 1]
+    np.testing.assert_allclose(found["loss_x"].values, expected, rtol=1e-6)
+    np.testing.assert_array_equal(found["loss_u"].values, values)
+
+
+def test_weights_of_images_are_those_of_all_their_values():
+    values = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+    found = weighted_labels(label_terms(tf.constant(values)), tf.constant(WEIGHTS))
+    expected = values * WEIGHTS[:, None]
+    np.testing.assert_allclose(found["loss_x"].values, expected, rtol=1e-6)
+
+
+def test_the_mean_is_over_rows_and_not_over_weights():
+    """A mask still says which rows there are: of training signal annealing."""
+    values = np.array([5.0, 1.0, 2.0, 4.0], np.float32)
+    mask = np.array([1.0, 1.0, 0.0, 1.0], np.float32)
+    for kept, expected in ((None, (0.5 + 2 + 12) / 4), (mask, (0.5 + 12) / 3)):
+        term = weighted_labels(label_terms(values, kept), WEIGHTS)["loss_x"]
+        assert float(mean_over_replicas(term)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_weighted_rows_of_two_replicas_are_those_of_one():
+    parts = [(np.float32([1, 2]), WEIGHTS[:2]), (np.float32([3, 4]), WEIGHTS[2:])]
+
+    def share(values, weights):
+        return mean_over_replicas(
+            weighted_labels(label_terms(values), weights)["loss_x"]
+        )
+
+    assert sum(map(float, on_replicas(share, parts))) == pytest.approx((1 + 3 + 12) / 4)
 
 
 def rows_and_counts(seed):

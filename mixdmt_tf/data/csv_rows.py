@@ -1,0 +1,93 @@
+"""Rows of CSV files that people write, each with the line that it stands on."""
+
+from __future__ import annotations
+
+import csv
+import io
+import pathlib
+from typing import Dict, List, Sequence, Tuple
+
+from mixdmt_tf import bounds
+from mixdmt_tf.data.image_files import printable
+from mixdmt_tf.errors import UserError
+
+FIELD = 10_000  # characters of a cell
+Rows = List[Tuple[str, Dict[str, str]]]
+
+
+def read(
+    path: pathlib.Path, named: str, columns: Sequence[str]
+) -> Tuple[List[str], Rows]:
+    """Reads a table with a header; cells are stripped, blank lines left out.
+
+    Args:
+        path: of the file, in UTF-8, with commas.
+        named: what messages call it, such as '--weights_csv=w.csv'.
+        columns: that must be there, in any order and with others beside them.
+
+    Returns:
+        The names of all columns, and for each row where it stands, such as
+        '--weights_csv=w.csv, line 2', and its cells by column.
+
+    Raises:
+        UserError: if the file can't be read, a column is missing or there twice, or a
+            row has more or fewer cells than the header.
+    """
+    try:
+        text = bounds.read_bytes(path, bounds.TEXT_BYTES).decode("utf-8-sig")
+    except bounds.TooLarge as error:
+        raise UserError(f"{named} is {error}") from None
+    except OSError as error:
+        raise UserError(f"{named} can't be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{named} is no text in UTF-8") from None
+    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows: Rows = []
+    header: List[str] = []
+    try:
+        for cells in lines:
+            cells = [cell.strip() for cell in cells]
+            where = f"{named}, line {lines.line_num}"
+            if any(len(cell) > FIELD for cell in cells):
+                raise UserError(f"{where} has a cell of more than {FIELD:,} characters")
+            if not any(cells):
+                continue
+            if not header:
+                header = cells
+                _check(header, columns, where)
+            elif len(cells) != len(header):
+                raise UserError(
+                    f"{where} has {len(cells)} cells; expected {len(header)}, one for "
+                    "each column"
+                )
+            else:
+                rows.append((where, dict(zip(header, cells))))
+    except csv.Error as error:
+        raise UserError(f"{named}, line {lines.line_num}: {error}") from None
+    if not rows:
+        raise UserError(
+            f"{named} has no rows; expected the columns {', '.join(columns)} and a row "
+            "for each file"
+        )
+    return header, rows
+
+
+def _check(header: Sequence[str], columns: Sequence[str], where: str) -> None:
+    found = ", ".join(printable(name) or "''" for name in header[:20])
+    missing = [name for name in columns if name not in header]
+    if missing:
+        raise UserError(f"{where}: expected a column {missing[0]!r}; found {found}")
+    if len(set(header)) < len(header) or "" in header:
+        raise UserError(
+            f"{where}: expected columns with names of their own; found {found}"
+        )
+
+
+def file_name(text: str) -> str:
+    """A file of a table as `relative` names it: './a//b.png' is 'a/b.png'."""
+    return pathlib.PurePosixPath(text).as_posix()
+
+
+def relative(path: pathlib.Path, root: pathlib.Path) -> str:
+    """A path below a folder, with slashes."""
+    return path.relative_to(root).as_posix()
