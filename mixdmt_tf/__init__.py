@@ -1,14 +1,14 @@
 """mixdmt_tf: semi-supervised image learning in Keras, RealMix and DMT first of all.
 
-The public names: methods of image classification, networks, and what runs are made of.
+Methods make Keras models of a network of yours, as `docs/python.md` shows:
 
->>> import mixdmt_tf as mix
->>> network = mix.WideResNet(width=2).build((32, 32, 3), 10)
->>> facts = mix.RunFacts(num_classes=10, labels=250, steps=1000)
->>> method = mix.RealMix(network, mix.RealMix.config_class(), facts)
+>>> import mixdmt_tf
+>>> model = mixdmt_tf.RealMix(network, num_classes=10)
+>>> model.fit((images, labels), unlabeled=more_images, epochs=10)
 
-Methods of segmentation share some of these names, so all of them are in a namespace:
-`mix.segmentation.DMT`. `mix.classification` is its counterpart.
+Methods of segmentation share some of the names, so all of them are in a namespace:
+`mixdmt_tf.segmentation.DMT`. `mixdmt_tf.classification` is its counterpart. Besides,
+there are networks, and what runs of the command line are made of.
 
 Importing the package imports neither TensorFlow nor anything else, so that a command
 line answers at once; a name is imported when it is touched (PEP 562).
@@ -20,44 +20,42 @@ import importlib
 from typing import TYPE_CHECKING, Any, List
 
 if TYPE_CHECKING:  # for editors and type checkers
-    from mixdmt_tf.algorithms import classification, segmentation
     from mixdmt_tf.algorithms.base import Algorithm, RunFacts
-    from mixdmt_tf.algorithms.classification.co_teaching import CoTeaching
-    from mixdmt_tf.algorithms.classification.co_teaching_plus import CoTeachingPlus
-    from mixdmt_tf.algorithms.classification.curriculum_labeling import (
-        CurriculumLabeling,
-    )
-    from mixdmt_tf.algorithms.classification.decoupling import Decoupling
-    from mixdmt_tf.algorithms.classification.deep_co_training import DeepCoTraining
-    from mixdmt_tf.algorithms.classification.dmt import DMT
-    from mixdmt_tf.algorithms.classification.dmt_baseline import DMTBaseline
-    from mixdmt_tf.algorithms.classification.dmt_flip import DMTFlip
-    from mixdmt_tf.algorithms.classification.dmt_mutual import DMTMutual
-    from mixdmt_tf.algorithms.classification.dmt_naive import DMTNaive
-    from mixdmt_tf.algorithms.classification.dst import DST
-    from mixdmt_tf.algorithms.classification.dual_student import DualStudent
-    from mixdmt_tf.algorithms.classification.fixmatch import FixMatch
-    from mixdmt_tf.algorithms.classification.freematch import FreeMatch
-    from mixdmt_tf.algorithms.classification.ict import ICT
-    from mixdmt_tf.algorithms.classification.linear_probe import LinearProbe
-    from mixdmt_tf.algorithms.classification.mean_teacher import MeanTeacher
-    from mixdmt_tf.algorithms.classification.mixdmt import MixDMT
-    from mixdmt_tf.algorithms.classification.mixmatch import MixMatch
-    from mixdmt_tf.algorithms.classification.mixup import MixUp
-    from mixdmt_tf.algorithms.classification.pi_model import PiModel
-    from mixdmt_tf.algorithms.classification.pseudo_label import PseudoLabel
-    from mixdmt_tf.algorithms.classification.realmix import RealMix
-    from mixdmt_tf.algorithms.classification.remixmatch import ReMixMatch
-    from mixdmt_tf.algorithms.classification.self_training import SelfTraining
-    from mixdmt_tf.algorithms.classification.softmatch import SoftMatch
-    from mixdmt_tf.algorithms.classification.supervised import Supervised
-    from mixdmt_tf.algorithms.classification.temporal_ensembling import (
-        TemporalEnsembling,
-    )
-    from mixdmt_tf.algorithms.classification.uda import UDA
-    from mixdmt_tf.algorithms.classification.vat import VAT
     from mixdmt_tf.data.classification.config import Config as ClassificationData
     from mixdmt_tf.data.segmentation.config import Config as SegmentationData
+    from mixdmt_tf.learners import classification, segmentation
+    from mixdmt_tf.learners.classification import (
+        DMT,
+        DST,
+        ICT,
+        UDA,
+        VAT,
+        CoTeaching,
+        CoTeachingPlus,
+        CurriculumLabeling,
+        Decoupling,
+        DeepCoTraining,
+        DMTBaseline,
+        DMTFlip,
+        DMTMutual,
+        DMTNaive,
+        DualStudent,
+        FixMatch,
+        FreeMatch,
+        LinearProbe,
+        MeanTeacher,
+        MixDMT,
+        MixMatch,
+        MixUp,
+        PiModel,
+        PseudoLabel,
+        RealMix,
+        ReMixMatch,
+        SelfTraining,
+        SoftMatch,
+        Supervised,
+        TemporalEnsembling,
+    )
     from mixdmt_tf.models.cnn13 import CNN13
     from mixdmt_tf.models.deeplab_v2 import DeepLabV2
     from mixdmt_tf.models.efficientnet_lite0 import EfficientNetLite0
@@ -136,9 +134,9 @@ _OTHERS = {
     "RunConfig": ("runs.config", "Config"),
     "RunFacts": ("algorithms.base", "RunFacts"),
     "SegmentationData": ("data.segmentation.config", "Config"),
-    "classification": ("algorithms.classification", ""),
+    "classification": ("learners.classification", ""),
     "open_task": ("tasks", "open_task"),
-    "segmentation": ("algorithms.segmentation", ""),
+    "segmentation": ("learners.segmentation", ""),
     "train": ("tasks.fit", "train"),
 }
 
@@ -159,11 +157,12 @@ def __dir__() -> List[str]:
 
 
 def _home(name: str) -> str:
-    """The module of a method or network: the file whose name the class bears."""
+    """The module that has a method or a network."""
     from mixdmt_tf.settings import classes
 
-    for package in ("algorithms.classification", "models"):
-        for file, bearing in classes(f"{__name__}.{package}").items():
-            if bearing == name:
-                return f"{package}.{file}"
+    if name in classes(f"{__name__}.algorithms.classification").values():
+        return "learners.classification"
+    for file, bearing in classes(f"{__name__}.models").items():
+        if bearing == name:
+            return f"models.{file}"
     raise AttributeError(f"module {__name__!r} has no file for {name!r}")

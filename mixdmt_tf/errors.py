@@ -16,3 +16,10 @@ class UsageError(UserError):
     """The flags or arguments themselves are wrong."""
 
     exit_code = 2
+
+
+class ArgumentError(UsageError, ValueError):
+    """An argument of a Python call is wrong; a `ValueError`, as Python programs expect.
+
+    What a program catches by itself, nobody has to know this package for.
+    """

@@ -1,11 +1,16 @@
-"""One line that says how far the work is and when it will be done."""
+"""One line that says how far the work is and when it will be done.
+
+No colours are used, with or without NO_COLOR.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from typing import Optional, TextIO
 
+PATIENCE = 2.0  # seconds that people wait without asking what is going on
 CLEAR = "\r\033[K"  # to the beginning of the terminal's line, and empty it
 
 
@@ -22,23 +27,40 @@ def duration(seconds: float) -> str:
 
 
 class Progress:
-    """A line that rewrites itself on a terminal, and a line a minute elsewhere."""
+    """A line that rewrites itself where that is possible, else a line a minute.
 
-    def __init__(self, title: str, unit: str, stream: Optional[TextIO] = None):
+    It is possible on terminals that can empty a line (TERM is not 'dumb'), and in
+    notebooks, which know the carriage return but not the codes of terminals.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        unit: str,
+        stream: Optional[TextIO] = None,
+        after: float = 0.0,
+    ):
         """Starts the clock.
 
         Args:
             title: what is being done.
             unit: what is counted, for the speed: 'steps', 'images'.
             stream: where to write, standard output by default.
+            after: seconds within which nothing is shown of work that is soon done.
         """
         self.title = title
         self.unit = unit
         self.stream = stream or sys.stdout
-        self.terminal = self.stream.isatty()
-        self.interval = 0.2 if self.terminal else 60.0
-        self.started = time.monotonic()
-        self.shown = 0.0 if self.terminal else self.started
+        self.after = after
+        self.notebook = type(self.stream).__module__.startswith("ipykernel.")
+        dumb = os.environ.get("TERM") == "dumb"
+        self.terminal = self.stream.isatty() and not dumb and not self.notebook
+        rewritten = self.terminal or self.notebook
+        self.interval = 0.2 if self.terminal else 1.0 if self.notebook else 60.0
+        self.begun = self.started = time.monotonic()
+        self.shown = 0.0 if rewritten else self.started
+        self.width = 0  # of the line that is there
+        self.later = 0.0  # to be done after `total`, by somebody else
         self.first: Optional[int] = None
         self.open = False
 
@@ -51,6 +73,8 @@ class Progress:
             self.first, self.started = done, now
         if now - self.shown < self.interval and done < total:
             return
+        if now - self.begun < self.after:
+            return
         self.shown = now
         self._write(self.line(done, total, now - self.started, note))
 
@@ -62,13 +86,14 @@ class Progress:
             speed = advanced / seconds
             text += f"  {speed:,.1f} {self.unit}/s"
             if done < total:
-                text += f"  {duration((total - done) / speed)} left"
+                left = duration((total - done + self.later) / speed)
+                text += f"  {left} left{' in all' if self.later else ''}"
         return f"{text}  {note}" if note else text
 
     def say(self, text: str) -> None:
         """Prints a line that stays."""
         if self.open:
-            self.stream.write(CLEAR)
+            self.stream.write(self._clear())
             self.open = False
         print(text, file=self.stream, flush=True)
 
@@ -79,10 +104,13 @@ class Progress:
             self.stream.flush()
             self.open = False
 
+    def _clear(self) -> str:
+        return f"\r{' ' * self.width}\r" if self.notebook else CLEAR
+
     def _write(self, text: str) -> None:
-        if self.terminal:
-            self.stream.write(f"{CLEAR}{text}")
-            self.open = True
+        if self.terminal or self.notebook:
+            self.stream.write(f"{self._clear()}{text}")
+            self.open, self.width = True, len(text)
         else:
             self.stream.write(f"{text}\n")
         self.stream.flush()

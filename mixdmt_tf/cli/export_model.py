@@ -8,11 +8,16 @@ from typing import Any, Mapping, Sequence
 
 from mixdmt_tf.cli import experiments, flags
 from mixdmt_tf.cli.main import run
-from mixdmt_tf.errors import UsageError
+from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.files import expanded
 from mixdmt_tf.settings import setting
 
-FILES = {"saved_model": "export", "keras": "model.keras", "tflite": "model.tflite"}
+FILES = {
+    "saved_model": "export",
+    "keras": "model.keras",
+    "tflite": "model.tflite",
+    "tflite_int8": "model_int8.tflite",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,20 +27,25 @@ class Config:
     workdir: str = setting("", "the folder of a run")
     format: str = setting(
         "saved_model",
-        "saved_model: uint8 images in, probabilities and labels out; keras: stock "
-        "layers, images of 0 to 255 in, probabilities out; tflite: as saved_model. Of "
-        "segmentation saved_model only: images of any size in, all pixels out",
-        choices=("saved_model", "keras", "tflite"),
+        "saved_model: images of any size or JPEG and PNG files in, probabilities, "
+        "labels and names out; keras: images of 0 to 255 in, probabilities out, of "
+        "classification stock layers only; tflite: uint8 images of the network's size "
+        "in; tflite_int8: the same in 8-bit numbers, calibrated on training images",
+        choices=("saved_model", "keras", "tflite", "tflite_int8"),
     )
     output: str = setting(
         "",
-        "where to; default: export/, model.keras or model.tflite in the run's folder",
+        "where to; default: export/, model.keras, model.tflite or model_int8.tflite in "
+        "the run's folder",
     )
     checkpoint: str = setting(
         "last", "which; best: on the validation images", choices=("last", "best")
     )
     weights: str = setting(
         "ema", "averaged weights, or those of the last step", choices=("ema", "raw")
+    )
+    data_dir: str = setting(
+        "", "where the data are, if not where they were in training"
     )
 
 
@@ -64,12 +74,36 @@ def _export(argv: Sequence[str]) -> None:
         raise UsageError(f"--output={config.output}: expected a name ending in .keras")
     experiment = build()
 
+    from mixdmt_tf import tasks
     from mixdmt_tf.runs import export, trained
-    from mixdmt_tf.tasks import open_task
 
-    model = trained.load(open_task(experiment), folder, config.checkpoint)
+    task = tasks.open_run(experiment, config.data_dir)
+    model = trained.load(task, folder, config.checkpoint)
     weights = model.weights(config.weights)
-    export.export(
-        config.format, model.scorer, weights, model.class_names, place, model.colours
+    found = export.export(
+        config.format,
+        model.scorer,
+        weights,
+        model.class_names,
+        place,
+        model.colours,
+        _samples(task, config.format),
     )
     print(f"step {model.step:,}, {config.weights} weights: {place}")
+    print(found.describe())
+
+
+def _samples(task: Any, format_name: str) -> Any:
+    """Images to compare on; None, for random ones, where the data are gone."""
+    from mixdmt_tf import tasks
+
+    try:
+        return tasks.commands(task.experiment).export_samples(task)
+    except UserError as error:
+        if format_name == "tflite_int8":
+            raise
+        print(
+            f"compared on random images, for want of the run's: {error}",
+            file=sys.stderr,
+        )
+        return None

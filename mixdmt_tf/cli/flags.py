@@ -117,7 +117,8 @@ def parse(
             with {} first, which means their defaults.
         selectors: names of the settings, in these groups, that the groups depend on;
             also the groups in which a later one is looked up depend on those before.
-        arguments: names of the arguments that aren't flags, all of them required.
+        arguments: names of the arguments that aren't flags, all of them required; one
+            that ends in '...' stands for any number of them.
         hint: asked what to do about a refused value before the nearest right one is.
 
     Raises:
@@ -143,7 +144,8 @@ def parse(
         groups = tuple(groups_for(chosen))
     if _HELP.intersection(before_positional):
         sections = [(each.title, each.settings) for each in groups]
-        print(help_text.text(program, summary, sections, arguments), end="")
+        full = "--helpfull" in before_positional
+        print(help_text.text(program, summary, sections, arguments, full), end="")
         raise SystemExit(0)
 
     settings = _by_name(groups)
@@ -262,12 +264,13 @@ def _check_positional(
     settings: Mapping[str, Setting],
 ) -> None:
     if len(positional) < len(arguments):
-        missing = arguments[len(positional)]
+        missing = arguments[len(positional)].rstrip(".")
         raise UsageError(f"expected an argument: {missing}\n--help shows the usage")
-    if len(positional) > len(arguments):
+    many = any(name.endswith("...") for name in arguments)
+    if len(positional) > len(arguments) and not many:
         extra = positional[len(arguments)]
         expected = " ".join(arguments) or "only flags"
-        hint = "--help lists the flags"
+        hint = "--helpfull lists the flags"
         if extra.partition("=")[0] in settings:
             hint = f"did you mean --{extra}?"
         elif extra.endswith(".flags"):

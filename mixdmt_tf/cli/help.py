@@ -10,6 +10,13 @@ from mixdmt_tf.settings import Setting, to_text
 
 _COLUMN = 30
 _WIDEST = 100
+# Of a command with more flags than MANY, `--help` shows these.
+MANY = 30
+FIRST = (
+    *("dry_run", "dataset", "data_dir", "labels", "validation"),
+    *("algorithm", "network", "steps", "max_minutes", "batch", "seed"),
+    *("compare_supervised", "workdir"),
+)
 
 
 def text(
@@ -17,14 +24,16 @@ def text(
     summary: str,
     groups: Iterable[Tuple[str, Iterable[Setting]]],
     arguments: Sequence[str] = (),
+    full: bool = False,
 ) -> str:
-    """Lays out what a command does and all its flags.
+    """Lays out what a command does and its flags.
 
     Args:
         program: name of the command.
         summary: what it does, in a sentence or a few paragraphs.
         groups: title and settings of each group of flags.
         arguments: names of the arguments that aren't flags.
+        full: show all flags, also where there are many.
 
     Returns:
         Lines of `--name=default`, the help, and what is allowed in brackets.
@@ -32,21 +41,30 @@ def text(
     width = min(shutil.get_terminal_size().columns, _WIDEST)
     usage = " ".join([f"usage: {program}", *arguments, "[--flag=value ...]"])
     lines = [summary.strip(), "", usage]
-    for title, settings in groups:
-        lines += ["", title]
-        for setting in settings:
+    sections = [(title, tuple(settings)) for title, settings in groups]
+    number = sum(len(settings) for _, settings in sections)
+    many = number > MANY
+    for title, settings in sections:
+        shown = [s for s in settings if full or not many or s.name in FIRST]
+        lines += ["", title] if shown else []
+        for setting in shown:
             flag = f"--{setting.name}={to_text(setting.default)}"
             lines += _entry(flag, setting.help + _allowed(setting), width)
     lines += ["", "every command"]
     lines += _entry(
         "--flagfile=FILE",
         "read flags from this file, one --name=value per line; lines that begin with # "
-        "are comments; flags of the command line win",
+        "are comments; flags of the command line win. Those of flags/ are found by "
+        "name from anywhere: --flagfile=quickstart",
         width,
     )
-    lines += _entry("--help, -h, --helpfull", "show this", width)
+    two = f"show the flags to begin with, and all {number}"
+    lines += _entry("--help, -h, --helpfull", two if many else "show this", width)
     lines += _entry("--version", "show the version", width)
     lines += ["", "Shown are the defaults. --name and --noname are true and false."]
+    if many and not full:
+        titles = ", ".join(title for title, _ in sections)
+        lines += textwrap.wrap(f"--helpfull shows all {number} flags: {titles}.", width)
     return "\n".join(lines) + "\n"
 
 

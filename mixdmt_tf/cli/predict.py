@@ -1,13 +1,16 @@
-"""`bin/predict`: what a run's model says of a folder of images."""
+"""`bin/predict`: what a run's model says of images and folders of images."""
 
 from __future__ import annotations
 
 import dataclasses
+import os
+import pathlib
 import sys
-from typing import Any, Mapping, Sequence
+from typing import Any, List, Mapping, Sequence, Tuple
 
 from mixdmt_tf.cli import experiments, flags
 from mixdmt_tf.cli.main import run
+from mixdmt_tf.data import bands
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.files import expanded
 from mixdmt_tf.settings import setting
@@ -55,28 +58,66 @@ def _predict(argv: Sequence[str]) -> None:
     parsed = flags.parse(
         argv,
         "predict",
-        "Classifies all PNG, JPEG and BMP files below a folder: one CSV row each with\n"
-        "file, label, confidence, and the probability of every class. A run of\n"
-        "segmentation labels every pixel: a PNG of class numbers each, and an overlay.",
+        "Classifies PNG, JPEG and BMP files, and all that are below folders: one CSV\n"
+        "row each with file, label, confidence, and the probability of every class. A\n"
+        "run of segmentation labels every pixel: a PNG of class numbers each, and an\n"
+        "overlay.",
         lambda _: [flags.group("command", "mixdmt_tf.cli.predict")],
-        arguments=("DIR_OF_IMAGES",),
+        arguments=("IMAGE_OR_FOLDER...",),
     )
     values: Mapping[str, Any] = parsed.values["command"]
     config = Config(**values)
     folder, build = experiments.read_run(config.workdir)
-    images_folder = expanded(parsed.arguments[0])
-
-    from mixdmt_tf.data import image_files
-
-    if not images_folder.is_dir():
-        raise UserError(f"{images_folder} is not a folder; expected one with images")
-    paths, _ = image_files.find(images_folder)
-    if not paths:
-        raise UserError(f"{images_folder} has no PNG, JPEG or BMP images below it")
-
+    images_folder, found = _images([expanded(each) for each in parsed.arguments])
     experiment = build()
+    suffixes = bands.suffixes(experiment.data.bands)
+    paths = [path for path in found if path.suffix.lower() in suffixes]
+    if not paths:
+        endings = ", ".join(suffixes)
+        raise UserError(
+            f"{images_folder}: no image of a kind that the run has: {endings}"
+        )
+
     from mixdmt_tf import tasks
     from mixdmt_tf.runs import trained
 
     model = trained.load(tasks.open_task(experiment), folder, config.checkpoint)
     tasks.commands(experiment).predict(model, images_folder, paths, config)
+
+
+def _images(
+    places: Sequence[pathlib.Path],
+) -> Tuple[pathlib.Path, List[pathlib.Path]]:
+    """The image files that were named, and those below the folders that were named.
+
+    Returns:
+        The folder that names in the output are relative to, and the files.
+
+    Raises:
+        UserError: if one is not there or no image, or a folder has none.
+    """
+    from mixdmt_tf.data import image_files
+
+    paths: List[pathlib.Path] = []
+    for place in places:
+        shown = image_files.printable(place)
+        if place.is_dir():
+            found, _ = image_files.find(place, bands.SUFFIXES)
+            if not found:
+                raise UserError(f"{shown} has no PNG, JPEG or BMP images below it")
+        elif place.is_file():
+            found = [place]
+            if place.suffix.lower() not in bands.SUFFIXES:
+                endings = ", ".join(bands.SUFFIXES)
+                raise UserError(
+                    f"{shown} is no image by its name; expected one ending in {endings}"
+                )
+        else:
+            raise UserError(f"{shown} is not there; expected an image or a folder")
+        paths += found
+    folders = [place if place.is_dir() else place.parent for place in places]
+    if len(places) == 1:
+        return folders[0], paths
+    common = os.path.commonpath([os.path.abspath(each) for each in folders])
+    absolute = dict.fromkeys(pathlib.Path(os.path.abspath(each)) for each in paths)
+    return pathlib.Path(common), list(absolute)

@@ -10,7 +10,7 @@ import sys
 from typing import AbstractSet, Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import mixdmt_tf
-from mixdmt_tf.cli import experiments, flags
+from mixdmt_tf.cli import experiments, flagfiles, flags
 from mixdmt_tf.cli.main import run
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import expanded
@@ -55,7 +55,7 @@ class Config:
         "", "file of torchvision's ResNet-101 trained on ImageNet, likewise"
     )
     tables_dir: str = setting(
-        "", "folder of the tables; default: flags/ of the checkout"
+        "", "folder of the tables; default: those that come with the package"
     )
     dry_run: bool = setting(
         False, "print the commands and how long they will take, and run nothing"
@@ -181,15 +181,14 @@ def _rows(table: Any, config: Config) -> Sequence[str]:
 
 
 def _root(given: str) -> pathlib.Path:
-    """The folder of the tables: that of --tables_dir, or `flags/` of the checkout."""
-    if given:
-        root = expanded(given).resolve()
-    else:
-        root = pathlib.Path(mixdmt_tf.__file__).resolve().parents[1] / "flags"
+    """The folder of the tables: that of --tables_dir, or of the package's own ones."""
+    if not given:
+        return flagfiles.folder()
+    root = expanded(given).resolve()
     if not root.is_dir():
         raise UsageError(
-            f"there is no {root}: tables are in flags/ of a checkout and are not "
-            "installed with the package\nname that folder with --tables_dir"
+            f"--tables_dir={given}: there is no folder {root}\n"
+            "leave it out for the tables that come with the package"
         )
     return root
 

@@ -18,14 +18,16 @@ import dataclasses
 import fcntl
 import hashlib
 import json
+import math
 import os
 import pathlib
 import threading
-from typing import Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Any, Iterator, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
 from mixdmt_tf.data import image_files, shards
+from mixdmt_tf.data.bands import Bands
 from mixdmt_tf.data.image_files import Problems
 from mixdmt_tf.data.lazy_images import IN_MEMORY, ImageArray, LazyImages, Taken
 from mixdmt_tf.errors import UserError
@@ -45,19 +47,23 @@ File = Tuple[str, int, int]  # path, bytes, time of modification in nanoseconds
 class InFiles(LazyImages):
     """Image files that are decoded whenever they are asked for."""
 
-    def __init__(self, paths: Sequence[pathlib.Path], size: int):
+    def __init__(
+        self, paths: Sequence[pathlib.Path], size: int, bands: Optional[Bands] = None
+    ):
         """Remembers them.
 
         Args:
             paths: of the files.
             size: height and width.
+            bands: what they are, if not photographs.
         """
-        super().__init__((len(paths), size, size, 3))
-        self._paths = paths
+        super().__init__((len(paths), size, size, image_files.channels(bands)))
+        self._paths, self._bands = paths, bands
 
     def read(self, ids: np.ndarray) -> np.ndarray:
         """As `LazyImages.read`; a UserError for files that can't be used."""
-        return image_files.read([self._paths[i] for i in ids], self.shape[1])
+        some = [self._paths[i] for i in ids]
+        return image_files.read(some, self.shape[1], self._bands)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -65,7 +71,7 @@ class Decoded:
     """Decoded files.
 
     Attributes:
-        images: uint8 [N, S, S, 3], a row for each file.
+        images: uint8 [N, S, S, C], a row for each file.
         problems: what is wrong with those that can't be used, by row.
     """
 
@@ -79,6 +85,7 @@ def decode(
     size: int,
     kind: str,
     cache_dir: pathlib.Path,
+    bands: Optional[Bands] = None,
 ) -> Decoded:
     """Decodes files, or finds them decoded.
 
@@ -88,40 +95,48 @@ def decode(
         size: height and width they are resized to.
         kind: where images live, as `Config.image_store` says.
         cache_dir: the folder for what is kept.
+        bands: what they are, if not photographs.
 
     Raises:
         UserError: if they do not fit where they were asked to go.
     """
-    nbytes = len(paths) * size * size * 3
-    folder = cache_dir / f"decoded-{_key(root, size)}"
+    shape = (len(paths), size, size, image_files.channels(bands))
+    nbytes = math.prod(shape)
+    folder = cache_dir / f"decoded-{_key(root, size, bands)}"
     small = nbytes <= IN_MEMORY
     on_disk = kind == "disk"
     if kind == "auto":
         on_disk = shards.takes(folder, shards.missing_bytes(folder, nbytes))
     if on_disk:
-        found = _Kept(folder, root, size).decode(paths)
+        found = _Kept(folder, root, size, bands).decode(paths)
         if small and kind == "auto":
             return Decoded(np.asarray(found.images), found.problems)
         return found
     with contextlib.closing(_Counter(len(paths))) as counter:
         if kind == "memory" or (small and kind == "auto"):
-            images = np.empty((len(paths), size, size, 3), np.uint8)
-            return Decoded(images, image_files.decode(paths, images, counter.add))
-        return Decoded(InFiles(paths, size), _check(paths, size, counter))
+            images = np.empty(shape, np.uint8)
+            return Decoded(
+                images, image_files.decode(paths, images, counter.add, bands)
+            )
+        found = InFiles(paths, size, bands)
+        return Decoded(found, _check(paths, size, counter, bands))
 
 
-def _key(root: pathlib.Path, size: int) -> str:
-    text = json.dumps([VERSION, str(root.resolve()), size])
+def _key(root: pathlib.Path, size: int, bands: Optional[Bands]) -> str:
+    facts = [VERSION, str(root.resolve()), size]
+    text = json.dumps(facts + ([dataclasses.astuple(bands)] if bands else []))
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def _check(paths: Sequence[pathlib.Path], size: int, counter: _Counter) -> Problems:
+def _check(
+    paths: Sequence[pathlib.Path], size: int, counter: _Counter, bands: Optional[Bands]
+) -> Problems:
     """What is wrong with files of which no pixel is kept."""
     problems: Problems = {}
     for start in range(0, len(paths), CHUNK):
         some = paths[start : start + CHUNK]
-        out = np.empty((len(some), size, size, 3), np.uint8)
-        found = image_files.decode(some, out, counter.add)
+        out = np.empty((len(some), size, size, image_files.channels(bands)), np.uint8)
+        found = image_files.decode(some, out, counter.add, bands)
         problems.update({start + row: problem for row, problem in found.items()})
     return problems
 
@@ -146,9 +161,10 @@ class _Counter:
 class _Kept:
     """The folder of what is kept of one folder of images at one size."""
 
-    def __init__(self, folder: pathlib.Path, root: pathlib.Path, size: int):
-        self.folder, self.root, self.size = folder, root, size
-        self.rows = shards.rows_per_file(3 * size**2, shards.SHARD_BYTES)
+    def __init__(self, folder: pathlib.Path, root: pathlib.Path, size: int, bands: Any):
+        self.folder, self.root, self.bands = folder, root, bands
+        self.shape = (size, size, image_files.channels(bands))
+        self.rows = shards.rows_per_file(math.prod(self.shape), shards.SHARD_BYTES)
 
     def decode(self, paths: Sequence[pathlib.Path]) -> Decoded:
         """Decodes what is not there yet."""
@@ -227,8 +243,9 @@ class _Kept:
                 for number in problems or ()
                 if number < len(known) and known[number] in wanted
             ]
-            out = np.empty((len(bad), self.size, self.size, 3), np.uint8)
-            if problems is None or len(image_files.decode(bad, out)) < len(bad):
+            out = np.empty((len(bad), *self.shape), np.uint8)
+            found = image_files.decode(bad, out, bands=self.bands)
+            if problems is None or len(found) < len(bad):
                 path.unlink()
 
     def _images(self, known: List[File]) -> shards.Shards:
@@ -240,11 +257,11 @@ class _Kept:
                 counter[0].add(first)
             files = known[first : first + len(out)]
             paths = [self.root / path for path, _, _ in files]
-            problems = image_files.decode(paths, out, counter[0].add)
+            problems = image_files.decode(paths, out, counter[0].add, self.bands)
             text = json.dumps({first + row: what for row, what in problems.items()})
             write_atomically(self._place(first), text)  # before the shard is there
 
-        shape = (len(known), self.size, self.size, 3)
+        shape = (len(known), *self.shape)
         try:
             # Each is decoded in parallel, so they are made one by one.
             return shards.Shards(

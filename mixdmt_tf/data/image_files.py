@@ -1,6 +1,7 @@
 """Image files as arrays: found, checked before they are decoded, brought to one size.
 
-PNG, JPEG and BMP of any size and kind become uint8 RGB. The whole image is resized to
+PNG, JPEG and BMP of any size and kind become uint8 RGB; images of other channels are
+read by `band_files.py`, if that is asked for. The whole image is resized to
 a square, whatever its shape, so nothing is cut off; what is transparent lies on white;
 cameras' notes on which side is up are obeyed; 16 bits per channel keep the upper 8.
 Nothing is ever written or renamed.
@@ -18,10 +19,11 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mixdmt_tf import bounds
+from mixdmt_tf.data import band_files
+from mixdmt_tf.data.bands import PICTURES, Bands
 from mixdmt_tf.errors import UserError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
-FORMATS = ("PNG", "JPEG", "BMP")
+SUFFIXES, FORMATS = PICTURES, band_files.FORMATS
 # A file of a few kilobytes can ask for gigabytes. 50 million pixels, more than most
 # cameras take, are 200 MB while they are decoded.
 MAX_PIXELS = bounds.PIXELS
@@ -32,11 +34,17 @@ CHUNK = 16
 Problems = Dict[int, str]  # what is wrong with some of the files, by row
 
 
-def find(folder: pathlib.Path) -> Tuple[List[pathlib.Path], int]:
+def find(
+    folder: pathlib.Path, suffixes: Sequence[str] = SUFFIXES
+) -> Tuple[List[pathlib.Path], int]:
     """All image files below a folder.
 
     Links to folders are followed, each folder once. A file counts as an image by its
     suffix, upper or lower case.
+
+    Args:
+        folder: where to begin.
+        suffixes: of image files, in lower case.
 
     Returns:
         Paths sorted by their parts, and the number of entries left out: hidden ones and
@@ -57,7 +65,7 @@ def find(folder: pathlib.Path) -> Tuple[List[pathlib.Path], int]:
         ignored += sum(hidden(each) for each in folders)
         folders[:] = sorted(each for each in folders if not hidden(each))
         for each in files:
-            if hidden(each) or not each.lower().endswith(SUFFIXES):
+            if hidden(each) or not each.lower().endswith(tuple(suffixes)):
                 ignored += 1
             else:
                 found.append(pathlib.Path(parent, each))
@@ -75,7 +83,9 @@ def printable(text: object) -> str:
     return word if word.isprintable() else ascii(word)
 
 
-def read(paths: Sequence[pathlib.Path], size: int) -> np.ndarray:
+def read(
+    paths: Sequence[pathlib.Path], size: int, bands: Optional[Bands] = None
+) -> np.ndarray:
     """Decodes files in parallel and resizes each to `size` x `size`.
 
     Resizing is bilinear with antialiasing (Pillow's); of a large JPEG a smaller version
@@ -84,15 +94,16 @@ def read(paths: Sequence[pathlib.Path], size: int) -> np.ndarray:
     Args:
         paths: of the files.
         size: height and width.
+        bands: what they are, if not photographs.
 
     Returns:
-        uint8 [N, size, size, 3].
+        uint8 [N, size, size, C]; of photographs C = 3.
 
     Raises:
         UserError: naming every file (up to 20) that can't be used, and why.
     """
-    images = np.empty((len(paths), size, size, 3), np.uint8)
-    refuse(decode(paths, images), paths)
+    images = np.empty((len(paths), size, size, channels(bands)), np.uint8)
+    refuse(decode(paths, images, bands=bands), paths)
     return images
 
 
@@ -100,14 +111,16 @@ def decode(
     paths: Sequence[pathlib.Path],
     out: np.ndarray,
     report: Callable[[int], None] = lambda number: None,
+    bands: Optional[Bands] = None,
 ) -> Problems:
     """Decodes files in parallel as `read` does.
 
     Args:
         paths: of N files.
-        out: uint8 [N, S, S, 3], to be written; rows of files that can't be used are
+        out: uint8 [N, S, S, C], to be written; rows of files that can't be used are
             zeros afterwards.
         report: called with the number of files of each chunk that is done.
+        bands: what they are, if not photographs.
 
     Returns:
         What is wrong with the files that can't be used, by row.
@@ -115,7 +128,7 @@ def decode(
 
     def decode_chunk(start: int) -> Problems:
         rows = range(start, min(start + CHUNK, len(paths)))
-        found = {row: _read_one(paths[row], out[row]) for row in rows}
+        found = {row: _read_one(paths[row], out[row], bands) for row in rows}
         problems = {row: problem for row, problem in found.items() if problem}
         out[list(problems)] = 0
         report(len(rows))
@@ -160,6 +173,11 @@ def lines(problems: Problems, paths: Sequence[pathlib.Path]) -> List[str]:
     return [f"{printable(paths[row])}: {problems[row]}" for row in sorted(problems)]
 
 
+def channels(bands: Optional[Bands]) -> int:
+    """How many channels images have; of photographs 3."""
+    return bands.number if bands else 3
+
+
 def size_of(path: pathlib.Path) -> Optional[Tuple[int, int]]:
     """Width and height in pixels, the right side up; None if it can't be told."""
     try:
@@ -172,18 +190,23 @@ def size_of(path: pathlib.Path) -> Optional[Tuple[int, int]]:
     return (height, width) if turned else (width, height)
 
 
-def _read_one(path: pathlib.Path, out: np.ndarray) -> Optional[str]:
-    """Decodes a file into `out`, uint8 [S, S, 3]; says what is wrong if that fails."""
+def _read_one(
+    path: pathlib.Path, out: np.ndarray, bands: Optional[Bands]
+) -> Optional[str]:
+    """Decodes a file into `out`, uint8 [S, S, C]; says what is wrong if that fails."""
     try:
         if not path.is_file():  # opening a pipe would wait forever
             return "not a file, or a link to nothing"
         if not path.stat().st_size:
             return "empty"
+        if bands:
+            out[:] = band_files.square(path, out.shape[0], bands)
+            return None
         with Image.open(path, formats=FORMATS) as picture:  # reads the header only
             width, height = picture.size
             if width * height > MAX_PIXELS:
                 return f"{width} x {height} pixels; expected at most {MAX_PIXELS:,}"
-            out[:] = _square_rgb(picture, out.shape[0])
+            out[:] = square_rgb(picture, out.shape[0])
     except UnidentifiedImageError:
         return "not a PNG, JPEG or BMP image, or damaged"
     except Image.DecompressionBombError:
@@ -194,8 +217,13 @@ def _read_one(path: pathlib.Path, out: np.ndarray) -> Optional[str]:
     return None
 
 
-def _square_rgb(picture: Image.Image, size: int) -> np.ndarray:
-    """An image of any mode and size as uint8 [size, size, 3]."""
+def square_rgb(picture: Image.Image, size: int) -> np.ndarray:
+    """An image of any mode and size as uint8 [size, size, 3], as `read` makes it.
+
+    Args:
+        picture: opened, of which no pixel was read yet.
+        size: height and width.
+    """
     picture.draft(None, (4 * size, 4 * size))
     picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith("I"):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R 601)
+
 
 def to_float(images: tf.Tensor) -> tf.Tensor:
     """uint8 pixels to float32 in [-1, 1], the range that all networks expect."""

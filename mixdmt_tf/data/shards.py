@@ -21,6 +21,7 @@ import numpy as np
 from mixdmt_tf.data.lazy_images import LazyImages
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.files import size_text
+from mixdmt_tf.progress import PATIENCE, Progress
 
 # Writes the images first, first + 1, ... into rows, uint8 [n, H, W, C].
 Fill = Callable[[int, np.ndarray], None]
@@ -127,7 +128,11 @@ class Shards(LazyImages):
     def _intact(self) -> Dict[int, pathlib.Path]:
         """The files that are there and hold what their names say."""
         found: Dict[int, pathlib.Path] = {}
-        for path, index, digest in _shards(self.folder):
+        title = f"checking the {self._words.images}"
+        progress = Progress(title, "files", after=PATIENCE)
+        there = [*_shards(self.folder)]
+        for done, (path, index, digest) in enumerate(there):
+            progress.update(done, len(there))
             with path.open("rb") as file:
                 actual = hashlib.sha256()
                 for block in iter(lambda: file.read(1 << 20), b""):
@@ -138,8 +143,11 @@ class Shards(LazyImages):
                 found[index] = path
                 continue
             if damaged:  # rather than one that has more or fewer images now
-                print(f"{self._words.images}: {path.name} is damaged and is made again")
+                words = f"{path.name} is damaged and is made again"
+                progress.say(f"{self._words.images}: {words}")
             path.unlink()
+        progress.update(len(there), len(there))
+        progress.close()
         return found
 
     def _rows_of(self, shard: int) -> int:

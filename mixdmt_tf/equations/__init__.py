@@ -1,5 +1,9 @@
 """Every formula of the papers, one pure function each; `index.py` lists them."""
 
+from mixdmt_tf.equations.acquisition import (
+    k_centre_greedy,
+    mutual_information,
+)
 from mixdmt_tf.equations.adaptive import (
     adaptive_thresholds,
     align_distribution,
@@ -24,6 +28,7 @@ from mixdmt_tf.equations.boxes import (
 )
 from mixdmt_tf.equations.calibration import (
     at_temperature,
+    expected_calibration_error,
     fitted_temperature,
 )
 from mixdmt_tf.equations.deviations import (
@@ -205,6 +210,7 @@ __all__ = [
     "feature_noise",
     "filtered_logits",
     "fine_grained_accuracy",
+    "expected_calibration_error",
     "fitted_temperature",
     "flaw_truth",
     "flipped_label",
@@ -219,6 +225,7 @@ __all__ = [
     "interpolate",
     "iou_by_class",
     "js_divergence",
+    "k_centre_greedy",
     "kl_divergence",
     "known_share",
     "largest_logit",
@@ -231,6 +238,7 @@ __all__ = [
     "mean_iou",
     "miou_difference_deviation",
     "mix",
+    "mutual_information",
     "naive_weight",
     "nearest_cosine",
     "negative_energy",

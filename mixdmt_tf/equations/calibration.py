@@ -1,6 +1,7 @@
-"""How much a network's confidence must be lowered to be believed.
+"""How far a network's confidence can be believed, and how much to lower it.
 
-Guo, Pleiss, Sun and Weinberger 2017 (arXiv:1706.04599), temperature scaling. NumPy.
+Guo, Pleiss, Sun and Weinberger 2017 (arXiv:1706.04599), calibration error and
+temperature scaling. NumPy.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import scipy  # its parts are imported when they are used
+
+from mixdmt_tf.equations.metrics import accuracy_by_confidence
 
 
 def at_temperature(probs: npt.ArrayLike, temperature: float) -> npt.NDArray[np.float64]:
@@ -60,3 +63,36 @@ def fitted_temperature(probs: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     within = -np.log(20), np.log(20)
     found = scipy.optimize.minimize_scalar(cost, bounds=within, method="bounded")
     return float(np.exp(found.x))
+
+
+def expected_calibration_error(
+    labels: npt.ArrayLike,
+    predictions: npt.ArrayLike,
+    confidence: npt.ArrayLike,
+    bins: int = 10,
+) -> float:
+    """Return how far confidence is from accuracy, on average, in percent.
+
+    Guo et al. equation 3: the mean over ranges of confidence of |accuracy - mean
+    confidence|, weighted by the number of examples. Ranges are those of
+    `metrics.accuracy_by_confidence`, [i / bins, (i + 1) / bins).
+
+    Args:
+        labels: [...] true class ids, integers of 0 or more.
+        predictions: [...] predicted class ids, integers.
+        confidence: [...] largest predicted probability, in [0, 1].
+        bins: number of ranges, 1 or more.
+
+    Returns:
+        Percentage points, a float.
+
+    Raises:
+        ValueError: as `metrics.accuracy_by_confidence`.
+    """
+    numbers, hits = accuracy_by_confidence(labels, predictions, confidence, bins)
+    scores = np.asarray(confidence, np.float64).ravel()
+    ranges = np.minimum((scores * bins).astype(np.int64), bins - 1)
+    sums = np.bincount(ranges, scores, minlength=bins)
+    some = numbers > 0
+    gaps = np.abs(hits[some] * numbers[some] - 100.0 * sums[some])
+    return float(gaps.sum() / numbers.sum())

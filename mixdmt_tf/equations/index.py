@@ -90,12 +90,15 @@ DMT Eq. 2: pseudo labels above a threshold      `selection.threshold_labels`
 DMT Eq. 11: two subsets, maximally different    `selection.difference_maximized`
 Decoupling, Co-teaching+: networks that differ  `teaching.disagreement_mask`
 Co-teaching Alg. 1: examples of small loss      `teaching.small_loss_mask`
+Guo et al. Eq. 3: expected calibration error    `calibration.expected_calibration_error`
 Guo et al. 4.2: probabilities at a temperature  `calibration.at_temperature`
 Guo et al. 4.2: the temperature that fits       `calibration.fitted_temperature`
 Label Propagation 4.1: graph of similar images  `graph.affinity_graph`
 Label Propagation 4.1: scores of all classes    `graph.propagate_labels`
 Label Propagation 4.2: weight of a label        `graph.certainty`
 Label Propagation 4.2: weight of a class        `graph.balanced_class_weights`
+Houlsby et al. 2011 Eq. 2: disagreement         `acquisition.mutual_information`
+Sener & Savarese Alg. 1: diverse images         `acquisition.k_centre_greedy`
 RealMix tables: error rate                      `metrics.error_rate`
 RealMix 4.2.2: accuracy of each class           `metrics.accuracy_by_class`
 RealMix 3.4: how well confidence separates      `metrics.auroc`
@@ -129,6 +132,6 @@ What holds for all of them:
 * Each docstring says what is stop-gradiented: guessed targets, masks, weights.
 * No random numbers, no state, no configuration. Everything can be traced by
   `tf.function` with an unknown batch size and compiled by XLA, except `selection`,
-  `graph`, `calibration`, `known_share`, `metrics` and `label_metrics`, which are NumPy
-  and keep its dtypes.
+  `graph`, `calibration`, `known_share`, `acquisition`, `metrics` and `label_metrics`,
+  which are NumPy and keep its dtypes.
 """

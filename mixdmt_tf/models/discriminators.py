@@ -77,7 +77,11 @@ def map_discriminator(classes: int, layers: int = 5, width: int = 64) -> keras.M
 
 
 def image_discriminator(
-    classes: int, layers: int = 4, width: int = 64, dropout: float = 0.5
+    classes: int,
+    layers: int = 4,
+    width: int = 64,
+    dropout: float = 0.5,
+    channels: int = 3,
 ) -> keras.Model:
     """The discriminator of s4GAN.
 
@@ -88,13 +92,15 @@ def image_discriminator(
         dropout: share of the maps that are dropped after each convolution but the last,
             in training mode. The masks follow from the images: the same images again
             have the same.
+        channels: of the images.
 
     Returns:
-        A model from class maps float32 [B, H, W, C] and images [B, H, W, 3] in [-1, 1]
+        A model from class maps float32 [B, H, W, C] and images [B, H, W, channels] in
+        [-1, 1]
         to float32 features [B, F] and logits [B, 1], F = width * 2^(layers - 1).
     """
     maps = keras.Input((None, None, classes), name="map")
-    images = keras.Input((None, None, 3), name="image")
+    images = keras.Input((None, None, channels), name="image")
     # The images that s4GAN's sees are scaled to 0 to 1, as probabilities are.
     shown = keras.layers.Rescaling(0.5, 0.5, dtype="float32")(images)
     x = keras.layers.Concatenate(dtype="float32")([maps, shown])
@@ -109,20 +115,24 @@ def image_discriminator(
     return keras.Model([maps, images], [features, logit], name="image_discriminator")
 
 
-def flaw_detector(classes: int, layers: int = 5, width: int = 64) -> keras.Model:
+def flaw_detector(
+    classes: int, layers: int = 5, width: int = 64, channels: int = 3
+) -> keras.Model:
     """The flaw detector of GCT.
 
     Args:
         classes: C.
         layers: convolutions of stride 2, the last of which has one filter.
         width: filters of the first one; each of the next has twice as many.
+        channels: of the images.
 
     Returns:
-        A model from class maps float32 [B, H, W, C] and images [B, H, W, 3] to float32
-        flaws [B, H, W, 1], bilinear between those of the last layer, without bounds.
+        A model from class maps float32 [B, H, W, C] and images [B, H, W, channels] to
+        float32 flaws [B, H, W, 1], bilinear between those of the last layer, without
+        bounds.
     """
     maps = keras.Input((None, None, classes), name="map")
-    images = keras.Input((None, None, 3), name="image")
+    images = keras.Input((None, None, channels), name="image")
     x = keras.layers.Concatenate(dtype="float32")([maps, images])
     for index in range(layers - 1):
         for stride in (2, 1) if index else (2,):

@@ -27,13 +27,15 @@ from mixdmt_tf.files import copy_atomically
 from mixdmt_tf.progress import duration
 from mixdmt_tf.rounds import plan, records
 from mixdmt_tf.rounds.stages import Stages
-from mixdmt_tf.runs import export, trained
+from mixdmt_tf.runs import export, predictions, trained
 from mixdmt_tf.runs.experiment import Experiment
+from mixdmt_tf.runs.pace import Pace
 from mixdmt_tf.runs.run_folder import read_results
 from mixdmt_tf.runs.splits import find_split, open_split
 from mixdmt_tf.runs.task import Task
+from mixdmt_tf.runs.warnings import images_per_step
 
-Train = Callable[[Experiment, Any], Dict[str, Any]]
+Train = Callable[[Experiment, Any, Pace], Dict[str, Any]]
 
 
 class Loop:
@@ -69,6 +71,11 @@ class Loop:
         self._check()
         task.check_files(path, self.split)  # who is refused may change settings
         open_split(task, path)
+
+    @property
+    def steps(self) -> int:
+        """Of all stages together."""
+        return sum(map(self.stages.steps, self.stages.all))
 
     def complete(self) -> Dict[str, Any]:
         """Does what is missing.
@@ -119,7 +126,7 @@ class Loop:
         self.hooks.check(self.stages)
 
     def _warn(self, sentence: str) -> None:
-        """Prints a warning now, and again when the run ends."""
+        """Prints a warning, and keeps it for `results.json`."""
         print(f"warning: {sentence}", flush=True)
         self.warnings.append(sentence)
 
@@ -158,6 +165,18 @@ class Loop:
         steps = sum(map(self.stages.steps, planned[place:]))
         return before["seconds"] / before["steps"] * steps
 
+    def _images(self, stage: plan.Stage) -> int:
+        """Images that a stage is trained on, each as often as a step has it."""
+        method, steps = self.experiment.method, self.stages.steps(stage)
+        each = images_per_step(self.experiment) if stage.teacher else method.base_batch
+        return steps * each
+
+    def _images_after(self, stage: plan.Stage) -> int:
+        """Images of all later stages that are not trained yet."""
+        place = self.stages.all.index(stage)
+        left = self.stages.all[place + 1 :]
+        return sum(self._images(e) for e in left if not self.stages.is_finished(e))
+
     def _train(self, stage: plan.Stage) -> None:
         folder = self.stages.folder(stage.name)
         if self.stages.is_finished(stage):
@@ -166,7 +185,8 @@ class Loop:
         else:
             keras.backend.clear_session()
             gc.collect()  # the stage before held a copy of all images in its graphs
-            results = self.train(self.stages.settings(stage), self.task.source)
+            pace = Pace(later=self._images_after(stage), whole=self.experiment)
+            results = self.train(self.stages.settings(stage), self.task.source, pace)
         self.results[stage.name] = self.hooks.results(self.stages, stage, results)
 
     def _record(self, stage: plan.Stage) -> None:
@@ -226,6 +246,7 @@ class Loop:
         copy_atomically(folder / "checkpoints", self.path / "checkpoints")
         for name in ("metrics.csv", trained.FACTS):
             digests.copy(folder / name, self.path / name)
+        predictions.copy(folder, self.path)
         if self.experiment.run.export:
             model = trained.load(self.task, self.path, self.stages.snapshot)
             export.export(

@@ -124,6 +124,7 @@ class Stages:
             init_from=str(self.folder(stage.start)) if stage.start else "",
             compare_supervised=False,
             export=False,
+            report=False,
         )
         data = dataclasses.replace(
             self.experiment.data, split=str(self.path / "split.json")

@@ -119,6 +119,9 @@ class Config:
     export: bool = setting(
         True, "write a SavedModel when the training is done", harmless=True
     )
+    report: bool = setting(
+        True, "write a page about the run when it is done, report.html", harmless=True
+    )
     compare_supervised: bool = setting(
         False,
         "also train on the labels alone under the same budget and report its error",

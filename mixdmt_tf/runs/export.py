@@ -1,6 +1,7 @@
 """Models for others: uint8 images in, probabilities and labels out.
 
-Of images, images of any size go in, and every pixel has probabilities and a label.
+`servable.py` says what goes in and comes out. Whatever is written is loaded again and
+compared with the network, and kept only if it answers the same.
 """
 
 from __future__ import annotations
@@ -9,37 +10,21 @@ import json
 import os
 import pathlib
 import shutil
-from typing import List, Optional, Sequence
+from typing import Callable, List, Optional, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf.errors import UserError
+from mixdmt_tf.models.layers.borders import CroppedLike, RepeatedBorder
+from mixdmt_tf.runs import agreement, lite
+from mixdmt_tf.runs.agreement import Agreement, Samples
+from mixdmt_tf.runs.model_files import CLASSES, COLOURS, SHAPE
+from mixdmt_tf.runs.servable import IMAGES, Servable
 from mixdmt_tf.runs.task import Scorer
 
-CLASSES, COLOURS = "classes.json", "colours.json"
-SAMPLE = 64  # images that an exported model is compared on
-IMAGES = (2, 45, 60, 3)  # the same of a network for images of any size
-TOLERANCE = 1e-4
-
-
-class Servable(tf.Module):
-    """The exported function with its preprocessing inside."""
-
-    def __init__(self, scorer: Scorer):
-        """Holds the network whose weights are exported."""
-        super().__init__()
-        self.network = scorer.network
-        shape = (None,) + tuple(scorer.network.input_shape[1:])
-
-        @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8, name="image")])
-        def serve(image):
-            probabilities = scorer.probabilities(image)
-            label = scorer.decide(probabilities)
-            return {"probabilities": probabilities, "label": label}
-
-        self.serve = serve
+Answering = Callable[[np.ndarray], np.ndarray]
 
 
 def export(
@@ -49,56 +34,59 @@ def export(
     class_names: Sequence[str],
     place: pathlib.Path,
     colours: Optional[np.ndarray] = None,
-) -> None:
+    samples: Optional[Samples] = None,
+) -> Agreement:
     """Writes a model, loads it back, and compares its answers with the network's.
 
     Args:
-        format_name: 'saved_model', 'keras' or 'tflite'.
+        format_name: 'saved_model', 'keras', 'tflite' or 'tflite_int8'.
         scorer: the network.
         weights: which weights.
-        class_names: written into a SavedModel's folder as `classes.json`.
+        class_names: also written into a SavedModel's folder as `classes.json`; beside
+            them, as `shape.json`, (H, W, C) within the network, null for any.
         place: file or folder; replaced as a whole once the new one is verified.
         colours: of the classes, uint8 [C, 3]; written there as `colours.json`.
+        samples: what to compare on, and for 'tflite_int8' to calibrate with; random
+            images if not given.
+
+    Returns:
+        How well both agree.
 
     Raises:
         UserError: if the loaded model answers differently, or `place` cannot be
             written or holds something else; what was there stays.
+        ValueError: if there is nothing to calibrate with.
     """
     place = place.absolute()
-    writers = {"saved_model": _saved_model, "keras": _keras, "tflite": _tflite}
-    shape = (SAMPLE,) + tuple(scorer.network.input_shape[1:])
-    if None in shape:
-        shape = IMAGES
-        if format_name != "saved_model":
-            raise UserError(
-                f"--format={format_name}: a network for images of any size is exported "
-                "as a SavedModel only.\nUse --format=saved_model."
-            )
-    sample = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    expected = scorer.predict(weights, sample)
+    samples = samples or agreement.random_samples(scorer.network.input_shape[1:])
+    if format_name == "tflite_int8" and not samples.calibration:
+        raise ValueError("tflite_int8 needs images to calibrate with")
+    writers = {
+        "saved_model": lambda path: _saved_model(scorer, path, class_names, colours),
+        "keras": lambda path: _keras(scorer, path),
+        "tflite": lambda path: _tflite(scorer, path),
+        "tflite_int8": lambda path: _tflite(scorer, path, samples.calibration),
+    }
     _refuse_to_replace(place, format_name)
     beside = place.with_name(f".{os.getpid()}-{place.name}")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
+        scorer.network.set_weights(weights)
         try:
-            answers = writers[format_name](scorer, beside, sample)
-            if format_name == "saved_model":
-                names = json.dumps(list(class_names))
-                (beside / CLASSES).write_text(names, encoding="utf-8")
-                if colours is not None:
-                    (beside / COLOURS).write_text(json.dumps(colours.tolist()))
-            worst = float(np.abs(answers - expected).max())
-            if not worst < TOLERANCE:
-                raise UserError(
-                    f"the exported model {place} answers differently from the trained "
-                    f"one: probabilities differ by up to {worst:.2g}.\nIt was not kept."
-                )
+            answered = writers[format_name](beside)
+            found = agreement.compare(samples, _expected(scorer, weights), answered)
+            agreement.require(found, place, format_name == "tflite_int8")
             _remove(place)
             os.rename(beside, place)
         finally:
             _remove(beside)
     except (OSError, tf.errors.OpError) as error:
         raise _unwritten(place, error) from error
+    return found
+
+
+def _expected(scorer: Scorer, weights: List[np.ndarray]) -> Answering:
+    return lambda images: scorer.predict(weights, images)
 
 
 def _unwritten(place: pathlib.Path, error: Exception) -> UserError:
@@ -130,31 +118,51 @@ def _remove(path: pathlib.Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _saved_model(scorer: Scorer, path: pathlib.Path, sample: np.ndarray) -> np.ndarray:
-    """uint8 images of any batch size in, probabilities and labels out."""
-    servable = Servable(scorer)
-    signatures = {"serving_default": servable.serve}
-    tf.saved_model.save(servable, str(path), signatures=signatures)
-    loaded = tf.saved_model.load(str(path)).signatures["serving_default"]
-    return loaded(image=tf.constant(sample))["probabilities"].numpy()
+def _saved_model(
+    scorer: Scorer,
+    path: pathlib.Path,
+    class_names: Sequence[str],
+    colours: Optional[np.ndarray],
+) -> Answering:
+    """The signatures of `Servable`; names, colours and image shape lie beside them."""
+    servable = Servable(scorer, class_names)
+    tf.saved_model.save(servable, str(path), signatures=servable.signatures())
+    names = json.dumps(list(class_names))
+    (path / CLASSES).write_text(names, encoding="utf-8")
+    (path / SHAPE).write_text(json.dumps(list(scorer.network.input_shape[1:])))
+    if colours is not None:
+        (path / COLOURS).write_text(json.dumps(colours.tolist()))
+    loaded = tf.saved_model.load(str(path))
+    serve = loaded.signatures[IMAGES]
+
+    def answer(images: np.ndarray, _: object = loaded) -> np.ndarray:
+        probabilities: np.ndarray = serve(tf.constant(images))["probabilities"].numpy()
+        return probabilities
+
+    return answer
 
 
-def _keras(scorer: Scorer, path: pathlib.Path, sample: np.ndarray) -> np.ndarray:
-    """Stock layers only, rescaling and softmax among them: loads with plain Keras."""
+def _keras(scorer: Scorer, path: pathlib.Path) -> Answering:
+    """Rescaling and softmax are within.
+
+    Of classification stock layers only: loads with plain Keras. Keras has no layer that
+    upsamples with corners aligned, so that segmenters want this package.
+    """
     images = keras.Input(scorer.network.input_shape[1:], name="image")
     scaled = keras.layers.Rescaling(2.0 / 255.0, -1.0, dtype="float32")(images)
-    outputs = scorer.answers(scorer.network(scaled))
-    keras.Model(images, outputs, name="classifier").save(str(path))
+    if scorer.network.input_shape[1]:
+        logits = scorer.network(scaled)
+    else:
+        logits = scorer.network(RepeatedBorder(scorer.stride)(scaled))
+        logits = CroppedLike()([logits, images])
+    outputs = scorer.answers(logits)
+    keras.Model(images, outputs, name="model").save(str(path))
     loaded = keras.models.load_model(str(path))
-    return np.asarray(loaded(sample.astype(np.float32), training=False))
+    return lambda images: np.asarray(loaded(images.astype(np.float32), training=False))
 
 
-def _tflite(scorer: Scorer, path: pathlib.Path, sample: np.ndarray) -> np.ndarray:
-    """TensorFlow Lite with the same signature as the SavedModel."""
-    servable = Servable(scorer)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [servable.serve.get_concrete_function()], servable
-    )
-    path.write_bytes(converter.convert())
-    runner = tf.lite.Interpreter(model_path=str(path)).get_signature_runner()
-    return runner(image=sample)["probabilities"]
+def _tflite(
+    scorer: Scorer, path: pathlib.Path, calibration: Sequence[np.ndarray] = ()
+) -> Answering:
+    path.write_bytes(lite.converted(Servable(scorer, ()), calibration))
+    return lite.answering(path)

@@ -47,6 +47,7 @@ class Log:
     The rows are rewritten as a whole, so after a resumption no step is there twice.
 
     Attributes:
+        folder: of the run.
         rows: the evaluations so far, ascending by step.
     """
 
@@ -58,6 +59,7 @@ class Log:
             images_per_step: labelled and unlabelled images of a step, for the speed.
         """
         self._images_per_step = images_per_step
+        self.folder = run_folder
         self._csv = run_folder / "metrics.csv"
         self._writer = tf.summary.create_file_writer(str(run_folder / "tensorboard"))
         self._clock = (0, time.monotonic())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from typing import Callable, List, Optional
+from typing import Any, Callable, List, Optional
 
 ENOUGH = 2  # executions that tell the duration of a step
 LONG = 2 * 3600.0  # seconds: of a longer run it is said how it could be shorter
@@ -16,13 +16,23 @@ class Pace:
     The first step compiles the training step, and the first evaluation the prediction.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic):
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        later: float = 0.0,
+        whole: Any = None,
+    ):
         """Begins before the first step.
 
         Args:
             clock: seconds, never backwards.
+            later: images that will be trained on when this training is done: of later
+                stages, or of the comparison with labels alone.
+            whole: `Experiment` of the run that this training is a stage of.
         """
         self._clock = clock
+        self.later = later
+        self.whole = whole
         self._begun: Optional[float] = None
         self._steps_done = 0
         self._executions: List[float] = []

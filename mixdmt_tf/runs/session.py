@@ -27,7 +27,7 @@ from mixdmt_tf.runs.interrupts import Interrupted, Interrupts
 from mixdmt_tf.runs.pace import Pace
 from mixdmt_tf.runs.splits import find_split, open_split
 from mixdmt_tf.runs.task import PseudoLabels, Task
-from mixdmt_tf.runs.warnings import average_warning, time_needed
+from mixdmt_tf.runs.warnings import average_warning, images_per_step, time_needed
 
 
 class Session:
@@ -65,6 +65,7 @@ class Session:
         self.recipe = self.method_class.recipe(experiment.method)
         self.progress = Progress(experiment.algorithm, "steps")
         self.pace = pace or Pace()
+        self.progress.later = self.pace.later / images_per_step(experiment)
         self.numbers: Dict[str, float] = {}
         self.split = find_split(task, path)
         self.pseudo = self._pseudo_labels()

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from mixdmt_tf import digests
 from mixdmt_tf.algorithms.parts.moving_average import MovingAverage
+from mixdmt_tf.data.bands import Bands
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.runs.checkpoints import Checkpoints
 from mixdmt_tf.runs.log import read_rows
@@ -36,6 +37,7 @@ class Trained:
         colours: of the classes in label maps, uint8 [C, 3]; None without label maps.
         network: name and settings of the network, as flags.
         split: digest of the split that it was trained on, and of its pseudo labels.
+        bands: what its images are; None: photographs.
     """
 
     scorer: Scorer
@@ -47,6 +49,7 @@ class Trained:
     colours: Optional[np.ndarray] = None
     network: Mapping[str, str] = dataclasses.field(default_factory=dict)
     split: Optional[str] = None
+    bands: Optional[Bands] = None
 
     def weights(self, name: str) -> List[np.ndarray]:
         """'ema' or 'raw' weights."""
@@ -116,6 +119,7 @@ def load(task: Task, folder: pathlib.Path, which: str = "last") -> Trained:
         None if colours is None else np.array(colours, np.uint8),
         task.experiment.network_flags(),
         checkpoints.split,
+        task.experiment.data.bands,
     )
 
 

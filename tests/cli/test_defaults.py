@@ -148,7 +148,7 @@ def test_who_overrides_whom(tmp_path):
 )
 def test_help_shows_them(argv, shown, capsys):
     with pytest.raises(SystemExit):
-        experiments.parse([*argv, "--help"], "train", "")
+        experiments.parse([*argv, "--helpfull"], "train", "")
     words = capsys.readouterr().out
     assert all(each in words for each in shown)
 

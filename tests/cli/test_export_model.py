@@ -10,6 +10,8 @@ import pytest
 import tensorflow as tf
 
 from mixdmt_tf.cli.export_model import main
+from mixdmt_tf.data.classification import datasets
+from mixdmt_tf.errors import UserError
 from mixdmt_tf.runs import trained
 from mixdmt_tf.tasks import open_task
 from tests.cli import commands
@@ -66,7 +68,11 @@ def test_each_format_has_its_place_in_the_run(run, format_name, name, capsys):
     if (run / name).exists():  # the run's own export is replaced
         shutil.rmtree(run / name)
     assert main([f"--workdir={run}", f"--format={format_name}"]) == 0
-    assert capsys.readouterr().out == f"step 12, ema weights: {run / name}\n"
+    said = capsys.readouterr()
+    assert said.err == ""
+    written, compared = said.out.splitlines()
+    assert written == f"step 12, ema weights: {run / name}"
+    assert compared.startswith("compared with the checkpoint on 200 test images: ")
     answer = np.asarray(READERS[format_name](run / name))
     np.testing.assert_allclose(answer, expected(run), atol=1e-4)
 
@@ -82,10 +88,37 @@ def test_other_weights_to_another_place(run, more, chosen, tmp_path, capsys):
     place = tmp_path / "new" / "folder" / "model.tflite"
     argv = [f"--workdir={run}", f"--output={place}", "--format=tflite", *more]
     assert main(argv) == 0
-    assert capsys.readouterr().out.endswith(f": {place}\n")
+    assert capsys.readouterr().out.splitlines()[0].endswith(f": {place}")
     answer = tflite(place)
     np.testing.assert_allclose(answer, expected(run, **chosen), atol=1e-5)
     assert np.abs(answer - expected(run)).max() > 1e-4
+
+
+def test_data_that_are_gone(run, tmp_path, capsys, monkeypatch):
+    """Only calibration cannot do without them."""
+
+    def gone(*_):
+        raise UserError("the images are gone")
+
+    monkeypatch.setattr(datasets, "load", gone)
+    place = tmp_path / "model.keras"
+    argv = [f"--workdir={run}", f"--output={place}", "--format=keras"]
+    assert main(argv) == 0
+    said = capsys.readouterr()
+    assert "on 64 random images" in said.out
+    assert said.err.startswith("compared on random images") and "are gone" in said.err
+    argv[2] = "--format=tflite_int8"
+    place.unlink()
+    assert "are gone" in commands.refusal(capsys, main, *argv, code=1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_eight_bits(run, capfd):
+    assert main([f"--workdir={run}", "--format=tflite_int8"]) == 0
+    said = capfd.readouterr()  # of the converter in C++ as well
+    assert said.err == "" and len(said.out.splitlines()) == 2
+    apart = np.abs(tflite(run / "model_int8.tflite") - expected(run))
+    assert 1e-6 < apart.max() < 0.2
 
 
 def test_a_keras_file_needs_its_suffix(run, capsys, tmp_path):

@@ -164,7 +164,7 @@ def test_an_early_interrupt_has_no_traceback(module):
 
 
 def test_an_import_that_is_interrupted_ends_the_process(tmp_path):
-    """NumPy's C code makes an ImportError of whatever is raised while it is imported."""
+    """NumPy makes an ImportError of whatever is raised while it is imported."""
     (tmp_path / "numpy_like.py").write_text(
         "import os, signal\n"
         "try:\n"

@@ -56,7 +56,7 @@ def read(text):
 
 def test_help():
     text = commands.helps_at_once("predict")
-    assert "usage: predict DIR_OF_IMAGES [--flag=value ...]" in text
+    assert "usage: predict IMAGE_OR_FOLDER... [--flag=value ...]" in text
 
 
 def test_it_needs_a_run(capsys, tmp_path):
@@ -176,20 +176,42 @@ def test_few_images_are_in_memory_at_a_time(finished, photos, tmp_path, monkeypa
     np.testing.assert_allclose(got[3], expected[3], atol=1e-5)
 
 
+def test_single_files_and_several_folders(finished, photos, tmp_path, capsys):
+    folder, names, _ = photos
+    argv = [f"--workdir={finished.folder}", "--output=-"]
+
+    def answers(*places):
+        assert main([*argv, *map(str, places)]) == 0
+        _, files, labels, numbers = read(capsys.readouterr().out)
+        return files, dict(zip(files, numbers[:, 1:]))
+
+    files, whole = answers(folder)
+    assert files == names
+    files, alone = answers(folder / "b.png")
+    assert files == ["b.png"]
+    np.testing.assert_allclose(alone["b.png"], whole["b.png"], atol=1e-6)
+    # In the order given, each once, named from the folder that they have in common.
+    files, several = answers(folder / "z.png", folder / "more", folder / "z.png")
+    assert files == ["z.png", "more/c, d.PNG"]
+    for name in files:
+        np.testing.assert_allclose(several[name], whole[name], atol=1e-6)
+
+
 def test_a_folder_without_images(finished, tmp_path, capsys):
     (tmp_path / "readme.txt").write_text("no image")
     argv = (f"--workdir={finished.folder}", f"--output={tmp_path / 'out.csv'}")
     said = commands.refusal(capsys, main, *argv, str(tmp_path), code=1)
     assert f"{tmp_path} has no PNG, JPEG or BMP images below it" in said
-    for wrong in (tmp_path / "missing", tmp_path / "readme.txt"):
-        said = commands.refusal(capsys, main, *argv, str(wrong), code=1)
-        assert f"{wrong} is not a folder" in said
+    said = commands.refusal(capsys, main, *argv, str(tmp_path / "missing"), code=1)
+    assert f"{tmp_path / 'missing'} is not there" in said
+    said = commands.refusal(capsys, main, *argv, str(tmp_path / "readme.txt"), code=1)
+    assert "readme.txt is no image by its name; expected one ending in .png" in said
     assert not (tmp_path / "out.csv").exists()
 
 
 def test_the_folder_has_to_be_named(finished, capsys):
     said = commands.refusal(capsys, main, f"--workdir={finished.folder}")
-    assert "expected an argument: DIR_OF_IMAGES" in said
+    assert "expected an argument: IMAGE_OR_FOLDER" in said
 
 
 def test_a_damaged_image_is_named(finished, photos, tmp_path, capsys):

@@ -47,7 +47,7 @@ def test_a_dry_run_needs_no_tensorflow_and_leaves_nothing(tmp_path):
         ("--rows=clevr", "did you mean --rows=clever?"),
         ("--columns=21", "there are: 20, 50"),
         ("--seeds=0", "expected an integer >= 1"),
-        ("--tables_dir=nowhere", "name that folder with --tables_dir"),
+        ("--tables_dir=nowhere", "leave it out for the tables that come with"),
     ],
 )
 def test_what_there_is_not(flag, said, capsys, tmp_path):

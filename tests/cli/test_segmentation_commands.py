@@ -9,8 +9,10 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from mixdmt_tf.cli import evaluate, export_model, precompute_augmentations
+from mixdmt_tf.data.segmentation.config import Config as Data
 from mixdmt_tf.data.segmentation.datasets import digit_scenes
 from mixdmt_tf.data.segmentation.source import voc_colours
 from mixdmt_tf.runs import trained
@@ -117,7 +119,9 @@ def test_an_exported_model_needs_nothing_of_ours(run, capsys, tmp_path):
     place = tmp_path / "model"
     argv = [f"--workdir={run.folder}", f"--output={place}", "--weights=raw"]
     assert export_model.main(argv) == 0
-    assert capsys.readouterr().out == f"step 8, raw weights: {place}\n"
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == f"step 8, raw weights: {place}"
+    assert said[1].startswith("compared with the checkpoint on 8 test images: ")
     assert json.loads((place / "classes.json").read_text()) == list(NAMES)
     colours = json.loads((place / "colours.json").read_text())
     assert colours == voc_colours(len(NAMES)).tolist()
@@ -139,13 +143,18 @@ def test_an_exported_model_needs_nothing_of_ours(run, capsys, tmp_path):
             assert np.abs(averaged - expected).max() > 1e-4
 
 
-@pytest.mark.parametrize("form", ["keras", "tflite"])
-def test_other_formats_are_for_images_of_one_size(run, form, capsys):
-    before = sorted(run.folder.iterdir())
-    argv = (f"--workdir={run.folder}", f"--format={form}")
-    said = commands.refusal(capsys, export_model.main, *argv, code=1)
-    assert f"--format={form}" in said and "Use --format=saved_model" in said
-    assert sorted(run.folder.iterdir()) == before
+def test_eight_bits_are_calibrated_on_training_images(run, capfd, tmp_path):
+    place = tmp_path / "model.tflite"
+    argv = [f"--workdir={run.folder}", f"--output={place}", "--format=tflite_int8"]
+    assert export_model.main(argv) == 0
+    said = capfd.readouterr()  # of the converter in C++ as well
+    assert said.err == "" and len(said.out.splitlines()) == 2
+    model, image = model_of(run), digit_scenes.load(Data()).test[3].image()
+    runner = tf.lite.Interpreter(model_path=str(place)).get_signature_runner()
+    found = runner(image=image[np.newaxis])["probabilities"]
+    expected = model.scorer.predict(model.averaged, image[np.newaxis])
+    apart = np.abs(found - expected)
+    assert 1e-6 < apart.max() and apart.sum(-1).mean() < 0.2
 
 
 @pytest.mark.parametrize("dataset", ["voc", "digit_scenes"])

@@ -203,3 +203,11 @@ def test_a_legend_of_many_classes_has_several_columns():
         column, row = divmod(number, 25)
         place = legend[24 * row + 16, 240 * column + 58]
         np.testing.assert_array_equal(place, colours[number])
+
+
+def test_a_single_image(run, photos, tmp_path):
+    argv = [f"--workdir={run.folder}", f"--output={tmp_path / 'out'}"]
+    assert main([*argv, str(photos / "more" / "a.v2.PNG")]) == 0
+    assert set(contents(tmp_path / "out")) == {
+        *("classes.txt", "legend.png", "a.v2.png", "a.v2_overlay.png"),
+    }

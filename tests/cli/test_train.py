@@ -77,7 +77,7 @@ def test_train_dmt_is_the_same_as_train_with_its_flags():
 @pytest.mark.parametrize("name", ["realmix", "dmt"])
 def test_help_of_a_command_for_one_method(name, capsys):
     with pytest.raises(SystemExit):
-        experiments.parse(["--help"], f"train_{name}", "", name)
+        experiments.parse(["--helpfull"], f"train_{name}", "", name)
     assert f"--algorithm={name}" in capsys.readouterr().out
 
 

@@ -23,6 +23,7 @@ NUMPY_ONLY = {
             ".graph",
             ".calibration",
             ".known_share",
+            ".acquisition",
         )
     )
 } | {"initial_share", "object_boxes"}

@@ -11,6 +11,7 @@ from mixdmt_tf.cli import train
 SHARED = (
     *("--precision=float32", "--rounds=1", "--base_steps=3", "--round_steps=3"),
     *("--eval_every=3", "--checkpoint_every=3", "--log_every=1", "--noexport"),
+    "--report=false",
     "--select_on=last",
 )
 CLASSIFICATION = (

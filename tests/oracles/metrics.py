@@ -93,3 +93,19 @@ def miou_difference_deviation(first, second):
     mean = sum(differences) / n
     squares = sum((each - mean) ** 2 for each in differences)
     return math.sqrt((n - 1) / n * squares)
+
+
+def expected_calibration_error(labels, predictions, confidence, bins):
+    """Equation 3 of Guo et al., one bin after another, one example after another."""
+    total = 0.0
+    for b in range(bins):
+        inside = [
+            i
+            for i, score in enumerate(confidence)
+            if b / bins <= score < (b + 1) / bins or (score == 1 and b == bins - 1)
+        ]
+        if inside:
+            accuracy = sum(labels[i] == predictions[i] for i in inside) / len(inside)
+            mean = sum(confidence[i] for i in inside) / len(inside)
+            total += len(inside) / len(confidence) * abs(accuracy - mean)
+    return 100 * total

@@ -29,15 +29,32 @@ def test_a_confusion_matrix_counts_true_by_predicted():
     assert counts.tolist() == [[1, 1, 0], [0, 0, 0], [1, 0, 0]]
 
 
+def cells(picture, number, cell):
+    """The part of a confusion matrix that shows the counts."""
+    return picture[-number * cell :, -number * cell :]
+
+
 def test_rows_of_the_picture_are_scaled_to_one():
-    picture = matrix_picture(np.array([[10, 0], [1, 3]]), cell=2)
-    assert picture.shape == (4, 4, 3) and picture.dtype == np.uint8
+    whole = matrix_picture(np.array([[10, 0], [1, 3]]), ["cat", "owl"], cell=20)
+    picture = cells(whole, 2, 20)
+    assert whole.dtype == np.uint8 and whole.shape[2] == 3
     assert picture[0, 0].tolist() == [8, 48, 107]
-    assert picture[0, 2].tolist() == [255, 255, 255]
-    quarter, three_quarters = picture[2, 0, 0], picture[2, 2, 0]
+    assert picture[0, 20].tolist() == [255, 255, 255]
+    quarter, three_quarters = picture[20, 0, 0], picture[20, 20, 0]
     assert 255 > quarter > three_quarters > 8
 
 
-def test_a_class_without_images_is_white():
-    picture = matrix_picture(np.zeros((2, 2), np.int64), cell=1)
-    assert (picture == 255).all()
+def test_names_stand_beside_the_rows_and_above_the_columns():
+    counts = np.zeros((2, 2), np.int64)
+    whole = matrix_picture(counts, ["a" * 20, "\x1b[31m"])
+    rows, columns = whole[-48:, :-48], whole[:-48, -48:]
+    assert (cells(whole, 2, 24) == 255).all()  # classes without images
+    for row in (rows[:24], rows[24:]):
+        assert (row < 128).any()
+    for column in (columns[:, :24], columns[:, 24:]):
+        assert (column < 128).any()
+    assert (whole[:-48, :-48] < 128).any()  # which axis is which
+    # The same name, turned: as much ink.
+    assert abs(int((rows[:24] < 128).sum()) - int((columns[:, :24] < 128).sum())) < 9
+    long = matrix_picture(counts, ["a" * 30, "b"])
+    assert long.shape == matrix_picture(counts, ["a" * 300, "b"]).shape

@@ -7,8 +7,9 @@ import pathlib
 import pytest
 
 from mixdmt_tf.cli import experiments
+from mixdmt_tf.runs import warnings
 from mixdmt_tf.runs.pace import Pace
-from mixdmt_tf.runs.warnings import small_budget, time_needed
+from mixdmt_tf.runs.warnings import before_the_first_step, small_budget, time_needed
 from tests.tasks.classification import tiny
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -80,6 +81,44 @@ def test_a_long_run_is_told_what_would_fit():
     said = time_needed(tiny.experiment("runs/x"), pace, 3601)
     assert said.count("\n") == 1
     assert "--max_minutes=60" in said and "flags/base/cpu_rows.flags" in said
+
+
+def test_what_follows_counts():
+    """Each image takes as long as one of the steps that were measured."""
+    experiment = tiny.experiment("runs/x")
+    images = warnings.images_per_step(experiment)
+    pace, _, _ = paced([(30, 1), (2, 2), (2, 3)])
+    pace.later = 20 * images
+    said = time_needed(experiment, pace, 10)
+    assert said == (
+        "10 steps of 2.00 s, about 20 s, and evaluations; about 60 s with all that "
+        "follows"
+    )
+    pace.later, pace.whole = 3600 * images, experiments_of("--algorithm=dmt")
+    assert "--flagfile=flags/base/cpu_dmt.flags" in time_needed(experiment, pace, 10)
+
+
+def experiments_of(*flags):
+    return experiments.build(experiments.parse([*flags, "--dataset=digits"], "", ""))
+
+
+def test_before_the_first_step_of_a_length_that_nobody_chose(monkeypatch):
+    experiment = tiny.experiment("runs/x")
+    said = before_the_first_step(experiment, 524_288)
+    assert said.startswith("524,288 steps, as published, are meant for GPUs, and there")
+    assert "--max_minutes=60" in said and "--flagfile=flags/base/cpu_rows" in said
+    assert said.count("\n") == 2 and said.endswith("\n")
+    assert before_the_first_step(experiment, 20_000) == ""
+    monkeypatch.setattr(warnings.tf.config, "list_physical_devices", lambda _: ["GPU"])
+    assert before_the_first_step(experiment, 524_288) == ""
+
+
+def test_own_photos_are_sent_to_imagenets_weights_if_they_are_there(monkeypatch):
+    flags = ["--algorithm=dmt", "--dataset=folder", "--data_dir=x"]
+    experiment = experiments.build(experiments.parse(flags, "train", ""))
+    assert small_budget(experiment) == "flags/base/pretrained_rounds.flags"
+    monkeypatch.setattr(warnings, "find_spec", lambda _: None)
+    assert small_budget(experiment) == "flags/base/cpu_dmt.flags"
 
 
 @pytest.mark.parametrize(

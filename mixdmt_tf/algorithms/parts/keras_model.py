@@ -174,6 +174,18 @@ class KerasModel(keras.Model):
         Raises:
             UsageError: if a setting has a value that isn't allowed.
         """
+        return cls.around(
+            keras.saving.deserialize_keras_object(config["network"]), config
+        )
+
+    @classmethod
+    def around(cls, network: keras.Model, config: Mapping[str, Any]) -> KerasModel:
+        """The same around a network that is there already.
+
+        Args:
+            network: like the one that the method had.
+            config: from `get_config`.
+        """
         facts = {
             name: tuple(value) if isinstance(value, (list, tuple)) else value
             for name, value in config["facts"].items()
@@ -182,7 +194,7 @@ class KerasModel(keras.Model):
         try:
             keras.mixed_precision.set_global_policy(config["policy"])
             return cls(
-                keras.saving.deserialize_keras_object(config["network"]),
+                network,
                 cls.config_class(**config["config"]),
                 cls.facts_class(**facts),
             )

@@ -13,7 +13,7 @@ French and Mackiewicz 2021 (arXiv:2110.04487).
 from __future__ import annotations
 
 import dataclasses
-from typing import Dict, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 import tensorflow as tf
 
@@ -30,6 +30,7 @@ from mixdmt_tf.equations import (
     paste,
     squared_error,
 )
+from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import override, setting
 
 assumes = {"batch": 2}  # with four unlabelled images
@@ -74,6 +75,26 @@ class CutMix(averaged_teacher.AveragedTeacher):
     """Section 3.3, with the mask of CutMix."""
 
     reported: Tuple[str, ...] = ("loss_x", "loss_u", "lambda_u", "sure")
+
+    def __init__(self, network: Any, config: Config, facts: base.RunFacts):
+        """Refuses to change colours where there are none.
+
+        Args:
+            network: as of `base.Algorithm`.
+            config: settings of this method.
+            facts: what it must know of the run.
+
+        Raises:
+            UsageError: for images of other than three channels with colour jitter.
+        """
+        super().__init__(network, config, facts)
+        channels = network.input_shape[-1]
+        if channels != 3 and max(config.colour_jitter, config.colour_grey) > 0:
+            raise UsageError(
+                f"--colour_jitter={config.colour_jitter} --colour_grey="
+                f"{config.colour_grey} change colours, and these images have "
+                f"{channels} channels; expected 0 for both"
+            )
 
     @classmethod
     def recipe(cls, config: Config) -> Recipe:

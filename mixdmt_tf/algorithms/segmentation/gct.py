@@ -131,6 +131,7 @@ class GCT(base.Algorithm):
             self.detector = flaw_detector(
                 *(facts.num_classes, config.discriminator_layers),
                 config.discriminator_width,
+                network.input_shape[-1],
             )
 
     def more_groups(self) -> Dict[str, Group]:

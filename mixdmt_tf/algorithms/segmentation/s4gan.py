@@ -112,6 +112,7 @@ class S4GAN(discriminators.Opposed):
             config.discriminator_layers,
             config.discriminator_width,
             config.discriminator_dropout,
+            network.input_shape[-1],
         )
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:

@@ -1,8 +1,9 @@
-"""Operations on levels and colours: batches of uint8 [n, H, W, C], C = 1 or 3.
+"""Operations on levels and colours: batches of uint8 [n, H, W, C].
 
 Meaning and rounding are Pillow's (ImageOps, ImageEnhance), with which the authors of
 AutoAugment, RandAugment, UDA and FixMatch worked; results equal its to the pixel. Every
-image has its own parameter.
+image has its own parameter. The grey version of images of other than three channels is
+their mean.
 """
 
 from __future__ import annotations
@@ -200,8 +201,12 @@ def paint(colour: Colour, channels: int) -> Colour:
 def _luma(images: tf.Tensor) -> tf.Tensor:
     """Grey version, int32 [n, H, W, 1], in Pillow's fixed point numbers."""
     pixels = tf.cast(images, tf.int32)
-    if images.shape[-1] == 1:
+    channels = images.shape[-1]
+    if channels == 1:
         return pixels
+    if channels != 3:
+        total = tf.reduce_sum(pixels, 3, keepdims=True)
+        return (2 * total + channels) // (2 * channels)  # rounded
     total = tf.reduce_sum(pixels * tf.constant([19595, 38470, 7471]), 3, keepdims=True)
     return tf.bitwise.right_shift(total + 0x8000, 16)
 

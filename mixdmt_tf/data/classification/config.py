@@ -7,6 +7,8 @@ import os
 import pathlib
 from typing import ClassVar, Optional, Union
 
+from mixdmt_tf.data import bands
+from mixdmt_tf.data.bands import Bands
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import expanded, in_home
 from mixdmt_tf.settings import check, setting, settings_of
@@ -59,6 +61,19 @@ class Config:
         low=4,
         words=("auto",),
         high=4096,
+    )
+    channels: Optional[int] = setting(
+        None,
+        "channels of the images of --dataset=folder, if they are no photographs: "
+        "PNG, TIFF or NumPy files (.npy) with so many, taken as they are; a fourth one "
+        "is no transparency",
+        low=1,
+        high=64,
+    )
+    pixel_range: str = setting(
+        "",
+        "with --channels: the values that become black and white, such as 0,4095 of a "
+        "12-bit camera; default: all that the files' type has, 0,255 or 0,65535",
     )
     split: str = setting(
         "",
@@ -145,6 +160,12 @@ class Config:
         "them in skipped_images.txt of the run's folder",
         choices=("error", "skip"),
     )
+    labels_csv: str = setting(
+        "",
+        "more labels for --dataset=folder: a CSV file with the columns file and label, "
+        "as bin/suggest_labels writes it and you fill it in",
+        harmless=True,  # as a path: a run compares what the labels are
+    )
     cache_dir: str = setting(
         "",
         "folder for decoded images and copies on disk; default: "
@@ -155,6 +176,22 @@ class Config:
     def __post_init__(self) -> None:
         """Refuses values out of range, or that don't go together, with UsageError."""
         check(settings_of(type(self)), self)
+        if self.bands and self.dataset != "folder":
+            raise UsageError(
+                f"--channels={self.channels} is for --dataset=folder; the images of "
+                f"--dataset={self.dataset} are what they are"
+            )
+        if self.bands and self.unlabeled_dataset:
+            raise UsageError(
+                f"--channels={self.channels} and --unlabeled_dataset="
+                f"{self.unlabeled_dataset} don't go together: its images have others.\n"
+                "Give a folder of images of the same kind with --unlabeled_dir."
+            )
+        if self.labels_csv and self.dataset != "folder":
+            raise UsageError(
+                f"--labels_csv={self.labels_csv} is for images in files: expected "
+                f"--dataset=folder, got {self.dataset}"
+            )
         given = [n for n in ("labeled", "unlabeled") if getattr(self, f"{n}_classes")]
         if self.mismatch is not None and (self.dataset != "cifar10" or given):
             raise UsageError(
@@ -181,6 +218,15 @@ class Config:
                     "--unlabeled_dir: put the images below --data_dir; those that "
                     "labels.csv does not name are unlabelled"
                 )
+
+    @property
+    def bands(self) -> Optional[Bands]:
+        """What the images are, None: photographs.
+
+        Raises:
+            UsageError: if `pixel_range` can't be read.
+        """
+        return bands.of(self.channels, self.pixel_range)
 
     def cache_folder(self) -> pathlib.Path:
         """The folder that `cache_dir` means; it need not exist."""

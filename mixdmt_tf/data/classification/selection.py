@@ -16,6 +16,7 @@ from typing import List, Optional, Sequence
 import numpy as np
 
 from mixdmt_tf.data import decoded, image_files
+from mixdmt_tf.data.bands import Bands, suffixes
 from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.data.classification.source import OUTSIDE, UNKNOWN, Images, Source
 from mixdmt_tf.data.lazy_images import Fitted, ImageArray, fitted, join, take
@@ -141,14 +142,18 @@ def add_dataset(source: Source, other: Source) -> Source:
     return _add(source, _fitted(other.train.images, source), labels)
 
 
-def find_folder(folder: str) -> List[pathlib.Path]:
+def find_folder(folder: str, bands: Optional[Bands] = None) -> List[pathlib.Path]:
     """All images below a folder.
+
+    Args:
+        folder: where to look.
+        bands: what they are, if not photographs.
 
     Raises:
         UserError: if there are none.
     """
     root = expanded(folder)
-    paths, _ = image_files.find(root) if root.is_dir() else ([], 0)
+    paths, _ = image_files.find(root, suffixes(bands)) if root.is_dir() else ([], 0)
     if not paths:
         raise UserError(
             f"--unlabeled_dir={folder}: no PNG, JPEG or BMP images there.\n"
@@ -163,13 +168,15 @@ def add_folder(source: Source, config: Config) -> Source:
     Raises:
         UserError: if there are none, or some can't be read.
     """
-    paths = find_folder(config.unlabeled_dir)
+    bands = config.bands
+    paths = find_folder(config.unlabeled_dir, bands)
     found = decoded.decode(
         paths,
         expanded(config.unlabeled_dir),
         max(source.image_shape[:2]),
         config.image_store,
         config.cache_folder(),
+        bands,
     )
     if config.on_bad_image == "error" or len(found.problems) == len(paths):
         image_files.refuse(found.problems, paths, "use --on_bad_image=skip")
@@ -183,10 +190,16 @@ def add_folder(source: Source, config: Config) -> Source:
         )
     good = np.setdiff1d(np.arange(len(paths)), list(found.problems))
     labels = np.full(len(good), UNKNOWN, np.int32)
-    return _add(source, _fitted(take(found.images, good), source), labels)
+    names = [str(paths[row]) for row in good]
+    return _add(source, _fitted(take(found.images, good), source), labels, names)
 
 
-def _add(source: Source, images: ImageArray, labels: np.ndarray) -> Source:
+def _add(
+    source: Source,
+    images: ImageArray,
+    labels: np.ndarray,
+    names: Optional[List[str]] = None,
+) -> Source:
     own = source.train
     weights = own.weights
     if weights is not None:
@@ -195,8 +208,13 @@ def _add(source: Source, images: ImageArray, labels: np.ndarray) -> Source:
         join([own.images, images]), np.concatenate([own.labels, labels]), weights
     )
     pool = np.arange(len(train)) >= len(source.train)
+    names = names or [str(number) for number in range(len(images))]
     return dataclasses.replace(
-        source, train=train, pool=pool, outside_names=("(other data)",)
+        source,
+        train=train,
+        pool=pool,
+        outside_names=("(other data)",),
+        names=None if source.names is None else [*source.names, *names],
     )
 
 

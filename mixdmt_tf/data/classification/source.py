@@ -6,12 +6,13 @@ import dataclasses
 import functools
 import hashlib
 import json
-from typing import Optional, Tuple
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 
 from mixdmt_tf.data.lazy_images import ImageArray, chunks, take
 from mixdmt_tf.errors import UserError
+from mixdmt_tf.progress import PATIENCE, Progress
 
 UNKNOWN = -1
 """The label of an image of unknown class."""
@@ -111,6 +112,8 @@ class Source:
         skipped: files that could not be used, each with the reason.
         pool: bool [N], which training images may be used unlabelled; None: all.
         outside_names: of the labels -2, -3, ..., what such images show.
+        names: of the training images, if they are files: their paths, below the data
+            set's folder where they are in it. None: they have none but their numbers.
     """
 
     name: str
@@ -125,6 +128,7 @@ class Source:
     skipped: Tuple[str, ...] = ()
     pool: Optional[np.ndarray] = None
     outside_names: Tuple[str, ...] = ()
+    names: Optional[Sequence[str]] = None
 
     def __post_init__(self) -> None:
         """Refuses labels that are no class of this data set.
@@ -133,8 +137,10 @@ class Source:
 
         Raises:
             UserError: naming part, row, label and the allowed range.
-            ValueError: if parts have images of different shapes.
+            ValueError: if parts have images of different shapes, or not all names.
         """
+        if self.names is not None and len(self.names) != len(self.train):
+            raise ValueError(f"{len(self.names)} names of {len(self.train)} images")
         outside = UNKNOWN - len(self.outside_names)
         for part, lowest in (("train", outside), ("test", 0), ("validation", 0)):
             images = getattr(self, part)
@@ -196,8 +202,12 @@ class Source:
         pictures, labels = self.train.images, self.train.labels
         facts = [self.name, list(self.class_names), list(pictures.shape)]
         digest = hashlib.sha256(json.dumps(facts).encode())
+        progress, done = Progress("hashing", "images", after=PATIENCE), 0
         for chunk in chunks(pictures):
             digest.update(np.ascontiguousarray(chunk).data)
+            done += len(chunk)
+            progress.update(done, len(pictures))
+        progress.close()
         digest.update(np.ascontiguousarray(labels, "<i4").data)
         if self.pool is not None:
             digest.update(np.packbits(self.pool).data)

@@ -51,6 +51,10 @@ class Prepared:
     train: Sequence[str] = ("train",)
     test: str = "test"
 
+    def folder(self, config: Config) -> Optional[pathlib.Path]:
+        """Where it is prepared, None if it is not there; asks no server."""
+        return find_prepared(_data_dir(config), self.prepared_as)
+
     def find(self, config: Config) -> None:
         """Makes sure that the data are there or can be fetched, without TensorFlow.
 
@@ -58,7 +62,7 @@ class Prepared:
             UserError: if neither is so, saying what to put where.
         """
         data_dir = _data_dir(config)
-        if find_prepared(data_dir, self.prepared_as) or _answers(self.url):
+        if self.folder(config) or _answers(self.url):
             return
         host = urllib.parse.urlsplit(self.url).hostname
         raise UserError(
@@ -81,10 +85,10 @@ class Prepared:
         """
         self.find(config)
         data_dir = _data_dir(config)
-        folder = find_prepared(data_dir, self.prepared_as)
+        folder = self.folder(config)
         if folder is None:
             _fetch(data_dir, self.prepared_as, self.url)
-            folder = find_prepared(data_dir, self.prepared_as)
+            folder = self.folder(config)
         if folder is None:
             raise UserError(
                 f"TensorFlow Datasets left no {self.prepared_as} in {data_dir}"

@@ -7,6 +7,8 @@ import re
 from fractions import Fraction
 from typing import ClassVar, Optional, Tuple
 
+from mixdmt_tf.data import bands
+from mixdmt_tf.data.bands import Bands
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import check, setting, settings_of
 
@@ -56,6 +58,19 @@ class Config:
         "a split.json of another run, used instead of drawing the labels",
         harmless=True,  # as a path: a run compares what the file holds
     )
+    channels: Optional[int] = setting(
+        None,
+        "channels of the images of --dataset=mask_folder, if they are no photographs: "
+        "PNG, TIFF or NumPy files (.npy) with so many, taken as they are; a fourth one "
+        "is no transparency",
+        low=1,
+        high=64,
+    )
+    pixel_range: str = setting(
+        "",
+        "with --channels: the values that become black and white, such as 0,4095 of a "
+        "12-bit camera; default: all that the files' type has, 0,255 or 0,65535",
+    )
     crop: str = setting(
         "",
         "height and width of what is cut out in training, such as 321 or 256x512; "
@@ -82,8 +97,22 @@ class Config:
                 "expected one of them"
             )
         _ = self.crop_size, self.scale_range  # raise if they can't be read
+        if self.bands and self.dataset != "mask_folder":
+            raise UsageError(
+                f"--channels={self.channels} is for --dataset=mask_folder; the images "
+                f"of --dataset={self.dataset} are what they are"
+            )
         if self.labels:
             share_of(self.labels)
+
+    @property
+    def bands(self) -> Optional[Bands]:
+        """What the images are, None: photographs.
+
+        Raises:
+            UsageError: if `pixel_range` can't be read.
+        """
+        return bands.of(self.channels, self.pixel_range)
 
     @property
     def crop_size(self) -> Optional[Tuple[int, int]]:

@@ -9,7 +9,8 @@ from typing import Dict, Optional, Sequence, Tuple
 import numpy as np
 from PIL import Image
 
-from mixdmt_tf.data import image_files
+from mixdmt_tf.data import band_files, image_files
+from mixdmt_tf.data.bands import Bands
 from mixdmt_tf.data.segmentation import label_maps
 from mixdmt_tf.data.segmentation.colours import Palette
 from mixdmt_tf.data.segmentation.opening import naming, opened, rgb, seen_size
@@ -26,11 +27,13 @@ class FileSample(Sample):
             up is obeyed, so that the mask has to be of the image as it is seen.
         mask_path: mask of the same size; None: unknown.
         palette: what the mask's colours mean; None: its numbers are classes.
+        bands: what the image is; None: a photograph, RGB.
     """
 
     image_path: pathlib.Path = pathlib.Path()
     mask_path: Optional[pathlib.Path] = None
     palette: Optional[Palette] = None
+    bands: Optional[Bands] = None
 
     def labels_place(self) -> str:
         """As `Sample.labels_place`."""
@@ -38,11 +41,15 @@ class FileSample(Sample):
 
     def size(self) -> Tuple[int, int]:
         """As `Sample.size`; reads the file's header."""
+        if self.bands:
+            return band_files.size(self.image_path)
         with opened(self.image_path, image_files.FORMATS) as picture:
             return seen_size(picture)
 
     def image(self) -> np.ndarray:
         """As `Sample.image`."""
+        if self.bands:
+            return band_files.image(self.image_path, self.bands)
         with opened(self.image_path, image_files.FORMATS) as picture:
             return self._pixels(rgb(picture))
 
@@ -52,7 +59,14 @@ class FileSample(Sample):
             return None
         labels = label_maps.read(self.mask_path, self.palette)
         height, width = labels.shape
-        require_size(self.image_path, (height, width), str(self.mask_path))
+        place = str(self.mask_path)
+        if not self.bands:
+            require_size(self.image_path, (height, width), place)
+        elif self.size() != (height, width):
+            problem = "{} x {}; its image is {} x {}".format(
+                width, height, *self.size()[::-1]
+            )
+            raise naming(place, problem)
         return self._classes(labels)
 
     def _pixels(self, picture: Image.Image) -> np.ndarray:

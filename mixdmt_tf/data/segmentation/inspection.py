@@ -11,6 +11,7 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 from PIL import Image
 
+from mixdmt_tf.data.band_files import seen
 from mixdmt_tf.data.image_files import printable
 from mixdmt_tf.data.segmentation import label_maps, listing
 from mixdmt_tf.data.segmentation.class_files import read_classes
@@ -135,4 +136,4 @@ def _tile(part: str, sample: Sample, colours: Optional[np.ndarray]) -> Tile:
         painted = paint(np.asarray(sample.labels()), colours)
     elif isinstance(sample, FileSample) and sample.mask_path:
         painted = decode(label_maps.read_codes(sample.mask_path))
-    return f"{part}: {sample.name}", sample.image(), painted
+    return f"{part}: {sample.name}", seen(sample.image()), painted

@@ -37,9 +37,10 @@ class Pipeline:
     A batch is a dictionary, with (h, w) the size of the crop::
 
         step          int64 []
-        x             float32 [labeled, h, w, 3] in [-1, 1]
+        x             float32 [labeled, h, w, channels] in [-1, 1]
         y             int32 [labeled, h, w], 255 where ignored
-        u             float32 [unlabeled, h, w, 3], only with `unlabeled`, as the next
+        u             float32 [unlabeled, h, w, channels], only with `unlabeled`, as are
+                      the next
         u_label       int32 [unlabeled, h, w], 255 where ignored
         u_confidence  float32 [unlabeled, h, w], without pseudo labels 1; 0 beside the
                       image
@@ -167,7 +168,7 @@ class Pipeline:
             read, [sample_id], kinds, stateful=False
         )
         return scale_crop_flip(
-            tf.ensure_shape(image, [None, None, 3]),
+            tf.ensure_shape(image, [None, None, self.source.channels]),
             tf.ensure_shape(labels, [None, None]),
             tf.ensure_shape(confidence, [None, None]),
             uniforms,

@@ -8,7 +8,7 @@ treated alike. Only pixels of the crop are computed.
 
 from __future__ import annotations
 
-from typing import Optional, Sequence, Tuple
+from typing import Sequence, Tuple, Union
 
 import tensorflow as tf
 
@@ -25,7 +25,7 @@ def scale_crop_flip(
     crop: Tuple[int, int],
     scale: Tuple[float, float] = (0.5, 1.5),
     flip: bool = True,
-    fill: Optional[Sequence[float]] = (0.0, 0.0, 0.0),
+    fill: Union[float, Sequence[float], None] = 0.0,
 ) -> Tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Applies one draw to an image and its maps.
 
@@ -34,18 +34,18 @@ def scale_crop_flip(
     holds the centre. Padding has no class; its confidence is 0.
 
     Args:
-        image: uint8 [H, W, 3], any size.
+        image: uint8 [H, W, C], any size.
         labels: uint8 [H, W].
         confidence: float32 [H, W] of pseudo labels; ones for labels.
         uniforms: float32 [4] in [0, 1), the random numbers to use.
         crop: (h, w) of the result.
         scale: smallest and largest factor, drawn uniformly; sides are rounded down.
         flip: whether to mirror, with probability one half.
-        fill: colour of the padding, levels 0 to 255; None: the image's mean. Released
-            is black.
+        fill: colour of the padding, levels 0 to 255, one for all channels or one for
+            each; None: the image's mean. Released is black.
 
     Returns:
-        float32 [h, w, 3] in levels 0 to 255, uint8 [h, w], float32 [h, w].
+        float32 [h, w, C] in levels 0 to 255, uint8 [h, w], float32 [h, w].
     """
     image = tf.cast(image, tf.float32)
     factor = scale[0] + (scale[1] - scale[0]) * uniforms[0]
@@ -62,7 +62,7 @@ def scale_crop_flip(
         nearest = tf.gather(tf.gather(each, rows.nearest), columns.nearest, axis=1)
         moved = tf.where(inside, nearest, tf.cast(outside, each.dtype))
         maps.append(tf.ensure_shape(moved, crop))
-    return tf.ensure_shape(picture, [*crop, 3]), maps[0], maps[1]
+    return tf.ensure_shape(picture, [*crop, image.shape[-1]]), maps[0], maps[1]
 
 
 class _Axis:
@@ -104,7 +104,7 @@ class _Axis:
             setattr(self, name, tf.where(condition, value[::-1], value))
 
     def interpolated(self, image: tf.Tensor, axis: int) -> tf.Tensor:
-        """Interpolates along this axis of float32 [H, W, 3]."""
+        """Interpolates along this axis of float32 [H, W, C]."""
         low = tf.gather(image, self.low, axis=axis)
         high = tf.gather(image, self.high, axis=axis)
         share = self.share[:, None, None] if axis == 0 else self.share[None, :, None]

@@ -46,7 +46,7 @@ class Sample:
         raise NotImplementedError
 
     def image(self) -> np.ndarray:
-        """The image: uint8 [H, W, 3].
+        """The image: uint8 [H, W, channels of the data set].
 
         Raises:
             UserError: naming the file that can't be read.
@@ -108,6 +108,7 @@ class Source:
         scale: smallest and largest factor of an image's size in training.
         flip: whether an image's mirror image is as good an image.
         notes: sentences that the user should read, such as on files left out.
+        channels: of the images.
         skipped: what was left out because it can't be used, and why, a line each; None:
             nobody has looked (`checking.sound`).
     """
@@ -124,6 +125,7 @@ class Source:
     flip: bool = True
     notes: Tuple[str, ...] = ()
     skipped: Optional[Tuple[str, ...]] = None
+    channels: int = 3
 
     def __post_init__(self) -> None:
         """Refuses class numbers that no byte holds, colours of another kind, twins.

@@ -16,16 +16,19 @@ from mixdmt_tf import plots
 from mixdmt_tf.data import image_files
 from mixdmt_tf.data.classification import pseudo_labels, splits
 from mixdmt_tf.data.classification.source import Source
+from mixdmt_tf.data.lazy_images import ImageArray
+from mixdmt_tf.data.pixels import LUMINANCE
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.files import cell, expanded, write_atomically
 from mixdmt_tf.progress import Progress
 from mixdmt_tf.rounds import curves
+from mixdmt_tf.runs.agreement import Samples
 from mixdmt_tf.runs.task import Task
 from mixdmt_tf.runs.trained import Trained
 from mixdmt_tf.tasks.classification import label_scoring, labeling, noise, scoring
 
-LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R 601)
+COMPARED, CALIBRATING = 200, 100  # images that exported models are tried on
 PSEUDO_LABELS = "pseudo_labels.npz"  # in the run's folder
 
 
@@ -92,6 +95,7 @@ def _probabilities(
         Files that can be used, float32 [classes] for each, and the number of others.
     """
     size, _, channels = model.image_shape
+    read = image_files.channels(model.bands)
     weights = model.weights(config.weights)
     refuse = config.on_bad_image == "error"
     problems: image_files.Problems = {}
@@ -101,13 +105,13 @@ def _probabilities(
     with contextlib.closing(Progress("predicting", "images", sys.stderr)) as progress:
         for start in range(0, len(paths), scoring.BATCH):
             some = paths[start : start + scoring.BATCH]
-            images = np.empty((len(some), size, size, 3), np.uint8)
-            found = image_files.decode(some, images)
+            images = np.empty((len(some), size, size, read), np.uint8)
+            found = image_files.decode(some, images, bands=model.bands)
             problems.update({start + row: what for row, what in found.items()})
             usable = [row for row in range(len(some)) if row not in found]
             if usable and not (problems and refuse):  # or only look for more
                 images = images[usable]
-                if channels == 1:
+                if channels == 1 and not model.bands:
                     images = (images @ LUMINANCE).round().astype(np.uint8)[..., None]
                 answers += list(model.scorer.predict(weights, images))
                 good += [some[row] for row in usable]
@@ -129,6 +133,24 @@ def _write(path: pathlib.Path, rows: Sequence[Sequence[str]]) -> None:
         raise UserError(
             f"--output={path} cannot be written: {error.strerror}"
         ) from error
+
+
+def export_samples(task: Task) -> Samples:
+    """Images that an exported model is compared on: test images, if there are any."""
+    source = task.source
+    kinds = {"test": source.test, "validation": source.validation}
+    kind = next((name for name, each in kinds.items() if each), "training")
+    return Samples(
+        [_evenly((kinds.get(kind) or source.train).images, COMPARED)],
+        kind,
+        [_evenly(source.train.images, CALIBRATING)],
+    )
+
+
+def _evenly(images: ImageArray, number: int) -> np.ndarray:
+    """Some of the images, evenly spread: those of a class may stand together."""
+    count = min(number, len(images))
+    return images[np.linspace(0, len(images) - 1, count).astype(int)]
 
 
 def check_pseudo_label(

@@ -67,4 +67,5 @@ def shrink(source: Source, images: int) -> Source:
         test=few(source.test),
         validation=few(source.validation),
         pool=None if source.pool is None else source.pool[chosen(source.train)],
+        names=source.names and [source.names[row] for row in chosen(source.train)],
     )

@@ -7,8 +7,9 @@ from typing import Callable, Dict, Mapping, Optional, Tuple
 
 from mixdmt_tf.algorithms.base import Algorithm
 from mixdmt_tf.data.classification.source import Images
+from mixdmt_tf.runs import predictions
 from mixdmt_tf.runs.log import Row
-from mixdmt_tf.tasks.classification import scoring
+from mixdmt_tf.tasks.classification import findings, scoring
 from mixdmt_tf.tasks.classification.detection import Detection
 from mixdmt_tf.tasks.classification.recorder import Recorder
 from mixdmt_tf.tasks.classification.scoring import Scorer
@@ -45,6 +46,9 @@ class Evaluation:
         if self.detection:
             detected = self.detection.scores(self.scorer, algorithm, poll)
         row = self.recorder.record(step, scores, numbers, seconds, detected)
+        if not self.scorer.several_labels:  # of which there are no findings
+            answers = findings.as_arrays(scores, getattr(algorithm, "ood", None))
+            predictions.write(self.recorder.folder, step, answers)
         errors = "  ".join(
             f"{name} {row[name + '_error']:.2f} % (raw {row[name + '_raw_error']:.2f})"
             for name in self.sets

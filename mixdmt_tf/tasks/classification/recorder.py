@@ -81,7 +81,7 @@ class Recorder(Log):
         if name == "test" and images is not None and one_class:
             predicted = result.probabilities.argmax(-1)
             counts = confusion_matrix(images.labels, predicted, len(names))
-            tf.summary.image("confusion/test", matrix_picture(counts)[None])
+            tf.summary.image("confusion/test", matrix_picture(counts, names)[None])
 
     def show_copies(self, copies: np.ndarray, originals: np.ndarray) -> None:
         """An image of augmented copies: each row an image, then some of its copies.

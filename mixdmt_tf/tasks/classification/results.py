@@ -76,7 +76,6 @@ def describe(results: Dict[str, Any]) -> str:
     name = results["algorithm"]
     rounds = results.get("rounds", [])
     lines = [describe_round(each) for each in rounds]
-    lines += [f"warning: {each}" for each in results.get("warnings", [])]
     if results.get("base_error") is not None:
         lines.append(
             f"test error of the base model, labels alone: {results['base_error']:.2f} "

@@ -9,6 +9,8 @@ import math
 import pathlib
 from typing import Any, FrozenSet, List, Optional, Sequence
 
+import numpy as np
+
 from mixdmt_tf.data.segmentation import checking
 from mixdmt_tf.data.segmentation.pseudo_labels import INDEX, TEACHER, begun_by
 from mixdmt_tf.data.segmentation.source import Sample
@@ -16,6 +18,7 @@ from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.files import expanded
 from mixdmt_tf.progress import Progress
+from mixdmt_tf.runs.agreement import Samples
 from mixdmt_tf.runs.task import Task
 from mixdmt_tf.runs.trained import Trained
 from mixdmt_tf.tasks.segmentation import (
@@ -26,6 +29,8 @@ from mixdmt_tf.tasks.segmentation import (
 )
 from mixdmt_tf.tasks.segmentation.scoring import Score
 
+COMPARED, CALIBRATING = 8, 16  # images that exported models are tried on
+LARGEST = 512  # pixels of their sides
 PSEUDO_LABELS = "pseudo_labels_by_hand"  # in the run's folder
 
 
@@ -133,6 +138,28 @@ def predict(
     with contextlib.closing(Progress("labelling", "images")) as progress:
         prediction.write(model, weights, gallery, progress.update)
     print(f"{len(paths):,} images: {output}")
+
+
+def export_samples(task: Task) -> Samples:
+    """Images that an exported model is compared on: test images, if there are any."""
+    source = task.source
+    kinds = {"test": source.test, "validation": source.validation}
+    kind = next((name for name, each in kinds.items() if each), "training")
+    compared = kinds.get(kind) or source.train
+    return Samples(
+        _middles(compared, COMPARED), kind, _middles(source.train, CALIBRATING)
+    )
+
+
+def _middles(samples: Sequence[Sample], number: int) -> List[np.ndarray]:
+    """What is in the middle of some images, evenly spread: uint8 [1, H, W, 3] each."""
+    count = min(number, len(samples))
+    found = []
+    for place in np.linspace(0, len(samples) - 1, count).astype(int):
+        image = samples[place].image()
+        top, left = (max(0, (side - LARGEST) // 2) for side in image.shape[:2])
+        found.append(image[np.newaxis, top : top + LARGEST, left : left + LARGEST])
+    return found
 
 
 def check_pseudo_label(

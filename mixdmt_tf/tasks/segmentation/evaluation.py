@@ -7,6 +7,7 @@ from typing import Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 from mixdmt_tf.algorithms.base import Algorithm
 from mixdmt_tf.data.segmentation.source import Sample
+from mixdmt_tf.runs import predictions
 from mixdmt_tf.runs.log import Row
 from mixdmt_tf.tasks.segmentation import scoring
 from mixdmt_tf.tasks.segmentation.recorder import Recorder
@@ -38,6 +39,12 @@ class Evaluation:
         """Scores averaged and raw weights; as `runs.task.Evaluation`."""
         scores = scoring.evaluate(self.scorer, algorithm, self.sets, poll)
         row = self.recorder.record(step, scores, numbers, seconds)
+        counts = {
+            f"{name}_counts": each.counts
+            for name, each in scores.items()
+            if not name.endswith("_raw")
+        }
+        predictions.write(self.recorder.folder, step, counts)
         mious = "  ".join(
             f"{name} {row[name + '_miou']:.2f} % (raw {row[name + '_raw_miou']:.2f})"
             for name in self.sets

@@ -14,6 +14,7 @@ import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
 from mixdmt_tf.algorithms import base
+from mixdmt_tf.data.band_files import seen
 from mixdmt_tf.data.segmentation.pseudo_labels import PseudoLabels
 from mixdmt_tf.data.segmentation.source import IGNORED, Source, hidden_labels, paint
 from mixdmt_tf.runs.experiment import Experiment
@@ -93,17 +94,23 @@ def inspect(
 
 
 def originals(source: Source, ids: np.ndarray) -> List[List[np.ndarray]]:
-    """The drawn images, and their true labels, white where unknown."""
+    """The drawn images, and their true labels, white where unknown.
+
+    Returns:
+        Two lists, the second of which is empty if no label of any of them is known.
+    """
     found: List[List[np.ndarray]] = [[], []]
+    unknown = True
     for sample_id in chosen(np.sort(ids), SHOWN):
         sample = source.train[sample_id]
         image = sample.image()
         labels = hidden_labels(sample)
+        unknown = unknown and labels is None
         if labels is None:
             labels = np.full(image.shape[:2], IGNORED, np.uint8)
-        found[0].append(image)
+        found[0].append(seen(image))
         found[1].append(paint(labels, np.asarray(source.colours)))
-    return found
+    return [found[0], []] if unknown else found
 
 
 def shade(weights: np.ndarray) -> np.ndarray:

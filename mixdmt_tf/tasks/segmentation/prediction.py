@@ -14,13 +14,15 @@ import collections
 import dataclasses
 import io
 import pathlib
-from typing import Callable, List, Sequence
+from typing import Callable, List, Optional, Sequence
 
 import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
 from mixdmt_tf.data import image_files
+from mixdmt_tf.data.band_files import seen
+from mixdmt_tf.data.bands import Bands
 from mixdmt_tf.data.segmentation import checking
 from mixdmt_tf.data.segmentation.files import FileSample
 from mixdmt_tf.data.segmentation.source import Source, paint
@@ -82,7 +84,7 @@ def open_gallery(
         UserError: if `output` is no folder, or has files that would be replaced though
             they are not of this command, or names would be the same.
     """
-    samples = _named(folder, paths)
+    samples = _named(folder, paths, model.bands)
     files = [CLASSES, LEGEND]
     files += [f"{sample.name}{end}.png" for sample in samples for end in ("", OVERLAY)]
     twice = [name for name, count in collections.Counter(files).items() if count > 1]
@@ -114,18 +116,21 @@ def open_gallery(
         train=samples,
         validation=(),
         colours=model.colours,
+        channels=model.image_shape[-1],
     )
     return Gallery(given, output)
 
 
-def _named(folder: pathlib.Path, paths: Sequence[pathlib.Path]) -> Sequence[FileSample]:
+def _named(
+    folder: pathlib.Path, paths: Sequence[pathlib.Path], bands: Optional[Bands]
+) -> Sequence[FileSample]:
     """Paths as names, without suffix unless two differ in nothing else."""
     stems = collections.Counter(path.with_suffix("") for path in paths)
     samples = []
     for path in paths:
         alone = stems[path.with_suffix("")] == 1
         name = (path.with_suffix("") if alone else path).relative_to(folder)
-        samples.append(FileSample(str(name), known=False, image_path=path))
+        samples.append(FileSample(str(name), False, path, bands=bands))
     return samples
 
 
@@ -191,14 +196,14 @@ def overlay(image: np.ndarray, labels: np.ndarray, colours: np.ndarray) -> Image
     """The image, its classes in colours, and both blended, beside one another.
 
     Args:
-        image: uint8 [H, W, 3].
+        image: uint8 [H, W, channels].
         labels: uint8 [H, W].
         colours: uint8 [C, 3].
 
     Returns:
         An image of three times the size, or of three times `LARGEST`.
     """
-    picture, painted = map(Image.fromarray, (image, paint(labels, colours)))
+    picture, painted = map(Image.fromarray, (seen(image), paint(labels, colours)))
     share = min(1.0, LARGEST / max(picture.size))
     size = tuple(max(1, round(share * side)) for side in picture.size)
     if share < 1.0:

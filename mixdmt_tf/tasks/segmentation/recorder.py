@@ -8,6 +8,7 @@ from typing import Mapping
 import numpy as np
 import tensorflow as tf
 
+from mixdmt_tf.data.band_files import seen
 from mixdmt_tf.data.segmentation.source import Source, paint
 from mixdmt_tf.runs.image_grids import grid, matrix_picture
 from mixdmt_tf.runs.log import Log, Row
@@ -64,9 +65,8 @@ class Recorder(Log):
                     for c, iou in zip(self.source.class_names, each.iou_by_class):
                         if not np.isnan(iou):
                             tf.summary.scalar(f"iou_{name}/{c}", iou)
-                    tf.summary.image(
-                        f"confusion/{name}", matrix_picture(each.counts)[np.newaxis]
-                    )
+                    drawn = matrix_picture(each.counts, self.source.class_names)
+                    tf.summary.image(f"confusion/{name}", drawn[np.newaxis])
         self._writer.flush()
         return row
 
@@ -74,11 +74,11 @@ class Recorder(Log):
         """An image of augmented images, each above its label map.
 
         Args:
-            images: float32 [n, h, w, 3] in [-1, 1].
+            images: float32 [n, h, w, channels] in [-1, 1].
             labels: int32 [n, h, w], 255 where ignored.
         """
         levels = np.rint((images + 1) * 127.5).astype(np.uint8)
         maps = paint(labels.astype(np.uint8), np.asarray(self.source.colours))
-        tiles = np.concatenate([levels, maps])
+        tiles = np.concatenate([seen(levels), maps])
         with self._writer.as_default(0):
             tf.summary.image("images", grid(tiles, len(levels), 128)[np.newaxis])

@@ -82,7 +82,6 @@ def describe(results: Mapping[str, Any]) -> str:
     """The result as a few lines for the terminal."""
     rounds = results.get("rounds", [])
     lines = [describe_round(each) for each in rounds]
-    lines += [f"warning: {each}" for each in results.get("warnings", [])]
     for name, miou in results.get("base_mious", {}).items():
         if miou is not None:
             lines.append(f"mean IoU of {name}, labels alone: {miou:.2f} %")

@@ -29,6 +29,7 @@ from mixdmt_tf.tasks.segmentation.inspection import (
     column,
     originals,
 )
+from mixdmt_tf.tasks.segmentation.prediction import legend
 
 _SCALARS = (
     *("test_miou", "validation_miou", "pseudo_accuracy", "accuracy_of_all"),
@@ -64,10 +65,11 @@ def write(
     """
     curves.write_charts(path / "rounds.png", *course(rounds, base_mious))
     pairs = zip(("image", "truth"), originals(source, split.unlabeled))
-    first = beside_one_another([column(*pair) for pair in pairs])
+    first = beside_one_another([column(*pair) for pair in pairs if pair[1]])
+    classes = legend(source.class_names, np.asarray(source.colours))
     figures = {}
     for model, own in curves.by_model(rounds).items():
-        figures[model] = figure_6(path, own, first)
+        figures[model] = figure_6(path, own, first, classes)
         suffix = f"_{model}" if curves.has_peer(own[0]) else ""
         write_png_atomically(path / f"pseudo_labels{suffix}.png", figures[model])
     curves.write_tensorboard(
@@ -76,14 +78,18 @@ def write(
 
 
 def figure_6(
-    path: pathlib.Path, rounds: Sequence[Round], first: Image.Image
+    path: pathlib.Path,
+    rounds: Sequence[Round],
+    first: Image.Image,
+    classes: Image.Image,
 ) -> np.ndarray:
     """Images and truth, and for each round of a model pseudo labels and weights.
 
     Args:
         path: the run's folder.
         rounds: of one model.
-        first: the columns of images and truth.
+        first: the columns of images and, where it is known, truth.
+        classes: the legend of their colours, which is put last.
 
     Returns:
         RGB, uint8 [height, width, 3].
@@ -92,7 +98,7 @@ def figure_6(
     for each in rounds:
         with Image.open(path / "pictures" / f"{each['stage']}.png") as image:
             columns.append(image.convert("RGB"))
-    return np.asarray(beside_one_another(columns))
+    return np.asarray(beside_one_another([*columns, classes]))
 
 
 def course(

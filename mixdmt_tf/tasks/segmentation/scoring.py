@@ -27,6 +27,7 @@ from mixdmt_tf.algorithms.base import Algorithm
 from mixdmt_tf.data.pixels import to_float
 from mixdmt_tf.data.segmentation.source import Sample
 from mixdmt_tf.equations import confusion_counts, iou_by_class, mean_iou
+from mixdmt_tf.models.layers.borders import repeated_border
 from mixdmt_tf.tasks.classification.scoring import in_float32
 
 STRIDE = 8  # the largest output stride below 16; larger ones are multiples of it
@@ -36,19 +37,22 @@ _READERS, _AHEAD = 2, 8  # threads, and images that wait in memory
 class Scorer:
     """A float32 copy of the network that predicts every pixel of images of any size."""
 
-    def __init__(self, network: Any, num_classes: int):
+    def __init__(self, network: Any, num_classes: int, channels: int = 3):
         """Builds the network.
 
         Args:
             network: settings of the network (`models.base.Network`).
             num_classes: C.
+            channels: of the images.
         """
         with in_float32():
             self.network = network.build_segmenter(
-                (None, None, 3), num_classes, portable=True
+                (None, None, channels), num_classes, portable=True
             )
         self.stride = max(STRIDE, getattr(network, "output_stride", STRIDE))
-        signature = [tf.TensorSpec((None, None, None, 3), tf.uint8)]
+        # Networks of others, such as U-Nets, want sides that are multiples instead.
+        self.rest = getattr(network, "rest", 1)
+        signature = [tf.TensorSpec((None, None, None, channels), tf.uint8)]
         self._guess = tf.function(self._guesses, input_signature=signature)
 
     def probabilities(self, images: tf.Tensor) -> tf.Tensor:
@@ -70,10 +74,7 @@ class Scorer:
         pixel, where upsampling with aligned corners puts it.
         """
         height, width = tf.shape(images)[1], tf.shape(images)[2]
-        padded = images
-        for axis, side in ((1, height), (2, width)):
-            whole = side + (1 - side) % self.stride
-            padded = tf.gather(padded, tf.minimum(tf.range(whole), side - 1), axis=axis)
+        padded = repeated_border(images, self.stride, self.rest)
         logits = self.network(to_float(padded), training=False)
         return logits[:, :height, :width]
 

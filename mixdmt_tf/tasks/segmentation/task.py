@@ -136,7 +136,7 @@ class Segmentation:
         """The network, untrained."""
         crop = self.experiment.data.crop_size or self.source.crop
         return self.experiment.network.build_segmenter(
-            (*crop, 3), self.source.num_classes
+            (*crop, self.source.channels), self.source.num_classes
         )
 
     def initialize(self, network: keras.Model) -> Optional[str]:
@@ -162,6 +162,7 @@ class Segmentation:
         return Scorer(
             self.experiment.network,
             self.source.num_classes,
+            self.source.channels,
         )
 
     def evaluation(self, split: Split, scorer: Scorer, log: Recorder) -> Evaluation:
@@ -176,7 +177,7 @@ class Segmentation:
         settings in the run's folder may be those of the other one.
         """
         return {
-            "image_shape": [None, None, 3],
+            "image_shape": [None, None, self.source.channels],
             "class_names": list(self.source.class_names),
             "colours": self.colours.tolist(),
             "network": dataclasses.asdict(self.experiment.network),
@@ -185,7 +186,7 @@ class Segmentation:
     def load_scorer(self, facts: Mapping[str, Any]) -> Scorer:
         """The scorer of a trained run, from what `model_facts` said."""
         network = type(self.experiment.network)(**facts["network"])
-        return Scorer(network, len(facts["class_names"]))
+        return Scorer(network, len(facts["class_names"]), facts["image_shape"][-1])
 
     def summarize(self, rows: List[Row]) -> Dict[str, Any]:
         """The scores of `results.json`."""

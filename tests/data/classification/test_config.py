@@ -19,7 +19,8 @@ def test_only_what_leaves_the_pictures_alone_may_change_on_resuming():
     harmless = {each.name for each in settings_of(Config) if each.harmless}
     places = {"data_dir", "unlabeled_dir", "copies_store", "cache_dir", "split"}
     places.add("image_store")
-    places.add("weights_csv")  # as a path: the fingerprint knows what it says
+    places.add("labels_csv")  # as a path: a run compares what it says
+    places.add("weights_csv")  # as a path: weights are part of the fingerprint
     places.add("pseudo_labels")  # as a path: a checkpoint knows what it holds
     assert harmless == places
 

@@ -36,6 +36,7 @@ FLAGS = (
     "--noema_warmup",
     "--copies=2",
     "--copies_store=virtual",
+    "--report=false",
 )
 FLOAT32 = "--precision=float32"
 SUPERVISED = "--algorithm=supervised"

@@ -48,6 +48,7 @@ FLAGS = (
     "--keep_checkpoints=4",
     "--log_every=2",
     "--noema_warmup",
+    "--report=false",
 )
 SINGLE = ("--steps=4", "--noexport")
 ROUNDS = ("--base_steps=4", "--base_batch=2", "--round_steps=4", "--unlabeled_ratio=2")

@@ -20,6 +20,7 @@ from mixdmt_tf.tasks.segmentation.inspection import (
     column,
     shade,
 )
+from mixdmt_tf.tasks.segmentation.prediction import legend
 from mixdmt_tf.tasks.segmentation.scoring import Scorer
 from tests.data.segmentation import files, guesses
 from tests.rounds.made_rounds import pngs
@@ -112,19 +113,36 @@ def test_the_same_numbers_give_the_same_bytes(written):
 
 
 def test_figure_6_has_the_columns_of_each_round(written):
-    """Image, truth, and for each round pseudo labels and weights."""
+    """Image, truth, for each round pseudo labels and weights; a legend of classes."""
     sample = 4 + round(7 * 160 / 5)
     height = 24 + 4 * 164
+    classes = np.asarray(legend(IMAGES.class_names, np.asarray(IMAGES.colours)))
     for model in "ab":
         with Image.open(written / f"pseudo_labels_{model}.png") as figure:
-            assert figure.size == (6 * sample, height)
+            assert figure.size == (6 * sample + classes.shape[1], height)
             whole = np.asarray(figure)
+        at_the_end = whole[: len(classes), 6 * sample :]
+        np.testing.assert_array_equal(at_the_end, classes)
         for number in (1, 2):
             name = f"round_{number}_{model}.png"
             with Image.open(written / "pictures" / name) as part:
                 expected = np.asarray(part)
             place = slice(2 * number * sample, 2 * (number + 1) * sample)
             np.testing.assert_array_equal(whole[:, place], expected)
+
+
+def test_there_is_no_column_of_a_truth_that_nobody_knows(tmp_path):
+    seen = Inspection(None, None, [noise(1)] * 4, [noise(2)] * 4)
+    (only, *_) = mutual()
+    round_plots.of_round(tmp_path, only["stage"], seen)
+    unknown = files.in_memory(9, unknown=list(SPLIT.unlabeled))
+    assert inspection.originals(unknown, SPLIT.unlabeled)[1] == []
+    round_plots.write(tmp_path, [only], BASES, unknown, SPLIT)
+    sample = 4 + round(7 * 160 / 5)
+    classes = legend(unknown.class_names, np.asarray(unknown.colours))
+    (path,) = tmp_path.glob("pseudo_labels*.png")
+    with Image.open(path) as figure:
+        assert figure.size[0] == 3 * sample + classes.width
 
 
 def test_tensorboard_has_each_number_once(written):

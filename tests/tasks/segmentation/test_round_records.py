@@ -206,7 +206,6 @@ def test_in_words(tmp_path, dmt):
     assert lines == [
         "round 2 b: 39.5 % of the pixels pseudo-labelled, 90.00 % of them right; mean "
         "IoU 50.00 %; mean weight 0.500 (of right labels 0.750, of wrong ones 0.250)",
-        "warning: oh",
         "mean IoU of base_a, labels alone: 0.00 %",
         "mean IoU of base_b, labels alone: 1.00 %",
         "the result is that of round_1_b",

@@ -32,6 +32,7 @@ FINISHED = (
     "--learning_rate=0.05",
     "--ema_decay=0.5",
     "--noema_warmup",
+    "--report=false",
     "--checkpoint_every=500",
     f"--steps={STEPS}",
     "--eval_every=4",

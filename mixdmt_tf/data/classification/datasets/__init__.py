@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from mixdmt_tf.data.classification import selection
+from mixdmt_tf.data.classification import labels_csv, selection
 from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.data.classification.source import Source
 from mixdmt_tf.errors import UsageError
@@ -26,7 +26,9 @@ def find(config: Config) -> None:
     if config.unlabeled_dataset:
         configs.append(selection.other(config))
     elif config.unlabeled_dir:
-        selection.find_folder(config.unlabeled_dir)
+        selection.find_folder(config.unlabeled_dir, config.bands)
+    if config.labels_csv:
+        _module(config).find_labels(config)
     for each in configs:
         getattr(_module(each), "find", lambda config: None)(each)
 
@@ -43,6 +45,8 @@ def load(config: Config) -> Source:
         source = selection.add_dataset(source, whole(selection.other(config)))
     elif config.unlabeled_dir:
         source = selection.add_folder(source, config)
+    if config.labels_csv:
+        source = labels_csv.label(source, config.labels_csv)
     return selection.select(source, config)
 
 

@@ -24,8 +24,9 @@ from typing import Dict, List, Sequence, Tuple
 
 import numpy as np
 
+from mixdmt_tf.data import bands as bands_
 from mixdmt_tf.data import decoded, image_files
-from mixdmt_tf.data.classification import label_weights
+from mixdmt_tf.data.classification import label_weights, labels_csv
 from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.data.classification.source import UNKNOWN, Images, Source
 from mixdmt_tf.data.lazy_images import take
@@ -50,10 +51,11 @@ class Files:
     paths: List[pathlib.Path] = dataclasses.field(default_factory=list)
     labels: List[int] = dataclasses.field(default_factory=list)
     ignored: int = 0
+    suffixes: Sequence[str] = image_files.SUFFIXES
 
     def add(self, folder: pathlib.Path, label: int) -> int:
         """Adds the images below a folder and returns their number."""
-        paths, ignored = image_files.find(folder)
+        paths, ignored = image_files.find(folder, self.suffixes)
         self.paths += paths
         self.labels += [label] * len(paths)
         self.ignored += ignored
@@ -75,8 +77,26 @@ def find(config: Config) -> pathlib.Path:
     return labeled
 
 
+def find_labels(config: Config) -> None:
+    """Makes sure that classes and images of `config.labels_csv` exist.
+
+    Raises:
+        UserError: naming what does not, or what is wrong with the file.
+    """
+    rows, labeled = labels_csv.read(config.labels_csv), find(config)
+    suffixes = bands_.suffixes(config.bands)
+    class_names, parts = files_of(labeled, suffixes)
+    names = labels_csv.names_below(labeled.parent, parts["train"].paths)
+    if config.unlabeled_dir:
+        unlabeled = image_files.find(expanded(config.unlabeled_dir), suffixes)[0]
+        names += map(str, unlabeled)
+    labels_csv.require_known(rows, config.labels_csv, class_names, names)
+
+
 def load(config: Config) -> Source:
     """Reads a folder of images, RGB of `config.image_size` (or 32) squared.
+
+    With `config.channels` they have those instead.
 
     Mirror images count as good images and shifts go up to an eighth of the size, as
     suits photographs.
@@ -89,8 +109,8 @@ def load(config: Config) -> Source:
     labeled = find(config)
     root = labeled.parent
     size = config.image_size or SIZE
-    class_names, parts = files_of(labeled)
-    images, skipped = _read(parts, root, config, size)
+    class_names, parts = files_of(labeled, bands_.suffixes(config.bands))
+    images, names, skipped = _read(parts, root, config, size)
     for number, name in enumerate(class_names):
         if number not in images["train"].labels:
             raise _no_images(labeled / name, "that can be used")
@@ -117,6 +137,7 @@ def load(config: Config) -> Source:
         default_labels=known if labeled.name == "labeled" else Source.default_labels,
         notes=tuple(notes),
         skipped=skipped,
+        names=names,
     )
 
 
@@ -127,25 +148,26 @@ def looks_right(root: pathlib.Path) -> bool:
 
 
 def files_of(
-    labeled: pathlib.Path,
+    labeled: pathlib.Path, suffixes: Sequence[str] = image_files.SUFFIXES
 ) -> Tuple[Tuple[str, ...], Dict[str, Files]]:
     """Names of the classes, and the files of train, val and test.
 
     Args:
         labeled: what `find` found.
+        suffixes: of image files.
 
     Raises:
         UserError: if the folders are not laid out as expected.
     """
     root = labeled.parent
     class_names = _class_names(labeled)
-    parts = {"train": _by_class(labeled, class_names, complete=True)}
+    parts = {"train": _by_class(labeled, class_names, suffixes, complete=True)}
     if root.joinpath("unlabeled").is_dir():
         if not parts["train"].add(root / "unlabeled", UNKNOWN):
             raise _no_images(root / "unlabeled")
     for name in ("val", "test"):
         if root.joinpath(name).is_dir():
-            parts[name] = _by_class(root / name, class_names, complete=False)
+            parts[name] = _by_class(root / name, class_names, suffixes, complete=False)
     return class_names, parts
 
 
@@ -200,7 +222,10 @@ def _class_names(labeled: pathlib.Path) -> Tuple[str, ...]:
 
 
 def _by_class(
-    folder: pathlib.Path, class_names: Sequence[str], complete: bool
+    folder: pathlib.Path,
+    class_names: Sequence[str],
+    suffixes: Sequence[str],
+    complete: bool,
 ) -> Files:
     """The images in the class folders of `folder`; with `complete` none is empty."""
     names, others = _class_folders(folder)
@@ -210,7 +235,7 @@ def _by_class(
             f"{folder} has the classes {_few(strange)}, of which there are no training "
             f"images; expected only {_few(class_names)}"
         )
-    files = Files(ignored=others)
+    files = Files(ignored=others, suffixes=suffixes)
     for name in names:
         if not files.add(folder / name, class_names.index(name)) and complete:
             raise _no_images(folder / name)
@@ -221,11 +246,12 @@ def _by_class(
 
 def _read(
     parts: Dict[str, Files], root: pathlib.Path, config: Config, size: int
-) -> Tuple[Dict[str, Images], Tuple[str, ...]]:
+) -> Tuple[Dict[str, Images], Sequence[str], Tuple[str, ...]]:
     """Decodes all parts in one go, so that all bad files are named together.
 
     Returns:
-        The images that can be used, and what is wrong with the files of the others.
+        The images that can be used, names of those of train, and what is wrong with
+        the files of the others.
     """
     paths = [path for part in parts.values() for path in part.paths]
     weights = None
@@ -233,12 +259,12 @@ def _read(
         table = expanded(config.weights_csv)
         weights = label_weights.of_files(table, root, parts["train"].paths)
     store, cache = config.image_store, config.cache_folder()
-    found = decoded.decode(paths, root, size, store, cache)
+    found = decoded.decode(paths, root, size, store, cache, config.bands)
     if config.on_bad_image == "error":
         image_files.refuse(found.problems, paths, SKIP)
     good = np.ones(len(paths), bool)
     good[list(found.problems)] = False
-    images, start = {}, 0
+    images, names, start = {}, [], 0
     for name, part in parts.items():
         rows = start + np.flatnonzero(good[start : start + len(part.paths)])
         labels = np.array(part.labels, np.int32)[rows - start]
@@ -247,8 +273,10 @@ def _read(
         own = weights if name == "train" else None
         own = None if own is None else own[rows - start]
         images[name] = Images(take(found.images, rows), labels, own)
+        if name == "train":
+            names = labels_csv.names_below(root, [paths[row] for row in rows])
         start += len(part.paths)
-    return images, tuple(image_files.lines(found.problems, paths))
+    return images, names, tuple(image_files.lines(found.problems, paths))
 
 
 def _no_images(folder: pathlib.Path, of_what_kind: str = "") -> UserError:

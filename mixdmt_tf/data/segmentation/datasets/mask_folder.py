@@ -1,6 +1,7 @@
 """Your own images: photographs in images/, masks of the same name in masks/.
 
-    --data_dir=DIR with DIR/images/<name>.jpg (or png, bmp)   training images
+    --data_dir=DIR with DIR/images/<name>.jpg (or png, bmp)   training images; with
+                                --channels=N also tif and npy (`data/band_files.py`)
         DIR/masks/<name>.png    a class for each pixel: a number, 255: ignored; or a
                                 colour, if there is
         DIR/colours.txt         what colours mean (`colours.py`)
@@ -21,6 +22,7 @@ from typing import Optional, Sequence, Tuple
 import numpy as np
 
 from mixdmt_tf.data import image_files
+from mixdmt_tf.data.bands import Bands, suffixes
 from mixdmt_tf.data.segmentation import label_maps
 from mixdmt_tf.data.segmentation.class_files import (
     colours_of,
@@ -67,9 +69,10 @@ def load(config: Config) -> Source:
     """
     root = find(config)
     class_names, palette = read_classes(root, config.unknown_colour)
-    train = _samples(root, palette)
+    bands = config.bands
+    train = _samples(root, palette, bands)
     if (root / "val").is_dir():
-        validation = _judged(root / "val", palette)
+        validation = _judged(root / "val", palette, bands)
         if config.validation is not None:
             raise UsageError(
                 f"--validation={config.validation}: {root / 'val'} has the validation "
@@ -77,6 +80,8 @@ def load(config: Config) -> Source:
             )
     else:
         train, validation = hold_out(train, config.validation)
+    judged = (root / "test").is_dir()
+    test = _judged(root / "test", palette, bands) if judged else None
     known = [sample.mask_path for sample in train if sample.mask_path]
     if not known:
         raise UserError(
@@ -91,8 +96,9 @@ def load(config: Config) -> Source:
         class_names=class_names,
         train=train,
         validation=validation,
-        test=_judged(root / "test", palette) if (root / "test").is_dir() else None,
+        test=test,
         colours=colours_of(palette, known[0], len(class_names)),
+        channels=image_files.channels(bands),
     )
 
 
@@ -103,11 +109,11 @@ def _require_folders(folder: pathlib.Path) -> None:
 
 
 def _samples(
-    folder: pathlib.Path, palette: Optional[Palette]
+    folder: pathlib.Path, palette: Optional[Palette], bands: Optional[Bands]
 ) -> Tuple[FileSample, ...]:
     """The images of a folder, with their masks if there are any."""
     _require_folders(folder)
-    images = by_stem(folder / "images", image_files.SUFFIXES)
+    images = by_stem(folder / "images", suffixes(bands))
     masks = by_stem(folder / "masks", image_files.SUFFIXES)
     if not images:
         raise UserError(f"{folder / 'images'} has no PNG, JPEG or BMP images")
@@ -134,14 +140,17 @@ def _samples(
             image_path=path,
             mask_path=masks.get(name),
             palette=palette,
+            bands=bands,
         )
         for name, path in images.items()
     )
 
 
-def _judged(folder: pathlib.Path, palette: Optional[Palette]) -> Tuple[FileSample, ...]:
+def _judged(
+    folder: pathlib.Path, palette: Optional[Palette], bands: Optional[Bands]
+) -> Tuple[FileSample, ...]:
     """Images that predictions are compared with: all need a mask."""
-    samples = _samples(folder, palette)
+    samples = _samples(folder, palette, bands)
     nameless = [sample.name for sample in samples if not sample.known]
     if nameless:
         raise UserError(f"{folder}: no mask for {short(nameless)}; {LAYOUT}")

@@ -237,3 +237,39 @@ def test_names_with_blanks_and_letters_of_all_kinds(tmp_path):
     source = _load(tmp_path)
     assert source.class_names == ("Größe 1", "狗")
     np.testing.assert_array_equal(source.train.labels, [0, 1])
+
+
+def test_images_of_four_channels(tmp_path):
+    """The same pixels in memory, on the disk and made on demand; PNG and .npy mixed."""
+    values = np.random.default_rng(1).integers(0, 4096, (3, 9, 9, 4)).astype(np.uint16)
+    for folder in ("train/a", "train/b"):
+        (tmp_path / folder).mkdir(parents=True)
+    np.save(tmp_path / "train/a/x.npy", values[0])
+    np.save(tmp_path / "train/b/y.npy", values[1])
+    eight_bits = (values[2] // 16).astype(np.uint8)
+    Image.fromarray(eight_bits).save(tmp_path / "train/b/z.png")
+    with pytest.raises(UserError, match="a has no PNG"):
+        _load(tmp_path)
+    chosen = {"channels": 4, "pixel_range": "0,4095", "image_size": 9}
+    places = {"cache_dir": str(tmp_path / "cache"), "image_store": "disk"}
+    found = _load(tmp_path, **chosen, **places)
+    assert found.image_shape == (9, 9, 4)
+    images = np.asarray(found.train.images)
+    np.testing.assert_array_equal(images[:2], np.rint(values[:2] / 4095 * 255))
+    np.testing.assert_array_equal(images[2], np.rint(eight_bits / 4095 * 255))
+    for store in ("memory", "virtual"):
+        same = _load(tmp_path, **chosen, image_store=store)
+        np.testing.assert_array_equal(np.asarray(same.train.images), images)
+    other = _load(tmp_path, **{**chosen, "pixel_range": "0,8190"}, **places)
+    assert np.asarray(other.train.images).max() < 130  # not what the cache holds
+    with pytest.raises(UserError, match="4 channels; expected --channels=2"):
+        _load(tmp_path, **{**chosen, "channels": 2})
+
+
+def test_channels_are_for_folders():
+    with pytest.raises(UsageError, match="is for --dataset=folder"):
+        Config(dataset="cifar10", channels=4)
+    with pytest.raises(UsageError, match="--unlabeled_dir"):
+        Config(
+            dataset="folder", channels=4, unlabeled_dataset="svhn", labeled_classes="a"
+        )

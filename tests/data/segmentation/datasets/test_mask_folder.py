@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from mixdmt_tf.data.segmentation import datasets
+from mixdmt_tf.data.segmentation import datasets, splits
 from mixdmt_tf.data.segmentation.checking import check
 from mixdmt_tf.data.segmentation.config import Config
+from mixdmt_tf.data.segmentation.pipeline import Pipeline
 from mixdmt_tf.errors import UsageError, UserError
 from tests.data.segmentation import files
 
@@ -188,3 +189,31 @@ def test_nothing_is_ignored_that_was_never_named(tmp_path):
         UsageError, match="unknown_colour=ignore: .* has no colours.txt"
     ):
         datasets.find(config)
+
+
+def test_images_of_five_channels(tmp_path):
+    """Batches have them; a mask of another size is named."""
+    values = np.random.default_rng(2).uniform(0, 2, (4, 20, 24, 5)).astype(np.float32)
+    (tmp_path / "images").mkdir()
+    for number, image in enumerate(values):
+        np.save(tmp_path / "images" / f"{number}.npy", image)
+        mask = np.arange(20 * 24).reshape(20, 24) % 2
+        files.save(tmp_path / "masks" / f"{number}.png", mask.astype(np.uint8))
+    found = _load(tmp_path, channels=5, pixel_range="0,2", validation=1)
+    assert found.channels == 5
+    check(found)
+    first = found.train[0]
+    expected = np.rint(values[int(first.name)] * 127.5)
+    np.testing.assert_array_equal(first.image(), expected)
+    assert first.size() == (20, 24)
+    split = splits.make_split(found, "2", 1)
+    batch = Pipeline(found, split, 1, 2, 2, crop=(16, 16)).at(0)
+    assert batch["x"].shape == (2, 16, 16, 5) and batch["u"].shape == (2, 16, 16, 5)
+    files.save(tmp_path / "masks" / "0.png", np.zeros((20, 23), np.uint8))
+    with pytest.raises(UserError, match="23 x 20; its image is 24 x 20"):
+        check(_load(tmp_path, channels=5, pixel_range="0,2", validation=1))
+
+
+def test_channels_are_for_mask_folders():
+    with pytest.raises(UsageError, match="is for --dataset=mask_folder"):
+        Config(dataset="digit_scenes", channels=4)

@@ -1,0 +1,55 @@
+"""The flagfiles and tables that come with the package, and where a named one is.
+
+In a checkout they are in `flags/`; a wheel holds that folder inside the package.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import List, Optional
+
+import mixdmt_tf
+
+SUFFIX = ".flags"
+
+
+def folder() -> Path:
+    """The folder of the flagfiles that come with the package."""
+    package = Path(mixdmt_tf.__file__).resolve().parent
+    inside = package / "flags"
+    return inside if inside.is_dir() else package.parent / "flags"
+
+
+def names() -> List[str]:
+    """What `--flagfile=` takes of them: 'quickstart', 'base/cpu', 'dmt/voc_8', ..."""
+    root = folder()
+    paths = root.rglob(f"*{SUFFIX}")
+    return sorted(p.relative_to(root).as_posix()[: -len(SUFFIX)] for p in paths)
+
+
+def find(name: str, beside: Optional[Path] = None) -> Path:
+    """The file that `--flagfile` means.
+
+    The ending '.flags' may be left out. A file of the user's comes before one of the
+    package's, which is found from any working folder and with or without 'flags/'.
+
+    Args:
+        name: a path or the name of a flagfile of the package.
+        beside: the folder of the flagfile that names this one, where it is looked for
+            first.
+
+    Returns:
+        A path that exists, or the given one.
+    """
+    given = Path(os.path.expanduser(name))
+    own = given.parts[:1] == ("flags",) and len(given.parts) > 1
+    places = [given, folder() / (given.relative_to("flags") if own else given)]
+    if beside is not None:
+        places.insert(0, beside / given)
+    for place in places:
+        for path in (str(place), f"{place}{SUFFIX}"):
+            # Not is_file(): a pipe will do.
+            if os.path.exists(path) and not os.path.isdir(path):
+                return Path(path)
+    return given

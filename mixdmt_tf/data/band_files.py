@@ -1,0 +1,192 @@
+"""Images of any number of channels and of 8, 16 or 32 bits: of satellites, microscopes.
+
+PNG, JPEG, BMP, TIFF and NumPy's `.npy` files. Channels stay what they are: nothing is
+converted to colours, and a fourth one is no transparency. Values become levels, uint8,
+as the rest of the package has them: `Bands.low` becomes 0 and `Bands.high` 255.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any, Callable, Optional, Tuple
+
+import numpy as np
+from PIL import Image
+
+from mixdmt_tf import bounds
+from mixdmt_tf.data.bands import NUMPY, TIFF, Bands
+from mixdmt_tf.errors import UserError
+
+FORMATS = ("PNG", "JPEG", "BMP")
+DTYPES = ("uint8", "uint16", "int16", "float32", "float64")
+
+
+def size(path: pathlib.Path) -> Tuple[int, int]:
+    """(H, W) of a file; of those whose header does not say so by reading it.
+
+    Raises:
+        UserError: naming the file.
+    """
+    found: Tuple[int, int] = _named(path, lambda: _shape(path)[:2])
+    return found
+
+
+def image(path: pathlib.Path, bands: Bands) -> np.ndarray:
+    """A file's image, uint8 [H, W, C].
+
+    Args:
+        path: of the file.
+        bands: what it is.
+
+    Raises:
+        UserError: naming the file.
+    """
+    found: np.ndarray = _named(path, lambda: _levels(_values(path, bands), bands))
+    return found
+
+
+def square(path: pathlib.Path, side: int, bands: Bands) -> np.ndarray:
+    """A file's image resized as a whole, bilinear with antialiasing.
+
+    Values are resized, and rounded to levels only then.
+
+    Args:
+        path: of the file.
+        side: height and width.
+        bands: what it is.
+
+    Returns:
+        uint8 [side, side, C].
+
+    Raises:
+        UserError: saying what is wrong with the file, without its name.
+    """
+    values = _values(path, bands)
+    levels = np.empty((side, side, bands.number), np.uint8)
+    for number in range(bands.number):
+        band = Image.fromarray(values[..., number].astype(np.float32))
+        band = band.resize((side, side), Image.Resampling.BILINEAR)
+        levels[..., number] = _levels(np.asarray(band), bands, values.dtype)
+    return levels
+
+
+def _named(path: pathlib.Path, read: Callable[[], Any]) -> Any:
+    try:
+        return read()
+    # Damaged files make decoders raise almost anything.
+    except Exception as error:
+        words = str(error) or type(error).__name__
+        words = words if words.isprintable() else ascii(words)
+        name = str(path) if str(path).isprintable() else ascii(str(path))
+        raise UserError(f"{name}: {words}") from error
+
+
+def _values(path: pathlib.Path, bands: Bands) -> np.ndarray:
+    """The values in a file, [H, W, C] of one of DTYPES."""
+    if not path.is_file():  # opening a pipe would wait forever
+        raise UserError("not a file, or a link to nothing")
+    if not path.stat().st_size:
+        raise UserError("empty")
+    shape = _shape(path)
+    if shape[0] * shape[1] * shape[2] > 4 * bounds.PIXELS:
+        raise UserError(
+            f"{shape[1]} x {shape[0]} x {shape[2]} values; expected at most "
+            f"{4 * bounds.PIXELS:,}"
+        )
+    if shape[2] != bands.number:
+        raise UserError(f"{shape[2]} channels; expected --channels={bands.number}")
+    values = _read(path)
+    if values.dtype.name not in DTYPES:
+        raise UserError(f"{values.dtype} values; expected {', '.join(DTYPES)}")
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise UserError("values that are not finite")
+    if bands.low is None and values.dtype.name not in ("uint8", "uint16"):
+        raise UserError(
+            f"{values.dtype} values; say with --pixel_range=LOW,HIGH which of them "
+            "are black and white"
+        )
+    return values.reshape(shape)
+
+
+def _levels(
+    values: np.ndarray, bands: Bands, dtype: Optional[np.dtype] = None
+) -> np.ndarray:
+    """uint8 levels of values; `dtype` is that of the file."""
+    dtype = dtype or values.dtype
+    if bands.low is None and dtype == np.uint8:
+        if values.dtype == np.uint8:
+            return values
+        low, high = 0.0, 255.0
+    elif bands.low is None:
+        low, high = 0.0, float(np.iinfo(dtype).max)
+    else:
+        low, high = bands.low, float(bands.high or 0.0)
+    scaled = (values.astype(np.float32) - low) * (255.0 / (high - low))
+    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+
+
+def seen(images: np.ndarray) -> np.ndarray:
+    """What people are shown of images: the first three channels as colours, or grey.
+
+    Args:
+        images: uint8 [..., C].
+
+    Returns:
+        uint8 [..., 3]; with less than three channels the first one as grey.
+    """
+    if images.shape[-1] < 3:
+        return np.repeat(images[..., :1], 3, axis=-1)
+    return images[..., :3]
+
+
+def _shape(path: pathlib.Path) -> Tuple[int, int, int]:
+    """(H, W, C), from the file's header."""
+    suffix = path.suffix.lower()
+    if suffix == NUMPY:
+        shape = _numpy(path).shape
+    elif suffix in TIFF:
+        shape = _tiff_shape(path)
+    else:
+        with Image.open(path, formats=FORMATS) as picture:
+            shape = (*picture.size[::-1], len(picture.getbands()))
+    if len(shape) == 2:
+        shape = (*shape, 1)
+    if len(shape) != 3:
+        raise UserError(f"an array of {len(shape)} axes; expected height, width, bands")
+    height, width, bands = map(int, shape)
+    return height, width, bands
+
+
+def _read(path: pathlib.Path) -> np.ndarray:
+    suffix = path.suffix.lower()
+    if suffix == NUMPY:
+        return np.array(_numpy(path))
+    if suffix in TIFF:
+        import tifffile
+
+        values = np.asarray(tifffile.imread(path))
+        return np.moveaxis(values, 0, -1) if _bands_first(values.shape) else values
+    with Image.open(path, formats=FORMATS) as picture:
+        if picture.mode in ("P", "1"):
+            raise UserError("an image with a palette; expected values")
+        values = np.asarray(picture)
+    # 16-bit grey comes as 32 bits from some versions of Pillow.
+    return values.astype(np.uint16) if values.dtype == np.int32 else values
+
+
+def _numpy(path: pathlib.Path) -> np.ndarray:
+    """The array of a file, mapped: only its header is read. No pickles."""
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def _tiff_shape(path: pathlib.Path) -> Tuple[int, ...]:
+    import tifffile
+
+    with tifffile.TiffFile(path) as file:
+        shape = tuple(file.series[0].shape)
+    return (*shape[1:], shape[0]) if _bands_first(shape) else shape
+
+
+def _bands_first(shape: Tuple[int, ...]) -> bool:
+    """Whether an array is [C, H, W], as planar TIFF and files of many pages are."""
+    return len(shape) == 3 and shape[0] < min(shape[1:])

@@ -1,0 +1,181 @@
+"""Labels that a person wrote into a CSV file: `--labels_csv`.
+
+The file has a header with the columns `file` and `label`; others are passed over. It is
+what `bin/suggest_labels` writes and a spreadsheet saves: commas, semicolons or tabs,
+with or without a byte order mark. Rows without a label are images that nobody has
+labelled yet.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import pathlib
+from typing import Dict, List, Mapping, Sequence
+
+from mixdmt_tf import bounds
+from mixdmt_tf.data.classification.source import UNKNOWN, Source
+from mixdmt_tf.data.image_files import printable
+from mixdmt_tf.errors import UserError
+from mixdmt_tf.files import cell, expanded
+from mixdmt_tf.settings import nearest
+
+FILE, LABEL = "file", "label"
+SEPARATORS = ",;\t"
+LISTED = 20  # names in a message
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One image.
+
+    Attributes:
+        line: of the file, from 1.
+        file: name of the image, as it stands there.
+        label: name of its class; '' if it has none yet.
+    """
+
+    line: int
+    file: str
+    label: str
+
+
+def read(path: str) -> List[Row]:
+    """Reads a file of labels; takes no TensorFlow.
+
+    Raises:
+        UserError: if it can't be read, or has no such columns.
+    """
+    try:
+        content = bounds.read_bytes(expanded(path), bounds.TEXT_BYTES)
+        text = content.decode("utf-8-sig")
+    except OSError as error:
+        raise UserError(f"--labels_csv={path}: {error.strerror}") from error
+    except (bounds.TooLarge, UnicodeDecodeError) as error:
+        raise UserError(
+            f"--labels_csv={path} is no text in UTF-8: {error}\n"
+            "In a spreadsheet, save it as 'CSV UTF-8'."
+        ) from error
+    header = text.partition("\n")[0]
+    separator = max(SEPARATORS, key=header.count)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    try:
+        names = [name.strip().lower() for name in next(lines, [])]
+        if FILE not in names or LABEL not in names:
+            raise UserError(
+                f"--labels_csv={path} has the columns {_few(names)}; expected "
+                f"{FILE} and {LABEL} among them, as bin/suggest_labels writes them."
+            )
+        file, label = names.index(FILE), names.index(LABEL)
+        short = [""] * len(names)  # spreadsheets leave out empty cells at the end
+        rows = [(lines.line_num, [*row, *short]) for row in lines]
+    except csv.Error as error:
+        where = f"--labels_csv={path}, line {lines.line_num}"
+        raise UserError(f"{where}: {error}") from error
+    return [Row(line, row[file], row[label].strip()) for line, row in rows if row[file]]
+
+
+def require_known(
+    rows: Sequence[Row], path: str, class_names: Sequence[str], files: Sequence[str]
+) -> None:
+    """Makes sure that all classes and images of a file exist.
+
+    Raises:
+        UserError: naming what does not.
+    """
+    _classes(rows, path, class_names)
+    _places(rows, path, files)
+
+
+def label(source: Source, path: str) -> Source:
+    """A data set with the labels of a file.
+
+    Args:
+        source: with `names` of its training images.
+        path: of the file.
+
+    Returns:
+        The source in which these images have their classes. If all known labels were
+        used by default, these are, too.
+
+    Raises:
+        UserError: if the file names a class or an image that there isn't, or says
+            something else of an image than the data set or than itself.
+    """
+    rows = read(path)
+    classes = _classes(rows, path, source.class_names)
+    places = _places(rows, path, source.names or ())
+    labels, before = source.train.labels.copy(), source.train.labels
+    for row in rows:
+        if not row.label:
+            continue
+        place, new = places[row.line], classes[row.label]
+        if labels[place] not in (UNKNOWN, new):
+            what = "the folder" if before[place] != UNKNOWN else "a line before"
+            raise UserError(
+                f"--labels_csv={path}, line {row.line}: {printable(row.file)} is "
+                f"{printable(row.label)} here, and "
+                f"{source.class_names[labels[place]]} by {what}.\nKeep one of them."
+            )
+        labels[place] = new
+    added = int((labels != before).sum())
+    known = int((before >= 0).sum())
+    empty = sum(not row.label for row in rows)
+    note = f"labelled by {path}: {added:,} images; {empty:,} of its rows have no label"
+    all_used = source.default_labels == known
+    return dataclasses.replace(
+        source,
+        train=dataclasses.replace(source.train, labels=labels),
+        default_labels=known + added if all_used else source.default_labels,
+        notes=(*source.notes, note),
+    )
+
+
+def _classes(
+    rows: Sequence[Row], path: str, class_names: Sequence[str]
+) -> Mapping[str, int]:
+    """Numbers of the classes that a file names."""
+    known: Dict[str, int] = {}
+    for number, name in enumerate(class_names):
+        known.update({name: number, cell(name): number})
+    for row in rows:
+        if row.label and row.label not in known:
+            near = nearest(row.label, class_names)
+            raise UserError(
+                f"--labels_csv={path}, line {row.line}: there is no class "
+                f"{printable(row.label)!r}; expected one of {_few(class_names)}"
+                + (f"\ndid you mean {near}?" if near else "")
+            )
+    return known
+
+
+def _places(rows: Sequence[Row], path: str, files: Sequence[str]) -> Dict[int, int]:
+    """Places of the images among `files`, by line."""
+    known: Dict[str, int] = {}
+    for place, name in enumerate(files):
+        known.setdefault(cell(name), place)
+    known.update({name: place for place, name in enumerate(files)})
+    missing = [row for row in rows if row.file not in known]
+    if missing:
+        raise UserError(
+            f"--labels_csv={path}, line {missing[0].line}: there is no image "
+            f"{printable(missing[0].file)} that can be used"
+            + (f", nor those of {len(missing) - 1:,} other rows" * (len(missing) > 1))
+            + "\nExpected names of training images, from --data_dir on: "
+            + _few(files, 2)
+        )
+    return {row.line: known[row.file] for row in rows}
+
+
+def names_below(root: pathlib.Path, paths: Sequence[pathlib.Path]) -> List[str]:
+    """Names of image files as CSV files have them: below `root`, with slashes."""
+    return [
+        path.relative_to(root).as_posix().encode(errors="backslashreplace").decode()
+        for path in paths
+    ]
+
+
+def _few(names: Sequence[str], limit: int = LISTED) -> str:
+    words = [printable(name) for name in names[:limit]]
+    return ", ".join(words + ["..."] * (len(names) > limit)) or "nothing"

@@ -1,0 +1,79 @@
+"""Which unlabelled images a person should label next. NumPy in, NumPy out."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+
+def mutual_information(probs: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return H[mean_m p_m] - mean_m H[p_m], how much several predictions disagree.
+
+    Houlsby et al. 2011 (arXiv:1112.5745) Eq. 2, 'BALD': what the answer would say about
+    which of the M members is right; the Jensen-Shannon divergence of M distributions.
+    Members that are all unsure in the same way do not disagree. 0 log 0 is 0.
+
+    Args:
+        probs: p [M, ..., C], predictions of M networks, or for M views of an image.
+
+    Returns:
+        [...] nats, in [0, log M].
+
+    Raises:
+        ValueError: when there is no axis of members beside that of classes.
+    """
+    members = np.asarray(probs, np.float64)
+    if members.ndim < 2 or not len(members):
+        raise ValueError(f"expected [M, ..., C] with M >= 1, got {members.shape}")
+    together = _entropy(members.mean(0))
+    alone = _entropy(members).mean(0)
+    difference: npt.NDArray[np.float64] = np.maximum(together - alone, 0.0)
+    return difference
+
+
+def k_centre_greedy(
+    features: npt.ArrayLike, centres: npt.ArrayLike, count: int
+) -> npt.NDArray[np.int64]:
+    """Return the images that are farthest from all that is labelled, one by one.
+
+    Sener and Savarese 2018 (arXiv:1708.00489) Algorithm 1, k-Center-Greedy: the next
+    one is that with the largest Euclidean distance to its nearest centre, and becomes a
+    centre itself. Among equally far ones the first is taken.
+
+    Args:
+        features: [N, D] of the images to choose from.
+        centres: [n, D] of the labelled images; none, n = 0, lets the first image begin.
+        count: k of them, up to N.
+
+    Returns:
+        [k] rows of `features`, all different, in the order in which they were chosen.
+
+    Raises:
+        ValueError: when the shapes don't fit or there are fewer than `count`.
+    """
+    rows, others = np.asarray(features, np.float64), np.asarray(centres, np.float64)
+    if rows.ndim != 2 or others.shape[1:] != rows.shape[1:] or count > len(rows):
+        raise ValueError(f"{count} of {rows.shape} beside {others.shape}")
+    nearest = np.full(len(rows), np.inf)
+    for centre in others:
+        nearest = np.minimum(nearest, _squared_distances(rows, centre))
+    chosen = np.zeros(count, np.int64)
+    for place in range(count):
+        chosen[place] = nearest.argmax()
+        nearest = np.minimum(nearest, _squared_distances(rows, rows[chosen[place]]))
+        nearest[chosen[place]] = -np.inf
+    return chosen
+
+
+def _squared_distances(
+    rows: npt.NDArray[np.float64], centre: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    difference = rows - centre
+    distances: npt.NDArray[np.float64] = np.einsum("nd,nd->n", difference, difference)
+    return distances
+
+
+def _entropy(probs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    logs = np.log(np.where(probs > 0, probs, 1.0))
+    entropy: npt.NDArray[np.float64] = -np.sum(probs * logs, axis=-1)
+    return entropy

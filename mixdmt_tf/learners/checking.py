@@ -1,0 +1,131 @@
+"""Whether images and labels are what a method for this task and network can take."""
+
+from __future__ import annotations
+
+from typing import Any, List, Optional, Tuple
+
+import numpy as np
+
+from mixdmt_tf.data.segmentation.source import IGNORED
+from mixdmt_tf.errors import ArgumentError
+from mixdmt_tf.learners.inputs import Arrays
+
+Shape = Tuple[Optional[int], ...]
+
+
+def require_shape(images: Arrays, expected: Shape, what: str) -> None:
+    """Refuses images that the network doesn't take.
+
+    Args:
+        images: [N, H, W, C], or a list of [H, W, C].
+        expected: (H, W, C) of the network, None for any size.
+        what: they are, for the message.
+
+    Raises:
+        ArgumentError: saying what came and what was expected.
+    """
+    wanted = ", ".join("any" if each is None else str(each) for each in expected)
+    several = isinstance(images, list)
+    shapes = {tuple(each.shape) for each in images} if several else {images.shape[1:]}
+    for shape in sorted(shapes):
+        if len(shape) != 3:
+            got = ["N", *map(str, shape)]
+            raise ArgumentError(
+                f"{what}: images are [{', '.join(got)}]; expected [N, {wanted}].\n"
+                "Grey images have a last axis of 1: images[..., np.newaxis]."
+            )
+        if any(e is not None and e != s for e, s in zip(expected, shape)):
+            raise ArgumentError(
+                f"{what}: images are [N, {', '.join(map(str, shape))}]; the network "
+                f"takes [N, {wanted}]"
+            )
+    if several and None not in expected[:2]:
+        raise ArgumentError(f"{what}: images of different sizes; resize them first")
+
+
+def class_numbers(labels: Any, classes: int, what: str, lowest: int = 0) -> np.ndarray:
+    """Labels of images as int32 [N].
+
+    Args:
+        labels: [N] or [N, 1], numbers.
+        classes: C.
+        what: they are, for the message.
+        lowest: the smallest that is allowed; -1 where classes may be unknown.
+
+    Raises:
+        ArgumentError: if they are one-hot, no whole numbers, or no class.
+    """
+    labels = np.asarray(labels)
+    if labels.ndim == 2 and labels.shape[1] == 1:  # as keras.datasets has them
+        labels = labels[:, 0]
+    if labels.ndim != 1:
+        if labels.shape[1:] == (classes,):
+            raise ArgumentError(
+                f"{what}: labels are one-hot, {list(labels.shape)}; expected class "
+                "numbers [N].\nGive labels.argmax(-1)."
+            )
+        raise ArgumentError(
+            f"{what}: labels are {list(labels.shape)}; expected a class number for "
+            "each image, [N]"
+        )
+    return _whole(labels, lowest, classes, what, (), "image")
+
+
+def class_maps(labels: Any, images: Arrays, classes: int, what: str) -> List[Any]:
+    """Labels of pixels as a list of uint8 [H, W]; 255 where a pixel doesn't count.
+
+    Args:
+        labels: [N, H, W], [N, H, W, 1], or a list of [H, W].
+        images: that they belong to.
+        classes: C.
+        what: they are, for the message.
+
+    Raises:
+        ArgumentError: if they have another form than the images, or are no class.
+    """
+    found = []
+    for number, (label, image) in enumerate(zip(labels, images)):
+        label = np.asarray(label)
+        if label.ndim == 3 and label.shape[-1] == 1:
+            label = label[..., 0]
+        if label.ndim == 3 and label.shape[-1] == classes:
+            raise ArgumentError(
+                f"{what}: labels are one-hot, {list(label.shape)} of an image; "
+                "expected class numbers [H, W].\nGive labels.argmax(-1)."
+            )
+        if label.shape != image.shape[:2]:
+            raise ArgumentError(
+                f"{what}: image {number} is {list(image.shape[:2])}, its labels are "
+                f"{list(label.shape)}; expected a class for each pixel, 255 where a "
+                "pixel doesn't count"
+            )
+        found.append(
+            _whole(label, 0, classes, f"{what}: image {number}", (IGNORED,), "pixel")
+        )
+    return [each.astype(np.uint8) for each in found]
+
+
+def _whole(
+    labels: np.ndarray,
+    lowest: int,
+    classes: int,
+    what: str,
+    besides: Tuple[int, ...],
+    unit: str,
+) -> np.ndarray:
+    """The labels as int32, all of them `lowest` to C - 1, or one of `besides`."""
+    numbers = labels.astype(np.int32)
+    if labels.dtype.kind == "f" and not np.array_equal(numbers, labels):
+        raise ArgumentError(f"{what}: labels are no whole numbers; expected classes")
+    wrong = (numbers < lowest) | (numbers >= classes)
+    wrong &= ~np.isin(numbers, besides)
+    if wrong.any():
+        place = tuple(int(i) for i in np.argwhere(wrong)[0])
+        where = place[0] if len(place) == 1 else place
+        extra = "".join(f", or {each}" for each in besides)
+        raise ArgumentError(
+            f"{what}: {unit} {where} has the label {numbers[place]}; expected {lowest} "
+            f"to {classes - 1}{extra} ({int(wrong.sum()):,} such {unit}s).\nLabels are "
+            f"counted from 0, and there are num_classes={classes}."
+        )
+    return numbers

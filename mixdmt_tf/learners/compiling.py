@@ -1,0 +1,165 @@
+"""What Keras lets a program say in `compile` and `fit`, and what of it makes sense."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Dict, List, Mapping, Optional
+
+import keras
+import tensorflow as tf
+
+from mixdmt_tf import compat
+from mixdmt_tf.errors import ArgumentError
+
+OPTIONS = ("run_eagerly", "jit_compile", "steps_per_execution")
+# What Keras's methods take besides, and what to write instead.
+INSTEAD = {
+    "loss": "Methods bring losses of their own; leave it out.",
+    "sample_weight": "There are no weights of single images here.",
+    "class_weight": "There are no weights of classes here.",
+    "validation_split": "Give validation_data=(images, labels).",
+    "shuffle": "Batches are shuffled in any case, by seed=.",
+    "labeled": "Labelled images come first, as x: fit((images, labels), ...).",
+    "validation_steps": "All validation images are scored.",
+    "validation_batch_size": "It is batch_size.",
+    "steps": "All images that are given are taken.",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Compiled:
+    """What `compile` was given.
+
+    Attributes:
+        optimizer: a Keras optimizer; None: the method's own.
+        metrics: of class numbers and probabilities.
+        options: of `keras.Model.compile`.
+    """
+
+    optimizer: Any = None
+    metrics: Optional[List[Any]] = None
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def of(cls, optimizer: Any, metrics: Any, more: Dict[str, Any]) -> Compiled:
+        """Checks them.
+
+        Raises:
+            ArgumentError: for what there is no use of here.
+        """
+        metrics = [*(metrics or []), *(more.pop("weighted_metrics", None) or [])]
+        options = {name: more.pop(name) for name in OPTIONS if name in more}
+        refuse(more, "compile")
+        if optimizer is not None:
+            optimizer = keras.optimizers.get(optimizer)
+        # Accuracy is there in any case.
+        metrics = [each for each in metrics if each not in ("accuracy", "acc")]
+        return cls(optimizer, metrics or None, options)
+
+    def fresh(self, used: Any) -> Any:
+        """The optimizer for weights that nobody has trained, None: the method's own.
+
+        Args:
+            used: whether the one that was given has moved weights before.
+        """
+        if self.optimizer is None or not used:
+            return self.optimizer
+        return type(self.optimizer).from_config(self.optimizer.get_config())
+
+    def get_config(self) -> Dict[str, Any]:
+        """What `from_config` makes the same of."""
+        return {
+            "optimizer": keras.saving.serialize_keras_object(self.optimizer),
+            "metrics": keras.saving.serialize_keras_object(self.metrics),
+            **self.options,
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """How long `fit` trains.
+
+    Attributes:
+        of_epoch: steps of an epoch; None: a pass over the images.
+        batch: labelled images per step; None: as the method was published.
+    """
+
+    of_epoch: Optional[int]
+    batch: Optional[int]
+
+
+def plan(epochs: Any, initial: Any, steps: Any, batch: Any) -> Plan:
+    """Checks the numbers that `fit` is given.
+
+    Raises:
+        ArgumentError: naming the first one that is none.
+    """
+    for name, value, low in (
+        ("epochs", epochs, 1),
+        ("initial_epoch", initial, 0),
+        ("steps_per_epoch", steps, 1),
+        ("batch_size", batch, 1),
+    ):
+        if value is None and name in ("steps_per_epoch", "batch_size"):
+            continue
+        if isinstance(value, bool) or not hasattr(value, "__index__") or value < low:
+            raise ArgumentError(
+                f"{name}={value!r}: expected a whole number, {low} or more"
+            )
+    if initial >= epochs:
+        raise ArgumentError(
+            f"initial_epoch={initial}: all epochs={epochs} are done.\nepochs counts "
+            "from the beginning, as in Keras."
+        )
+    return Plan(
+        None if steps is None else int(steps), None if batch is None else int(batch)
+    )
+
+
+def refuse(more: Mapping[str, Any], where: str) -> None:
+    """Refuses arguments that Keras knows and that make no sense here.
+
+    Raises:
+        ArgumentError: saying what to write instead.
+    """
+    for name in more:
+        hint = INSTEAD.get(name, "Leave it out.")
+        raise ArgumentError(f"{where} has no argument {name!r} here.\n{hint}")
+
+
+def require_one_device() -> None:
+    """Refuses a strategy of several replicas: Keras would cut the batches wrongly."""
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    if replicas > 1:
+        raise ArgumentError(
+            f"fit on {replicas} devices is not supported.\nmixdmt_tf.train, or "
+            "bin/train, trains on several; or leave the strategy's scope."
+        )
+
+
+def require_loadable(callbacks: Any) -> None:
+    """Refuses a ModelCheckpoint whose files could not be loaded, before any work."""
+    each_one = getattr(callbacks, "callbacks", callbacks) or []
+    each_one = each_one if isinstance(each_one, (list, tuple)) else [each_one]
+    for callback in each_one:
+        if isinstance(callback, keras.callbacks.ModelCheckpoint):
+            if not callback.save_weights_only:
+                require_keras_file(callback.filepath)
+
+
+def require_keras_file(path: Any) -> None:
+    """Refuses names of files that Keras would write in another format.
+
+    Raises:
+        ArgumentError: with the name that is meant.
+    """
+    if not str(path).endswith(".keras"):
+        raise ArgumentError(
+            f"{path}: models are saved as .keras files, with all settings and "
+            f"the average in them.\nName it {path}.keras; export writes a SavedModel."
+        )
+
+
+def is_compiled(model: keras.Model) -> bool:
+    """Whether `compile` was called, under either Keras."""
+    return bool(model.compiled if compat.KERAS_3 else model._is_compiled)

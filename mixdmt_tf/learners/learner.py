@@ -1,0 +1,168 @@
+"""A method around somebody's network, as a Keras model that is trained by `fit`.
+
+The batches are those of the command line: a pure function of seed and step, made by the
+pipelines of `data/`. So is the training step, that of `algorithms/base.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional
+
+import keras
+import tensorflow as tf
+
+from mixdmt_tf.algorithms.base import Algorithm
+from mixdmt_tf.algorithms.parts.moving_average import MovingAverage
+from mixdmt_tf.errors import ArgumentError
+from mixdmt_tf.learners import arrays, compiling, state
+from mixdmt_tf.learners.reading import batched
+from mixdmt_tf.learners.trained import TrainedModel
+
+
+@keras.saving.register_keras_serializable("mixdmt_tf")
+class Learner(TrainedModel):
+    """A network that a method trains with labelled and unlabelled images.
+
+    Attributes:
+        algorithm: the method in training, from the first `fit` on.
+    """
+
+    algorithm: Optional[Algorithm] = None
+
+    @property
+    def average(self) -> Optional[MovingAverage]:
+        """The averaged weights; None: nothing was trained."""
+        return None if self.algorithm is None else self.algorithm.average
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        *,
+        unlabeled: Any = None,
+        epochs: int = 1,
+        batch_size: Optional[int] = None,
+        steps_per_epoch: Optional[int] = None,
+        validation_data: Any = None,
+        validation_freq: Any = 1,
+        callbacks: Any = None,
+        verbose: Any = "auto",
+        initial_epoch: int = 0,
+        **kwargs: Any,
+    ) -> keras.callbacks.History:
+        """Trains; the weights it begins with are those of the network.
+
+        Schedules, the average of the weights and the optimizer begin anew, unless
+        `initial_epoch` says that this goes on with what was trained before.
+
+        Args:
+            x: labelled images: (images, labels), or a `tf.data` set of such pairs,
+                batched or not; or images alone, with `y`. uint8, or float in 0 to 1, -1
+                to 1 or 0 to 255; they are kept as uint8.
+            y: labels of `x`, class numbers.
+            unlabeled: images, in one of these forms. Labels that they come with are
+                for reports only.
+            epochs: passes over the unlabelled images, of methods that learn from labels
+                only over the labelled ones.
+            batch_size: labelled images per step; by default as the method was
+                published. The method says how many unlabelled ones there are for each.
+            steps_per_epoch: instead of a pass.
+            validation_data: as `x`; scored with the averaged weights.
+            validation_freq: as Keras has it.
+            callbacks: Keras's.
+            verbose: as Keras has it.
+            initial_epoch: before which an earlier `fit` stopped, also of a model that
+                was saved and loaded.
+            **kwargs: none; for the sake of a sentence about them.
+
+        Raises:
+            ArgumentError: saying what was expected.
+        """
+        compiling.refuse(kwargs, "fit")
+        compiling.require_one_device()
+        compiling.require_loadable(callbacks)
+        plan = compiling.plan(epochs, initial_epoch, steps_per_epoch, batch_size)
+        given = arrays.read(self, x, y, unlabeled, validation_data)
+        batch = plan.batch or self.keywords.batch()
+        steps = plan.of_epoch or given.steps_of_pass(self.keywords, batch)
+        task, split = arrays.task_of(self, given, batch, steps=steps * epochs)
+        pipeline = task.pipeline(split, None, 1)
+        self._begin(task.experiment.method, task.facts(split), initial_epoch > 0)
+        if not initial_epoch:
+            self.algorithm.begin(pipeline)
+        self._keras_compile(self.algorithm.optimizer)
+        held_out = given.validation
+        return super().fit(
+            pipeline.dataset(initial_epoch * steps, epochs * steps),
+            epochs=epochs,
+            steps_per_epoch=steps,
+            initial_epoch=initial_epoch,
+            validation_data=None if held_out is None else batched(held_out, batch),
+            validation_freq=validation_freq,
+            callbacks=callbacks,
+            verbose=verbose,
+        )
+
+    def _begin(self, config: Any, facts: Any, goes_on: bool) -> None:
+        """Makes the method for one `fit`, with the state of the one before or none."""
+        before = self.algorithm
+        if goes_on and before is None:
+            raise ArgumentError(
+                "initial_epoch: nothing was trained before.\nLeave it out, or load a "
+                "model that was saved in training."
+            )
+        algorithm = self.keywords.method(self.body, config, facts)
+        algorithm.compile(self._compiled.fresh(before))
+        if goes_on:
+            state.take_over(algorithm, before)
+        self._take_up(algorithm)
+
+    def _take_up(self, algorithm: Algorithm) -> None:
+        """Trains with it from now on; both count one loss, as Keras knows one name."""
+        self.algorithm = algorithm
+        self._scores.metrics["loss"] = algorithm.means["loss"]
+
+    def train_step(self, data: Dict[str, tf.Tensor]) -> Dict[str, tf.Tensor]:
+        """A step of the method on a batch of its pipeline."""
+        return self.algorithm.train_step(data)
+
+    @property
+    def training_metrics(self) -> List[keras.metrics.Metric]:
+        """What the method reports, but for the loss, which is a score, too."""
+        means = {} if self.algorithm is None else self.algorithm.means
+        return [each for name, each in means.items() if name != "loss"]
+
+    def state(self) -> List[tf.Variable]:
+        """Weights, averages, and all else that the method keeps."""
+        more = [] if self.algorithm is None else state.variables(self.algorithm)
+        return super().state() + more
+
+    def get_config(self) -> Dict[str, Any]:
+        """What `from_config` rebuilds the model from, untrained."""
+        trained = self.algorithm and self.algorithm.get_config()
+        kept = ("config", "facts", "policy")
+        return {
+            **super().get_config(),
+            "algorithm": trained and {name: trained[name] for name in kept},
+        }
+
+    @classmethod
+    def from_config(cls, config: Dict[str, Any]) -> Learner:
+        """Builds the model anew, with the method as it was in training.
+
+        Args:
+            config: from `get_config`.
+        """
+        config = dict(config)
+        trained = config.pop("algorithm")
+        model = super().from_config(config)
+        if trained:
+            model._take_up(model.keywords.method.around(model.body, trained))
+        return model
+
+    def compile_from_config(self, config: Dict[str, Any]) -> None:
+        """Compiles as the saved model was, its method included."""
+        super().compile_from_config(config)
+        if self.algorithm is not None:
+            self.algorithm.compile(self._compiled.optimizer)
+            self._keras_compile(self.algorithm.optimizer)

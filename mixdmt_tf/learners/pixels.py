@@ -1,0 +1,108 @@
+"""Pixel values as programs have them: uint8, or float in one of three ranges."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Optional, Tuple
+
+import numpy as np
+import tensorflow as tf
+
+from mixdmt_tf.errors import ArgumentError
+
+Range = Tuple[float, float]
+BYTES: Range = (0.0, 255.0)
+CANONICAL: Range = (-1.0, 1.0)
+"""The range that the pipelines make of all images (`data/pixels.py`)."""
+
+
+def range_of(images: np.ndarray, what: str) -> Optional[Range]:
+    """The range that floating images are in; None of integers, which need none.
+
+    Args:
+        images: any numbers.
+        what: they are, for the message.
+
+    Returns:
+        (0, 1), (-1, 1) or (0, 255), the first of them that holds all values.
+
+    Raises:
+        ArgumentError: if none does, or a value is not finite.
+    """
+    if images.dtype.kind in "iub":
+        return None
+    low, high = float(np.min(images)), float(np.max(images))
+    for lowest, highest in ((0.0, 1.0), CANONICAL, BYTES):
+        if lowest <= low and high <= highest:
+            return lowest, highest
+    raise ArgumentError(
+        f"{what}: values from {low:.4g} to {high:.4g}; expected uint8, or float in "
+        "0 to 1, -1 to 1 or 0 to 255.\nGive the images as they were before they were "
+        "standardized; a Normalization layer in the network does that."
+    )
+
+
+def to_bytes(images: np.ndarray, found: Optional[Range], what: str) -> np.ndarray:
+    """The images as uint8, in which they are stored, shifted and augmented.
+
+    Args:
+        images: of any dtype.
+        found: their range, of floating ones.
+        what: they are, for the message.
+
+    Raises:
+        ArgumentError: if they are outside of the range.
+    """
+    if images.dtype == np.uint8:
+        return images
+    low, high = found if images.dtype.kind == "f" and found else BYTES
+    least, most = images.min(), images.max()
+    if not low <= least <= most <= high:
+        raise ArgumentError(
+            f"{what}: values from {least:.4g} to {most:.4g}; the images before were in "
+            f"{low:g} to {high:g}.\nGive all images in the same range."
+        )
+    if images.dtype.kind != "f":
+        return images.astype(np.uint8)
+    scaled = (images.astype(np.float32) - low) * (255.0 / (high - low))
+    return np.rint(scaled).astype(np.uint8)
+
+
+@dataclasses.dataclass(frozen=True)
+class Scale:
+    """Between the pixels of a program, the pipelines' and the network's.
+
+    Attributes:
+        floats: the range of floating images; None: none were seen.
+        network: the range that the network takes; None: nobody has said so.
+    """
+
+    floats: Optional[Range] = None
+    network: Optional[Range] = None
+
+    def seen(self, images: np.ndarray, what: str, rescales: bool) -> Scale:
+        """With what these images tell: range of floats, and what the network takes.
+
+        A network gets floating images as they are given. Of uint8 it gets 0 to 255 if
+        it begins with a layer that rescales them, and else -1 to 1, as the networks of
+        this package take them.
+
+        Args:
+            images: as the program has them.
+            what: they are, for the message.
+            rescales: whether the network does.
+
+        Raises:
+            ArgumentError: if they are in no range that is known.
+        """
+        floats = self.floats or range_of(images, what)
+        of_bytes = BYTES if rescales else CANONICAL
+        given = of_bytes if images.dtype.kind != "f" else floats
+        return Scale(floats, self.network or given)
+
+    def canonical(self, images: Any) -> tf.Tensor:
+        """Images of a program, as a tensor, as the pipelines make them: -1 to 1."""
+        low, high = self.floats if images.dtype.is_floating and self.floats else BYTES
+        return tf.cast(images, tf.float32) * (2.0 / (high - low)) - (
+            2.0 * low / (high - low) + 1.0
+        )

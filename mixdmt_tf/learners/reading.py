@@ -1,0 +1,101 @@
+"""From what `fit`, `evaluate` and `predict` are given to uint8 images and classes."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Optional, Tuple
+
+import numpy as np
+import tensorflow as tf
+
+from mixdmt_tf.data.classification.source import UNKNOWN
+from mixdmt_tf.learners import checking, inputs
+from mixdmt_tf.learners.inputs import Arrays, Given
+from mixdmt_tf.learners.pixels import Scale, to_bytes
+from mixdmt_tf.learners.sources import Part
+
+
+@dataclasses.dataclass(frozen=True)
+class Reader:
+    """Reads arguments for one network.
+
+    Attributes:
+        task: 'classification' or 'segmentation'.
+        shape: (H, W, C) of the network's images, None for any size.
+        classes: number of classes C.
+        rescales: whether the network brings pixels to its range itself.
+    """
+
+    task: str
+    shape: Tuple[Optional[int], ...]
+    classes: int
+    rescales: bool
+
+    def labeled(
+        self, given: Any, y: Any, what: str, scale: Scale
+    ) -> Tuple[Part, Scale]:
+        """Images with labels, and what their pixels tell.
+
+        Args:
+            given: see `inputs.pairs`.
+            y: see `inputs.pairs`.
+            what: they are, for messages.
+            scale: what is known of pixels.
+
+        Raises:
+            ArgumentError: saying what was expected.
+        """
+        found = inputs.pairs(given, y, what)
+        images, scale = self._images(found, what, scale)
+        return Part(images, self._labels(found, what)), scale
+
+    def unlabeled(self, given: Any, what: str, scale: Scale) -> Tuple[Part, Scale]:
+        """Images whose labels, if they have any, are for reports only; as `labeled`."""
+        found = inputs.images_alone(given, what)
+        images, scale = self._images(found, what, scale)
+        labels = None if found.labels is None else self._labels(found, what, UNKNOWN)
+        return Part(images, labels), scale
+
+    def _labels(self, found: Given, what: str, lowest: int = 0) -> Any:
+        if self.task == "classification":
+            return checking.class_numbers(found.labels, self.classes, what, lowest)
+        return checking.class_maps(found.labels, found.images, self.classes, what)
+
+    def _images(self, found: Given, what: str, scale: Scale) -> Tuple[Any, Scale]:
+        """uint8 images, of segmentation as a list."""
+        images = found.images
+        checking.require_shape(images, self.shape, what)
+        several = isinstance(images, list)
+        ends = _ends(images) if several else images
+        scale = scale.seen(ends, what, self.rescales)
+        if several:
+            return [to_bytes(each, scale.floats, what) for each in images], scale
+        pixels = to_bytes(images, scale.floats, what)
+        return (pixels if self.task == "classification" else list(pixels)), scale
+
+
+def _ends(images: Arrays) -> np.ndarray:
+    """The smallest and largest value of each image, in their dtype."""
+    ends = [end(each) for each in images for end in (np.min, np.max)]
+    return np.array(ends, images[0].dtype)
+
+
+def batched(part: Part, batch: int) -> tf.data.Dataset:
+    """Images, and their labels if there are any, for `evaluate` and `predict`.
+
+    Args:
+        part: uint8 images, all of one size or one by one.
+        batch: images at a time, of one size.
+    """
+    columns = [part.images] if part.labels is None else [part.images, part.labels]
+    shapes = {np.shape(each) for each in part.images[:]}
+    if len(shapes) == 1:
+        arrays = tuple(np.asarray(each) for each in columns)
+        return tf.data.Dataset.from_tensor_slices(arrays).batch(batch)
+    signature = tuple(
+        tf.TensorSpec([None] * np.ndim(column[0]), tf.uint8) for column in columns
+    )
+    pairs = tf.data.Dataset.from_generator(
+        lambda: zip(*columns), output_signature=signature
+    )
+    return pairs.batch(1)

@@ -1,0 +1,55 @@
+"""The variables of a method, to be handed on from one of its kind to the next."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List
+
+from mixdmt_tf import compat
+from mixdmt_tf.algorithms.base import Algorithm
+from mixdmt_tf.errors import ArgumentError
+
+
+def variables(algorithm: Algorithm) -> List[Any]:
+    """All that a method has besides its network and optimizers, each once.
+
+    That is: averages, teacher, second network, and what it keeps itself.
+    """
+    found = [*algorithm.average.averages]
+    for each in filter(None, [algorithm.teacher, algorithm.peer]):
+        found += each.weights
+    known = {id(w) for w in map(compat.tf_variable, algorithm.network.weights)}
+    unique: Dict[int, Any] = {}
+    for variable in map(compat.tf_variable, found + algorithm.own_variables):
+        if id(variable) not in known:
+            unique.setdefault(id(variable), variable)
+    return list(unique.values())
+
+
+def take_over(algorithm: Algorithm, before: Algorithm) -> None:
+    """Goes on where another one of the same method stopped.
+
+    Args:
+        algorithm: compiled; its network has the weights already.
+        before: compiled.
+
+    Raises:
+        ArgumentError: if the two are of different images or labels.
+    """
+    pairs = list(zip(_all(algorithm), _all(before)))
+    same = len(_all(algorithm)) == len(_all(before))
+    if not same or any(own.shape != other.shape for own, other in pairs):
+        raise ArgumentError(
+            "initial_epoch: what was trained before had other images, labels or "
+            "another optimizer.\nGive the same, or leave initial_epoch out."
+        )
+    for own, other in pairs:
+        own.assign(other)
+
+
+def _all(algorithm: Algorithm) -> List[Any]:
+    """`variables`, and those of the optimizers."""
+    found = variables(algorithm)
+    optimizers = [algorithm.optimizer, *algorithm.more_optimizers.values()]
+    for each in filter(None, optimizers):
+        found += map(compat.tf_variable, compat.variables(each))
+    return found

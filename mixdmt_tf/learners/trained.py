@@ -1,0 +1,202 @@
+"""A network with averaged weights, as a Keras model: evaluate, predict, export.
+
+`learner.Learner` and `rounds.RoundsLearner` add how it is trained.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+from typing import Any, Dict, Iterator, List, Optional
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mixdmt_tf.algorithms.parts.moving_average import MovingAverage
+from mixdmt_tf.errors import ArgumentError
+from mixdmt_tf.learners import compiling, networks
+from mixdmt_tf.learners.base import BaseModel
+from mixdmt_tf.learners.reading import batched
+from mixdmt_tf.learners.sources import Part
+from mixdmt_tf.models.layers.borders import repeated_border
+from mixdmt_tf.runs import export
+from mixdmt_tf.tasks import open_task
+
+BATCH = 64  # images at a time where nothing is learned
+
+
+class TrainedModel(BaseModel):
+    """A network, and what a method has made of its weights."""
+
+    @property
+    def average(self) -> Optional[MovingAverage]:
+        """The averaged weights; None: nothing was trained."""
+        raise NotImplementedError
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: Optional[int] = None,
+        *,
+        averaged: bool = True,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        return_dict: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Loss (cross-entropy), accuracy, of segmentation mean IoU, and own metrics.
+
+        Args:
+            x: (images, labels), a `tf.data` set of such pairs, or images alone.
+            y: labels of `x`, if that is images alone.
+            batch_size: images at a time.
+            averaged: whether to use the averaged weights or those of the last step.
+            verbose: as Keras has it.
+            callbacks: Keras's.
+            return_dict: whether numbers come by name.
+            **kwargs: none; Keras's `fit` has some of its own.
+
+        Raises:
+            ArgumentError: saying what was expected.
+        """
+        if "_use_cached_eval_dataset" not in kwargs:  # or `fit` validates
+            compiling.refuse(kwargs, "evaluate")
+            part, scale = self.reader.labeled(x, y, "x", self.scale)
+            self.take(scale)
+            x, y = batched(part, batch_size or BATCH), None
+            batch_size = None
+        if not compiling.is_compiled(self):
+            self._keras_compile()
+        kwargs.update(verbose=verbose, callbacks=callbacks, return_dict=return_dict)
+        with self._using(averaged):
+            return super().evaluate(x, y, batch_size, **kwargs)
+
+    def test_step(self, data: Any) -> Dict[str, tf.Tensor]:
+        """Scores one batch with the weights that the network has."""
+        images, labels = data[:2]
+        logits = self.logits(images)
+        labels, counts = self._scores.update(labels, logits)
+        probs = tf.nn.softmax(logits)
+        found = self.compute_metrics(images, labels, probs, counts)
+        trained = {each.name for each in self.training_metrics}
+        own = {name: value for name, value in found.items() if name not in trained}
+        return {**self._scores.results(), **own}
+
+    @property
+    def training_metrics(self) -> List[keras.metrics.Metric]:
+        """What a step of training reports."""
+        return []
+
+    @property
+    def metrics(self) -> List[keras.metrics.Metric]:
+        """What training reports, the scores, and compiled metrics."""
+        ours = [*self.training_metrics, *self._scores.metrics.values()]
+        known = {each.name for each in ours}
+        # Keras 3 makes compiled metrics at the first batch that is evaluated.
+        others = [m for m in super().metrics if getattr(m, "built", True)]
+        return ours + [m for m in others if m.name not in known]
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: Optional[int] = None,
+        *,
+        averaged: bool = True,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Probabilities.
+
+        Args:
+            x: images, an array or a `tf.data` set; labels beside them are left alone.
+            batch_size: images at a time.
+            averaged: whether to use the averaged weights or those of the last step.
+            verbose: as Keras has it.
+            callbacks: Keras's.
+            **kwargs: none; for the sake of a sentence about them.
+
+        Returns:
+            float32 [N, C]; of segmentation [N, H, W, C], or a list of [H, W, C] if the
+            images have different sizes.
+
+        Raises:
+            ArgumentError: saying what was expected.
+        """
+        compiling.refuse(kwargs, "predict")
+        part, scale = self.reader.unlabeled(x, "x", self.scale)
+        self.take(scale)
+        images = part.images
+        sets = [batched(Part(images), batch_size or BATCH)]
+        several = len({np.shape(each) for each in images[:]}) > 1
+        if several:
+            sets = [batched(Part([each]), 1) for each in images]
+        options = {"verbose": verbose, "callbacks": callbacks}
+        ask = super().predict
+        with self._using(averaged):
+            found = [ask(each, **options) for each in sets]
+        return [each[0] for each in found] if several else found[0]
+
+    def predict_step(self, data: Any) -> tf.Tensor:
+        """Probabilities of one batch."""
+        return tf.nn.softmax(self.logits(data[0] if isinstance(data, tuple) else data))
+
+    def call(self, images: Any, training: bool = False) -> tf.Tensor:
+        """Probabilities of images as they were given, with the raw weights."""
+        return tf.nn.softmax(self.logits(images, training))
+
+    def logits(self, images: Any, training: bool = False) -> tf.Tensor:
+        """float32 logits of images as they were given, with the network's weights."""
+        if self.body is None:
+            raise ArgumentError(
+                "call: the range of pixels is not known yet.\nCall fit, evaluate or "
+                "predict first, or give input_range=."
+            )
+        canonical = self.scale.canonical(tf.convert_to_tensor(images))
+        if not self.multiple or self.multiple == 1:
+            return tf.cast(self.body(canonical, training=training), tf.float32)
+        height, width = tf.shape(canonical)[1], tf.shape(canonical)[2]
+        canonical = repeated_border(canonical, self.multiple, rest=0)
+        found = tf.cast(self.body(canonical, training=training), tf.float32)
+        return found[:, :height, :width]
+
+    @contextlib.contextmanager
+    def _using(self, averaged: bool) -> Iterator[None]:
+        """Within it, the network has the averaged weights, if there are any."""
+        if not averaged or self.average is None:
+            yield
+            return
+        raw = self.body.get_weights()
+        try:
+            self.body.set_weights(self.average.in_network(self.body))
+            yield
+        finally:
+            self.body.set_weights(raw)
+
+    def export(self, path: Any, *, averaged: bool = True) -> None:
+        """Writes a SavedModel: uint8 images to probabilities and labels.
+
+        It is that of `bin/export_model`: `docs/api/index.md` says how to load it. It is
+        loaded and compared before it is kept.
+
+        Args:
+            path: of a folder; a SavedModel that is there is replaced.
+            averaged: whether to use the averaged weights or those of the last step.
+
+        Raises:
+            UserError: if it can't be written, or the network takes images of one size
+                and tells pixels apart.
+        """
+        if self.body is None:
+            raise ArgumentError("export: nothing was trained; call fit first")
+        network = networks.as_settings(self.body, False, self.multiple)
+        task = open_task(self.keywords.experiment(network, 1))
+        shape = list(self.reader.shape)
+        names = self.arguments["class_names"]
+        facts = {"image_shape": shape, "class_names": names, "network": vars(network)}
+        with self._using(averaged):
+            weights = self.body.get_weights()
+        scorer = task.load_scorer(facts)
+        export.export("saved_model", scorer, weights, names, pathlib.Path(path))

@@ -1,0 +1,1 @@
+"""The page about a run: what it is made of, and how that becomes HTML."""

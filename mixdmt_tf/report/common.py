@@ -1,0 +1,264 @@
+"""The sections that pages about runs of either task begin with."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Mapping, Optional, Sequence
+
+from mixdmt_tf.plots import Point, Series
+from mixdmt_tf.progress import duration
+from mixdmt_tf.report import drawing
+from mixdmt_tf.report.page import Block, Cell, Chart, Section, Table, Text
+from mixdmt_tf.report.run import Run, command
+from mixdmt_tf.runs import tags
+
+_FEW = 3  # warnings that are shown as they are
+NAMES = {"error": "error", "miou": "mean IoU"}
+
+
+def number(value: Optional[float], unit: str = " %") -> str:
+    """A number for people, 'unknown' for None."""
+    return "unknown" if value is None else f"{value:,.2f}{unit}"
+
+
+def sections(runs: Sequence[Run]) -> List[Section]:
+    """What was run, scores, curves."""
+    found = [what_was_run(runs), scores(runs), curves(runs)]
+    return [each for each in found if each.blocks]
+
+
+def what_was_run(runs: Sequence[Run]) -> Section:
+    """The settings that people ask about, and the command that repeats each run."""
+    columns = [_facts(each) for each in runs]
+    names = list(dict.fromkeys(name for column in columns for name in column))
+    rows = [[name, *(column.get(name, "") for column in columns)] for name in names]
+    caption = "The runs" if len(runs) > 1 else "The run"
+    table = Table(caption, ["", *(each.name for each in runs)], rows, "words")
+    blocks = [Block([table])]
+    for run in runs:
+        warned = run.results.get("warnings", [])
+        few = len(warned) <= _FEW
+        blocks.append(
+            Block(
+                [
+                    *(Text(f"Warning: {each}") for each in warned if few),
+                    *([] if few else [_folded(warned)]),
+                    Text("The command that repeats it, in a folder of its own:"),
+                    Text(command(run.experiment), code=True),
+                    Text(
+                        run.experiment.flagfile(), True, "All settings, as a flagfile"
+                    ),
+                ],
+                run.name if len(runs) > 1 else "",
+            )
+        )
+    return Section("What was run", blocks)
+
+
+def _folded(warned: Sequence[str]) -> Text:
+    return Text("\n".join(warned), True, f"{len(warned)} warnings of the run")
+
+
+def _facts(run: Run) -> Dict[str, str]:
+    results, experiment = run.results, run.experiment
+    facts = {
+        "method": str(results["algorithm"]),
+        "data set": str(results["dataset"]),
+        "labelled images": f"{results['labels']:,}",
+        "network": experiment.run.network,
+        "steps": f"{results['steps']:,}",
+        "batch of labelled images": f"{experiment.run.batch:,}",
+        "seed": str(results["seed"]),
+        "precision": experiment.run.precision,
+        "time": duration(results["seconds"]),
+    }
+    if results.get("result_of"):
+        facts["the result is that of"] = results["result_of"].replace("_", " ")
+    if not run.finished:
+        facts["state"] = "not finished: scores are those of the last evaluation"
+    versions = results.get("versions", {})
+    facts["software"] = ", ".join(f"{k} {v}" for k, v in versions.items())
+    facts["machine"] = str(results.get("machine", ""))
+    return facts
+
+
+def scores(runs: Sequence[Run]) -> Section:
+    """Errors or mean IoU, beside what the labels alone give."""
+    blocks = []
+    for measure, name in NAMES.items():
+        rows: List[List[Any]] = []
+        for run in runs:
+            if run.measure == measure:
+                rows += _score_rows(run, len(runs) > 1)
+        known = [row for row in rows if row[1] is not None]
+        if known:
+            highest = max(row[1] for row in known) or 1.0
+            shown = [
+                [label, Cell(number(value), bar=value / highest)]
+                for label, value in known
+            ]
+            table = Table(f"{name} in percent", ["", name], shown)
+            blocks.append(Block([table, *_comparison(runs, measure)]))
+    lead = (
+        "EMA: weights averaged over the training, which are what is exported; raw: "
+        "those of the last step. Labels alone: the same labelled images without the "
+        "unlabelled ones."
+    )
+    return Section("Scores", blocks, lead)
+
+
+def _alone(run: Run) -> Optional[float]:
+    """The score of the labels alone: of a comparison, or of the base model."""
+    results = run.results
+    for name in ("supervised", "base"):
+        if results.get(f"{name}_{run.measure}") is not None:
+            return float(results[f"{name}_{run.measure}"])
+    mious = results.get("base_mious", {})
+    model = str(results.get("result_of", "")).rpartition("_")[2]
+    found = mious.get(f"base_{model}", mious.get("base"))
+    return None if found is None else float(found)
+
+
+def _score_rows(run: Run, several: bool) -> List[List[Any]]:
+    results, measure = run.results, run.measure
+    before = f"{run.name}: " if several else ""
+    where = "validation" if results.get("test_set") == "validation" else "test"
+    found = [
+        [f"{where}, EMA", results.get(f"test_{measure}")],
+        [f"{where}, raw", results.get(f"test_{measure}_raw")],
+        [f"labels alone: {where}, EMA", _alone(run)],
+    ]
+    if where == "test":
+        found.append(["validation, EMA", results.get(f"validation_{measure}")])
+    return [[f"{before}{label}", value] for label, value in found]
+
+
+def _comparison(runs: Sequence[Run], measure: str) -> List[Text]:
+    """A sentence for each run about what the unlabelled images were worth."""
+    found = []
+    for run in runs:
+        if run.measure != measure:
+            continue
+        results, before = run.results, f"{run.name}: " if len(runs) > 1 else ""
+        alone = _alone(run)
+        score = results.get(f"test_{measure}")
+        if alone is None or score is None:
+            if run.experiment.algorithm != "supervised" and score is not None:
+                found.append(
+                    Text(
+                        f"{before}There is no run on the labels alone to compare with: "
+                        "--compare_supervised trains one."
+                    )
+                )
+            continue
+        gain = (alone - score) if measure == "error" else (score - alone)
+        words = "better" if gain >= 0 else "worse"
+        found.append(
+            Text(
+                f"{before}{abs(gain):.2f} points {words} than labels alone "
+                f"({number(score)} and {number(alone)})."
+            )
+        )
+    return found
+
+
+def curves(runs: Sequence[Run]) -> Section:
+    """What was measured over the steps: of one run in detail, of several by measure."""
+    charts = _of_one(runs[0]) if len(runs) == 1 else _of_several(runs)
+    stages = [run.results["result_of"] for run in runs if run.results.get("result_of")]
+    lead = "Each point is an evaluation; numbers of training steps are those before it."
+    if stages:
+        lead += f" Of runs in rounds: of the stage that is the result ({stages[0]})."
+    return Section("Curves", [Block([each]) for each in charts], lead)
+
+
+def _of_one(run: Run) -> List[Chart]:
+    name, unit = NAMES[run.measure], run.measure
+    scored = {
+        f"test_{unit}": "test, EMA",
+        f"test_raw_{unit}": "test, raw",
+        f"validation_{unit}": "validation, EMA",
+        f"validation_raw_{unit}": "validation, raw",
+    }
+    groups: Dict[str, Dict[str, str]] = {f"{name} (%)": scored}
+    reported = dict.fromkeys(key for row in run.rows for key in row)
+    for key in reported:
+        if key.startswith("train_"):
+            step_name = key[len("train_") :]
+            title = {
+                tags.LOSS: "terms of the loss",
+                tags.GUESSES: "pseudo labels: shares, accuracies, weights",
+                tags.SCHEDULE: "",
+            }[tags.of_step(step_name)]
+            if title:
+                groups.setdefault(title, {})[key] = step_name.replace("_", " ")
+    return [
+        chart
+        for title, columns in groups.items()
+        for chart in [
+            _chart([(run, key, label) for key, label in columns.items()], title)
+        ]
+        if chart
+    ]
+
+
+def _of_several(runs: Sequence[Run]) -> List[Chart]:
+    found = []
+    keys: Dict[str, str] = {}
+    for measure, name in NAMES.items():
+        keys[f"test_{measure}"] = f"test {name} (%), EMA"
+        keys[f"validation_{measure}"] = f"validation {name} (%), EMA"
+    keys["train_loss"] = "loss"
+    shared = dict.fromkeys(key for run in runs for row in run.rows for key in row)
+    for key in shared:
+        if key.startswith("train_") and tags.of_step(key[6:]) == tags.GUESSES:
+            keys[key] = f"pseudo labels: {key[6:].replace('_', ' ')}"
+    for key, title in keys.items():
+        chart = _chart([(run, key, run.name) for run in runs], title)
+        if chart:
+            found.append(chart)
+    return found
+
+
+def _chart(wanted: Sequence[Any], title: str) -> Optional[Chart]:
+    """A chart of columns of evaluations; None if there is nothing in them.
+
+    Args:
+        wanted: (run, name of the column, label).
+        title: of the y axis.
+    """
+    series = []
+    for run, key, label in wanted:
+        points = [Point(row["step"], row[key]) for row in run.rows if key in row]
+        if points:
+            series.append(Series(label, points, marker="o" if len(points) < 30 else ""))
+    if not series:
+        return None
+    include = [0.0] if "(%)" in title else []
+    drawn = drawing.lines(series, "step", "", include)
+    return Chart(drawing.svg(drawn, _in_words(title, series)), title)
+
+
+def _in_words(title: str, series: Sequence[Series]) -> str:
+    """What a chart shows, for those who do not see it: first and last values."""
+    ends = [(each.label, each.points[0].y, each.points[-1].y) for each in series]
+    parts = [f"{label} from {first:.3g} to {last:.3g}" for label, first, last in ends]
+    return f"{title} over the steps: " + "; ".join(parts)
+
+
+def title(runs: Sequence[Run]) -> str:
+    """Of a page about these runs."""
+    if len(runs) > 1:
+        return f"{len(runs)} runs: " + ", ".join(run.name for run in runs)
+    facts: Mapping[str, Any] = runs[0].results
+    return f"{facts['algorithm']} on {facts['dataset']}, {facts['labels']:,} labels"
+
+
+def subtitle(runs: Sequence[Run]) -> str:
+    """The results in one line."""
+    parts = []
+    for run in runs:
+        before = f"{run.name}: " if len(runs) > 1 else ""
+        value = run.results.get(f"test_{run.measure}")
+        name = NAMES[run.measure]
+        parts.append(f"{before}test {name} {number(value)}")
+    return "; ".join(parts)

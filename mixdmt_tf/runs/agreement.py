@@ -1,0 +1,114 @@
+"""Whether an exported model answers as the network that it was made of."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Callable, Sequence, Tuple
+
+import numpy as np
+
+from mixdmt_tf.errors import UserError
+
+NUMBER = 64  # random images, where there are no others
+ANY_SIZE = (45, 60)  # of random images for a network that takes any
+LARGEST = 1e-4  # difference of a probability that rounding can make in float32
+MOVED = 0.1  # share of probability that 8-bit numbers may move to other classes
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Samples:
+    """Images that an exported model is compared on, and calibrated with.
+
+    Attributes:
+        images: uint8 [n, H, W, C] each.
+        kind: what they are, for people: 'test'.
+        calibration: uint8 [n, H, W, C] each, of the training images; for 8-bit numbers.
+    """
+
+    images: Sequence[np.ndarray]
+    kind: str = "random"
+    calibration: Sequence[np.ndarray] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Agreement:
+    """How far two models' probabilities are apart.
+
+    Attributes:
+        images: number of images that were compared.
+        kind: of the images.
+        largest: difference of any probability.
+        moved: share of an image's, or pixel's, probability that is with other classes
+            (total variation distance), on average.
+        same: share of images, or pixels, with the same likeliest class.
+    """
+
+    images: int
+    kind: str
+    largest: float
+    moved: float
+    same: float
+
+    def describe(self) -> str:
+        """A line for the terminal."""
+        return (
+            f"compared with the checkpoint on {self.images:,} {self.kind} images: "
+            f"probabilities differ by at most {self.largest:.2g}, the likeliest class "
+            f"is the same in {100 * self.same:.2f} %"
+        )
+
+
+def random_samples(shape: Tuple[int, ...]) -> Samples:
+    """Noise, for want of images; (H, W, C) of the network's, None for any size."""
+    height, width, channels = shape
+    number = NUMBER if height else 2
+    size = (height, width) if height else ANY_SIZE
+    pixels = np.random.default_rng(0).integers(
+        0, 256, (number, *size, channels), np.uint8
+    )
+    return Samples([pixels])
+
+
+def compare(
+    samples: Samples,
+    expected: Callable[[np.ndarray], np.ndarray],
+    answered: Callable[[np.ndarray], np.ndarray],
+) -> Agreement:
+    """Asks both models about the images.
+
+    Args:
+        samples: the images.
+        expected: probabilities [n, ..., C] of the network for images [n, H, W, C].
+        answered: of the exported model.
+    """
+    number, largest, moved, same, rows = 0, 0.0, 0.0, 0, 0
+    for images in samples.images:
+        wanted, got = expected(images), np.asarray(answered(images))
+        apart = np.abs(got - wanted)
+        number += len(images)
+        # Unlike `max`, NumPy's keeps what is no number.
+        largest = float(np.maximum(largest, apart.max()))
+        moved += float(apart.sum(-1).sum(dtype=np.float64)) / 2
+        same += int((got.argmax(-1) == wanted.argmax(-1)).sum())
+        rows += apart[..., 0].size
+    return Agreement(number, samples.kind, largest, moved / rows, same / rows)
+
+
+def require(found: Agreement, place: object, eight_bits: bool) -> None:
+    """Refuses a model that is too far from its network.
+
+    Raises:
+        UserError: saying by how much.
+    """
+    if eight_bits:
+        fine, bound = found.moved <= MOVED, f"{MOVED} of it on average"
+        measured = f"{found.moved:.2g} of the probability moved to other classes"
+    else:
+        fine, bound = found.largest < LARGEST, f"{LARGEST:g}"
+        measured = f"probabilities differ by up to {found.largest:.2g}"
+    if not fine:
+        raise UserError(
+            f"the exported model {place} answers differently from the trained one: "
+            f"{measured}, on {found.images:,} {found.kind} images; expected at most "
+            f"{bound}.\nIt was not kept."
+        )

@@ -1,0 +1,89 @@
+"""TensorFlow Lite files, and the converter's monologues held back."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import tempfile
+from typing import Callable, Dict, Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from mixdmt_tf.errors import UserError
+from mixdmt_tf.runs.servable import Servable
+
+
+def converted(servable: Servable, calibration: Sequence[np.ndarray] = ()) -> bytes:
+    """A network as a TensorFlow Lite file.
+
+    Args:
+        servable: the network.
+        calibration: uint8 [n, H, W, C] each, that show which values occur within the
+            network; given, weights and activations become 8-bit integers.
+
+    Returns:
+        The content of the file. Images go in as uint8 and probabilities come out as
+        float32 either way.
+
+    Raises:
+        UserError: if TensorFlow Lite lacks an operation of the network.
+    """
+    function = servable.lite().get_concrete_function()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], servable)
+    if calibration:
+
+        def images() -> Iterator[Dict[str, np.ndarray]]:
+            for batch in calibration:
+                for row in range(len(batch)):
+                    yield {"image": batch[row : row + 1]}
+
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = images
+    try:
+        with quiet():
+            content: bytes = converter.convert()
+    except Exception as error:  # of many kinds, with the converter's words in it
+        raise UserError(
+            "TensorFlow Lite can't be made of this network: "
+            f"{str(error).strip().splitlines()[0][:200]}\nUse --format=saved_model."
+        ) from error
+    return content
+
+
+def answering(path: os.PathLike[str]) -> Callable[[np.ndarray], np.ndarray]:
+    """Probabilities of uint8 images [n, H, W, C] by a file that `converted` made."""
+    with quiet():
+        runner = tf.lite.Interpreter(model_path=str(path)).get_signature_runner()
+
+    def answer(images: np.ndarray) -> np.ndarray:
+        with quiet():  # says once more what it runs on
+            probabilities: np.ndarray = runner(image=images)["probabilities"]
+        return probabilities
+
+    return answer
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Within it, nothing reaches standard output and error, whoever writes it.
+
+    The converter is a C++ library that writes where `sys.stderr` doesn't see it.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    logging.disable(logging.WARNING)
+    with tempfile.TemporaryFile() as held, contextlib.ExitStack() as restoring:
+        restoring.callback(logging.disable, logging.NOTSET)
+        for number in (1, 2):
+            try:
+                before = os.dup(number)
+            except OSError:  # closed, as after `>&-`
+                continue
+            os.dup2(held.fileno(), number)
+            restoring.callback(os.close, before)
+            restoring.callback(os.dup2, before, number)
+        yield

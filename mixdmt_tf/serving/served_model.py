@@ -1,0 +1,163 @@
+"""A SavedModel that answers for images in files, as `bin/export_model` wrote it.
+
+Loading a SavedModel runs what is in it: serve models of your own, or of people whose
+programs you would run.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import pathlib
+from typing import Any, Dict, List, Optional, Sequence
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image, UnidentifiedImageError
+
+from mixdmt_tf.data import image_files
+from mixdmt_tf.data.pixels import LUMINANCE
+from mixdmt_tf.data.segmentation import opening
+from mixdmt_tf.errors import UserError
+from mixdmt_tf.runs import model_files
+from mixdmt_tf.runs.servable import IMAGES
+from mixdmt_tf.serving.limits import PIXELS, Refused
+
+Prediction = Dict[str, Any]
+
+
+class ServedModel:
+    """The model, and what is known of it.
+
+    Attributes:
+        task: 'classification' or 'segmentation'.
+        class_names: of the classes.
+        image_shape: (H, W, C) within the network; H and W are None for any.
+        pixels: that an image may have.
+    """
+
+    def __init__(self, folder: pathlib.Path, pixels: Optional[int] = None):
+        """Loads the model and asks it once, so that the first user need not wait.
+
+        Args:
+            folder: of a SavedModel.
+            pixels: that an image may have; None: `PIXELS` of the task.
+
+        Raises:
+            UserError: if it is none, or not one of ours.
+        """
+        model_files.require_model(folder)
+        self.class_names: List[str] = model_files.read(folder, model_files.CLASSES)
+        self.image_shape: List[Any] = model_files.read(folder, model_files.SHAPE)
+        self.task = "classification" if self.image_shape[0] else "segmentation"
+        self.pixels = pixels or PIXELS[self.task]
+        if self.task == "segmentation":
+            colours = model_files.read(folder, model_files.COLOURS)
+            self._colours = np.array(colours, np.uint8)
+        try:
+            self._loaded = tf.saved_model.load(str(folder))
+            self._serve = self._loaded.signatures[IMAGES]
+        except (OSError, KeyError, ValueError, tf.errors.OpError) as error:
+            raise UserError(f"{folder} can't be loaded: {error}") from error
+        shape = [1, *(side or 64 for side in self.image_shape)]
+        answer = self._ask(np.zeros(shape, np.uint8))
+        if self.task == "classification" and answer["label"].ndim > 1:
+            raise UserError(
+                f"{folder}: images of this model have several labels; expected one "
+                "class an image.\nbin/predict, or the SavedModel itself, answers."
+            )
+
+    def predict(self, files: Sequence[bytes]) -> List[Prediction]:
+        """What the model says of images; called from any thread.
+
+        Args:
+            files: contents of PNG, JPEG or BMP files.
+
+        Returns:
+            For each `label`, `class_name`, `confidence` and `probabilities`, in the
+            order of the classes; of segmentation `height`, `width`, `label_map`, a PNG
+            in base64 whose pixels are class numbers and whose palette their colours,
+            and `classes`, those that occur with their share of the pixels.
+
+        Raises:
+            Refused: if a file is no such image, or has too many pixels.
+        """
+        if self.task == "segmentation":
+            return [self._segmented(self._decoded(data)) for data in files]
+        answer = self._ask(np.stack([self._decoded(data) for data in files]))
+        return [
+            {
+                "label": int(label),
+                "class_name": self.class_names[label],
+                "confidence": float(row[label]),
+                "probabilities": [float(each) for each in row],
+            }
+            for label, row in zip(answer["label"], answer["probabilities"])
+        ]
+
+    def _ask(self, images: np.ndarray) -> Dict[str, np.ndarray]:
+        try:
+            answer = self._serve(image=tf.constant(images))
+        except tf.errors.ResourceExhaustedError:
+            raise Refused(
+                422, "the image needs more memory than there is; make it smaller."
+            ) from None
+        return {name: value.numpy() for name, value in answer.items()}
+
+    def _decoded(self, data: bytes) -> np.ndarray:
+        """An image as the network takes it, uint8 [H, W, C]."""
+        try:
+            with Image.open(io.BytesIO(data), formats=image_files.FORMATS) as picture:
+                width, height = picture.size  # of the header: nothing is decoded yet
+                if width * height > self.pixels:
+                    raise Refused(
+                        422,
+                        f"the image has {width} x {height} pixels; expected at most "
+                        f"{self.pixels:,}.",
+                    )
+                return self._fitted(picture)
+        except Image.DecompressionBombError:
+            raise Refused(
+                422, f"the image has more than {self.pixels:,} pixels."
+            ) from None
+        except UnidentifiedImageError:
+            raise Refused(
+                415, "not a PNG, JPEG or BMP image, or its beginning is damaged."
+            ) from None
+        except Refused:
+            raise
+        # Damaged files make decoders raise almost anything.
+        except Exception as error:
+            words = image_files.printable(error)[:200] or type(error).__name__
+            raise Refused(422, f"the image is damaged: {words}.") from error
+
+    def _fitted(self, picture: Image.Image) -> np.ndarray:
+        size, _, channels = self.image_shape
+        if not size:
+            return np.array(opening.rgb(picture))
+        image = image_files.square_rgb(picture, size)
+        if channels == 1:
+            image = (image @ LUMINANCE).round().astype(np.uint8)[..., np.newaxis]
+        return image
+
+    def _segmented(self, image: np.ndarray) -> Prediction:
+        labels = self._ask(image[np.newaxis])["label"][0].astype(np.uint8)
+        picture = Image.fromarray(labels)
+        picture.putpalette(self._colours.tobytes())
+        content = io.BytesIO()
+        picture.save(content, "PNG")
+        numbers, counts = np.unique(labels, return_counts=True)
+        return {
+            "height": labels.shape[0],
+            "width": labels.shape[1],
+            "label_map": base64.b64encode(content.getvalue()).decode(),
+            "classes": [
+                {
+                    "label": int(number),
+                    "class_name": self.class_names[number],
+                    "colour": self._colours[number].tolist(),
+                    "share": float(count / labels.size),
+                }
+                for number, count in zip(numbers, counts)
+            ],
+        }

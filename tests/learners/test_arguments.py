@@ -1,0 +1,122 @@
+"""Wrong arguments are answered by a sentence, a ValueError, before any work."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import mixdmt_tf
+from mixdmt_tf.errors import ArgumentError
+from tests.learners import made
+
+(IMAGES, LABELS), UNLABELED, HELD_OUT = made.images()
+ONE_HOT = np.eye(10)[LABELS]
+ELEMENTS = tf.data.Dataset.from_tensor_slices({"image": IMAGES, "label": LABELS})
+PAIRS = tf.data.Dataset.from_tensor_slices((IMAGES, LABELS))
+OUT_OF_RANGE = np.where(np.arange(len(LABELS)) == 3, 10, LABELS)
+STANDARDIZED = (IMAGES - IMAGES.mean()) / IMAGES.std()
+
+
+@pytest.fixture(scope="module", name="model")
+def fixture_model():
+    return mixdmt_tf.MixMatch(made.network(), num_classes=10)
+
+
+@pytest.mark.parametrize(
+    "x, words",
+    [
+        (None, "got None"),
+        (IMAGES, "expected .images, labels."),
+        ((IMAGES, LABELS, LABELS), "tuple of 3"),
+        ((IMAGES, LABELS[:5]), "20 images and 5 labels"),
+        ((IMAGES, ONE_HOT), "one-hot"),
+        ((IMAGES, np.stack([LABELS] * 3, 1)), r"labels are \[20, 3\]"),
+        ((IMAGES, LABELS + 0.5), "no whole numbers"),
+        ((IMAGES, OUT_OF_RANGE), "image 3 has the label 10; expected 0 to 9"),
+        ((IMAGES, -np.ones(20, int)), "label -1"),
+        ((IMAGES, LABELS.astype(str)), "expected numbers"),
+        ((IMAGES[..., 0], LABELS), "newaxis"),
+        ((IMAGES[:, :4], LABELS), r"\[N, 4, 8, 1\]; the network takes \[N, 8, 8, 1\]"),
+        ((IMAGES * 300.0, LABELS), "values from 0 to"),
+        ((STANDARDIZED, LABELS), "standardized"),
+        ((IMAGES * np.nan, LABELS), "values from nan"),
+        ((IMAGES.astype(int) * 3, LABELS), "values from 0 to"),
+        ((IMAGES[:0], LABELS[:0]), "expected some"),
+        (({"x": IMAGES}, LABELS)[0], "a dictionary"),
+        (zip(IMAGES, LABELS), "got a zip"),
+        ((each for each in [(IMAGES, LABELS)]), "got a generator"),
+        (ELEMENTS, r"dictionaries.*\n.*map"),
+        (PAIRS.repeat(), "no end"),
+        (PAIRS.take(0), "empty"),
+        (PAIRS.map(lambda image, label: image), "1 parts"),
+    ],
+)
+def test_of_labelled_images(model, x, words):
+    with pytest.raises(ArgumentError, match=words):
+        model.fit(x, unlabeled=UNLABELED)
+    assert model.algorithm is None
+
+
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        ({}, "needs unlabelled images"),
+        ({"y": UNLABELED, "unlabeled": UNLABELED}, "unlabeled=images"),
+        ({"unlabeled": UNLABELED[:, 2:]}, "unlabeled: images are"),
+        ({"unlabeled": UNLABELED, "validation_data": (IMAGES, ONE_HOT)}, "one-hot"),
+        ({"unlabeled": UNLABELED, "validation_split": 0.1}, "validation_data="),
+        ({"unlabeled": UNLABELED, "class_weight": {}}, "class_weight"),
+        ({"unlabeled": UNLABELED, "anything": 1}, "'anything'"),
+        ({"unlabeled": UNLABELED, "epochs": 0}, "epochs=0"),
+        ({"unlabeled": UNLABELED, "batch_size": 2.5}, "batch_size=2.5"),
+        ({"unlabeled": UNLABELED, "initial_epoch": 1}, "all epochs=1 are done"),
+        ({"unlabeled": UNLABELED, "initial_epoch": 1, "epochs": 2}, "nothing was tra"),
+    ],
+)
+def test_of_fit(model, given, words):
+    with pytest.raises(ArgumentError, match=words):
+        model.fit((IMAGES, LABELS), **given)
+
+
+def test_a_checkpoint_that_could_not_be_loaded_is_refused_before_training(model):
+    saving = keras.callbacks.ModelCheckpoint("x.keras")
+    saving.filepath = "checkpoint"  # Keras 3 refuses it itself
+    with pytest.raises(ArgumentError, match="checkpoint.keras"):
+        model.fit((IMAGES, LABELS), unlabeled=UNLABELED, callbacks=[saving])
+    with pytest.raises(ArgumentError, match="folder.keras"):
+        model.save("folder")
+
+
+def test_of_compile_evaluate_predict_and_export(model, tmp_path):
+    with pytest.raises(ArgumentError, match="losses of their own"):
+        model.compile("adam", loss="mse")
+    with pytest.raises(ArgumentError, match="sample_weight"):
+        model.evaluate(IMAGES, LABELS, sample_weight=LABELS)
+    with pytest.raises(ArgumentError, match="steps"):
+        model.predict(IMAGES, steps=3)
+    with pytest.raises(ArgumentError, match="nothing was trained"):
+        mixdmt_tf.MixMatch(made.network(), 10).export(tmp_path / "export")
+
+
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        ({"num_classes": "ten"}, "num_classes='ten'"),
+        ({"num_classes": 1}, "2 or more"),
+        ({"num_classes": 10, "class_names": ["a"]}, "1 names"),
+        ({"num_classes": 10, "temperatur": 0.5}, "did you mean 'temperature'"),
+        ({"num_classes": 10, "temperature": -1.0}, "temperature=-1.0: expected"),
+        ({"num_classes": 10, "copies": -1}, "copies=-1: expected"),
+    ],
+)
+def test_of_the_method(given, words):
+    with pytest.raises(ArgumentError, match=words):
+        mixdmt_tf.MixMatch(made.network(), **given)
+
+
+def test_they_are_value_errors_of_few_lines(model):
+    with pytest.raises(ValueError) as caught:
+        model.fit((IMAGES, ONE_HOT), unlabeled=UNLABELED)
+    assert 1 <= len(str(caught.value).splitlines()) <= 3

@@ -1,0 +1,112 @@
+"""Which networks are taken, and in which range they get their images."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+import mixdmt_tf
+from mixdmt_tf.errors import ArgumentError
+from mixdmt_tf.learners import networks
+from tests.learners import made
+
+(IMAGES, LABELS), UNLABELED, HELD_OUT = made.images()
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        [keras.layers.Dense(10, activation="softmax", name="last")],
+        [keras.layers.Dense(10), keras.layers.Softmax()],
+        [keras.layers.Dense(10), keras.layers.Activation("softmax")],
+    ],
+)
+def test_probabilities_become_the_logits_that_they_are_of(end):
+    network = made.network(*end)
+    logits = networks.logits_of(network, 10, "classification")
+    images = np.random.default_rng(0).uniform(-1, 1, (5, 8, 8, 1)).astype(np.float32)
+    found = np.asarray(logits(images), np.float64)
+    probs = np.exp(found) / np.exp(found).sum(-1, keepdims=True)
+    np.testing.assert_allclose(probs, network(images), atol=1e-6)
+    assert not np.allclose(found.sum(-1), 1)
+    assert logits.weights[0] is network.weights[0]  # of the convolution
+
+
+@pytest.mark.parametrize(
+    "network, added",
+    [
+        (made.network(keras.layers.Dense(6, activation="relu")), 6 * 10 + 10),
+        (keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(3, 3)]), 40),
+    ],
+)
+def test_features_get_a_layer_for_the_classes(network, added):
+    before = network.count_params()
+    if isinstance(network.layers[-1], keras.layers.Conv2D):
+        network.add(keras.layers.ReLU())
+    logits = networks.logits_of(network, 10, "classification")
+    assert logits.output_shape == (None, 10)
+    assert logits.count_params() == before + added
+    assert logits.layers[-1].name == "logits"
+
+
+def within(layer):
+    return made.network(keras.Sequential([keras.Input((4,)), layer]))
+
+
+@pytest.mark.parametrize(
+    "network, words",
+    [
+        ("wide_resnet", "expected a keras.Model"),
+        (keras.Sequential([keras.layers.Dense(10)]), "keras.Input"),
+        (made.network(keras.layers.Dense(7)), "7 classes apart.*num_classes=10"),
+        (made.network(keras.layers.Dense(7, activation="softmax")), "7 classes"),
+        (made.network(keras.layers.Dense(1, activation="sigmoid")), "sigmoid"),
+        (within(keras.layers.Dense(10, activation="softmax")), "are probabilities"),
+    ],
+)
+def test_others_are_refused(network, words):
+    with pytest.raises(ArgumentError, match=words):
+        mixdmt_tf.Supervised(network, 10)
+
+
+class Largest(keras.layers.Layer):
+    """Logits that tell what the network saw: the largest and the smallest pixel."""
+
+    def call(self, images):
+        ends = [keras.layers.GlobalMaxPooling2D()(s * images) for s in (1.0, -1.0)]
+        return keras.layers.Concatenate()(ends)
+
+
+def seen(images, *begin, **keywords):
+    """(largest, smallest) pixel that a network gets of images."""
+    network = keras.Sequential([keras.Input((8, 8, 1)), *begin, Largest()])
+    model = mixdmt_tf.Supervised(network, 2, **keywords)
+    model.predict(images, verbose=0)
+    largest, least = np.asarray(model.logits(images)).T
+    return pytest.approx((largest.max(), -least.max()), abs=1e-5)
+
+
+def test_the_range_that_a_network_gets():
+    images = IMAGES.copy()
+    images[0, :2, 0, 0] = 0, 255
+    rescaling = keras.layers.Rescaling(1 / 127.5)
+    assert (1, -1) == seen(images)
+    assert (2, 0) == seen(images, rescaling)  # it gets 0 to 255
+    assert (1, 0) == seen(images / 255.0)
+    assert (1, -1) == seen(images / 127.5 - 1)
+    assert (255, 0) == seen(images.astype(np.float32))
+    assert (1, 0) == seen(images, input_range=(0, 1))
+    assert (3, -5) == seen(images / 255.0, input_range=(-5, 3))
+
+
+def test_a_copy_of_a_pretrained_network_has_its_weights_and_a_new_head():
+    network = made.network()
+    for pretrained in (True, False):
+        settings = networks.as_settings(network, pretrained)
+        copy = settings.build_at(None, (8, 8, 1), 10)
+        said = settings.initialize(copy)
+        pairs = zip(copy.get_weights(), network.get_weights())
+        same = [np.array_equal(*pair) and pair[0].any() for pair in pairs]
+        assert same == ([True, False, False, False] if pretrained else [False] * 4)
+        assert bool(said) == pretrained == bool(settings.pretrained)

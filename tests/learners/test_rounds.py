@@ -1,0 +1,91 @@
+"""Methods in rounds as models."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+import mixdmt_tf
+from mixdmt_tf.errors import ArgumentError
+from tests.learners import made
+
+LABELED, UNLABELED, HELD_OUT = made.images()
+ROUNDS = {
+    "rounds": 2,
+    "base_steps": 3,
+    "round_steps": 3,
+    "base_batch": 4,
+    "unlabeled_ratio": 2,
+    "augment": "none",
+    "flip": False,
+}
+FIT = {"unlabeled": UNLABELED, "batch_size": 4, "verbose": 0}
+
+
+@pytest.fixture(scope="module", name="trained")
+def fixture_trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("rounds") / "run"
+    model = mixdmt_tf.DMT(made.network(), made.CLASSES, select_on="last", **ROUNDS)
+    history = model.fit(LABELED, validation_data=HELD_OUT, workdir=folder, **FIT)
+    return model, history.history, folder
+
+
+def test_the_network_has_the_weights_of_the_run(trained):
+    model, history, folder = trained
+    assert history["round"] == [1, 2] and history["fraction"] == [50.0, 100.0]
+    for averaged, name in ((True, ""), (False, "_raw")):
+        accuracy = model.evaluate(HELD_OUT, averaged=averaged, verbose=0)[1]
+        error = model.results[f"validation_error{name}"]
+        assert accuracy == pytest.approx(1 - error / 100, abs=1e-6)
+    raw, average = model.network.get_weights(), model.average.averages
+    assert not np.array_equal(raw[0], average[0])
+    assert {"base", "round_1", "round_2"} <= {each.name for each in folder.iterdir()}
+
+
+def test_the_same_call_resumes_from_its_folder(trained):
+    model, history, folder = trained
+    again = mixdmt_tf.DMT(made.network(), made.CLASSES, select_on="last", **ROUNDS)
+    again.fit(LABELED, validation_data=HELD_OUT, workdir=folder, **FIT)
+    for one, other in zip(again.get_weights(), model.get_weights()):
+        np.testing.assert_array_equal(one, other)
+    assert again.results["seconds"] == model.results["seconds"]
+
+
+def test_files_of_it(trained, tmp_path):
+    model = trained[0]
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    for one, other in zip(loaded.get_weights(), model.get_weights()):
+        np.testing.assert_array_equal(one, other)
+    expected = model.predict(UNLABELED, verbose=0)
+    np.testing.assert_array_equal(loaded.predict(UNLABELED, verbose=0), expected)
+
+
+def test_two_models_that_teach_each_other_for_segmentation():
+    (images, labels), unlabeled, held_out = made.scenes()
+    lengths = {"rounds": 1, "base_steps": 1, "round_steps": 1, "base_batch": 2}
+    model = mixdmt_tf.segmentation.DMT(
+        made.segmenter(), 11, unlabeled_ratio=2, flip=False, **lengths
+    )
+    history = model.fit(
+        (images, labels),
+        unlabeled=unlabeled,
+        batch_size=1,
+        validation_data=held_out,
+        verbose=0,
+    ).history
+    assert len(history["validation_miou"]) == 2
+    assert model.predict(images, verbose=0).shape == (3, 48, 48, 11)
+
+
+def test_wrong_arguments_are_refused():
+    model = mixdmt_tf.DMT(made.network(), made.CLASSES, **ROUNDS)
+    stopping = keras.callbacks.EarlyStopping()
+    with pytest.raises(ArgumentError, match="callbacks"):
+        model.fit(LABELED, callbacks=[stopping], **FIT)
+    with pytest.raises(ArgumentError, match="needs unlabelled images"):
+        model.fit(LABELED)
+    model.compile("adam")
+    with pytest.raises(ArgumentError, match="optimizer"):
+        model.fit(LABELED, **FIT)

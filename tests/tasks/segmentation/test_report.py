@@ -1,0 +1,134 @@
+"""Pages about runs that label every pixel."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from mixdmt_tf.data.segmentation.source import IGNORED
+from mixdmt_tf.equations import mean_iou
+from mixdmt_tf.runs import predictions
+from mixdmt_tf.tasks import open_task, reporting
+from mixdmt_tf.tasks.segmentation import findings
+from tests.report.reading import read
+from tests.tasks.segmentation import short
+
+DMT = ("--algorithm=dmt", *short.ROUNDS, "--rounds=1", "--noexport")
+
+
+@pytest.fixture(name="run", scope="module")
+def fixture_run(tmp_path_factory):
+    """A run of DMT in one round that wrote its page when it ended."""
+    return short.trained_once(tmp_path_factory, *DMT, "--report=true")
+
+
+@pytest.fixture(name="page", scope="module")
+def fixture_page(run):
+    """That page."""
+    return read((run.folder / reporting.NAME).read_text(encoding="utf-8"))
+
+
+def test_what_the_page_of_a_run_in_rounds_has(page, run):
+    assert [each["id"] for each in page.all("section")] == [
+        "what-was-run",
+        "scores",
+        "curves",
+        "rounds",
+        "iou-of-each-class-and-confusion",
+        "calibration",
+        "images-truth-and-prediction",
+        "guessed-labels-against-their-truth",
+        "most-doubted-unlabelled-images",
+    ]
+    assert f"test, EMA {run.results['test_miou']:.2f} %" in page.text
+    model = run.results["result_of"][-1]
+    alone = run.results["base_mious"][f"base_{model}"]
+    assert f"labels alone: test, EMA {alone:.2f} %" in page.text
+    assert "The 4 with the lowest mean IoU of 4 of 4 test images" in page.text
+    alts = [each["alt"] for each in page.all("img")]
+    figures = [each for each in alts if each.startswith("Images, their truth, and for")]
+    assert len(figures) == 2 and len(alts) == 2 + 4 + 4
+    assert len(page.all("span")) > 10  # the legend of the classes
+
+
+def test_the_counts_of_the_last_evaluation_are_kept(run):
+    found = predictions.read(run.folder, 4)
+    assert set(found) == {"test_counts", "validation_counts"}
+    assert mean_iou(found["test_counts"]) == pytest.approx(run.results["test_miou"])
+
+
+@dataclasses.dataclass(frozen=True)
+class Scorer:
+    """Says class 1 of the left half, class 0 of the right one, and doubts the top."""
+
+    def use(self, weights):
+        assert weights == "averaged"
+
+    def guess(self, image):
+        classes = np.zeros(image.shape[:2], np.uint8)
+        classes[:, : image.shape[1] // 2] = 1
+        doubt = np.zeros(image.shape[:2], np.float16)
+        doubt[: image.shape[0] // 2] = 0.5
+        return classes, doubt
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """An image of 8x8 pixels."""
+
+    truth: object
+    name = "<i>"
+    known = True
+
+    def image(self):
+        return np.full((8, 8, 3), 100, np.uint8)
+
+    def labels(self):
+        return self.truth
+
+
+MODEL = type("Model", (), {"scorer": Scorer(), "averaged": "averaged"})
+COLOURS = np.array([[0, 0, 0], [255, 0, 0]], np.uint8)
+
+
+def test_what_is_seen_of_an_image_with_labels():
+    truth = np.ones((8, 8), np.uint8)
+    truth[:, 0] = IGNORED
+    (seen,) = findings.look(MODEL, [Sample(truth)], COLOURS)
+
+    np.testing.assert_array_equal(seen.counts, [[0, 0], [32, 24]])
+    assert seen.miou == pytest.approx(mean_iou(seen.counts))
+    assert seen.doubt == 0.25
+    # Of rows and columns 0 and 4, of which column 0 is ignored.
+    assert seen.labels.tolist() == [1, 1]
+    assert seen.predicted.tolist() == [0, 0]
+    assert seen.confidence.tolist() == [0.5, 1.0]
+    image, truth_, said, wrong = (
+        seen.tiles[y : y + 8, x : x + 8] for y in (0, 12) for x in (0, 12)
+    )
+    assert (image == 100).all()
+    assert truth_[0, :2].tolist() == [[255] * 3, [255, 0, 0]]
+    assert said[0, [0, 7]].tolist() == [[255, 0, 0], [0, 0, 0]]
+    assert wrong[0, [0, 1, 7], 0].tolist() == [255, 255, 0]
+
+
+def test_what_is_seen_of_an_image_without_labels():
+    (seen,) = findings.look(MODEL, [Sample(None)], COLOURS)
+    assert seen.counts is None and seen.miou is None
+    assert len(seen.labels) == len(seen.predicted) == 0
+    assert seen.confidence.tolist() == [0.5, 0.5, 1.0, 1.0]
+
+
+def test_an_image_all_of_whose_pixels_are_ignored_has_no_score():
+    everything = np.full((8, 8), IGNORED, np.uint8)
+    (seen,) = findings.look(MODEL, [Sample(everything)], COLOURS)
+    assert seen.miou is None and len(seen.labels) == 0
+
+
+def test_a_network_that_is_asked_about_more_images(run):
+    task = open_task(short.experiment(run.folder, *DMT), short.load())
+    _, sections = reporting.describe(task, run.folder, "run", 2)
+    text = str(sections)
+    assert "2 of 4 test images" in text and "2 of 12 unlabelled images" in text
