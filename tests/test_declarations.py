@@ -143,7 +143,8 @@ def test_classes_are_found_by_the_name_of_their_file(package):
 
 def test_attributes_of_classes_are_those_of_the_nearest_base_that_has_them(package):
     package(
-        base="import keras\nclass Base(keras.Model):\n    several: bool = False\n    none: int",
+        base="import keras\n"
+        "class Base(keras.Model):\n    several: bool = False\n    none: int",
         uda="from made import base\nclass UDA(base.Base):\n    several = True",
         vat="from made import uda\nclass VAT(uda.UDA):\n    other = (1, 2)",
         ict="from made import uda\nclass ICT(uda.UDA):\n    several = False",
