@@ -159,6 +159,32 @@ def _parent(module: str, name: str) -> Optional[Tuple[str, str]]:
     return None
 
 
+def class_attribute(module: str, name: str, attribute: str) -> Any:
+    """A literal that a class, or the first of its bases that has one, assigns.
+
+    Args:
+        module: dotted name.
+        name: of the class; of several bases the first one's are looked at.
+        attribute: its name.
+
+    Returns:
+        The value, None if no class of the package assigns it.
+    """
+    package, place = module.partition(".")[0], (module, name)
+    while place is not None and place[0].partition(".")[0] == package:
+        (node,) = (
+            each
+            for each in _tree(place[0])[1].body
+            if isinstance(each, ast.ClassDef) and each.name == place[1]
+        )
+        for each in node.body:
+            given = ast.unparse(each).partition("=")
+            if given[0].partition(":")[0].strip() == attribute and given[2]:
+                return ast.literal_eval(each.value)  # type: ignore[attr-defined]
+        place = _parent(*place)
+    return None
+
+
 def literal(module: str, name: str) -> Dict[str, Any]:
     """A dictionary that is assigned at the top level of a module; {} if none is."""
     path, tree = _tree(module)

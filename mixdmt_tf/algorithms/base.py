@@ -22,11 +22,7 @@ from mixdmt_tf.algorithms.parts.keras_model import KerasModel
 from mixdmt_tf.algorithms.parts.momentum import learning_rate
 from mixdmt_tf.algorithms.parts.moving_average import MovingAverage
 from mixdmt_tf.algorithms.parts.run_facts import RunFacts
-from mixdmt_tf.algorithms.parts.terms import (
-    Term,
-    mean_over_replicas,
-    weighted_labels,
-)
+from mixdmt_tf.algorithms.parts.terms import Term, counted, mean_over_replicas
 from mixdmt_tf.data.classification.recipe import Recipe
 from mixdmt_tf.equations import decay_weight, ema, ema_decay_warmup
 from mixdmt_tf.errors import UsageError
@@ -129,6 +125,9 @@ class Algorithm(KerasModel):
             'network', and what `more_groups` adds.
         weighs_labels: whether `step_losses` itself counts labels by `x_weight`; for the
             other methods the step does.
+        several_labels: whether the method serves images with several labels, too: y is
+            then int32 [b, L], each label 0, 1 or -1 for unknown, logits are [b, L, 2],
+            and a label of an image is what a pixel is in segmentation.
         has_peer: whether the method trains a second network along with the first.
         peer: then, a network like `network` with initial weights of its own; None
             otherwise. It has no averages and is neither evaluated nor exported.
@@ -139,6 +138,7 @@ class Algorithm(KerasModel):
     loop: str = "single"
     has_teacher: bool = False
     weighs_labels: bool = False
+    several_labels: bool = False
     has_peer: bool = False
 
     def __init__(self, network: keras.Model, config: Config, facts: RunFacts):
@@ -249,8 +249,7 @@ class Algorithm(KerasModel):
         """
         with tf.GradientTape(persistent=len(self.groups) > 1) as tape:
             terms, reports = self.step_losses(data)
-            if "x_weight" in data and not self.weighs_labels:
-                terms = weighted_labels(terms, data["x_weight"])
+            terms = counted(terms, data, weighed=self.weighs_labels)
             means = {name: mean_over_replicas(term) for name, term in terms.items()}
             losses = groups.losses(self.groups, terms, means)
             scaled = groups.scaled(self.groups, losses)

@@ -30,6 +30,7 @@ from mixdmt_tf.cli import flags
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import expanded
 from mixdmt_tf.settings import assumed, classes, modules
+from mixdmt_tf.tasks.classification import several_labels
 
 if TYPE_CHECKING:
     from mixdmt_tf.runs.experiment import Experiment
@@ -176,6 +177,8 @@ def build(parsed: flags.Parsed, find_data: bool = False) -> "Experiment":
     if run.network == AUTO:
         run = dataclasses.replace(run, network=automatic(data.task))
     require_lengths(run.steps, values["method"], data.pseudo_labels)
+    if data.task == "classification" and several_labels.has(data.dataset):
+        several_labels.require(run.algorithm, values["method"])
     if find_data:
         _import(f"data.{data.task}.datasets").find(data)
 

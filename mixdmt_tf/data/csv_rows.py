@@ -16,13 +16,13 @@ Rows = List[Tuple[str, Dict[str, str]]]
 
 
 def read(
-    path: pathlib.Path, flag: str, columns: Sequence[str]
+    path: pathlib.Path, named: str, columns: Sequence[str]
 ) -> Tuple[List[str], Rows]:
     """Reads a table with a header; cells are stripped, blank lines left out.
 
     Args:
         path: of the file, in UTF-8, with commas.
-        flag: that names it, for messages.
+        named: what messages call it, such as '--weights_csv=w.csv'.
         columns: that must be there, in any order and with others beside them.
 
     Returns:
@@ -33,7 +33,6 @@ def read(
         UserError: if the file can't be read, a column is missing or there twice, or a
             row has more or fewer cells than the header.
     """
-    named = f"--{flag}={printable(path)}"
     try:
         text = bounds.read_bytes(path, bounds.TEXT_BYTES).decode("utf-8-sig")
     except bounds.TooLarge as error:

@@ -65,6 +65,11 @@ from mixdmt_tf.equations.known_share import (
     class_p_values,
     known_share,
 )
+from mixdmt_tf.equations.label_metrics import (
+    average_precision,
+    recall_and_f1,
+    wrong_decisions,
+)
 from mixdmt_tf.equations.losses import (
     cross_entropy,
     entropy,
@@ -166,6 +171,7 @@ __all__ = [
     "align_distribution",
     "at_temperature",
     "auroc",
+    "average_precision",
     "balanced_class_weights",
     "binary_cross_entropy",
     "bootstrapped_share",
@@ -244,6 +250,7 @@ __all__ = [
     "propagate_labels",
     "ranking_sample",
     "realness_mask",
+    "recall_and_f1",
     "refine",
     "sharpen",
     "sharpen_logits",
@@ -264,4 +271,5 @@ __all__ = [
     "tsa_threshold",
     "unbiased_average",
     "unit_perturbation",
+    "wrong_decisions",
 ]

@@ -107,6 +107,9 @@ DMT App. C: fine-grained testing                `metrics.fine_grained_accuracy`
 DMT Tables 4-7: pixels of each pair of classes  `metrics.confusion_counts`
 DMT Tables 4-7: IoU of each class               `metrics.iou_by_class`
 DMT Tables 4-7: mean IoU                        `metrics.mean_iou`
+Schapire & Singer 3: wrongly decided labels     `label_metrics.wrong_decisions`
+Manning et al. 8.4: average precision           `label_metrics.average_precision`
+van Rijsbergen 7: recall, F1                    `label_metrics.recall_and_f1`
 Agresti & Min: deviation between two errors     `deviations.error_difference_deviation`
 Tukey: deviation between two mean IoUs          `deviations.miou_difference_deviation`
 ==============================================  ======================================
@@ -129,6 +132,6 @@ What holds for all of them:
 * Each docstring says what is stop-gradiented: guessed targets, masks, weights.
 * No random numbers, no state, no configuration. Everything can be traced by
   `tf.function` with an unknown batch size and compiled by XLA, except `selection`,
-  `graph`, `calibration`, `known_share`, `acquisition` and `metrics`, which are NumPy
-  and keep its dtypes.
+  `graph`, `calibration`, `known_share`, `acquisition`, `metrics` and `label_metrics`,
+  which are NumPy and keep its dtypes.
 """

@@ -155,7 +155,7 @@ def _keras(scorer: Scorer, path: pathlib.Path) -> Answering:
     else:
         logits = scorer.network(RepeatedBorder(scorer.stride)(scaled))
         logits = CroppedLike()([logits, images])
-    outputs = keras.layers.Softmax(dtype="float32")(logits)
+    outputs = scorer.answers(logits)
     keras.Model(images, outputs, name="model").save(str(path))
     loaded = keras.models.load_model(str(path))
     return lambda images: np.asarray(loaded(images.astype(np.float32), training=False))

@@ -80,7 +80,7 @@ class Servable(tf.Module):
 
     def _guess(self, images: tf.Tensor) -> Answer:
         probabilities = self._scorer.probabilities(images)
-        label = tf.argmax(probabilities, -1, tf.int32)
+        label = self._scorer.decide(probabilities)
         return {"probabilities": probabilities, "label": label}
 
     def _answer(self, images: tf.Tensor) -> Answer:
@@ -98,7 +98,7 @@ class Servable(tf.Module):
             images = image_bytes.resized(images, *self._size)
         answer = {name: each[:number] for name, each in self._guess(images).items()}
         names = tf.constant(self._names)
-        if self._size is None:
+        if answer["label"].shape.rank > 1:  # of pixels, or of several labels
             return {**answer, "class_names": names}
         return {**answer, "class_name": tf.gather(names, answer["label"])}
 

@@ -26,6 +26,12 @@ class Scorer(Protocol):
     def probabilities(self, images: Any) -> Any:
         """Probabilities of uint8 images, as the exported model computes them."""
 
+    def decide(self, probabilities: Any) -> Any:
+        """The labels that probabilities [..., C] mean, int32 [...]."""
+
+    def answers(self, logits: Any) -> Any:
+        """Probabilities from logits, by layers of Keras."""
+
     def predict(self, weights: List[np.ndarray], images: np.ndarray) -> np.ndarray:
         """Probabilities of uint8 images under these weights, float32."""
 

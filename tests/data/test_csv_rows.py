@@ -15,7 +15,7 @@ COLUMNS = ("file", "weight")
 def read(tmp_path, content):
     table = tmp_path / "w.csv"
     table.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return csv_rows.read(table, "weights_csv", COLUMNS)
+    return csv_rows.read(table, f"--weights_csv={table}", COLUMNS)
 
 
 def test_rows_know_their_line(tmp_path):
@@ -58,7 +58,7 @@ def test_what_is_wrong_is_said_with_its_line(tmp_path, content, message):
 def test_a_file_that_cannot_be_read(tmp_path):
     for place, reason in ((tmp_path / "none.csv", "No such"), (tmp_path, "directory")):
         with pytest.raises(UserError, match=f"can't be read: .*{reason}"):
-            csv_rows.read(place, "weights_csv", COLUMNS)
+            csv_rows.read(place, "w.csv", COLUMNS)
 
 
 def test_names_of_files_have_one_form():

@@ -17,6 +17,7 @@ NUMPY_ONLY = {
     if getattr(equations, name).__module__.endswith(
         (
             ".metrics",
+            ".label_metrics",
             ".selection",
             ".deviations",
             ".graph",

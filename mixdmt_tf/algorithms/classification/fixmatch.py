@@ -47,6 +47,7 @@ class FixMatch(base.Algorithm):
         "confidence",
         "guess_accuracy",
     )
+    several_labels = True
 
     @classmethod
     def recipe(cls, config: Config) -> Recipe:

@@ -43,6 +43,7 @@ class ICT(consistency.Frame):
     """Algorithm 1 of Verma et al."""
 
     has_teacher = True
+    several_labels = True
 
     @classmethod
     def recipe(cls, config: Config) -> Recipe:

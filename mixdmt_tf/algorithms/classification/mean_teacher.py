@@ -38,6 +38,7 @@ class MeanTeacher(consistency.Frame):
     """Section 2 of Tarvainen and Valpola."""
 
     has_teacher = True
+    several_labels = True
 
     @classmethod
     def recipe(cls, config: Config) -> Recipe:

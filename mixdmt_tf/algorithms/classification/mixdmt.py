@@ -79,6 +79,7 @@ class MixDMT(realmix.RealMix):
 
     loop = "rounds"
     base_method = "realmix"
+    several_labels = False
     reported = (
         "loss_x",
         "loss_p",

@@ -74,7 +74,9 @@ class Mixed:
     With b labelled rows and K views: p [b, C] are the guesses before sharpening, views
     [K, b, ...] what they were guessed from, as `guess` says; labels_x and logits_x
     [b, C] belong to the labelled rows mixed up, labels_u and logits_u [K b, C] to the
-    unlabelled ones, first views first.
+    unlabelled ones, first views first. Of several labels an image, [..., L, 2] instead
+    of [..., C], known_u says which are known of what was mixed in, float32 [K b, L] of
+    zeros and ones; otherwise it is None.
     """
 
     p: tf.Tensor
@@ -83,6 +85,7 @@ class Mixed:
     logits_x: tf.Tensor
     labels_u: tf.Tensor
     logits_u: tf.Tensor
+    known_u: Optional[tf.Tensor] = None
 
 
 class MixMatch(base.Algorithm):
@@ -95,6 +98,7 @@ class MixMatch(base.Algorithm):
         "guess_confidence",
         "guess_accuracy",
     )
+    several_labels = True
 
     @classmethod
     def recipe(cls, config: Config) -> Recipe:
@@ -112,7 +116,7 @@ class MixMatch(base.Algorithm):
             {
                 "loss_x": base.Term(cross_entropy(mixed.labels_x, mixed.logits_x)),
                 "loss_u": base.Term(
-                    squared_error(mixed.labels_u, probs_u), weight=lambda_u
+                    squared_error(mixed.labels_u, probs_u), mixed.known_u, lambda_u
                 ),
             },
             {"lambda_u": lambda_u, **guess_reports(mixed.p, batch["u_truth"])},
@@ -136,7 +140,12 @@ class MixMatch(base.Algorithm):
 
         logits_x, logits_u = self.forward(images, blocks=1 + len(u))
         labels_x, labels_u = tf.split(labels, [tf.shape(y)[0], -1])
-        return Mixed(p, outputs, labels_x, logits_x, labels_u, logits_u)
+        known_u = None
+        if y.shape.rank > 2:  # a label that is unknown is zeros, as it is mixed in
+            known = tf.reduce_sum(own_labels, -1)
+            known_u = tf.gather(known, batch["partner"])[tf.shape(y)[0] :]
+            known_u = tf.cast(known_u > 0, tf.float32)
+        return Mixed(p, outputs, labels_x, logits_x, labels_u, logits_u, known_u)
 
     def lambda_u(self, step: tf.Tensor) -> tf.Tensor:
         """Weight of the unlabelled loss at a step."""

@@ -59,6 +59,7 @@ class MixUp(consistency.Frame):
     """Section 2 of Zhang et al., on labelled and on unlabelled images."""
 
     reported = ("loss_x", "loss_u", "guess_confidence", "guess_accuracy")
+    several_labels = True
 
     @classmethod
     def recipe(cls, config: Config) -> Recipe:

@@ -36,6 +36,8 @@ class Config(consistency.Config):
 class PiModel(consistency.Frame):
     """Algorithm 1 of Laine and Aila."""
 
+    several_labels = True
+
     @classmethod
     def recipe(cls, config: Config) -> Recipe:
         """Two views of each unlabelled image."""

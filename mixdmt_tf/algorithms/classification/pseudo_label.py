@@ -55,6 +55,7 @@ class PseudoLabel(consistency.Frame):
     """Section 3 of Lee, with a threshold."""
 
     reported = (*consistency.Frame.reported, "kept")
+    several_labels = True
 
     @classmethod
     def recipe(cls, config: Config) -> Recipe:

@@ -110,13 +110,16 @@ class RealMix(mixmatch.MixMatch):
         in_distribution = self.ood(batch, self.ranked(mixed), mixed.views)
 
         lambda_u = self.lambda_u(step)
-        truth = tf.tile(batch["u_truth"], [config.guesses])
+        learned, truth = in_distribution, batch["u_truth"]
+        if mixed.known_u is not None:  # several labels an image, and no mask
+            learned, truth = mixed.known_u, truth[:, 0]
+        truth = tf.tile(truth, [config.guesses])
         masked = (in_distribution == 0) & (truth != -1)
         return (
             {
                 "loss_x": base.Term(cross_entropy(mixed.labels_x, mixed.logits_x), tsa),
                 "loss_u": base.Term(
-                    squared_error(mixed.labels_u, probs_u), in_distribution, lambda_u
+                    squared_error(mixed.labels_u, probs_u), learned, lambda_u
                 ),
             },
             {
@@ -160,7 +163,7 @@ class RealMix(mixmatch.MixMatch):
         if schedule == "auto":
             schedule = "linear" if facts.labels <= 250 else "none"
         if schedule == "none":
-            return tf.constant(1.0), tf.ones(tf.shape(labels)[:1])
+            return tf.constant(1.0), tf.ones(tf.shape(labels)[:-1])
         total = config.tsa_steps or facts.steps
         eta = tsa_threshold(schedule, step, total, facts.num_classes)
         mask = tsa_mask if config.tsa_target == "label" else tsa_mask_released

@@ -105,6 +105,7 @@ class ReMixMatch(mixmatch.MixMatch):
         labeled: float32 [128, C], class shares of the last batches' labels.
     """
 
+    several_labels = False  # distributions are those of classes
     reported: Tuple[str, ...] = (
         "loss_x",
         "loss_u",

@@ -34,6 +34,7 @@ class Supervised(base.Algorithm):
     """Cross-entropy on the labelled images."""
 
     reported = ("loss_x", "accuracy_x")
+    several_labels = True
 
     @classmethod
     def recipe(cls, config: Any) -> Recipe:
@@ -48,5 +49,5 @@ class Supervised(base.Algorithm):
         hits = tf.equal(tf.argmax(logits, -1, tf.int32), batch["y"])
         return (
             {"loss_x": base.Term(cross_entropy(labels, logits))},
-            {"accuracy_x": tf.cast(hits, tf.float32)},
+            {"accuracy_x": (tf.cast(hits, tf.float32), batch["y"] >= 0)},
         )

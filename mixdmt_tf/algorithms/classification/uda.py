@@ -64,6 +64,7 @@ class UDA(base.Algorithm):
         "confidence",
         "guess_accuracy",
     )
+    several_labels = True
 
     @classmethod
     def recipe(cls, config: Config) -> Recipe:
@@ -104,7 +105,7 @@ class UDA(base.Algorithm):
     ) -> Tuple[tf.Tensor, tf.Tensor]:
         """Threshold [] and mask [b] of training signal annealing."""
         if self.config.tsa == "none":
-            return tf.constant(1.0), tf.ones(tf.shape(labels)[:1])
+            return tf.constant(1.0), tf.ones(tf.shape(labels)[:-1])
         steps, classes = self.facts.steps, self.facts.num_classes
         eta = tsa_threshold(self.config.tsa, step, steps, classes)
         return eta, tsa_mask(labels, logits, eta)

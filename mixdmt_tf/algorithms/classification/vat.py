@@ -66,6 +66,7 @@ class VAT(consistency.Frame):
     """Algorithm 1 of Miyato et al."""
 
     reported = (*consistency.Frame.reported, "loss_entropy")
+    several_labels = True
 
     @classmethod
     def recipe(cls, config: Config) -> Recipe:

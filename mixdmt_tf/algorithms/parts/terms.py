@@ -49,6 +49,25 @@ def mean_over_replicas(term: Term) -> tf.Tensor:
     return masked_mean(term.values, mask, rows)
 
 
+def counted(
+    terms: Dict[str, Term], batch: Dict[str, tf.Tensor], weighed: bool
+) -> Dict[str, Term]:
+    """The terms of a step, with each label counting what the batch says.
+
+    Args:
+        terms: by name; those of labels begin with 'loss_x', and their rows with the
+            labelled ones.
+        batch: of the step.
+        weighed: whether the terms have the weights of labels in them already.
+    """
+    labels = batch.get("y")
+    if labels is not None and labels.shape.rank == 2:  # several labels an image
+        terms = known_labels(terms, labels)
+    if "x_weight" in batch and not weighed:
+        terms = weighted_labels(terms, batch["x_weight"])
+    return terms
+
+
 def weighted_labels(terms: Dict[str, Term], weights: tf.Tensor) -> Dict[str, Term]:
     """The terms of labels, with each labelled row times the weight of its image.
 
@@ -64,6 +83,24 @@ def weighted_labels(terms: Dict[str, Term], weights: tf.Tensor) -> Dict[str, Ter
     """
     return {
         name: _weighted(term, weights) if name.startswith("loss_x") else term
+        for name, term in terms.items()
+    }
+
+
+def known_labels(terms: Dict[str, Term], labels: tf.Tensor) -> Dict[str, Term]:
+    """The terms of labels, without those of several labels an image that are unknown.
+
+    Args:
+        terms: by name; those of labels begin with 'loss_x'.
+        labels: int32 [b, L], -1 where unknown.
+    """
+    known = tf.cast(labels >= 0, tf.float32)
+    return {
+        name: dataclasses.replace(
+            term, mask=known if term.mask is None else known * term.mask
+        )
+        if name.startswith("loss_x")
+        else term
         for name, term in terms.items()
     }
 

@@ -13,6 +13,8 @@ from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import expanded, in_home
 from mixdmt_tf.settings import check, setting, settings_of
 
+FOLDERS = ("folder", "multilabel_folder")  # data sets of files that users name
+
 
 @dataclasses.dataclass(frozen=True)
 class Config:
@@ -26,7 +28,8 @@ class Config:
     data_dir: str = setting(
         "",
         "folder of prepared TensorFlow Datasets (default: $TFDS_DATA_DIR or "
-        "~/tensorflow_datasets); for --dataset=folder the folder of the images",
+        "~/tensorflow_datasets); for --dataset=folder and multilabel_folder the folder "
+        "of the images",
         harmless=True,
     )
     labels: Optional[int] = setting(
@@ -39,7 +42,7 @@ class Config:
         "",
         "a CSV file with the columns file (below data_dir) and weight: what the labels "
         "of these training images count beside others, which count 1; for "
-        "--dataset=folder",
+        "--dataset=folder and multilabel_folder",
         harmless=True,  # as a path: a run compares what the file holds
     )
     validation: Optional[int] = setting(
@@ -197,12 +200,24 @@ class Config:
                 "with --labeled_classes and --unlabeled_classes."
             )
 
-        if self.weights_csv and self.dataset != "folder":
+        if self.weights_csv and self.dataset not in FOLDERS:
             raise UsageError(
                 f"--weights_csv={self.weights_csv} names files of --dataset=folder; "
                 f"{self.dataset} has none.\nLeave it out, or give your images as a "
                 "folder."
             )
+        if self.dataset == "multilabel_folder":
+            for name in ("labeled_classes", "unlabeled_classes", "unlabeled_dataset"):
+                if getattr(self, name):
+                    raise UsageError(
+                        f"--{name}: the labels of --dataset={self.dataset} are not "
+                        "classes to choose from.\nRemove columns of labels.csv instead."
+                    )
+            if self.unlabeled_dir:
+                raise UsageError(
+                    "--unlabeled_dir: put the images below --data_dir; those that "
+                    "labels.csv does not name are unlabelled"
+                )
 
     @property
     def bands(self) -> Optional[Bands]:

@@ -29,7 +29,8 @@ def read(table: pathlib.Path, root: pathlib.Path) -> Dict[str, Tuple[str, float]
             a file that isn't there, or is named twice.
     """
     found: Dict[str, Tuple[str, float]] = {}
-    for where, row in csv_rows.read(table, "weights_csv", ("file", "weight"))[1]:
+    named = f"--weights_csv={csv_rows.printable(table)}"
+    for where, row in csv_rows.read(table, named, ("file", "weight"))[1]:
         name = csv_rows.file_name(row["file"])
         shown = csv_rows.printable(name)
         if name in found:
@@ -80,7 +81,7 @@ def of_files(
         if name not in rows:
             raise UserError(
                 f"{where}: {csv_rows.printable(name)} is no training image; expected "
-                "one below train/, labeled/ or unlabeled/"
+                "the name of one"
             )
         weights[rows[name]] = weight
     if not weights.any():

@@ -31,7 +31,8 @@ class Images:
     Attributes:
         images: uint8 [N, H, W, C]: an array in memory, read-only, or `LazyImages`.
         labels: int32 [N], read-only; `UNKNOWN` (-1) where the class is unknown,
-            `OUTSIDE` (-2) or less for images of none.
+            `OUTSIDE` (-2) or less for images of none. Of several labels an image int32
+            [N, L] of ones, zeros and `UNKNOWN`.
         weights: float32 [N], read-only: what each label counts beside others, finite
             and not negative; None: all count alike.
     """
@@ -47,7 +48,12 @@ class Images:
                 "images: expected uint8 [N, H, W, C], "
                 f"got {self.images.dtype} {list(self.images.shape)}"
             )
-        if self.labels.dtype != np.int32 or self.labels.shape != self.images.shape[:1]:
+        shape = self.labels.shape
+        if (
+            self.labels.dtype != np.int32
+            or shape[:1] != self.images.shape[:1]
+            or len(shape) > 2
+        ):
             raise ValueError(
                 f"labels: expected int32 [{len(self.images)}], "
                 f"got {self.labels.dtype} {list(self.labels.shape)}"
@@ -65,6 +71,12 @@ class Images:
     def __len__(self) -> int:
         """Number of images."""
         return len(self.labels)
+
+    @property
+    def known(self) -> np.ndarray:
+        """Bool [N], of which images the class, or some label, is known."""
+        known: np.ndarray = self.labels > UNKNOWN
+        return known if known.ndim == 1 else known.any(1)
 
     def take(self, ids: np.ndarray) -> Images:
         """The images with these ids, int [n], in their order."""
@@ -88,7 +100,7 @@ class Source:
 
     Attributes:
         name: of the file in `data/classification/datasets/` that made it.
-        class_names: of the classes 0, 1, ...
+        class_names: of the classes 0, 1, ..., or of several labels an image.
         train: all training images, before anybody hides labels. Those whose label is
             `UNKNOWN` or `OUTSIDE` are never labelled nor validation images.
         test: None if the data set has no test images.
@@ -139,6 +151,9 @@ class Source:
                     f"{self.name}: {part} images are {images.images.shape[1:]}, "
                     f"training images {self.image_shape}"
                 )
+            if images.labels.ndim > 1 or self.several_labels:
+                self._check_several(part, images)
+                continue
             wrong = (images.labels < lowest) | (images.labels >= self.num_classes)
             if wrong.any():
                 row = int(np.argmax(wrong))
@@ -148,9 +163,22 @@ class Source:
                     f" ({int(wrong.sum())} such images)"
                 )
 
+    def _check_several(self, part: str, images: Images) -> None:
+        labels, wanted = images.labels, (len(images), self.num_classes)
+        if labels.shape != wanted or (labels < UNKNOWN).any() or (labels > 1).any():
+            raise ValueError(
+                f"{self.name}: {part} labels: expected 0, 1 or {UNKNOWN} in the shape "
+                f"{list(wanted)}"
+            )
+
+    @property
+    def several_labels(self) -> bool:
+        """Whether an image has several labels, each of which is true or not."""
+        return self.train.labels.ndim > 1
+
     @property
     def num_classes(self) -> int:
-        """Number of classes."""
+        """Number of classes, or of labels of an image."""
         return len(self.class_names)
 
     @property

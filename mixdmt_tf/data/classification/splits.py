@@ -12,7 +12,7 @@ A split is drawn from a seed alone and is the same on every machine. With one se
 from __future__ import annotations
 
 import pathlib
-from typing import List, Optional
+from typing import Any, Dict, List, Optional
 
 import numpy as np
 
@@ -38,13 +38,16 @@ def make_split(
         The split; everything in the pool that is neither labelled nor held out is
         unlabelled, with images of unknown class. Of classes that are not to be told
         apart as large a share is left out as of the others, so that a class has as
-        many unlabelled images whether it is one of them or not.
+        many unlabelled images whether it is one of them or not. Images with several
+        labels are dealt whatever their labels: they have no classes to be stratified.
 
     Raises:
         UsageError: if there are too few labels for the classes or too few images.
     """
-    truth = source.train.labels
-    by_class = [np.flatnonzero(truth == c) for c in range(source.num_classes)]
+    truth, number = source.train.labels, source.num_classes
+    if source.several_labels:  # then there are no classes to deal evenly
+        truth, number = np.where(source.train.known, 0, UNKNOWN), 1
+    by_class = [np.flatnonzero(truth == c) for c in range(number)]
     counts = np.array([len(ids) for ids in by_class])
     known, classes = int(counts.sum()), int(np.count_nonzero(counts))
     own = validation is None and source.validation is not None
@@ -130,7 +133,7 @@ def _problem(split: Split, source: Source) -> Optional[str]:
             return f"{part} has the id {outside[0]}; expected 0 to {total - 1}"
         np.add.at(seen, ids, 1)
         if part != "unlabeled":
-            nameless = ids[source.train.labels[ids] < 0]
+            nameless = ids[~source.train.known[ids]]
             if len(nameless):
                 return f"{part} has the id {nameless[0]}, an image without a label"
     if seen.max(initial=0) > 1:
@@ -161,6 +164,8 @@ def describe(split: Split, source: Source) -> str:
         "validation": held_out.labels if held_out else train[:0],
         "test": test.labels if test else train[:0],
     }
+    if source.several_labels:
+        return _table(_rows_of_labels(columns, source), source)
     rows = [("class", *columns)]
     names = dict(enumerate(source.class_names))
     negative = {UNKNOWN: "(unknown)"}
@@ -171,6 +176,20 @@ def describe(split: Split, source: Source) -> str:
         counts = (np.count_nonzero(each == value) for each in columns.values())
         rows.append((name, *(f"{count:,}" for count in counts)))
     rows.append(("total", *(f"{len(each):,}" for each in columns.values())))
+    return _table(rows, source)
+
+
+def _rows_of_labels(columns: Dict[str, np.ndarray], source: Source) -> List[Any]:
+    """How many images have each label, where an image has several."""
+    rows = [("label", *columns)]
+    for place, name in enumerate(source.class_names):
+        counts = (np.count_nonzero(each[:, place] == 1) for each in columns.values())
+        rows.append((name, *(f"{count:,}" for count in counts)))
+    rows.append(("images", *(f"{len(each):,}" for each in columns.values())))
+    return rows
+
+
+def _table(rows: List[Any], source: Source) -> str:
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines = [
         "  ".join(

@@ -26,7 +26,7 @@ from mixdmt_tf.rounds import curves
 from mixdmt_tf.runs.agreement import Samples
 from mixdmt_tf.runs.task import Task
 from mixdmt_tf.runs.trained import Trained
-from mixdmt_tf.tasks.classification import labeling, noise, scoring
+from mixdmt_tf.tasks.classification import label_scoring, labeling, noise, scoring
 
 COMPARED, CALIBRATING = 200, 100  # images that exported models are tried on
 PSEUDO_LABELS = "pseudo_labels.npz"  # in the run's folder
@@ -44,18 +44,17 @@ def print_scores(task: Task, model: Trained, split: Split) -> None:
         raw = scoring.score(model.scorer, model.raw, images)
         print(
             f"{name}: error {averaged.error:.2f} % of {len(images):,} images "
-            f"(raw weights {raw.error:.2f} %), fine-grained accuracy "
-            f"{averaged.fine_grained:.2f} %"
+            f"(raw weights {raw.error:.2f} %), {averaged.words()}"
         )
-        width = max(map(len, source.class_names))
-        for class_name, accuracy in zip(source.class_names, averaged.accuracy_by_class):
-            print(f"  {class_name:<{width}}  accuracy {accuracy:6.2f} %")
+        print("\n".join(averaged.lines(source.class_names)))
 
 
 def predict(
     model: Trained, folder: pathlib.Path, paths: Sequence[pathlib.Path], config: Any
 ) -> None:
     """Writes a CSV file: file, label, confidence, and every class's probability.
+
+    Of several labels an image: file, labels, and the probability of each.
 
     Args:
         model: the network that is asked.
@@ -66,13 +65,17 @@ def predict(
     paths, probabilities, skipped = _probabilities(model, paths, config)
     text = str if config.raw_names else cell
     class_names = [*map(text, model.class_names)]
-    rows = [["file", "label", "confidence", *class_names]]
+    several = model.scorer.several_labels
+    answer = ["labels"] if several else ["label", "confidence"]
+    rows = [["file", *answer, *class_names]]
     for path, row in zip(paths, probabilities):
         best = int(row.argmax())
-        numbers = [f"{row[best]:.6f}", *(f"{p:.6f}" for p in row)]
+        answer = [class_names[best], f"{row[best]:.6f}"]
+        if several:
+            answer = [label_scoring.said(row, class_names)]
         # Names need not be valid text in any encoding.
         name = str(path.relative_to(folder)).encode(errors="backslashreplace")
-        rows.append([text(name.decode()), class_names[best], *numbers])
+        rows.append([text(name.decode()), *answer, *(f"{p:.6f}" for p in row)])
     output = config.output or "predictions.csv"
     if output == "-":
         csv.writer(sys.stdout, lineterminator="\n").writerows(rows)
@@ -186,6 +189,11 @@ def pseudo_label(
         config: settings of `bin/pseudo_label`.
     """
     source, share = task.source, config.fraction / 100
+    if source.several_labels:
+        raise UsageError(
+            f"{output}: images of this run have several labels, and a pseudo label is "
+            "one class.\nExpected a run with one class for each image."
+        )
     by = labeling.source_of(config)
     pseudo = labeling.label(
         model, source, split, share, config.count, config.weights, by=by

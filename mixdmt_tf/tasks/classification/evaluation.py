@@ -46,8 +46,9 @@ class Evaluation:
         if self.detection:
             detected = self.detection.scores(self.scorer, algorithm, poll)
         row = self.recorder.record(step, scores, numbers, seconds, detected)
-        answers = findings.as_arrays(scores, getattr(algorithm, "ood", None))
-        predictions.write(self.recorder.folder, step, answers)
+        if not self.scorer.several_labels:  # of which reports show no single images
+            answers = findings.as_arrays(scores, getattr(algorithm, "ood", None))
+            predictions.write(self.recorder.folder, step, answers)
         errors = "  ".join(
             f"{name} {row[name + '_error']:.2f} % (raw {row[name + '_raw_error']:.2f})"
             for name in self.sets

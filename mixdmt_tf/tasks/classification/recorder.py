@@ -9,9 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf.data.classification.source import Source
+from mixdmt_tf.runs import tags
 from mixdmt_tf.runs.image_grids import confusion_matrix, grid, matrix_picture
 from mixdmt_tf.runs.log import Log, Row, read_rows
-from mixdmt_tf.tasks.classification.scoring import Score
+from mixdmt_tf.tasks.classification.scoring import Scored
 
 __all__ = ["Recorder", "Row", "read_rows"]
 
@@ -33,7 +34,7 @@ class Recorder(Log):
     def record(
         self,
         step: int,
-        scores: Mapping[str, Score],
+        scores: Mapping[str, Scored],
         numbers: Mapping[str, float],
         seconds: float,
         more: Optional[Mapping[str, float]] = None,
@@ -51,35 +52,41 @@ class Recorder(Log):
             The row.
         """
         row: Row = {"step": step, "seconds": round(seconds, 1)}
-        row.update({f"{name}_error": result.error for name, result in scores.items()})
-        fine = {f"{n}_fine_grained": each.fine_grained for n, each in scores.items()}
-        row.update(fine)
+        numbers_of = {name: result.numbers for name, result in scores.items()}
+        for kind in next(iter(numbers_of.values()), {}):
+            row.update({f"{n}_{kind}": each[kind] for n, each in numbers_of.items()})
         row.update(more or {})
         row.update({f"train_{name}": value for name, value in numbers.items()})
         self._add_row(row)
         with self._writer.as_default(step):
-            for name, result in scores.items():
-                tf.summary.scalar(f"error/{name}", result.error)
-                tf.summary.scalar(f"fine_grained/{name}", result.fine_grained)
+            for name, found in numbers_of.items():
+                for kind, value in found.items():
+                    tf.summary.scalar(tags.number_tag(kind, name), value)
             for name, value in (more or {}).items():
-                tf.summary.scalar(f"unlabeled/{name}", value)
+                tf.summary.scalar(f"{tags.GUESSES}/{name}", value)
             for name in ("validation", "test"):
                 if name in scores:
                     self._write_details(name, scores[name])
         self._writer.flush()
         return row
 
-    def _write_details(self, name: str, result: Score) -> None:
-        """Accuracy per class, and the confusion matrix of the test set as an image."""
+    def _write_details(self, name: str, result: Scored) -> None:
+        """Scores per class, and the confusion matrix of the test set as an image."""
         names = self.source.class_names
-        for class_name, accuracy in zip(names, result.accuracy_by_class):
-            if not np.isnan(accuracy):
-                tf.summary.scalar(f"accuracy_{name}/{class_name}", accuracy)
+        for kind, values in result.by_class().items():
+            for class_name, value in zip(names, values):
+                if not np.isnan(value):
+                    tf.summary.scalar(tags.class_tag(kind, name, class_name), value)
         images = self.source.test
-        if name == "test" and images is not None:
+        one_class = not self.source.several_labels
+        if name == "test" and images is not None and one_class:
             predicted = result.probabilities.argmax(-1)
             counts = confusion_matrix(images.labels, predicted, len(names))
-            tf.summary.image("confusion/test", matrix_picture(counts, names)[None])
+            tf.summary.image(
+                f"{tags.IMAGES}/confusion, test",
+                matrix_picture(counts, names)[None],
+                description="Rows: what an image is; columns: what the network says.",
+            )
 
     def show_copies(self, copies: np.ndarray, originals: np.ndarray) -> None:
         """An image of augmented copies: each row an image, then some of its copies.
@@ -91,4 +98,8 @@ class Recorder(Log):
         rows = np.concatenate([originals[:, None], copies], axis=1)
         tiles = rows.reshape((-1,) + rows.shape[2:])
         with self._writer.as_default(0):
-            tf.summary.image("copies", grid(tiles, rows.shape[1])[None])
+            tf.summary.image(
+                f"{tags.IMAGES}/augmented copies",
+                grid(tiles, rows.shape[1])[None],
+                description="Each row: an unlabelled image, then augmented copies.",
+            )

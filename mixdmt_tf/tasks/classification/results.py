@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from typing import Any, Dict, List, Optional
 
@@ -21,6 +22,8 @@ def summarize(rows: List[Row]) -> Dict[str, Any]:
     the accuracy of DMT's appendix C, in percent. `ood_auroc`, `ood_aurocs` (by score)
     and `ood_precision` are there if some unlabelled images are known to be of no class;
     `ood_rate_estimate`, in [0, 1], is what `--ood_rate=auto` found, or the given rate.
+    Of several labels an image `test_map` and `test_f1` are the means over labels of
+    average precision and F1.
     """
     last = rows[-1]
     best = best_row(rows)
@@ -43,7 +46,15 @@ def summarize(rows: List[Row]) -> Dict[str, Any]:
             if name.startswith(OF_SCORE)
         },
         "ood_rate_estimate": last.get("train_ood_rate_estimate"),
+        **_of_labels(last),
     }
+
+
+def _of_labels(last: Row) -> Dict[str, Any]:
+    """What there is besides where an image has several labels."""
+    names = [f"{n}_{kind}" for kind in ("map", "f1") for n in ("test", "validation")]
+    found = {name: last[name] for name in names if name in last}
+    return {name: None if math.isnan(each) else each for name, each in found.items()}
 
 
 def _median(rows: List[Row], name: str) -> Optional[float]:
@@ -80,6 +91,12 @@ def describe(results: Dict[str, Any]) -> str:
         )
     elif results["validation_error"] is not None:
         lines.append(f"validation error of {name}: {results['validation_error']:.2f} %")
+    for kind in ("test", "validation"):
+        if results.get(f"{kind}_map") is not None:
+            lines.append(
+                f"mean average precision, {kind}: {results[f'{kind}_map']:.2f} %, F1 "
+                f"{results[f'{kind}_f1']:.2f} %"
+            )
     if results["best_step"] is None:
         lines.append(NO_BEST)
     if results.get("supervised_error") is not None and not rounds:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    Optional,
+    Protocol,
+    Sequence,
+    Tuple,
+)
 
 import keras
 import numpy as np
@@ -37,7 +47,13 @@ class Scorer:
 
     It is apart from the network in training, so that nothing has to be swapped back
     and an interruption during an evaluation cannot mix up the two.
+
+    Attributes:
+        network: images to logits.
+        several_labels: whether an image has several labels (`label_scoring.py`).
     """
+
+    several_labels = False
 
     def __init__(
         self,
@@ -55,14 +71,39 @@ class Scorer:
             size: height and width within the network, if not those of the images.
         """
         with in_float32():
-            self.network = network.build_at(size, image_shape, num_classes, True)
+            self.network = self.build(network, size, image_shape, num_classes)
         self._signature = [tf.TensorSpec((None,) + tuple(image_shape), tf.uint8)]
         self._predict = tf.function(self.probabilities, input_signature=self._signature)
         self._features: Any = None  # traced if anybody asks
 
+    def build(
+        self, network: Any, size: Any, image_shape: Tuple[int, int, int], classes: int
+    ) -> keras.Model:
+        """The network of these settings; see `__init__`."""
+        model: keras.Model = network.build_at(size, image_shape, classes, True)
+        return model
+
     def probabilities(self, images: tf.Tensor) -> tf.Tensor:
         """uint8 images [n, H, W, C] to float32 probabilities [n, classes]."""
         return tf.nn.softmax(self.network(to_float(images), training=False))
+
+    def decide(self, probabilities: tf.Tensor) -> tf.Tensor:
+        """The class of each image, int32 [n]."""
+        return tf.argmax(probabilities, -1, tf.int32)
+
+    def answers(self, logits: Any) -> Any:
+        """The layer from logits to probabilities of an exported Keras model."""
+        return keras.layers.Softmax(dtype="float32")(logits)
+
+    def judge(self, labels: np.ndarray, probabilities: np.ndarray) -> Scored:
+        """The scores of predictions [n, C] for classes int32 [n]."""
+        predicted = probabilities.argmax(-1)
+        return Score(
+            error_rate(labels, predicted),
+            fine_grained_accuracy(labels, probabilities),
+            accuracy_by_class(labels, predicted, probabilities.shape[-1]),
+            probabilities,
+        )
 
     def predict(
         self,
@@ -134,9 +175,34 @@ class Scorer:
         return np.concatenate(parts)
 
 
+class Scored(Protocol):
+    """How good predictions for one set of images are.
+
+    Attributes:
+        error: percent.
+        probabilities: float32 [n, C], of C classes or labels.
+    """
+
+    error: float
+    probabilities: np.ndarray
+
+    @property
+    def numbers(self) -> Dict[str, float]:
+        """Percentages by the name of their column, `error` first."""
+
+    def by_class(self) -> Dict[str, np.ndarray]:
+        """Percentages [C] by name; NaN where there is nothing to score."""
+
+    def lines(self, names: Sequence[str]) -> List[str]:
+        """A line for each class, in words."""
+
+    def words(self) -> str:
+        """What belongs beside the error, in words."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """How good predictions for one set of images are, and what says so.
+    """As `Scored`, of images that have one class each.
 
     Attributes:
         error: percent.
@@ -150,23 +216,36 @@ class Score:
     accuracy_by_class: np.ndarray
     probabilities: np.ndarray
 
+    @property
+    def numbers(self) -> Dict[str, float]:
+        """Error and fine-grained accuracy."""
+        return {"error": self.error, "fine_grained": self.fine_grained}
+
+    def by_class(self) -> Dict[str, np.ndarray]:
+        """The accuracy, which is the recall of a class."""
+        return {"recall": self.accuracy_by_class}
+
+    def lines(self, names: Sequence[str]) -> List[str]:
+        """A line for each class."""
+        width = max(map(len, names))
+        return [
+            f"  {name:<{width}}  accuracy {accuracy:6.2f} %"
+            for name, accuracy in zip(names, self.accuracy_by_class)
+        ]
+
+    def words(self) -> str:
+        """What belongs beside the error."""
+        return f"fine-grained accuracy {self.fine_grained:.2f} %"
+
 
 def score(
     scorer: Scorer,
     weights: List[np.ndarray],
     images: Images,
     poll: Callable[[], None] = lambda: None,
-) -> Score:
+) -> Scored:
     """Scores weights on labelled images."""
-    probabilities = scorer.predict(weights, images.images, poll)
-    predicted = probabilities.argmax(-1)
-    by_class = accuracy_by_class(images.labels, predicted, probabilities.shape[-1])
-    return Score(
-        error_rate(images.labels, predicted),
-        fine_grained_accuracy(images.labels, probabilities),
-        by_class,
-        probabilities,
-    )
+    return scorer.judge(images.labels, scorer.predict(weights, images.images, poll))
 
 
 def evaluate(
@@ -174,7 +253,7 @@ def evaluate(
     algorithm: Algorithm,
     sets: Dict[str, Optional[Images]],
     poll: Callable[[], None] = lambda: None,
-) -> Dict[str, Score]:
+) -> Dict[str, Scored]:
     """Scores averaged and raw weights on each set.
 
     Args:

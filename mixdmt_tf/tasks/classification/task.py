@@ -18,12 +18,20 @@ from mixdmt_tf.data.classification.source import Source
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import expanded, write_atomically
+from mixdmt_tf.models import label_pairs
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.log import Row
 from mixdmt_tf.runs.splits import choose_split, require_unlabeled
 from mixdmt_tf.runs.task import Task
-from mixdmt_tf.tasks.classification import detection, dry_run, preparation, results
+from mixdmt_tf.tasks.classification import (
+    detection,
+    dry_run,
+    preparation,
+    results,
+    several_labels,
+)
 from mixdmt_tf.tasks.classification.evaluation import Evaluation
+from mixdmt_tf.tasks.classification.label_scoring import LabelScorer
 from mixdmt_tf.tasks.classification.recorder import Recorder
 from mixdmt_tf.tasks.classification.rounds import Rounds
 from mixdmt_tf.tasks.classification.scoring import Scorer
@@ -32,7 +40,7 @@ SKIPPED = "skipped_images.txt"
 
 
 class Classification:
-    """The task of `mixdmt_tf.runs.task.Task` for images with one class each."""
+    """The task of `mixdmt_tf.runs.task.Task` for images with a class or labels."""
 
     measure = "error"
     colours: Optional[np.ndarray] = None
@@ -143,11 +151,12 @@ class Classification:
 
     def network(self) -> keras.Model:
         """The network, untrained."""
-        return self.experiment.network.build_at(
-            self._size(self.source.image_shape[0]),
-            self.source.image_shape,
-            self.source.num_classes,
+        source = self.source
+        size = self._size(source.image_shape[0])
+        network: keras.Model = self.experiment.network.build_at(
+            size, source.image_shape, source.num_classes
         )
+        return label_pairs.paired(network) if source.several_labels else network
 
     def _size(self, height: int) -> Optional[int]:
         """Height and width that images of this height have within the network."""
@@ -165,8 +174,11 @@ class Classification:
 
     def facts(self, split: Split) -> base.RunFacts:
         """What the algorithm must know of the run besides its own settings."""
+        several = self.source.several_labels
+        if several:
+            several_labels.require(self.experiment.algorithm)
         return base.RunFacts(
-            self.source.num_classes,
+            2 if several else self.source.num_classes,  # each label is true or not
             len(split.labeled),
             self.experiment.run.steps,
             (self.experiment.data.mismatch or 0) / 100,
@@ -209,7 +221,8 @@ class Classification:
             "validation": splits.validation_images(split, self.source),
             "test": self.source.test,
         }
-        strangers = detection.open_detection(self.source, split)
+        several = self.source.several_labels  # of which no image has none
+        strangers = None if several else detection.open_detection(self.source, split)
         return Evaluation(scorer, log, sets, strangers)
 
     def model_facts(self) -> Dict[str, Any]:
@@ -219,11 +232,13 @@ class Classification:
             "image_shape": list(shape),
             "network_size": self._size(shape[0]),
             "class_names": list(self.source.class_names),
+            **({"several_labels": True} if self.source.several_labels else {}),
         }
 
     def load_scorer(self, facts: Mapping[str, Any]) -> Scorer:
         """The scorer of a trained run, from what `model_facts` said."""
-        return Scorer(
+        scorer = LabelScorer if facts.get("several_labels") else Scorer
+        return scorer(
             self.experiment.network,
             tuple(facts["image_shape"]),
             len(facts["class_names"]),

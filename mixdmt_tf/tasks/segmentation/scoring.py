@@ -19,6 +19,7 @@ from typing import (
     Tuple,
 )
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -57,6 +58,14 @@ class Scorer:
     def probabilities(self, images: tf.Tensor) -> tf.Tensor:
         """uint8 images [n, H, W, 3] to float32 probabilities [n, H, W, classes]."""
         return tf.nn.softmax(self.logits(images))
+
+    def decide(self, probabilities: tf.Tensor) -> tf.Tensor:
+        """The class of each pixel, int32 [n, H, W]."""
+        return tf.argmax(probabilities, -1, tf.int32)
+
+    def answers(self, logits: Any) -> Any:
+        """The layer from logits to probabilities of an exported Keras model."""
+        return keras.layers.Softmax(dtype="float32")(logits)
 
     def logits(self, images: tf.Tensor) -> tf.Tensor:
         """uint8 images [n, H, W, 3] to float32 logits [n, H, W, classes].
