@@ -116,7 +116,7 @@ def test_values(script, tmp_path):
     (formats,) = [
         e for e in declared("mixdmt_tf.cli.export_model") if e.name == "format"
     ]
-    assert answers[3] == list(formats.choices)
+    assert answers[3] == list(known["format"].choices)
     assert answers[4][0] == "quickstart" and answers[4][-1] == "quick.flags"
     quick = {name for name in flagfiles.names() if name.startswith("quick")}
     assert len(quick) > 1 and quick < set(answers[4])
