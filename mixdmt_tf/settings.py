@@ -40,13 +40,7 @@ from mixdmt_tf.declarations import (
     merged,
 )
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.source_text import (
-    DeclarationError,
-    class_attribute,
-    class_named,
-    classes,
-    modules,
-)
+from mixdmt_tf.source_text import DeclarationError, class_named, classes, modules
 
 __all__ = [
     "DeclarationError",
@@ -54,7 +48,6 @@ __all__ = [
     "Value",
     "assumed",
     "check",
-    "class_attribute",
     "class_named",
     "classes",
     "declared",

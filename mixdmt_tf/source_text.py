@@ -185,13 +185,13 @@ def class_attribute(module: str, name: str, attribute: str) -> Any:
     return None
 
 
-def literal(module: str, name: str) -> Dict[str, Any]:
-    """A dictionary that is assigned at the top level of a module; {} if none is."""
+def literal(module: str, name: str) -> Any:
+    """A literal that is assigned at the top level of a module; {} if none is."""
     path, tree = _tree(module)
     for node in tree.body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
             try:
-                value: Dict[str, Any] = ast.literal_eval(node.value)
+                value = ast.literal_eval(node.value)
             except ValueError:
                 raise DeclarationError(
                     f"{path}:{node.lineno}: {name}: expected literals only; this text "

@@ -17,6 +17,7 @@ from mixdmt_tf.settings import (
     modules,
     settings_of,
 )
+from mixdmt_tf.source_text import class_attribute
 
 HEADER = """\
 import dataclasses
@@ -138,6 +139,24 @@ def test_classes_are_found_by_the_name_of_their_file(package):
     )
     assert classes("made") == {"pi_model": "PiModel", "uda": "UDA"}
     assert class_named("made.pi_model") == "PiModel"
+
+
+def test_attributes_of_classes_are_those_of_the_nearest_base_that_has_them(package):
+    package(
+        base="import keras\n"
+        "class Base(keras.Model):\n    several: bool = False\n    none: int",
+        uda="from made import base\nclass UDA(base.Base):\n    several = True",
+        vat="from made import uda\nclass VAT(uda.UDA):\n    other = (1, 2)",
+        ict="from made import uda\nclass ICT(uda.UDA):\n    several = False",
+    )
+    found = {
+        name: class_attribute(f"made.{name.lower()}", name, "several")
+        for name in ("UDA", "VAT", "ICT")
+    }
+    assert found == {"UDA": True, "VAT": True, "ICT": False}
+    assert class_attribute("made.base", "Base", "several") is False
+    assert class_attribute("made.vat", "VAT", "other") == (1, 2)
+    assert class_attribute("made.base", "Base", "none") is None
 
 
 def bringing(base, values):

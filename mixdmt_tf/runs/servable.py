@@ -24,7 +24,9 @@ class Servable(tf.Module):
     them: `probabilities` float32 [n, C], `label` int32 [n], `class_name` string [n].
     Segmentation takes them as they are, and says of every pixel: `probabilities`
     float32 [n, H, W, C], `label` int32 [n, H, W]; `class_names` string [C] are those of
-    all classes. No images, n = 0, have no answers.
+    all classes. Of several labels an image `probabilities` and `label`, of zeros and
+    ones, are [n, L], and `class_names` [L] are those of all labels. No images, n = 0,
+    have no answers.
     """
 
     def __init__(self, scorer: Scorer, class_names: Sequence[str]):
@@ -94,7 +96,7 @@ class Servable(tf.Module):
             images = image_bytes.resized(images, *self._size)
         answer = {name: each[:number] for name, each in self._guess(images).items()}
         names = tf.constant(self._names)
-        if answer["label"].shape.rank > 1:  # of pixels, or of several labels
+        if answer["label"].shape.rank > 1:  # of pixels, or several of an image
             return {**answer, "class_names": names}
         return {**answer, "class_name": tf.gather(names, answer["label"])}
 

@@ -59,7 +59,13 @@ class ServedModel:
             self._serve = self._loaded.signatures[IMAGES]
         except (OSError, KeyError, ValueError, tf.errors.OpError) as error:
             raise UserError(f"{folder} can't be loaded: {error}") from error
-        self._ask(np.zeros([1, *(side or 64 for side in self.image_shape)], np.uint8))
+        shape = [1, *(side or 64 for side in self.image_shape)]
+        answer = self._ask(np.zeros(shape, np.uint8))
+        if self.task == "classification" and answer["label"].ndim > 1:
+            raise UserError(
+                f"{folder}: images of this model have several labels; expected one "
+                "class an image.\nbin/predict, or the SavedModel itself, answers."
+            )
 
     def predict(self, files: Sequence[bytes]) -> List[Prediction]:
         """What the model says of images; called from any thread.

@@ -25,7 +25,7 @@ def small(task: Task, folder: pathlib.Path) -> Task:
     experiment: Experiment = task.experiment
     source = shrink(task.source, IMAGES)
     labels = experiment.data.labels or source.default_labels
-    labels = min(labels, int((source.train.labels >= 0).sum()) // 2)
+    labels = min(labels, int(source.train.known.sum()) // 2)
     labels = max(labels, source.num_classes)
     held_out = 0 if experiment.data.validation == 0 else 4
     data = dataclasses.replace(
@@ -51,13 +51,15 @@ def shrink(source: Source, images: int) -> Source:
     def chosen(part: Images) -> np.ndarray:
         if len(part) <= images:
             return np.arange(len(part))
-        # Class by class in turn, so that every class is there.
-        order = np.argsort(part.labels, kind="stable")
+        # Class by class in turn, so that every class is there; of several labels an
+        # image some with labels and some without.
+        labels = part.known if source.several_labels else part.labels
+        order = np.argsort(labels, kind="stable")
         rank = np.empty(len(part), np.int64)
         rank[order] = np.arange(len(part))
-        first = {label: rank[part.labels == label].min() for label in set(part.labels)}
-        turn = rank - np.array([first[label] for label in part.labels])
-        return np.sort(np.lexsort((part.labels, turn))[:images])
+        first = {label: rank[labels == label].min() for label in set(labels)}
+        turn = rank - np.array([first[label] for label in labels])
+        return np.sort(np.lexsort((labels, turn))[:images])
 
     return dataclasses.replace(
         source,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any, Mapping, Tuple
 
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.settings import class_attribute, class_named, classes
+from mixdmt_tf.settings import class_named, classes
+from mixdmt_tf.source_text import class_attribute, literal
 
 PACKAGE = "mixdmt_tf.algorithms.classification"
 
@@ -24,10 +24,8 @@ def methods() -> Tuple[str, ...]:
 
 def has(dataset: str) -> bool:
     """Whether images of a data set have several labels."""
-    module = importlib.import_module(
-        f"mixdmt_tf.data.classification.datasets.{dataset}"
-    )
-    return getattr(module, "SEVERAL_LABELS", False)
+    module = f"mixdmt_tf.data.classification.datasets.{dataset}"
+    return bool(literal(module, "SEVERAL_LABELS"))
 
 
 def require(algorithm: str, settings: Mapping[str, Any] = {}) -> None:

@@ -37,7 +37,7 @@ def test_images_are_read_only():
         ((2, 4, 4, 1), np.float32, np.zeros(2, np.int32)),
         ((2, 4, 4, 1), np.uint8, np.zeros(2, np.int64)),
         ((2, 4, 4, 1), np.uint8, np.zeros(3, np.int32)),
-        ((2, 4, 4, 1), np.uint8, np.zeros((2, 1), np.int32)),
+        ((2, 4, 4, 1), np.uint8, np.zeros((2, 1, 1), np.int32)),
     ],
 )
 def test_other_arrays_are_refused(shape, dtype, labels):
