@@ -69,8 +69,10 @@ SERVE = [
     "python-multipart>=0.0.18",
     "prometheus-client>=0.20",
 ]
+# bin/tune searches with it.
+TUNE = ["optuna>=4.2"]
 # Sybil runs the Python examples of README.md and docs/ as tests.
-TEST = [*PRETRAINED, *SERVE, "pytest>=7.4", "pytest-xdist>=3.3", "sybil>=9.0"]
+TEST = [*PRETRAINED, *SERVE, *TUNE, "pytest>=7.4", "pytest-xdist>=3.3", "sybil>=9.0"]
 
 setup(
     name="mixdmt_tf",
@@ -118,6 +120,7 @@ setup(
     extras_require={
         "pretrained": PRETRAINED,
         "serve": SERVE,
+        "tune": TUNE,
         "test": TEST,
         "docs": ["sphinx>=7.4", "myst-parser>=3.0", "furo>=2024.8.6"],
         "dev": [*TEST, "ruff>=0.6", "mypy>=1.11", "pre-commit>=3.5"],
@@ -136,8 +139,11 @@ setup(
             "mixdmt-predict = mixdmt_tf.cli.predict:command",
             "mixdmt-export-model = mixdmt_tf.cli.export_model:command",
             "mixdmt-serve = mixdmt_tf.cli.serve:command",
+            "mixdmt-suggest-labels = mixdmt_tf.cli.suggest_labels:command",
+            "mixdmt-find-strangers = mixdmt_tf.cli.find_strangers:command",
             "mixdmt-reproduce = mixdmt_tf.cli.reproduce:command",
             "mixdmt-compare = mixdmt_tf.cli.compare:command",
+            "mixdmt-tune = mixdmt_tf.cli.tune:command",
             "mixdmt-precompute-augmentations ="
             " mixdmt_tf.cli.precompute_augmentations:command",
         ]

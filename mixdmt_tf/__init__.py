@@ -8,7 +8,7 @@ Methods make Keras models of a network of yours, as `docs/python.md` shows:
 
 Methods of segmentation share some of the names, so all of them are in a namespace:
 `mixdmt_tf.segmentation.DMT`. `mixdmt_tf.classification` is its counterpart. Besides,
-there are networks, and what runs of the command line are made of.
+there are networks, `load_model`, and what runs of the command line are made of.
 
 Importing the package imports neither TensorFlow nor anything else, so that a command
 line answers at once; a name is imported when it is touched (PEP 562).
@@ -56,6 +56,7 @@ if TYPE_CHECKING:  # for editors and type checkers
         Supervised,
         TemporalEnsembling,
     )
+    from mixdmt_tf.learners.loading import load_model
     from mixdmt_tf.models.cnn13 import CNN13
     from mixdmt_tf.models.deeplab_v2 import DeepLabV2
     from mixdmt_tf.models.efficientnet_lite0 import EfficientNetLite0
@@ -121,6 +122,7 @@ __all__ = [
     "VAT",
     "WideResNet",
     "classification",
+    "load_model",
     "open_task",
     "segmentation",
     "train",
@@ -135,6 +137,7 @@ _OTHERS = {
     "RunFacts": ("algorithms.base", "RunFacts"),
     "SegmentationData": ("data.segmentation.config", "Config"),
     "classification": ("learners.classification", ""),
+    "load_model": ("learners.loading", "load_model"),
     "open_task": ("tasks", "open_task"),
     "segmentation": ("learners.segmentation", ""),
     "train": ("tasks.fit", "train"),

@@ -15,10 +15,12 @@ CLEAR = "\r\033[K"  # to the beginning of the terminal's line, and empty it
 
 
 def duration(seconds: float) -> str:
-    """A span of time as people say it: '42 s', '3 min', '2 h 05 min'."""
+    """A span of time as people say it: '42 s', '3 min', '2 h 05 min', '5 days'."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
+    if minutes >= 72 * 60:
+        return f"{minutes / (24 * 60):,.0f} days"
     return (
         f"{minutes} min"
         if minutes < 100

@@ -40,6 +40,8 @@ def clock(monkeypatch):
         (5990, "1 h 40 min"),
         (7500, "2 h 05 min"),
         (86400, "24 h 00 min"),
+        (71.9 * 3600, "71 h 54 min"),
+        (14 * 86400, "14 days"),
     ],
 )
 def test_durations(seconds, text):

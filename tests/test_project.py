@@ -167,6 +167,7 @@ HOLDERS = {"np", "numpy", "tf.saved_model", "keras.models", "keras.saving", "yam
 LOADERS = {"export.py", "arrays.py", "weight_files.py", "tfds_images.py"}
 LOADERS |= {"served_model.py"}  # what bin/serve is given, which its help speaks of
 LOADERS |= {"band_files.py"}  # arrays of .npy files, without pickles
+LOADERS.add("loading.py")  # of models that users name, in Keras's safe mode
 
 
 @every(MODULES)

@@ -37,6 +37,11 @@ class Config:
         "only what the runs' files say, without their data and networks: neither "
         "pictures nor what needs predictions",
     )
+    projector: bool = setting(
+        False,
+        "of classification: also write each run's features of labelled, unlabelled and "
+        "mistaken images for TensorBoard's embedding projector",
+    )
 
 
 def main(argv: Sequence[str]) -> int:
@@ -66,6 +71,11 @@ def _report(argv: Sequence[str]) -> None:
             f"--from_files asks no network: --images={config.images} has no effect.\n"
             "Leave one of them out."
         )
+    if config.from_files and config.projector:
+        raise UsageError(
+            "--from_files asks no network, and --projector needs one.\n"
+            "Leave one of them out."
+        )
     runs = [experiments.read_run(name, "") for name in parsed.arguments]
     folders = [folder for folder, _ in runs]
     places = [folder.resolve() for folder in folders]
@@ -75,6 +85,12 @@ def _report(argv: Sequence[str]) -> None:
     output = _output(config, folders)
     names = _names(folders)
     built = [build() for _, build in runs]
+    for folder, experiment in zip(folders, built):
+        if config.projector and experiment.task != "classification":
+            raise UsageError(
+                f"--projector: {folder} is a run of {experiment.task}; expected one of "
+                "classification"
+            )
 
     import keras
 
@@ -88,6 +104,9 @@ def _report(argv: Sequence[str]) -> None:
         limit = 0 if config.from_files else config.images
         title = name if len(folders) > 1 else ""
         reported.append(reporting.describe(task, folder, name, limit, title, _say))
+        if config.projector:
+            _say(f"{name}: features for TensorBoard")
+            _say(f"projector: {reporting.project(task, folder)}")
     try:
         reporting.write(reported, output)
     except OSError as error:

@@ -1,7 +1,7 @@
 """What is shown of the rounds of a run, whatever it learns from.
 
-`RUN/rounds.png` has score, accuracies and weights over the rounds, `RUN/tensorboard/`
-the same values; of two models, in a folder for each.
+`RUN/rounds.png` has score, accuracies and weights over the rounds, TensorBoard the same
+values; of two models as two runs, `RUN/model_a/` and `RUN/model_b/`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from mixdmt_tf.algorithms.parts.weighting import CASES
 from mixdmt_tf.files import write_png_atomically
 from mixdmt_tf.plots import COLORS, LineChart, Point, Series
 from mixdmt_tf.rounds import tensorboard
+from mixdmt_tf.runs import tags
 
 Round = Dict[str, Any]
 Bases = Mapping[str, Optional[float]]  # score of each model's base; None: unknown
@@ -160,9 +161,9 @@ def write_tensorboard(
             step = each["round"]
             values.update({(name, step): each[name] for name in names})
             values.update({(f"cases_{c}", step): each["cases"][c] for c in CASES})
-        folder, pixels = path / "tensorboard", images.get(model)
+        pixels = images.get(model)
         tensorboard.write(
-            folder / model if has_peer(own[0]) else folder,
-            {(f"rounds/{n}", s): v for (n, s), v in values.items() if known(v)},
+            path / f"model_{model}" if has_peer(own[0]) else path,
+            {(f"{tags.ROUNDS}/{n}", s): v for (n, s), v in values.items() if known(v)},
             {} if pixels is None else {(image_tag, own[-1]["round"]): pixels},
         )

@@ -77,6 +77,11 @@ class Loop:
         """Of all stages together."""
         return sum(map(self.stages.steps, self.stages.all))
 
+    @property
+    def images(self) -> int:
+        """Images of all these steps."""
+        return sum(map(self._images, self.stages.all))
+
     def complete(self) -> Dict[str, Any]:
         """Does what is missing.
 

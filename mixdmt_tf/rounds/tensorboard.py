@@ -1,7 +1,7 @@
 """TensorBoard's view of the rounds, written anew after each of them.
 
-Event files can only be appended to, and what is in two of them is shown twice. So a
-folder is replaced as a whole, by one with a single event file.
+Event files can only be appended to, and what is in two of them is shown twice. So those
+of a folder are replaced by a single new one.
 """
 
 from __future__ import annotations
@@ -22,19 +22,20 @@ def write(
     scalars: Mapping[Key, float],
     images: Mapping[Key, np.ndarray],
 ) -> None:
-    """Replaces a folder by one that holds this; leaves it alone if this is nothing.
+    """Replaces a folder's event files by one that holds this; leaves all else alone.
 
-    The new folder is written under another name and then renamed. If the process is
-    killed in between, there may be no folder, but never one with a part of this.
+    The new file is written in a folder of its own and then moved. If the process is
+    killed in between, there may be no file, but never one with a part of this.
 
     Args:
-        folder: for event files alone.
+        folder: made if it is not there; nothing is done if there is nothing to write.
         scalars: by tag and step.
         images: by tag and step, uint8 [height, width, 3].
     """
     if not scalars and not images:
         return
-    beside = folder.with_name(f".{folder.name}.tmp")
+    folder.mkdir(exist_ok=True)
+    beside = folder / ".events.tmp"
     shutil.rmtree(beside, ignore_errors=True)  # what a killed process left
     writer = tf.summary.create_file_writer(str(beside))
     with writer.as_default():
@@ -43,5 +44,8 @@ def write(
         for (tag, step), pixels in images.items():
             tf.summary.image(tag, pixels[np.newaxis], step)
     writer.close()
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(beside, folder)
+    for old in folder.glob("events.*"):
+        old.unlink()
+    for new in beside.iterdir():
+        os.replace(new, folder / new.name)
+    beside.rmdir()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from mixdmt_tf.data.band_files import seen
+from mixdmt_tf.data.image_files import printable
 
-_LONGEST = 24  # characters of a class name in a confusion matrix
+_MOST_NAMES, _LONGEST = 60, 24  # classes whose names are written, and their characters
 
 
 def grid(images: np.ndarray, columns: int, scale_to: int = 64) -> np.ndarray:
@@ -44,43 +46,55 @@ def confusion_matrix(
 
 
 def matrix_picture(
-    counts: np.ndarray, class_names: Sequence[str], cell: int = 24
+    counts: np.ndarray, names: Sequence[str] = (), cell: int = 24
 ) -> np.ndarray:
     """A confusion matrix as shades of blue, rows (true classes) scaled to one.
 
     Args:
-        counts: int64 [true class, predicted class].
-        class_names: written beside the rows and, upright, above the columns.
-        cell: side of a cell in pixels.
+        counts: [C, C], true classes by predicted ones.
+        names: of the classes, written beside the rows and above the columns if there
+            are no more than 60.
+        cell: height and width of a cell in pixels.
 
     Returns:
-        RGB, uint8 [height, width, 3]; the cells are at its lower right.
+        uint8 [H, W, 3]; the cells are its lower right part.
     """
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     shade = np.kron(shares, np.ones((cell, cell)))[..., None]
     white, blue = np.array([255.0, 255.0, 255.0]), np.array([8.0, 48.0, 107.0])
     cells = (white + (blue - white) * shade).astype(np.uint8)
-    words = [name if name.isprintable() else ascii(name) for name in class_names]
-    rows = _words(["rows: true", "columns: predicted", *words], cell)
-    margin = rows.height - len(cells), rows.width  # above the cells and beside them
-    above = _words(words, cell).rotate(90, expand=True)
-    height = max(margin[0], above.height)
-    whole = Image.new("RGB", (margin[1] + len(cells), height + len(cells)), "white")
-    whole.paste(rows, (0, height - margin[0]))
-    whole.paste(above, (margin[1], height - above.height))
-    whole.paste(Image.fromarray(cells), (margin[1], height))
-    return np.asarray(whole)
+    if not names or len(names) > _MOST_NAMES:
+        return cells
+    font = ImageFont.load_default(13)
+    shown = [printable(name)[:_LONGEST] for name in names]
+    margin = 12 + math.ceil(max(map(font.getlength, shown)))
+    beside = Image.new("RGB", (margin, len(cells)), "white")
+    draw = ImageDraw.Draw(beside)
+    for row, name in enumerate(shown):
+        place = (margin - 6, row * cell + cell // 2)
+        draw.text(place, name, "black", font, anchor="rm")
+    above = np.asarray(_turned(shown, margin, cell, font))
+    corner = _corner(margin, font)
+    rows = np.concatenate([np.asarray(beside), cells], axis=1)
+    return np.concatenate([np.concatenate([corner, above], axis=1), rows], axis=0)
 
 
-def _words(words: Sequence[str], line: int) -> Image.Image:
-    """Words below one another, each in a line of so many pixels, cut if long."""
-    font = ImageFont.load_default(12)
-    words = [
-        word if len(word) <= _LONGEST else f"{word[:_LONGEST]}..." for word in words
-    ]
-    width = 8 + max((round(font.getlength(word)) for word in words), default=0)
-    whole = Image.new("RGB", (width, line * len(words)), "white")
+def _turned(
+    names: Sequence[str], margin: int, cell: int, font: ImageFont.FreeTypeFont
+) -> Image.Image:
+    """Names above the columns, to be read from below."""
+    whole = Image.new("RGB", (margin, len(names) * cell), "white")
     draw = ImageDraw.Draw(whole)
-    for place, word in enumerate(words):
-        draw.text((4, line * place + line // 2), word, "black", font, anchor="lm")
-    return whole
+    for place, name in enumerate(names):
+        draw.text((6, place * cell + cell // 2), name, "black", font, anchor="lm")
+    return whole.rotate(90, expand=True)
+
+
+def _corner(margin: int, font: ImageFont.FreeTypeFont) -> np.ndarray:
+    """What rows and columns are."""
+    whole = Image.new("RGB", (margin, margin), "white")
+    draw = ImageDraw.Draw(whole)
+    if margin >= 40:
+        draw.text((margin - 6, margin - 10), "is", "grey", font, anchor="rm")
+        draw.text((margin - 6, margin - 26), "says", "grey", font, anchor="rm")
+    return np.asarray(whole)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
 import pathlib
 import time
@@ -11,9 +10,9 @@ from typing import Any, Dict, List, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
-from tensorboard.plugins.hparams import api as hparams
 
 from mixdmt_tf import digests
+from mixdmt_tf.runs import dashboards, tags
 
 Row = Dict[str, float]
 
@@ -47,9 +46,12 @@ class Log:
     The rows are rewritten as a whole, so after a resumption no step is there twice.
 
     Attributes:
+        measure: what counts, as in tags: 'error' or 'mean IoU'.
         folder: of the run.
         rows: the evaluations so far, ascending by step.
     """
+
+    measure = "error"
 
     def __init__(self, run_folder: pathlib.Path, images_per_step: int):
         """Opens the run's files.
@@ -61,7 +63,8 @@ class Log:
         self._images_per_step = images_per_step
         self.folder = run_folder
         self._csv = run_folder / "metrics.csv"
-        self._writer = tf.summary.create_file_writer(str(run_folder / "tensorboard"))
+        # TensorBoard calls a run as the folder of its event files is called.
+        self._writer = tf.summary.create_file_writer(str(run_folder))
         self._clock = (0, time.monotonic())
         self.rows: List[Row] = []
 
@@ -82,7 +85,7 @@ class Log:
         # TensorFlow keeps a tensor of every Python number that it ever saw, for ever.
         with self._writer.as_default(np.int64(step)):
             for name, value in {**numbers, "images_per_second": speed}.items():
-                tf.summary.scalar(f"train/{name}", np.float32(value))
+                tf.summary.scalar(tags.step_tag(name), np.float32(value))
 
     def _add_row(self, row: Row) -> None:
         """Adds the row of one evaluation, in place of later ones."""
@@ -97,19 +100,23 @@ class Log:
         writer.writerows(self.rows)
         digests.write(self._csv, text.getvalue())
 
-    def show_hyper_parameters(
-        self, configs: Sequence[Any], algorithm: str, dataset: str
-    ) -> None:
-        """The run's settings, for TensorBoard's HPARAMS page."""
-        values: Dict[str, Any] = {"algorithm": algorithm, "dataset": dataset}
-        for config in configs:
-            values.update(dataclasses.asdict(config))
-        for name in ("workdir", "data_dir", "cache_dir", "split"):
-            values.pop(name, None)
+    def show_settings(self, configs: Sequence[Any]) -> None:
+        """The run's settings and which charts belong together, for TensorBoard.
+
+        Args:
+            configs: dataclasses of settings; the last one is the method's.
+        """
+        parts = self.folder.absolute().parts
+        within = (self.folder.parent / "flags.txt").exists()  # as a round is in a run
+        name = "/".join(parts[-2:] if within else parts[-1:])
         with self._writer.as_default(0):
-            hparams.hparams(
-                {name: "none" if v is None else v for name, v in values.items()}
-            )
+            dashboards.write_layout()
+            dashboards.write_settings(configs, name, self.measure)
+
+    def show_end(self) -> None:
+        """That the run has ended well, for TensorBoard."""
+        with self._writer.as_default(0):
+            dashboards.write_end()
 
     def close(self) -> None:
         """Flushes the event file."""

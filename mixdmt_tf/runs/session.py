@@ -159,9 +159,7 @@ class Session:
             warning = average_warning(self.experiment.method, run.steps)
             if warning and run.steps > 2:  # a dry run has no more
                 print(warning, flush=True)
-            groups = [config for _, config in self.experiment.groups]
-            dataset = self.experiment.data.dataset
-            self.log.show_hyper_parameters(groups, self.experiment.algorithm, dataset)
+            self.log.show_settings([config for _, config in self.experiment.groups])
         devices = self.strategy.num_replicas_in_sync
         print(
             f"{self.experiment.algorithm}: {self.algorithm.network.count_params():,} "
@@ -213,6 +211,9 @@ class Session:
             if not message:
                 raise
             raise UserError(message[1]) from None
+        else:
+            if done >= run.steps:
+                self.log.show_end()
         finally:
             self.interrupts.deferred = False
             self.progress.close()
@@ -291,9 +292,8 @@ def _exhausted(error: tf.errors.ResourceExhaustedError) -> UserError:
     """What TensorFlow says of a full disk as of full memory, in words for users."""
     what = str(error).splitlines()[0]
     if FULL in what:
-        return UserError(
-            f"the disk is full: {what}\nMake room and run the same command again."
-        )
+        again = "Make room and run the same command again."
+        return UserError(f"the disk is full: {what}\n{again}")
     return UserError(
         f"a step found too little memory: {what}\n"
         "Give a smaller --batch, smaller images or a smaller network."

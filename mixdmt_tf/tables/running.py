@@ -131,7 +131,7 @@ def _traces(folder: pathlib.Path) -> _Traces:
         claimed = (folder / "flags.txt").stat().st_mtime_ns
     except OSError:
         claimed = 0
-    return claimed, frozenset((folder / "tensorboard").rglob("*"))
+    return claimed, frozenset(folder.glob("events.*"))
 
 
 def _without_data(before: _Traces, after: _Traces) -> bool:

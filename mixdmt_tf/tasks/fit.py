@@ -25,7 +25,7 @@ from mixdmt_tf.runs.run_folder import (
 )
 from mixdmt_tf.runs.session import Session
 from mixdmt_tf.runs.task import Task
-from mixdmt_tf.runs.warnings import before_the_first_step
+from mixdmt_tf.runs.warnings import before_the_first_step, images_per_step
 from mixdmt_tf.tasks import budget, open_task, reporting
 
 
@@ -68,11 +68,13 @@ def train(
         if task.experiment.in_rounds:
             loop = Loop(task, path, train)
             if unchosen and "round_steps" in left_open:
-                print(before_the_first_step(task.experiment, loop.steps), end="")
+                size = loop.steps, loop.images
+                print(before_the_first_step(task.experiment, *size), end="")
             outcome = loop.complete()
         else:
             if unchosen:
-                print(before_the_first_step(task.experiment, run.steps), end="")
+                size = run.steps, run.steps * images_per_step(task.experiment)
+                print(before_the_first_step(task.experiment, *size), end="")
             compared = run.compare_supervised and run.algorithm != "supervised"
             pace = pace or Pace(later=run.steps * run.batch if compared else 0)
             outcome = Session(task, path, strategy, interrupts, pace).complete()

@@ -6,6 +6,7 @@ import importlib
 import pathlib
 from typing import Any, Callable, List, Optional, Sequence, Tuple
 
+from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.files import write_atomically
 from mixdmt_tf.report import common, page
@@ -71,13 +72,34 @@ def describe(
     sections: List[Section] = module.of_rounds(run, title)
     if limit != 0:
         say(f"{name}: asking the network")
-        experiment = task.experiment
-        snapshot = getattr(experiment.method, "snapshot", "last")
-        which = snapshot if experiment.in_rounds else "last"
-        model = trained.load(task, folder, which)
-        split = splits.trained_on(task, folder, model)
+        model, split = _network(task, folder)
         sections += module.observe(task, run, model, split, limit, title)
     return run, sections
+
+
+def _network(task: Task, folder: pathlib.Path) -> Tuple[trained.Trained, Split]:
+    """The network that is a run's result, and its split."""
+    experiment = task.experiment
+    snapshot = getattr(experiment.method, "snapshot", "last")
+    which = snapshot if experiment.in_rounds else "last"
+    model = trained.load(task, folder, which)
+    return model, splits.trained_on(task, folder, model)
+
+
+def project(task: Task, folder: pathlib.Path) -> pathlib.Path:
+    """Writes features of a classifier for TensorBoard's embedding projector.
+
+    Returns:
+        The file where TensorBoard looks.
+
+    Raises:
+        UserError: if data or network are missing.
+    """
+    from mixdmt_tf.tasks.classification import findings, projector
+
+    model, split = _network(task, folder)
+    found = findings.collect(task, folder, model, split, [], 1)
+    return projector.write(folder, model, split, found)
 
 
 def _run(task: Task, folder: pathlib.Path, name: str) -> Run:

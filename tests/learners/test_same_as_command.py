@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import mixdmt_tf
 from mixdmt_tf.data.classification.config import Config
@@ -20,6 +21,12 @@ from tests.tasks.classification import tiny
 
 STEPS, SEED = 4, 1
 SETTINGS = {"learning_rate": 0.01, "ema_decay": 0.8, "ema_warmup": False}
+
+
+@pytest.fixture(autouse=True)
+def bit_by_bit():
+    """As the command does: kernels that add up in another order round otherwise."""
+    tf.config.experimental.enable_op_determinism()
 
 
 def built(algorithm, shape=(8, 8, 1), **settings):

@@ -45,10 +45,10 @@ def test_a_resumed_run_leaves_the_same_pictures_and_each_number_once(tmp_path, s
         found = events(folder)
         for tag in found.Tags()["tensors"]:
             steps = [each.step for each in found.Tensors(tag)]
-            first = [0] if tag == "rounds/test_error" else []
-            newest = tag == "rounds/wrong_pseudo_labels"
+            first = [0] if tag == "4 rounds/test_error" else []
+            newest = tag == "6 images/wrong pseudo labels"
             assert steps == ([3] if newest else [*first, 1, 2, 3]), tag
-        assert len(list((folder / "tensorboard").iterdir())) == 1
+        assert len(list(folder.glob("events*"))) == 1
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -90,12 +90,12 @@ def test_what_tensorboard_shows(tmp_path, small):
         "cases_negative": {1: 8.0, 2: 8.0},
         "cases_positive": {1: 2.0, 2: 2.0},
     }
-    scalars = {f"rounds/{name}" for name in expected}
+    scalars = {f"4 rounds/{name}" for name in expected}
     assert set(found.PluginTagToContent("scalars")) == scalars
     for name, values in expected.items():
-        assert scalar(found, f"rounds/{name}") == values
-    assert set(found.PluginTagToContent("images")) == {"rounds/wrong_pseudo_labels"}
-    shown = picture(found, "rounds/wrong_pseudo_labels")
+        assert scalar(found, f"4 rounds/{name}") == values
+    assert set(found.PluginTagToContent("images")) == {"6 images/wrong pseudo labels"}
+    shown = picture(found, "6 images/wrong pseudo labels")
     with Image.open(tmp_path / "pseudo_labels.png") as image:
         np.testing.assert_array_equal(shown, np.asarray(image))
 
@@ -104,11 +104,9 @@ def test_each_of_two_models_is_a_run_in_tensorboard(tmp_path, small):
     rounds = mutual()
     for length in (1, 2, 3, 4):
         round_plots.write(tmp_path, rounds[:length], BASE)
-    assert not list((tmp_path / "tensorboard").glob("events*"))
+    assert not list(tmp_path.glob("events*"))
     for model, base in BASE.items():
-        folder = tmp_path / "tensorboard" / model
-        (folder / "tensorboard").symlink_to(folder)
-        found = scalar(events(folder), "rounds/test_error")
+        found = scalar(events(tmp_path / f"model_{model}"), "4 rounds/test_error")
         assert found == {0: base, 1: 20.0, 2: 15.0}
 
 
@@ -118,7 +116,7 @@ def changed(folder):
 
 def torn(folder):
     """A process was killed while it wrote."""
-    (file,) = (folder / "tensorboard").glob("events*")
+    (file,) = folder.glob("events*")
     file.write_bytes(file.read_bytes()[:-7])
 
 
@@ -134,10 +132,10 @@ def test_files_that_are_not_what_they_should_be_are_replaced(tmp_path, happened,
     found = events(tmp_path)
     errors = [each["test_error"] for each in rounds]
     wanted = [(0, 30.0), *enumerate(errors, start=1)]
-    shown = found.Tensors("rounds/test_error")
+    shown = found.Tensors("4 rounds/test_error")
     assert sorted(each.step for each in shown) == [0, 1, 2, 3]
-    assert sorted(scalar(found, "rounds/test_error").items()) == wanted
-    assert [each.step for each in found.Tensors("rounds/wrong_pseudo_labels")] == [3]
+    assert sorted(scalar(found, "4 rounds/test_error").items()) == wanted
+    assert [each.step for each in found.Tensors("6 images/wrong pseudo labels")] == [3]
     straight = tmp_path / "straight"
     straight.mkdir()
     round_plots.write(straight, rounds, BASE)
@@ -146,10 +144,11 @@ def test_files_that_are_not_what_they_should_be_are_replaced(tmp_path, happened,
 
 @pytest.mark.parametrize("function", ["scalar", "image"])
 def test_killed_while_it_writes_events(function, tmp_path, monkeypatch):
-    folder = tmp_path / "tensorboard"
+    folder = tmp_path / "run"
     black = np.zeros((2, 3, 3), np.uint8)
     tensorboard.write(folder, {("a", 1): 1.0}, {("b", 1): black})
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    (folder / "other").touch()
+    before = {path.name: path.read_bytes() for path in folder.glob("[!.]*")}
 
     def kill(*args):
         raise KeyboardInterrupt
@@ -158,16 +157,16 @@ def test_killed_while_it_writes_events(function, tmp_path, monkeypatch):
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(tensorboard.tf.summary, function, kill)
         tensorboard.write(folder, *new)
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert {path.name: path.read_bytes() for path in folder.glob("[!.]*")} == before
     tensorboard.write(folder, *new)
-    assert scalar(events(tmp_path), "a") == {1: 1.0, 2: 2.0}
-    assert picture(events(tmp_path), "b").tolist() == black.tolist()
-    assert [path.name for path in tmp_path.iterdir()] == ["tensorboard"]
+    assert scalar(events(folder), "a") == {1: 1.0, 2: 2.0}
+    assert picture(events(folder), "b").tolist() == black.tolist()
+    assert len(list(folder.iterdir())) == 2 and (folder / "other").exists()
 
 
 def test_nothing_to_say_makes_no_file(tmp_path):
-    tensorboard.write(tmp_path / "tensorboard", {}, {})
-    assert not (tmp_path / "tensorboard").exists()
+    tensorboard.write(tmp_path / "run", {}, {})
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_real_run_leaves_its_pictures(finished_rounds, tmp_path):
@@ -176,7 +175,7 @@ def test_a_real_run_leaves_its_pictures(finished_rounds, tmp_path):
     results = finished_rounds.results
     round_plots.write(tmp_path, results["rounds"], {"a": results["base_error"]})
     assert pngs(tmp_path) == pngs(folder)
-    found = scalar(events(folder), "rounds/test_error")
+    found = scalar(events(folder), "4 rounds/test_error")
     errors = [each["test_error"] for each in results["rounds"]]
     assert list(found) == [0, 1, 2]
     assert list(found.values()) == pytest.approx([results["base_error"], *errors])

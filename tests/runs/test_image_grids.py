@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from mixdmt_tf.runs.image_grids import confusion_matrix, grid, matrix_picture
 
@@ -44,17 +45,29 @@ def test_rows_of_the_picture_are_scaled_to_one():
     assert 255 > quarter > three_quarters > 8
 
 
-def test_names_stand_beside_the_rows_and_above_the_columns():
-    counts = np.zeros((2, 2), np.int64)
-    whole = matrix_picture(counts, ["a" * 20, "\x1b[31m"])
-    rows, columns = whole[-48:, :-48], whole[:-48, -48:]
-    assert (cells(whole, 2, 24) == 255).all()  # classes without images
-    for row in (rows[:24], rows[24:]):
-        assert (row < 128).any()
-    for column in (columns[:, :24], columns[:, 24:]):
-        assert (column < 128).any()
-    assert (whole[:-48, :-48] < 128).any()  # which axis is which
-    # The same name, turned: as much ink.
-    assert abs(int((rows[:24] < 128).sum()) - int((columns[:, :24] < 128).sum())) < 9
-    long = matrix_picture(counts, ["a" * 30, "b"])
-    assert long.shape == matrix_picture(counts, ["a" * 300, "b"]).shape
+def test_a_class_without_images_is_white():
+    picture = matrix_picture(np.zeros((2, 2), np.int64), cell=1)
+    assert (picture == 255).all()
+
+
+@pytest.mark.parametrize("named", [0, 2])
+def test_names_are_beside_their_rows_and_above_their_columns(named):
+    names = ["", "", ""]
+    names[named] = "a long name"
+    cells = matrix_picture(np.eye(3), cell=20)
+    picture = matrix_picture(np.eye(3), names, cell=20)
+    margin = picture.shape[0] - 60
+    assert picture.shape == (margin + 60, margin + 60, 3)
+    np.testing.assert_array_equal(picture[margin:, margin:], cells)
+    rows, columns = picture[margin:, :margin], picture[:margin, margin:]
+    for ink in ((rows < 128).any((1, 2)), (columns < 128).any((0, 2))):
+        where = np.flatnonzero(ink)
+        assert len(where) and set(where // 20) == {named}
+    # A name ends beside its row, and begins above its column.
+    assert (rows < 128).any((0, 2))[-12:].any()
+    assert (columns < 128).any((1, 2))[-12:].any()
+
+
+def test_a_hundred_classes_have_no_names():
+    names = [f"class {i}" for i in range(100)]
+    assert matrix_picture(np.eye(100), names, cell=2).shape == (200, 200, 3)

@@ -104,21 +104,30 @@ def experiments_of(*flags):
 
 def test_before_the_first_step_of_a_length_that_nobody_chose(monkeypatch):
     experiment = tiny.experiment("runs/x")
-    said = before_the_first_step(experiment, 524_288)
-    assert said.startswith("524,288 steps, as published, are meant for GPUs, and there")
+    said = before_the_first_step(experiment, 524_288, 9_000_000)
+    assert said.startswith("524,288 steps with 9,000,000 images, as published, are")
     assert "--max_minutes=60" in said and "--flagfile=flags/base/cpu_rows" in said
     assert said.count("\n") == 2 and said.endswith("\n")
-    assert before_the_first_step(experiment, 20_000) == ""
+    assert before_the_first_step(experiment, 524_288, 1_000_000) == ""
     monkeypatch.setattr(warnings.tf.config, "list_physical_devices", lambda _: ["GPU"])
-    assert before_the_first_step(experiment, 524_288) == ""
+    assert before_the_first_step(experiment, 524_288, 9_000_000) == ""
 
 
-def test_own_photos_are_sent_to_imagenets_weights_if_they_are_there(monkeypatch):
-    flags = ["--algorithm=dmt", "--dataset=folder", "--data_dir=x"]
+@pytest.mark.parametrize(
+    "algorithm, pretrained, plain",
+    [("dmt", "pretrained_rounds", "cpu_dmt"), ("realmix", "pretrained", "cpu_rows")],
+)
+def test_own_photos_are_sent_to_imagenets_weights_if_they_are_there(
+    algorithm, pretrained, plain, monkeypatch
+):
+    flags = [f"--algorithm={algorithm}", "--dataset=folder", "--data_dir=x"]
     experiment = experiments.build(experiments.parse(flags, "train", ""))
-    assert small_budget(experiment) == "flags/base/pretrained_rounds.flags"
-    monkeypatch.setattr(warnings, "find_spec", lambda _: None)
-    assert small_budget(experiment) == "flags/base/cpu_dmt.flags"
+    for there, name in ((True, pretrained), (None, plain)):
+        monkeypatch.setattr(warnings, "find_spec", lambda _, there=there: there)
+        file = small_budget(experiment)
+        assert file == f"flags/base/{name}.flags"
+        again = experiments.parse([f"--flagfile={file}", *flags], "train", "")
+        assert again.chosen["algorithm"] == algorithm
 
 
 @pytest.mark.parametrize(

@@ -68,10 +68,9 @@ with open(pathlib.Path(__file__).with_name("log.txt"), "a") as log:
 wish = wishes.get(name, 20.0)
 if wish == "no data":
     sys.exit(1)
-(folder / "tensorboard").mkdir(exist_ok=True)
 if wish == "replace":
-    [each.unlink() for each in (folder / "tensorboard").iterdir()]
-(folder / "tensorboard" / str(time.monotonic_ns())).touch()
+    [each.unlink() for each in folder.glob("events.*")]
+(folder / f"events.{time.monotonic_ns()}").touch()
 if wish in ("fail", "replace"):
     sys.exit(1)
 if wish == "wait":

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf.data.classification.source import Source
+from mixdmt_tf.runs import tags
 from mixdmt_tf.runs.image_grids import confusion_matrix, grid, matrix_picture
 from mixdmt_tf.runs.log import Log, Row, read_rows
 from mixdmt_tf.tasks.classification.scoring import Scored
@@ -60,9 +61,9 @@ class Recorder(Log):
         with self._writer.as_default(step):
             for name, found in numbers_of.items():
                 for kind, value in found.items():
-                    tf.summary.scalar(f"{kind}/{name}", value)
+                    tf.summary.scalar(tags.number_tag(kind, name), value)
             for name, value in (more or {}).items():
-                tf.summary.scalar(f"unlabeled/{name}", value)
+                tf.summary.scalar(f"{tags.GUESSES}/{name}", value)
             for name in ("validation", "test"):
                 if name in scores:
                     self._write_details(name, scores[name])
@@ -75,13 +76,17 @@ class Recorder(Log):
         for kind, values in result.by_class().items():
             for class_name, value in zip(names, values):
                 if not np.isnan(value):
-                    tf.summary.scalar(f"{kind}_{name}/{class_name}", value)
+                    tf.summary.scalar(tags.class_tag(kind, name, class_name), value)
         images = self.source.test
         one_class = not self.source.several_labels
         if name == "test" and images is not None and one_class:
             predicted = result.probabilities.argmax(-1)
             counts = confusion_matrix(images.labels, predicted, len(names))
-            tf.summary.image("confusion/test", matrix_picture(counts, names)[None])
+            tf.summary.image(
+                f"{tags.IMAGES}/confusion, test",
+                matrix_picture(counts, names)[None],
+                description="Rows: what an image is; columns: what the network says.",
+            )
 
     def show_copies(self, copies: np.ndarray, originals: np.ndarray) -> None:
         """An image of augmented copies: each row an image, then some of its copies.
@@ -93,4 +98,8 @@ class Recorder(Log):
         rows = np.concatenate([originals[:, None], copies], axis=1)
         tiles = rows.reshape((-1,) + rows.shape[2:])
         with self._writer.as_default(0):
-            tf.summary.image("copies", grid(tiles, rows.shape[1])[None])
+            tf.summary.image(
+                f"{tags.IMAGES}/augmented copies",
+                grid(tiles, rows.shape[1])[None],
+                description="Each row: an unlabelled image, then augmented copies.",
+            )

@@ -55,9 +55,12 @@ def observe(
         split: of the run.
         limit: unlabelled images that are looked at; None for as many as is usual.
         title: as of `sections`.
+
+    Returns:
+        Nothing of images with several labels: these sections are about classes.
     """
-    if model.scorer.several_labels:
-        return []  # mistakes and doubts are those of one class an image
+    if task.source.several_labels:
+        return []
     limit = EVERYTHING if limit is None else limit
     found = findings.collect(task, run.folder, model, split, run.rows, limit)
     return sections(found, title)

@@ -3,7 +3,7 @@
     RUN/pseudo_labels.png   figure 1 of Dynamic Mutual Training (arXiv:2004.08514)
     RUN/confidence.png      calibration: accuracy of the pseudo labels by confidence
     RUN/rounds.png          test errors, accuracies and weights over the rounds
-    RUN/tensorboard/        the same values (`rounds/curves.py`)
+    RUN/events...           the same values, for TensorBoard (`rounds/curves.py`)
 
 The same rounds give the same bytes, so a resumed run leaves the files of one that was
 never stopped. A chart without a known value is not written.
@@ -20,6 +20,7 @@ from mixdmt_tf import plots
 from mixdmt_tf.plots import LineChart, Point, Series
 from mixdmt_tf.rounds import curves
 from mixdmt_tf.rounds.hooks import Entry as Round
+from mixdmt_tf.runs import tags
 
 FEW = 20  # images, of which an accuracy is a rough guess
 _MOST = 14  # lines that a legend has room for besides the diagonal
@@ -48,7 +49,12 @@ def write(
     curves.write_charts(path / "rounds.png", *course(rounds, base_errors))
     images = dict.fromkeys(base_errors, figure_1)
     curves.write_tensorboard(
-        path, rounds, base_errors, _SCALARS, "rounds/wrong_pseudo_labels", images
+        path,
+        rounds,
+        base_errors,
+        _SCALARS,
+        f"{tags.IMAGES}/wrong pseudo labels",
+        images,
     )
 
 

@@ -222,8 +222,8 @@ class Score:
         return {"error": self.error, "fine_grained": self.fine_grained}
 
     def by_class(self) -> Dict[str, np.ndarray]:
-        """The accuracy."""
-        return {"accuracy": self.accuracy_by_class}
+        """The accuracy, which is the recall of a class."""
+        return {"recall": self.accuracy_by_class}
 
     def lines(self, names: Sequence[str]) -> List[str]:
         """A line for each class."""

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from mixdmt_tf.data.band_files import seen
 from mixdmt_tf.data.segmentation.source import Source, paint
+from mixdmt_tf.runs import tags
 from mixdmt_tf.runs.image_grids import grid, matrix_picture
 from mixdmt_tf.runs.log import Log, Row
 from mixdmt_tf.tasks.segmentation.results import IOU
@@ -18,6 +19,8 @@ from mixdmt_tf.tasks.segmentation.scoring import Score
 
 class Recorder(Log):
     """The log of a segmentation run."""
+
+    measure = "mean IoU"
 
     def __init__(self, run_folder: pathlib.Path, source: Source, samples_per_step: int):
         """Opens the run's files.
@@ -60,13 +63,18 @@ class Recorder(Log):
         self._add_row(row)
         with self._writer.as_default(step):
             for name, each in scores.items():
-                tf.summary.scalar(f"miou/{name}", each.miou)
+                tf.summary.scalar(tags.score_tag(self.measure, name), each.miou)
                 if not name.endswith("_raw"):
                     for c, iou in zip(self.source.class_names, each.iou_by_class):
                         if not np.isnan(iou):
-                            tf.summary.scalar(f"iou_{name}/{c}", iou)
-                    drawn = matrix_picture(each.counts, self.source.class_names)
-                    tf.summary.image(f"confusion/{name}", drawn[np.newaxis])
+                            tf.summary.scalar(tags.class_tag("IoU", name, c), iou)
+                    names = self.source.class_names
+                    tf.summary.image(
+                        f"{tags.IMAGES}/confusion, {name}",
+                        matrix_picture(each.counts, names)[np.newaxis],
+                        description="Of pixels. Rows: what one is; columns: what the "
+                        "network says.",
+                    )
         self._writer.flush()
         return row
 
@@ -81,4 +89,9 @@ class Recorder(Log):
         maps = paint(labels.astype(np.uint8), np.asarray(self.source.colours))
         tiles = np.concatenate([seen(levels), maps])
         with self._writer.as_default(0):
-            tf.summary.image("images", grid(tiles, len(levels), 128)[np.newaxis])
+            tf.summary.image(
+                f"{tags.IMAGES}/augmented images",
+                grid(tiles, len(levels), 128)[np.newaxis],
+                description="Images of a batch above, their labels or pseudo labels "
+                "below; white is ignored.",
+            )

@@ -3,7 +3,7 @@
     RUN/pseudo_labels.png (or ..._a.png, ..._b.png)  figure 6 of DMT (arXiv:2004.08514)
     RUN/rounds.png      mean IoU (figure 9), accuracies and weights over the rounds
     RUN/pictures/       what figure 6 is made of, a file for each round
-    RUN/tensorboard/    the same (`rounds/curves.py`)
+    RUN/events...       the same, for TensorBoard (`rounds/curves.py`)
 
 The same rounds give the same bytes, so a resumed run leaves the files of one that was
 never stopped.
@@ -23,6 +23,7 @@ from mixdmt_tf.files import write_png_atomically
 from mixdmt_tf.plots import LineChart
 from mixdmt_tf.rounds import curves
 from mixdmt_tf.rounds.hooks import Entry as Round
+from mixdmt_tf.runs import tags
 from mixdmt_tf.tasks.segmentation.inspection import (
     Inspection,
     beside_one_another,
@@ -73,7 +74,7 @@ def write(
         suffix = f"_{model}" if curves.has_peer(own[0]) else ""
         write_png_atomically(path / f"pseudo_labels{suffix}.png", figures[model])
     curves.write_tensorboard(
-        path, rounds, base_mious, _SCALARS, "rounds/pseudo_labels", figures
+        path, rounds, base_mious, _SCALARS, f"{tags.IMAGES}/pseudo labels", figures
     )
 
 

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import re
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 from tensorboard.plugins.hparams import plugin_data_pb2
+from tensorboard.plugins.hparams.api_pb2 import (
+    DATA_TYPE_BOOL,
+    DATA_TYPE_FLOAT64,
+    DATA_TYPE_STRING,
+)
 
 from mixdmt_tf.data.classification.source import Images
-from mixdmt_tf.runs import log
+from mixdmt_tf.runs import log, tags
 from mixdmt_tf.tasks.classification.recorder import Recorder, read_rows
 from mixdmt_tf.tasks.classification.scoring import Score
 from tests.data.classification import made_up
@@ -21,7 +28,7 @@ from tests.tasks.classification import tiny
 
 def events(folder):
     """Everything TensorBoard finds in a run folder."""
-    found = EventAccumulator(str(folder / "tensorboard"), {"tensors": 0})
+    found = EventAccumulator(str(folder), {"tensors": 0})
     found.Reload()
     return found
 
@@ -111,24 +118,28 @@ def test_curves_of_the_training_steps(opened, tmp_path, monkeypatch):
     opened.log(22, {"loss": 2.0})
     opened.close()
     found = events(tmp_path)
-    assert scalar(found, "train/loss") == {20: 3.0, 22: 2.0}
-    assert scalar(found, "train/loss_u") == {20: 0.25}
+    assert scalar(found, "2 loss/loss") == {20: 3.0, 22: 2.0}
+    assert scalar(found, "2 loss/loss_u") == {20: 0.25}
     # 24 images per step; ten steps in two seconds, two steps in one.
-    assert scalar(found, "train/images_per_second") == {20: 120.0, 22: 48.0}
+    assert scalar(found, "5 schedule and speed/images_per_second") == {
+        20: 120.0,
+        22: 48.0,
+    }
 
 
 def test_curves_and_confusion_of_an_evaluation(opened, tmp_path, source):
     scores = {"test": score(20.0, source, wrong=1), "test_raw": score(30.0, source)}
     opened.record(5, {**scores, "validation": score(10.0, source)}, {}, 1)
     found = events(tmp_path)  # without closing: an evaluation is there at once
-    assert scalar(found, "error/test") == {5: 20.0}
-    assert scalar(found, "error/test_raw") == {5: 30.0}
-    assert scalar(found, "error/validation") == {5: 10.0}
-    assert scalar(found, "accuracy_test/class 0") == {5: 100.0}
-    assert scalar(found, "accuracy_validation/class 2") == {5: 50.0}
-    assert "accuracy_test/class 1" not in found.Tags()["tensors"]  # no such image
-    image = picture(found, "confusion/test")
-    cells = image[-72::24, -72::24, 0]  # darker is more
+    assert scalar(found, "1 score/error, test") == {5: 20.0}
+    assert scalar(found, "1 score/error, test, raw weights") == {5: 30.0}
+    assert scalar(found, "1 score/error, validation") == {5: 10.0}
+    assert scalar(found, tags.class_tag("recall", "test", "class 0")) == {5: 100.0}
+    assert scalar(found, tags.class_tag("recall", "validation", "class 2")) == {5: 50.0}
+    missing = tags.class_tag("recall", "test", "class 1")
+    assert missing not in found.Tags()["tensors"]  # no such image
+    image = picture(found, "6 images/confusion, test")
+    cells = image[-3 * 24 :: 24, -3 * 24 :: 24, 0]  # darker is more
     assert cells.shape == (3, 3)
     assert cells[0, 0] == cells[0, 1] < 255  # one of the two zeros went wrong
     assert cells[1, 1] == cells[2, 2] == 8
@@ -147,7 +158,7 @@ def test_the_picture_of_copies_shows_originals_first(opened, tmp_path):
     copies = np.full((2, 3, 4, 4, 1), 200, np.uint8)
     opened.show_copies(copies, originals)
     opened.close()
-    image = picture(events(tmp_path), "copies")
+    image = picture(events(tmp_path), "6 images/augmented copies")
     tile = 4 * 16 + 2
     assert image.shape == (2 * tile, 4 * tile, 3)
     centres = image[tile // 2 :: tile, tile // 2 :: tile, 0]
@@ -157,18 +168,28 @@ def test_the_picture_of_copies_shows_originals_first(opened, tmp_path):
 def test_hyper_parameters(opened, tmp_path):
     experiment = tiny.experiment("runs/x", "--validation=none")
     configs = [config for _, config in experiment.groups]
-    opened.show_hyper_parameters(configs, "realmix", "digits")
+    opened.show_settings(configs)
     opened.close()
-    (content,) = events(tmp_path).PluginTagToContent("hparams").values()
-    start = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info
+    contents = events(tmp_path).PluginTagToContent("hparams")
+    read = plugin_data_pb2.HParamsPluginData.FromString
+    start = read(contents["_hparams_/session_start_info"]).session_start_info
+    assert start.group_name == tmp_path.name
     values = {
         name: getattr(value, value.WhichOneof("kind"))
         for name, value in start.hparams.items()
     }
     assert values["algorithm"] == "realmix" and values["dataset"] == "digits"
-    assert values["lambda_u"] == 75.0 and values["filters"] == 4.0
-    assert values["validation"] == "none" and values["ema_warmup"] is False
+    assert values["method: lambda_u"] == 75.0 and values["filters"] == 4.0
+    assert values["validation"] == "none" and values["method: ema_warmup"] == "false"
     assert not {"workdir", "cache_dir", "data_dir", "split"}.intersection(values)
+    table = read(contents["_hparams_/experiment"]).experiment
+    columns = {each.name: each.type for each in table.hparam_infos}
+    assert {"algorithm", "labels", "seed", "method: lambda_u"} <= set(columns)
+    assert "filters" not in columns and set(columns) <= set(values)
+    kinds = {str: DATA_TYPE_STRING, bool: DATA_TYPE_BOOL, float: DATA_TYPE_FLOAT64}
+    assert all(columns[each] == kinds[type(values[each])] for each in columns)
+    metrics = {each.name.tag for each in table.metric_infos}
+    assert {"1 score/error, test", "1 score/error, validation"} <= metrics
 
 
 def test_what_a_whole_run_leaves_for_tensorboard(finished):
@@ -178,15 +199,27 @@ def test_what_a_whole_run_leaves_for_tensorboard(finished):
     rates = {"lambda_u", "tsa_threshold", "tsa_kept", "ood_kept", "learning_rate"}
     guesses = {"guess_confidence", "guess_accuracy"}
     for name in losses | rates | guesses | {"images_per_second"}:
-        assert list(scalar(found, f"train/{name}")) == [2, 4, 6, 8, 10, 12], name
+        assert list(scalar(found, tags.step_tag(name))) == [2, 4, 6, 8, 10, 12], name
     for name in ("validation", "validation_raw", "test", "test_raw"):
-        assert list(scalar(found, f"error/{name}")) == [4, 8, 12]
-    assert {f"accuracy_test/{digit}" for digit in range(10)} <= curves
-    assert {f"accuracy_validation/{digit}" for digit in range(10)} <= curves
-    assert set(found.PluginTagToContent("images")) == {"copies", "confusion/test"}
-    assert picture(found, "copies").shape[1] == 3 * 66  # an original and two copies
-    assert found.PluginTagToContent("hparams")
-    assert set(scalar(found, "train/learning_rate").values()) == {
+        assert list(scalar(found, tags.score_tag("error", name))) == [4, 8, 12]
+    for part in ("test", "validation"):
+        names = {tags.class_tag("recall", part, str(digit)) for digit in range(10)}
+        assert names <= curves
+    copies, confusion = "6 images/augmented copies", "6 images/confusion, test"
+    assert set(found.PluginTagToContent("images")) == {copies, confusion}
+    assert picture(found, copies).shape[1] == 3 * 66  # an original and two copies
+    assert len(found.PluginTagToContent("hparams")) == 3  # table, start, end
+    (layout,) = found.Tensors("custom_scalars__config__")
+    shown = Layout.FromString(layout.tensor_proto.string_val[0])
+    patterns = [
+        tag
+        for each in shown.category
+        for chart in each.chart
+        for tag in chart.multiline.tag
+    ]
+    matched = [p for p in patterns if any(re.match(p, curve) for curve in curves)]
+    assert len(matched) == 5  # all but those of rounds
+    assert set(scalar(found, "5 schedule and speed/learning_rate").values()) == {
         float(np.float32(0.01))
     }
 
@@ -203,5 +236,6 @@ def test_classes_without_test_images_have_empty_rows_in_the_confusion_matrix(tmp
     made = Recorder(tmp_path, source, 1)
     made.record(1, {"test": score(0.0, source)}, {}, 0)
     made.close()
-    cells = picture(events(tmp_path), "confusion/test")[-72::24, -72::24, 0]
+    image = picture(events(tmp_path), "6 images/confusion, test")
+    cells = image[-3 * 24 :: 24, -3 * 24 :: 24, 0]
     assert cells[2, 2] == 8 and (cells[:2] == 255).all()

@@ -46,6 +46,9 @@ def test_what_a_run_says(finished_rounds):
     last += "that round_1 gives; about "
     places.append(next(i for i, line in enumerate(lines) if line.startswith(last)))
     assert places == sorted(places)
+    # All stages but the last say how long they and what follows will take.
+    long = [n for n, line in enumerate(lines) if "with all that follows" in line]
+    assert len(long) == 2 and long[1] < places[-1]
     assert sum(line.startswith("class  labelled") for line in lines) == 1
     summary = lines[places[-1] :]
     for each in finished_rounds.results["rounds"]:

@@ -6,22 +6,23 @@ import dataclasses
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mixdmt_tf.data.segmentation.source import IGNORED
 from mixdmt_tf.equations import mean_iou
 from mixdmt_tf.runs import predictions
 from mixdmt_tf.tasks import open_task, reporting
-from mixdmt_tf.tasks.segmentation import findings
+from mixdmt_tf.tasks.segmentation import findings, report
 from tests.report.reading import read
 from tests.tasks.segmentation import short
 
-DMT = ("--algorithm=dmt", *short.ROUNDS, "--rounds=1", "--noexport")
+DST = ("--algorithm=dst", *short.ROUNDS, "--rounds=1", "--noexport")
 
 
 @pytest.fixture(name="run", scope="module")
 def fixture_run(tmp_path_factory):
-    """A run of DMT in one round that wrote its page when it ended."""
-    return short.trained_once(tmp_path_factory, *DMT, "--report=true")
+    """A run in one round that wrote its page when it ended."""
+    return short.trained_once(tmp_path_factory, *DST, "--report=true")
 
 
 @pytest.fixture(name="page", scope="module")
@@ -43,13 +44,12 @@ def test_what_the_page_of_a_run_in_rounds_has(page, run):
         "most-doubted-unlabelled-images",
     ]
     assert f"test, EMA {run.results['test_miou']:.2f} %" in page.text
-    model = run.results["result_of"][-1]
-    alone = run.results["base_mious"][f"base_{model}"]
+    alone = run.results["base_mious"]["base"]
     assert f"labels alone: test, EMA {alone:.2f} %" in page.text
     assert "The 4 with the lowest mean IoU of 4 of 4 test images" in page.text
     alts = [each["alt"] for each in page.all("img")]
     figures = [each for each in alts if each.startswith("Images, their truth, and for")]
-    assert len(figures) == 2 and len(alts) == 2 + 4 + 4
+    assert len(figures) == 1 and len(alts) == 1 + 4 + 4
     assert len(page.all("span")) > 10  # the legend of the classes
 
 
@@ -128,7 +128,18 @@ def test_an_image_all_of_whose_pixels_are_ignored_has_no_score():
 
 
 def test_a_network_that_is_asked_about_more_images(run):
-    task = open_task(short.experiment(run.folder, *DMT), short.load())
+    task = open_task(short.experiment(run.folder, *DST), short.load())
     _, sections = reporting.describe(task, run.folder, "run", 2)
     text = str(sections)
     assert "2 of 4 test images" in text and "2 of 12 unlabelled images" in text
+
+
+def test_figure_6_of_each_of_two_models(tmp_path):
+    for name in ("pseudo_labels_a.png", "pseudo_labels_b.png"):
+        Image.new("RGB", (20, 10)).save(tmp_path / name)
+    (tmp_path / "pseudo_labels_c.png").write_bytes(b"no image")
+    run = type("AnyRun", (), {"folder": tmp_path})
+    (gallery,) = report._figure_6(run)
+    alts = [picture.alt for picture in gallery.pictures]
+    assert ["of model A" in alts[0], "of model B" in alts[1]] == [True, True]
+    assert len(alts) == 2

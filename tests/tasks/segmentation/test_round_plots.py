@@ -148,25 +148,16 @@ def test_there_is_no_column_of_a_truth_that_nobody_knows(tmp_path):
 def test_tensorboard_has_each_number_once(written):
     round_plots.write(written, mutual(3)[:4], BASES, IMAGES, SPLIT)
     for model, base in BASES.items():
-        found = events(written_of(written, model))
-        assert scalar(found, "rounds/test_miou") == {0: base, 1: 45.0, 2: 50.0}
-        assert scalar(found, "rounds/pseudo_accuracy") == {1: 98.0, 2: 97.0}
-        assert scalar(found, "rounds/cases_agree") == {1: 90.0, 2: 90.0}
-        assert scalar(found, "rounds/weight_wrong") == pytest.approx({1: 0.2, 2: 0.2})
+        found = events(written / f"model_{model}")
+        assert scalar(found, "4 rounds/test_miou") == {0: base, 1: 45.0, 2: 50.0}
+        assert scalar(found, "4 rounds/pseudo_accuracy") == {1: 98.0, 2: 97.0}
+        assert scalar(found, "4 rounds/cases_agree") == {1: 90.0, 2: 90.0}
+        assert scalar(found, "4 rounds/weight_wrong") == pytest.approx({1: 0.2, 2: 0.2})
         for tag in found.Tags()["tensors"]:
             steps = sorted(each.step for each in found.Tensors(tag))
-            last = tag == "rounds/pseudo_labels"
-            first = [0] if tag == "rounds/test_miou" else []
+            last = tag == "6 images/pseudo labels"
+            first = [0] if tag == "4 rounds/test_miou" else []
             assert steps == ([2] if last else [*first, 1, 2]), tag
-
-
-def written_of(path, model):
-    """Where `events` looks below a folder called tensorboard."""
-    (path / model).mkdir(exist_ok=True)
-    link = path / model / "tensorboard"
-    if not link.exists():
-        link.symlink_to(path / "tensorboard" / model)
-    return path / model
 
 
 def test_the_course_begins_with_the_base_model():
@@ -193,7 +184,7 @@ def test_nothing_is_drawn_of_what_is_unknown(tmp_path):
     round_plots.write(tmp_path, [nobody], {"a": None}, IMAGES, SPLIT)
     assert set(pngs(tmp_path)) == {"pseudo_labels.png"}
     found = set(events(tmp_path).Tags()["tensors"])
-    assert found == {"rounds/pseudo_labels", "rounds/share_labeled"}
+    assert found == {"6 images/pseudo labels", "4 rounds/share_labeled"}
 
 
 @pytest.fixture

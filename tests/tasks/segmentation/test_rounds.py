@@ -79,7 +79,8 @@ def test_what_is_in_the_folder(finished):
     names = {path.name for path in folder.iterdir()}
     assert names == {
         *STAGES,
-        *("pseudo_labels", "pictures", "tensorboard", "checkpoints", "export", ".lock"),
+        *("pseudo_labels", "pictures", "model_a", "model_b", "checkpoints", "export"),
+        *(".lock", "predictions.npz"),
         *("results.json", "rounds.csv", "metrics.csv", "data.json", "split.json"),
         *("flags.txt", "checked.json", "digests.json", "rounds.png"),
         *("pseudo_labels_a.png", "pseudo_labels_b.png"),

@@ -1,0 +1,102 @@
+"""What `bin/suggest_labels` and `bin/find_strangers` have in common."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from typing import Any, Callable, Optional, Tuple
+
+from mixdmt_tf.cli import experiments
+from mixdmt_tf.errors import UsageError
+from mixdmt_tf.files import expanded
+from mixdmt_tf.settings import setting
+
+
+@dataclasses.dataclass(frozen=True)
+class Judging:
+    """Settings of both commands."""
+
+    workdir: str = setting("", "the folder of a run of classification")
+    output: str = setting(
+        "",
+        "the CSV file to write, which must not exist; a sheet of pictures gets its "
+        "name with .png; default: a file in the run's folder",
+    )
+    data_dir: str = setting(
+        "", "where the data are, if not where they were in training"
+    )
+    score: str = setting(
+        "auto",
+        "what strangers are found by, as --ood_score of RealMix; auto: what the run's "
+        "mask ranks by, else softmax, the largest probability; domain, frozen: only of "
+        "runs that found them",
+        choices=(
+            "auto",
+            "softmax",
+            "max_logit",
+            "energy",
+            "margin",
+            "knn",
+            "mahalanobis",
+            "subspace",
+            "domain",
+            "frozen",
+        ),
+    )
+    strangers: Optional[float] = setting(
+        None,
+        "percentage of the unlabelled images that count as strangers; default: what "
+        "the run's mask rejects",
+        low=0.0,
+        high=99.9,
+    )
+    weights: str = setting(
+        "ema", "averaged weights or raw ones", choices=("ema", "raw")
+    )
+    checkpoint: str = setting(
+        "last", "which; best: on the validation images", choices=("last", "best")
+    )
+
+
+def open_output(
+    config: Judging, name: str
+) -> Tuple[pathlib.Path, pathlib.Path, Callable[[], Any]]:
+    """The run's folder, the CSV file to write, and what builds the experiment.
+
+    Args:
+        config: of the command.
+        name: of the file in the run's folder.
+
+    Raises:
+        UsageError: if there is no run, or it is of segmentation.
+    """
+    folder, build = experiments.read_run(config.workdir)
+    output = expanded(config.output) if config.output else folder / name
+
+    def build_classification() -> Any:
+        experiment = build()
+        if experiment.task != "classification":
+            raise UsageError(
+                f"--workdir={config.workdir} is a run of segmentation; expected one "
+                "of classification"
+            )
+        return experiment
+
+    return folder, output, build_classification
+
+
+def open_trained(config: Judging, experiment: Any, folder: pathlib.Path) -> Any:
+    """The task, the trained network and the split of a run.
+
+    Raises:
+        UsageError: if the run has no unlabelled images.
+    """
+    from mixdmt_tf import tasks
+    from mixdmt_tf.runs import splits, trained
+
+    task = tasks.open_run(experiment, config.data_dir)
+    model = trained.load(task, folder, config.checkpoint)
+    split = splits.trained_on(task, folder, model)
+    if not len(split.unlabeled):
+        raise UsageError(f"--workdir={folder}: that run has no unlabelled images")
+    return task, model, split

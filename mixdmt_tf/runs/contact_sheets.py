@@ -1,0 +1,73 @@
+"""Contact sheets: small pictures side by side with a few words below each."""
+
+from __future__ import annotations
+
+from typing import Sequence, Tuple
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from mixdmt_tf.data.image_files import printable
+
+SIDE, GAP, LINE, FONT = 128, 8, 15, 12  # pixels: pictures, space, text
+
+
+def thumbnail(picture: Image.Image) -> Image.Image:
+    """A picture as large as a sheet shows it; what is tiny is enlarged in squares."""
+    share = SIDE / max(picture.size)
+    size = tuple(max(1, round(share * side)) for side in picture.size)
+    how = Image.Resampling.NEAREST if share >= 2 else Image.Resampling.BILINEAR
+    return picture.convert("RGB").resize(size, how, reducing_gap=2.0)
+
+
+def of_array(image: np.ndarray) -> Image.Image:
+    """uint8 [H, W, 1 or 3] as a picture."""
+    return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+
+
+def sheet(
+    pictures: Sequence[Image.Image],
+    captions: Sequence[Sequence[str]],
+    columns: int = 8,
+) -> np.ndarray:
+    """Puts pictures side by side.
+
+    Args:
+        pictures: of any size.
+        captions: lines below each of them; what is too long is shortened.
+        columns: pictures in a row.
+
+    Returns:
+        uint8 [H, W, 3].
+
+    Raises:
+        ValueError: if there are no pictures, or not as many captions.
+    """
+    if not pictures or len(pictures) != len(captions):
+        raise ValueError(f"{len(pictures)} pictures, {len(captions)} captions")
+    font = ImageFont.load_default(FONT)
+    lines = max(map(len, captions))
+    width, height = SIDE + GAP, SIDE + lines * LINE + GAP
+    columns = min(columns, len(pictures))
+    rows = -(-len(pictures) // columns)
+    whole = Image.new("RGB", (columns * width + GAP, rows * height + GAP), "white")
+    draw = ImageDraw.Draw(whole)
+    for place, (picture, words) in enumerate(zip(pictures, captions)):
+        left, top = place % columns * width + GAP, place // columns * height + GAP
+        small = thumbnail(picture)
+        middle = left + (SIDE - small.width) // 2, top + (SIDE - small.height) // 2
+        whole.paste(small, middle)
+        for line, text in enumerate(words):
+            position: Tuple[int, int] = (left, top + SIDE + line * LINE)
+            draw.text(position, shortened(text, font), "black", font)
+    return np.asarray(whole)
+
+
+def shortened(text: str, font: ImageFont.FreeTypeFont) -> str:
+    """A line that fits below a picture: its end counts most, as of a path."""
+    text = printable(text)
+    if font.getlength(text) <= SIDE:
+        return text
+    while text and font.getlength(f"...{text}") > SIDE:
+        text = text[1:]
+    return f"...{text}"
