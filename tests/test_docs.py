@@ -261,7 +261,7 @@ class Shortened(PythonEvaluator):
 EXAMPLES = Sybil([CodeBlockParser("python", Shortened())])
 # What the examples of a page print, among other things.
 PRINTED = {
-    "README.md": ["1/4 [", "loss_u"],
+    "README.md": ["loss_u"],
     "docs/python.md": ["val_mean_iou", "rounds, result of "],
     "docs/api/index.md": ["[0.8 0.3 0. ]", "{'network': 'cnn13', 'batch': 50}"],
 }

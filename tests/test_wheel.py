@@ -42,9 +42,10 @@ def test_it_holds_the_package_the_flagfiles_and_the_tables(wheel):
     with zipfile.ZipFile(wheel) as archive:
         held = {n for n in archive.namelist() if ".dist-info/" not in n}
 
-    package = ROOT / "mixdmt_tf"
-    expected = {f"mixdmt_tf/{name}" for name in files(package, ".py")}
-    expected |= {"mixdmt_tf/plots.mplstyle", "mixdmt_tf/py.typed"}
+    # Python files, and what they read: pages, styles, py.typed.
+    every = files(ROOT / "mixdmt_tf", "")
+    expected = {f"mixdmt_tf/{name}" for name in every if "__pycache__" not in name}
+    assert {"mixdmt_tf/plots.mplstyle", "mixdmt_tf/py.typed"} < expected
     for suffix in (".flags", ".ini"):
         expected |= {f"mixdmt_tf/flags/{n}" for n in files(ROOT / "flags", suffix)}
     assert held == expected

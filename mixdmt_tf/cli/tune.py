@@ -76,16 +76,16 @@ def _tune(argv: Sequence[str]) -> int:
             print(f"--{each.name}: {between}{', logarithmic' * each.log}")
         return 0
 
-    from mixdmt_tf.tables import tuning
+    from mixdmt_tf.tables import tuning, tuning_report
 
     folder = expanded(config.workdir)
     search = tuning.Search(folder, ranges, command, segmentation, config.prune)
     code = _search(search, config.trials)
     trials, best = search.done(), search.best()
-    tuning.write_table(folder, trials, search.measure)
+    tuning_report.write_table(folder, trials, search.measure)
     if best is None:
         return code or 1
-    text = tuning.flagfile(best, search.measure, len(trials), given)
+    text = tuning_report.flagfile(best, search.measure, len(trials), given)
     write_atomically(folder / "best.flags", text)
     print(text, end="")
     print(

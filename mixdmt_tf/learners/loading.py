@@ -15,7 +15,7 @@ LAYERS = "mixdmt_tf.models.layers"
 CLASSES = (  # registered by being imported
     learner.Learner,
     rounds.RoundsLearner,
-    keras_application.KerasApplication,
+    keras_application.Preprocessing,
 )
 
 

@@ -105,7 +105,12 @@ class RoundsLearner(TrainedModel):
             place = pathlib.Path(temporary) / "run"
             place = expanded(str(workdir)) if workdir else place
             task, split = arrays.task_of(
-                self, given, batch, steps=steps, workdir=str(place)
+                self,
+                given,
+                batch,
+                steps=steps,
+                workdir=str(place),
+                report=False,  # its data set is no file of the package
             )
             file = pathlib.Path(temporary) / "split.json"
             write_split(file, split)

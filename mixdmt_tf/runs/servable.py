@@ -96,7 +96,7 @@ class Servable(tf.Module):
             images = image_bytes.resized(images, *self._size)
         answer = {name: each[:number] for name, each in self._guess(images).items()}
         names = tf.constant(self._names)
-        if answer["label"].shape.rank > 1:  # of pixels, or of several labels
+        if answer["label"].shape.rank > 1:  # of pixels, or several of an image
             return {**answer, "class_names": names}
         return {**answer, "class_name": tf.gather(names, answer["label"])}
 

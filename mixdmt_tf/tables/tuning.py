@@ -8,14 +8,12 @@ when a search begins.
 from __future__ import annotations
 
 import dataclasses
-import io
 import math
 import pathlib
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from mixdmt_tf.errors import UsageError, UserError
-from mixdmt_tf.files import write_atomically
-from mixdmt_tf.settings import Setting, Value, to_text
+from mixdmt_tf.settings import Setting, to_text
 from mixdmt_tf.tables.contest import Contestant
 
 JOURNAL = "tuning.log"
@@ -189,8 +187,9 @@ class Search:
         state = self._optuna.trial.TrialState
         for each in self._study.get_trials(states=(state.RUNNING,)):
             self._study.tell(each.number, state=state.FAIL)
-            number = each.user_attrs.get("run", each.number)
-            self._study.enqueue_trial(each.params, user_attrs={"run": number})
+            if "run" in each.user_attrs:  # else it had no folder yet
+                number = each.user_attrs["run"]
+                self._study.enqueue_trial(each.params, user_attrs={"run": number})
 
     def done(self) -> List[Trial]:
         """The trials that are over, in their order."""
@@ -201,7 +200,7 @@ class Search:
             if each.state not in (state.COMPLETE, state.PRUNED) and not failed:
                 continue
             values = {r.name: r.text(each.params[r.name]) for r in self._ranges}
-            number = each.user_attrs.get("run", each.number)
+            number = each.user_attrs["run"]
             pruned = each.state == state.PRUNED
             found.append(Trial(number, values, None if failed else each.value, pruned))
         return found
@@ -217,7 +216,9 @@ class Search:
         """Draws the settings of the next trial."""
         trial = self._study.ask()
         values = {each.name: each.text(each.ask(trial)) for each in self._ranges}
-        number = trial.user_attrs.get("run", trial.number)
+        taken = [e.user_attrs.get("run", -1) for e in self._study.trials]
+        number = trial.user_attrs.get("run", 1 + max(taken))
+        trial.set_user_attr("run", number)
         flags = [*self._flags, *(f"--{name}={text}" for name, text in values.items())]
         run = Contestant(f"trial{number}", tuple(flags), self._folder, 0.0)
         return Attempt(trial, number, values, run, self.measure)
@@ -275,38 +276,6 @@ class Attempt:
             self.trial.report(curve[step][1], step)
         self.reported = len(curve)
         return bool(self.reported and self.trial.should_prune())
-
-
-def write_table(folder: pathlib.Path, trials: Sequence[Trial], measure: str) -> None:
-    """Writes `trials.csv`, a line for each trial."""
-    import csv
-
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    names = list(trials[0].values) if trials else []
-    writer.writerow(["trial", "state", measure, *names])
-    for each in trials:
-        whole = "failed" if each.score is None else "finished"
-        state = "stopped early" if each.pruned else whole
-        score = "" if each.score is None else f"{each.score:.4f}"
-        writer.writerow([each.number, state, score, *each.values.values()])
-    write_atomically(folder / "trials.csv", text.getvalue())
-
-
-def flagfile(best: Trial, measure: str, trials: int, given: Mapping[str, Value]) -> str:
-    """The best settings as a flagfile.
-
-    Args:
-        best: the trial.
-        measure: what was searched by.
-        trials: how many there were.
-        given: the settings that were the same for all, by name.
-    """
-    words = measure.replace("_", " ").replace("miou", "mean IoU")
-    lines = [f"# Best of {trials} trials: {words} {best.score:.2f} %."]
-    lines += [f"--{name}={to_text(value)}" for name, value in given.items()]
-    lines += [f"--{name}={text}" for name, text in best.values.items()]
-    return "\n".join(lines) + "\n"
 
 
 def _optuna() -> Any:

@@ -15,6 +15,7 @@ import pytest
 
 from mixdmt_tf.cli import completion, experiments, flagfiles
 from mixdmt_tf.cli.commands import commands
+from mixdmt_tf.settings import declared
 from tests.cli.commands import ROOT
 
 # Calls the function as bash does, once for each line, and shows the answers.
@@ -112,7 +113,10 @@ def test_values(script, tmp_path):
     assert answers[0] == ["mixdmt", "mixmatch", "mixup"]
     assert answers[1] == ["cbst", "cct", "cutmix"]
     assert answers[2] == ["wide_resnet"]
-    assert answers[3] == ["saved_model", "keras", "tflite"]
+    (formats,) = [
+        e for e in declared("mixdmt_tf.cli.export_model") if e.name == "format"
+    ]
+    assert answers[3] == list(formats.choices)
     assert answers[4][0] == "quickstart" and answers[4][-1] == "quick.flags"
     quick = {name for name in flagfiles.names() if name.startswith("quick")}
     assert len(quick) > 1 and quick < set(answers[4])

@@ -50,7 +50,7 @@ def refused(capsys, *argv):
 @pytest.mark.parametrize(
     "argv, said",
     [
-        ([], "expected an argument: RUN..."),
+        ([], "expected an argument: RUN\n"),
         (["nowhere"], "error: nowhere holds no run"),
         (["nowhere", "--images=0"], "--images=0"),
         (["a", "b", "--images=3", "--from_files"], "--images=3 has no effect"),

@@ -40,7 +40,8 @@ def test_the_network_has_the_weights_of_the_run(trained):
         assert accuracy == pytest.approx(1 - error / 100, abs=1e-6)
     raw, average = model.network.get_weights(), model.average.averages
     assert not np.array_equal(raw[0], average[0])
-    assert {"base", "round_1", "round_2"} <= {each.name for each in folder.iterdir()}
+    there = {each.name for each in folder.iterdir()}
+    assert {"base", "round_1", "round_2", "rounds.csv"} <= there
 
 
 def test_the_same_call_resumes_from_its_folder(trained):

@@ -29,6 +29,7 @@ HARMLESS = {
     "cache_dir",
     "pseudo_labels",
     "export",
+    "report",
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.settings import Setting
-from mixdmt_tf.tables import tuning
+from mixdmt_tf.tables import tuning, tuning_report
 from mixdmt_tf.tables.tuning import Range, Trial, read_range
 
 SETTINGS = {
@@ -84,7 +84,7 @@ def test_a_table_and_a_flagfile(tmp_path):
         Trial(1, {"rate": "0.2"}, 30.0, True),
         Trial(2, {"rate": "0.3"}, None, False),
     ]
-    tuning.write_table(tmp_path, trials, "validation_error")
+    tuning_report.write_table(tmp_path, trials, "validation_error")
     with (tmp_path / "trials.csv").open(newline="") as file:
         rows = list(csv.reader(file))
     assert rows == [
@@ -94,7 +94,7 @@ def test_a_table_and_a_flagfile(tmp_path):
         ["2", "failed", "", "0.3"],
     ]
     given = {"steps": 60, "ema_warmup": True}
-    assert tuning.flagfile(trials[0], "validation_error", 3, given) == (
+    assert tuning_report.flagfile(trials[0], "validation_error", 3, given) == (
         "# Best of 3 trials: validation error 12.50 %.\n"
         "--steps=60\n--ema_warmup=true\n--rate=0.1\n"
     )
@@ -142,7 +142,9 @@ def test_a_trial_that_was_interrupted_keeps_settings_and_folder(search):
     assert (again.number, again.values) == (begun.number, begun.values)
     once_more = search().begin()
     assert (once_more.number, once_more.values) == (begun.number, begun.values)
-    assert search().done() == []
+    last = search()
+    assert last.done() == []
+    assert finish(last, 30.0).number == 0 and finish(last, 20.0).number == 1
 
 
 def test_another_search_needs_another_folder(search):

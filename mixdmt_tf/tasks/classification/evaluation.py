@@ -46,7 +46,7 @@ class Evaluation:
         if self.detection:
             detected = self.detection.scores(self.scorer, algorithm, poll)
         row = self.recorder.record(step, scores, numbers, seconds, detected)
-        if not self.scorer.several_labels:  # of which reports show no single images
+        if not self.scorer.several_labels:  # of which there are no findings
             answers = findings.as_arrays(scores, getattr(algorithm, "ood", None))
             predictions.write(self.recorder.folder, step, answers)
         errors = "  ".join(

@@ -59,8 +59,8 @@ def observe(
     Returns:
         Nothing of images with several labels: these sections are about classes.
     """
-    if task.source.several_labels:
-        return []
+    if model.scorer.several_labels:
+        return []  # mistakes and doubts are those of one class an image
     limit = EVERYTHING if limit is None else limit
     found = findings.collect(task, run.folder, model, split, run.rows, limit)
     return sections(found, title)
