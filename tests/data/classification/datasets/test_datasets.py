@@ -16,7 +16,7 @@ def test_the_nearest_name_is_suggested():
         datasets.load(Config(dataset="cifar"))
     assert str(caught.value).splitlines() == [
         "--dataset=cifar: expected one of cifar10, cifar100, digits, fashion_mnist, "
-        "folder, imagenet32, stl10, svhn, svhn_extra",
+        "folder, imagenet32, multilabel_folder, stl10, svhn, svhn_extra",
         "did you mean cifar10?",
     ]
 
