@@ -23,6 +23,8 @@ HARMLESS = {
     "compare_supervised",
     "data_dir",
     "unlabeled_dir",
+    "labels_csv",
+    "weights_csv",
     "split",
     "copies_store",
     "image_store",
