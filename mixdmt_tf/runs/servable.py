@@ -10,6 +10,7 @@ from typing import Callable, Dict, Sequence
 
 import tensorflow as tf
 
+from mixdmt_tf import compat
 from mixdmt_tf.runs import image_bytes
 from mixdmt_tf.runs.task import Scorer
 
@@ -74,6 +75,9 @@ class Servable(tf.Module):
         def serve(image):
             return self._guess(image)
 
+        # The converter of newer TensorFlow loses the values of variables that it finds
+        # behind Keras 3's own.
+        self.variables_held = [compat.tf_variable(w) for w in self.network.weights]
         return serve
 
     def _guess(self, images: tf.Tensor) -> Answer:

@@ -113,10 +113,8 @@ def test_values(script, tmp_path):
     assert answers[0] == ["mixdmt", "mixmatch", "mixup"]
     assert answers[1] == ["cbst", "cct", "cutmix"]
     assert answers[2] == ["wide_resnet"]
-    (formats,) = [
-        e for e in declared("mixdmt_tf.cli.export_model") if e.name == "format"
-    ]
-    assert answers[3] == list(formats.choices)
+    known = {each.name: each for each in declared("mixdmt_tf.cli.export_model")}
+    assert answers[3] == list(known["format"].choices)
     assert answers[4][0] == "quickstart" and answers[4][-1] == "quick.flags"
     quick = {name for name in flagfiles.names() if name.startswith("quick")}
     assert len(quick) > 1 and quick < set(answers[4])
