@@ -10,6 +10,7 @@ from mixdmt_tf.cli import experiments
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import expanded
 from mixdmt_tf.settings import setting
+from mixdmt_tf.tasks.classification import several_labels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +69,7 @@ def open_output(
         name: of the file in the run's folder.
 
     Raises:
-        UsageError: if there is no run, or it is of segmentation.
+        UsageError: if there is no run, or it is of segmentation or several labels.
     """
     folder, build = experiments.read_run(config.workdir)
     output = expanded(config.output) if config.output else folder / name
@@ -79,6 +80,11 @@ def open_output(
             raise UsageError(
                 f"--workdir={config.workdir} is a run of segmentation; expected one "
                 "of classification"
+            )
+        if several_labels.has(experiment.data.dataset):
+            raise UsageError(
+                f"--workdir={config.workdir}: images of this run have several labels; "
+                "expected a run with one class an image"
             )
         return experiment
 

@@ -12,6 +12,7 @@ from mixdmt_tf.cli.main import run
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.files import expanded
 from mixdmt_tf.settings import setting
+from mixdmt_tf.tasks.classification import several_labels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +91,11 @@ def _report(argv: Sequence[str]) -> None:
             raise UsageError(
                 f"--projector: {folder} is a run of {experiment.task}; expected one of "
                 "classification"
+            )
+        if config.projector and several_labels.has(experiment.data.dataset):
+            raise UsageError(
+                f"--projector: images of {folder} have several labels; expected one "
+                "class an image.\nLeave --projector out."
             )
 
     import keras

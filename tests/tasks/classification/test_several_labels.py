@@ -13,8 +13,20 @@ import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from mixdmt_tf.cli import evaluate, export_model, predict, pseudo_label, train
+from mixdmt_tf.cli import (
+    evaluate,
+    export_model,
+    find_strangers,
+    predict,
+    pseudo_label,
+    report,
+    suggest_labels,
+    train,
+)
 from mixdmt_tf.data.image_files import read
+from mixdmt_tf.errors import UserError
+from mixdmt_tf.runs import tags
+from mixdmt_tf.serving.served_model import ServedModel
 from tests.cli import commands
 from tests.data.classification import labeled_digits
 from tests.tasks.classification import tiny
@@ -75,11 +87,13 @@ def test_results_have_errors_and_mean_average_precision(run):
 
 
 def test_tensorboard_has_scores_of_labels_and_no_confusion_matrix(run):
-    found = EventAccumulator(str(run.folder / "tensorboard"), {"tensors": 0})
-    tags = found.Reload().Tags()["tensors"]
-    assert {"error/test", "map/test", "f1/validation"} <= set(tags)
-    assert "average_precision_test/closed loop" in tags and "copies" in tags
-    assert not [tag for tag in tags if tag.startswith("confusion")]
+    found = EventAccumulator(str(run.folder), {"tensors": 0})
+    names = found.Reload().Tags()["tensors"]
+    wanted = {tags.score_tag(kind, "test") for kind in ("error", "map", "f1")}
+    assert wanted <= set(names)
+    assert tags.class_tag("average_precision", "test", "closed loop") in names
+    assert [name for name in names if name.endswith("copies")]
+    assert not [name for name in names if "confusion" in name]
 
 
 def test_evaluate_prints_what_the_run_ended_with(run, capsys):
@@ -123,12 +137,24 @@ def test_what_is_for_one_class_is_refused(run, data, tmp_path, capsys):
         f"--output={tmp_path / 'p.npz'}",
     )
     assert "images of this run have several labels" in said
+    given = (str(run.folder), "--projector", f"--output={tmp_path / 'page.html'}")
+    said = commands.refusal(capsys, report.main, *given)
+    assert "--projector: images of" in said
+    for main in (suggest_labels.main, find_strangers.main):
+        output = f"--output={tmp_path / 'list.csv'}"
+        said = commands.refusal(capsys, main, f"--workdir={run.folder}", output)
+        assert "images of this run have several labels" in said
     flags = tiny.flags(
         tmp_path / "run", "--dataset=multilabel_folder", f"--data_dir={data}"
     )
     said = commands.refusal(capsys, train.main, "--algorithm=freematch", *flags)
     assert "--algorithm=freematch learns one class an image" in said
     assert not list(tmp_path.iterdir())
+
+
+def test_a_model_is_not_served_as_if_it_told_classes(run):
+    with pytest.raises(UserError, match="images of this model have several labels"):
+        ServedModel(run.folder / "export")
 
 
 def test_a_dry_run(data, tmp_path, capsys):
