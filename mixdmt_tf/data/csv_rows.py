@@ -1,4 +1,8 @@
-"""Rows of CSV files that people write, each with the line that it stands on."""
+"""Rows of CSV files that people write, each with the line that it stands on.
+
+As spreadsheets save them: with commas, semicolons or tabs, with or without a byte order
+mark, and without empty cells at the end of a row.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from mixdmt_tf.data.image_files import printable
 from mixdmt_tf.errors import UserError
 
 FIELD = 10_000  # characters of a cell
+SEPARATORS = ",;\t"
 Rows = List[Tuple[str, Dict[str, str]]]
 
 
@@ -21,9 +26,10 @@ def read(
     """Reads a table with a header; cells are stripped, blank lines left out.
 
     Args:
-        path: of the file, in UTF-8, with commas.
+        path: of the file, in UTF-8.
         named: what messages call it, such as '--weights_csv=w.csv'.
-        columns: that must be there, in any order and with others beside them.
+        columns: that must be there, in lower case; the file may have them in any
+            order and case, and others beside them.
 
     Returns:
         The names of all columns, and for each row where it stands, such as
@@ -31,7 +37,7 @@ def read(
 
     Raises:
         UserError: if the file can't be read, a column is missing or there twice, or a
-            row has more or fewer cells than the header.
+            row has more cells than the header.
     """
     try:
         text = bounds.read_bytes(path, bounds.TEXT_BYTES).decode("utf-8-sig")
@@ -40,8 +46,12 @@ def read(
     except OSError as error:
         raise UserError(f"{named} can't be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise UserError(f"{named} is no text in UTF-8") from None
-    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+        raise UserError(
+            f"{named} is no text in UTF-8.\nIn a spreadsheet, save it as 'CSV UTF-8'."
+        ) from None
+    separator = max(SEPARATORS, key=text.partition("\n")[0].count)
+    content = io.StringIO(text, newline="")
+    lines = csv.reader(content, delimiter=separator, strict=True)
     rows: Rows = []
     header: List[str] = []
     try:
@@ -53,14 +63,16 @@ def read(
             if not any(cells):
                 continue
             if not header:
-                header = cells
+                known = {each: each for each in columns}
+                header = [known.get(cell.lower(), cell) for cell in cells]
                 _check(header, columns, where)
-            elif len(cells) != len(header):
+            elif len(cells) > len(header):
                 raise UserError(
                     f"{where} has {len(cells)} cells; expected {len(header)}, one for "
                     "each column"
                 )
             else:
+                cells += [""] * (len(header) - len(cells))
                 rows.append((where, dict(zip(header, cells))))
     except csv.Error as error:
         raise UserError(f"{named}, line {lines.line_num}: {error}") from None

@@ -33,6 +33,14 @@ def test_rows_know_their_line(tmp_path):
     assert len(rows) == 2
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_separators_and_empty_cells_of_spreadsheets(tmp_path, separator):
+    text = "File,weight,note\na,\n".replace(",", separator)
+    header, rows = read(tmp_path, text)
+    assert header == ["file", "weight", "note"]
+    assert rows[0][1] == {"file": "a", "weight": "", "note": ""}
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -41,7 +49,6 @@ def test_rows_know_their_line(tmp_path):
         ("name,weight\na,1\n", "line 1: expected a column 'file'; found name, weight"),
         ("file,weight,file\na,1,b\n", "line 1: expected columns with names of their"),
         ("file,weight,\na,1,\n", "line 1: expected columns with names of their"),
-        ("file,weight\na,1\nb\n", "line 3 has 1 cells; expected 2"),
         ("file,weight\na,1,2\n", "line 2 has 3 cells; expected 2"),
         ('file,weight\n"a,1\n', "unexpected end of data"),
         (f"file,weight\n{'a' * 10001},1\n", "line 2 has a cell of more than 10,000"),

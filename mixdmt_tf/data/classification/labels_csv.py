@@ -1,20 +1,17 @@
 """Labels that a person wrote into a CSV file: `--labels_csv`.
 
 The file has a header with the columns `file` and `label`; others are passed over. It is
-what `bin/suggest_labels` writes and a spreadsheet saves: commas, semicolons or tabs,
-with or without a byte order mark. Rows without a label are images that nobody has
-labelled yet.
+what `bin/suggest_labels` writes and a spreadsheet saves. Rows without a label are
+images that nobody has labelled yet.
 """
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import pathlib
 from typing import Dict, List, Mapping, Sequence
 
-from mixdmt_tf import bounds
+from mixdmt_tf.data import csv_rows
 from mixdmt_tf.data.classification.source import UNKNOWN, Source
 from mixdmt_tf.data.image_files import printable
 from mixdmt_tf.errors import UserError
@@ -22,7 +19,6 @@ from mixdmt_tf.files import cell, expanded
 from mixdmt_tf.settings import nearest
 
 FILE, LABEL = "file", "label"
-SEPARATORS = ",;\t"
 LISTED = 20  # names in a message
 
 
@@ -31,12 +27,12 @@ class Row:
     """One image.
 
     Attributes:
-        line: of the file, from 1.
+        where: it stands, such as '--labels_csv=l.csv, line 2'.
         file: name of the image, as it stands there.
         label: name of its class; '' if it has none yet.
     """
 
-    line: int
+    where: str
     file: str
     label: str
 
@@ -47,45 +43,21 @@ def read(path: str) -> List[Row]:
     Raises:
         UserError: if it can't be read, or has no such columns.
     """
-    try:
-        content = bounds.read_bytes(expanded(path), bounds.TEXT_BYTES)
-        text = content.decode("utf-8-sig")
-    except OSError as error:
-        raise UserError(f"--labels_csv={path}: {error.strerror}") from error
-    except (bounds.TooLarge, UnicodeDecodeError) as error:
-        raise UserError(
-            f"--labels_csv={path} is no text in UTF-8: {error}\n"
-            "In a spreadsheet, save it as 'CSV UTF-8'."
-        ) from error
-    header = text.partition("\n")[0]
-    separator = max(SEPARATORS, key=header.count)
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    try:
-        names = [name.strip().lower() for name in next(lines, [])]
-        if FILE not in names or LABEL not in names:
-            raise UserError(
-                f"--labels_csv={path} has the columns {_few(names)}; expected "
-                f"{FILE} and {LABEL} among them, as bin/suggest_labels writes them."
-            )
-        file, label = names.index(FILE), names.index(LABEL)
-        short = [""] * len(names)  # spreadsheets leave out empty cells at the end
-        rows = [(lines.line_num, [*row, *short]) for row in lines]
-    except csv.Error as error:
-        where = f"--labels_csv={path}, line {lines.line_num}"
-        raise UserError(f"{where}: {error}") from error
-    return [Row(line, row[file], row[label].strip()) for line, row in rows if row[file]]
+    named = f"--labels_csv={path}"
+    _, rows = csv_rows.read(expanded(path), named, (FILE, LABEL))
+    return [Row(where, row[FILE], row[LABEL]) for where, row in rows if row[FILE]]
 
 
 def require_known(
-    rows: Sequence[Row], path: str, class_names: Sequence[str], files: Sequence[str]
+    rows: Sequence[Row], class_names: Sequence[str], files: Sequence[str]
 ) -> None:
     """Makes sure that all classes and images of a file exist.
 
     Raises:
         UserError: naming what does not.
     """
-    _classes(rows, path, class_names)
-    _places(rows, path, files)
+    _classes(rows, class_names)
+    _places(rows, files)
 
 
 def label(source: Source, path: str) -> Source:
@@ -104,17 +76,17 @@ def label(source: Source, path: str) -> Source:
             something else of an image than the data set or than itself.
     """
     rows = read(path)
-    classes = _classes(rows, path, source.class_names)
-    places = _places(rows, path, source.names or ())
+    classes = _classes(rows, source.class_names)
+    places = _places(rows, source.names or ())
     labels, before = source.train.labels.copy(), source.train.labels
     for row in rows:
         if not row.label:
             continue
-        place, new = places[row.line], classes[row.label]
+        place, new = places[row.where], classes[row.label]
         if labels[place] not in (UNKNOWN, new):
             what = "the folder" if before[place] != UNKNOWN else "a line before"
             raise UserError(
-                f"--labels_csv={path}, line {row.line}: {printable(row.file)} is "
+                f"{row.where}: {printable(row.file)} is "
                 f"{printable(row.label)} here, and "
                 f"{source.class_names[labels[place]]} by {what}.\nKeep one of them."
             )
@@ -132,9 +104,7 @@ def label(source: Source, path: str) -> Source:
     )
 
 
-def _classes(
-    rows: Sequence[Row], path: str, class_names: Sequence[str]
-) -> Mapping[str, int]:
+def _classes(rows: Sequence[Row], class_names: Sequence[str]) -> Mapping[str, int]:
     """Numbers of the classes that a file names."""
     known: Dict[str, int] = {}
     for number, name in enumerate(class_names):
@@ -143,15 +113,15 @@ def _classes(
         if row.label and row.label not in known:
             near = nearest(row.label, class_names)
             raise UserError(
-                f"--labels_csv={path}, line {row.line}: there is no class "
+                f"{row.where}: there is no class "
                 f"{printable(row.label)!r}; expected one of {_few(class_names)}"
                 + (f"\ndid you mean {near}?" if near else "")
             )
     return known
 
 
-def _places(rows: Sequence[Row], path: str, files: Sequence[str]) -> Dict[int, int]:
-    """Places of the images among `files`, by line."""
+def _places(rows: Sequence[Row], files: Sequence[str]) -> Dict[str, int]:
+    """Places of the images among `files`, by where their rows stand."""
     known: Dict[str, int] = {}
     for place, name in enumerate(files):
         known.setdefault(cell(name), place)
@@ -159,13 +129,13 @@ def _places(rows: Sequence[Row], path: str, files: Sequence[str]) -> Dict[int, i
     missing = [row for row in rows if row.file not in known]
     if missing:
         raise UserError(
-            f"--labels_csv={path}, line {missing[0].line}: there is no image "
+            f"{missing[0].where}: there is no image "
             f"{printable(missing[0].file)} that can be used"
             + (f", nor those of {len(missing) - 1:,} other rows" * (len(missing) > 1))
             + "\nExpected names of training images, from --data_dir on: "
             + _few(files, 2)
         )
-    return {row.line: known[row.file] for row in rows}
+    return {row.where: known[row.file] for row in rows}
 
 
 def names_below(root: pathlib.Path, paths: Sequence[pathlib.Path]) -> List[str]:

@@ -8,7 +8,6 @@ from PIL import Image
 
 from mixdmt_tf.data.classification import datasets, labels_csv, splits
 from mixdmt_tf.data.classification.config import Config
-from mixdmt_tf.data.classification.labels_csv import Row
 from mixdmt_tf.errors import UsageError, UserError
 
 
@@ -76,8 +75,11 @@ def test_as_spreadsheets_save_it(separator, encoding, ending, photos):
 def test_names_as_the_command_escapes_them(photos):
     text = "file,label\n'=1+1.png,dog\nunlabeled/=1+1.png,dog\n"
     rows = labels_csv.read(config(photos, text).labels_csv)
-    assert rows == [Row(2, "'=1+1.png", "dog"), Row(3, "unlabeled/=1+1.png", "dog")]
-    labels_csv.require_known(rows, "", ["dog"], ["=1+1.png", "unlabeled/=1+1.png"])
+    assert [(row.file, row.label) for row in rows] == [
+        ("'=1+1.png", "dog"),
+        ("unlabeled/=1+1.png", "dog"),
+    ]
+    labels_csv.require_known(rows, ["dog"], ["=1+1.png", "unlabeled/=1+1.png"])
 
 
 def test_other_labels_make_other_data(photos):
@@ -91,8 +93,8 @@ def test_other_labels_make_other_data(photos):
 @pytest.mark.parametrize(
     "text, words",
     [
-        ("", "has the columns nothing; expected file and label"),
-        ("name,label\na,b\n", "has the columns name, label; expected file and label"),
+        ("", "has no rows; expected the columns file, label"),
+        ("name,label\na,b\n", "expected a column 'file'; found name, label"),
         (
             "file,label\nunlabeled/c.png,\nunlabeled/c.png,dgo\n",
             "line 3: there is no class 'dgo'; expected one of =cat, dog\ndid you mean",
@@ -136,7 +138,7 @@ def test_a_file_that_is_missing_or_no_text(photos, tmp_path):
     with pytest.raises(UserError, match="no text in UTF-8(.|\n)*CSV UTF-8"):
         datasets.find(found)
     (tmp_path / "labels.csv").unlink()
-    with pytest.raises(UserError, match="labels.csv: No such file"):
+    with pytest.raises(UserError, match="labels.csv can't be read: No such file"):
         datasets.find(found)
 
 

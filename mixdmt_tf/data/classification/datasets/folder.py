@@ -90,7 +90,7 @@ def find_labels(config: Config) -> None:
     if config.unlabeled_dir:
         unlabeled = image_files.find(expanded(config.unlabeled_dir), suffixes)[0]
         names += map(str, unlabeled)
-    labels_csv.require_known(rows, config.labels_csv, class_names, names)
+    labels_csv.require_known(rows, class_names, names)
 
 
 def load(config: Config) -> Source:
