@@ -140,7 +140,6 @@ def test_the_lines_of_a_run_in_rounds():
         "round 1: 1,200 pseudo labels, unknown of them right; test error unknown",
         "round 2: 1,200 pseudo labels, 90.00 % of them right; test error 8.00 %; "
         "mean weight 0.500",
-        "warning: oh dear",
         "test error of the base model, labels alone: 30.00 % (raw weights 31.00 %)",
         "test error of realmix: 8.00 % (raw weights 8.50 %, median of the last 20 "
         "evaluations 8.00 %)",

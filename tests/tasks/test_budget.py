@@ -7,6 +7,7 @@ import types
 import pytest
 
 from mixdmt_tf.errors import UserError
+from mixdmt_tf.rounds import loop
 from mixdmt_tf.runs.experiment import parse
 from mixdmt_tf.runs.pace import Pace
 from mixdmt_tf.tasks import budget, fit, open_task
@@ -25,7 +26,8 @@ class Fixed(Pace):
 
 @pytest.fixture(name="slow")
 def fixture_slow(monkeypatch):
-    monkeypatch.setattr(budget, "Pace", Fixed)
+    for module in (budget, loop):
+        monkeypatch.setattr(module, "Pace", Fixed)
 
 
 def flags_of(folder):

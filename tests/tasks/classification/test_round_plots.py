@@ -135,7 +135,7 @@ def test_nothing_is_drawn_of_what_is_unknown(tmp_path):
     round_plots.write(tmp_path, [unknown()], {"a": None})
     assert pngs(tmp_path) == {}
     found = events(tmp_path)
-    assert set(found.Tags()["tensors"]) == {"rounds/pseudo_labels"}
+    assert set(found.Tags()["tensors"]) == {"4 rounds/pseudo_labels"}
     (chart,) = round_plots.course([unknown()], {"a": 30.0})
     assert [values(each) for each in chart.series] == [{0: 30.0}]
 
