@@ -99,7 +99,7 @@ def test_rounds_are_divided(slow, tmp_path, capsys):
     """Among two models here, each with a base and rounds."""
     lengths = ("--base_steps=none", "--round_steps=none")
     experiment = short.experiment(
-        tmp_path, "--algorithm=dmt", *short.ROUNDS, *MINUTE, *lengths
+        tmp_path, "--algorithm=dmt", "--rounds=1", *short.ROUNDS, *MINUTE, *lengths
     )
     outcome = fit.train(experiment)
     flags = flags_of(tmp_path)
