@@ -53,12 +53,16 @@ class Servable(tf.Module):
         """
         shape = (None, None, None, self._channels)
 
-        @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8, name="image")])
+        @tf.function(
+            input_signature=[tf.TensorSpec(shape, tf.uint8, name="image")],
+            autograph=False,
+        )
         def serve(image):
             return self._answer(image)
 
         @tf.function(
-            input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")]
+            input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")],
+            autograph=False,
         )
         def serve_bytes(image_bytes):
             return self._answer(self._read(image_bytes))
@@ -71,7 +75,10 @@ class Servable(tf.Module):
         """The function of a TensorFlow Lite file: no resizing, no names, n > 0."""
         shape = (None, *self.network.input_shape[1:])
 
-        @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8, name="image")])
+        @tf.function(
+            input_signature=[tf.TensorSpec(shape, tf.uint8, name="image")],
+            autograph=False,
+        )
         def serve(image):
             return self._guess(image)
 

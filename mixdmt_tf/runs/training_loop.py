@@ -97,7 +97,11 @@ def train(
             lambda _: pipeline.dataset(start, schedule.steps, replicas)
         )
     )
-    step_function = tf.function(algorithm.train_step, jit_compile=jit_compile)
+    # Steps have no Python control flow of tensors: AutoGraph, which would rewrite the
+    # source of everything that they call, has nothing to do but takes seconds.
+    step_function = tf.function(
+        algorithm.train_step, jit_compile=jit_compile, autograph=False
+    )
 
     @tf.function
     def execute(iterator, steps):

@@ -164,9 +164,9 @@ def test_few_images_are_in_memory_at_a_time(finished, photos, tmp_path, monkeypa
     decode, sizes = image_files.decode, []
     monkeypatch.setattr(scoring, "BATCH", 3)
 
-    def counted(paths, out):
+    def counted(paths, *more, **others):
         sizes.append(len(paths))
-        return decode(paths, out)
+        return decode(paths, *more, **others)
 
     monkeypatch.setattr(image_files, "decode", counted)
     assert main(argv) == 0

@@ -37,9 +37,9 @@ def fixture_decodings(monkeypatch):
     """The names of the files that were decoded."""
     names, decode_one = [], image_files._read_one
 
-    def recorded(path, out):
+    def recorded(path, *more):
         names.append(path.name)
-        return decode_one(path, out)
+        return decode_one(path, *more)
 
     monkeypatch.setattr(image_files, "_read_one", recorded)
     return names

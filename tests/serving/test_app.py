@@ -140,7 +140,9 @@ def chunks(number, size=500):
 
 
 @pytest.mark.parametrize(
-    "body", [bytes(1001), bytes(7000), chunks(3), chunks(100)], ids=repr
+    "body",
+    [bytes(1001), bytes(7000), chunks(3), chunks(100)],
+    ids=["longer", "much longer", "untold", "untold and long"],
 )
 def test_a_body_that_is_too_large(body, client, model):
     try:

@@ -61,7 +61,7 @@ def counted(
         weighed: whether the terms have the weights of labels in them already.
     """
     labels = batch.get("y")
-    if labels is not None and labels.shape.rank == 2:  # several labels an image
+    if labels is not None and len(labels.shape) == 2:  # several labels an image
         terms = known_labels(terms, labels)
     if "x_weight" in batch and not weighed:
         terms = weighted_labels(terms, batch["x_weight"])

@@ -73,7 +73,9 @@ class Scorer:
         with in_float32():
             self.network = self.build(network, size, image_shape, num_classes)
         self._signature = [tf.TensorSpec((None,) + tuple(image_shape), tf.uint8)]
-        self._predict = tf.function(self.probabilities, input_signature=self._signature)
+        self._predict = tf.function(
+            self.probabilities, input_signature=self._signature, autograph=False
+        )
         self._features: Any = None  # traced if anybody asks
 
     def build(
@@ -155,6 +157,7 @@ class Scorer:
             self._features = tf.function(
                 lambda images: extractor(to_float(images), training=False),
                 input_signature=self._signature,
+                autograph=False,
             )
         return self._map(self._features, weights, images, poll)
 

@@ -53,7 +53,9 @@ class Scorer:
         # Networks of others, such as U-Nets, want sides that are multiples instead.
         self.rest = getattr(network, "rest", 1)
         signature = [tf.TensorSpec((None, None, None, channels), tf.uint8)]
-        self._guess = tf.function(self._guesses, input_signature=signature)
+        self._guess = tf.function(
+            self._guesses, input_signature=signature, autograph=False
+        )
 
     def probabilities(self, images: tf.Tensor) -> tf.Tensor:
         """uint8 images [n, H, W, 3] to float32 probabilities [n, H, W, classes]."""
