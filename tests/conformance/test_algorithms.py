@@ -246,7 +246,7 @@ def test_loss_falls_on_data_that_can_be_memorized(name):
     batch = batch_for(method, step=100)
     if method.recipe(method.config).mixup_shared:
         batch["lam"] = tf.ones_like(batch["lam"])  # mixtures of all rows are harder
-    step = tf.function(method.train_step)
+    step = tf.function(method.train_step, autograph=False)
     losses = []
     # The first one is of the labels, alone or together with others.
     term = method.reported[0]

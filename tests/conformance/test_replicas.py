@@ -30,7 +30,7 @@ def distribute(strategy, first, second):
 
 
 def run(strategy, method, pairs):
-    @tf.function
+    @tf.function(autograph=False)
     def step(batch):
         strategy.run(method.train_step, args=(batch,))
 

@@ -18,7 +18,7 @@ def trained(name, steps, network, **settings):
     keras.utils.set_random_seed(3)
     method = batches.build(name, network=network, **settings)
     recipe = method.recipe(method.config)
-    step = tf.function(method.train_step)
+    step = tf.function(method.train_step, autograph=False)
     for number in range(steps):
         step(batches.make(recipe, 7, step=number, seed=number))
     return method
