@@ -74,8 +74,8 @@ def expected_calibration_error(
     """Return how far confidence is from accuracy, on average, in percent.
 
     Guo et al. equation 3: the mean over ranges of confidence of the distance between
-    accuracy and mean confidence, weighted by the number of examples. Ranges are those of
-    `metrics.accuracy_by_confidence`, [i / bins, (i + 1) / bins).
+    accuracy and mean confidence, weighted by the number of examples. Ranges are those
+    of `metrics.accuracy_by_confidence`, [i / bins, (i + 1) / bins).
 
     Args:
         labels: [...] true class ids, integers of 0 or more.
