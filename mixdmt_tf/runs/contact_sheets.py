@@ -7,6 +7,7 @@ from typing import Sequence, Tuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from mixdmt_tf.data.band_files import seen
 from mixdmt_tf.data.image_files import printable
 
 SIDE, GAP, LINE, FONT = 128, 8, 15, 12  # pixels: pictures, space, text
@@ -21,8 +22,8 @@ def thumbnail(picture: Image.Image) -> Image.Image:
 
 
 def of_array(image: np.ndarray) -> Image.Image:
-    """uint8 [H, W, 1 or 3] as a picture."""
-    return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+    """uint8 [H, W, C] as a picture."""
+    return Image.fromarray(seen(image))
 
 
 def sheet(

@@ -51,3 +51,12 @@ def test_long_lines_are_shortened_and_controls_written_out():
 def test_numbers_that_do_not_fit(pictures, captions):
     with pytest.raises(ValueError):
         contact_sheets.sheet(pictures, captions)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5])
+def test_images_of_any_channels_are_pictures(channels):
+    """A fourth channel is no transparency: the others are shown as they are."""
+    image = np.random.default_rng(0).integers(0, 256, (5, 4, channels), np.uint8)
+    shown = np.asarray(contact_sheets.of_array(image))
+    first = image[..., [0, 1, 2] if channels > 2 else [0, 0, 0]]
+    np.testing.assert_array_equal(shown, first)

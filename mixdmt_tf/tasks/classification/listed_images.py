@@ -54,8 +54,8 @@ def name_of(source: Source, row: int) -> str:
 
 
 def picture_of(source: Source, row: int, experiment: Experiment) -> Image.Image:
-    """A training image as people want to see it: its file, if it is one."""
-    if source.names:
+    """A training image as people want to see it: its file, if that is a photograph."""
+    if source.names and not experiment.data.bands:
         path = expanded(experiment.data.data_dir) / source.names[row]
         with contextlib.suppress(UserError):
             with opening.opened(path, image_files.FORMATS) as picture:
