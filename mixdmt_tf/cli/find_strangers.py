@@ -43,15 +43,11 @@ def _find(argv: Sequence[str]) -> None:
     )
     values: Mapping[str, Any] = parsed.values["command"]
     config = Config(**values)
-    folder, output, build = judging.open_output(config, NAME)
-
-    from mixdmt_tf.tasks.classification import listed_images
-
-    sheet = listed_images.require_free(output)
+    folder, output, sheet, build = judging.open_output(config, NAME)
     experiment = build()
     import numpy as np
 
-    from mixdmt_tf.tasks.classification import strangers
+    from mixdmt_tf.tasks.classification import listed_images, strangers
 
     name = strangers.score_name(experiment, config.score)
     share, why = strangers.share_of(experiment, folder, config.strangers)

@@ -61,15 +61,20 @@ class Judging:
 
 def open_output(
     config: Judging, name: str
-) -> Tuple[pathlib.Path, pathlib.Path, Callable[[], Any]]:
-    """The run's folder, the CSV file to write, and what builds the experiment.
+) -> Tuple[pathlib.Path, pathlib.Path, pathlib.Path, Callable[[], Any]]:
+    """The run's folder, the files to write, and what builds the experiment.
 
     Args:
         config: of the command.
         name: of the file in the run's folder.
 
+    Returns:
+        The run's folder; the CSV file and the sheet of pictures, neither of which is
+        there; a function that makes the `Experiment`, or raises a UsageError if the run
+        is of segmentation or several labels.
+
     Raises:
-        UsageError: if there is no run, or it is of segmentation or several labels.
+        UsageError: if there is no run, or a file can't be written or is there already.
     """
     folder, build = experiments.read_run(config.workdir)
     output = expanded(config.output) if config.output else folder / name
@@ -88,7 +93,9 @@ def open_output(
             )
         return experiment
 
-    return folder, output, build_classification
+    from mixdmt_tf.tasks.classification import listed_images
+
+    return folder, output, listed_images.require_free(output), build_classification
 
 
 def open_trained(config: Judging, experiment: Any, folder: pathlib.Path) -> Any:

@@ -61,15 +61,11 @@ def _suggest(argv: Sequence[str]) -> None:
     )
     values: Mapping[str, Any] = parsed.values["command"]
     config = Config(**values)
-    folder, output, build = judging.open_output(config, NAME)
-
-    from mixdmt_tf.tasks.classification import listed_images
-
-    sheet = listed_images.require_free(output)
+    folder, output, sheet, build = judging.open_output(config, NAME)
     experiment = build()
     import numpy as np
 
-    from mixdmt_tf.tasks.classification import strangers, suggestions
+    from mixdmt_tf.tasks.classification import listed_images, strangers, suggestions
 
     score = strangers.score_name(experiment, config.score)
     share, why = strangers.share_of(experiment, folder, config.strangers)

@@ -96,8 +96,8 @@ def image_discriminator(
 
     Returns:
         A model from class maps float32 [B, H, W, C] and images [B, H, W, channels] in
-        [-1, 1]
-        to float32 features [B, F] and logits [B, 1], F = width * 2^(layers - 1).
+        [-1, 1] to float32 features [B, F] and logits [B, 1], with F = width *
+        2^(layers - 1).
     """
     maps = keras.Input((None, None, classes), name="map")
     images = keras.Input((None, None, channels), name="image")

@@ -15,6 +15,11 @@ MOST_CLASSES, WORST = 25, 20  # of a whole matrix; pairs that stand for larger o
 _NARROW = 6  # classes of a matrix that fits into a column
 BINS = 10  # of confidence
 FEW = 20  # answers, of which an accuracy is a rough guess
+# What is above charts of `calibration`.
+CALIBRATION = (
+    "How often answers of a confidence are right. Below the diagonal the network is "
+    "surer than it should be."
+)
 
 
 def percent(share: float) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Callable, List, Optional, Sequence, Tuple
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.files import write_atomically
-from mixdmt_tf.report import common, page
+from mixdmt_tf.report import overview, page
 from mixdmt_tf.report.page import Page, Section
 from mixdmt_tf.report.run import Run
 from mixdmt_tf.runs import results, splits, trained
@@ -129,8 +129,8 @@ def write(reported: Sequence[Reported], output: pathlib.Path) -> None:
     runs = [run for run, _ in reported]
     own = [section for _, sections in reported for section in sections]
     shown = Page(
-        common.title(runs),
-        common.subtitle(runs),
-        page.merged([*common.sections(runs), *own]),
+        overview.title(runs),
+        overview.subtitle(runs),
+        page.merged([*overview.sections(runs), *own]),
     )
     write_atomically(output, page.html(shown))

@@ -141,7 +141,7 @@ def _places(rows: Sequence[Row], files: Sequence[str]) -> Dict[str, int]:
 def names_below(root: pathlib.Path, paths: Sequence[pathlib.Path]) -> List[str]:
     """Names of image files as CSV files have them: below `root`, with slashes."""
     return [
-        path.relative_to(root).as_posix().encode(errors="backslashreplace").decode()
+        csv_rows.relative(path, root).encode(errors="backslashreplace").decode()
         for path in paths
     ]
 

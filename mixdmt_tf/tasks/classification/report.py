@@ -120,8 +120,7 @@ def _of_judged(found: Findings, judged: Judged, title: str) -> List[Section]:
         Section(
             "Calibration",
             [Block(calibrated, title)],
-            "How often answers of a confidence are right. Below the diagonal the "
-            "network is surer than it should be.",
+            judging.CALIBRATION,
         ),
         Section(
             "Surest mistakes",

@@ -156,11 +156,7 @@ def _calibrated(
         np.concatenate([each.confidence for each in seen]),
         what,
     )
-    lead = (
-        "How often answers of a confidence are right. Below the diagonal the network "
-        "is surer than it should be."
-    )
-    return [Section(heading, [Block(items, title)], lead)]
+    return [Section(heading, [Block(items, title)], judging.CALIBRATION)]
 
 
 def _of_guessed(
