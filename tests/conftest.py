@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import runpy
 import sys
 import textwrap
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import pytest
+import setuptools
 import tensorflow as tf
+
+ROOT = Path(__file__).resolve().parents[1]
 
 # Replicas are tested on logical devices; they must exist before TensorFlow starts.
 tf.config.set_logical_device_configuration(
@@ -35,6 +40,17 @@ def own_cache(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(name="setup_arguments", scope="session")
+def fixture_setup_arguments():
+    """What setup.py hands to setuptools."""
+    arguments = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(setuptools, "setup", arguments.update)
+        patch.chdir(ROOT)
+        runpy.run_path(str(ROOT / "setup.py"))
+    return arguments
 
 
 @pytest.fixture(name="package")

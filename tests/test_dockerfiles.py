@@ -6,12 +6,10 @@ import importlib.metadata
 import importlib.util
 import json
 import re
-import runpy
 import shlex
 from pathlib import Path
 
 import pytest
-import setuptools
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,16 +23,6 @@ def instructions(path):
         if line.strip():
             keyword, _, rest = line.partition(" ")
             yield keyword, rest
-
-
-@pytest.fixture(name="setup_arguments", scope="module")
-def fixture_setup_arguments():
-    arguments = {}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(setuptools, "setup", arguments.update)
-        patch.chdir(ROOT)
-        runpy.run_path(str(ROOT / "setup.py"))
-    return arguments
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

@@ -5,13 +5,11 @@ from __future__ import annotations
 import ast
 import os
 import re
-import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-import setuptools
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -188,17 +186,6 @@ def test_scripts_are_short_and_can_be_run(path):
     assert len(lines) <= 15
     assert lines[0].startswith("#!")
     assert os.access(path, os.X_OK)
-
-
-@pytest.fixture(name="setup_arguments", scope="module")
-def fixture_setup_arguments():
-    """Returns what setup.py hands to setuptools."""
-    arguments = {}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(setuptools, "setup", arguments.update)
-        patch.chdir(ROOT)
-        runpy.run_path(str(ROOT / "setup.py"))
-    return arguments
 
 
 def test_an_installed_command_for_each_script_and_no_other(setup_arguments):

@@ -39,7 +39,6 @@ def search(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "stdout", sys.stdout)
 
     def start(*more):
-        pytest.importorskip("optuna")
         return tune.main([*GIVEN, *SEARCHED, "--workdir=out", *more])
 
     return start

@@ -106,7 +106,6 @@ RATE = Range("rate", "float", 0.0, 1.0)
 @pytest.fixture(name="search")
 def fixture_search(tmp_path):
     """Opens a search in the same folder again and again."""
-    pytest.importorskip("optuna")
 
     def open_search(*flags, prune=True, segmentation=False):
         return tuning.Search(tmp_path, [RATE], flags, segmentation, prune)
