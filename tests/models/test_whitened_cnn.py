@@ -36,10 +36,11 @@ def test_its_size():
 
 def test_after_adapt_patches_are_white():
     model = WhitenedCNN(filters=2).build(SHAPE, 3)
+    before = np.cov(whitened(model, images())[:, :12].T)
+    assert np.abs(before - np.diag(np.diag(before))).max() > 0.1
     WhitenedCNN().adapt(model, lambda number: images()[:number])
 
     found = whitened(model, images())
-    assert np.corrcoef(whitened(WhitenedCNN(2).build(SHAPE, 3), images()).T)[0, 1] != 0
     np.testing.assert_allclose(found.mean(0), 0, atol=0.01)
     covariance = np.cov(found[:, :12].T)
     np.testing.assert_allclose(covariance, np.diag(np.diag(covariance)), atol=0.01)
