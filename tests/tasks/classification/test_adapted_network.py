@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from mixdmt_tf.data.classification.datasets import digits
 from mixdmt_tf.tasks import open_task
 from tests.tasks.classification import tiny
 
@@ -13,7 +12,7 @@ def test_a_network_that_whitens_is_given_the_training_images(tmp_path):
     model = task.network()
     task.initialize(model)
 
-    images = digits.load().train.images[:, ..., 0] / 127.5 - 1
+    images = task.source.train.images[:, ..., 0] / 127.5 - 1
     patches = [images[:, y : y + 2, x : x + 2] for y in range(7) for x in range(7)]
     rows = np.concatenate(patches).reshape(-1, 4)
     kernel, bias = model.get_layer("whitening").get_weights()
