@@ -112,7 +112,7 @@ Manning et al. 8.4: average precision           `label_metrics.average_precision
 van Rijsbergen 7: recall, F1                    `label_metrics.recall_and_f1`
 Agresti & Min: deviation between two errors     `deviations.error_difference_deviation`
 Tukey: deviation between two mean IoUs          `deviations.miou_difference_deviation`
-How to Train Your ResNet 8: whitened patches     `whitening.patch_whitening`
+How to Train Your ResNet 8: whitened patches    `whitening.patch_whitening`
 ==============================================  ======================================
 
 RealMix is arXiv:1912.08766, MixMatch arXiv:1905.02249, UDA arXiv:1904.12848, VAT

@@ -37,7 +37,9 @@ def test_outputs_are_uncorrelated_with_variance_one():
     found = outputs(*patch_whitening(x, 1e-9), x)
 
     np.testing.assert_allclose(found.mean(0), 0, atol=1e-4)
-    np.testing.assert_allclose(np.cov(found[:, :12].T, bias=True), np.eye(12), atol=1e-3)
+    np.testing.assert_allclose(
+        np.cov(found[:, :12].T, bias=True), np.eye(12), atol=1e-3
+    )
 
 
 @pytest.mark.parametrize("value", [0.0, 0.7])

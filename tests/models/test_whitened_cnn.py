@@ -23,7 +23,7 @@ def whitened(model, pixels):
 
 
 def test_its_size():
-    """Counted by hand: 32 filters, then 128 twice; nothing of the first layer learns."""
+    """Counted by hand: 32 filters, then 128 twice; the first layer does not learn."""
     model = WhitenedCNN().build((32, 32, 3), 10)
     f, w = 32, 128
     kernels = 9 * (24 * f + f * f + f * w + w * w + w * w + w * w)
