@@ -175,10 +175,10 @@ def test_a_folder_in_use_is_refused_before_any_work(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "flags, asked",
     [
-        (["--steps=100000"], True),
-        (["--steps=100"], False),
-        (["--steps=100000", "--precision=float32"], False),
-        (["--steps=100000", "--deterministic"], False),
+        (["--steps=100000", "--precision=auto"], True),
+        (["--steps=100", "--precision=auto"], False),
+        (["--steps=100000"], False),
+        (["--steps=100000", "--precision=auto", "--deterministic"], False),
     ],
 )
 def test_long_runs_measure_which_precision_is_fastest(
@@ -187,7 +187,6 @@ def test_long_runs_measure_which_precision_is_fastest(
     """Unless the precision is given, or has to be exact."""
     calls = []
     monkeypatch.setattr(precision, "measured", lambda *_: calls.append(1) or "float32")
-    given = ["--precision=auto", "--algorithm=supervised", *flags]
-    task = open_task(tiny.experiment(tmp_path, *given))
+    task = open_task(tiny.experiment(tmp_path, tiny.SUPERVISED, *flags))
     fit._precision(task.replace(task.resolve()))
     assert bool(calls) == asked
