@@ -24,18 +24,8 @@ from tests.golden import steps
 
 FIRST = 30  # late enough that every ramp has left 0
 SEEN = 2  # steps whose batches are kept
-# Without batch normalization, after which a bias has a gradient of rounding errors
-# alone, that Adam makes steps of full size of.
-CLASSIFICATION = (
-    steps.CLASSIFICATION
-    if __import__("os").environ.get("WRN")
-    else (
-        *("--dataset=digits", "--labels=20", "--validation=0", "--batch=4"),
-        *("--network=small_cnn", "--filters=4", "--precision=float32"),
-    )
-)
 TASKS = {
-    "classification": (steps.on_digits, CLASSIFICATION),
+    "classification": (steps.on_digits, steps.CLASSIFICATION),
     "segmentation": (steps.on_scenes, steps.SEGMENTATION),
 }
 Named = Iterator[Tuple[str, Any]]
