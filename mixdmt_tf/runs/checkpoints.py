@@ -171,7 +171,7 @@ class Checkpoints:
                 )
             written.write(str(beside / "state"))
             self._copy_run_files(beside)
-            manifests.write(beside, step, self._split, note)
+            manifests.write(beside, step, self._split, note, 2 + compat.KERAS_3)
             shutil.rmtree(final, ignore_errors=True)
             os.rename(beside, final)
         except (OSError, tf.errors.OpError) as error:
@@ -212,30 +212,26 @@ class Checkpoints:
                     "than split.json holds, or other pseudo labels.\nPut the run's own "
                     "back, or choose another --workdir."
                 )
-            self._read(candidate)
+            self._read(candidate, manifest.get("keras"))
             self._present = candidate
             self.split = manifest["split"]
             self.note = manifest.get("note", {})
             return candidate
         return None
 
-    def _read(self, step: int) -> None:
-        path = str(self._path(step) / "state")
-        found = [self._checkpoint]
-        if self._portable is not None:
-            found.append(tf.train.Checkpoint(portable=self._portable))
-        for each in found:
-            try:
-                status = each.read(path).expect_partial()
-                status.assert_existing_objects_matched()
-                return
-            except (AssertionError, ValueError) as error:  # missing, or another shape
-                problem = error
-        raise UserError(
-            f"the checkpoint of step {step} in {self.folder} does not hold all "
-            "variables of this method and network.\nIt comes from another version: use "
-            "that one, or choose another --workdir."
-        ) from problem
+    def _read(self, step: int, version: Optional[int]) -> None:
+        checkpoint = self._checkpoint
+        if self._portable is not None and version not in (None, 2 + compat.KERAS_3):
+            checkpoint = tf.train.Checkpoint(portable=self._portable)
+        try:
+            status = checkpoint.read(str(self._path(step) / "state"))
+            status.assert_existing_objects_matched().expect_partial()
+        except (AssertionError, ValueError) as error:  # missing, or another shape
+            raise UserError(
+                f"the checkpoint of step {step} in {self.folder} does not hold all "
+                "variables of this method and network.\nIt comes from another version: "
+                "use that one, or choose another --workdir."
+            ) from error
 
     def _path(self, step: int) -> pathlib.Path:
         return manifests.path_of(self.folder, step)
