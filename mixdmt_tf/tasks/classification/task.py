@@ -15,6 +15,7 @@ from mixdmt_tf.algorithms import base
 from mixdmt_tf.data.classification import datasets, pseudo_labels, splits
 from mixdmt_tf.data.classification.pipeline import Pipeline
 from mixdmt_tf.data.classification.source import Source
+from mixdmt_tf.data.part import Part
 from mixdmt_tf.data.pixels import to_float
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError
@@ -139,8 +140,11 @@ class Classification:
         made = made.reshape((images, shown) + copies.item_shape)
         log.show_copies(made, copies.images[copies.ids[:images]])
 
-    def precompute(self) -> None:
+    def precompute(self, part: Optional[Part] = None) -> None:
         """Makes the copies that a run of this experiment will read, nothing else.
+
+        Args:
+            part: of their files; None: all.
 
         Raises:
             UserError: if they cannot be written.
@@ -148,7 +152,10 @@ class Classification:
         split = choose_split(self)
         print(self.describe_split(split), flush=True)
         copies = preparation.unlabeled_copies(self.experiment, self.source, split)
-        preparation.open_copies(self.experiment, copies)
+        if part is None:
+            preparation.open_copies(self.experiment, copies)
+        else:
+            preparation.make_copies(self.experiment, copies, part)
 
     def network(self) -> keras.Model:
         """The network, untrained."""
