@@ -8,6 +8,9 @@ PYTEST := -n $(WORKERS) --dist loadfile
 # Every equation, and a step of every method: what breaks most often.
 QUICK := tests/equations tests/algorithms tests/tables $(wildcard tests/test_*.py)
 
+# Those that take a minute or two each; benchmarks/README.md tells what they measure.
+BENCH := networks step waiting evaluation augmentations copies sizes commands
+
 .DEFAULT_GOAL := help
 .PHONY: help install train test test-stacks quick torture docs format check clean FORCE
 
@@ -31,6 +34,11 @@ test-stacks: install ## compare both TensorFlows: batches, steps, runs (ARGS=--q
 
 torture: install ## kill, damage, fill disks, fuzz: for hours (ARGS="kills damage" for a part)
 	@tools/torture/all.sh $(ARGS)
+
+bench: install ## measure speed, in ten minutes on a quiet machine: runs/bench/*.json
+	@mkdir -p runs/bench
+	@for each in $(BENCH); do echo "$$each"; \
+	    $(RUN) benchmarks/$$each.py --json=runs/bench/$$each.json || exit 1; done
 
 docs: .venv/installed-docs ## build the documentation: docs/_build/index.html
 	@$(RUN) -m sphinx -q -n -E -W --keep-going -b html docs docs/_build

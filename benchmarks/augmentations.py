@@ -1,59 +1,114 @@
-"""What strong augmentation costs beside random erasing.
+"""What strong augmentation costs beside random erasing, and beside its peer.
 
-    .venv/bin/python benchmarks/augmentations.py [--images=512] [--side=32] [--rounds=9]
+    .venv/bin/python benchmarks/augmentations.py [--rounds=9] [--json=FILE]
+        [--images=512] [--side=32]
 
-Prints, for each policy, images per second, and how many times the time of random
-erasing of the same images it takes; medians of calls taken in turns.
+Each policy takes turns with random erasing of the same images. The last row is what
+RandAugment of one image at a time costs, made of tensorflow-addons' operations (two of
+rotation, translation, shearing, contrast and equalization for each image) mapped over
+the images; where the package is missing the row is, too.
 """
 
 from __future__ import annotations
 
-import argparse
+import importlib.util
+from typing import Any, Callable, Dict
 
+import figures
 import tensorflow as tf
 from turns import medians_in_turns
 
 from mixdmt_tf.data.augment import autoaugment, erasing, randaugment
 
 
-def call(function, images: tf.Tensor, number: int):
+def call(function, images: tf.Tensor, number: int) -> Callable[[], Any]:
     """The compiled function, as a call without arguments that waits for its result."""
     uniforms = tf.random.stateless_uniform([len(images), number], [3, 4])
-    compiled = tf.function(function)
+    compiled = tf.function(function, autograph=False)
 
-    def run():
+    def run() -> None:
         compiled(images, uniforms).numpy()
 
     run()
     return run
 
 
-def main() -> None:
-    """Runs each policy in turns with random erasing."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=512)
-    parser.add_argument("--side", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=9)
-    arguments = parser.parse_args()
-    shape = [arguments.images, arguments.side, arguments.side, 3]
-    images = tf.cast(tf.random.stateless_uniform(shape, [1, 2], 0, 256), tf.uint8)
-    erase = call(erasing.random_erasing, images, erasing.UNIFORMS)
-    policies = {
+def image_by_image(images: tf.Tensor) -> Callable[[], Any]:
+    """Two random operations of tensorflow-addons for each image, mapped in parallel."""
+    import tensorflow_addons as tfa
+
+    def shear(image: tf.Tensor, level: tf.Tensor) -> tf.Tensor:
+        matrix = tf.stack([1.0, level, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0])
+        return tfa.image.transform(image, matrix)
+
+    operations = (
+        lambda image, level: tfa.image.rotate(image, level),
+        lambda image, level: tfa.image.translate(image, tf.stack([9 * level, 0.0])),
+        shear,
+        lambda image, level: tf.image.adjust_contrast(image, 1.0 + level),
+        lambda image, level: tfa.image.equalize(image),
+    )
+
+    def augment(image: tf.Tensor) -> tf.Tensor:
+        for _ in range(2):
+            level = tf.random.uniform([], -0.5, 0.5)
+            chosen = tf.random.uniform([], 0, len(operations), tf.int32)
+            image = tf.switch_case(
+                chosen, [lambda o=o, i=image, by=level: o(i, by) for o in operations]
+            )
+        return image
+
+    dataset = tf.data.Dataset.from_tensor_slices(images)
+    dataset = dataset.map(augment, tf.data.AUTOTUNE).batch(len(images))
+
+    def run() -> None:
+        next(iter(dataset)).numpy()
+
+    run()
+    return run
+
+
+def policies(images: tf.Tensor) -> Dict[str, Callable[[], Any]]:
+    """A call for each policy."""
+    found = {
         "randaugment, UDA": randaugment.UDA,
         "randaugment, FixMatch": randaugment.FIXMATCH,
         "randaugment, DMT": randaugment.DMT,
         "autoaugment, CIFAR-10": autoaugment.CIFAR10,
         "autoaugment, SVHN": autoaugment.SVHN,
     }
-    for name, policy in policies.items():
+    calls = {}
+    for name, policy in found.items():
         if isinstance(policy, randaugment.Policy):
             apply, number = randaugment.randaugment, policy.uniforms
         else:
             apply, number = autoaugment.autoaugment, autoaugment.UNIFORMS
-        ours = call(lambda i, u, a=apply, p=policy: a(i, u, p), images, number)
-        a, b = medians_in_turns(erase, ours, arguments.rounds)
-        speed = arguments.images / b
-        print(f"{name:22} {speed:8.0f} images/s, {b / a:5.2f} times random erasing")
+        calls[name] = call(lambda i, u, a=apply, p=policy: a(i, u, p), images, number)
+    if importlib.util.find_spec("tensorflow_addons"):
+        calls["tensorflow-addons, image by image"] = image_by_image(images)
+    return calls
+
+
+def main() -> None:
+    """Runs each policy in turns with random erasing."""
+    parser = figures.parser(__doc__, rounds=9)
+    parser.add_argument("--images", type=int, default=512)
+    parser.add_argument("--side", type=int, default=32)
+    arguments = parser.parse_args()
+    shape = [arguments.images, arguments.side, arguments.side, 3]
+    images = tf.cast(tf.random.stateless_uniform(shape, [1, 2], 0, 256), tf.uint8)
+    erase = call(erasing.random_erasing, images, erasing.UNIFORMS)
+    rows = []
+    for name, ours in policies(images).items():
+        medians = medians_in_turns({"erase": erase, "ours": ours}, arguments.rounds)
+        rows.append(
+            {
+                "policy": name,
+                "images per second": arguments.images / medians["ours"],
+                "of random erasing's time": medians["ours"] / medians["erase"],
+            }
+        )
+    figures.show(rows, arguments.json)
 
 
 if __name__ == "__main__":

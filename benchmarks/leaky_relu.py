@@ -1,6 +1,7 @@
 """What a leaky ReLU with a gradient of our own saves of WRN-28-2's cost.
 
-    .venv/bin/python benchmarks/leaky_relu.py [--precision=mixed_bfloat16] [--steps=8]
+    .venv/bin/python benchmarks/leaky_relu.py [--rounds=8] [--json=FILE]
+        [--precision=mixed_bfloat16]
 
 Prints the median seconds of a forward and backward pass over 64 images of 32x32x3 with
 TensorFlow's gradient and with ours, taken in turns, and their ratio.
@@ -8,8 +9,7 @@ TensorFlow's gradient and with ours, taken in turns, and their ratio.
 
 from __future__ import annotations
 
-import argparse
-
+import figures
 import keras
 import tensorflow as tf
 from turns import medians_in_turns
@@ -34,14 +34,19 @@ def passes(portable: bool):
 
 def main() -> None:
     """Runs both in turns and prints the medians."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = figures.parser(__doc__, rounds=8)
     parser.add_argument("--precision", default="mixed_bfloat16")
-    parser.add_argument("--steps", type=int, default=8)
     arguments = parser.parse_args()
     keras.mixed_precision.set_global_policy(arguments.precision)
-    theirs, ours = passes(portable=True), passes(portable=False)
-    a, b = medians_in_turns(theirs, ours, arguments.steps)
-    print(f"TensorFlow's gradient {a:.3f} s, ours {b:.3f} s, ratio {b / a:.2f}")
+    functions = {"theirs": passes(portable=True), "ours": passes(portable=False)}
+    medians = medians_in_turns(functions, arguments.rounds)
+    row = {
+        "precision": arguments.precision,
+        "TensorFlow's gradient (s)": medians["theirs"],
+        "ours (s)": medians["ours"],
+        "ratio": medians["ours"] / medians["theirs"],
+    }
+    figures.show([row], arguments.json)
 
 
 if __name__ == "__main__":
