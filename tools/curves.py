@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""Keeps learning curves of runs under docs/results/curves/, and draws them.
+
+    tools/curves.py add NAME LABEL RUN [RUN ...]
+    tools/curves.py draw NAME TITLE
+
+`add` takes the test score at each evaluation of the runs' metrics.csv, with the seconds
+of training until then, into docs/results/curves/NAME.json, in place of earlier ones of
+that label. `draw` makes docs/images/NAME.png of them: the score against minutes, a line
+for each run.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import pathlib
+import shlex
+import sys
+from typing import Any, Dict, List, Sequence
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "docs" / "results" / "curves"
+IMAGES = ROOT / "docs" / "images"
+SCORES = {"test_error": "test error in percent", "test_miou": "mean IoU in percent"}
+TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)  # minutes
+
+
+def curve(run: pathlib.Path) -> Dict[str, Any]:
+    """The evaluations of a run, and what it takes to repeat it."""
+    with open(run / "metrics.csv", newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["seconds"]]
+    score = next(name for name in SCORES if rows[0].get(name))
+    results = json.loads((run / "results.json").read_text(encoding="utf-8"))
+    return {
+        "score": score,
+        "seed": results["seed"],
+        "machine": results["machine"],
+        "points": [
+            [int(r["step"]), round(float(r["seconds"]), 1), round(float(r[score]), 2)]
+            for r in rows
+        ],
+    }
+
+
+def add(name: str, label: str, runs: Sequence[pathlib.Path]) -> None:
+    """Puts the curves of runs into a file, in place of those of the same label."""
+    path = FOLDER / f"{name}.json"
+    known: Dict[str, List[Any]] = {}
+    if path.exists():
+        known = json.loads(path.read_text(encoding="utf-8"))
+    known[label] = [curve(run) for run in runs]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+
+
+def draw(name: str, title: str) -> pathlib.Path:
+    """Draws the curves of a file; returns the picture's path."""
+    from mixdmt_tf import files, plots
+
+    known = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    series = [
+        plots.Series(
+            label if n == 0 else "",
+            [plots.Point(seconds / 60, score) for _, seconds, score in each["points"]],
+            color=plots.COLORS[place % len(plots.COLORS)],
+            marker="",
+        )
+        for place, (label, curves) in enumerate(known.items())
+        for n, each in enumerate(curves)
+    ]
+    times = [point.x for each in series for point in each.points]
+    ticks = [t for t in TICKS if min(times) <= t <= max(times)]
+    score = next(iter(known.values()))[0]["score"]
+    chart = plots.LineChart(
+        series, title, "minutes of training", SCORES[score], ticks, log_x=True
+    )
+    path = IMAGES / f"{name}.png"
+    files.write_png_atomically(path, plots.image(chart))
+    return path
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the command."""
+    if argv[:1] == ["add"] and len(argv) > 3:
+        add(argv[1], argv[2], [pathlib.Path(each) for each in argv[3:]])
+    elif argv[:1] == ["draw"] and len(argv) == 3:
+        print(draw(argv[1], argv[2]))
+    else:
+        print(__doc__, file=sys.stderr)
+        print(f"got: {shlex.join(argv)}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
