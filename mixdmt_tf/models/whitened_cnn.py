@@ -26,6 +26,7 @@ import tensorflow as tf
 
 from mixdmt_tf.equations import patch_whitening
 from mixdmt_tf.models.base import Network
+from mixdmt_tf.models.layers.normalization import batch_normalization
 from mixdmt_tf.settings import setting
 
 # Images whose patches are whitened. They have 1.9 million patches of 2x2 in CIFAR-10,
@@ -70,22 +71,22 @@ class WhitenedCNN(Network):
         num_classes: int,
         portable: bool = False,
     ) -> keras.Model:
-        """Builds the network, of stock Keras layers only.
+        """Builds the network.
 
         Args:
             input_shape: (height, width, channels) of the images, of 2x2 or more.
             num_classes: number of classes C.
-            portable: accepted as all networks do.
+            portable: use stock Keras layers only, so that a saved model loads without
+                this package.
 
         Returns:
             A functional model: float images [B, H, W, channels] in [-1, 1] to float32
             logits [B, C]. `adapt` sets the weights of its first layer.
         """
-        del portable
         images = keras.Input(input_shape, name="image")
 
         def normalize(x):
-            x = keras.layers.BatchNormalization(
+            x = batch_normalization(portable)(
                 momentum=self.batch_norm_momentum, epsilon=1e-5, scale=False
             )(x)
             return keras.layers.Activation(self.activation)(x)
