@@ -10,33 +10,20 @@ from __future__ import annotations
 
 import numpy as np
 
+from mixdmt_tf.data import digits_file
 from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.data.classification.source import Images, Source
-from mixdmt_tf.errors import UserError
 
 
 def load(config: Config) -> Source:
     """Reads the embedded digits; no setting matters.
 
     Raises:
-        UserError: if scikit-learn can't be imported.
+        UserError: if scikit-learn or its file is missing.
     """
     del config
-    try:
-        from sklearn.datasets import load_digits
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"--dataset=digits needs scikit-learn, which can't be imported: {error}\n"
-            "pip install scikit-learn"
-        ) from error
-    except (ImportError, OSError) as error:
-        raise UserError(
-            f"--dataset=digits needs scikit-learn, which is there but fails: {error}\n"
-            "Try python -c 'import sklearn.datasets' to see why."
-        ) from error
-    bunch = load_digits()
-    images = np.round(bunch.images * (255 / 16)).astype(np.uint8)[..., np.newaxis]
-    labels = bunch.target.astype(np.int32)
+    ink, labels = digits_file.read("digits")
+    images = np.round(ink * (255 / 16)).astype(np.uint8)[..., np.newaxis]
     everything = Images(images, labels)
     is_test = np.zeros(len(labels), bool)
     for digit in range(10):

@@ -19,9 +19,9 @@ from typing import List, Tuple
 
 import numpy as np
 
+from mixdmt_tf.data import digits_file
 from mixdmt_tf.data.segmentation.config import Config
 from mixdmt_tf.data.segmentation.source import IGNORED, Sample, Source
-from mixdmt_tf.errors import UserError
 
 SIDE = 48
 COUNTS = {"train": 400, "validation": 100, "test": 100}
@@ -65,7 +65,7 @@ def load(config: Config) -> Source:
     Mirrored digits are no digits, so there is no flip.
 
     Raises:
-        UserError: if scikit-learn can't be imported.
+        UserError: if scikit-learn or its file is missing.
     """
     del config
     _digits()  # says at once if they can't be had
@@ -179,19 +179,12 @@ def _enlarge(values: np.ndarray, side: int) -> np.ndarray:
 @functools.lru_cache(maxsize=None)
 def _digits() -> List[List[np.ndarray]]:
     """Ink of the digits, float64 [n, 8, 8] in [0, 1], by part and class."""
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError as error:
-        raise UserError(
-            f"--dataset=digit_scenes needs scikit-learn, which can't be imported: "
-            f"{error}\npip install scikit-learn"
-        ) from error
-    bunch = load_digits()
+    ink, labels = digits_file.read("digit_scenes")
     parts: List[List[np.ndarray]] = [[], [], []]
     for digit in range(10):
-        ids = np.flatnonzero(bunch.target == digit)
+        ids = np.flatnonzero(labels == digit)
         role = np.zeros(len(ids), int)
         role[4::5], role[3::5] = 1, 2
         for number, pools in enumerate(parts):
-            pools.append(bunch.images[ids[role == number]] / 16)
+            pools.append(ink[ids[role == number]] / 16)
     return parts
