@@ -90,7 +90,6 @@ class Session:
             )
             self.algorithm.compile()
             state = checkpoints.state(self.algorithm)
-            portable = checkpoints.portable(self.algorithm)
         self.scorer = task.scorer()
         self.evaluation = task.evaluation(self.split, self.scorer, self.log)
         trained.describe(task, self.path)
@@ -101,7 +100,7 @@ class Session:
             run.keep_checkpoints,
             self.progress.say,
             self.path,
-            portable,
+            checkpoints.portable(self.algorithm),
         )
         start = self.checkpoints.restore() or 0
         note = self.checkpoints.note
