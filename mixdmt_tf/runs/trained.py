@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import pathlib
-from typing import Any, List, Mapping, Optional, Tuple
+from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -54,6 +55,14 @@ class Trained:
     def weights(self, name: str) -> List[np.ndarray]:
         """'ema' or 'raw' weights."""
         return self.averaged if name == "ema" else self.raw
+
+
+def weights_digest(weights: Sequence[np.ndarray]) -> str:
+    """Sha256, in hex, of weights as `Trained.weights` returns them."""
+    total = hashlib.sha256()
+    for weight in weights:
+        total.update(np.ascontiguousarray(weight).tobytes())
+    return total.hexdigest()
 
 
 def describe(task: Task, folder: pathlib.Path) -> None:
