@@ -12,7 +12,7 @@ QUICK := tests/equations tests/algorithms tests/tables $(wildcard tests/test_*.p
 BENCH := networks step waiting evaluation augmentations copies sizes commands
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test test-stacks quick torture docs format check clean FORCE
+.PHONY: help install train test test-other test-stacks quick torture docs format check clean FORCE
 
 help: ## say what can be made
 	@echo "make TARGET [PYTHON=python3.11] [ARGS='...']"
@@ -28,6 +28,9 @@ test: install ## run the tests (a part: ARGS="tests/equations -k sharpen")
 
 quick: install ## run a good third of the tests, in a minute and a half
 	@$(RUN) -m pytest $(PYTEST) -q $(QUICK)
+
+test-other: install ## run a short part of the tests with the other TensorFlow
+	@$(RUN) -m tools.stacks.short $(PYTEST) $(ARGS)
 
 test-stacks: install ## compare both TensorFlows: batches, steps, runs (ARGS=--quick)
 	@$(RUN) -m tools.stacks $(ARGS)

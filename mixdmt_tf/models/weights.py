@@ -158,6 +158,8 @@ def _slots(network: keras.Model, by_position: bool) -> Dict[str, Tuple[str, Any]
             continue  # names of other layers' weights have no equivalent
         for position, variable in enumerate(layer.weights):
             own = variable.name.split("/")[-1].split(":")[0]
+            if isinstance(layer, keras.layers.DepthwiseConv2D) and own == "kernel":
+                own = "depthwise_kernel"  # its name in Keras 2
             key = f"{layer.name}.{position}"
             if not by_position:
                 key = _canonical(f"{layer.name}.{_TORCH_NAMES.get(own, own)}")

@@ -89,19 +89,17 @@ class Session:
                 task.network(), self.experiment.method, task.facts(self.split)
             )
             self.algorithm.compile()
-            state = checkpoints.state(self.algorithm)
-            portable = checkpoints.portable(self.algorithm)
         self.scorer = task.scorer()
         self.evaluation = task.evaluation(self.split, self.scorer, self.log)
         trained.describe(task, self.path)
         self.checkpoints = checkpoints.Checkpoints(
             self.path / "checkpoints",
-            state,
+            checkpoints.state(self.algorithm),
             self.split.digest() + (self.pseudo.digest() if self.pseudo else ""),
             run.keep_checkpoints,
             self.progress.say,
             self.path,
-            portable,
+            checkpoints.portable(self.algorithm),
         )
         start = self.checkpoints.restore() or 0
         note = self.checkpoints.note
