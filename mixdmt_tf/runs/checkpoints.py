@@ -41,15 +41,20 @@ def state(algorithm: Algorithm) -> tf.train.Checkpoint:
     )
 
 
+def variables(algorithm: Algorithm) -> List[tf.Variable]:
+    """Of all that `state` holds."""
+    found = [*algorithm.network.weights]
+    for optimizer in (algorithm.optimizer, *algorithm.more_optimizers.values()):
+        found += compat.variables(optimizer)
+    found += algorithm.peer.weights if algorithm.has_peer else []
+    found += algorithm.average.averages + algorithm.own_variables
+    return [*map(compat.tf_variable, found)]
+
+
 def digest(algorithm: Algorithm) -> str:
     """sha256 over all that `state` holds."""
-    variables = [*algorithm.network.weights]
-    for optimizer in (algorithm.optimizer, *algorithm.more_optimizers.values()):
-        variables += compat.variables(optimizer)
-    variables += algorithm.peer.weights if algorithm.has_peer else []
-    variables += algorithm.average.averages + algorithm.own_variables
     total = hashlib.sha256()
-    for variable in map(compat.tf_variable, variables):
+    for variable in variables(algorithm):
         total.update(np.ascontiguousarray(variable.numpy()).tobytes())
     return total.hexdigest()
 

@@ -74,8 +74,16 @@ class Config:
     )
     strategy: str = setting(
         "auto",
-        "auto: mirrored if there are several GPUs; mirrored: all GPUs (or CPU devices)",
-        choices=("auto", "none", "mirrored"),
+        "where a batch is divided; auto: multi_worker if TF_CONFIG names several "
+        "machines, mirrored if there are several GPUs; mirrored: all GPUs (or CPU "
+        "devices) of this machine; multi_worker: those of all machines of TF_CONFIG; "
+        "tpu: the cores of a TPU",
+        choices=("auto", "none", "mirrored", "multi_worker", "tpu"),
+    )
+    sync_batch_norm: bool = setting(
+        False,
+        "batch normalization with mean and variance of the rows of all devices, "
+        "instead of each device's own",
     )
     eval_every: Optional[int] = setting(
         None,
@@ -131,9 +139,9 @@ class Config:
     def __post_init__(self) -> None:
         """Refuses values out of range with a UsageError."""
         check(settings_of(type(self)), self)
-        if self.jit_compile == "on" and self.strategy == "mirrored":
+        if self.jit_compile == "on" and self.strategy in ("mirrored", "multi_worker"):
             raise UsageError(
-                "--jit_compile=on cannot be used with --strategy=mirrored: "
+                f"--jit_compile=on cannot be used with --strategy={self.strategy}: "
                 "TensorFlow's XLA fails on several replicas.\nUse --jit_compile=auto."
             )
 

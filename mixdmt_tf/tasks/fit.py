@@ -50,6 +50,7 @@ def train(
     """
     path = pathlib.Path(experiment.run.workdir or default_path(experiment))
     path = expanded(str(path))
+    workers = runtime.join(experiment.run)
     task = open_task(as_started(path, experiment), source)
     task = task.replace(budget.within_minutes(task, train))
     left_open = task.experiment.left_open()
@@ -77,7 +78,8 @@ def train(
                 print(before_the_first_step(task.experiment, *size), end="")
             compared = run.compare_supervised and run.algorithm != "supervised"
             pace = pace or Pace(later=run.steps * run.batch if compared else 0)
-            outcome = Session(task, path, strategy, interrupts, pace).complete()
+            session = Session(task, path, strategy, workers, interrupts, pace)
+            outcome = session.complete()
             if compared:
                 outcome.update(_supervised(task, path))
                 digests.write(path / "results.json", json.dumps(outcome, indent=1))

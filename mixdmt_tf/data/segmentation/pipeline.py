@@ -71,29 +71,45 @@ class Pipeline:
     scale: Optional[Tuple[float, float]] = None
     keys: bool = False
 
-    def dataset(self, start: int, stop: int, replicas: int = 1) -> tf.data.Dataset:
+    def dataset(
+        self,
+        start: int,
+        stop: int,
+        replicas: int = 1,
+        own: Optional[range] = None,
+    ) -> tf.data.Dataset:
         """Batches of the steps start, ..., stop - 1; replicas alternate.
 
         Args:
             start: first step.
             stop: one past the last step.
             replicas: number of replicas, each of which gets its share of the rows.
+            own: those that get their rows from here; None: all.
 
         Raises:
             ValueError: if rows can't be shared by the replicas, or there are no
                 unlabelled images where some are asked for.
         """
         streams = self._streams(replicas)
-        steps = tf.data.Dataset.range(start * replicas, stop * replicas)
-        parts = [steps.map(as_it_is(lambda step: self._of_step(step, replicas)))]
+        own = range(replicas) if own is None else own
+
+        def numbers(per_replica: int) -> tf.data.Dataset:
+            """Of what each of these replicas has so many of in a step."""
+            here, all_ = per_replica * len(own), per_replica * replicas
+            found = tf.data.Dataset.range(start * here, stop * here)
+            if here == all_:
+                return found
+            first = per_replica * own.start
+            return found.map(as_it_is(lambda n: n // here * all_ + first + n % here))
+
+        parts = [numbers(1).map(as_it_is(lambda step: self._of_step(step, replicas)))]
         for name, one in streams.items():
-            total = getattr(self, name)
+            share = getattr(self, name) // replicas
             # Positions of all replicas' rows follow upon each other.
-            rows = tf.data.Dataset.range(start * total, stop * total)
-            rows = rows.map(
+            rows = numbers(share).map(
                 as_it_is(one), num_parallel_calls=_READERS, deterministic=True
             )
-            parts.append(rows.batch(total // replicas, drop_remainder=True))
+            parts.append(rows.batch(share, drop_remainder=True))
         return tf.data.Dataset.zip(tuple(parts)).map(as_it_is(_batch)).prefetch(2)
 
     def at(self, step: int, replica: int = 0, replicas: int = 1) -> Batch:
