@@ -141,6 +141,7 @@ setup(
             "mixdmt-serve = mixdmt_tf.cli.serve:command",
             "mixdmt-suggest-labels = mixdmt_tf.cli.suggest_labels:command",
             "mixdmt-find-strangers = mixdmt_tf.cli.find_strangers:command",
+            "mixdmt-launch = mixdmt_tf.cli.launch:command",
             "mixdmt-reproduce = mixdmt_tf.cli.reproduce:command",
             "mixdmt-compare = mixdmt_tf.cli.compare:command",
             "mixdmt-tune = mixdmt_tf.cli.tune:command",

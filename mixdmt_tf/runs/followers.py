@@ -79,7 +79,7 @@ def follow(
             hooks,
             start,
             {start} if evaluated else set(),
-            jit_compile=run.jit_compile == "on",
+            run.jit_compile == "on",
         )
     finally:
         interrupts.deferred = False

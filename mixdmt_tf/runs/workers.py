@@ -8,6 +8,7 @@ the same order: whoever asks waits for the others.
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import Any, Iterator, List
 
 import numpy as np
@@ -136,13 +137,15 @@ def in_words(workers: Workers) -> Iterator[None]:
         if workers.number == 1:
             raise
         raise UserError(
-            f"another worker has stopped or cannot be reached: {_first_line(error)}\n"
+            f"another worker has stopped or cannot be reached: {_reason(error)}\n"
             "This one stops, too. The same command on all workers goes on from the "
             "last checkpoint."
         ) from error
 
 
-def _first_line(error: tf.errors.OpError) -> str:
+def _reason(error: tf.errors.OpError) -> str:
     """The part of TensorFlow's words that says what happened."""
-    lines = [line.strip() for line in str(error.message).splitlines() if line.strip()]
-    return (lines or [type(error).__name__])[-1 if "user code" in lines[0] else 0][:200]
+    text = str(error.message).rpartition("aborted by:")[2]
+    text = re.sub(r"\{\{.*?\}\}|Additional GRPC error.*", "", text, flags=re.DOTALL)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return (lines or [type(error).__name__])[0][:160]
