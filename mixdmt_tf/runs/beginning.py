@@ -36,6 +36,11 @@ def pseudo_labels(task: Task, split: Split) -> Optional[PseudoLabels]:
     return None
 
 
+def state(split: Split, pseudo: Optional[PseudoLabels]) -> str:
+    """Digest of what a run's batches are made of, besides its settings."""
+    return split.digest() + (pseudo.digest() if pseudo else "")
+
+
 def algorithm(task: Task, split: Split, strategy: tf.distribute.Strategy) -> Algorithm:
     """The method and its network, compiled, with random weights.
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Optional
 
 from mixdmt_tf import lengths
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import check, setting, settings_of
+
+_ADDRESS = re.compile(r"grpc://[^:/\s]+:[0-9]{1,5}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +88,12 @@ class Config:
         "batch normalization with mean and variance of the rows of all devices, "
         "instead of each device's own",
     )
+    data_service: str = setting(
+        "",
+        "grpc://host:port of a bin/data_service whose workers read and augment images "
+        "in place of this machine: the same batches in the same order",
+        harmless=True,
+    )
     eval_every: Optional[int] = setting(
         None,
         "steps between evaluations; default: a tenth of the run, at most 1,024 (65,536 "
@@ -139,6 +148,11 @@ class Config:
     def __post_init__(self) -> None:
         """Refuses values out of range with a UsageError."""
         check(settings_of(type(self)), self)
+        if self.data_service and not _ADDRESS.fullmatch(self.data_service):
+            raise UsageError(
+                f"--data_service={self.data_service}: expected grpc://host:port, as "
+                "bin/data_service prints it"
+            )
         if self.jit_compile == "on" and self.strategy in ("mirrored", "multi_worker"):
             raise UsageError(
                 f"--jit_compile=on cannot be used with --strategy={self.strategy}: "

@@ -12,7 +12,7 @@ import pathlib
 import tensorflow as tf
 
 from mixdmt_tf.algorithms.parts import means
-from mixdmt_tf.runs import beginning, checkpoints, training_loop
+from mixdmt_tf.runs import beginning, checkpoints, data_service, training_loop
 from mixdmt_tf.runs.interrupts import Interrupted, Interrupts
 from mixdmt_tf.runs.splits import find_split
 from mixdmt_tf.runs.task import Task
@@ -73,7 +73,9 @@ def follow(
     try:
         training_loop.train(
             algorithm,
-            pipeline,
+            data_service.of_run(
+                pipeline, run.data_service, path, beginning.state(split, pseudo)
+            ),
             strategy,
             training_loop.Schedule.of(run),
             hooks,

@@ -18,6 +18,7 @@ from mixdmt_tf.progress import Progress
 from mixdmt_tf.runs import (
     beginning,
     checkpoints,
+    data_service,
     export,
     results,
     trained,
@@ -93,7 +94,7 @@ class Session:
         self.checkpoints = checkpoints.Checkpoints(
             self.path / "checkpoints",
             checkpoints.state(self.algorithm),
-            self.split.digest() + (self.pseudo.digest() if self.pseudo else ""),
+            beginning.state(self.split, self.pseudo),
             run.keep_checkpoints,
             self.progress.say,
             self.path,
@@ -150,7 +151,12 @@ class Session:
         try:
             done = training_loop.train(
                 self.algorithm,
-                pipeline,
+                data_service.of_run(
+                    pipeline,
+                    run.data_service,
+                    self.path,
+                    beginning.state(self.split, self.pseudo),
+                ),
                 self.strategy,
                 training_loop.Schedule.of(run),
                 hooks,

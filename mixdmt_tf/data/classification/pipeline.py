@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Dict, Iterator, Optional, Tuple
+from typing import Callable, Dict, Iterator, Optional, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -95,6 +95,14 @@ class Pipeline:
             deterministic=True,
         )
         return elements.prefetch(4)
+
+    def maker(self, replicas: int = 1) -> Callable[[tf.Tensor, tf.Tensor], Batch]:
+        """A function from step and replica, int64 [], to the batch, as one graph."""
+        number = tf.TensorSpec([], tf.int64)
+        make: Callable[[tf.Tensor, tf.Tensor], Batch] = tf.function(
+            as_it_is(self._maker(replicas)), input_signature=[number, number]
+        )
+        return make
 
     def at(self, step: int, replica: int = 0, replicas: int = 1) -> Batch:
         """The batch of one step, asked for directly."""
