@@ -133,6 +133,7 @@ setup(
             "mixdmt-train-dmt = mixdmt_tf.cli.train:command_dmt",
             "mixdmt-pseudo-label = mixdmt_tf.cli.pseudo_label:command",
             "mixdmt-evaluate = mixdmt_tf.cli.evaluate:command",
+            "mixdmt-data-service = mixdmt_tf.cli.data_service:command",
             "mixdmt-doctor = mixdmt_tf.cli.doctor:command",
             "mixdmt-report = mixdmt_tf.cli.report:command",
             "mixdmt-inspect = mixdmt_tf.cli.inspect:command",

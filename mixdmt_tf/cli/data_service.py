@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -72,6 +73,11 @@ def _serve(argv: Sequence[str]) -> int:
     return _work(config) if config.dispatcher else _dispatch(config)
 
 
+def _stop(number: int, _: Any) -> None:
+    """SIGTERM ends the process as Ctrl-C does, its workers first."""
+    raise SystemExit(128 + number)
+
+
 def _dispatch(config: Config) -> int:
     """A dispatcher here, and workers in processes of their own."""
     import tensorflow as tf
@@ -79,9 +85,9 @@ def _dispatch(config: Config) -> int:
     service = tf.data.experimental.service
     try:
         server = service.DispatchServer(service.DispatcherConfig(port=config.port))
-    except tf.errors.OpError as error:
+    except (RuntimeError, tf.errors.OpError) as error:
         raise UserError(
-            f"--port={config.port} cannot be listened at: {error.message}\n"
+            f"--port={config.port} cannot be listened at: {error}.\n"
             "Choose another one."
         ) from error
     port = server.target.rpartition(":")[2]
@@ -89,9 +95,10 @@ def _dispatch(config: Config) -> int:
     worker = [sys.executable, "-m", "mixdmt_tf", "data_service"]
     worker += [f"--dispatcher={address}", f"--host={config.host}"]
     started: List[subprocess.Popen[bytes]] = []
+    signal.signal(signal.SIGTERM, _stop)
     try:
         for _ in range(config.workers):
-            started.append(subprocess.Popen(worker, cwd=os.getcwd(), env=_path()))
+            started.append(subprocess.Popen(worker, env=_path()))
         print(f"--data_service={address}", flush=True)
         while True:
             time.sleep(POLL)

@@ -62,7 +62,7 @@ class Remote:
         Raises:
             UserError: if nobody answers at the address.
         """
-        _require_somebody(self.address)
+        require_somebody(self.address)
         own = range(replicas) if own is None else own
         number = len(own)
         spec = self.pipeline.dataset(start, start + 1, replicas, own).element_spec
@@ -137,8 +137,17 @@ def of_run(pipeline: Any, address: str, folder: pathlib.Path, state: str) -> Any
     return Remote(pipeline, address, folder, state) if address else pipeline
 
 
-def _require_somebody(address: str) -> None:
-    """Refuses an address that nobody answers at, which TensorFlow tries for an hour."""
+def require_somebody(address: str) -> None:
+    """Refuses an address that nobody answers at, which TensorFlow tries for an hour.
+
+    Args:
+        address: 'grpc://host:port'; '' is fine.
+
+    Raises:
+        UserError: then.
+    """
+    if not address:
+        return
     host, port = host_and_port(address)
     try:
         socket.create_connection((host, port), _SECONDS).close()

@@ -13,7 +13,7 @@ from mixdmt_tf import digests
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.files import expanded
 from mixdmt_tf.rounds.loop import Loop
-from mixdmt_tf.runs import memory, repair, runtime
+from mixdmt_tf.runs import data_service, memory, repair, runtime
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.interrupts import Interrupts
 from mixdmt_tf.runs.pace import Pace
@@ -51,6 +51,7 @@ def train(
     path = pathlib.Path(experiment.run.workdir or default_path(experiment))
     path = expanded(str(path))
     workers = runtime.join(experiment.run)
+    data_service.require_somebody(experiment.run.data_service)
     task = open_task(as_started(path, experiment), source)
     task = task.replace(budget.within_minutes(task, train))
     left_open = task.experiment.left_open()
