@@ -87,8 +87,7 @@ def _dispatch(config: Config) -> int:
         server = service.DispatchServer(service.DispatcherConfig(port=config.port))
     except (RuntimeError, tf.errors.OpError) as error:
         raise UserError(
-            f"--port={config.port} cannot be listened at: {error}.\n"
-            "Choose another one."
+            f"--port={config.port} cannot be listened at: {error}.\nChoose another one."
         ) from error
     port = server.target.rpartition(":")[2]
     address = f"grpc://{config.host}:{port}"

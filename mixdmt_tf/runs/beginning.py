@@ -10,7 +10,7 @@ from mixdmt_tf.algorithms.base import Algorithm
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import expanded
-from mixdmt_tf.models.layers import normalization
+from mixdmt_tf.models.layers import replica_statistics
 from mixdmt_tf.runs import transfer
 from mixdmt_tf.runs.task import PseudoLabels, Task
 
@@ -50,10 +50,10 @@ def algorithm(task: Task, split: Split, strategy: tf.distribute.Strategy) -> Alg
         strategy: where it is trained.
     """
     experiment = task.experiment
-    with strategy.scope(), normalization.statistics_of_replicas():
+    with strategy.scope(), replica_statistics.statistics_of_replicas():
         network = task.network()
         if experiment.run.sync_batch_norm:
-            normalization.synchronize(network)
+            replica_statistics.synchronize(network)
         made = experiment.method_class()(network, experiment.method, task.facts(split))
         made.compile()
     return made

@@ -47,7 +47,9 @@ def follow(
     start, evaluated = map(int, workers.hear().split())
     if start:
         saved = checkpoints.Checkpoints(
-            path / "checkpoints", checkpoints.state(algorithm)
+            path / "checkpoints",
+            checkpoints.state(algorithm),
+            portable=checkpoints.portable(algorithm),
         )
         saved.restore(start)
         note = saved.note.get("means", {})

@@ -98,6 +98,7 @@ class Session:
             run.keep_checkpoints,
             self.progress.say,
             self.path,
+            checkpoints.portable(self.algorithm),
         )
         start = self.checkpoints.restore() or 0
         note = self.checkpoints.note

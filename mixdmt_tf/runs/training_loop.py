@@ -17,7 +17,7 @@ from mixdmt_tf import compat
 from mixdmt_tf.algorithms.base import Algorithm
 from mixdmt_tf.data.classification.pipeline import Pipeline
 from mixdmt_tf.errors import UserError
-from mixdmt_tf.models.layers.normalization import average_statistics
+from mixdmt_tf.models.layers.replica_statistics import average_of_replicas
 from mixdmt_tf.runs import config
 
 Numbers = Dict[str, float]
@@ -129,7 +129,7 @@ def train(
         for _ in tf.range(steps):
             strategy.run(step_function, args=(next(iterator),))
         if replicas > 1:
-            strategy.run(lambda: average_statistics(_statistics(algorithm)))
+            strategy.run(lambda: average_of_replicas(_statistics(algorithm)))
 
     step = start
     saved = start > 0
