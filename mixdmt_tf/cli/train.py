@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
-from typing import Optional, Sequence
+from typing import Any, Mapping, Optional, Sequence
 
 from mixdmt_tf.cli import experiments, flags
-from mixdmt_tf.cli.main import run
+from mixdmt_tf.cli.experiments import read_run
+from mixdmt_tf.cli.main import run as run_command
+from mixdmt_tf.errors import UsageError
+from mixdmt_tf.runs import cluster
 from mixdmt_tf.settings import setting
 
 
@@ -33,7 +36,7 @@ def main(argv: Sequence[str], algorithm: Optional[str] = None) -> int:
     Returns:
         The exit code.
     """
-    return run(lambda argv: _train(argv, algorithm), argv)
+    return run_command(lambda argv: _train(argv, algorithm), argv)
 
 
 def command() -> None:
@@ -61,27 +64,41 @@ def _train(argv: Sequence[str], algorithm: Optional[str]) -> int:
         algorithm,
         (flags.group("command", "mixdmt_tf.cli.train"),),
     )
+    run, only_dry = parsed.values["run"], parsed.values["command"]["dry_run"]
+    _require_alone(run, only_dry)
     experiment = experiments.build(parsed, find_data=True)
 
     from mixdmt_tf.runs.interrupts import Interrupted
-    from mixdmt_tf.tasks import fit, open_task
+    from mixdmt_tf.tasks import open_task, together
     from mixdmt_tf.tasks.dry_run import dry_run
 
     describe = open_task(experiment).describe
-    only_dry = parsed.values["command"]["dry_run"]
     try:
         if only_dry:
             print(describe(dry_run(experiment)))
             print("dry run complete: nothing was kept")
             return 0
-        outcome = fit.train(experiment)
+        outcome = together.train(experiment, lambda folder: read_run(folder)[1]())
     except Interrupted as stop:
         message = "dry run stopped, nothing was kept" if only_dry else stop
         print(message, file=sys.stderr)
         return stop.exit_code
+    if outcome is None:  # another worker tells
+        return 0
     print(describe(outcome))
     folder = outcome["flags"]["workdir"]
     print(f"run folder: {folder}")
     if experiment.run.export:
         print(f"SavedModel: {os.path.join(folder, 'export')}")
     return 0
+
+
+def _require_alone(run: Mapping[str, Any], only_dry: bool) -> None:
+    """Refuses what is not for several machines, if the run is trained on several."""
+    together = cluster.of_run(run["strategy"])
+    for flag, given in (("dry_run", only_dry), ("max_minutes", run["max_minutes"])):
+        if together.several and given:
+            raise UsageError(
+                f"--{flag} tries things on one machine, and TF_CONFIG names "
+                f"{len(together.addresses)}.\nUse it without TF_CONFIG first."
+            )

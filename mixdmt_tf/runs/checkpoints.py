@@ -44,6 +44,16 @@ def state(algorithm: Algorithm) -> tf.train.Checkpoint:
     )
 
 
+def variables(algorithm: Algorithm) -> List[tf.Variable]:
+    """Of all that `state` holds."""
+    found = [*algorithm.network.weights]
+    for optimizer in (algorithm.optimizer, *algorithm.more_optimizers.values()):
+        found += compat.variables(optimizer)
+    found += algorithm.peer.weights if algorithm.has_peer else []
+    found += algorithm.average.averages + algorithm.own_variables
+    return [*map(compat.tf_variable, found)]
+
+
 def portable(algorithm: Algorithm) -> Dict[str, Any]:
     """What `state` holds, in lists; without the loss scale of float16."""
     optimizers = {"optimizer": algorithm.optimizer, **algorithm.more_optimizers}
@@ -69,13 +79,8 @@ def _own(part: Any) -> Any:
 
 def digest(algorithm: Algorithm) -> str:
     """sha256 over all that `state` holds."""
-    variables = [*algorithm.network.weights]
-    for optimizer in (algorithm.optimizer, *algorithm.more_optimizers.values()):
-        variables += compat.variables(optimizer)
-    variables += algorithm.peer.weights if algorithm.has_peer else []
-    variables += algorithm.average.averages + algorithm.own_variables
     total = hashlib.sha256()
-    for variable in map(compat.tf_variable, variables):
+    for variable in variables(algorithm):
         total.update(np.ascontiguousarray(variable.numpy()).tobytes())
     return total.hexdigest()
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Optional
 
 from mixdmt_tf import lengths
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import check, setting, settings_of
+
+_ADDRESS = re.compile(r"grpc://[^:/\s]+:[0-9]{1,5}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,8 +78,22 @@ class Config:
     )
     strategy: str = setting(
         "auto",
-        "auto: mirrored if there are several GPUs; mirrored: all GPUs (or CPU devices)",
-        choices=("auto", "none", "mirrored"),
+        "where a batch is divided; auto: multi_worker if TF_CONFIG names several "
+        "machines, mirrored if there are several GPUs; mirrored: all GPUs (or CPU "
+        "devices) of this machine; multi_worker: those of all machines of TF_CONFIG; "
+        "tpu: the cores of a TPU",
+        choices=("auto", "none", "mirrored", "multi_worker", "tpu"),
+    )
+    sync_batch_norm: bool = setting(
+        False,
+        "batch normalization with mean and variance of the rows of all devices, "
+        "instead of each device's own",
+    )
+    data_service: str = setting(
+        "",
+        "grpc://host:port of a bin/data_service whose workers read and augment images "
+        "in place of this machine: the same batches in the same order",
+        harmless=True,
     )
     eval_every: Optional[int] = setting(
         None,
@@ -132,9 +149,14 @@ class Config:
     def __post_init__(self) -> None:
         """Refuses values out of range with a UsageError."""
         check(settings_of(type(self)), self)
-        if self.jit_compile == "on" and self.strategy == "mirrored":
+        if self.data_service and not _ADDRESS.fullmatch(self.data_service):
             raise UsageError(
-                "--jit_compile=on cannot be used with --strategy=mirrored: "
+                f"--data_service={self.data_service}: expected grpc://host:port, as "
+                "bin/data_service prints it"
+            )
+        if self.jit_compile == "on" and self.strategy in ("mirrored", "multi_worker"):
+            raise UsageError(
+                f"--jit_compile=on cannot be used with --strategy={self.strategy}: "
                 "TensorFlow's XLA fails on several replicas.\nUse --jit_compile=auto."
             )
 

@@ -6,7 +6,12 @@ import os
 import signal
 import sys
 import threading
-from typing import Any, Dict, Optional
+from typing import TYPE_CHECKING, Any, Dict, Optional
+
+import numpy as np
+
+if TYPE_CHECKING:  # imports TensorFlow
+    from mixdmt_tf.runs.workers import Workers
 
 PATIENCE = 2.0  # seconds until a signal that waits for TensorFlow is answered in words
 
@@ -71,6 +76,17 @@ class Interrupts:
         if self._pipe is not None:
             signal.set_wakeup_fd(self._previous_wakeup, warn_on_full_buffer=False)
             os.close(self._pipe)  # ends the thread
+
+    def agreed(self, workers: Workers) -> bool:
+        """Whether any worker was asked to stop, which all of them then do.
+
+        Args:
+            workers: all of which ask now.
+        """
+        if workers.number > 1:
+            number = int(workers.gather(np.float32([self.requested or 0])).max())
+            self.requested = number or None
+        return self.requested is not None
 
     def _handle(self, number: int, _: Any) -> None:
         self._answered.set()

@@ -9,9 +9,10 @@ from typing import Any, Dict
 import keras
 import tensorflow as tf
 
-from mixdmt_tf.errors import UsageError
+from mixdmt_tf import compat
+from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.models.base import Network
-from mixdmt_tf.runs import config, precision
+from mixdmt_tf.runs import cluster, config, precision, workers
 
 
 def resolve(run: config.Config, network: Network) -> config.Config:
@@ -31,9 +32,11 @@ def resolve(run: config.Config, network: Network) -> config.Config:
     if run.deterministic is None:
         changes["deterministic"] = True
     if run.strategy == "auto":
-        changes["strategy"] = "mirrored" if len(gpus) > 1 else "none"
+        several = "mirrored" if len(gpus) > 1 else "none"
+        changes["strategy"] = "multi_worker" if cluster.read().several else several
     if run.jit_compile == "auto":
-        single = len(gpus) == 1 and run.strategy != "mirrored"
+        distributed = changes.get("strategy", run.strategy) != "none"
+        single = len(gpus) == 1 and not distributed
         changes["jit_compile"] = "on" if single else "off"
     return dataclasses.replace(run, **changes)
 
@@ -65,6 +68,69 @@ def mirrored_strategy() -> tf.distribute.MirroredStrategy:
     return tf.distribute.MirroredStrategy([device.name for device in devices])
 
 
+@functools.lru_cache(maxsize=None)
+def _of_workers() -> tf.distribute.MultiWorkerMirroredStrategy:
+    """The process's one strategy over the machines of `TF_CONFIG`; waits for them."""
+    found = cluster.read()
+    if found.addresses and found.index == 0:
+        others = ", ".join(found.addresses[1:])
+        print(f"waiting for the other workers: {others}", flush=True)
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    except RuntimeError as error:  # operations ran before
+        raise UserError(
+            f"--strategy=multi_worker has to be first in a process: {error}\n"
+            "Start a process of its own for each training."
+        ) from error
+
+
+@functools.lru_cache(maxsize=None)
+def _of_tpu() -> tf.distribute.TPUStrategy:
+    """The process's one strategy over the cores of a TPU."""
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu="")
+        tf.config.experimental_connect_to_cluster(resolver)
+        tf.tpu.experimental.initialize_tpu_system(resolver)
+    except (ValueError, tf.errors.OpError) as error:
+        raise UsageError(
+            f"--strategy=tpu: {str(error).splitlines()[0]}\n"
+            "There is no TPU here: use --strategy=auto."
+        ) from error
+    return tf.distribute.TPUStrategy(resolver)
+
+
+def strategy_of(run: config.Config) -> tf.distribute.Strategy:
+    """The strategy of a run; that of several machines has to come before all else."""
+    strategies = {
+        "mirrored": mirrored_strategy,
+        "multi_worker": _of_workers,
+        "tpu": _of_tpu,
+    }
+    return strategies.get(run.strategy, tf.distribute.get_strategy)()
+
+
+@functools.lru_cache(maxsize=None)
+def workers_of(strategy: tf.distribute.Strategy) -> workers.Workers:
+    """The workers of a strategy, one object in the process."""
+    return workers.Workers(strategy)
+
+
+def join(run: config.Config) -> workers.Workers:
+    """Joins the other machines, if a run is trained on several.
+
+    Raises:
+        UserError: if that does not work here.
+    """
+    if not cluster.of_run(run.strategy).addresses:
+        return workers_of(tf.distribute.get_strategy())
+    if compat.KERAS_3:
+        raise UsageError(
+            "--strategy=multi_worker needs Keras 2: Keras 3 does not train under "
+            "MultiWorkerMirroredStrategy.\nUse Python 3.9 to 3.11, or unset TF_CONFIG."
+        )
+    return workers_of(_of_workers())
+
+
 def start(run: config.Config) -> tf.distribute.Strategy:
     """Applies a resolved config to TensorFlow and returns the strategy.
 
@@ -74,10 +140,7 @@ def start(run: config.Config) -> tf.distribute.Strategy:
     if run.deterministic:
         tf.config.experimental.enable_op_determinism()
     keras.mixed_precision.set_global_policy(run.precision)
-    if run.strategy == "mirrored":
-        strategy = mirrored_strategy()
-    else:
-        strategy = tf.distribute.get_strategy()
+    strategy = strategy_of(run)
     replicas = strategy.num_replicas_in_sync
     if run.batch % replicas:
         raise UsageError(

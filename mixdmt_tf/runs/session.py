@@ -12,22 +12,24 @@ import tensorflow as tf
 
 from mixdmt_tf import digests
 from mixdmt_tf.algorithms.parts import means
-from mixdmt_tf.errors import UsageError, UserError
-from mixdmt_tf.files import FULL, expanded
+from mixdmt_tf.errors import UserError
+from mixdmt_tf.files import FULL
 from mixdmt_tf.progress import Progress
 from mixdmt_tf.runs import (
+    beginning,
     checkpoints,
+    data_service,
     export,
     results,
     trained,
     training_loop,
-    transfer,
 )
 from mixdmt_tf.runs.interrupts import Interrupted, Interrupts
 from mixdmt_tf.runs.pace import Pace
 from mixdmt_tf.runs.splits import find_split, open_split
-from mixdmt_tf.runs.task import PseudoLabels, Task
+from mixdmt_tf.runs.task import Task
 from mixdmt_tf.runs.warnings import average_warning, images_per_step, time_needed
+from mixdmt_tf.runs.workers import Workers
 
 
 class Session:
@@ -44,6 +46,7 @@ class Session:
         task: Task,
         path: pathlib.Path,
         strategy: tf.distribute.Strategy,
+        workers: Workers,
         interrupts: Interrupts,
         pace: Optional[Pace] = None,
     ):
@@ -53,22 +56,21 @@ class Session:
             task: of an experiment with all settings resolved.
             path: the run's folder.
             strategy: where it runs.
+            workers: that take part; this is the chief.
             interrupts: installed signal handlers.
             pace: what notes the durations of steps, a new one if not given.
         """
         self.task = task
         self.experiment = experiment = task.experiment
         self.path = path
-        self.strategy = strategy
+        self.strategy, self.workers = strategy, workers
         self.interrupts = interrupts
-        self.method_class = experiment.method_class()
-        self.recipe = self.method_class.recipe(experiment.method)
         self.progress = Progress(experiment.algorithm, "steps")
         self.pace = pace or Pace()
         self.progress.later = self.pace.later / images_per_step(experiment)
         self.numbers: Dict[str, float] = {}
         self.split = find_split(task, path)
-        self.pseudo = self._pseudo_labels()
+        self.pseudo = beginning.pseudo_labels(task, self.split)
         if not experiment.data.pseudo_labels:  # or they were seen with the base model
             task.check_files(path, self.split)  # who is refused may change settings
             print(task.describe_split(self.split), flush=True)
@@ -84,18 +86,15 @@ class Session:
         task, run = self.task, self.experiment.run
         replicas = self.strategy.num_replicas_in_sync
         pipeline = task.pipeline(self.split, self.pseudo, replicas)
-        with self.strategy.scope():
-            self.algorithm = self.method_class(
-                task.network(), self.experiment.method, task.facts(self.split)
-            )
-            self.algorithm.compile()
+        self.workers.hear(str(self.path))  # from here on all of them are needed
+        self.algorithm = beginning.algorithm(task, self.split, self.strategy)
         self.scorer = task.scorer()
         self.evaluation = task.evaluation(self.split, self.scorer, self.log)
         trained.describe(task, self.path)
         self.checkpoints = checkpoints.Checkpoints(
             self.path / "checkpoints",
             checkpoints.state(self.algorithm),
-            self.split.digest() + (self.pseudo.digest() if self.pseudo else ""),
+            beginning.state(self.split, self.pseudo),
             run.keep_checkpoints,
             self.progress.say,
             self.path,
@@ -104,52 +103,18 @@ class Session:
         start = self.checkpoints.restore() or 0
         note = self.checkpoints.note
         self.numbers = note.get("numbers", {})
-        means.restore(self.algorithm.means, note.get("means", {}))
+        means.restore(self.algorithm.means, note.get("means", {}), self.workers.number)
         if not start:
-            self._initialize()
+            beginning.initialize(self.algorithm, task)
             self.algorithm.begin(pipeline)
             task.show_inputs(self.log, pipeline)
         self._announce(start)
+        self.evaluated = {int(row["step"]) for row in self.log.rows}
+        self.workers.hear(f"{start} {int(start in self.evaluated)}")
+        if not start:
+            self.workers.share(checkpoints.variables(self.algorithm))
         self._train(pipeline, start)
         return self._finish()
-
-    def _pseudo_labels(self) -> Optional[PseudoLabels]:
-        """The pseudo labels that the method learns from; None if it needs none.
-
-        Raises:
-            UserError: if some are given to a method that learns from none, or are
-                missing, damaged, or of another split or network.
-        """
-        given, method = self.experiment.data.pseudo_labels, self.experiment.algorithm
-        if self.recipe.pseudo:
-            place = expanded(given)
-            pseudo = self.task.read_pseudo_labels(place, self.split)
-            transfer.require_labels_of_same_network(pseudo, self.experiment)
-            return pseudo
-        if given:
-            raise UsageError(
-                f"--pseudo_labels: --algorithm={method} learns from none.\n"
-                "Leave it out, or choose a method such as --algorithm=dmt."
-            )
-        return None
-
-    def _initialize(self) -> None:
-        """What a new run begins with, if not with random weights."""
-        network = self.algorithm.network
-        if self.experiment.run.init_from:
-            loaded: Optional[str] = transfer.initialize(network, self.task)
-        else:
-            loaded = self.task.initialize(network)
-        if loaded:
-            print(loaded, flush=True)
-            self.algorithm.weights_replaced()
-            if self.algorithm.has_peer:
-                peer = self.algorithm.peer
-                if self.experiment.run.init_from:
-                    loaded = transfer.initialize(peer, self.task, new_head=True)
-                else:
-                    loaded = self.task.initialize(peer)
-                print(f"the second network: {loaded}", flush=True)
 
     def _announce(self, start: int) -> None:
         run = self.experiment.run
@@ -175,32 +140,29 @@ class Session:
         run = self.experiment.run
         self.session_started = time.monotonic()
         self.log.start_clock(start)
-        schedule = training_loop.Schedule(
-            run.steps,
-            run.eval_every,
-            run.checkpoint_every,
-            run.log_every,
-            run.steps_per_execution,
-        )
         hooks = training_loop.Hooks(
             self._report,
             self._evaluate,
-            self._save,
+            self._note_and_save,
             self._show,
-            self._asked_to_stop,
+            lambda: self.interrupts.agreed(self.workers),
             self._begun,
         )
-        evaluated = {int(row["step"]) for row in self.log.rows}
         self.pace.begin(start)
         try:
             done = training_loop.train(
                 self.algorithm,
-                pipeline,
+                data_service.of_run(
+                    pipeline,
+                    run.data_service,
+                    self.path,
+                    beginning.state(self.split, self.pseudo),
+                ),
                 self.strategy,
-                schedule,
+                training_loop.Schedule.of(run),
                 hooks,
                 start,
-                evaluated,
+                self.evaluated,
                 run.jit_compile == "on",
             )
         except tf.errors.ResourceExhaustedError as error:
@@ -247,21 +209,30 @@ class Session:
         note = "  ".join(f"{n} {numbers[n]:.4f}" for n in shown if n in numbers)
         self.progress.update(step, self.experiment.run.steps, note)
 
+    def _note_means(self) -> None:
+        """Takes down what all workers have summed up; all of them must be asked."""
+        self.means = means.state(self.algorithm.means, self.workers.gather)
+
+    def _note_and_save(self, step: int) -> None:
+        self._note_means()
+        self._save(step)
+
     def _save(self, step: int) -> None:
         best = results.best_row(self.log.rows)
         # A row of metrics.csv has what was logged last, and the next log has the mean
         # of all steps since: both must be the same after an interruption.
-        note = {"numbers": self.numbers, "means": means.state(self.algorithm.means)}
+        note = {"numbers": self.numbers, "means": self.means}
         self.checkpoints.save(step, int(best["step"]) if best else None, note)
         self.pace.begin(step)
 
     def _poll(self, step: int) -> None:
         """Called now and then while weights are scored; stops if that was asked for."""
-        if self._asked_to_stop():
+        if self._asked_to_stop() and self.workers.number == 1:
             self._save(step)
             raise self._stopped(step)
 
     def _evaluate(self, step: int) -> None:
+        self._note_means()
         begun = time.monotonic()
         seconds = self.earlier + begun - self.session_started
         row, scores = self.evaluation(

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Callable, Dict, Iterable, Optional, Set
+from typing import Callable, Dict, Iterable, List, Optional, Set
 
 import tensorflow as tf
 
+from mixdmt_tf import compat
 from mixdmt_tf.algorithms.base import Algorithm
 from mixdmt_tf.data.classification.pipeline import Pipeline
 from mixdmt_tf.errors import UserError
+from mixdmt_tf.models.layers.replica_statistics import average_of_replicas
+from mixdmt_tf.runs import config
 
 Numbers = Dict[str, float]
 
@@ -50,6 +53,17 @@ class Schedule:
     checkpoint_every: int
     log_every: int
     steps_per_execution: int = 1
+
+    @classmethod
+    def of(cls, run: config.Config) -> Schedule:
+        """That of a run's settings."""
+        return cls(
+            run.steps,
+            run.eval_every,
+            run.checkpoint_every,
+            run.log_every,
+            run.steps_per_execution,
+        )
 
     def due(self, every: int, step: int) -> bool:
         """Whether something that happens every so often happens after `step` steps."""
@@ -92,11 +106,18 @@ def train(
     """
     evaluated = evaluated or set()
     replicas = strategy.num_replicas_in_sync
-    batches = iter(
-        strategy.distribute_datasets_from_function(
-            lambda _: pipeline.dataset(start, schedule.steps, replicas)
-        )
-    )
+
+    def of_process(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        """The batches of the replicas that this process has."""
+        number = replicas // context.num_input_pipelines
+        first = context.input_pipeline_id * number
+        own = range(first, first + number)
+        return pipeline.dataset(start, schedule.steps, replicas, own)
+
+    # All processes have equally many batches: none has to ask at each step whether the
+    # others have one.
+    strategy.extended.experimental_enable_get_next_as_optional = False
+    batches = iter(strategy.distribute_datasets_from_function(of_process))
     # Steps have no Python control flow of tensors: AutoGraph, which would rewrite the
     # source of everything that they call, has nothing to do but takes seconds.
     step_function = tf.function(
@@ -107,6 +128,8 @@ def train(
     def execute(iterator, steps):
         for _ in tf.range(steps):
             strategy.run(step_function, args=(next(iterator),))
+        if replicas > 1:
+            strategy.run(lambda: average_of_replicas(_statistics(algorithm)))
 
     step = start
     saved = start > 0
@@ -144,6 +167,13 @@ def train(
         if evaluate:
             hooks.evaluate(step)
     return step
+
+
+def _statistics(algorithm: Algorithm) -> List[tf.Variable]:
+    """Variables that are not trained, running statistics among them."""
+    networks = [algorithm.network] + [algorithm.peer] * algorithm.has_peer
+    found = [weight for each in networks for weight in each.non_trainable_weights]
+    return [*map(compat.tf_variable, found)]
 
 
 def _means(algorithm: Algorithm) -> Numbers:

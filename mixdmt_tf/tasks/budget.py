@@ -72,6 +72,7 @@ def measured(task: Task, train: Train) -> Tuple[Paces, int]:
         changes = {"rounds": 1, "fractions": "", "select_on": "last"}
         changes.update(base_steps=STEPS, round_steps=STEPS)
     changes.update(eval_every=STEPS // 2, checkpoint_every=STEPS, init_from="")
+    changes.update(data_service="")  # whose workers don't see the temporary folder
     changes.update(export=False, compare_supervised=False, steps_per_execution=1)
     paces: Paces = {}
 

@@ -57,6 +57,7 @@ def dry_run(experiment: Experiment) -> Dict[str, Any]:
             checkpoint_every=1,
             log_every=1,
             report=False,
+            data_service="",  # whose workers don't see the temporary folder
         )
         if task.experiment.in_rounds:
             return _in_rounds(

@@ -14,7 +14,7 @@ from mixdmt_tf import digests
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.files import expanded
 from mixdmt_tf.rounds.loop import Loop
-from mixdmt_tf.runs import memory, precision, repair, runtime
+from mixdmt_tf.runs import data_service, memory, precision, repair, runtime
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.interrupts import Interrupts
 from mixdmt_tf.runs.pace import Pace
@@ -51,6 +51,8 @@ def train(
     """
     path = pathlib.Path(experiment.run.workdir or default_path(experiment))
     path = expanded(str(path))
+    workers = runtime.join(experiment.run)
+    data_service.require_somebody(experiment.run.data_service)
     task = open_task(as_started(path, experiment), source)
     task = task.replace(budget.within_minutes(task, train))
     left_open = task.experiment.left_open()
@@ -80,7 +82,8 @@ def train(
                 print(before_the_first_step(task.experiment, *size), end="")
             compared = run.compare_supervised and run.algorithm != "supervised"
             pace = pace or Pace(later=run.steps * run.batch if compared else 0)
-            outcome = Session(task, path, strategy, interrupts, pace).complete()
+            session = Session(task, path, strategy, workers, interrupts, pace)
+            outcome = session.complete()
             if compared:
                 outcome.update(_supervised(task, path))
                 digests.write(path / "results.json", json.dumps(outcome, indent=1))

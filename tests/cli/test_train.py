@@ -8,7 +8,7 @@ import pytest
 
 from mixdmt_tf.cli import experiments, train
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.runs import export
+from mixdmt_tf.runs import cluster, export
 from tests.cli import commands
 from tests.tasks.classification import tiny
 
@@ -194,3 +194,17 @@ def test_no_unlabelled_images_are_a_sentence(tmp_path, capsys):
     message = capsys.readouterr().err
     assert "all 1442 of digits are labelled" in message
     assert "--algorithm=supervised" in message
+
+
+def test_what_several_machines_cannot_do_is_refused_before_tensorflow(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    done = commands.without_tensorflow("train", "--strategy=multi_worker")
+    assert done.returncode == 2 and "TF_CONFIG is not set" in done.stderr
+    monkeypatch.setenv("TF_CONFIG", "{worker: here}")
+    done = commands.without_tensorflow("train", "--dataset=digits")
+    assert done.returncode == 2 and "TF_CONFIG: it is not JSON" in done.stderr
+    monkeypatch.setenv("TF_CONFIG", cluster.text(("a:1", "b:2"), 0))
+    for flag in ("--dry_run", "--max_minutes=5"):
+        done = commands.without_tensorflow("train", "--dataset=digits", flag)
+        assert done.returncode == 2
+        assert f"{flag.partition('=')[0]} tries things on one machine" in done.stderr

@@ -4,7 +4,8 @@ python -m tests.runs.killed WORKDIR MOMENT [FLAGS...]
 
 MOMENT says when the process sends itself which signal: `progress:5:KILL` after step 5,
 `write:6:KILL` in the middle of writing the checkpoint of step 6 (its files are there,
-their digests are not), or `never`. A session that gets to its end prints the digest of
+their digests are not), or `never`; `progress:5:KILL@1` is for the second of several
+workers alone. A session that gets to its end prints the digest of
 weights, optimizer and average.
 """
 
@@ -16,14 +17,15 @@ import sys
 from typing import Callable
 
 from mixdmt_tf.cli import train
-from mixdmt_tf.runs import manifests
+from mixdmt_tf.runs import cluster, manifests
 from tests.tasks.classification import tiny
 
 
 def main(workdir: str, moment: str, *more: str) -> int:
     """Trains; returns the command's exit code."""
     moments: tiny.Moments = {}
-    if moment != "never":
+    moment, _, worker = moment.partition("@")
+    if moment != "never" and worker in ("", str(cluster.read().index)):
         event, step, name = moment.split(":")
         strike = tiny.signals(signal.Signals[f"SIG{name}"])
         if event == "write":

@@ -32,6 +32,7 @@ HARMLESS = {
     "pseudo_labels",
     "export",
     "report",
+    "data_service",
 }
 
 

@@ -8,10 +8,10 @@ import keras
 import pytest
 import tensorflow as tf
 
-from mixdmt_tf.errors import UsageError
+from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.models.base import Network
 from mixdmt_tf.models.efficientnet_lite0 import EfficientNetLite0
-from mixdmt_tf.runs import precision, runtime
+from mixdmt_tf.runs import cluster, precision, runtime
 from mixdmt_tf.runs.config import Config
 
 
@@ -148,3 +148,31 @@ def test_a_batch_that_replicas_cannot_share_is_refused():
         "--batch=7 cannot be shared by 2 devices; expected a multiple of 2."
     )
     assert refused.value.exit_code == 2
+
+
+def test_auto_is_all_machines_that_tf_config_names(hardware, monkeypatch):
+    hardware(gpus=1)
+    monkeypatch.setenv("TF_CONFIG", cluster.text(("a:1", "b:2"), 0))
+    found = runtime.resolve(Config(), Network())
+    assert (found.strategy, found.jit_compile) == ("multi_worker", "off")
+    assert runtime.resolve(Config(strategy="none"), Network()).strategy == "none"
+    monkeypatch.setenv("TF_CONFIG", cluster.text(("a:1",), 0))
+    assert runtime.resolve(Config(), Network()).strategy == "none"
+
+
+def test_without_other_machines_there_is_nobody_to_join(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    workers = runtime.join(Config())
+    assert (workers.number, workers.chief) == (1, True)
+
+
+def test_several_machines_come_first_in_a_process(monkeypatch):
+    """Here operations have run long ago; it does not wait for anybody."""
+    monkeypatch.setenv("TF_CONFIG", cluster.text(("127.0.0.1:1",), 0))
+    with pytest.raises(UserError, match="has to be first in a process"):
+        runtime.join(Config(strategy="multi_worker"))
+
+
+def test_a_tpu_that_is_not_there():
+    with pytest.raises(UsageError, match="There is no TPU here"):
+        runtime.start(resolved(strategy="tpu"))

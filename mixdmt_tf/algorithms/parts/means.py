@@ -2,40 +2,61 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Mapping
+from typing import Callable, Dict, List, Mapping
 
 import keras
+import numpy as np
 
 from mixdmt_tf import compat
 
 State = Dict[str, List[List[float]]]
+Gather = Callable[[np.ndarray], np.ndarray]
 
 
-def state(means: Mapping[str, keras.metrics.Mean]) -> State:
+def state(
+    means: Mapping[str, keras.metrics.Mean], gather: Gather = lambda own: own[None]
+) -> State:
     """What each mean has summed up so far: numbers that JSON keeps exactly.
+
+    Args:
+        means: by name.
+        gather: from the values of this process's replicas, float32 [n], to those of
+            all processes, float32 [processes, n].
 
     Returns:
         By name, for each variable of the metric its value on each replica.
     """
+    own = [[float(c) for c in _copies(v)] for m in means.values() for v in m.variables]
+    rows = gather(np.float32(own).ravel())
+    values = np.reshape(rows, (len(rows), len(own), -1))  # process, variable, replica
+    of_variables = iter(np.concatenate(values, axis=-1).tolist())
     return {
-        name: [[float(copy) for copy in _copies(v)] for v in mean.variables]
+        name: [next(of_variables) for _ in mean.variables]
         for name, mean in means.items()
     }
 
 
-def restore(means: Mapping[str, keras.metrics.Mean], saved: State) -> None:
+def restore(
+    means: Mapping[str, keras.metrics.Mean],
+    saved: State,
+    processes: int = 1,
+    process: int = 0,
+) -> None:
     """Restores the means from a state.
 
     Args:
         means: as they were made; those that the state doesn't know stay as they are.
         saved: from `state`. On another number of replicas the first one takes all.
+        processes: how many share the replicas.
+        process: which of them this is.
     """
     for name in means.keys() & saved.keys():
         for variable, values in zip(means[name].variables, saved[name]):
             copies = _copies(variable)
-            if len(copies) != len(values):
-                values = [sum(values)] + [0.0] * (len(copies) - 1)
-            for copy, value in zip(copies, values):
+            if len(copies) * processes != len(values):
+                values = [sum(values)] + [0.0] * (len(copies) * processes - 1)
+            own = values[process * len(copies) :]
+            for copy, value in zip(copies, own):
                 copy.assign(value)
 
 

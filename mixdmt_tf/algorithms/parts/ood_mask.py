@@ -20,7 +20,7 @@ from mixdmt_tf.algorithms.parts.domain_scores import domain_scores
 from mixdmt_tf.algorithms.parts.frozen_scores import NEIGHBOURS, frozen_scores
 from mixdmt_tf.algorithms.parts.image_scores import stranger_share
 from mixdmt_tf.algorithms.parts.run_facts import RunFacts
-from mixdmt_tf.algorithms.parts.terms import rows_of_all
+from mixdmt_tf.algorithms.parts.terms import own_rows, rows_of_all
 from mixdmt_tf.equations import (
     largest_logit,
     largest_probability,
@@ -88,6 +88,12 @@ class Config:
         "the views that the label is guessed from",
         choices=("mixed", "guess"),
     )
+    ood_percentile: str = setting(
+        "device",
+        "whose rows mu is a share of; device: those of each device; batch: of all "
+        "devices together, so that their number does not matter",
+        choices=("device", "batch"),
+    )
 
 
 def score_of_features(
@@ -134,6 +140,7 @@ class OodMask:
             ValueError: if `facts` has no number of unlabelled images that is needed.
         """
         self.score, self.num_classes = config.ood_score, facts.num_classes
+        self.of_batch = config.ood_percentile == "batch"
         given = config.ood_rate
         self.estimates = given == "auto"
         self.rate = self.estimate = self._rate(given, facts)
@@ -253,7 +260,7 @@ class OodMask:
             return tf.tile(tf.gather(self.kept, batch["u_index"]), [copies])
         rate = tf.convert_to_tensor(self.rate) if self.estimates else self.rate
         if self.score in OF_LOGITS:
-            return ood_mask(OF_LOGITS[self.score](logits), rate)
+            return self._masked(OF_LOGITS[self.score](logits), rate)
         found = score_of_features(
             self.score,
             tf.reduce_mean(tf.cast(views, tf.float32), 0),
@@ -261,4 +268,10 @@ class OodMask:
             tf.convert_to_tensor(self.classes),
             self.num_classes,
         )
-        return tf.tile(ood_mask(found, rate), [copies])
+        return tf.tile(self._masked(found, rate), [copies])
+
+    def _masked(self, scores: tf.Tensor, rate: Any) -> tf.Tensor:
+        """The mask of rows with these scores, float32 [n]."""
+        if not self.of_batch:
+            return ood_mask(scores, rate)
+        return own_rows(ood_mask(rows_of_all(scores), rate), tf.shape(scores)[0])

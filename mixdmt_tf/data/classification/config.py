@@ -172,6 +172,14 @@ class Config:
         harmless=True,
     )
 
+    mixup_parts: Optional[int] = setting(
+        None,
+        "equal parts of a batch within which MixUp finds its partners; default: as "
+        "many as there are devices, each with its own. One device that is given 4 "
+        "trains as 4 devices do",
+        low=1,
+    )
+
     def __post_init__(self) -> None:
         """Refuses values out of range, or that don't go together, with UsageError."""
         check(settings_of(type(self)), self)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Dict, Iterator, Optional, Tuple
+from typing import Callable, Dict, Iterator, Optional, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -17,6 +17,7 @@ import tensorflow as tf
 from mixdmt_tf.data import draws
 from mixdmt_tf.data.augment import crop_flip
 from mixdmt_tf.data.classification.copies import AUGMENTATIONS
+from mixdmt_tf.data.classification.mixup_draws import mixup_draws
 from mixdmt_tf.data.classification.pseudo_labels import PseudoLabels
 from mixdmt_tf.data.classification.recipe import Recipe
 from mixdmt_tf.data.classification.source import Source
@@ -46,6 +47,8 @@ class Pipeline:
         store_size: number of items of the store.
         pseudo: the pseudo labels of the split's unlabelled images; with them the
             unlabelled stream shows those that were kept.
+        mixup_parts: equal parts of a batch within which partners for MixUp are drawn;
+            0: as many as replicas.
     """
 
     source: Source
@@ -56,8 +59,15 @@ class Pipeline:
     store: Optional[Store] = None
     store_size: int = 0
     pseudo: Optional[PseudoLabels] = None
+    mixup_parts: int = 0
 
-    def dataset(self, start: int, stop: int, replicas: int = 1) -> tf.data.Dataset:
+    def dataset(
+        self,
+        start: int,
+        stop: int,
+        replicas: int = 1,
+        own: Optional[range] = None,
+    ) -> tf.data.Dataset:
         """Batches of the steps start, ..., stop - 1.
 
         With several replicas the elements alternate between them, each with
@@ -68,18 +78,31 @@ class Pipeline:
             start: first step.
             stop: one past the last step.
             replicas: number of replicas.
+            own: those that get their rows from here; None: all.
 
         Returns:
             A data set of dictionaries as `Recipe` describes them.
         """
         make = self._maker(replicas)
-        elements = tf.data.Dataset.range(start * replicas, stop * replicas)
+        own = range(replicas) if own is None else own
+        number = len(own)
+        elements = tf.data.Dataset.range(start * number, stop * number)
         elements = elements.map(
-            as_it_is(lambda element: make(element // replicas, element % replicas)),
+            as_it_is(
+                lambda element: make(element // number, own.start + element % number)
+            ),
             num_parallel_calls=2,
             deterministic=True,
         )
         return elements.prefetch(4)
+
+    def maker(self, replicas: int = 1) -> Callable[[tf.Tensor, tf.Tensor], Batch]:
+        """A function from step and replica, int64 [], to the batch, as one graph."""
+        number = tf.TensorSpec([], tf.int64)
+        make: Callable[[tf.Tensor, tf.Tensor], Batch] = tf.function(
+            as_it_is(self._maker(replicas)), input_signature=[number, number]
+        )
+        return make
 
     def at(self, step: int, replica: int = 0, replicas: int = 1) -> Batch:
         """The batch of one step, asked for directly."""
@@ -139,6 +162,13 @@ class Pipeline:
             raise ValueError(
                 f"a batch of {self.batch} cannot be shared by {replicas} replicas"
             )
+        if self.mixup_parts % replicas or (
+            self.mixup_parts and self.batch % self.mixup_parts
+        ):
+            raise ValueError(
+                f"{self.mixup_parts} parts of a batch of {self.batch} cannot be shared "
+                f"by {replicas} replicas"
+            )
         rows = self.batch // replicas
         images = gatherer(self.source.train.images)
         labels = tf.constant(self.source.train.labels, tf.int32)
@@ -162,7 +192,11 @@ class Pipeline:
             if self.recipe.unlabeled_views:
                 batch.update(self._unlabeled(images, labels, step, replica, replicas))
             if self.recipe.mixup_groups:
-                batch.update(self._mixup(step, replica, rows))
+                parts = (self.mixup_parts or replicas) // replicas
+                size = rows // parts
+                batch.update(
+                    mixup_draws(self.recipe, self.seed, step, replica, size, parts)
+                )
             return batch
 
         return make
@@ -260,20 +294,3 @@ class Pipeline:
             number, apply = AUGMENTATIONS[augment]
             images = apply(images, uniforms(f"{purpose}/strong", number))
         return to_float(images)
-
-    def _mixup(self, step, replica, rows: int) -> Batch:
-        """Beta draws and partners, for each replica its own: partners are local."""
-        groups = self.recipe.mixup_groups
-        shared = draws.step_key(self.seed, "mixup", step)
-        key = tf.random.experimental.stateless_fold_in(shared, replica)
-        total, beta = rows * sum(groups), self.recipe.mixup_beta
-        if self.recipe.mixup_shared:
-            lam = tf.repeat(draws.beta(shared, [1], beta), total)
-        else:
-            lam = draws.beta(key, [total], beta)
-        partners, start = [], 0
-        for group in groups:
-            key = tf.random.experimental.stateless_fold_in(key, 1)
-            partners.append(start + draws.permutation(key, rows * group))
-            start += rows * group
-        return {"lam": lam, "partner": tf.concat(partners, 0)}

@@ -8,7 +8,7 @@ steps as it has images for, whatever the other does.
 from __future__ import annotations
 
 import dataclasses
-from typing import Callable, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, Optional, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -71,43 +71,70 @@ class Pipeline:
     scale: Optional[Tuple[float, float]] = None
     keys: bool = False
 
-    def dataset(self, start: int, stop: int, replicas: int = 1) -> tf.data.Dataset:
+    def dataset(
+        self,
+        start: int,
+        stop: int,
+        replicas: int = 1,
+        own: Optional[range] = None,
+    ) -> tf.data.Dataset:
         """Batches of the steps start, ..., stop - 1; replicas alternate.
 
         Args:
             start: first step.
             stop: one past the last step.
             replicas: number of replicas, each of which gets its share of the rows.
+            own: those that get their rows from here; None: all.
 
         Raises:
             ValueError: if rows can't be shared by the replicas, or there are no
                 unlabelled images where some are asked for.
         """
         streams = self._streams(replicas)
-        steps = tf.data.Dataset.range(start * replicas, stop * replicas)
-        parts = [steps.map(as_it_is(lambda step: self._of_step(step, replicas)))]
+        own = range(replicas) if own is None else own
+
+        def numbers(per_replica: int) -> tf.data.Dataset:
+            """Of what each of these replicas has so many of in a step."""
+            here, all_ = per_replica * len(own), per_replica * replicas
+            found = tf.data.Dataset.range(start * here, stop * here)
+            if here == all_:
+                return found
+            first = per_replica * own.start
+            return found.map(as_it_is(lambda n: n // here * all_ + first + n % here))
+
+        parts = [numbers(1).map(as_it_is(lambda step: self._of_step(step, replicas)))]
         for name, one in streams.items():
-            total = getattr(self, name)
+            share = getattr(self, name) // replicas
             # Positions of all replicas' rows follow upon each other.
-            rows = tf.data.Dataset.range(start * total, stop * total)
-            rows = rows.map(
+            rows = numbers(share).map(
                 as_it_is(one), num_parallel_calls=_READERS, deterministic=True
             )
-            parts.append(rows.batch(total // replicas, drop_remainder=True))
+            parts.append(rows.batch(share, drop_remainder=True))
         return tf.data.Dataset.zip(tuple(parts)).map(as_it_is(_batch)).prefetch(2)
+
+    def maker(self, replicas: int = 1) -> Callable[[tf.Tensor, tf.Tensor], Batch]:
+        """A function from step and replica, int64 [], to the batch; rows are graphs."""
+        number = tf.TensorSpec([], tf.int64)
+        streams = {
+            name: tf.function(as_it_is(one), input_signature=[number])
+            for name, one in self._streams(replicas).items()
+        }
+        return lambda step, replica: self._made(streams, step, replica, replicas)
 
     def at(self, step: int, replica: int = 0, replicas: int = 1) -> Batch:
         """The batch of one step, asked for directly."""
+        return self._made(self._streams(replicas), step, replica, replicas)
+
+    def _made(
+        self, streams: Dict[str, Any], step: Any, replica: Any, replicas: int
+    ) -> Batch:
+        element = tf.cast(step, tf.int64) * replicas + tf.cast(replica, tf.int64)
         cut = []
-        for name, one in self._streams(replicas).items():
+        for name, one in streams.items():
             rows = getattr(self, name) // replicas
-            start = (step * replicas + replica) * rows
-            positions = tf.range(start, start + rows, dtype=tf.int64)
+            positions = element * rows + tf.range(rows, dtype=tf.int64)
             cut.append([tf.stack(each) for each in zip(*map(one, positions))])
-        first = self._of_step(
-            tf.constant(step * replicas + replica, tf.int64), replicas
-        )
-        return _batch(first, *cut)
+        return _batch(self._of_step(element, replicas), *cut)
 
     def _of_step(self, element: tf.Tensor, replicas: int) -> Batch:
         """The step, and a replica's share of random numbers for unlabelled images."""

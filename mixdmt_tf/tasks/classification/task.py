@@ -113,7 +113,10 @@ class Classification:
     ) -> Pipeline:
         """The batches, with augmented copies of the unlabelled images."""
         run, recipe = self.experiment.run, self._recipe()
-        batches = Pipeline(self.source, split, recipe, run.seed, run.batch)
+        parts = self._mixup_parts(replicas)
+        batches = Pipeline(
+            self.source, split, recipe, run.seed, run.batch, mixup_parts=parts
+        )
         if not recipe.unlabeled_views:
             return batches
         require_unlabeled(self.experiment, split)
@@ -122,6 +125,17 @@ class Classification:
         return dataclasses.replace(
             batches, store=store, store_size=len(copies), pseudo=pseudo
         )
+
+    def _mixup_parts(self, replicas: int) -> int:
+        """`mixup_parts`; 0: as many as replicas."""
+        parts, batch = self.experiment.data.mixup_parts or 0, self.experiment.run.batch
+        if parts and (batch % parts or parts % replicas):
+            devices = f"{replicas} device{'s' * (replicas > 1)}"
+            raise UsageError(
+                f"--mixup_parts={parts}: expected a divisor of --batch={batch} and a "
+                f"multiple of {devices}"
+            )
+        return parts
 
     def _recipe(self) -> Any:
         method = self.experiment.method_class()

@@ -198,3 +198,21 @@ def test_two_replicas_remember_what_one_does():
     np.testing.assert_allclose(
         together.ood.references.numpy(), alone.ood.references, rtol=1e-3, atol=1e-4
     )
+
+
+def test_a_percentile_of_the_whole_batch():
+    """Two devices mask what one does; each masking its own share is something else."""
+    scores = tf.constant([0.9, 0.8, 0.7, 0.6, 0.1, 0.2, 0.3, 0.4])
+    strategy, masks = mirrored_strategy(), {}
+    for of in ("device", "batch"):
+        mask = build("softmax", ood_percentile=of).ood
+
+        def on_replica(mask=mask):
+            index = tf.distribute.get_replica_context().replica_id_in_sync_group
+            return mask._masked(scores[4 * index : 4 * index + 4], 0.5)
+
+        parts = strategy.experimental_local_results(strategy.run(on_replica))
+        masks[of] = np.concatenate(parts).tolist()
+    assert masks["batch"] == lowest(scores, 0.5).numpy().tolist()
+    assert masks["batch"] == [1, 1, 1, 0, 0, 0, 0, 0]
+    assert masks["device"] == [1, 0, 0, 0, 0, 0, 0, 1]

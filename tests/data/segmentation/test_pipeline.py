@@ -196,3 +196,14 @@ def test_what_cannot_be_shared_or_drawn():
     split = splits.make_split(pipeline.source, "20", 0)
     with pytest.raises(ValueError, match="no unlabeled images"):
         _pipeline(split=split, unlabeled=1).at(0)
+
+
+def test_a_machine_has_the_rows_of_its_devices():
+    pipeline = _pipeline(
+        labeled=4, unlabeled=8, guesses=_guess, scale=(0.5, 1.5), boxes=True, keys=True
+    )
+    found = list(pipeline.dataset(5, 7, 4, range(2, 4)))
+    wanted = [(step, replica) for step in (5, 6) for replica in (2, 3)]
+    assert len(found) == len(wanted)
+    for batch, (step, replica) in zip(found, wanted):
+        _same(pipeline.at(step, replica, 4), batch)

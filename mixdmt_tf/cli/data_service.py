@@ -1,0 +1,135 @@
+"""`bin/data_service`: makes the batches of trainings elsewhere (`--data_service`)."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from typing import Any, List, Mapping, Sequence
+
+from mixdmt_tf.cli import experiments, flags
+from mixdmt_tf.cli.main import run
+from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.settings import setting
+
+POLL = 0.2  # seconds between two looks at the workers
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Settings of the command."""
+
+    port: int = setting(
+        5050,
+        "port of the dispatcher, which trainings are given; 0: any",
+        low=0,
+        high=65535,
+    )
+    workers: int = setting(
+        1, "processes on this machine that make batches", low=1, high=256
+    )
+    host: str = setting(
+        "localhost", "the name of this machine for trainings and for other machines"
+    )
+    dispatcher: str = setting(
+        "",
+        "grpc://host:port of a dispatcher that runs already, perhaps on another "
+        "machine, which one more worker joins; default: a new dispatcher",
+    )
+
+    def __post_init__(self) -> None:
+        """Refuses an address that is none with a UsageError."""
+        address = self.dispatcher
+        if address and not re.fullmatch(r"grpc://[^:/\s]+:[0-9]{1,5}", address):
+            raise UsageError(f"--dispatcher={address}: expected grpc://host:port")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the command and returns its exit code."""
+    return run(_serve, argv)
+
+
+def command() -> None:
+    """The installed command `mixdmt-data-service`."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def _serve(argv: Sequence[str]) -> int:
+    parsed = flags.parse(
+        argv,
+        "data_service",
+        "Starts a tf.data service: a dispatcher, and workers that read and augment\n"
+        "images for the trainings that are given --data_service. They have to see run\n"
+        "folders and data under the same names as the trainings. Ctrl-C ends it.",
+        lambda _: [flags.group("command", "mixdmt_tf.cli.data_service")],
+    )
+    values: Mapping[str, Any] = parsed.values["command"]
+    config = Config(**values)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    return _work(config) if config.dispatcher else _dispatch(config)
+
+
+def _stop(number: int, _: Any) -> None:
+    """SIGTERM ends the process as Ctrl-C does, its workers first."""
+    raise SystemExit(128 + number)
+
+
+def _dispatch(config: Config) -> int:
+    """A dispatcher here, and workers in processes of their own."""
+    import tensorflow as tf
+
+    service = tf.data.experimental.service
+    try:
+        server = service.DispatchServer(service.DispatcherConfig(port=config.port))
+    except (RuntimeError, tf.errors.OpError) as error:
+        raise UserError(
+            f"--port={config.port} cannot be listened at: {error}.\nChoose another one."
+        ) from error
+    port = server.target.rpartition(":")[2]
+    address = f"grpc://{config.host}:{port}"
+    worker = [sys.executable, "-m", "mixdmt_tf", "data_service"]
+    worker += [f"--dispatcher={address}", f"--host={config.host}"]
+    started: List[subprocess.Popen[bytes]] = []
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        for _ in range(config.workers):
+            started.append(subprocess.Popen(worker, env=_path()))
+        print(f"--data_service={address}", flush=True)
+        while True:
+            time.sleep(POLL)
+            ended = [each for each in started if each.poll() is not None]
+            if ended:
+                raise UserError(
+                    f"a worker has ended with exit code {ended[0].returncode}; "
+                    "the service ends.\nTrainings go on once it is started again."
+                )
+    finally:
+        for each in started:
+            each.terminate()
+        for each in started:
+            each.wait()
+
+
+def _path() -> Mapping[str, str]:
+    """This environment, in which this very package is found."""
+    import mixdmt_tf
+
+    place = os.path.dirname(os.path.dirname(os.path.abspath(mixdmt_tf.__file__)))
+    others = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [place, others]))}
+
+
+def _work(config: Config) -> int:
+    """One worker, in this process."""
+    from mixdmt_tf.tasks import data_worker
+
+    batches = data_worker.Batches(lambda folder: experiments.read_run(folder)[1]())
+    server = data_worker.serve(batches, config.dispatcher, config.host, 0)
+    print(f"a worker of {config.dispatcher}", flush=True)
+    while server:  # and not `server.join()`, in which Ctrl-C would not be answered
+        time.sleep(POLL)
+    return 0

@@ -1,0 +1,69 @@
+"""Batch normalization on several devices: whose rows it sees, whose statistics it keeps."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, Callable, Iterable, Iterator
+
+import keras
+import tensorflow as tf
+
+
+def synchronize(network: keras.Model) -> None:
+    """Has batch normalization use the rows of all devices, wherever it is trained.
+
+    Call it before the network is used. The mean and the variance are then those of the
+    global batch, so that their number does not depend on how many devices share it.
+
+    Args:
+        network: the network whose `keras.layers.BatchNormalization` layers are
+            changed, nested models included.
+    """
+    for layer in network._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = True
+            layer.fused = False  # of Keras 2: a kernel that sees one device only
+
+
+@contextlib.contextmanager
+def statistics_of_replicas() -> Iterator[None]:
+    """Within it, networks are built whose statistics are read without asking others.
+
+    Each replica has running statistics of its own. Keras 2 has `tf.distribute` average
+    them whenever they are read, for which all machines have to read them together.
+    Here they are averaged by `average_of_replicas`, and reading is a local matter.
+    """
+
+    def made(next_creator: Callable[..., Any], **settings: Any) -> Any:
+        local = settings.get("synchronization") == tf.VariableSynchronization.ON_READ
+        if local and settings.get("aggregation") == tf.VariableAggregation.MEAN:
+            settings["aggregation"] = tf.VariableAggregation.ONLY_FIRST_REPLICA
+        return next_creator(**settings)
+
+    with tf.variable_creator_scope(made):
+        yield
+
+
+def average_of_replicas(variables: Iterable[tf.Variable]) -> None:
+    """Gives all replicas the mean of their running statistics; on a replica.
+
+    Running statistics are linear in the batches, so it does not matter when they are
+    averaged.
+
+    Args:
+        variables: among which those made within `statistics_of_replicas` are found.
+    """
+    found = [
+        each
+        for each in variables
+        if each.synchronization == tf.VariableSynchronization.ON_READ
+        and each.aggregation == tf.VariableAggregation.ONLY_FIRST_REPLICA
+    ]
+    if not found:
+        return
+    values = tf.concat([tf.reshape(each, [-1]) for each in found], 0)
+    context = tf.distribute.get_replica_context()
+    values = context.all_reduce(tf.distribute.ReduceOp.MEAN, values)
+    parts = tf.split(values, [each.shape.num_elements() for each in found])
+    for each, part in zip(found, parts):
+        each.assign(tf.reshape(part, each.shape))

@@ -1,0 +1,78 @@
+"""What a training run begins with: pseudo labels, the method, its first weights."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import tensorflow as tf
+
+from mixdmt_tf.algorithms.base import Algorithm
+from mixdmt_tf.data.splits import Split
+from mixdmt_tf.errors import UsageError
+from mixdmt_tf.files import expanded
+from mixdmt_tf.models.layers import replica_statistics
+from mixdmt_tf.runs import transfer
+from mixdmt_tf.runs.task import PseudoLabels, Task
+
+
+def pseudo_labels(task: Task, split: Split) -> Optional[PseudoLabels]:
+    """The pseudo labels that the method learns from; None if it needs none.
+
+    Raises:
+        UserError: if some are given to a method that learns from none, or are missing,
+            damaged, or of another split or network.
+    """
+    experiment = task.experiment
+    given, method = experiment.data.pseudo_labels, experiment.algorithm
+    if experiment.method_class().recipe(experiment.method).pseudo:
+        pseudo = task.read_pseudo_labels(expanded(given), split)
+        transfer.require_labels_of_same_network(pseudo, experiment)
+        return pseudo
+    if given:
+        raise UsageError(
+            f"--pseudo_labels: --algorithm={method} learns from none.\n"
+            "Leave it out, or choose a method such as --algorithm=dmt."
+        )
+    return None
+
+
+def state(split: Split, pseudo: Optional[PseudoLabels]) -> str:
+    """Digest of what a run's batches are made of, besides its settings."""
+    return split.digest() + (pseudo.digest() if pseudo else "")
+
+
+def algorithm(task: Task, split: Split, strategy: tf.distribute.Strategy) -> Algorithm:
+    """The method and its network, compiled, with random weights.
+
+    Args:
+        task: of the run.
+        split: of the run.
+        strategy: where it is trained.
+    """
+    experiment = task.experiment
+    with strategy.scope(), replica_statistics.statistics_of_replicas():
+        network = task.network()
+        if experiment.run.sync_batch_norm:
+            replica_statistics.synchronize(network)
+        made = experiment.method_class()(network, experiment.method, task.facts(split))
+        made.compile()
+    return made
+
+
+def initialize(made: Algorithm, task: Task) -> None:
+    """What a new run begins with, if not with random weights."""
+    init_from = task.experiment.run.init_from
+    if init_from:
+        loaded: Optional[str] = transfer.initialize(made.network, task)
+    else:
+        loaded = task.initialize(made.network)
+    if not loaded:
+        return
+    print(loaded, flush=True)
+    made.weights_replaced()
+    if made.has_peer:
+        if init_from:
+            loaded = transfer.initialize(made.peer, task, new_head=True)
+        else:
+            loaded = task.initialize(made.peer)
+        print(f"the second network: {loaded}", flush=True)

@@ -1,0 +1,166 @@
+"""Batches that the workers of a `tf.data` service make, on other machines.
+
+A batch is a pure function of (seed, step, replica), so the trainer hands out numbers of
+steps and gets batches. Workers (`tasks/data_worker.py`) open the run's folder, which
+they must see as the trainer does, and read and augment images as it would.
+
+`tf.data` has no order among workers: whoever is first is served first. Batches carry
+their number, and here they are put in order again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import re
+import socket
+from typing import Any, Dict, Iterable, Iterator, Optional, Tuple
+
+import numpy as np
+import tensorflow as tf
+
+from mixdmt_tf.data.tracing import as_it_is
+from mixdmt_tf.errors import UserError
+
+# Graphs that go to other processes name a Python function by its token: that of the
+# first function that a process registers, which a worker sees to.
+TOKEN = "pyfunc_0"
+MOST_WAITING = 256  # batches that came too early, until one that is missing is lost
+_AHEAD = 8  # batches that are asked for at a time
+_SECONDS = 10.0  # to find somebody at the address
+
+Batch = Dict[str, tf.Tensor]
+
+
+@dataclasses.dataclass(frozen=True)
+class Remote:
+    """The batches of a pipeline, made elsewhere.
+
+    Attributes:
+        pipeline: what would make them here.
+        address: of the dispatcher, 'grpc://host:port'.
+        folder: of the run.
+        state: digest of its split and pseudo labels.
+    """
+
+    pipeline: Any
+    address: str
+    folder: pathlib.Path
+    state: str
+
+    def dataset(
+        self, start: int, stop: int, replicas: int = 1, own: Optional[range] = None
+    ) -> tf.data.Dataset:
+        """The same batches in the same order as the pipeline's.
+
+        Args:
+            start: first step.
+            stop: one past the last step.
+            replicas: number of replicas.
+            own: those that get their rows from here; None: all.
+
+        Raises:
+            UserError: if nobody answers at the address.
+        """
+        require_somebody(self.address)
+        own = range(replicas) if own is None else own
+        number = len(own)
+        spec = self.pipeline.dataset(start, start + 1, replicas, own).element_spec
+        names = sorted(spec)
+        about = [str(self.folder.absolute()), self.state]
+
+        def asked(element: tf.Tensor) -> Tuple[tf.Tensor, ...]:
+            made = tf.raw_ops.PyFuncStateless(
+                input=[
+                    tf.constant(about),
+                    element // number,
+                    own.start + element % number,
+                    tf.constant(replicas, tf.int64),
+                ],
+                token=TOKEN,
+                Tout=[spec[name].dtype for name in names],
+            )
+            return (element, *made)
+
+        first, last = start * number, stop * number
+        elements = tf.data.Dataset.range(first, last)
+        remote = elements.map(as_it_is(asked), num_parallel_calls=2).apply(
+            tf.data.experimental.service.distribute(
+                processing_mode=tf.data.experimental.service.ShardingPolicy.DYNAMIC,
+                service=self.address,
+                max_outstanding_requests=_AHEAD,
+            )
+        )
+        ordered = tf.data.Dataset.from_generator(
+            lambda: in_order(remote.as_numpy_iterator(), first, last),
+            output_signature=tuple(spec[name] for name in names),
+        )
+        named = ordered.map(as_it_is(lambda *values: dict(zip(names, values))))
+        return named.prefetch(2)
+
+
+def in_order(
+    elements: Iterable[Tuple[Any, ...]], first: int, last: int
+) -> Iterator[Tuple[np.ndarray, ...]]:
+    """Numbered elements in the order of their numbers.
+
+    Args:
+        elements: (number, value, ...), in any order.
+        first: the smallest number.
+        last: one past the largest.
+
+    Yields:
+        The values of `first`, `first` + 1, ...
+
+    Raises:
+        UserError: if one does not come.
+    """
+    waiting: Dict[int, Tuple[Any, ...]] = {}
+    wanted = first
+    for number, *values in elements:
+        waiting[int(number)] = tuple(values)
+        while wanted in waiting:
+            yield waiting.pop(wanted)
+            wanted += 1
+        if len(waiting) > MOST_WAITING:
+            break
+    if wanted < last:
+        raise UserError(
+            f"--data_service has lost batch {wanted}: one of its workers has stopped.\n"
+            "The same command goes on from the last checkpoint, with those that are "
+            "left."
+        )
+
+
+def of_run(pipeline: Any, address: str, folder: pathlib.Path, state: str) -> Any:
+    """The pipeline, or with an address what has its batches made there."""
+    return Remote(pipeline, address, folder, state) if address else pipeline
+
+
+def require_somebody(address: str) -> None:
+    """Refuses an address that nobody answers at, which TensorFlow tries for an hour.
+
+    Args:
+        address: 'grpc://host:port'; '' is fine.
+
+    Raises:
+        UserError: then.
+    """
+    if not address:
+        return
+    host, port = host_and_port(address)
+    try:
+        socket.create_connection((host, port), _SECONDS).close()
+    except OSError as error:
+        raise UserError(
+            f"--data_service={address}: nobody answers ({error}).\n"
+            "Start bin/data_service there first."
+        ) from None
+
+
+def host_and_port(address: str) -> Tuple[str, int]:
+    """Both of 'grpc://host:port'."""
+    found = re.fullmatch(r"grpc://(.+):([0-9]+)", address)
+    if not found:
+        raise ValueError(f"{address}: expected grpc://host:port")
+    return found[1], int(found[2])

@@ -1,0 +1,119 @@
+"""A worker of a `tf.data` service that knows runs: what `--data_service` asks."""
+
+from __future__ import annotations
+
+import pathlib
+import threading
+from typing import Any, Callable, Dict, List, Tuple
+
+import numpy as np
+import tensorflow as tf
+
+from mixdmt_tf.errors import UserError
+from mixdmt_tf.runs import beginning, data_service
+from mixdmt_tf.runs.experiment import Experiment
+from mixdmt_tf.runs.splits import find_split
+from mixdmt_tf.tasks import open_task
+
+Read = Callable[[str], Experiment]
+Make = Callable[[tf.Tensor, tf.Tensor], Dict[str, tf.Tensor]]
+
+
+class Batches:
+    """Makes batches of any run whose folder is seen here.
+
+    Attributes:
+        made: how many so far.
+    """
+
+    def __init__(self, read: Read):
+        """Remembers how to read.
+
+        Args:
+            read: the experiment of a run folder.
+        """
+        self.made = 0
+        self._read = read
+        self._makers: Dict[Tuple[str, str, int], Make] = {}
+        self._lock = threading.Lock()
+
+    def __call__(
+        self, about: np.ndarray, step: int, replica: int, replicas: int
+    ) -> List[np.ndarray]:
+        """One replica's rows of a step, as `data_service.Remote` asks for them.
+
+        Args:
+            about: the run's folder and the digest of its split and pseudo labels.
+            step: of the run.
+            replica: whose rows.
+            replicas: number of replicas.
+
+        Returns:
+            The entries of the batch in the order of their names.
+
+        Raises:
+            UserError: if the folder is not there or holds another split.
+        """
+        folder, state = (each.decode() for each in about)
+        key = folder, state, int(replicas)
+        with self._lock:  # a run is opened once
+            if key not in self._makers:
+                self._makers = {key: self._open(folder, state, int(replicas))}
+            make = self._makers[key]
+            self.made += 1
+        batch = make(tf.constant(step, tf.int64), tf.constant(replica, tf.int64))
+        return [batch[name].numpy() for name in sorted(batch)]
+
+    def _open(self, folder: str, state: str, replicas: int) -> Make:
+        task = open_task(self._read(folder))
+        split = find_split(task, pathlib.Path(folder))
+        pseudo = beginning.pseudo_labels(task, split)
+        if beginning.state(split, pseudo) != state:
+            raise UserError(
+                f"the data service finds another split or other pseudo labels in "
+                f"{folder} than the training.\nThey have to share the folder."
+            )
+        print(f"batches of {folder}", flush=True)
+        make: Make = task.pipeline(split, pseudo, replicas).maker(replicas)
+        return make
+
+
+def serve(batches: Batches, dispatcher: str, host: str, port: int) -> Any:
+    """Starts a worker in this process, which must not have made `tf.data` before.
+
+    Args:
+        batches: what it makes.
+        dispatcher: address of the dispatcher, 'grpc://host:port'.
+        host: the name of this machine for trainers.
+        port: to listen at, 0: any.
+
+    Returns:
+        The server: keep it as long as it is to run.
+    """
+
+    @tf.function(autograph=False)
+    def named(about: Any, step: Any, replica: Any, replicas: Any) -> Any:
+        given = [about, step, replica, replicas]
+        return tf.numpy_function(batches, given, tf.float32, stateful=False)
+
+    number = tf.TensorSpec([], tf.int64)
+    about = tf.TensorSpec([2], tf.string)
+    graph = named.get_concrete_function(about, number, number, number).graph
+    tokens = [
+        each.get_attr("token").decode()
+        for each in graph.get_operations()
+        if each.type.startswith("PyFunc")
+    ]
+    if tokens != [data_service.TOKEN]:
+        raise RuntimeError(f"expected {data_service.TOKEN} first, got {tokens}")
+    service = tf.data.experimental.service
+    server = service.WorkerServer(
+        service.WorkerConfig(
+            dispatcher_address="{}:{}".format(*data_service.host_and_port(dispatcher)),
+            worker_address=f"{host}:%port%",
+            data_transfer_address=f"{host}:%port%",
+            port=port,
+        )
+    )
+    server.kept = graph  # TensorFlow forgets functions that nobody holds
+    return server

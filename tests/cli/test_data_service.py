@@ -1,0 +1,30 @@
+"""`bin/data_service`; what its workers make is in `tests/runs/test_data_service.py`."""
+
+from __future__ import annotations
+
+import socket
+
+from mixdmt_tf.cli import data_service
+from tests.cli import commands
+
+
+def test_help():
+    text = commands.helps_at_once("data_service")
+    assert "--port=5050" in text and "--dispatcher" in text
+
+
+def test_what_is_refused(capsys):
+    said = commands.refusal(capsys, data_service.main, "--dispatcher=a:1")
+    assert "--dispatcher=a:1: expected grpc://host:port" in said
+    commands.refusal(capsys, data_service.main, "--workers=0")
+    done = commands.without_tensorflow("data_service", "--port=70000")
+    assert done.returncode == 2 and "--port=70000: expected" in done.stderr
+
+
+def test_a_port_that_is_taken(capsys):
+    with socket.socket() as taken:
+        taken.bind(("0.0.0.0", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        said = commands.refusal(capsys, data_service.main, f"--port={port}", code=1)
+    assert f"--port={port} cannot be listened at" in said

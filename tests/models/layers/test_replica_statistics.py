@@ -1,0 +1,56 @@
+"""Batch normalization on two devices."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from mixdmt_tf import compat
+from mixdmt_tf.models.layers.replica_statistics import (
+    average_of_replicas,
+    statistics_of_replicas,
+    synchronize,
+)
+from mixdmt_tf.runs.runtime import mirrored_strategy
+from tests.models.layers.test_normalization import images, network, statistics
+
+
+def on_two(model, x, then=lambda: None):
+    """A training pass in which each of two devices has half of the rows."""
+
+    def half():
+        index = tf.distribute.get_replica_context().replica_id_in_sync_group
+        y = model(x[4 * index : 4 * index + 4], training=True)
+        then()
+        return y
+
+    strategy = mirrored_strategy()
+    return np.concatenate(strategy.experimental_local_results(strategy.run(half)))
+
+
+def test_synchronized_devices_normalize_as_one():
+    with mirrored_strategy().scope():
+        together, apart = network(), network()
+    alone = network()
+    synchronize(together)
+    synchronize(alone)  # or its running variance is that of n - 1 instead of n rows
+    expected = alone(images(), training=True)
+    np.testing.assert_allclose(on_two(together, images()), expected, atol=1e-5)
+    assert np.abs(on_two(apart, images()) - expected).max() > 0.01
+    for got, wanted in zip(statistics(together), statistics(alone)):
+        np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-6)
+
+
+def test_averaged_statistics_are_the_same_on_all_devices():
+    with mirrored_strategy().scope(), statistics_of_replicas():
+        model = network()
+    variables = [compat.tf_variable(w) for w in model.non_trainable_weights]
+    on_two(model, images(), lambda: average_of_replicas(variables))
+    halves = []
+    for half in (images()[:4], images()[4:]):
+        alone = network()
+        alone(half, training=True)
+        halves.append(statistics(alone))
+    for variable, one, other in zip(variables, *halves):
+        for copy in variable.values:
+            np.testing.assert_allclose(copy, (one + other) / 2, rtol=1e-5)
