@@ -11,12 +11,14 @@ import dataclasses
 import math
 import re
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
+from types import MappingProxyType
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, Union
 
 from mixdmt_tf.source_text import (
     DeclarationError,
     chain,
     homes_of_config,
+    kept,
     literal,
 )
 
@@ -168,6 +170,7 @@ def _overridden(given: Override, origin: Optional[Setting], where: str) -> Setti
     return dataclasses.replace(origin, default=given.default, help=text)
 
 
+@kept
 def declared(module: str, name: str = "") -> Tuple[Setting, ...]:
     """Settings of a dataclass, read from its source without importing anything.
 
@@ -191,7 +194,8 @@ def declared(module: str, name: str = "") -> Tuple[Setting, ...]:
     )
 
 
-def assumed(method: str, dataset: Optional[str] = None) -> Dict[str, Value]:
+@kept
+def assumed(method: str, dataset: Optional[str] = None) -> Mapping[str, Value]:
     """Defaults that a method brings for settings that are not its own, from source.
 
     A method's file declares them at its top level, `assumes = {"network": "cnn13",
@@ -222,7 +226,7 @@ def assumed(method: str, dataset: Optional[str] = None) -> Dict[str, Value]:
     for module in files:
         found.update(literal(module, "assumes"))
         found.update(rows.get(module.rpartition(".")[2], {}))
-    return found
+    return MappingProxyType(found)
 
 
 def kind_of(annotation: str, where: str) -> Tuple[str, bool]:

@@ -15,6 +15,8 @@ import pytest
 import setuptools
 import tensorflow as tf
 
+from mixdmt_tf import source_text
+
 ROOT = Path(__file__).resolve().parents[1]
 
 # Replicas are tested on logical devices; they must exist before TensorFlow starts.
@@ -63,10 +65,12 @@ def fixture_package(tmp_path, monkeypatch):
     def write(**sources):
         for name, source in sources.items():
             (folder / f"{name}.py").write_text(textwrap.dedent(source), "utf-8")
+        source_text.forget()
         return folder
 
     write(__init__="raise AssertionError('imported')")
     yield write
+    source_text.forget()
     for name in [name for name in sys.modules if name.split(".")[0] == "made"]:
         del sys.modules[name]
 
