@@ -11,8 +11,7 @@ import dataclasses
 import math
 import re
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
 
 from mixdmt_tf.source_text import (
     DeclarationError,
@@ -194,8 +193,7 @@ def declared(module: str, name: str = "") -> Tuple[Setting, ...]:
     )
 
 
-@kept
-def assumed(method: str, dataset: Optional[str] = None) -> Mapping[str, Value]:
+def assumed(method: str, dataset: Optional[str] = None) -> Dict[str, Value]:
     """Defaults that a method brings for settings that are not its own, from source.
 
     A method's file declares them at its top level, `assumes = {"network": "cnn13",
@@ -218,6 +216,12 @@ def assumed(method: str, dataset: Optional[str] = None) -> Mapping[str, Value]:
     Raises:
         DeclarationError: naming the file, if a declaration isn't literal.
     """
+    return dict(_assumed(method, dataset))
+
+
+@kept
+def _assumed(method: str, dataset: Optional[str]) -> Tuple[Tuple[str, Value], ...]:
+    """Names and values of what a method brings on a data set."""
     homes = homes_of_config(method)
     files = [module for module, _, _ in chain(*homes[-1])]
     files = list(dict.fromkeys(files + [module for module, _ in reversed(homes)]))
@@ -226,7 +230,7 @@ def assumed(method: str, dataset: Optional[str] = None) -> Mapping[str, Value]:
     for module in files:
         found.update(literal(module, "assumes"))
         found.update(rows.get(module.rpartition(".")[2], {}))
-    return MappingProxyType(found)
+    return tuple(found.items())
 
 
 def kind_of(annotation: str, where: str) -> Tuple[str, bool]:

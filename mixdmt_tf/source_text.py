@@ -16,8 +16,7 @@ import functools
 import importlib.util
 import re
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, TypeVar, cast
+from typing import Any, Callable, Dict, List, Optional, Tuple, TypeVar, cast
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _FORGET: List[Callable[[], None]] = []
@@ -75,8 +74,7 @@ def modules(package: str, defining: str) -> Tuple[str, ...]:
     return tuple(name for name in names if has(f"{package}.{name}"))
 
 
-@kept
-def classes(package: str) -> Mapping[str, str]:
+def classes(package: str) -> Dict[str, str]:
     """Files of a package that have a class bearing the file's name.
 
     Args:
@@ -85,12 +83,15 @@ def classes(package: str) -> Mapping[str, str]:
     Returns:
         The class by file name, sorted: {'dmt': 'DMT', 'realmix': 'RealMix', ...}.
     """
-    found = {}
-    for path in sorted(_source(package).parent.glob("[!_]*.py")):
-        name = _bearing(path, path.read_text(encoding="utf-8"))
-        if name:
-            found[path.stem] = name
-    return MappingProxyType(found)
+    return dict(_classes(package))
+
+
+@kept
+def _classes(package: str) -> Tuple[Tuple[str, str], ...]:
+    """Files that have a class bearing their name, and that class."""
+    paths = sorted(_source(package).parent.glob("[!_]*.py"))
+    names = [_bearing(path, path.read_text(encoding="utf-8")) for path in paths]
+    return tuple((path.stem, name) for path, name in zip(paths, names) if name)
 
 
 @kept
