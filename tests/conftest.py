@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import runpy
 import sys
@@ -15,7 +16,7 @@ import pytest
 import setuptools
 import tensorflow as tf
 
-from mixdmt_tf import source_text
+from mixdmt_tf import plots, source_text
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -24,6 +25,13 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0],
     [tf.config.LogicalDeviceConfiguration()] * 2,
 )
+
+
+def pytest_collection_finish():
+    """Garbage is looked for less often, and not among the modules that were imported."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5000, 10, 10)
 
 
 @pytest.fixture(autouse=True)
@@ -41,6 +49,14 @@ def own_cache(tmp_path_factory):
     """Decoded images and copies of tests do not land among the user's."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def small_charts():
+    """Charts of runs have a twentieth of the pixels."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plots, "DPI", 40)
         yield
 
 
