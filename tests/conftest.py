@@ -28,7 +28,7 @@ tf.config.set_logical_device_configuration(
 
 
 def pytest_collection_finish():
-    """Garbage is looked for less often, and not among the modules that were imported."""
+    """Garbage is looked for less often, and not in the modules that were imported."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(5000, 10, 10)
