@@ -17,6 +17,7 @@ from mixdmt_tf.source_text import (
     DeclarationError,
     chain,
     homes_of_config,
+    kept,
     literal,
 )
 
@@ -168,6 +169,7 @@ def _overridden(given: Override, origin: Optional[Setting], where: str) -> Setti
     return dataclasses.replace(origin, default=given.default, help=text)
 
 
+@kept
 def declared(module: str, name: str = "") -> Tuple[Setting, ...]:
     """Settings of a dataclass, read from its source without importing anything.
 
@@ -214,6 +216,12 @@ def assumed(method: str, dataset: Optional[str] = None) -> Dict[str, Value]:
     Raises:
         DeclarationError: naming the file, if a declaration isn't literal.
     """
+    return dict(_assumed(method, dataset))
+
+
+@kept
+def _assumed(method: str, dataset: Optional[str]) -> Tuple[Tuple[str, Value], ...]:
+    """Names and values of what a method brings on a data set."""
     homes = homes_of_config(method)
     files = [module for module, _, _ in chain(*homes[-1])]
     files = list(dict.fromkeys(files + [module for module, _ in reversed(homes)]))
@@ -222,7 +230,7 @@ def assumed(method: str, dataset: Optional[str] = None) -> Dict[str, Value]:
     for module in files:
         found.update(literal(module, "assumes"))
         found.update(rows.get(module.rpartition(".")[2], {}))
-    return found
+    return tuple(found.items())
 
 
 def kind_of(annotation: str, where: str) -> Tuple[str, bool]:

@@ -2,6 +2,10 @@
 
 `declarations.py` reads settings with it. Importing an algorithm would import
 TensorFlow, which takes seconds.
+
+What was found is kept: a command line is read several times, each time looking into
+hundreds of files. As with Python's own imports, files that change while a process
+runs are not read again, unless `forget` says so.
 """
 
 from __future__ import annotations
@@ -12,13 +16,30 @@ import functools
 import importlib.util
 import re
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple, TypeVar, cast
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+_FORGET: List[Callable[[], None]] = []
 
 
 class DeclarationError(Exception):
     """A `Config` that can't be read: a mistake in the code, not in a command line."""
 
 
+def kept(function: _Function) -> _Function:
+    """A function whose answers, which nobody may change, are kept until `forget`."""
+    keeping = functools.lru_cache(maxsize=None)(function)
+    _FORGET.append(keeping.cache_clear)
+    return cast(_Function, keeping)
+
+
+def forget() -> None:
+    """Has all files read again, after some have changed."""
+    for each in _FORGET:
+        each()
+
+
+@kept
 def modules(package: str, defining: str) -> Tuple[str, ...]:
     """Names of the files of a package that define something, nothing being imported.
 
@@ -62,20 +83,25 @@ def classes(package: str) -> Dict[str, str]:
     Returns:
         The class by file name, sorted: {'dmt': 'DMT', 'realmix': 'RealMix', ...}.
     """
-    found = {}
-    for path in sorted(_source(package).parent.glob("[!_]*.py")):
-        name = _bearing(path, path.read_text(encoding="utf-8"))
-        if name:
-            found[path.stem] = name
-    return found
+    return dict(_classes(package))
 
 
+@kept
+def _classes(package: str) -> Tuple[Tuple[str, str], ...]:
+    """Files that have a class bearing their name, and that class."""
+    paths = sorted(_source(package).parent.glob("[!_]*.py"))
+    names = [_bearing(path, path.read_text(encoding="utf-8")) for path in paths]
+    return tuple((path.stem, name) for path, name in zip(paths, names) if name)
+
+
+@kept
 def defines(module: str, name: str) -> bool:
     """Whether a module has a class of this name at its top level."""
     _, tree = _tree(module)
     return any(isinstance(n, ast.ClassDef) and n.name == name for n in tree.body)
 
 
+@kept
 def class_named(module: str) -> str:
     """The class that bears its file's name: 'WideResNet' of 'wide_resnet.py'.
 
@@ -150,6 +176,7 @@ def homes_of_config(module: str) -> List[Tuple[str, str]]:
         way.append(parent)
 
 
+@kept
 def _parent(module: str, name: str) -> Optional[Tuple[str, str]]:
     """Module and name of the first base of a class, None if there is none."""
     path, tree = _tree(module)
@@ -211,6 +238,7 @@ def text(module: str) -> str:
     return _source(module).read_text(encoding="utf-8")
 
 
+@kept
 def _source(module: str) -> Path:
     """The file of a module. Only its outermost package is looked up, none imported."""
     outermost, *inner = module.split(".")
@@ -225,16 +253,11 @@ def _source(module: str) -> Path:
     raise DeclarationError(f"no source file for the module {module}")
 
 
+@kept
 def _tree(module: str) -> Tuple[Path, ast.Module]:
-    """The file of a module, and what is written there."""
+    """The file of a module, and what is written there as Python reads it."""
     path = _source(module)
-    return path, _parsed(path.read_text(encoding="utf-8"), str(path))
-
-
-@functools.lru_cache(maxsize=None)  # the text decides: a changed file is parsed anew
-def _parsed(text: str, path: str) -> ast.Module:
-    """A text as Python reads it; nobody may change it."""
-    return ast.parse(text, filename=path)
+    return path, ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 
 
 def _resolve(

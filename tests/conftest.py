@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import runpy
 import sys
@@ -15,6 +16,8 @@ import pytest
 import setuptools
 import tensorflow as tf
 
+from mixdmt_tf import plots, source_text
+
 ROOT = Path(__file__).resolve().parents[1]
 
 # Replicas are tested on logical devices; they must exist before TensorFlow starts.
@@ -22,6 +25,13 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0],
     [tf.config.LogicalDeviceConfiguration()] * 2,
 )
+
+
+def pytest_collection_finish():
+    """Garbage is looked for less often, and not in the modules that were imported."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5000, 10, 10)
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +49,14 @@ def own_cache(tmp_path_factory):
     """Decoded images and copies of tests do not land among the user's."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def small_charts():
+    """Charts of runs have a twentieth of the pixels."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plots, "DPI", 40)
         yield
 
 
@@ -63,10 +81,12 @@ def fixture_package(tmp_path, monkeypatch):
     def write(**sources):
         for name, source in sources.items():
             (folder / f"{name}.py").write_text(textwrap.dedent(source), "utf-8")
+        source_text.forget()
         return folder
 
     write(__init__="raise AssertionError('imported')")
     yield write
+    source_text.forget()
     for name in [name for name in sys.modules if name.split(".")[0] == "made"]:
         del sys.modules[name]
 

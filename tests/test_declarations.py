@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from mixdmt_tf import source_text
 from mixdmt_tf.settings import (
     DeclarationError,
     Setting,
@@ -276,3 +277,14 @@ def test_modules_that_inherit_a_definition_are_found(package):
         adam="import keras\nclass Adam(keras.optimizers.Adam): pass",
     )
     assert modules("made", "build") == ("a_net", "b_net", "c_net")
+
+
+def test_files_that_changed_are_read_again_when_asked(package):
+    folder = package(network="class Network:\n    def build(self): pass\n")
+    assert modules("made", "build") == ("network",)
+    (folder / "network.py").write_text("class Network: pass\n", "utf-8")
+    (folder / "other.py").write_text("def build(): pass\n", "utf-8")
+    assert modules("made", "build") == ("network",)
+    source_text.forget()
+    assert modules("made", "build") == ("other",)
+    assert dict(classes("made")) == {"network": "Network"}

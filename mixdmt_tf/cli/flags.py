@@ -11,7 +11,16 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Callable, Dict, FrozenSet, Mapping, Optional, Sequence, Tuple
+from typing import (
+    Callable,
+    Dict,
+    FrozenSet,
+    Iterable,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 from absl import flags
 
@@ -85,16 +94,14 @@ def group(
     Raises:
         DeclarationError: if the declaration can't be read.
     """
-    settings = [
-        dataclasses.replace(each, choices=tuple(choices[each.name]))
-        if choices and each.name in choices
-        else each
-        for each in declared(module)
-    ]
-    settings = [
-        dataclasses.replace(each, default=(defaults or {}).get(each.name, each.default))
-        for each in settings
-    ]
+    choices, defaults = choices or {}, defaults or {}
+    settings = []
+    for each in declared(module):
+        if each.name in choices:
+            each = dataclasses.replace(each, choices=tuple(choices[each.name]))
+        if each.name in defaults:
+            each = dataclasses.replace(each, default=defaults[each.name])
+        settings.append(each)
     return Group(name, title or name, tuple(settings))
 
 
@@ -137,7 +144,7 @@ def parse(
     for name in selectors:
         known = {name: _by_name(groups)[name]}
         given, _ = Reader(known, texts, strict=False).read(argv)
-        flag_values = _define(groups)
+        flag_values = _define(known.values())
         for each in given:
             _set(flag_values, each, known[name], hint)
         chosen[name] = str(flag_values[name].value)
@@ -154,7 +161,7 @@ def parse(
         return _elsewhere(name, groups_for, settings, chosen)
 
     given, positional = Reader(settings, texts, elsewhere=elsewhere).read(argv)
-    flag_values = _define(groups)
+    flag_values = _define(settings.values())
     first: Dict[Tuple[str, str], Value] = {}
     for each in given:
         value = _set(flag_values, each, settings[each.name], hint)
@@ -195,23 +202,22 @@ def _by_name(groups: Sequence[Group]) -> Dict[str, Setting]:
     return {setting.name: setting for each in groups for setting in each.settings}
 
 
-def _define(groups: Sequence[Group]) -> flags.FlagValues:
+def _define(settings: Iterable[Setting]) -> flags.FlagValues:
     """Flags of absl for the settings, in an object of their own."""
     flag_values = flags.FlagValues()  # type: ignore[no-untyped-call, unused-ignore]
-    for each in groups:
-        for setting in each.settings:
-            flags.DEFINE_flag(
-                flags.Flag(
-                    Parser(setting),
-                    Serializer(),
-                    setting.name,
-                    setting.default,
-                    setting.help,
-                    boolean=setting.type == "bool",
-                ),
-                flag_values,
-                module_name=each.title,
-            )
+    for setting in settings:
+        flags.DEFINE_flag(
+            flags.Flag(
+                Parser(setting),
+                Serializer(),
+                setting.name,
+                setting.default,
+                setting.help,
+                boolean=setting.type == "bool",
+            ),
+            flag_values,
+            module_name=__name__,
+        )
     return flag_values
 
 

@@ -165,6 +165,7 @@ def test_a_dry_run_does_everything_and_keeps_nothing(finished, tmp_path, monkeyp
     done = tiny.session(
         finished.folder,
         "--dry_run",
+        tiny.EXPORT,
         "--labels=30",
         "--copies_store=disk",
         f"--cache_dir={elsewhere / 'cache'}",

@@ -85,16 +85,15 @@ def test_gradients_pass_through_features_and_not_through_masks():
 
 def test_box_of_known_numbers():
     """100 x 50 (width x height): 40 x 20 erased, from 0 to 60 and from 0 to 30."""
+    places = [np.linspace(0, 0.999, 40), np.linspace(0, 0.999, 80)]
+    uniforms = np.stack(np.meshgrid(*places), -1).reshape(-1, 1, 2)
+    boxes = np.broadcast_to([3, 7, 50, 100], (len(uniforms), 1, 4))
     corners = set()
-    for down in np.linspace(0, 0.999, 40):
-        for right in np.linspace(0, 0.999, 80):
-            mask = equations.cutout_mask(
-                [[[3, 7, 50, 100]]], [[[down, right]]], 60, 120
-            ).numpy()[0]
-            rows, columns = np.argwhere(mask == 0).T
-            assert (np.ptp(rows) + 1, np.ptp(columns) + 1) == (20, 40)
-            assert len(rows) == 800
-            corners.add((rows.min() - 3, columns.min() - 7))
+    for mask in equations.cutout_mask(boxes, uniforms, 60, 120).numpy():
+        rows, columns = np.argwhere(mask == 0).T
+        assert (np.ptp(rows) + 1, np.ptp(columns) + 1) == (20, 40)
+        assert len(rows) == 800
+        corners.add((rows.min() - 3, columns.min() - 7))
     downs, rights = zip(*corners)
     assert set(downs) == set(range(31)) and set(rights) == set(range(61))
 

@@ -39,20 +39,42 @@ def at_call(number, act):
     return called
 
 
-@pytest.mark.parametrize("stage", ["base", "round_1", "round_2"])
+STAGES = ("base", "round_1", "round_2")
+ENDINGS = ("checkpoints", "export", "metrics.csv", "data.json", "results.json")
+
+
+def removed(paths):
+    for path in paths:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def before_stage(finished, folder, stage):
+    """What a run has in its folder when a round begins: it need not train it again."""
+    shutil.copytree(finished.folder, folder)
+    later = STAGES[STAGES.index(stage) :]
+    labels = [folder / "pseudo_labels" / f"{name}.npz" for name in later]
+    missing = [folder / name for name in (*ENDINGS, "rounds.csv", *later)]
+    removed([*missing, *labels, *folder.glob("*.png")])
+
+
+@pytest.mark.parametrize("stage", STAGES)
 def test_stopped_in_the_middle_of_a_stage(stage, finished_rounds, straight, tmp_path):
-    number = ["base", "round_1", "round_2"].index(stage) + 1
-    moments = {("progress", 4): at_call(number, tiny.TERMINATE)}
-    stopped = tiny.session(tmp_path, *FLAGS, moments=moments)
-    assert stopped.code == 143, stopped.err
+    folder = tmp_path / "run"
+    if stage != "base":
+        before_stage(finished_rounds, folder, stage)
+    stop = {("progress", 4): tiny.TERMINATE}
+    stopped = tiny.session(folder, *FLAGS, moments=stop)
+    assert (stopped.code, stopped.steps) == (143, (1, 2, 3, 4)), stopped.err
     assert "stopped after step 4, saved; the same command resumes" in stopped.err
-    assert not (tmp_path / "results.json").exists()
-    assert not (tmp_path / stage / "results.json").exists()
-    resumed = tiny.session(tmp_path, *FLAGS)
+    assert not (folder / "results.json").exists()
+    assert (folder / stage / "checkpoints").exists()
+    assert not (folder / stage / "results.json").exists()
+    resumed = tiny.session(folder, *FLAGS)
     assert resumed.code == 0, resumed.err
-    assert resumed.steps == (5, 6, *(3 - number) * (1, 2, 3, 4, 5, 6))
+    left = len(STAGES) - 1 - STAGES.index(stage)
+    assert resumed.steps == (5, 6, *left * (1, 2, 3, 4, 5, 6))
     assert "resuming at step 4 (67 % done)" in resumed.out
-    assert facts(tmp_path, *FLAGS) == straight
+    assert facts(folder, *FLAGS) == straight
     # Optimizer and average, too.
     assert resumed.last_digest == finished_rounds.session.last_digest
 
@@ -80,7 +102,6 @@ BETWEEN = {
     "before_the_export": (export, "export", True),
     "before_the_results": (records, "run_summary", True),
 }
-ENDINGS = ("checkpoints", "export", "metrics.csv", "data.json", "results.json")
 
 
 def begun(finished, folder, moment):
@@ -91,8 +112,7 @@ def begun(finished, folder, moment):
         missing += [folder / "round_2", folder / "pseudo_labels" / "round_2.npz"]
     if moment == TABLE:
         missing += [folder / "rounds.csv", *folder.glob("*.png")]
-    for path in missing:
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    removed(missing)
     return folder
 
 
@@ -100,15 +120,16 @@ def begun(finished, folder, moment):
 def test_stopped_between_two_stages(moment, finished_rounds, straight, tmp_path):
     folder = begun(finished_rounds, tmp_path / "run", moment)
     module, name, first = BETWEEN[moment]
+    exported = (tiny.EXPORT,) if module is export else ()
     strike = at_call(1, tiny.TERMINATE)
     hooks = (strike, nothing) if first else (nothing, strike)
     with mock.patch.object(module, name, wrapped(getattr(module, name), *hooks)):
-        stopped = tiny.session(folder, *FLAGS)
+        stopped = tiny.session(folder, *FLAGS, *exported)
     assert stopped.code == 143, stopped.err
     written = (folder / "pseudo_labels" / "round_2.npz").exists()
     assert written == (moment not in ("before_labels_of_round_2", TABLE))
     assert not (folder / "results.json").exists()
-    resumed = tiny.session(folder, *FLAGS)
+    resumed = tiny.session(folder, *FLAGS, *exported)
     assert resumed.code == 0, resumed.err
     assert facts(folder, *FLAGS) == straight
 

@@ -101,7 +101,8 @@ def test_rounds_are_divided(slow, tmp_path, capsys):
     experiment = short.experiment(
         tmp_path, "--algorithm=dmt", "--rounds=1", *short.ROUNDS, *MINUTE, *lengths
     )
-    outcome = fit.train(experiment)
+    with short.few_samples():
+        outcome = fit.train(experiment)
     flags = flags_of(tmp_path)
     assert flags["steps"] == "none" and "--max_minutes=1: " in capsys.readouterr().out
     rounds = int(flags["rounds"])

@@ -158,7 +158,7 @@ def test_auto_is_written_as_what_it_meant(tmp_path):
 def test_data_without_test_or_validation_images(tmp_path):
     source = digits.load(DataConfig(dataset="digits"))
     alone = dataclasses.replace(source, test=None)
-    outcome = fit.train(supervised(tmp_path, "--validation=0"), alone)
+    outcome = fit.train(supervised(tmp_path, "--validation=0", tiny.EXPORT), alone)
     assert outcome["test_error"] is None and outcome["validation_error"] is None
     assert (tmp_path / "export" / "saved_model.pb").exists()
 

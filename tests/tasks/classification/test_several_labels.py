@@ -49,7 +49,8 @@ def fixture_data(tmp_path_factory):
 def fixture_run(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("several") / "run"
     cache = f"--cache_dir={folder.parent / 'cache'}"
-    found = tiny.session(folder, *FLAGS, f"--data_dir={data}", cache)
+    flags = (*FLAGS, f"--data_dir={data}", cache, tiny.EXPORT)
+    found = tiny.session(folder, *flags)
     assert found.code == 0, found.err
     return tiny.Finished(folder, found)
 

@@ -160,11 +160,12 @@ def test_stopped_after_the_last_step(supervised, moment, tmp_path):
 
 
 def test_stopped_while_the_model_is_exported(supervised, tmp_path, monkeypatch):
+    flags = (tiny.SUPERVISED, tiny.EXPORT)
     with monkeypatch.context() as patch:
         patch.setattr(export, "export", lambda *_: tiny.TERMINATE())
-        done = tiny.session(tmp_path, tiny.SUPERVISED)
+        done = tiny.session(tmp_path, *flags)
     assert (done.code, done.err) == (143, "stopped\n")
-    again = tiny.session(tmp_path, tiny.SUPERVISED)
+    again = tiny.session(tmp_path, *flags)
     assert (again.code, again.digest) == (0, supervised()[0])
     assert (tmp_path / "export" / "saved_model.pb").exists()
 

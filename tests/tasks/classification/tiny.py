@@ -37,9 +37,11 @@ FLAGS = (
     "--copies=2",
     "--copies_store=virtual",
     "--report=false",
+    "--export=false",  # which takes as long as the training
 )
 FLOAT32 = "--precision=float32"
 SUPERVISED = "--algorithm=supervised"
+EXPORT = "--export=true"
 SHORT_ROUNDS = (
     "--steps=none",
     "--base_steps=6",
@@ -181,12 +183,12 @@ _finished: Dict[Tuple[str, ...], Finished] = {}
 
 def finished(tmp_path_factory) -> Finished:
     """RealMix with its supervised comparison, trained once per process."""
-    return _once(tmp_path_factory, "--compare_supervised")
+    return _once(tmp_path_factory, "--compare_supervised", EXPORT)
 
 
 def finished_rounds(tmp_path_factory) -> Finished:
     """DMT in two rounds, trained once per process."""
-    return _once(tmp_path_factory, *ROUNDS, "--compare_supervised")
+    return _once(tmp_path_factory, *ROUNDS, "--compare_supervised", EXPORT)
 
 
 def _once(tmp_path_factory, *more: str) -> Finished:

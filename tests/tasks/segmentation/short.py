@@ -24,7 +24,6 @@ from unittest import mock
 import keras
 import tensorflow as tf
 
-from mixdmt_tf import plots
 from mixdmt_tf.cli import experiments, train
 from mixdmt_tf.data.segmentation import datasets
 from mixdmt_tf.data.segmentation.config import Config
@@ -49,20 +48,20 @@ FLAGS = (
     "--log_every=2",
     "--noema_warmup",
     "--report=false",
+    "--export=false",  # which takes seconds
 )
-SINGLE = ("--steps=4", "--noexport")
+SINGLE = ("--steps=4",)
 ROUNDS = ("--base_steps=4", "--base_batch=2", "--round_steps=4", "--unlabeled_ratio=2")
 
 
 @contextlib.contextmanager
 def few_samples() -> Iterator[None]:
-    """The data set of digits with fewer images, and images with fewer pixels.
+    """The data set of digits with fewer images.
 
     Which digits belong to which part, and how an image looks, stays as it is.
     """
     with mock.patch.dict(digit_scenes.COUNTS, COUNTS):
-        with mock.patch.object(plots, "DPI", 40):
-            yield
+        yield
 
 
 def load() -> Source:

@@ -17,7 +17,7 @@ from mixdmt_tf.runs.session import Session
 from mixdmt_tf.tasks import dry_run, open_task
 from mixdmt_tf.tasks.segmentation.dry_run import few
 from tests.data.segmentation.files import MemorySample, in_memory
-from tests.tasks.segmentation import tiny
+from tests.tasks.segmentation import short, tiny
 
 IMAGES = in_memory(
     40,
@@ -74,8 +74,8 @@ def test_a_run_in_rounds(watched, tmp_path, capsys):
     """Everything twice, and the second time it resumes from the checkpoints."""
     more = ("--algorithm=dmt", "--rounds=3", "--fractions=20,50,100", "--crop=33x41")
     more += ("--base_batch=3", "--unlabeled_ratio=1", "--models=1")
-    more += ("--noexport", "--dry_run")
-    assert train.main(tiny.flags(tmp_path / "run", *more)) == 0
+    with short.few_samples():
+        assert train.main(short.flags(tmp_path / "run", *more, "--dry_run")) == 0
     sizes = {"base": (3, 33, 41, 3), "round_1": (2, 33, 41, 3)}
     sizes["round_2"] = sizes["round_1"]
     first = [(name, 0, 1, size) for name, size in sizes.items()]
@@ -91,9 +91,10 @@ def test_a_single_run(watched, tmp_path, capsys):
     run = tmp_path / "run"
     run.mkdir()
     (run / "notes.txt").write_text("precious")
-    more = ("--algorithm=supervised", "--dry_run")
-    assert train.main(tiny.flags(run, *more)) == 0
-    size = (2, 49, 49, 3)
+    more = ("--algorithm=supervised", "--export=true", "--dry_run")
+    with short.few_samples():
+        assert train.main(short.flags(run, *more)) == 0
+    size = (2, 17, 17, 3)
     assert watched == [("run", 0, 1, size), ("run", 1, 2, size)]
     assert capsys.readouterr().out.endswith("dry run complete: nothing was kept\n")
     assert [path.name for path in run.iterdir()] == ["notes.txt"]

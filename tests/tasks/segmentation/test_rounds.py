@@ -35,7 +35,7 @@ STAGES = ("base_a", "base_b", "round_1_b", "round_1_a", "round_2_b", "round_2_a"
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    return short.trained_once(tmp_path_factory, *DMT)
+    return short.trained_once(tmp_path_factory, *DMT, "--export=true")
 
 
 def results(folder):
@@ -161,7 +161,7 @@ def test_who_teaches_whom(finished, tmp_path, teacher, stage, share):
 
 def test_a_finished_run_is_not_trained_again(finished, tmp_path):
     folder = shutil.copytree(finished.folder, tmp_path / "moved")
-    again = short.session(folder, *DMT, "--noexport")
+    again = short.session(folder, *DMT)
     assert (again.code, again.steps) == (0, ()), again.err
     assert again.out.count("finished: ") == 6 and "labelling" not in again.out
     assert short.facts(folder) == short.facts(finished.folder)
@@ -204,7 +204,7 @@ def test_a_last_stage_stopped_wherever_it_can_be(finished, tmp_path):
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert len(list(labels.glob("*.npz"))) == 4 and len(list(labels.glob(".*.npz.*")))
-    more = ("--keep_pseudo_labels", "--noexport")  # neither changes the results
+    more = ("--keep_pseudo_labels",)  # does not change the results
     for moment in MOMENTS:
         if moment[0] == "progress":
             done = short.session(folder, *DMT, *more, moments={moment: tiny.TERMINATE})
@@ -257,7 +257,7 @@ def test_other_settings_in_the_folder(finished, flag, line):
 def test_a_run_that_was_moved_goes_on_in_the_middle_of_a_stage(finished, tmp_path):
     folder = shutil.copytree(finished.folder, tmp_path / "moved")
     (folder / "round_2_a" / "results.json").unlink()
-    done = short.session(folder, *DMT, "--noexport")
+    done = short.session(folder, *DMT)
     assert done.code == 0, done.err
     assert short.facts(folder) == short.facts(finished.folder)
 
@@ -274,7 +274,7 @@ def test_the_best_stage_on_validation_is_the_result(worse, finished, tmp_path):
         best = "base_a" if worse else last
         found["validation_miou"] = 90.0 if stage == best else 40.0
         digests.write(folder / stage / "results.json", json.dumps(found))
-    done = short.session(folder, *DMT, "--noexport", "--select_on=best")
+    done = short.session(folder, *DMT, "--select_on=best")
     assert (done.code, done.steps) == (0, ()), done.err
     whole = results(folder)
     assert whole["result_of"] == ("base_a" if worse else last)
