@@ -18,6 +18,7 @@ from mixdmt_tf.progress import Progress
 from mixdmt_tf.runs import (
     checkpoints,
     export,
+    memory,
     results,
     trained,
     training_loop,
@@ -82,13 +83,15 @@ class Session:
             What `results.json` holds.
         """
         task, run = self.task, self.experiment.run
-        replicas = self.strategy.num_replicas_in_sync
-        pipeline = task.pipeline(self.split, self.pseudo, replicas)
+        parts = self.strategy.num_replicas_in_sync * run.accumulate
+        pipeline = task.pipeline(self.split, self.pseudo, parts)
         with self.strategy.scope():
             self.algorithm = self.method_class(
                 task.network(), self.experiment.method, task.facts(self.split)
             )
             self.algorithm.compile()
+            if run.remat:
+                memory.rematerialize(self.algorithm)
             state = checkpoints.state(self.algorithm)
         self.scorer = task.scorer()
         self.evaluation = task.evaluation(self.split, self.scorer, self.log)
@@ -175,13 +178,9 @@ class Session:
         run = self.experiment.run
         self.session_started = time.monotonic()
         self.log.start_clock(start)
-        schedule = training_loop.Schedule(
-            run.steps,
-            run.eval_every,
-            run.checkpoint_every,
-            run.log_every,
-            run.steps_per_execution,
-        )
+        often = (run.eval_every, run.checkpoint_every, run.log_every)
+        size = (run.steps_per_execution, run.accumulate)
+        schedule = training_loop.Schedule(run.steps, *often, *size)
         hooks = training_loop.Hooks(
             self._report,
             self._evaluate,

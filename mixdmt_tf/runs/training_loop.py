@@ -8,12 +8,14 @@ evaluation, a checkpoint or a stop is in the hooks it is given.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from typing import Callable, Dict, Iterable, Optional, Set
 
 import tensorflow as tf
 
 from mixdmt_tf.algorithms.base import Algorithm
+from mixdmt_tf.algorithms.parts.gradient_sums import GradientSums
 from mixdmt_tf.data.classification.pipeline import Pipeline
 from mixdmt_tf.errors import UserError
 
@@ -43,13 +45,14 @@ class Hooks:
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
-    """When things happen, in steps."""
+    """When things happen, in steps, and in how many parts a step takes its batch."""
 
     steps: int
     eval_every: int
     checkpoint_every: int
     log_every: int
     steps_per_execution: int = 1
+    accumulate: int = 1
 
     def due(self, every: int, step: int) -> bool:
         """Whether something that happens every so often happens after `step` steps."""
@@ -92,20 +95,33 @@ def train(
     """
     evaluated = evaluated or set()
     replicas = strategy.num_replicas_in_sync
+    parts = schedule.accumulate  # of each replica's rows: the rows of a replica each
     batches = iter(
         strategy.distribute_datasets_from_function(
-            lambda _: pipeline.dataset(start, schedule.steps, replicas)
+            lambda _: pipeline.dataset(start, schedule.steps, replicas * parts)
         )
     )
+    sums = None
+    if parts > 1:
+        with strategy.scope():
+            sums = GradientSums(algorithm.groups, parts)
+
     # Steps have no Python control flow of tensors: AutoGraph, which would rewrite the
     # source of everything that they call, has nothing to do but takes seconds.
-    step_function = tf.function(
-        algorithm.train_step, jit_compile=jit_compile, autograph=False
-    )
+    @functools.partial(tf.function, jit_compile=jit_compile, autograph=False)
+    def step_function(batch):
+        algorithm.train_step(batch, *([sums] if sums else []))
+
+    @functools.partial(tf.function, jit_compile=jit_compile, autograph=False)
+    def part_function(batch):
+        sums.add(algorithm.gradients(batch))
 
     @tf.function
     def execute(iterator, steps):
         for _ in tf.range(steps):
+            if sums is not None:  # a loop, so that one part follows another
+                for _ in tf.range(parts - 1):
+                    strategy.run(part_function, args=(next(iterator),))
             strategy.run(step_function, args=(next(iterator),))
 
     step = start
