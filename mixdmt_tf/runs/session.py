@@ -93,6 +93,7 @@ class Session:
             if run.remat:
                 memory.rematerialize(self.algorithm)
             state = checkpoints.state(self.algorithm)
+            portable = checkpoints.portable(self.algorithm)
         self.scorer = task.scorer()
         self.evaluation = task.evaluation(self.split, self.scorer, self.log)
         trained.describe(task, self.path)
@@ -103,6 +104,7 @@ class Session:
             run.keep_checkpoints,
             self.progress.say,
             self.path,
+            portable,
         )
         start = self.checkpoints.restore() or 0
         note = self.checkpoints.note
@@ -178,9 +180,7 @@ class Session:
         run = self.experiment.run
         self.session_started = time.monotonic()
         self.log.start_clock(start)
-        often = (run.eval_every, run.checkpoint_every, run.log_every)
-        size = (run.steps_per_execution, run.accumulate)
-        schedule = training_loop.Schedule(run.steps, *often, *size)
+        schedule = training_loop.Schedule.of(run)
         hooks = training_loop.Hooks(
             self._report,
             self._evaluate,

@@ -18,6 +18,7 @@ from mixdmt_tf.algorithms.base import Algorithm
 from mixdmt_tf.algorithms.parts.gradient_sums import GradientSums
 from mixdmt_tf.data.classification.pipeline import Pipeline
 from mixdmt_tf.errors import UserError
+from mixdmt_tf.runs.config import Config
 
 Numbers = Dict[str, float]
 
@@ -53,6 +54,12 @@ class Schedule:
     log_every: int
     steps_per_execution: int = 1
     accumulate: int = 1
+
+    @classmethod
+    def of(cls, run: Config) -> Schedule:
+        """That of a run, which leaves nothing open."""
+        names = (field.name for field in dataclasses.fields(cls))
+        return cls(**{name: getattr(run, name) for name in names})
 
     def due(self, every: int, step: int) -> bool:
         """Whether something that happens every so often happens after `step` steps."""

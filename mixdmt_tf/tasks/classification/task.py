@@ -16,6 +16,7 @@ from mixdmt_tf.data.classification import datasets, pseudo_labels, splits
 from mixdmt_tf.data.classification.pipeline import Pipeline
 from mixdmt_tf.data.classification.source import Source
 from mixdmt_tf.data.part import Part
+from mixdmt_tf.data.pixels import to_float
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import expanded, write_atomically
@@ -176,8 +177,15 @@ class Classification:
         return size
 
     def initialize(self, network: keras.Model) -> Optional[str]:
-        """Gives it the published weights that it is to start from, if any."""
+        """Gives it the weights that follow from images, and published ones, if any."""
+        self.experiment.network.adapt(network, self._sample)
         return self.experiment.network.initialize(network)
+
+    def _sample(self, number: int) -> np.ndarray:
+        """At most so many training images as networks take them, evenly chosen."""
+        images = self.source.train.images
+        chosen = np.linspace(0, len(images) - 1, min(number, len(images))).astype(int)
+        return to_float(images[chosen]).numpy()
 
     def facts(self, split: Split) -> base.RunFacts:
         """What the algorithm must know of the run besides its own settings."""
