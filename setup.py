@@ -71,8 +71,6 @@ SERVE = [
 ]
 # bin/tune searches with it.
 TUNE = ["optuna>=4.2"]
-# Copies and pseudo labels on an engine of Apache Beam: --runner.
-BEAM = ["apache-beam>=2.65,<3"]
 # Sybil runs the Python examples of README.md and docs/ as tests.
 TEST = [*PRETRAINED, *SERVE, *TUNE, "pytest>=7.4", "pytest-xdist>=3.3", "sybil>=9.0"]
 
@@ -123,7 +121,6 @@ setup(
         "pretrained": PRETRAINED,
         "serve": SERVE,
         "tune": TUNE,
-        "beam": BEAM,
         "test": TEST,
         "docs": ["sphinx>=7.4", "myst-parser>=3.0", "furo>=2024.8.6"],
         "dev": [*TEST, "ruff>=0.6", "mypy>=1.11", "pre-commit>=3.5"],

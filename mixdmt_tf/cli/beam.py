@@ -112,6 +112,6 @@ def _beam() -> Any:
     except ImportError as error:
         raise UserError(
             f"--runner needs Apache Beam, which cannot be imported: {error}\n"
-            'Install it: pip install "mixdmt_tf[beam]"'
+            'Install it: pip install "apache-beam>=2.77,<3"'
         ) from error
     return apache_beam
