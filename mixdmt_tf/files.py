@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pathlib
+import re
 import shutil
 import zipfile
 import zlib
@@ -12,6 +13,8 @@ from typing import Any, Union
 
 from mixdmt_tf.errors import UserError
 
+# As people write it, and as `pathlib` makes it.
+_ADDRESS = re.compile(r"(gs|s3|s3a|hdfs|viewfs|az|abfss?|https?|ram)://?[^/]")
 FULL = "No space left on device"  # as the system says it, and TensorFlow after it
 # What reading a file raises of which a byte is wrong, or which is something else.
 DAMAGES = (
@@ -50,8 +53,14 @@ def expanded(path: Union[str, pathlib.Path]) -> pathlib.Path:
     """A path that a user gave, with `~` replaced.
 
     Raises:
-        UserError: if the home folder is unknown, as in containers it may be.
+        UserError: if the home folder is unknown, as in containers it may be, or if it
+            is the address of an object store, which would become a folder here.
     """
+    if _ADDRESS.match(str(path)):
+        raise UserError(
+            f"{path}: expected a path of this machine's file systems, not an address.\n"
+            "Mount the store (gcsfuse, s3fs), and give the folder where it is mounted."
+        )
     try:
         return pathlib.Path(path).expanduser()
     except RuntimeError:

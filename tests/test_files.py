@@ -196,3 +196,16 @@ def test_sizes_for_people(nbytes, text):
 )
 def test_cells_are_text_to_spreadsheets_and_terminals(name, text):
     assert files.cell(name) == text
+
+
+@pytest.mark.parametrize("path", ["gs://bucket/run", "s3:/bucket", "hdfs://host/x"])
+def test_addresses_of_object_stores_are_refused(path):
+    """Rather than become a folder `gs:` on this machine."""
+    for given in (path, pathlib.Path(path)):
+        with pytest.raises(UserError, match="not an address.\nMount the store"):
+            files.expanded(given)
+
+
+@pytest.mark.parametrize("path", ["gs/bucket", "a:b/c", "./s3:x", "s3:"])
+def test_paths_that_only_look_like_it(path):
+    assert files.expanded(path) == pathlib.Path(path)

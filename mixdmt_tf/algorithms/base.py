@@ -17,8 +17,10 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from mixdmt_tf import compat, lengths
 from mixdmt_tf.algorithms.parts import groups, optimizers
+from mixdmt_tf.algorithms.parts.gradient_sums import GradientSums
 from mixdmt_tf.algorithms.parts.groups import Group
 from mixdmt_tf.algorithms.parts.keras_model import KerasModel
+from mixdmt_tf.algorithms.parts.means import Reported, update
 from mixdmt_tf.algorithms.parts.momentum import learning_rate
 from mixdmt_tf.algorithms.parts.moving_average import MovingAverage
 from mixdmt_tf.algorithms.parts.run_facts import RunFacts
@@ -99,8 +101,6 @@ class Config:
         return lengths.filled_in(self, ema_warmup=warmup)
 
 
-# A number to log: a tensor, or (values, which of them count).
-Reported = Union[tf.Tensor, Tuple[tf.Tensor, tf.Tensor]]
 Losses = Tuple[Dict[str, Term], Dict[str, Reported]]
 
 
@@ -239,36 +239,37 @@ class Algorithm(KerasModel):
         """Logits of the raw (not averaged) weights."""
         return self.network(images, training=training)
 
-    def train_step(self, data: Dict[str, tf.Tensor]) -> Dict[str, tf.Tensor]:
+    def train_step(
+        self, data: Dict[str, tf.Tensor], earlier: Optional[GradientSums] = None
+    ) -> Dict[str, tf.Tensor]:
         """One step on one replica's rows of a batch.
 
         Args:
             data: a batch as `mixdmt_tf.data.recipe.Recipe` describes it.
+            earlier: gradients of the other parts of the step's batch, if this is one.
 
         Returns:
             The means of all reported numbers.
         """
+        gradients = self.gradients(data)
+        if earlier is not None:
+            gradients = earlier.finish(gradients)
+        groups.descend(self.groups, gradients)
+        for network in filter(None, (self.network, self.peer)):
+            average_statistics(network)
+        self._decay_and_average(data["step"])
+        return {name: metric.result() for name, metric in self.means.items()}
+
+    def gradients(self, data: Dict[str, tf.Tensor]) -> groups.Gradients:
+        """Gradients by group, of this replica's share of the loss times loss scales."""
         with tf.GradientTape(persistent=len(self.groups) > 1) as tape:
             terms, reports = self.step_losses(data)
             terms = counted(terms, data, weighed=self.weighs_labels)
             means = {name: mean_over_replicas(term) for name, term in terms.items()}
             losses = groups.losses(self.groups, terms, means)
             scaled = groups.scaled(self.groups, losses)
-        groups.descend(self.groups, tape, scaled)
-        for network in filter(None, (self.network, self.peer)):
-            average_statistics(network)
-        self._decay_and_average(data["step"])
-
-        # Means over all replicas were divided by the rows of all: undo it for the
-        # metrics, which average over replicas themselves.
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        self.means["loss"].update_state(losses[groups.NETWORK] * replicas)
-        for name, mean in means.items():
-            self.means[name].update_state(mean * replicas)
-        for name, value in reports.items():
-            values, mask = value if isinstance(value, tuple) else (value, None)
-            self.means[name].update_state(values, sample_weight=mask)
-        return {name: metric.result() for name, metric in self.means.items()}
+        update(self.means, {"loss": losses[groups.NETWORK], **means}, reports)
+        return groups.gradients(self.groups, tape, scaled)
 
     def _decay_and_average(self, step: tf.Tensor) -> None:
         """Decays the kernels, then moves the average; on all replicas alike."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from typing import Any, Sequence
+from typing import Any, Mapping, Sequence
 
-from mixdmt_tf.cli import experiments, flags
+from mixdmt_tf.cli import beam, experiments, flags
 from mixdmt_tf.cli.main import run
 from mixdmt_tf.data import part
 from mixdmt_tf.errors import UsageError
@@ -14,7 +14,7 @@ from mixdmt_tf.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(beam.Engine):
     """Settings of the command itself, which are no part of the run."""
 
     shard: str = setting(
@@ -42,7 +42,9 @@ def _precompute(argv: Sequence[str]) -> None:
         "same flags will read. An interrupted command resumes where it stopped.",
         more=(flags.group("command", "mixdmt_tf.cli.precompute_augmentations"),),
     )
-    shard = part.parse(str(parsed.values["command"]["shard"]))
+    values: Mapping[str, Any] = parsed.values["command"]
+    config = Config(**values)
+    shard = part.parse(config.shard)
     dataset = str(parsed.values["data"]["dataset"])
     if experiments.task_of(dataset) == "segmentation":
         raise UsageError(
@@ -54,6 +56,9 @@ def _precompute(argv: Sequence[str]) -> None:
             f"--copies_store={parsed.values['data']['copies_store']}: expected auto or "
             "disk, since only a disk keeps the copies for later runs"
         )
+    if config.runner:
+        beam.run("precompute_augmentations", argv, config, config.shard)
+        return
     experiment = experiments.build(parsed, find_data=True)
     images: Any = experiment.data
     data = dataclasses.replace(images, copies_store="disk")

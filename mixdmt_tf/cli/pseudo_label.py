@@ -7,7 +7,7 @@ import sys
 from typing import Any, Mapping, Sequence
 
 from mixdmt_tf.algorithms.parts import label_sources
-from mixdmt_tf.cli import experiments, flags
+from mixdmt_tf.cli import beam, experiments, flags
 from mixdmt_tf.cli.main import run
 from mixdmt_tf.data import part
 from mixdmt_tf.errors import UsageError
@@ -16,7 +16,7 @@ from mixdmt_tf.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(label_sources.LabelSource):
+class Config(label_sources.LabelSource, beam.Engine):
     """Settings of the command."""
 
     workdir: str = setting("", "the folder of a run")
@@ -89,10 +89,11 @@ def _label(argv: Sequence[str]) -> None:
     values: Mapping[str, Any] = parsed.values["command"]
     config = Config(**values)
     shard = part.parse(config.shard)
-    if shard and config.labeling == "graph":
+    if (shard or config.runner) and config.labeling == "graph":
+        given = f"--shard={shard}" if shard else f"--runner={config.runner}"
         raise UsageError(
-            f"--shard={shard}: a graph connects all images, so that no part of them "
-            "can be labelled alone.\nLeave --shard out, or use --labeling=network."
+            f"{given}: a graph connects all images, so that no part of them "
+            "can be labelled alone.\nLeave it out, or use --labeling=network."
         )
     if not config.fraction:
         raise UsageError("--fraction=0 keeps nothing; expected a number up to 100")
@@ -100,6 +101,9 @@ def _label(argv: Sequence[str]) -> None:
     output = expanded(config.output)
     if not output.parent.is_dir():
         raise UsageError(f"--output={output}: there is no folder {output.parent}")
+    if config.runner:
+        beam.run("pseudo_label", argv, config, config.shard)
+        return
     experiment = build()
 
     from mixdmt_tf import tasks

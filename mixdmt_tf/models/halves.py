@@ -33,7 +33,7 @@ def head(network: keras.Model) -> List[keras.layers.Layer]:
         if layer.weights:
             found.add(layer.name)
         elif not isinstance(layer, keras.layers.InputLayer):
-            open_ += _inputs(layer)
+            open_ += inputs(layer)
     return [layer for layer in network.layers if layer.name in found]
 
 
@@ -71,7 +71,7 @@ def decoder(network: keras.Model) -> keras.Model:
     def applied(tensor: Any) -> Any:
         if id(tensor) not in made:
             layer = makers[id(tensor)]
-            given = [applied(each) for each in _inputs(layer)]
+            given = [applied(each) for each in inputs(layer)]
             made[id(tensor)] = layer(
                 given if isinstance(layer.input, list) else given[0]
             )
@@ -93,7 +93,7 @@ def with_features(network: keras.Model) -> keras.Model:
     return keras.Model(network.inputs, [_features(network), network.outputs[0]])
 
 
-def _inputs(layer: keras.layers.Layer) -> List[Any]:
+def inputs(layer: keras.layers.Layer) -> List[Any]:
     """What a layer was applied to when the network was built, as a list."""
     return (
         list(layer.input) if isinstance(layer.input, (list, tuple)) else [layer.input]
@@ -102,7 +102,7 @@ def _inputs(layer: keras.layers.Layer) -> List[Any]:
 
 def _features(network: keras.Model) -> Any:
     """What all layers of the head are applied to."""
-    given = [tensor for layer in head(network) for tensor in _inputs(layer)]
+    given = [tensor for layer in head(network) for tensor in inputs(layer)]
     if not given or any(each is not given[0] for each in given):
         raise ValueError(f"{network.name} has no features that all its classes are of")
     return given[0]

@@ -11,7 +11,7 @@ from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import expanded
 from mixdmt_tf.models.layers import replica_statistics
-from mixdmt_tf.runs import transfer
+from mixdmt_tf.runs import memory, transfer
 from mixdmt_tf.runs.task import PseudoLabels, Task
 
 
@@ -56,6 +56,8 @@ def algorithm(task: Task, split: Split, strategy: tf.distribute.Strategy) -> Alg
             replica_statistics.synchronize(network)
         made = experiment.method_class()(network, experiment.method, task.facts(split))
         made.compile()
+        if experiment.run.remat:
+            memory.rematerialize(made)
     return made
 
 

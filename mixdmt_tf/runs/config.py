@@ -69,6 +69,20 @@ class Config:
         low=1,
         high=65536,
     )
+    accumulate: int = setting(
+        1,
+        "parts in which a step takes its batch, one after the other, for small memory: "
+        "the gradient is that of the whole batch, but batch normalization, mixup and "
+        "masked means see a part's rows only",
+        low=1,
+        high=65536,
+    )
+    remat: bool = setting(
+        False,
+        "compute the layers within blocks of the network again in the backward pass "
+        "instead of keeping their outputs: the same gradients in a fraction of the "
+        "memory, about a third slower",
+    )
     precision: str = setting(
         "auto",
         "auto: what is fastest on this hardware without hurting the result, in long "
@@ -149,6 +163,12 @@ class Config:
     def __post_init__(self) -> None:
         """Refuses values out of range with a UsageError."""
         check(settings_of(type(self)), self)
+        if self.batch % self.accumulate:
+            raise UsageError(
+                f"--batch={self.batch} cannot be taken in --accumulate="
+                f"{self.accumulate} equal parts.\n"
+                f"Expected a divisor of {self.batch}."
+            )
         if self.data_service and not _ADDRESS.fullmatch(self.data_service):
             raise UsageError(
                 f"--data_service={self.data_service}: expected grpc://host:port, as "

@@ -42,7 +42,8 @@ def follow(
     run = task.experiment.run
     split = find_split(task, path)
     pseudo = beginning.pseudo_labels(task, split)
-    pipeline = task.pipeline(split, pseudo, strategy.num_replicas_in_sync)
+    parts = strategy.num_replicas_in_sync * run.accumulate
+    pipeline = task.pipeline(split, pseudo, parts)
     algorithm = beginning.algorithm(task, split, strategy)
     start, evaluated = map(int, workers.hear().split())
     if start:

@@ -14,8 +14,10 @@ from typing import Any, Callable, Tuple
 import tensorflow as tf
 
 from mixdmt_tf import compat
-from mixdmt_tf.errors import UserError
+from mixdmt_tf.algorithms.base import Algorithm
+from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.files import size_text
+from mixdmt_tf.models import rematerialization
 from mixdmt_tf.runs.task import Task
 
 _LIMIT = pathlib.Path("/sys/fs/cgroup/memory.max")  # of a container, 'max' if none
@@ -26,32 +28,55 @@ _HELD = 0.5
 _BYTES = 4
 
 
-def require(task: Task, images_per_label: int) -> None:
+def require(task: Task, images_per_label: int) -> str:
     """Refuses a step that needs more memory than the machine has.
 
-    The estimate is a lower bound, and only of what CPUs hold: GPUs say what they lack.
+    The estimate is a lower bound. GPUs say themselves what they lack.
 
     Args:
         task: of the run.
         images_per_label: images in a batch for each labelled one.
 
+    Returns:
+        The estimate in words, a line.
+
     Raises:
         UserError: with the estimate, and what to make smaller.
+        UsageError: if the network has nothing to compute again (`--remat`).
     """
-    if tf.config.list_physical_devices("GPU"):
-        return
-    experiment = task.experiment
-    rows = experiment.run.batch * images_per_label
-    networks = 1 + experiment.method_class().has_peer
+    run, method = task.experiment.run, task.experiment.method_class()
+    rows = math.ceil(run.batch * images_per_label / run.accumulate)
     weights, outputs = of_network(task.network)
-    needed = _BYTES * (networks * _COPIES * weights + int(_HELD * rows * outputs))
+    held = int(_HELD * outputs)
+    if run.remat:
+        with compat.without_memory():
+            between, block = rematerialization.kept(task.network())
+        if not between:
+            raise UsageError(
+                f"--remat: --network={run.network} has no blocks that could be "
+                "computed again.\nLeave it out; --accumulate saves memory, too."
+            )
+        held = between + int(_HELD * block)
+    copies = (1 + method.has_peer) * _COPIES + (run.accumulate > 1)
+    number = 2 if run.precision.startswith("mixed") else _BYTES
+    needed = _BYTES * copies * weights + number * rows * held
+    of = f"{weights:,} weights, {rows:,} images of a batch"
+    of += f" in {run.accumulate} parts" * (run.accumulate > 1)
     there = total()
-    if needed > there:
+    if needed > there and not tf.config.list_physical_devices("GPU"):
         raise UserError(
-            f"a step needs {size_text(needed)} of memory or more ({weights:,} weights, "
-            f"{rows:,} images of a batch), and this machine has {size_text(there)}.\n"
-            "Give a smaller --batch, smaller images or a smaller network."
+            f"a step needs {size_text(needed)} of memory or more ({of}), and this "
+            f"machine has {size_text(there)}.\n"
+            "Give a smaller --batch, --accumulate, --remat, or a smaller network."
         )
+    return f"memory of a step: {size_text(needed)} or more ({of})"
+
+
+def rematerialize(algorithm: Algorithm) -> None:
+    """Has the networks that a method trains compute their blocks again (`--remat`)."""
+    for network in (algorithm.network, algorithm.peer):
+        if network is not None:
+            rematerialization.rematerialize(network)
 
 
 def of_network(build: Callable[[], Any]) -> Tuple[int, int]:

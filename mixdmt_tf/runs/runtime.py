@@ -141,10 +141,11 @@ def start(run: config.Config) -> tf.distribute.Strategy:
         tf.config.experimental.enable_op_determinism()
     keras.mixed_precision.set_global_policy(run.precision)
     strategy = strategy_of(run)
-    replicas = strategy.num_replicas_in_sync
-    if run.batch % replicas:
+    replicas, parts = strategy.num_replicas_in_sync, run.accumulate
+    if run.batch % (replicas * parts):
+        in_parts = f", in {parts} parts on each" * (parts > 1)
         raise UsageError(
-            f"--batch={run.batch} cannot be shared by {replicas} devices; "
-            f"expected a multiple of {replicas}."
+            f"--batch={run.batch} cannot be shared by {replicas} devices{in_parts}; "
+            f"expected a multiple of {replicas * parts}."
         )
     return strategy

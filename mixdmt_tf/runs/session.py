@@ -84,8 +84,8 @@ class Session:
             What `results.json` holds.
         """
         task, run = self.task, self.experiment.run
-        replicas = self.strategy.num_replicas_in_sync
-        pipeline = task.pipeline(self.split, self.pseudo, replicas)
+        parts = self.strategy.num_replicas_in_sync * run.accumulate
+        pipeline = task.pipeline(self.split, self.pseudo, parts)
         self.workers.hear(str(self.path))  # from here on all of them are needed
         self.algorithm = beginning.algorithm(task, self.split, self.strategy)
         self.scorer = task.scorer()

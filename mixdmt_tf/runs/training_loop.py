@@ -8,6 +8,7 @@ evaluation, a checkpoint or a stop is in the hooks it is given.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from typing import Callable, Dict, Iterable, List, Optional, Set
 
@@ -15,10 +16,11 @@ import tensorflow as tf
 
 from mixdmt_tf import compat
 from mixdmt_tf.algorithms.base import Algorithm
+from mixdmt_tf.algorithms.parts.gradient_sums import GradientSums
 from mixdmt_tf.data.classification.pipeline import Pipeline
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.models.layers.replica_statistics import average_of_replicas
-from mixdmt_tf.runs import config
+from mixdmt_tf.runs.config import Config
 
 Numbers = Dict[str, float]
 
@@ -46,24 +48,20 @@ class Hooks:
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
-    """When things happen, in steps."""
+    """When things happen, in steps, and in how many parts a step takes its batch."""
 
     steps: int
     eval_every: int
     checkpoint_every: int
     log_every: int
     steps_per_execution: int = 1
+    accumulate: int = 1
 
     @classmethod
-    def of(cls, run: config.Config) -> Schedule:
-        """That of a run's settings."""
-        return cls(
-            run.steps,
-            run.eval_every,
-            run.checkpoint_every,
-            run.log_every,
-            run.steps_per_execution,
-        )
+    def of(cls, run: Config) -> Schedule:
+        """That of a run, which leaves nothing open."""
+        names = (field.name for field in dataclasses.fields(cls))
+        return cls(**{name: getattr(run, name) for name in names})
 
     def due(self, every: int, step: int) -> bool:
         """Whether something that happens every so often happens after `step` steps."""
@@ -106,27 +104,40 @@ def train(
     """
     evaluated = evaluated or set()
     replicas = strategy.num_replicas_in_sync
+    parts = schedule.accumulate  # of each replica's rows: the rows of a replica each
 
     def of_process(context: tf.distribute.InputContext) -> tf.data.Dataset:
         """The batches of the replicas that this process has."""
-        number = replicas // context.num_input_pipelines
+        number = replicas * parts // context.num_input_pipelines
         first = context.input_pipeline_id * number
         own = range(first, first + number)
-        return pipeline.dataset(start, schedule.steps, replicas, own)
+        return pipeline.dataset(start, schedule.steps, replicas * parts, own)
 
     # All processes have equally many batches: none has to ask at each step whether the
     # others have one.
     strategy.extended.experimental_enable_get_next_as_optional = False
     batches = iter(strategy.distribute_datasets_from_function(of_process))
+    sums = None
+    if parts > 1:
+        with strategy.scope():
+            sums = GradientSums(algorithm.groups, parts)
+
     # Steps have no Python control flow of tensors: AutoGraph, which would rewrite the
     # source of everything that they call, has nothing to do but takes seconds.
-    step_function = tf.function(
-        algorithm.train_step, jit_compile=jit_compile, autograph=False
-    )
+    @functools.partial(tf.function, jit_compile=jit_compile, autograph=False)
+    def step_function(batch):
+        algorithm.train_step(batch, *([sums] if sums else []))
+
+    @functools.partial(tf.function, jit_compile=jit_compile, autograph=False)
+    def part_function(batch):
+        sums.add(algorithm.gradients(batch))
 
     @tf.function
     def execute(iterator, steps):
         for _ in tf.range(steps):
+            if sums is not None:  # a loop, so that one part follows another
+                for _ in tf.range(parts - 1):
+                    strategy.run(part_function, args=(next(iterator),))
             strategy.run(step_function, args=(next(iterator),))
         if replicas > 1:
             strategy.run(lambda: average_of_replicas(_statistics(algorithm)))

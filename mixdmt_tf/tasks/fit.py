@@ -66,9 +66,10 @@ def train(
     with RunFolder(path, task.experiment), Interrupts() as interrupts:
         method = task.experiment.method_class()
         recipe = method.recipe(task.experiment.method)
-        memory.require(task, recipe.images_per_label)
+        needed = memory.require(task, recipe.images_per_label)
         strategy = runtime.start(run)
         words = _by_length(task.experiment, left_open) + runtime.inexact(run)
+        words += f"{needed}\n"
         print(words, end="", flush=True)
         if task.experiment.in_rounds:
             loop = Loop(task, path, train)

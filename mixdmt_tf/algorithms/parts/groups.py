@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, List, Mapping, Sequence, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
@@ -11,6 +11,8 @@ from keras.optimizers.schedules import LearningRateSchedule
 from mixdmt_tf import compat
 from mixdmt_tf.algorithms.parts.layer_rates import LayerRates
 
+# Of each group by name: one for each of its weights, None where it has no part.
+Gradients = Mapping[str, Sequence[Optional[tf.Tensor]]]
 NETWORK = "network"  # the group of `Algorithm.trained_weights`
 
 
@@ -86,18 +88,29 @@ def scaled(
     }
 
 
-def descend(
+def gradients(
     groups: Mapping[str, Group],
     tape: tf.GradientTape,
     scaled: Mapping[str, tf.Tensor],
-) -> None:
-    """Moves each group along the gradient of its own loss, all at once.
+) -> Gradients:
+    """The gradients of each group's own loss for its weights.
 
     Args:
         groups: of a method.
         tape: persistent, if there are several.
         scaled: their losses, recorded by it.
     """
-    found = [tape.gradient(scaled[name], each.weights) for name, each in groups.items()]
-    for group, gradients in zip(groups.values(), found):
-        compat.apply_scaled_gradients(group.optimizer, gradients, group.weights)
+    return {
+        name: tape.gradient(scaled[name], each.weights) for name, each in groups.items()
+    }
+
+
+def descend(groups: Mapping[str, Group], found: Gradients) -> None:
+    """Moves each group along its gradients, which were all taken before.
+
+    Args:
+        groups: of a method.
+        found: as `gradients` returns them.
+    """
+    for name, group in groups.items():
+        compat.apply_scaled_gradients(group.optimizer, found[name], group.weights)

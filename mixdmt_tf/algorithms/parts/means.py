@@ -1,16 +1,41 @@
-"""State of the means of what training steps report, to be kept over an interruption."""
+"""Means of what training steps report, and their state, kept over an interruption."""
 
 from __future__ import annotations
 
-from typing import Callable, Dict, List, Mapping
+from typing import Callable, Dict, List, Mapping, Tuple, Union
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from mixdmt_tf import compat
 
 State = Dict[str, List[List[float]]]
 Gather = Callable[[np.ndarray], np.ndarray]
+# A number to log: a tensor, or (values, which of them count).
+Reported = Union[tf.Tensor, Tuple[tf.Tensor, tf.Tensor]]
+
+
+def update(
+    means: Mapping[str, keras.metrics.Mean],
+    shares: Mapping[str, tf.Tensor],
+    reports: Mapping[str, Reported],
+) -> None:
+    """Takes the numbers of a step, or of a part of its batch, into the means.
+
+    Args:
+        means: by name.
+        shares: this replica's shares of means over the rows of all replicas.
+        reports: numbers of this replica alone.
+    """
+    # Means over all replicas were divided by the rows of all: undo it for the metrics,
+    # which average over replicas themselves.
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    for name, share in shares.items():
+        means[name].update_state(share * replicas)
+    for name, value in reports.items():
+        values, mask = value if isinstance(value, tuple) else (value, None)
+        means[name].update_state(values, sample_weight=mask)
 
 
 def state(

@@ -1,0 +1,116 @@
+"""What a run costs at three sizes, by the formulas of docs/scaling.md.
+
+    python benchmarks/scaling.py [--teraflops=50] [--disk=500e6] [--network=1.25e9]
+
+Speeds of devices, disks and networks are what you say; bytes and operations follow from
+the sizes. What this package itself takes for each file and row was measured by
+index_size.py and pseudo_label_rows.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from typing import Dict
+
+# Measured on one core of a busy machine, per file or row.
+FILE_SECONDS, FILE_BYTES = 25e-6, 150  # listing, asking for size and time; memory
+ROW_SECONDS, ROW_BYTES = 6.5e-6, 68  # selecting, judging, writing, reading; memory
+ROW_DISK, ID_DISK = 7, 8.5  # of pseudo labels and of split.json
+
+
+@dataclasses.dataclass(frozen=True)
+class Size:
+    """A data set and what learns from it.
+
+    Attributes:
+        pictures: N.
+        picture: n, bytes of one as it is stored.
+        copies: K of each picture.
+        flops: F of a forward pass of one picture.
+        parameters: P.
+        rows: pictures in a step, labelled ones and all views of the others.
+        steps: of a round.
+    """
+
+    pictures: int
+    picture: int
+    copies: int
+    flops: float
+    parameters: float
+    rows: int
+    steps: int
+
+
+SIZES = {
+    "CIFAR-10, WRN-28-2": Size(50_000, 3072, 50, 0.43e9, 1.47e6, 512, 97_600),
+    "ImageNet, ResNet-50": Size(1_280_000, 150_528, 10, 8.2e9, 25.6e6, 2048, 62_500),
+    "100 M, ResNet-50": Size(10**8, 150_528, 1, 8.2e9, 25.6e6, 8192, 122_000),
+}
+
+
+def costs(
+    size: Size, teraflops: float, disk: float, network: float, replicas: int
+) -> Dict[str, str]:
+    """Each cost in words, by its name."""
+    n, speed = size.pictures, teraflops * 1e12
+    step = 3 * size.flops * size.rows / speed  # forward, and twice that backward
+    reduced = 2 * (replicas - 1) / replicas * 4 * size.parameters
+    read = size.rows * size.picture
+    copies = n * size.copies * size.picture
+    labelling = n * size.flops / speed
+    round_ = labelling + size.steps * step
+    return {
+        "index: memory": amount(n * FILE_BYTES),
+        "index: start": duration(n * FILE_SECONDS),
+        "decoded pictures": amount(n * size.picture),
+        "digest and fingerprint": duration(2 * n * size.picture / disk),
+        "copies": amount(copies),
+        "copies: writing": duration(copies / disk),
+        "step: device": duration(step),
+        "step: read": amount(read),
+        f"step: network, {replicas} replicas": amount(reduced),
+        f"step: network, {replicas} replicas, time": duration(reduced / network),
+        "labelling: device": duration(labelling),
+        "labelling: read": amount(n * size.picture),
+        "pseudo labels: disk": amount(n * (ROW_DISK + ID_DISK)),
+        "pseudo labels: memory": amount(n * ROW_BYTES),
+        "pseudo labels: one core": duration(n * ROW_SECONDS),
+        "DMT round: device": duration(round_),
+        "DMT round: read": amount(n * size.picture + size.steps * read),
+    }
+
+
+def amount(number: float) -> str:
+    """Bytes for people."""
+    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
+        if number >= size:
+            return f"{number / size:.3g} {unit}"
+    return f"{number / 1e3:.3g} kB"
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds * 1e3:.3g} ms"
+
+
+def main() -> None:
+    """Prints a Markdown table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--teraflops", type=float, default=50, help="of all devices")
+    parser.add_argument("--disk", type=float, default=500e6, help="bytes a second")
+    parser.add_argument("--network", type=float, default=1.25e9, help="bytes a second")
+    parser.add_argument("--replicas", type=int, default=8)
+    args = parser.parse_args()
+    columns = [costs(size, **vars(args)) for size in SIZES.values()]
+    print(f"| | {' | '.join(SIZES)} |")
+    print("|---" * (len(SIZES) + 1) + "|")
+    for name in columns[0]:
+        print(f"| {name} | {' | '.join(each[name] for each in columns)} |")
+
+
+if __name__ == "__main__":
+    main()
