@@ -1,4 +1,4 @@
-"""Batch normalization on several devices: whose rows it sees, whose statistics it keeps."""
+"""Batch normalization on several devices: whose rows it sees, whose statistics."""
 
 from __future__ import annotations
 
