@@ -1,4 +1,4 @@
-"""`bin/data_service`: makes the batches of trainings elsewhere (`--data_service`)."""
+"""`bin/data_service`: makes batches for trainings, on this and on other machines."""
 
 from __future__ import annotations
 

@@ -1,9 +1,11 @@
-"""Batch normalization on several devices: whose rows it sees, which statistics stay."""
+"""Batch normalization on several devices: whose rows it sees, whose statistics."""
 
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Callable, Iterable, Iterator
+import functools
+import threading
+from typing import Any, Callable, Iterable, Iterator, Type
 
 import keras
 import tensorflow as tf
@@ -23,6 +25,40 @@ def synchronize(network: keras.Model) -> None:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = True
             layer.fused = False  # of Keras 2: a kernel that sees one device only
+            usual = layer.__dict__.pop("momentum")
+            layer.__class__ = _of_threads(type(layer))
+            layer.momentum = usual
+
+
+@functools.lru_cache(maxsize=None)
+def _of_threads(kind: Type[keras.layers.Layer]) -> Type[keras.layers.Layer]:
+    """A kind of layer whose momentum is each thread's own.
+
+    `tf.distribute` traces a step once for each replica, in threads that take turns
+    where replicas exchange something: here in the middle of a forward pass. While one
+    replica has the statistics frozen, another one may not.
+    """
+
+    class OfThreads(kind):  # type: ignore[misc, valid-type]
+        @property
+        def momentum(self) -> float:
+            found: float = getattr(self._local(), "momentum", self.__dict__["_usual"])
+            return found
+
+        @momentum.setter
+        def momentum(self, value: float) -> None:
+            if "_usual" not in self.__dict__:
+                self.__dict__["_usual"] = value
+            self._local().momentum = value
+
+        def _local(self) -> threading.local:
+            found: threading.local = self.__dict__.setdefault(
+                "_of_this_thread", threading.local()
+            )
+            return found
+
+    OfThreads.__name__ = kind.__name__
+    return OfThreads
 
 
 @contextlib.contextmanager

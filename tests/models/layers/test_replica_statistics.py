@@ -6,13 +6,14 @@ import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf import compat
+from mixdmt_tf.models.layers.normalization import frozen_statistics
 from mixdmt_tf.models.layers.replica_statistics import (
     average_of_replicas,
     statistics_of_replicas,
     synchronize,
 )
 from mixdmt_tf.runs.runtime import mirrored_strategy
-from tests.models.layers.test_normalization import images, network, statistics
+from tests.models.layers.test_normalization import images, network, norms, statistics
 
 
 def on_two(model, x, then=lambda: None):
@@ -54,3 +55,27 @@ def test_averaged_statistics_are_the_same_on_all_devices():
     for variable, one, other in zip(variables, *halves):
         for copy in variable.values:
             np.testing.assert_allclose(copy, (one + other) / 2, rtol=1e-5)
+
+
+def test_frozen_on_one_device_while_another_is_not():
+    """Devices take turns in the middle of a synchronized pass."""
+    with mirrored_strategy().scope(), statistics_of_replicas():
+        together = network()
+    alone = network()
+
+    def two_passes(model, x):
+        with frozen_statistics(model):
+            model(x + 1.0, training=True)
+        model(x, training=True)
+
+    def half():
+        index = tf.distribute.get_replica_context().replica_id_in_sync_group
+        two_passes(together, tf.constant(images())[4 * index : 4 * index + 4])
+
+    synchronize(together)
+    synchronize(alone)
+    two_passes(alone, images())
+    tf.function(lambda: mirrored_strategy().run(half), autograph=False)()
+    for got, wanted in zip(statistics(together), statistics(alone)):
+        np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-5)
+    assert [layer.momentum for layer in norms(together)] == [0.9, 0.5]
