@@ -135,7 +135,10 @@ def test_a_step_of_a_method_is_recorded():
 def test_losses_of_two_runs(tmp_path):
     for name, loss in (("a", 1.0), ("b", 1.0 + compare.LOSSES[0])):
         (tmp_path / name).mkdir()
-        text = f"step,loss,seconds\n4,1.0,1\n8,{loss},2\n"
+        text = f"step,train_loss,seconds\n4,1.0,1\n8,{loss},2\n"
         (tmp_path / name / "metrics.csv").write_text(text)
     assert crossing.furthest(tmp_path / "a", tmp_path / "a") == 0
     assert 0.5 < crossing.furthest(tmp_path / "a", tmp_path / "b") < 1
+    for text in ("step,train_loss\n4,1.0\n", "step,error\n4,1.0\n8,1.0\n"):
+        (tmp_path / "b" / "metrics.csv").write_text(text)
+        assert crossing.furthest(tmp_path / "a", tmp_path / "b") == np.inf
