@@ -1,8 +1,8 @@
 """A run that one stack began and the other continues.
 
 Each method of `RUNS`, in both directions: half of the steps on one stack, the other
-half once on each. What is restored must be the same, so the losses of the second half may
-differ by no more than those of `compare.py`. In short, each goes in one direction.
+half once on each. What is restored must be the same, so the losses of the second half
+may differ by no more than those of `compare.py`. In short, each goes in one direction.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ def furthest(one: pathlib.Path, other: pathlib.Path) -> float:
     """How far the losses of two runs are apart, in multiples of what is allowed."""
     relative, absolute = compare.LOSSES
     found = [
-        abs(float(a[key]) - float(b[key])) / (absolute + relative * abs(float(a[key])))
+        abs(float(a[key]) - float(b.get(key, "inf")))
+        / (absolute + relative * abs(float(a[key])))
         for a, b in zip(rows(one), rows(other))
         for key in a
         if key.startswith("train_loss")
