@@ -72,6 +72,16 @@ def test_weights_may_differ_by_a_share_of_their_way(share, lines):
     assert len(wrong(arrays(end__t__m__network=end))) == lines
 
 
+def test_later_steps_may_differ_but_must_be_finite():
+    def losses(last):
+        steps = np.ones((compare.CLOSE + 1, 1))
+        steps[-1] = last
+        return arrays(losses__t__m=steps)
+
+    assert not wrong(losses(2.0), losses(1.0))
+    assert len(wrong(losses(np.inf), losses(1.0))) == 1
+
+
 def test_numbers_that_are_not_finite_and_weights_that_did_not_move():
     bad = np.array([[2.0], [np.nan]])
     assert len(wrong(arrays(losses__t__m=bad))) == 1
