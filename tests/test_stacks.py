@@ -72,6 +72,16 @@ def test_weights_may_differ_by_a_share_of_their_way(share, lines):
     assert len(wrong(arrays(end__t__m__network=end))) == lines
 
 
+def test_later_steps_may_differ_but_must_be_finite():
+    def losses(last):
+        steps = np.ones((compare.CLOSE + 1, 1))
+        steps[-1] = last
+        return arrays(losses__t__m=steps)
+
+    assert not wrong(losses(2.0), losses(1.0))
+    assert len(wrong(losses(np.inf), losses(1.0))) == 1
+
+
 def test_numbers_that_are_not_finite_and_weights_that_did_not_move():
     bad = np.array([[2.0], [np.nan]])
     assert len(wrong(arrays(losses__t__m=bad))) == 1
@@ -117,7 +127,10 @@ def test_where_there_is_none_the_short_pass_is_left_out(machine, monkeypatch, ca
 
 
 def test_the_short_pass_names_tests_that_there_are():
-    assert all((ROOT / each).exists() for each in short.TESTS)
+    for each in short.TESTS:
+        path, _, name = each.partition("::")
+        assert (ROOT / path).exists()
+        assert not name or f"def {name}(" in (ROOT / path).read_text()
 
 
 def test_a_step_of_a_method_is_recorded():
@@ -132,7 +145,10 @@ def test_a_step_of_a_method_is_recorded():
 def test_losses_of_two_runs(tmp_path):
     for name, loss in (("a", 1.0), ("b", 1.0 + compare.LOSSES[0])):
         (tmp_path / name).mkdir()
-        text = f"step,loss,seconds\n4,1.0,1\n8,{loss},2\n"
+        text = f"step,train_loss,seconds\n4,1.0,1\n8,{loss},2\n"
         (tmp_path / name / "metrics.csv").write_text(text)
     assert crossing.furthest(tmp_path / "a", tmp_path / "a") == 0
     assert 0.5 < crossing.furthest(tmp_path / "a", tmp_path / "b") < 1
+    for text in ("step,train_loss\n4,1.0\n", "step,error\n4,1.0\n8,1.0\n"):
+        (tmp_path / "b" / "metrics.csv").write_text(text)
+        assert crossing.furthest(tmp_path / "a", tmp_path / "b") == np.inf

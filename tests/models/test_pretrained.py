@@ -38,7 +38,7 @@ SHAPE = (9, 9, 3)
 
 def step(model):
     """Trains once on random images; names of the weights that moved."""
-    before = {w.name: w.numpy() for w in model.weights}
+    before = {id(w): w.numpy() for w in model.weights}  # Keras 3 repeats names
     rng = np.random.default_rng(0)
     x = rng.uniform(0, 1, (4, *SHAPE)).astype(np.float32)
     with tf.GradientTape() as tape:
@@ -49,7 +49,7 @@ def step(model):
     for layer in model.layers:
         for weight in layer.weights:
             own = weight.name.split("/")[-1].split(":")[0]
-            if np.any(weight.numpy() != before[weight.name]):
+            if np.any(weight.numpy() != before[id(weight)]):
                 moved.add(f"{layer.name}/{own}")
     return moved
 

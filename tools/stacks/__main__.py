@@ -28,7 +28,9 @@ def main(arguments: List[str]) -> int:
         prog="python -m tools.stacks", description=__doc__.splitlines()[0]
     )
     parser.add_argument(
-        "--quick", action="store_true", help=f"{QUICK_STEPS} steps, not {STEPS}"
+        "--quick",
+        action="store_true",
+        help=f"{QUICK_STEPS} steps, not {STEPS}, and half of the crossing runs",
     )
     parser.add_argument("--only", default="", help="methods whose task/name has this")
     parser.add_argument("--keep", help="folder for the files; default: a temporary one")
@@ -51,7 +53,7 @@ def main(arguments: List[str]) -> int:
             seconds = time.monotonic() - begin
             print(f"{each}: {steps} steps of every method in {seconds:.0f} s")
         failed = compare.main(files)
-        return crossing.main(pythons, folder) or failed
+        return crossing.main(pythons, folder, options.quick) or failed
 
 
 def _record(python: str, out: str, steps: int, only: str) -> None:

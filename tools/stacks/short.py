@@ -17,12 +17,13 @@ from typing import List
 from tools.stacks import environments
 
 TESTS = (
-    "tests/golden",
-    "tests/conformance/test_replicas.py",
+    "tests/golden/test_golden.py::test_losses_and_weights_of_the_first_steps",
+    "tests/golden/test_golden.py::test_splits_and_copies",
+    "tests/conformance/test_replicas.py::test_replicas_stay_alike_in_half_precision",
     "tests/conformance/test_executions.py",
-    "tests/equations/test_every_equation.py",
+    "tests/equations/test_every_equation.py::test_equals_its_oracle",
     "tests/algorithms/parts",
-    "tests/models/encoders",
+    "tests/models/encoders/test_efficientnet_lite.py",
     "tests/models/layers",
     "tests/models/test_weights.py",
     "tests/runs/test_portable_checkpoints.py",
