@@ -9,11 +9,11 @@ PYTEST := -n $(WORKERS) --dist loadfile
 QUICK := tests/equations tests/algorithms tests/tables $(wildcard tests/test_*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test quick torture docs format check clean FORCE
+.PHONY: help install train test test-stacks quick torture docs format check clean FORCE
 
 help: ## say what can be made
 	@echo "make TARGET [PYTHON=python3.11] [ARGS='...']"
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 install: .venv/installed-test ## make .venv with everything that training needs
 
@@ -25,6 +25,9 @@ test: install ## run the tests (a part: ARGS="tests/equations -k sharpen")
 
 quick: install ## run a good third of the tests, in a minute and a half
 	@$(RUN) -m pytest $(PYTEST) -q $(QUICK)
+
+test-stacks: install ## compare both TensorFlows: batches, steps, runs (ARGS=--quick)
+	@$(RUN) -m tools.stacks $(ARGS)
 
 torture: install ## kill, damage, fill disks, fuzz: for hours (ARGS="kills damage" for a part)
 	@tools/torture/all.sh $(ARGS)
@@ -43,7 +46,7 @@ check: .venv/installed-dev ## look for faults without running: ruff and mypy
 	@$(RUN) -m mypy
 
 clean: ## remove .venv, caches and builds; trained runs stay
-	@rm -rf .venv build dist docs/_build *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	@rm -rf .venv .venv-* build dist docs/_build *.egg-info .pytest_cache .ruff_cache .mypy_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp of a finished installation. A named PYTHON is compared with that of .venv.

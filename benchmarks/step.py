@@ -1,169 +1,167 @@
-"""What a step of RealMix or DMT costs beyond its bare passes through the network.
+"""What a step of any method costs beyond its bare passes through its networks.
 
-    .venv/bin/python benchmarks/step.py [--method=realmix] [--depth=28] [--width=2]
-        [--precision=mixed_bfloat16] [--steps=10]
+    .venv/bin/python benchmarks/step.py [--rounds=10] [--json=FILE]
+        [--methods=realmix,dmt] [flags of bin/train]
 
-The bare step does what any implementation must, on arrays that lie ready. Of RealMix:
-two forward passes of 64 images, one forward and backward pass of 3 x 64, Adam. Of DMT:
-a forward pass of 128 images, a forward and backward pass of 128, SGD with momentum. The
-whole step adds all of ours: gathering, copies or RandAugment made on the fly,
-augmentation, mixup, masks or weights, decay, average, metrics, the loop. Both run in
-turns in one process; the ratio is what counts.
+The whole step is that of a run: gathering, copies made on the fly, augmentation,
+targets, masks, weights, decay, averages, metrics. The bare one has the same passes on
+arrays that lie ready (`passes.py`). Both run in turns in one process; the ratio is what
+counts. Images are random, 10,000 of 32x32 with ten classes; `--dataset=digit_scenes`,
+or voc with a `--data_dir`, is for methods of segmentation.
+
+    benchmarks/step.py --network=wide_resnet --depth=16 --width=1
+    benchmarks/step.py --methods=dmt --dataset=voc --data_dir=DIR --crop=321 --batch=1
 """
 
 from __future__ import annotations
 
-import argparse
+import gc
+import resource
+from typing import Any, Callable, List, Sequence, Tuple
 
+import figures
 import keras
 import numpy as np
+import passes
 import tensorflow as tf
 from turns import medians_in_turns
 
 from mixdmt_tf.algorithms import base
-from mixdmt_tf.algorithms.classification import dmt, realmix
-from mixdmt_tf.data.classification import splits
-from mixdmt_tf.data.classification.copies import Copies
+from mixdmt_tf.cli import experiments
+from mixdmt_tf.data.classification import copies, pseudo_labels, splits
 from mixdmt_tf.data.classification.pipeline import Pipeline
-from mixdmt_tf.data.classification.pseudo_labels import PseudoLabels
 from mixdmt_tf.data.classification.source import Images, Source
-from mixdmt_tf.models import wide_resnet
+from mixdmt_tf.data.segmentation import datasets as scenes
+from mixdmt_tf.data.segmentation import pipeline as scene_pipeline
+from mixdmt_tf.data.segmentation import splits as scene_splits
+from mixdmt_tf.runs import runtime
+from mixdmt_tf.tasks import open_task
 
-BATCH, SHAPE, CLASSES = 64, (32, 32, 3), 10
-DMT_BATCH = 16  # and seven pseudo-labelled images for each
-
-
-def bare_realmix(config: wide_resnet.WideResNet):
-    """The passes of RealMix through the network and nothing else."""
-    network = config.build(SHAPE, CLASSES)
-    optimizer = keras.optimizers.Adam(0.002, epsilon=1e-8)
-    optimizer.build(network.trainable_variables)
-    images = tf.random.stateless_uniform([3, BATCH, *SHAPE], [1, 2], -1.0, 1.0)
-    labels = tf.fill([BATCH, CLASSES], 1 / CLASSES)
-
-    @tf.function
-    def run():
-        guess = tf.add_n([network(images[view], training=True) for view in (0, 1)])
-        with tf.GradientTape() as tape:
-            logits = [network(images[block], training=True) for block in range(3)]
-            loss = tf.reduce_mean(
-                tf.nn.softmax_cross_entropy_with_logits(labels, logits[0])
-            ) + tf.reduce_mean(tf.square(tf.nn.softmax(guess) - logits[1] - logits[2]))
-        variables = network.trainable_variables
-        optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables))
-
-    return run
+SEED, STEPS = 1, 100_000
 
 
-def bare_dmt(config: wide_resnet.WideResNet):
-    """The passes of DMT through the network and nothing else."""
-    network = config.build(SHAPE, CLASSES)
-    optimizer = keras.optimizers.SGD(0.1, momentum=0.9)
-    optimizer.build(network.trainable_variables)
-    images = tf.random.stateless_uniform([8 * DMT_BATCH, *SHAPE], [1, 2], -1.0, 1.0)
-    labels = tf.fill([8 * DMT_BATCH, CLASSES], 1 / CLASSES)
-
-    @tf.function
-    def run():
-        weights = tf.reduce_max(tf.nn.softmax(network(images, training=True)), -1)
-        with tf.GradientTape() as tape:
-            logits = network(images, training=True)
-            losses = tf.nn.softmax_cross_entropy_with_logits(labels, logits)
-            loss = tf.reduce_mean(tf.stop_gradient(weights) * losses)
-        variables = network.trainable_variables
-        optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables))
-
-    return run
-
-
-def random_data():
-    """10,000 random images, 250 of them labelled."""
+def random_images() -> Source:
+    """10,000 random images of 32x32 in ten classes."""
     rng = np.random.default_rng(0)
-    pictures = rng.integers(0, 256, (10_000, *SHAPE), np.uint8)
-    labels = (np.arange(10_000) % CLASSES).astype(np.int32)
-    names = tuple(map(str, range(CLASSES)))
-    source = Source("random", names, Images(pictures, labels), None, None, True, 4)
-    return source, splits.make_split(source, 250, 0, seed=1)
+    pictures = rng.integers(0, 256, (10_000, 32, 32, 3), np.uint8)
+    labels = (np.arange(10_000) % 10).astype(np.int32)
+    names = tuple(map(str, range(10)))
+    return Source("random", names, Images(pictures, labels), None, None, True, 4)
 
 
-def stepping(
-    method_class, settings, config: wide_resnet.WideResNet, pipeline: Pipeline
-):
-    """A step as a run does it."""
-    network = config.build(SHAPE, CLASSES)
-    method = method_class(network, settings, base.RunFacts(CLASSES, 250, 10_000))
-    method.compile()
-    batches = iter(pipeline.dataset(0, 10_000))
-    step = tf.function(method.train_step)
-    return lambda: step(next(batches))
+def classification(experiment: Any) -> Tuple[Any, Any, base.RunFacts]:
+    """Network, batches and facts of a method on random images, 250 of them labelled."""
+    source = random_images()
+    split = splits.make_split(source, 250, 0, SEED)
+    recipe = experiment.method_class().recipe(experiment.method)
+    more: dict = {}
+    if recipe.unlabeled_views:
+        made = copies.of_split(source, split, experiment.data, SEED)
+        more = {"store": made.maker(), "store_size": len(made)}
+    if recipe.pseudo:
+        number = len(split.unlabeled)
+        more["pseudo"] = pseudo_labels.PseudoLabels(
+            split.unlabeled,
+            source.train.labels[split.unlabeled],
+            np.full(number, 0.9, np.float32),
+            np.arange(number) % 2 == 0,
+        )
+    batches = Pipeline(source, split, recipe, SEED, experiment.run.batch, **more)
+    size = experiment.data.image_size
+    network = experiment.network.build_at(size, (32, 32, 3), 10)
+    facts = base.RunFacts(10, 250, STEPS, unlabeled=9750, noise_rate=0.2)
+    return network, batches, facts
 
 
-def whole_realmix(config: wide_resnet.WideResNet):
-    """RealMix with 50 copies made on the fly."""
-    source, split = random_data()
-    images, ids, settings = source.train.images, split.unlabeled, realmix.Config()
-    copies = Copies(images, ids, 50, "cutout", 1, "random", 4, True)
-    recipe = realmix.RealMix.recipe(settings)
-    pipeline = Pipeline(source, split, recipe, 1, BATCH, copies.maker(), len(copies))
-    return stepping(realmix.RealMix, settings, config, pipeline)
+def segmentation(experiment: Any) -> Tuple[Any, Any, base.RunFacts]:
+    """The same of scenes, an eighth of them labelled."""
+    data = experiment.data
+    source = scenes.load(data)
+    split = scene_splits.make_split(source, "1/8", 0)
+    recipe = experiment.method_class().recipe(experiment.method)
 
+    def guess(index: int) -> Tuple[np.ndarray, np.ndarray]:
+        labels = source.train[index].labels()
+        return labels, np.full(labels.shape, 0.9, np.float32)
 
-def whole_dmt(config: wide_resnet.WideResNet):
-    """A round of DMT, half of the images having pseudo labels."""
-    source, split = random_data()
-    images, ids, settings = source.train.images, split.unlabeled, dmt.Config()
-    copies = Copies(images, ids, 0, "none", 1, "random", 4, True)
-    pseudo = PseudoLabels(
-        ids,
-        source.train.labels[ids],
-        np.full(len(ids), 0.9, np.float32),
-        np.arange(len(ids)) % 2 == 0,
-    )
-    pipeline = Pipeline(
+    batches = scene_pipeline.Pipeline(
         source,
         split,
-        dmt.DMT.recipe(settings),
-        seed=1,
-        batch=DMT_BATCH,
-        store=copies.maker(),
-        store_size=len(copies),
-        pseudo=pseudo,
+        SEED,
+        experiment.run.batch,
+        experiment.run.batch * recipe.unlabeled_ratio,
+        guess if recipe.pseudo else None,
+        recipe.boxes,
+        data.crop_size,
+        data.scale_range,
+        recipe.keys,
     )
-    return stepping(dmt.DMT, settings, config, pipeline)
+    shape = (*(data.crop_size or source.crop), 3)
+    network = experiment.network.build_segmenter(shape, source.num_classes)
+    return network, batches, base.RunFacts(source.num_classes, 8, STEPS)
 
 
-METHODS = {
-    "realmix": (bare_realmix, whole_realmix),
-    "dmt": (bare_dmt, whole_dmt),
-}
+def experiment_of(name: str, flags: Sequence[str]) -> Any:
+    """The settings of a method's run; sets the precision."""
+    argv = [f"--algorithm={name}", f"--steps={STEPS}", *flags]
+    if not any(flag.startswith("--dataset") for flag in flags):
+        argv.append("--dataset=cifar10")  # for its settings; no image of it is read
+    parsed = experiments.parse(argv, "train", "")
+    experiment = open_task(experiments.build(parsed)).resolve()
+    run = runtime.resolve(experiment.run, experiment.network)
+    keras.mixed_precision.set_global_policy(run.precision)
+    return experiment
+
+
+def compiled(experiment: Any) -> Tuple[Any, Any]:
+    """The method, ready to train, and its batches."""
+    make = segmentation if experiment.task == "segmentation" else classification
+    network, batches, facts = make(experiment)
+    method = experiment.method_class()(network, experiment.method, facts)
+    method.compile()
+    return method, batches
+
+
+def pair(name: str, flags: Sequence[str]) -> Tuple[Callable, Callable, int]:
+    """The bare and the whole step of a method, and the number of its passes."""
+    method, batches = compiled(experiment_of(name, flags))
+    found: List[passes.Pass] = []
+    with passes.noted(type(method.network), found):
+        method.train_step(batches.at(STEPS // 2))
+    iterator = iter(batches.dataset(0, STEPS))
+    step = tf.function(method.train_step, autograph=False)
+    return passes.bare(found), lambda: step(next(iterator)), len(found)
 
 
 def main() -> None:
-    """Runs both in turns and prints the medians."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--method", choices=METHODS, default="realmix")
-    parser.add_argument("--precision", default="mixed_bfloat16")
-    parser.add_argument("--depth", type=int, default=28)
-    parser.add_argument("--width", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=10)
-    arguments = parser.parse_args()
-    keras.mixed_precision.set_global_policy(arguments.precision)
+    """Runs the steps of each method in turns and prints the medians."""
+    parser = figures.parser(__doc__, rounds=10)
+    parser.add_argument("--methods", default="realmix,dmt")
+    arguments, flags = parser.parse_known_args()
     tf.config.experimental.enable_op_determinism()
-    keras.utils.set_random_seed(1)
-    form = {"realmix": "mixmatch", "dmt": "dmt"}[arguments.method]
-    config = wide_resnet.WideResNet(
-        depth=arguments.depth, width=arguments.width, form=form
-    )
-    bare, whole = (make(config) for make in METHODS[arguments.method])
-    for function in (bare, whole):
-        function()
-        function()
-    a, b = medians_in_turns(bare, whole, arguments.steps)
-    print(
-        f"{arguments.method}, WRN-{arguments.depth}-{arguments.width}, "
-        f"{arguments.precision}: bare step {a:.3f} s, "
-        f"whole step {b:.3f} s, ratio {b / a:.2f}"
-    )
+    keras.utils.set_random_seed(SEED)
+    rows = []
+    for name in arguments.methods.split(","):
+        bare, whole, number = pair(name, flags)
+        for function in (bare, whole):
+            function()
+            function()
+        medians = medians_in_turns({"bare": bare, "whole": whole}, arguments.rounds)
+        rows.append(
+            {
+                "method": name,
+                "passes": number,
+                "bare step (ms)": 1000 * medians["bare"],
+                "whole step (ms)": 1000 * medians["whole"],
+                "ratio": medians["whole"] / medians["bare"],
+            }
+        )
+        del bare, whole, function
+        keras.backend.clear_session()
+        gc.collect()
+    figures.show(rows, arguments.json)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"{keras.mixed_precision.global_policy().name}, peak memory {peak:.1f} GiB")
 
 
 if __name__ == "__main__":

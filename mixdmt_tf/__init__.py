@@ -66,6 +66,7 @@ if TYPE_CHECKING:  # for editors and type checkers
     from mixdmt_tf.models.lite_segmenter import LiteSegmenter
     from mixdmt_tf.models.small_cnn import SmallCNN
     from mixdmt_tf.models.small_segmenter import SmallSegmenter
+    from mixdmt_tf.models.whitened_cnn import WhitenedCNN
     from mixdmt_tf.models.wide_resnet import WideResNet
     from mixdmt_tf.runs.config import Config as RunConfig
     from mixdmt_tf.runs.experiment import Experiment
@@ -120,6 +121,7 @@ __all__ = [
     "TemporalEnsembling",
     "UDA",
     "VAT",
+    "WhitenedCNN",
     "WideResNet",
     "classification",
     "load_model",

@@ -12,6 +12,7 @@ FLAGFILE_BYTES = 2**20  # and 16 flagfiles within one another
 FLAGFILES_DEEP = 16
 TEXT_BYTES = 2**26  # lists of images and names of classes: a million lines
 SPLIT_BYTES = 2**28  # ids of ten million images
+INDEX_BYTES = 2**31  # of what is known of thirty million files
 PSEUDO_LABELS_BYTES = 2**31  # of all arrays of a file, unpacked
 JSON_BYTES = 2**30  # COCO's own files have half of it
 OUTLINE_NUMBERS = 200_000  # of one object in COCO's JSON

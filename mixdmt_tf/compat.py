@@ -7,7 +7,7 @@ stack B is TensorFlow 2.21 with Keras 3.15 (newer Pythons).
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Callable, Iterator, List, Sequence
+from typing import Any, Callable, Dict, Iterator, List, Sequence
 
 import keras
 import tensorflow as tf
@@ -38,6 +38,14 @@ def slot_index(optimizer: Any, variable: Any) -> int:
     if KERAS_3:
         return optimizer._get_variable_index(variable)
     return optimizer._index_dict[optimizer._var_key(variable)]
+
+
+def optimizer_state(optimizer: Any) -> Dict[str, Any]:
+    """Steps and velocities of SGD or Adam, in lists that both stacks have."""
+    inner = optimizer.inner_optimizer if is_loss_scaling(optimizer) else optimizer
+    names = ("momentums", "_momentums", "_velocities")
+    found = {n.strip("_"): [*getattr(inner, n)] for n in names if hasattr(inner, n)}
+    return {"iterations": inner.iterations, **found}
 
 
 @contextlib.contextmanager

@@ -68,6 +68,12 @@ def in_home(path: str) -> pathlib.Path:
         return pathlib.Path(path)
 
 
+def cache_folder() -> pathlib.Path:
+    """The folder of everything that can be made again; it need not exist."""
+    given = os.environ.get("XDG_CACHE_HOME")
+    return (expanded(given) if given else in_home(".cache")) / "mixdmt_tf"
+
+
 def write_atomically(path: pathlib.Path, text: str) -> None:
     """Writes a text file in UTF-8 as `write_bytes_atomically` does."""
     write_bytes_atomically(path, text.encode("utf-8"))

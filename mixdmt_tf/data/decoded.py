@@ -6,7 +6,7 @@ pixels. A file is known by its path, size and time of modification, and is decod
 when one of them has changed; new files are added to those that are there:
 
     CACHE/decoded-<key of folder and size>/
-        files.json          [path, bytes, ns] of each image in their order
+        files.npz           path, bytes and time of each image in their order
         problems-<n>.json   what is wrong with images of the shard, by number
         shard-<n>-<sha>.u8  the pixels
 """
@@ -19,15 +19,15 @@ import fcntl
 import hashlib
 import json
 import math
-import os
 import pathlib
 import threading
-from typing import Any, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
 from mixdmt_tf.data import image_files, shards
 from mixdmt_tf.data.bands import Bands
+from mixdmt_tf.data.file_facts import FileFacts
 from mixdmt_tf.data.image_files import Problems
 from mixdmt_tf.data.lazy_images import IN_MEMORY, ImageArray, LazyImages, Taken
 from mixdmt_tf.errors import UserError
@@ -40,8 +40,6 @@ CHUNK = 256  # files between two looks at the progress, where nothing is kept
 WORDS = shards.Words(
     "decoded images", "or --image_store=virtual (the images are the same)"
 )
-
-File = Tuple[str, int, int]  # path, bytes, time of modification in nanoseconds
 
 
 class InFiles(LazyImages):
@@ -168,12 +166,12 @@ class _Kept:
 
     def decode(self, paths: Sequence[pathlib.Path]) -> Decoded:
         """Decodes what is not there yet."""
-        wanted = [_file(path, self.root) for path in paths]
+        wanted = FileFacts.of(paths, self.root)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with self._alone():
-                known = self._known(wanted)
-                self._distrust(known, set(wanted))
+                known, ids = self._known(wanted)
+                self._distrust(known, ids)
                 images = self._images(known)
         except OSError as error:
             raise UserError(
@@ -183,13 +181,8 @@ class _Kept:
         faults: Problems = {}
         for first in range(0, len(known), self.rows):
             faults.update(self._problems(first) or {})
-        place = {file: number for number, file in enumerate(known)}
-        ids = np.array([place[file] for file in wanted], np.int64)
-        problems = {
-            row: faults[number]
-            for row, number in enumerate(ids.tolist())
-            if number in faults
-        }
+        bad = np.flatnonzero(np.isin(ids, [*faults])).tolist()
+        problems = {row: faults[int(ids[row])] for row in bad}
         return Decoded(Taken(images, ids), problems)
 
     @contextlib.contextmanager
@@ -203,60 +196,70 @@ class _Kept:
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _known(self, wanted: List[File]) -> List[File]:
-        """The files of the images, in their order: those there were, and new ones."""
-        index = self.folder / "files.json"
-        known: List[File] = []
+    def _known(self, wanted: FileFacts) -> Tuple[FileFacts, np.ndarray]:
+        """The files of the images, in their order: those there were, and new ones.
+
+        Returns:
+            Their facts, and where the wanted ones are among them, int64 [wanted].
+        """
+        index = self.folder / "files.npz"
+        known = FileFacts.none()
         try:
-            known = [_checked(*each) for each in json.loads(index.read_text("utf-8"))]
+            known = FileFacts.read(index, wanted)
         except FileNotFoundError:
             self._forget()
         except DAMAGES:
             print(f"{index} is damaged: all images are read again", flush=True)
             self._forget()
-        gone = set(known) - set(wanted)
-        if len(gone) > max(GARBAGE, len(wanted)):
+        ids = known.places(wanted)
+        gone = len(known) - len(np.unique(ids[ids >= 0]))
+        if gone > max(GARBAGE, len(wanted)):
             self._forget()
-            known = []
-        there = set(known)
-        new = [file for file in dict.fromkeys(wanted) if file not in there]
-        if new:
-            known += new
-            write_atomically(index, json.dumps(known))
-        return known
+            known, ids = FileFacts.none(), np.full(len(wanted), -1, np.int64)
+        new = np.flatnonzero(ids < 0)
+        if len(new) == len(wanted) and not len(known):
+            known, ids = wanted, np.arange(len(wanted))
+        elif len(new):
+            known = known.joined(wanted.take(new))
+            ids[new] = np.arange(len(known) - len(new), len(known))
+        if len(new):
+            known.write(index)
+        return known, ids
 
     def _forget(self) -> None:
         """Removes images of unknown files, or of files that are gone."""
-        for pattern in ("shard-*.u8", "problems-*.json", "files.json"):
+        for pattern in ("shard-*.u8", "problems-*.json", "files.*"):
             for path in self.folder.glob(pattern):
                 path.unlink()
 
-    def _distrust(self, known: List[File], wanted: Set[File]) -> None:
+    def _distrust(self, known: FileFacts, ids: np.ndarray) -> None:
         """Removes shards with a file that was bad and no longer is.
 
         It may have been unreadable for a reason that its time does not show.
         """
+        wanted = np.zeros(len(known), bool)
+        wanted[ids] = True
         for path in self.folder.glob("shard-*.u8"):
             problems = self._problems(int(path.stem.split("-")[1]) * self.rows)
             bad = [
-                self.root / known[number][0]
+                self.root / known.path(number)
                 for number in problems or ()
-                if number < len(known) and known[number] in wanted
+                if number < len(known) and wanted[number]
             ]
             out = np.empty((len(bad), *self.shape), np.uint8)
             found = image_files.decode(bad, out, bands=self.bands)
             if problems is None or len(found) < len(bad):
                 path.unlink()
 
-    def _images(self, known: List[File]) -> shards.Shards:
+    def _images(self, known: FileFacts) -> shards.Shards:
         counter: List[_Counter] = []
 
         def fill(first: int, out: np.ndarray) -> None:
             if not counter:  # the first shard that is missing; some were there
                 counter.append(_Counter(len(known)))
                 counter[0].add(first)
-            files = known[first : first + len(out)]
-            paths = [self.root / path for path, _, _ in files]
+            rows = range(first, first + len(out))
+            paths = [self.root / known.path(row) for row in rows]
             problems = image_files.decode(paths, out, counter[0].add, self.bands)
             text = json.dumps({first + row: what for row, what in problems.items()})
             write_atomically(self._place(first), text)  # before the shard is there
@@ -282,17 +285,3 @@ class _Kept:
             return {int(number): str(problem) for number, problem in found.items()}
         except DAMAGES:
             return None
-
-
-def _checked(path: str, size: int, time: int) -> File:
-    return str(path), int(size), int(time)
-
-
-def _file(path: pathlib.Path, root: pathlib.Path) -> File:
-    """What a file is known by; of one that is not there the path alone."""
-    name = os.path.relpath(path, root)
-    try:
-        facts = path.stat()
-    except OSError:
-        return name, 0, 0
-    return name, facts.st_size, facts.st_mtime_ns

@@ -21,6 +21,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from mixdmt_tf import bounds
 from mixdmt_tf.data import band_files
 from mixdmt_tf.data.bands import PICTURES, Bands
+from mixdmt_tf.data.paths import Paths
 from mixdmt_tf.errors import UserError
 
 SUFFIXES, FORMATS = PICTURES, band_files.FORMATS
@@ -35,8 +36,10 @@ Problems = Dict[int, str]  # what is wrong with some of the files, by row
 
 
 def find(
-    folder: pathlib.Path, suffixes: Sequence[str] = SUFFIXES
-) -> Tuple[List[pathlib.Path], int]:
+    folder: pathlib.Path,
+    suffixes: Sequence[str] = SUFFIXES,
+    paths: Optional[Paths] = None,
+) -> Tuple[Paths, int]:
     """All image files below a folder.
 
     Links to folders are followed, each folder once. A file counts as an image by its
@@ -45,6 +48,8 @@ def find(
     Args:
         folder: where to begin.
         suffixes: of image files, in lower case.
+        paths: to which those that are found are added; `folder` is below its root.
+            None: to new ones.
 
     Returns:
         Paths sorted by their parts, and the number of entries left out: hidden ones and
@@ -53,23 +58,37 @@ def find(
     Raises:
         UserError: if a folder can't be listed.
     """
-    found: List[pathlib.Path] = []
+    paths = Paths(folder) if paths is None else paths
+    below = folder.relative_to(paths.root)
+    prefix = "" if below == pathlib.Path() else f"{below}{os.sep}"
+    return paths, _walk(str(folder), prefix, tuple(suffixes), set(), paths)
+
+
+def _walk(
+    folder: str, prefix: str, suffixes: Tuple[str, ...], seen: Set[str], paths: Paths
+) -> int:
+    """Adds what is in a folder, entry by entry in their order, and counts the rest."""
+    place = os.path.realpath(folder)
+    if place in seen:  # a link that leads back
+        return 0
+    seen.add(place)
     ignored = 0
-    seen: Set[str] = set()
-    for parent, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
-        place = os.path.realpath(parent)
-        if place in seen:  # a link that leads back
-            folders.clear()
-            continue
-        seen.add(place)
-        ignored += sum(hidden(each) for each in folders)
-        folders[:] = sorted(each for each in folders if not hidden(each))
-        for each in files:
-            if hidden(each) or not each.lower().endswith(tuple(suffixes)):
-                ignored += 1
-            else:
-                found.append(pathlib.Path(parent, each))
-    return sorted(found), ignored
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted((each.name, each.is_dir()) for each in entries)
+    except OSError as error:
+        raise UserError(
+            f"{printable(error.filename)} can't be listed: {error.strerror}"
+        ) from error
+    for name, is_folder in names:
+        if is_folder and not hidden(name):
+            inside, start = os.path.join(folder, name), f"{prefix}{name}{os.sep}"
+            ignored += _walk(inside, start, suffixes, seen, paths)
+        elif hidden(name) or is_folder or not name.lower().endswith(suffixes):
+            ignored += 1
+        else:
+            paths.append(prefix + name)
+    return ignored
 
 
 def hidden(name: str) -> bool:
@@ -237,9 +256,3 @@ def square_rgb(picture: Image.Image, size: int) -> np.ndarray:
         white = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(white, picture).convert("RGB")
     return np.asarray(picture)
-
-
-def _refuse(error: OSError) -> None:
-    raise UserError(
-        f"{printable(error.filename)} can't be listed: {error.strerror}"
-    ) from error

@@ -7,15 +7,18 @@ be called inside `tf.data`.
 
 from __future__ import annotations
 
+import functools
 import os
 import pathlib
-from typing import Callable, Optional
+from typing import Callable, List, Optional
 
 import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf.data.classification.copies import Copies
 from mixdmt_tf.data.lazy_images import Held, gatherer
+from mixdmt_tf.data.part import Part
+from mixdmt_tf.data.shard_files import ShardFiles
 from mixdmt_tf.data.shards import (
     SHARD_BYTES,
     Report,
@@ -65,7 +68,7 @@ def open_store(
     size = _size(copies)
     if read is not None and read < len(copies):
         size += f", of which the run takes {read:,}"
-    folder = cache_dir / f"copies-{copies.key()[:24]}"
+    folder = _folder(copies, cache_dir)
     if kind == "auto":
         reason = _auto(copies, folder, read)
         kind = "virtual" if reason else "disk"
@@ -77,7 +80,48 @@ def open_store(
         say(f"copies: {len(copies):,} images in memory, {size}")
         return _in_memory(copies, report)
     say(f"copies: {len(copies):,} images in {folder}, {size}")
-    return gatherer(OnDisk(copies, folder, report))
+    return gatherer(OnDisk(copies, folder, report, SHARD_BYTES))
+
+
+def make_part(
+    copies: Copies,
+    cache_dir: pathlib.Path,
+    part: Part,
+    report: Optional[Report] = None,
+    say: Callable[[str], None] = print,
+) -> List[Part]:
+    """Makes one part of the files of the store on disk, as far as they are missing.
+
+    Args:
+        copies: which images.
+        cache_dir: the folder of all disk stores.
+        part: of the files.
+        report: called with (done, total) images of the part.
+        say: receives a sentence on where they are.
+
+    Returns:
+        The parts of which files are missing. Whoever opens the store makes those too.
+
+    Raises:
+        UserError: if the folder cannot be written or has no room.
+    """
+    if copies.plain:
+        say("copies: none, the images are used as they are")
+        return []
+    folder, make = _folder(copies, cache_dir), traced(copies)
+    shape = (len(copies), *copies.item_shape)
+    files = ShardFiles(folder, shape, WORDS, SHARD_BYTES)
+    say(
+        f"copies: part {part} of {len(copies):,} images in {folder}, "
+        f"{len(part.range(files.number))} of {files.number} files"
+    )
+    with files.explained():
+        files.complete(functools.partial(_fill, copies, make), report, part=part)
+    return part.lacking(files.number, files.missing())
+
+
+def _folder(copies: Copies, cache_dir: pathlib.Path) -> pathlib.Path:
+    return cache_dir / f"copies-{copies.key()[:24]}"
 
 
 def _auto(copies: Copies, folder: pathlib.Path, read: Optional[int]) -> str:
@@ -156,7 +200,7 @@ class OnDisk(Shards):
         super().__init__(
             folder,
             (len(copies), *copies.item_shape),
-            lambda first, out: _fill(copies, make, first, out),
+            functools.partial(_fill, copies, make),
             WORDS,
             report,
             shard_bytes,

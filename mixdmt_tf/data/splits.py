@@ -6,7 +6,8 @@ import dataclasses
 import hashlib
 import json
 import pathlib
-from typing import Any, Callable, Optional
+import re
+from typing import Any, Callable, Dict, Iterator, Optional
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from mixdmt_tf.errors import UserError
 
 VERSION = 1
 PARTS = ("labeled", "unlabeled", "validation")
+_PIECE = 1 << 16  # ids that are text at a time
+# Lists of whole numbers in JSON; within a string the quotes would be escaped.
+_IDS = re.compile(r'"(labeled|unlabeled|validation)"\s*:\s*\[([-0-9,\s]*)\]')
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -42,12 +46,23 @@ class Split:
 
     def to_json(self) -> str:
         """The text of a `split.json`, one line per field."""
-        fields = {"version": VERSION}
+        return "".join(self._pieces())
+
+    def _pieces(self) -> Iterator[str]:
+        """The text piece by piece: ten million ids at once would be 600 MB."""
+        yield f'{{\n  "version": {VERSION}'
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            fields[field.name] = value.tolist() if field.name in PARTS else value
-        lines = (f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in fields.items())
-        return "{\n" + ",\n".join(lines) + "\n}\n"
+            yield f",\n  {json.dumps(field.name)}: "
+            if field.name not in PARTS:
+                yield json.dumps(value)
+                continue
+            yield "["
+            for start in range(0, len(value), _PIECE):
+                text = json.dumps(value[start : start + _PIECE].tolist())
+                yield ", " * (start > 0) + text[1:-1]
+            yield "]"
+        yield "\n}\n"
 
     @classmethod
     def from_json(cls, text: str) -> Split:
@@ -56,7 +71,16 @@ class Split:
         Raises:
             ValueError: saying what is wrong with the text.
         """
-        fields = json.loads(text)
+        parts: Dict[str, np.ndarray] = {}
+
+        def cut_out(found: re.Match[str]) -> str:
+            try:
+                parts[found[1]] = _numbers(text, *found.span(2))
+            except OverflowError:
+                raise ValueError(f"{found[1]}: an id is out of range") from None
+            return f'"{found[1]}": []'
+
+        fields = json.loads(_IDS.sub(cut_out, text))
         if not isinstance(fields, dict) or fields.pop("version", None) != VERSION:
             raise ValueError(f"expected an object with version {VERSION}")
         fields.setdefault("own_validation", False)
@@ -68,17 +92,39 @@ class Split:
         if set(fields) != set(types):
             raise ValueError(f"unknown fields {sorted(set(fields) - set(types))}")
         for part in PARTS:
-            if not all(type(each) is int for each in fields[part]):
+            if fields[part]:  # something else than whole numbers
                 raise ValueError(f"{part}: expected integers")
-            try:
-                fields[part] = np.array(fields[part], np.int64)
-            except OverflowError:
-                raise ValueError(f"{part}: an id is out of range") from None
+            fields[part] = parts.get(part, np.zeros(0, np.int64))
         return cls(**fields)
 
     def digest(self) -> str:
         """Sha256 in hex of `to_json()`, and so of the file that holds it."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
+        total = hashlib.sha256()
+        for piece in self._pieces():
+            total.update(piece.encode())
+        return total.hexdigest()
+
+
+def _numbers(text: str, start: int, stop: int) -> np.ndarray:
+    """The whole numbers that stand in a text with commas between them, int64.
+
+    Raises:
+        ValueError: if they are no JSON.
+        OverflowError: if one is out of range.
+    """
+    if not text[start:stop].strip():
+        return np.zeros(0, np.int64)
+    numbers = np.empty(text.count(",", start, stop) + 1, np.int64)
+    done = 0
+    while start <= stop:
+        comma = text.find(",", min(start + 8 * _PIECE, stop), stop)
+        end = stop if comma < 0 else comma
+        some = json.loads(f"[{text[start:end]}]")
+        numbers[done : done + len(some)] = some
+        done, start = done + len(some), end + 1
+    if done < len(numbers):
+        raise ValueError("a comma without a number after it")
+    return numbers
 
 
 def write_split(path: pathlib.Path, split: Split) -> None:

@@ -161,6 +161,7 @@ from mixdmt_tf.equations.teaching import (
     disagreement_mask,
     small_loss_mask,
 )
+from mixdmt_tf.equations.whitening import patch_whitening
 
 __all__ = [
     "accuracy_by_class",
@@ -245,6 +246,7 @@ __all__ = [
     "object_boxes",
     "ood_mask",
     "paste",
+    "patch_whitening",
     "polynomial_to_zero",
     "probability_margin",
     "propagate_labels",

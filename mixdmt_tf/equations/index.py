@@ -112,6 +112,7 @@ Manning et al. 8.4: average precision           `label_metrics.average_precision
 van Rijsbergen 7: recall, F1                    `label_metrics.recall_and_f1`
 Agresti & Min: deviation between two errors     `deviations.error_difference_deviation`
 Tukey: deviation between two mean IoUs          `deviations.miou_difference_deviation`
+How to Train Your ResNet 8: whitened patches    `whitening.patch_whitening`
 ==============================================  ======================================
 
 RealMix is arXiv:1912.08766, MixMatch arXiv:1905.02249, UDA arXiv:1904.12848, VAT
@@ -132,6 +133,6 @@ What holds for all of them:
 * Each docstring says what is stop-gradiented: guessed targets, masks, weights.
 * No random numbers, no state, no configuration. Everything can be traced by
   `tf.function` with an unknown batch size and compiled by XLA, except `selection`,
-  `graph`, `calibration`, `known_share`, `acquisition`, `metrics` and `label_metrics`,
-  which are NumPy and keep its dtypes.
+  `graph`, `calibration`, `known_share`, `acquisition`, `metrics`, `label_metrics` and
+  `whitening`, which are NumPy and keep its dtypes.
 """

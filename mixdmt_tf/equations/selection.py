@@ -79,14 +79,26 @@ def top_confident(
         ValueError: when the shapes differ, ids repeat, a confidence is NaN, or there
             are fewer images than `count`.
     """
-    names, scores = np.asarray(ids), np.asarray(confidence, np.float64)
+    names, scores = np.asarray(ids), np.asarray(confidence)
     _require_ranking(ids=names, confidence=scores)
-    if names.ndim != 1 or len(np.unique(names)) != len(names):
+    if names.ndim != 1 or not _all_different(names):
         raise ValueError("ids must be a vector of ids that are all different")
-    if not 0 <= count <= len(names):
-        raise ValueError(f"count must be in 0..{len(names)}, got {count}")
-    kept = np.lexsort((names, -scores))[:count]
-    return np.sort(names[kept]), float(scores[kept[-1]]) if count else math.inf
+    total = len(names)
+    if not 0 <= count <= total:
+        raise ValueError(f"count must be in 0..{total}, got {count}")
+    if not count:
+        return names[:0], math.inf
+    # Of ten million rows neither a ranking nor a float64 of each is held in memory.
+    lowest = np.partition(scores, total - count)[total - count]
+    surer, tied = scores > lowest, np.sort(names[scores == lowest])
+    chosen = [names[surer], tied[: count - np.count_nonzero(surer)]]
+    return np.sort(np.concatenate(chosen)), float(lowest)
+
+
+def _all_different(names: npt.NDArray[Any]) -> bool:
+    if (names[1:] > names[:-1]).all():  # in order, as those of a split are
+        return True
+    return len(np.unique(names)) == len(names)
 
 
 def ranking_sample(pixels: npt.ArrayLike, every: int = 16) -> npt.NDArray[Any]:

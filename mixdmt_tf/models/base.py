@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar, Dict, Optional, Tuple
+from typing import Any, Callable, ClassVar, Dict, Optional, Tuple
 
 import keras
+import numpy as np
 
 from mixdmt_tf.settings import check, settings_of
 
@@ -110,6 +111,16 @@ class Network:
         images = keras.Input(input_shape, name="image")
         x = keras.layers.Resizing(size, size, dtype="float32", name="resizing")(images)
         return keras.Model(images, inner(x), name=f"{inner.name}_at_{size}")
+
+    def adapt(self, model: keras.Model, sample: Callable[[int], np.ndarray]) -> None:
+        """Sets weights that follow from the images, before training begins.
+
+        Args:
+            model: all of its weights as they were initialized.
+            sample: from a number to at most as many training images, float32
+                [N, H, W, channels] in [-1, 1].
+        """
+        del model, sample  # a network that has such weights uses them
 
     def initialize(self, model: keras.Model) -> Optional[str]:
         """Gives a model that these settings built the weights it is to start from.

@@ -26,6 +26,7 @@ import keras
 from mixdmt_tf.models.base import Network
 from mixdmt_tf.models.layers.activations import LeakyReLU
 from mixdmt_tf.models.layers.dropout import Dropout
+from mixdmt_tf.models.layers.normalization import batch_normalization
 from mixdmt_tf.settings import setting
 
 
@@ -89,7 +90,7 @@ class CNN13(Network):
                 use_bias=False,
                 kernel_initializer="he_normal",
             )(x)
-            x = keras.layers.BatchNormalization(
+            x = batch_normalization(portable)(
                 momentum=self.batch_norm_momentum, epsilon=1e-5
             )(x)
             return keras.layers.LeakyReLU(0.1)(x) if portable else LeakyReLU()(x)

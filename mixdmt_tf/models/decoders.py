@@ -21,6 +21,7 @@ from typing import Any, Callable, Dict, Tuple
 
 import keras
 
+from mixdmt_tf.models.layers.normalization import batch_normalization
 from mixdmt_tf.models.layers.pooling import GridMeans
 from mixdmt_tf.models.layers.upsampling import Upsampling
 
@@ -124,7 +125,7 @@ def _unit(
         kernel_initializer="he_normal",
         name=f"decoder_{name}",
     )(x)
-    x = keras.layers.BatchNormalization(
+    x = batch_normalization()(
         momentum=momentum, epsilon=1e-5, name=f"decoder_{name}_bn"
     )(x)
     return keras.layers.ReLU(name=f"decoder_{name}_relu")(x)

@@ -45,17 +45,17 @@ class EfficientNetLite0(Pretrained):
                 three equal channels; with another number of channels than 1 and 3 the
                 first convolution is new, too.
             num_classes: number of classes C.
-            portable: accepted as all networks do; there are only stock layers here.
+            portable: use stock Keras layers only, so that a saved model loads without
+                this package.
 
         Returns:
             A functional model: float images [B, H, W, channels] in [-1, 1] to float32
             logits [B, C], whatever the precision policy.
         """
-        del portable
         images = x = keras.Input(input_shape, name="image")
         if input_shape[-1] == 1:
             x = keras.layers.Concatenate(name="three_channels")([x, x, x])
-        encoder = EfficientNetLite(self.size, self.momentum)
+        encoder = EfficientNetLite(self.size, self.momentum, portable)
         logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(
             encoder.classifier_features(x)
         )

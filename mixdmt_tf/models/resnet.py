@@ -29,6 +29,7 @@ import keras
 
 from mixdmt_tf import lengths
 from mixdmt_tf.models.base import Network
+from mixdmt_tf.models.layers.normalization import batch_normalization
 from mixdmt_tf.settings import setting
 
 # Blocks of each of the four stages.
@@ -215,7 +216,7 @@ def _convolve(
         kernel_initializer=start,
         name=names[0],
     )(x)
-    return keras.layers.BatchNormalization(
+    return batch_normalization()(
         momentum=config.momentum,
         epsilon=1e-5 if torch else 1.001e-5,
         name=names[1],

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Tuple
 import keras
 
 from mixdmt_tf.models.base import Network
+from mixdmt_tf.models.layers.normalization import batch_normalization
 from mixdmt_tf.models.layers.upsampling import Upsampling
 from mixdmt_tf.settings import setting
 
@@ -85,7 +86,7 @@ class SmallSegmenter(Network):
                 use_bias=False,
                 kernel_initializer="he_normal",
             )(x)
-            return keras.layers.BatchNormalization(
+            return batch_normalization()(
                 momentum=self.batch_norm_momentum, epsilon=1e-5
             )(x)
 

@@ -26,6 +26,7 @@ import keras
 from mixdmt_tf import lengths
 from mixdmt_tf.models.base import Network
 from mixdmt_tf.models.layers.activations import LeakyReLU
+from mixdmt_tf.models.layers.normalization import batch_normalization
 from mixdmt_tf.settings import setting
 
 
@@ -108,7 +109,7 @@ class WideResNet(Network):
             momentum = self._own_momentum
 
         def activate(x):
-            x = keras.layers.BatchNormalization(
+            x = batch_normalization(portable)(
                 momentum=momentum, epsilon=1e-5 if dmt else 1e-3
             )(x)
             if dmt:

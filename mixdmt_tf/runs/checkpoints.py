@@ -3,7 +3,8 @@
 A checkpoint is a folder `step-00001024` holding TensorFlow's files, copies of the run's
 own small files, and a manifest with the digest of each (`manifests.py`). It is written
 beside under another name and renamed at the end. Restoring takes the newest one whose
-digests hold.
+digests hold. TensorFlow finds variables by the attributes that lead to them, and those
+differ between Keras 2 and 3; under `portable` the same variables are found in lists.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ import pathlib
 import shutil
 from typing import Any, Callable, Dict, List, Optional
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf import compat, digests
 from mixdmt_tf.algorithms.base import Algorithm
+from mixdmt_tf.algorithms.parts.moving_average import MovingAverage
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.runs import manifests
 
@@ -39,6 +42,29 @@ def state(algorithm: Algorithm) -> tf.train.Checkpoint:
         optimizer=algorithm.optimizer,
         **more,
     )
+
+
+def portable(algorithm: Algorithm) -> Dict[str, Any]:
+    """What `state` holds, in lists; without the loss scale of float16."""
+    optimizers = {"optimizer": algorithm.optimizer, **algorithm.more_optimizers}
+    return {
+        **portable_weights(algorithm.network, algorithm.average),
+        "peer": [*algorithm.peer.weights] if algorithm.has_peer else [],
+        "optimizers": {
+            name: compat.optimizer_state(each) for name, each in optimizers.items()
+        },
+        "own": {name: _own(part) for name, part in algorithm.own_state.items()},
+    }
+
+
+def portable_weights(network: keras.Model, average: MovingAverage) -> Dict[str, Any]:
+    """The part of `portable` that predictions need."""
+    return {"network": [*network.weights], "average": [*average.averages]}
+
+
+def _own(part: Any) -> Any:
+    held = getattr(part, "weights", None) or getattr(part, "variables", None)
+    return [*held] if held else part
 
 
 def digest(algorithm: Algorithm) -> str:
@@ -70,6 +96,7 @@ class Checkpoints:
         keep: int = 2,
         say: Callable[[str], None] = print,
         run_folder: Optional[pathlib.Path] = None,
+        portable: Optional[Dict[str, Any]] = None,
     ):
         """Opens the folder. Only `save` writes there: others may look on meanwhile.
 
@@ -81,12 +108,15 @@ class Checkpoints:
             keep: how many to keep besides the best.
             say: receives warnings.
             run_folder: of whose small files each checkpoint takes a copy.
+            portable: the variables in lists, by which a checkpoint of another version
+                of Keras is read.
         """
         self.folder = folder
         self.keep = keep
         self.say = say
         self._run_folder = run_folder
         self._checkpoint = checkpoint
+        self._portable = portable
         self._split = split_digest
         self._present: Optional[int] = None
         self.note: Dict[str, Any] = {}
@@ -133,9 +163,15 @@ class Checkpoints:
             for leftover in self.folder.glob(".*.tmp"):
                 shutil.rmtree(leftover)
             beside.mkdir()
-            self._checkpoint.write(str(beside / "state"))
+            if self._portable is None:
+                written = self._checkpoint
+            else:
+                written = tf.train.Checkpoint(
+                    root=self._checkpoint, portable=self._portable
+                )
+            written.write(str(beside / "state"))
             self._copy_run_files(beside)
-            manifests.write(beside, step, self._split, note)
+            manifests.write(beside, step, self._split, note, 2 + compat.KERAS_3)
             shutil.rmtree(final, ignore_errors=True)
             os.rename(beside, final)
         except (OSError, tf.errors.OpError) as error:
@@ -176,20 +212,26 @@ class Checkpoints:
                     "than split.json holds, or other pseudo labels.\nPut the run's own "
                     "back, or choose another --workdir."
                 )
-            try:
-                status = self._checkpoint.read(str(self._path(candidate) / "state"))
-                status.assert_existing_objects_matched().expect_partial()
-            except (AssertionError, ValueError) as error:  # missing, or another shape
-                raise UserError(
-                    f"the checkpoint of step {candidate} in {self.folder} does not "
-                    "hold all variables of this method and network.\nIt comes from "
-                    "another version: use that one, or choose another --workdir."
-                ) from error
+            self._read(candidate, manifest.get("keras"))
             self._present = candidate
             self.split = manifest["split"]
             self.note = manifest.get("note", {})
             return candidate
         return None
+
+    def _read(self, step: int, version: Optional[int]) -> None:
+        checkpoint = self._checkpoint
+        if self._portable is not None and version not in (None, 2 + compat.KERAS_3):
+            checkpoint = tf.train.Checkpoint(portable=self._portable)
+        try:
+            status = checkpoint.read(str(self._path(step) / "state"))
+            status.assert_existing_objects_matched().expect_partial()
+        except (AssertionError, ValueError) as error:  # missing, or another shape
+            raise UserError(
+                f"the checkpoint of step {step} in {self.folder} does not hold all "
+                "variables of this method and network.\nIt comes from another version: "
+                "use that one, or choose another --workdir."
+            ) from error
 
     def _path(self, step: int) -> pathlib.Path:
         return manifests.path_of(self.folder, step)

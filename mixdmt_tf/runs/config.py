@@ -68,7 +68,8 @@ class Config:
     )
     precision: str = setting(
         "auto",
-        "auto: what is fastest on this hardware without hurting the result; on CPUs "
+        "auto: what is fastest on this hardware without hurting the result, in long "
+        "runs by a measurement of seconds that is kept for the next; on CPUs "
         "mixed_bfloat16 is not bit-exact (--deterministic)",
         choices=("auto", "float32", "mixed_bfloat16", "mixed_float16"),
     )

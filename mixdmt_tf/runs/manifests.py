@@ -16,7 +16,8 @@ from mixdmt_tf import digests
 from mixdmt_tf.files import write_atomically
 
 NAME = "manifest.json"
-_FIELDS = {"step", "split", "sha256", "note"}
+_NEWER = {"note", "keras"}  # older manifests have none
+_FIELDS = {"step", "split", "sha256", *_NEWER}
 # The files of a run's folder of which a checkpoint has a copy as of its step.
 COPIES = ("flags.txt", "split.json", "data.json", "metrics.csv")
 
@@ -32,7 +33,9 @@ def path_of(folder: pathlib.Path, step: int) -> pathlib.Path:
     return folder / f"step-{step:08d}"
 
 
-def write(place: pathlib.Path, step: int, split: Optional[str], note: Any) -> None:
+def write(
+    place: pathlib.Path, step: int, split: Optional[str], note: Any, keras: int
+) -> None:
     """Writes the manifest of a checkpoint whose other files are there.
 
     Args:
@@ -40,9 +43,11 @@ def write(place: pathlib.Path, step: int, split: Optional[str], note: Any) -> No
         step: finished steps.
         split: digest of the run's split.
         note: what JSON can hold and belongs to this state.
+        keras: the major version that wrote it.
     """
     files = {each.name: _digest(each) for each in _in(place)}
-    fields = {"step": step, "split": split, "sha256": files, "note": note}
+    fields = {"step": step, "split": split, "sha256": files}
+    fields.update(note=note, keras=keras)
     write_atomically(place / NAME, digests.seal(fields))
 
 
@@ -72,7 +77,7 @@ def _unsealed(text: str) -> Dict[str, Any]:
     found = json.loads(text)
     if isinstance(found, dict) and digests.SEAL in found:
         found = digests.unseal(text)
-    if not isinstance(found, dict) or not _FIELDS - {"note"} <= set(found) <= _FIELDS:
+    if not isinstance(found, dict) or not _FIELDS - _NEWER <= set(found) <= _FIELDS:
         raise ValueError("other fields than a manifest has")
     if type(found["step"]) is not int:
         raise ValueError("no step")

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.models.base import Network
-from mixdmt_tf.runs import config
+from mixdmt_tf.runs import config, precision
 
 
 def resolve(run: config.Config, network: Network) -> config.Config:
@@ -27,8 +27,7 @@ def resolve(run: config.Config, network: Network) -> config.Config:
     changes: Dict[str, Any] = {}
     if run.precision == "auto":
         exact = run.deterministic and not gpus
-        fastest = _fastest_precision(gpus, network)
-        changes["precision"] = "float32" if exact else fastest
+        changes["precision"] = "float32" if exact else precision.suggested(network)
     if run.deterministic is None:
         changes["deterministic"] = True
     if run.strategy == "auto":
@@ -37,24 +36,6 @@ def resolve(run: config.Config, network: Network) -> config.Config:
         single = len(gpus) == 1 and run.strategy != "mirrored"
         changes["jit_compile"] = "on" if single else "off"
     return dataclasses.replace(run, **changes)
-
-
-def _fastest_precision(gpus, network: Network) -> str:
-    """bfloat16 where the hardware computes in it, float16 on older tensor cores."""
-    if gpus:
-        details = tf.config.experimental.get_device_details(gpus[0])
-        capability = details.get("compute_capability", (0, 0))
-        if capability >= (8, 0):
-            return "mixed_bfloat16"
-        return "mixed_float16" if capability >= (7, 0) else "float32"
-    if network.depthwise:  # a CPU takes twice as long for them in bfloat16
-        return "float32"
-    try:
-        with open("/proc/cpuinfo") as file:
-            flags = next((line for line in file if line.startswith("flags")), "")
-    except OSError:
-        return "float32"
-    return "mixed_bfloat16" if "avx512_bf16" in flags.split() else "float32"
 
 
 def inexact(run: config.Config) -> str:

@@ -90,6 +90,7 @@ class Session:
             )
             self.algorithm.compile()
             state = checkpoints.state(self.algorithm)
+            portable = checkpoints.portable(self.algorithm)
         self.scorer = task.scorer()
         self.evaluation = task.evaluation(self.split, self.scorer, self.log)
         trained.describe(task, self.path)
@@ -100,6 +101,7 @@ class Session:
             run.keep_checkpoints,
             self.progress.say,
             self.path,
+            portable,
         )
         start = self.checkpoints.restore() or 0
         note = self.checkpoints.note

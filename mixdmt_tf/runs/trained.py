@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import pathlib
-from typing import Any, List, Mapping, Optional, Tuple
+from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -14,7 +15,7 @@ from mixdmt_tf import digests
 from mixdmt_tf.algorithms.parts.moving_average import MovingAverage
 from mixdmt_tf.data.bands import Bands
 from mixdmt_tf.errors import UserError
-from mixdmt_tf.runs.checkpoints import Checkpoints
+from mixdmt_tf.runs.checkpoints import Checkpoints, portable_weights
 from mixdmt_tf.runs.log import read_rows
 from mixdmt_tf.runs.results import best_row
 from mixdmt_tf.runs.task import Scorer, Task
@@ -54,6 +55,14 @@ class Trained:
     def weights(self, name: str) -> List[np.ndarray]:
         """'ema' or 'raw' weights."""
         return self.averaged if name == "ema" else self.raw
+
+
+def weights_digest(weights: Sequence[np.ndarray]) -> str:
+    """Sha256, in hex, of weights as `Trained.weights` returns them."""
+    total = hashlib.sha256()
+    for weight in weights:
+        total.update(np.ascontiguousarray(weight).tobytes())
+    return total.hexdigest()
 
 
 def describe(task: Task, folder: pathlib.Path) -> None:
@@ -99,7 +108,11 @@ def load(task: Task, folder: pathlib.Path, which: str = "last") -> Trained:
     scorer = task.load_scorer(facts)
     average = MovingAverage(scorer.network)
     state = tf.train.Checkpoint(network=scorer.network, average=average)
-    checkpoints = Checkpoints(folder / "checkpoints", state)
+    checkpoints = Checkpoints(
+        folder / "checkpoints",
+        state,
+        portable=portable_weights(scorer.network, average),
+    )
     restored = checkpoints.restore(step)
     if restored is None:
         if step is not None and checkpoints.steps():

@@ -8,12 +8,13 @@ import pathlib
 from typing import Any, Dict, Iterable, Optional
 
 import keras
+import tensorflow as tf
 
 from mixdmt_tf import digests
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.files import expanded
 from mixdmt_tf.rounds.loop import Loop
-from mixdmt_tf.runs import memory, repair, runtime
+from mixdmt_tf.runs import memory, precision, repair, runtime
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.interrupts import Interrupts
 from mixdmt_tf.runs.pace import Pace
@@ -54,8 +55,10 @@ def train(
     task = task.replace(budget.within_minutes(task, train))
     left_open = task.experiment.left_open()
     unchosen = task.experiment.run.steps is None
-    experiment = task.resolve()
-    run = runtime.resolve(experiment.run, experiment.network)
+    task = task.replace(task.resolve())
+    experiment = task.experiment
+    run = dataclasses.replace(experiment.run, precision=_precision(task))
+    run = runtime.resolve(run, experiment.network)
     run = dataclasses.replace(run, workdir=str(path))
     task = task.replace(dataclasses.replace(experiment, run=run))
     with RunFolder(path, task.experiment), Interrupts() as interrupts:
@@ -85,6 +88,23 @@ def train(
             keras.backend.clear_session()
             reporting.after_training(task, path)
     return outcome
+
+
+def _precision(task: Task) -> str:
+    """The run's precision: given, exact, or what is fastest for a run of its length."""
+    experiment, run = task.experiment, task.experiment.run
+    exact = run.deterministic and not tf.config.list_physical_devices("GPU")
+    if run.precision != "auto" or exact:
+        return run.precision
+    steps = run.steps
+    if experiment.in_rounds:
+        lengths = [getattr(experiment.method, k) for k in ("base_steps", "round_steps")]
+        steps = None if None in lengths else sum(lengths)  # or in epochs, of long runs
+    each = images_per_step(experiment)
+    if steps is not None and steps * each < precision.LONG:
+        return precision.suggested(experiment.network)
+    memory.require(task, each // run.batch)
+    return precision.measured(experiment.network, task.network)
 
 
 def _by_length(experiment: Experiment, left_open: Iterable[str]) -> str:

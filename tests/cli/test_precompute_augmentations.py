@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mixdmt_tf.cli.precompute_augmentations import main
+from mixdmt_tf.data import precomputed
 from tests.cli import commands
 from tests.tasks.classification import tiny
 
@@ -48,6 +49,60 @@ def test_a_run_reads_what_was_made_ahead(finished, capsys, tmp_path, monkeypatch
     assert after == before
     # The finished run made its copies on the fly: they are the same images.
     assert done.digest == finished.session.digest
+
+
+def cached(folder):
+    return {each.name: each.read_bytes() for each in folder.rglob("*.u8")}
+
+
+@pytest.mark.parametrize("of", [1, 2, 4])
+def test_parts_make_the_files_of_the_whole(of, capsys, tmp_path, monkeypatch):
+    """Each its own and no other, in any order; the last one says that all are there."""
+    monkeypatch.setattr(precomputed, "SHARD_BYTES", 64 * 400)  # seven files
+
+    def make(name, *more):
+        cache = f"--cache_dir={tmp_path / name}"
+        argv = tiny.flags(tmp_path / "run", cache, "--copies_store=disk", *more)
+        assert main(argv) == 0
+        return capsys.readouterr().out
+
+    make("whole")
+    expected = cached(tmp_path / "whole")
+    assert len(expected) == 7
+    for number in range(of, 0, -1):
+        said = make("parts", f"--shard={number}/{of}")
+        files = range(7 * (number - 1) // of, 7)
+        there = cached(tmp_path / "parts")
+        assert sorted(int(name[6:11]) for name in there) == [*files]
+        lacking = ", ".join(f"{each}/{of}" for each in range(1, number))
+        last = f"still missing, --shard={lacking}" if lacking else f"all {of} parts are"
+        assert last in said
+    assert cached(tmp_path / "parts") == expected
+
+
+def test_a_part_goes_on_and_mends_its_own_files_only(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(precomputed, "SHARD_BYTES", 64 * 400)
+    cache = f"--cache_dir={tmp_path / 'cache'}"
+    argv = tiny.flags(tmp_path / "run", cache, "--copies_store=disk")
+    assert main([*argv, "--shard=1/2"]) == 0  # the files 0 to 2
+    assert main([*argv, "--shard=2/2"]) == 0
+    expected = cached(tmp_path / "cache")
+    first, last = sorted(tmp_path.rglob("shard-*"))[:: len(expected) - 1]
+    for damaged in (first, last):
+        damaged.write_bytes(b"\0" * damaged.stat().st_size)
+    capsys.readouterr()
+    assert main([*argv, "--shard=1/2"]) == 0
+    assert f"{first.name} is damaged and is made again" in capsys.readouterr().out
+    now = cached(tmp_path / "cache")
+    assert [name for name in now if now[name] != expected[name]] == [last.name]
+
+
+@pytest.mark.parametrize("text", ["3/2", "half"])
+def test_no_part(text, capsys, tmp_path):
+    argv = tiny.flags(tmp_path / "run", f"--shard={text}")
+    assert f"--shard={text}: expected the number" in commands.refusal(
+        capsys, main, *argv
+    )
 
 
 def test_a_cache_that_cannot_be_written(capsys, tmp_path):

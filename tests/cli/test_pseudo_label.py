@@ -10,6 +10,7 @@ import pytest
 
 from mixdmt_tf.cli.pseudo_label import main
 from mixdmt_tf.data.classification import datasets, pseudo_labels, splits
+from mixdmt_tf.tasks.classification import scoring
 from tests.cli import commands
 from tests.tasks.classification import tiny
 
@@ -129,6 +130,62 @@ def test_what_is_refused(flag, code, said, finished, capsys, tmp_path):
         argv.append(f"--output={tmp_path / 'labels.npz'}")
     assert said in commands.refusal(capsys, main, *argv, code=code)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def short_passes(monkeypatch):
+    """So that the 1,372 images are 14 passes, the last one shorter."""
+    monkeypatch.setattr(scoring, "BATCH", 100)
+
+
+@pytest.mark.parametrize("of", [1, 2, 4])
+def test_parts_together_are_the_whole(of, finished, capsys, tmp_path, short_passes):
+    """To the byte, in any order; who ends last writes the file."""
+    argv = [f"--workdir={finished.folder}", "--fraction=50"]
+    assert main([*argv, f"--output={tmp_path / 'whole.npz'}"]) == 0
+    everything = capsys.readouterr().out.splitlines()[:-1]
+    file = tmp_path / "parts.npz"
+    for number in range(of, 0, -1):
+        assert not file.exists()
+        assert main([*argv, f"--output={file}", f"--shard={number}/{of}"]) == 0
+        said = capsys.readouterr().out
+        lacking = ", ".join(f"{each}/{of}" for each in range(1, number))
+        assert f"still missing, --shard={lacking}" in said or number == 1
+    assert said.splitlines() == [*everything, f"written to {file}"]
+    assert file.read_bytes() == (tmp_path / "whole.npz").read_bytes()
+
+
+def test_a_part_that_is_run_again(finished, capsys, tmp_path, short_passes):
+    """What is there is not labelled again; what is damaged, or of others, is."""
+    file = tmp_path / "labels.npz"
+    argv = [f"--workdir={finished.folder}", f"--output={file}"]
+    predict, asked = scoring.Scorer.predict, []
+
+    def count(self, weights, images, poll=lambda: None):
+        asked.append(len(images))
+        return predict(self, weights, images, poll)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scoring.Scorer, "predict", count)
+        assert main([*argv, "--shard=1/2"]) == main([*argv, "--shard=1/2"]) == 0
+        assert asked == [700]
+        part = tmp_path / "labels.npz.parts" / "1-of-2.npz"
+        part.write_bytes(part.read_bytes()[:-40])
+        assert main([*argv, "--shard=2/2"]) == 0
+        assert "still missing, --shard=1/2" in capsys.readouterr().out
+        assert main([*argv, "--shard=1/2"]) == 0
+        assert asked[:3] == [700, 672, 700] and file.exists()
+    assert main([*argv, "--shard=2/2"]) == 0  # as a scheduler may
+    assert "all parts have been joined" in capsys.readouterr().out
+    # Other weights are another network, and the file is not theirs.
+    said = commands.refusal(capsys, main, *argv, "--shard=2/2", "--weights=raw")
+    assert f"--output={file} is there already" in said
+
+
+def test_no_part_of_a_graph(finished, capsys, tmp_path):
+    argv = (f"--workdir={finished.folder}", "--shard=1/2", "--labeling=graph")
+    said = commands.refusal(capsys, main, *argv)
+    assert "--shard=1/2: a graph connects all images" in said
 
 
 def test_a_run_that_has_no_checkpoint_yet(finished, capsys, tmp_path):

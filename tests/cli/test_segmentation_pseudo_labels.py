@@ -84,6 +84,32 @@ def test_an_interrupted_command_goes_on(run, labelled, capsys, tmp_path, monkeyp
     assert opened(run, folder)[0].digest() == opened(run, labelled)[0].digest()
 
 
+@pytest.mark.parametrize("of", [1, 2, 4])
+def test_parts_together_are_the_whole(of, run, labelled, capsys, tmp_path):
+    """To the byte; the last one finds the thresholds."""
+    folder = tmp_path / "labels"
+    argv = [f"--workdir={run.folder}", f"--output={folder}", "--fraction=50"]
+    argv.append("--rank_every=1")
+    for number in range(1, of + 1):
+        # Another process is at work on an image of another part.
+        others = [folder / f".{p.name}.1.tmp" for p in sorted(folder.glob("0*.npz"))]
+        for foreign in others[:1]:
+            foreign.write_bytes(b"half")
+        assert not (folder / "index.json").exists()
+        assert main([*argv, f"--shard={number}/{of}"]) == 0
+        assert len(list(folder.glob("0*.npz"))) == 40 * number // of
+        said = capsys.readouterr().out
+        lacking = ", ".join(f"{each}/{of}" for each in range(number + 1, of + 1))
+        assert f"still missing, --shard={lacking}" in said or number == of
+        for foreign in others[:1]:
+            foreign.unlink()  # it was left alone
+    assert f"written to {folder}" in said
+    both = [{p.name: p.read_bytes() for p in f.iterdir()} for f in (folder, labelled)]
+    assert both[0] == both[1]
+    assert main([*argv, f"--shard={of}/{of}"]) == 0
+    assert "all parts have been joined" in capsys.readouterr().out
+
+
 def test_what_is_there_stays(run, labelled, capsys, tmp_path):
     argv = (f"--workdir={run.folder}",)
     before = {path: path.stat().st_mtime_ns for path in labelled.iterdir()}

@@ -164,7 +164,7 @@ def test_a_file_that_was_repaired_without_a_trace_is_tried_again(root):
     np.testing.assert_array_equal(np.asarray(found.images), expected)
 
 
-@pytest.mark.parametrize("name", ["files.json", "problems-*", "shard-*"])
+@pytest.mark.parametrize("name", ["files.npz", "problems-*", "shard-*"])
 @pytest.mark.parametrize("content", [None, b"", b"[[1, 2]]", b"\xff{"])
 def test_a_damaged_cache_is_made_again(name, content, root):
     spoil(root)

@@ -24,6 +24,7 @@ NUMPY_ONLY = {
             ".calibration",
             ".known_share",
             ".acquisition",
+            ".whitening",
         )
     )
 } | {"initial_share", "object_boxes"}

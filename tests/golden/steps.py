@@ -7,7 +7,7 @@ its own.
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -54,7 +54,17 @@ OF_METHODS = {
 
 def classification(name: str) -> Dict[str, List[float]]:
     """Losses and weights of a method on handwritten digits."""
-    experiment = _experiment(name, CLASSIFICATION)
+    return _train(*on_digits(name, *CLASSIFICATION))
+
+
+def segmentation(name: str) -> Dict[str, List[float]]:
+    """Losses and weights of a method on synthetic images of digits."""
+    return _train(*on_scenes(name, *SEGMENTATION))
+
+
+def on_digits(name: str, *flags: str) -> Tuple[Any, Any]:
+    """A method of classification, not compiled, and the pipeline of its batches."""
+    experiment = _experiment(name, flags)
     source = sources.load(experiment.data)
     split = splits.make_split(source, 20, 0, SEED)
     method = algorithms.method("classification", name)
@@ -78,12 +88,12 @@ def classification(name: str) -> Dict[str, List[float]]:
     network = experiment.network.build(source.image_shape, source.num_classes)
     unlabeled = len(split.unlabeled)
     task = RunFacts(source.num_classes, 20, LENGTH, unlabeled=unlabeled, noise_rate=0.3)
-    return _train(method(network, experiment.method, task), batches)
+    return method(network, experiment.method, task), batches
 
 
-def segmentation(name: str) -> Dict[str, List[float]]:
-    """Losses and weights of a method on synthetic images of digits."""
-    experiment = _experiment(name, (*SEGMENTATION, *OF_METHODS.get(name, ())))
+def on_scenes(name: str, *flags: str) -> Tuple[Any, Any]:
+    """A method of segmentation, not compiled, and the pipeline of its batches."""
+    experiment = _experiment(name, (*flags, *OF_METHODS.get(name, ())))
     data = experiment.data
     source = scenes.load(data)
     split = scene_splits.make_split(source, data.labels, SEED)
@@ -113,7 +123,7 @@ def segmentation(name: str) -> Dict[str, List[float]]:
         (*data.crop_size, 3), source.num_classes
     )
     task = RunFacts(source.num_classes, 8, LENGTH)
-    return _train(method(network, experiment.method, task), batches)
+    return method(network, experiment.method, task), batches
 
 
 def _experiment(name: str, flags) -> Any:
@@ -123,6 +133,21 @@ def _experiment(name: str, flags) -> Any:
 
 
 def _train(method: Any, batches: Any) -> Dict[str, List[float]]:
+    draw_weights(method)
+    losses: List[float] = []
+    for step in STEPS:
+        means = method.train_step(batches.at(step))
+        losses += [float(means[name]) for name in sorted(means)]
+        for metric in method.metrics:
+            metric.reset_state()
+    return {
+        "losses": losses,
+        "weights": [_projected(each) for each in weights(method).values()],
+    }
+
+
+def draw_weights(method: Any) -> None:
+    """Compiles a method and gives it weights that no library has drawn."""
     method.compile()
     rng = np.random.default_rng(SEED)
     for network in filter(None, (method.network, method.peer)):
@@ -133,19 +158,22 @@ def _train(method: Any, batches: Any) -> Dict[str, List[float]]:
     for decoder in getattr(method, "auxiliary", ()):
         decoder.set_weights([_drawn(rng, weight) for weight in decoder.weights])
     method.average.restart()
-    others = [g.weights for name, g in method.groups.items() if name != NETWORK]
-    for weight in (each for weights in others for each in weights):
+    for weight in (each for group in _others(method).values() for each in group):
         weight.assign(_drawn(rng, weight))
-    losses: List[float] = []
-    for step in STEPS:
-        means = method.train_step(batches.at(step))
-        losses += [float(means[name]) for name in sorted(means)]
-        for metric in method.metrics:
-            metric.reset_state()
-    networks = [n.get_weights() for n in (method.network, method.peer) if n]
-    networks.append([average.numpy() for average in method.average.averages])
-    networks += [[np.asarray(weight) for weight in weights] for weights in others]
-    return {"losses": losses, "weights": [_projected(each) for each in networks]}
+
+
+def weights(method: Any) -> Dict[str, List[np.ndarray]]:
+    """All weights: of each network, the averages, and of each further group."""
+    networks = {"network": method.network, "peer": method.peer}
+    found = {name: n.get_weights() for name, n in networks.items() if n}
+    found["average"] = [average.numpy() for average in method.average.averages]
+    for name, group in _others(method).items():
+        found[name] = [np.asarray(weight) for weight in group]
+    return found
+
+
+def _others(method: Any) -> Dict[str, List[Any]]:
+    return {n: each.weights for n, each in method.groups.items() if n != NETWORK}
 
 
 def _drawn(rng: np.random.Generator, weight: Any) -> np.ndarray:

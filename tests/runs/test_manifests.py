@@ -18,7 +18,7 @@ def place(tmp_path):
     (made / "state.index").write_bytes(b"index")
     (made / "flags.txt").write_text("--steps=12\n")
     note = {"numbers": {"loss": 0.5}, "means": {"loss": [[1.25]]}}
-    manifests.write(made, 12, "a split", note)
+    manifests.write(made, 12, "a split", note, 2)
     return made
 
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.models.base import Network
 from mixdmt_tf.models.efficientnet_lite0 import EfficientNetLite0
-from mixdmt_tf.runs import runtime
+from mixdmt_tf.runs import precision, runtime
 from mixdmt_tf.runs.config import Config
 
 
@@ -29,7 +29,9 @@ def hardware(monkeypatch):
             lambda _: {"compute_capability": capability},
         )
         text = f"processor : 0\nflags\t\t: {cpu}\nprocessor : 1\n"
-        monkeypatch.setattr(runtime, "open", lambda _: io.StringIO(text), raising=False)
+        monkeypatch.setattr(
+            precision, "open", lambda *_, **__: io.StringIO(text), raising=False
+        )
 
     return pretend
 
@@ -73,10 +75,10 @@ def test_who_asks_for_exact_runs_gets_a_precision_that_is(hardware, gpus, precis
 def test_an_unknown_cpu_computes_in_float32(hardware, monkeypatch):
     hardware()
 
-    def missing(_):
+    def missing(*_, **__):
         raise FileNotFoundError(2, "no /proc here")
 
-    monkeypatch.setattr(runtime, "open", missing, raising=False)
+    monkeypatch.setattr(precision, "open", missing, raising=False)
     assert runtime.resolve(Config(), Network()).precision == "float32"
 
 

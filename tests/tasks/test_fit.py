@@ -15,9 +15,9 @@ from mixdmt_tf.data.classification.config import Config as DataConfig
 from mixdmt_tf.data.classification.datasets import digits
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.models.base import Network
-from mixdmt_tf.runs import runtime
+from mixdmt_tf.runs import precision, runtime
 from mixdmt_tf.settings import settings_of, to_text
-from mixdmt_tf.tasks import fit
+from mixdmt_tf.tasks import fit, open_task
 from mixdmt_tf.tasks.classification import recorder
 from tests.tasks.classification import tiny
 
@@ -170,3 +170,23 @@ def test_a_folder_in_use_is_refused_before_any_work(tmp_path, monkeypatch):
     with fit.RunFolder(tmp_path, experiment), pytest.raises(UserError, match="in use"):
         fit.train(experiment)
     assert not loaded
+
+
+@pytest.mark.parametrize(
+    "flags, asked",
+    [
+        (["--steps=100000", "--precision=auto"], True),
+        (["--steps=100", "--precision=auto"], False),
+        (["--steps=100000"], False),
+        (["--steps=100000", "--precision=auto", "--deterministic"], False),
+    ],
+)
+def test_long_runs_measure_which_precision_is_fastest(
+    monkeypatch, tmp_path, flags, asked
+):
+    """Unless the precision is given, or has to be exact."""
+    calls = []
+    monkeypatch.setattr(precision, "measured", lambda *_: calls.append(1) or "float32")
+    task = open_task(tiny.experiment(tmp_path, tiny.SUPERVISED, *flags))
+    fit._precision(task.replace(task.resolve()))
+    assert bool(calls) == asked

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import pathlib
 from typing import ClassVar, Optional, Union
 
 from mixdmt_tf.data import bands
 from mixdmt_tf.data.bands import Bands
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.files import expanded, in_home
+from mixdmt_tf.files import cache_folder, expanded
 from mixdmt_tf.settings import check, setting, settings_of
 
 FOLDERS = ("folder", "multilabel_folder")  # data sets of files that users name
@@ -230,7 +229,4 @@ class Config:
 
     def cache_folder(self) -> pathlib.Path:
         """The folder that `cache_dir` means; it need not exist."""
-        if self.cache_dir:
-            return expanded(self.cache_dir)
-        given = os.environ.get("XDG_CACHE_HOME")
-        return (expanded(given) if given else in_home(".cache")) / "mixdmt_tf"
+        return expanded(self.cache_dir) if self.cache_dir else cache_folder()

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from typing import Dict, List, Mapping, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence
+
+import numpy as np
 
 from mixdmt_tf.data import csv_rows
 from mixdmt_tf.data.classification.source import UNKNOWN, Source
 from mixdmt_tf.data.image_files import printable
+from mixdmt_tf.data.paths import Paths
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.files import cell, expanded
 from mixdmt_tf.settings import nearest
@@ -138,12 +141,29 @@ def _places(rows: Sequence[Row], files: Sequence[str]) -> Dict[str, int]:
     return {row.where: known[row.file] for row in rows}
 
 
-def names_below(root: pathlib.Path, paths: Sequence[pathlib.Path]) -> List[str]:
-    """Names of image files as CSV files have them: below `root`, with slashes."""
-    return [
-        csv_rows.relative(path, root).encode(errors="backslashreplace").decode()
-        for path in paths
-    ]
+class Names(Sequence[str]):
+    """Names of image files as CSV files have them: below a folder, with slashes."""
+
+    def __init__(self, paths: Paths, rows: Optional[np.ndarray] = None):
+        """Names of paths below their root.
+
+        Args:
+            paths: of the files.
+            rows: int64 [N], of which of them; None: all.
+        """
+        self._paths = paths
+        self._rows = np.arange(len(paths)) if rows is None else rows
+
+    def __len__(self) -> int:
+        """Number of names."""
+        return len(self._rows)
+
+    def __getitem__(self, which: Any) -> Any:
+        """A name by its number, or a list of those of a slice."""
+        if isinstance(which, slice):
+            return [self[row] for row in range(len(self))[which]]
+        name = pathlib.PurePath(self._paths.name(int(self._rows[which]))).as_posix()
+        return name.encode(errors="backslashreplace").decode()
 
 
 def _few(names: Sequence[str], limit: int = LISTED) -> str:

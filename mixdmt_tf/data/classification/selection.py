@@ -10,7 +10,6 @@ their own below `OUTSIDE`, which only reports ever look at.
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 from typing import List, Optional, Sequence
 
 import numpy as np
@@ -20,6 +19,7 @@ from mixdmt_tf.data.bands import Bands, suffixes
 from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.data.classification.source import OUTSIDE, UNKNOWN, Images, Source
 from mixdmt_tf.data.lazy_images import Fitted, ImageArray, fitted, join, take
+from mixdmt_tf.data.paths import Paths
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.files import expanded
 from mixdmt_tf.settings import nearest
@@ -142,7 +142,7 @@ def add_dataset(source: Source, other: Source) -> Source:
     return _add(source, _fitted(other.train.images, source), labels)
 
 
-def find_folder(folder: str, bands: Optional[Bands] = None) -> List[pathlib.Path]:
+def find_folder(folder: str, bands: Optional[Bands] = None) -> Paths:
     """All images below a folder.
 
     Args:
@@ -153,7 +153,9 @@ def find_folder(folder: str, bands: Optional[Bands] = None) -> List[pathlib.Path
         UserError: if there are none.
     """
     root = expanded(folder)
-    paths, _ = image_files.find(root, suffixes(bands)) if root.is_dir() else ([], 0)
+    paths = Paths(root)
+    if root.is_dir():
+        image_files.find(root, suffixes(bands), paths)
     if not paths:
         raise UserError(
             f"--unlabeled_dir={folder}: no PNG, JPEG or BMP images there.\n"

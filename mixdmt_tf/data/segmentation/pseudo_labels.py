@@ -26,6 +26,7 @@ import numpy as np
 
 from mixdmt_tf import bounds, digests
 from mixdmt_tf.data import arrays
+from mixdmt_tf.data.part import WHOLE, Part
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.equations import threshold_labels
 from mixdmt_tf.errors import UserError
@@ -100,22 +101,32 @@ def _note(split: Split, teacher: str) -> str:
     return json.dumps({"version": VERSION, "split": split.digest(), "teacher": teacher})
 
 
-def begin(folder: pathlib.Path, split: Split, teacher: str) -> None:
+def begin(folder: pathlib.Path, split: Split, teacher: str, part: Part = WHOLE) -> None:
     """Makes a folder ready for guesses; those of another teacher are removed.
 
     Args:
         folder: made if it is missing.
         split: whose unlabelled images are labelled.
         teacher: says who is asked: a digest of its weights, say.
+        part: of the images, if other processes write the others. Then nothing of
+            theirs is touched: the folder must be new, or begun by the same teacher.
+
+    Raises:
+        ValueError: if a part is to be written where somebody else began.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    own = {path_of(folder, i).name for i in _images(split, part)}
     for leftover in folder.glob(".*.npz.*.tmp"):  # of a process that was killed
-        leftover.unlink()
+        if part == WHOLE or leftover.name[1:].partition(".npz.")[0] + ".npz" in own:
+            leftover.unlink()
     if begun_by(folder, split, teacher):
         return
-    digests.forget(folder / INDEX)
-    for file in folder.glob("*.npz"):
-        file.unlink()
+    if part != WHOLE and (folder / TEACHER).exists():
+        raise ValueError(f"{folder} holds guesses of another teacher")
+    if part == WHOLE:
+        digests.forget(folder / INDEX)
+        for file in folder.glob("*.npz"):
+            file.unlink()
     write_atomically(folder / TEACHER, _note(split, teacher))
 
 
@@ -168,9 +179,22 @@ def read_guess(folder: pathlib.Path, sample_id: int) -> Tuple[np.ndarray, np.nda
     return classes, np.float32(1) - doubt.astype(np.float32)
 
 
-def missing(folder: pathlib.Path, split: Split) -> List[int]:
-    """The unlabelled images of a split that have no file yet."""
-    return [int(i) for i in split.unlabeled if not path_of(folder, i).exists()]
+def missing(folder: pathlib.Path, split: Split, part: Part = WHOLE) -> List[int]:
+    """The unlabelled images of a split, or of a part of them, that have no file yet."""
+    return [i for i in _images(split, part) if not path_of(folder, i).exists()]
+
+
+def lacking(folder: pathlib.Path, split: Split, part: Part) -> List[Part]:
+    """The parts, of as many as `part` is one of, that have images without a file."""
+    lacks = set(missing(folder, split))
+    ids = split.unlabeled.tolist()
+    return part.lacking(len(ids), (n for n, i in enumerate(ids) if i in lacks))
+
+
+def _images(split: Split, part: Part) -> List[int]:
+    rows = part.range(len(split.unlabeled))
+    ids: List[int] = split.unlabeled[rows.start : rows.stop].tolist()
+    return ids
 
 
 def is_whole(folder: pathlib.Path, split: Split) -> bool:

@@ -17,6 +17,8 @@ from typing import Any, Dict
 
 import keras
 
+from mixdmt_tf.models.layers.normalization import batch_normalization
+
 # Repeats, kernel, stride, expansion, channels of each stage.
 _STAGES = (
     (1, 3, 1, 1, 16),
@@ -41,10 +43,12 @@ class EfficientNetLite:
     Attributes:
         size: 0, 1 or 2.
         batch_norm_momentum: of the running statistics.
+        portable: use stock Keras layers only.
     """
 
     size: int
     batch_norm_momentum: float
+    portable: bool = False
 
     def features(self, images: Any, output_stride: int = 32) -> Dict[int, Any]:
         """The last features of each resolution.
@@ -107,7 +111,7 @@ class EfficientNetLite:
         return keras.layers.ReLU(6.0, name=f"{norm}_relu")(self._normalize(x, norm))
 
     def _normalize(self, x: Any, name: str) -> Any:
-        return keras.layers.BatchNormalization(
+        return batch_normalization(self.portable)(
             momentum=self.batch_norm_momentum, epsilon=_EPSILON, name=name
         )(x)
 

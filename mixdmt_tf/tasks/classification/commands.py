@@ -8,15 +8,16 @@ import dataclasses
 import io
 import pathlib
 import sys
-from typing import Any, FrozenSet, List, Sequence, Tuple
+from typing import Any, FrozenSet, List, Optional, Sequence, Tuple
 
 import numpy as np
 
 from mixdmt_tf import plots
 from mixdmt_tf.data import image_files
-from mixdmt_tf.data.classification import pseudo_labels, splits
+from mixdmt_tf.data.classification import label_parts, pseudo_labels, splits
 from mixdmt_tf.data.classification.source import Source
 from mixdmt_tf.data.lazy_images import ImageArray
+from mixdmt_tf.data.part import Part, listed
 from mixdmt_tf.data.pixels import LUMINANCE
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError, UserError
@@ -25,7 +26,7 @@ from mixdmt_tf.progress import Progress
 from mixdmt_tf.rounds import curves
 from mixdmt_tf.runs.agreement import Samples
 from mixdmt_tf.runs.task import Task
-from mixdmt_tf.runs.trained import Trained
+from mixdmt_tf.runs.trained import Trained, weights_digest
 from mixdmt_tf.tasks.classification import label_scoring, labeling, noise, scoring
 
 COMPARED, CALIBRATING = 200, 100  # images that exported models are tried on
@@ -166,19 +167,29 @@ def check_pseudo_label(
     Raises:
         UsageError: saying what to do.
     """
-    if output.exists():
-        raise UsageError(
-            f"--output={output} is there already.\nRemove it, or name another file."
-        )
+    if "shard" not in given:  # else it may be that of all parts together
+        _require_absent(output)
     if "rank_every" in given:
         raise UsageError(
             f"--rank_every: the run in {run} is not of segmentation; leave it out"
         )
 
 
+def _require_absent(output: pathlib.Path) -> None:
+    if output.exists():
+        raise UsageError(
+            f"--output={output} is there already.\nRemove it, or name another file."
+        )
+
+
 def pseudo_label(
-    task: Task, model: Trained, split: Split, output: pathlib.Path, config: Any
-) -> None:
+    task: Task,
+    model: Trained,
+    split: Split,
+    output: pathlib.Path,
+    config: Any,
+    part: Optional[Part] = None,
+) -> bool:
     """Writes a file of pseudo labels, and says how good they are.
 
     Args:
@@ -187,6 +198,10 @@ def pseudo_label(
         split: of which the unlabelled images are labelled.
         output: the file.
         config: settings of `bin/pseudo_label`.
+        part: of the images that this process labels; None: all.
+
+    Returns:
+        Whether the file is there now; if not, it says what is missing.
     """
     source, share = task.source, config.fraction / 100
     if source.several_labels:
@@ -194,9 +209,20 @@ def pseudo_label(
             f"{output}: images of this run have several labels, and a pseudo label is "
             "one class.\nExpected a run with one class for each image."
         )
-    by = labeling.source_of(config)
+    by, guesses = labeling.source_of(config), None
+    if part is not None:
+        guesses = _by_parts(model, source, split, output, config.weights, part)
+        if guesses is None:
+            return False
     pseudo = labeling.label(
-        model, source, split, share, config.count, config.weights, by=by
+        model,
+        source,
+        split,
+        share,
+        config.count,
+        config.weights,
+        by=by,
+        guesses=guesses,
     )
     wrong = noise.estimate(model, source, split, pseudo, config.weights)
     pseudo = dataclasses.replace(pseudo, facts={**pseudo.facts, "noise": wrong})
@@ -206,6 +232,44 @@ def pseudo_label(
     if config.figure_images:
         few = labeling.some(pseudo, config.figure_images, task.experiment.run.seed)
         _figure_1(few, source, output.with_name(f"{output.stem}_figure_1.png"))
+    return True
+
+
+def _by_parts(
+    model: Trained,
+    source: Source,
+    split: Split,
+    output: pathlib.Path,
+    weights: str,
+    part: Part,
+) -> Optional[labeling.Guesses]:
+    """Labels one part of the images unless it is there, and joins all, if they are."""
+    teacher = weights_digest(model.weights(weights))
+
+    def found(each: Part) -> Optional[labeling.Guesses]:
+        rows = len(labeling.rows_of(each, source, split))
+        return label_parts.read(output, each, split, teacher, rows)
+
+    own = found(part)
+    if own is None:
+        _require_absent(output)
+    elif output.exists():
+        print(f"part {part} was labelled before, and all parts have been joined")
+        return None
+    try:
+        if own is None:
+            guesses = labeling.guess(model, source, split, weights, part=part)
+            label_parts.write(output, part, split, teacher, guesses)
+    except OSError as error:
+        raise UserError(
+            f"--output={output} cannot be written: {error.strerror}"
+        ) from error
+    there = [(each, found(each)) for each in part.all()]
+    lacking = [each for each, guesses in there if guesses is None]
+    if lacking:
+        print(f"{output}: still missing, --shard={listed(lacking)}")
+        return None
+    return label_parts.join([guesses for _, guesses in there if guesses is not None])
 
 
 def _figure_1(

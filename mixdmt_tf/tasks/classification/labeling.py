@@ -6,7 +6,7 @@ DMT algorithm 1, step 5, and figure 1.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from mixdmt_tf.algorithms.parts.label_sources import LabelSource
 from mixdmt_tf.data.classification.pseudo_labels import PseudoLabels
 from mixdmt_tf.data.classification.source import UNKNOWN, Source
 from mixdmt_tf.data.lazy_images import take
+from mixdmt_tf.data.part import WHOLE, Part
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.equations import (
     accuracy_by_confidence,
@@ -25,9 +26,12 @@ from mixdmt_tf.equations import (
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.runs.trained import Trained
 from mixdmt_tf.tasks.classification import graph_labeling
+from mixdmt_tf.tasks.classification.scoring import images_per_pass
 
 BY_NETWORK = LabelSource()
 BINS = 10  # of confidence, equally wide
+BLOCK = 40  # passes of which all probabilities are in memory at a time
+Guesses = Tuple[np.ndarray, np.ndarray]  # classes int32 [n], confidence float32 [n]
 SHARES = (20, 40, 60, 80, 100)  # percent, the most confident first, as in figure 1
 COUNTS = {"exact": top_count, "released": top_count_released}
 
@@ -41,6 +45,7 @@ def label(
     weights: str = "ema",
     poll: Callable[[], None] = lambda: None,
     by: LabelSource = BY_NETWORK,
+    guesses: Optional[Guesses] = None,
 ) -> PseudoLabels:
     """Labels all unlabelled images, as they are, and keeps the most confident ones.
 
@@ -56,23 +61,23 @@ def label(
         weights: 'ema' or 'raw'.
         poll: called now and then; may raise to stop.
         by: who labels them, the network or a graph.
+        guesses: of the network for all unlabelled images, if it was asked before.
 
     Raises:
         UserError: if nothing would be kept.
     """
-    images = take(source.train.images, split.unlabeled)
-    number = COUNTS[count](len(images), fraction)
+    images = len(split.unlabeled)
+    number = COUNTS[count](images, fraction)
     if not number:
         raise UserError(
-            f"{100 * fraction:g} % of {len(images):,} unlabelled images is none.\n"
+            f"{100 * fraction:g} % of {images:,} unlabelled images is none.\n"
             "Keep a larger share."
         )
     if by.labeling == "graph":
         found = graph_labeling.propagate(model, source, split, by, weights, poll)
         labels, confidence = found.labels, found.certainty
     else:
-        probs = model.scorer.predict(model.weights(weights), images, poll)
-        labels, confidence = probs.argmax(-1).astype(np.int32), probs.max(-1)
+        labels, confidence = guesses or guess(model, source, split, weights, poll)
     ids, threshold = top_confident(split.unlabeled, confidence, number)
     kept = np.isin(split.unlabeled, ids)
     facts = {
@@ -95,6 +100,46 @@ def label(
         facts,
         class_weights,
     )
+
+
+def guess(
+    model: Trained,
+    source: Source,
+    split: Split,
+    weights: str = "ema",
+    poll: Callable[[], None] = lambda: None,
+    part: Part = WHOLE,
+) -> Guesses:
+    """The likeliest classes of unlabelled images, and their probabilities.
+
+    Parts end where passes through the network do: an image is in the same pass, and so
+    has the same guess to the last bit, whatever the parts.
+
+    Args:
+        model: the network that is asked.
+        source: the data set.
+        split: of which the unlabelled images are labelled.
+        weights: 'ema' or 'raw'.
+        poll: called now and then; may raise to stop.
+        part: of the unlabelled images.
+    """
+    rows = rows_of(part, source, split)
+    step = BLOCK * images_per_pass(source.train.images)
+    chosen = model.weights(weights)
+    labels, confidence = np.empty(len(rows), np.int32), np.empty(len(rows), np.float32)
+    for start in range(0, len(rows), step):
+        some = slice(start, min(start + step, len(rows)))
+        ids = split.unlabeled[rows.start + some.start : rows.start + some.stop]
+        probs = model.scorer.predict(chosen, take(source.train.images, ids), poll)
+        labels[some], confidence[some] = probs.argmax(-1), probs.max(-1)
+    return labels, confidence
+
+
+def rows_of(part: Part, source: Source, split: Split) -> range:
+    """Which of the unlabelled images, by their place in the split, a part has."""
+    total, size = len(split.unlabeled), images_per_pass(source.train.images)
+    passes = part.range(-(-total // size))
+    return range(min(passes.start * size, total), min(passes.stop * size, total))
 
 
 @dataclasses.dataclass(frozen=True)

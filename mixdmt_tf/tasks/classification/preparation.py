@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from mixdmt_tf.data.classification.copies import Copies, fill_in, of_split
 from mixdmt_tf.data.classification.source import Source
-from mixdmt_tf.data.precomputed import Store, open_store
+from mixdmt_tf.data.part import Part, listed
+from mixdmt_tf.data.precomputed import Store, make_part, open_store
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.progress import Progress
 from mixdmt_tf.rounds.stages import divided
@@ -66,6 +67,20 @@ def open_copies(experiment: Experiment, copies: Copies) -> Store:
         )
     finally:
         progress.close()
+
+
+def make_copies(experiment: Experiment, copies: Copies, part: Part) -> None:
+    """Makes one part of the store on disk, and says which parts are still missing."""
+    progress = Progress("copies", "images")
+    folder = experiment.data.cache_folder()
+    try:
+        lacking = make_part(copies, folder, part, progress.update, progress.say)
+    finally:
+        progress.close()
+    if lacking:
+        print(f"copies: still missing, --shard={listed(lacking)}")
+    else:
+        print(f"copies: all {part.of} parts are there")
 
 
 def _shown(experiment: Experiment) -> Optional[int]:

@@ -170,12 +170,17 @@ class Scorer:
     ) -> np.ndarray:
         self.network.set_weights(weights)
         parts = []
-        pixels = max(LARGE, int(np.prod(images.shape[1:3])))
-        batch = max(1, BATCH * LARGE // pixels)
+        batch = images_per_pass(images)
         for start in range(0, len(images), batch):
             poll()
             parts.append(compute(images[start : start + batch]).numpy())
         return np.concatenate(parts)
+
+
+def images_per_pass(images: ImageArray) -> int:
+    """How many of these images, uint8 [n, H, W, C], a scorer takes at a time."""
+    pixels = max(LARGE, int(np.prod(images.shape[1:3])))
+    return max(1, BATCH * LARGE // pixels)
 
 
 class Scored(Protocol):

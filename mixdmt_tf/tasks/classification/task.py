@@ -15,6 +15,8 @@ from mixdmt_tf.algorithms import base
 from mixdmt_tf.data.classification import datasets, pseudo_labels, splits
 from mixdmt_tf.data.classification.pipeline import Pipeline
 from mixdmt_tf.data.classification.source import Source
+from mixdmt_tf.data.part import Part
+from mixdmt_tf.data.pixels import to_float
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import expanded, write_atomically
@@ -138,8 +140,11 @@ class Classification:
         made = made.reshape((images, shown) + copies.item_shape)
         log.show_copies(made, copies.images[copies.ids[:images]])
 
-    def precompute(self) -> None:
+    def precompute(self, part: Optional[Part] = None) -> None:
         """Makes the copies that a run of this experiment will read, nothing else.
+
+        Args:
+            part: of their files; None: all.
 
         Raises:
             UserError: if they cannot be written.
@@ -147,7 +152,10 @@ class Classification:
         split = choose_split(self)
         print(self.describe_split(split), flush=True)
         copies = preparation.unlabeled_copies(self.experiment, self.source, split)
-        preparation.open_copies(self.experiment, copies)
+        if part is None:
+            preparation.open_copies(self.experiment, copies)
+        else:
+            preparation.make_copies(self.experiment, copies, part)
 
     def network(self) -> keras.Model:
         """The network, untrained."""
@@ -169,8 +177,15 @@ class Classification:
         return size
 
     def initialize(self, network: keras.Model) -> Optional[str]:
-        """Gives it the published weights that it is to start from, if any."""
+        """Gives it the weights that follow from images, and published ones, if any."""
+        self.experiment.network.adapt(network, self._sample)
         return self.experiment.network.initialize(network)
+
+    def _sample(self, number: int) -> np.ndarray:
+        """At most so many training images as networks take them, evenly chosen."""
+        images = self.source.train.images
+        chosen = np.linspace(0, len(images) - 1, min(number, len(images))).astype(int)
+        return to_float(images[chosen]).numpy()
 
     def facts(self, split: Split) -> base.RunFacts:
         """What the algorithm must know of the run besides its own settings."""

@@ -11,7 +11,8 @@ from typing import Any, FrozenSet, List, Optional, Sequence
 
 import numpy as np
 
-from mixdmt_tf.data.segmentation import checking
+from mixdmt_tf.data.part import WHOLE, Part, listed
+from mixdmt_tf.data.segmentation import checking, pseudo_labels
 from mixdmt_tf.data.segmentation.pseudo_labels import INDEX, TEACHER, begun_by
 from mixdmt_tf.data.segmentation.source import Sample
 from mixdmt_tf.data.splits import Split
@@ -20,7 +21,7 @@ from mixdmt_tf.files import expanded
 from mixdmt_tf.progress import Progress
 from mixdmt_tf.runs.agreement import Samples
 from mixdmt_tf.runs.task import Task
-from mixdmt_tf.runs.trained import Trained
+from mixdmt_tf.runs.trained import Trained, weights_digest
 from mixdmt_tf.tasks.segmentation import (
     class_filter,
     labeling,
@@ -188,7 +189,8 @@ def check_pseudo_label(
         )
     if not output.exists():
         return
-    if not output.is_dir() or (output / INDEX).exists():
+    whole = (output / INDEX).exists() and "shard" not in given
+    if not output.is_dir() or whole:
         raise UsageError(
             f"--output={output} is there already.\nRemove it, or name another folder."
         )
@@ -200,8 +202,13 @@ def check_pseudo_label(
 
 
 def pseudo_label(
-    task: Task, model: Trained, split: Split, output: pathlib.Path, config: Any
-) -> None:
+    task: Task,
+    model: Trained,
+    split: Split,
+    output: pathlib.Path,
+    config: Any,
+    part: Optional[Part] = None,
+) -> bool:
     """Writes a folder of pseudo labels, or what is missing in it; says how good.
 
     Args:
@@ -210,27 +217,41 @@ def pseudo_label(
         split: of which the unlabelled images are labelled.
         output: the folder.
         config: settings of `bin/pseudo_label`.
+        part: of the images that this process labels; None: all.
+
+    Returns:
+        Whether the folder is whole now; if not, it says what is missing.
     """
     _require_same_teacher(output, split, model.weights(config.weights))
+    source, share = task.source, config.fraction / 100
+    if part and (output / INDEX).exists():
+        print(f"part {part} was labelled before, and all parts have been joined")
+        return False
     try:
         with contextlib.closing(Progress("labelling", "images")) as progress:
-            pseudo = labeling.label(
+            labeling.guess(
                 model,
-                task.source,
+                source,
                 split,
                 output,
-                config.fraction / 100,
-                config.count,
-                config.rank_every,
                 config.weights,
                 progress=progress.update,
+                part=part or WHOLE,
             )
+        lacking = pseudo_labels.lacking(output, split, part) if part else []
+        if lacking:
+            print(f"{output}: still missing, --shard={listed(lacking)}")
+            return False
+        pseudo = labeling.rank(
+            model, source, split, output, share, config.count, config.rank_every
+        )
     except OSError as error:
         raise UserError(
             f"--output={output} cannot be written: {error.strerror}"
         ) from error
-    quality = labeling.quality(pseudo, task.source, split)
+    quality = labeling.quality(pseudo, source, split)
     print(labeling.describe(quality, len(split.unlabeled)))
+    return True
 
 
 def _require_same_teacher(
@@ -238,7 +259,7 @@ def _require_same_teacher(
 ) -> None:
     """Refuses the beginning of somebody else's pseudo labels: it would be lost."""
     begun = (output / TEACHER).exists()
-    if begun and not begun_by(output, split, labeling.teacher_digest(weights)):
+    if begun and not begun_by(output, split, weights_digest(weights)):
         raise UsageError(
             f"--output={output} was begun with another model, or other weights of "
             "this one.\nRemove it, or name another folder."

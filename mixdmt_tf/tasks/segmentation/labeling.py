@@ -13,6 +13,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
+from mixdmt_tf.data.part import WHOLE, Part
 from mixdmt_tf.data.segmentation import pseudo_labels
 from mixdmt_tf.data.segmentation.pseudo_labels import PseudoLabels
 from mixdmt_tf.data.segmentation.source import IGNORED, Source, hidden_labels
@@ -22,7 +23,7 @@ from mixdmt_tf.equations import (
     class_thresholds_released,
     ranking_sample,
 )
-from mixdmt_tf.runs.trained import Trained
+from mixdmt_tf.runs.trained import Trained, weights_digest
 from mixdmt_tf.tasks.segmentation.scoring import read_ahead
 
 THRESHOLDS = {"exact": class_thresholds, "released": class_thresholds_released}
@@ -42,6 +43,8 @@ def label(
 ) -> PseudoLabels:
     """Labels all unlabelled images, at their full size, and finds the thresholds.
 
+    As `guess` and `rank`.
+
     Args:
         model: the network that is asked.
         source: the data set.
@@ -54,11 +57,38 @@ def label(
         poll: called before each image; may raise to stop.
         progress: called with (images labelled, images in all).
     """
+    guess(model, source, split, folder, weights, poll, progress)
+    return rank(model, source, split, folder, fraction, count, every)
+
+
+def guess(
+    model: Trained,
+    source: Source,
+    split: Split,
+    folder: pathlib.Path,
+    weights: str = "ema",
+    poll: Callable[[], None] = lambda: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    part: Part = WHOLE,
+) -> None:
+    """Writes the guesses for unlabelled images that are not in the folder yet.
+
+    Args:
+        model: the network that is asked.
+        source: the data set.
+        split: of which the unlabelled images are labelled.
+        folder: where to; what an earlier call left there of the same network is kept.
+        weights: 'ema' or 'raw'.
+        poll: called before each image; may raise to stop.
+        progress: called with (images labelled, images in all), of the part.
+        part: of the images; others may be written at the same time.
+    """
     chosen = model.weights(weights)
-    pseudo_labels.begin(folder, split, teacher_digest(chosen))
+    pseudo_labels.begin(folder, split, weights_digest(chosen), part)
     model.scorer.use(chosen)
-    missing = pseudo_labels.missing(folder, split)
-    before, total = len(split.unlabeled) - len(missing), len(split.unlabeled)
+    missing = pseudo_labels.missing(folder, split, part)
+    total = len(part.range(len(split.unlabeled)))
+    before = total - len(missing)
 
     def read(sample_id: int) -> np.ndarray:
         return source.train[sample_id].image()
@@ -68,6 +98,28 @@ def label(
         progress(done, total)
         pseudo_labels.write_guess(folder, sample_id, *model.scorer.guess(image))
     progress(total, total)
+
+
+def rank(
+    model: Trained,
+    source: Source,
+    split: Split,
+    folder: pathlib.Path,
+    fraction: float,
+    count: str = "exact",
+    every: int = 16,
+) -> PseudoLabels:
+    """Finds the thresholds of the classes once all guesses are there.
+
+    Args:
+        model: the network that was asked.
+        source: the data set.
+        split: whose unlabelled images were labelled.
+        folder: of the guesses.
+        fraction: alpha, in (0, 1].
+        count: 'exact' or 'released': how many pixels a share is.
+        every: which pixels of an image are ranked: 1 for all, 16 for every 16th.
+    """
     thresholds, content = _rank(source, split, folder, fraction, count, every)
     facts = {
         "fraction": fraction,
@@ -77,14 +129,6 @@ def label(
         "network": dict(model.network),
     }
     return pseudo_labels.finish(folder, split, thresholds, facts, content)
-
-
-def teacher_digest(weights: List[np.ndarray]) -> str:
-    """Sha256, in hex, of the weights that are asked."""
-    total = hashlib.sha256()
-    for weight in weights:
-        total.update(np.ascontiguousarray(weight).tobytes())
-    return total.hexdigest()
 
 
 def _rank(

@@ -222,6 +222,17 @@ def test_what_a_killed_build_left_is_removed_and_a_living_one_is_left_alone(tmp_
     assert alive.exists()
 
 
+def test_what_another_machine_makes_is_left_alone_for_a_day(tmp_path):
+    """The numbers of its processes mean nothing here."""
+    young, old = (tmp_path / f".{n}@another-host-3.tmp" for n in (1, 2))
+    for path in (young, old):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    on_disk(tmp_path)
+    assert young.exists()
+    assert not old.exists()
+
+
 def test_a_store_that_shrinks_while_it_is_read(tmp_path):
     """A sentence rather than images of zeros, or a crash as of mapped files."""
     store = on_disk(tmp_path)

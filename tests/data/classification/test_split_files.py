@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from mixdmt_tf.data import splits as data_splits
 from mixdmt_tf.data.classification import splits
 from mixdmt_tf.data.splits import write_split
 from mixdmt_tf.errors import UserError
@@ -159,3 +160,38 @@ def test_a_handmade_split_may_leave_images_out(tmp_path):
     path = tmp_path / "split.json"
     path.write_text(json.dumps(fields))
     assert len(splits.read_split(path, source).unlabeled) == 10
+
+
+def as_json_writes_it(split):
+    """In one go, as versions wrote it that held all of the text in memory."""
+    fields = {"version": 1}
+    for field in dataclasses.fields(split):
+        value = getattr(split, field.name)
+        ids = isinstance(value, np.ndarray)
+        fields[field.name] = value.tolist() if ids else value
+    lines = (f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in fields.items())
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+@pytest.mark.parametrize("piece", [1, 7, 1 << 16])
+def test_ids_are_written_and_read_in_pieces(piece, monkeypatch):
+    monkeypatch.setattr(data_splits, "_PIECE", piece)
+    split = splits.make_split(made_up.source(unknown=5), 18, 9, seed=11)
+    text = split.to_json()
+    assert text == as_json_writes_it(split)
+    again = data_splits.Split.from_json(text)
+    assert again.to_json() == text
+    indented = json.dumps(json.loads(text), indent=4)
+    assert data_splits.Split.from_json(indented).to_json() == text
+
+
+@pytest.mark.parametrize("ids", ["[1,,2]", "[1, 2,]", "[,1]", "[1 2]", "[-]", "[01]"])
+@pytest.mark.parametrize("piece", [1, 1 << 16])
+def test_ids_that_are_no_json(ids, piece, monkeypatch):
+    monkeypatch.setattr(data_splits, "_PIECE", piece)
+    split = splits.make_split(made_up.source(), 18, 9, seed=11)
+    empty = dataclasses.replace(split, validation=split.validation[:0])
+    text = empty.to_json()
+    assert '"validation": []' in text
+    with pytest.raises(ValueError):
+        data_splits.Split.from_json(text.replace("[]", ids))

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mixdmt_tf.models.layers.normalization import frozen_statistics
+from mixdmt_tf import compat
+from mixdmt_tf.models.layers.normalization import (
+    average_statistics,
+    batch_normalization,
+    frozen_statistics,
+)
+from mixdmt_tf.runs.runtime import mirrored_strategy
 
 
 def images(seed=0):
@@ -15,7 +21,7 @@ def images(seed=0):
 
 
 def norm(momentum):
-    return keras.layers.BatchNormalization(momentum=momentum)
+    return batch_normalization()(momentum=momentum)
 
 
 def network():
@@ -176,3 +182,62 @@ def test_under_mixed_precision(policy):
 
     assert y.dtype == keras.mixed_precision.global_policy().compute_dtype
     assert_equal(statistics(model), before)
+
+
+def running_variance(x, momentum=0.75, before=1.0, ddof=1):
+    """What PyTorch and TensorFlow 1 keep: unbiased, of all but the last axis."""
+    values = x.reshape(-1, x.shape[-1]).astype(np.float64)
+    variance = values.var(0, ddof=ddof) if len(values) > 1 else 0.0
+    return momentum * before + (1 - momentum) * variance
+
+
+@pytest.mark.parametrize("shape", [(4, 1, 1, 3), (2, 3, 2, 5), (1, 1, 1, 2)])
+def test_the_running_variance_is_unbiased(shape):
+    x = np.random.default_rng(0).normal(3, 2, shape).astype(np.float32)
+    layer = norm(0.75)
+    layer(x, training=False)
+    np.testing.assert_array_equal(layer.moving_variance, np.ones(shape[-1]))
+    layer(x, training=True)
+    expected = running_variance(x)
+    np.testing.assert_allclose(layer.moving_variance, expected, rtol=1e-5)
+    other = x[:, :, :, ::-1] - 1
+    layer(other, training=True)
+    expected = running_variance(other, before=expected)
+    np.testing.assert_allclose(layer.moving_variance, expected, rtol=1e-5)
+    layer.trainable = False
+    layer(x, training=True)
+    np.testing.assert_allclose(layer.moving_variance, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "kind", [batch_normalization(), keras.layers.BatchNormalization]
+)
+def test_replicas_keep_the_mean_of_their_variances(kind):
+    """Also those of a user's own network, of stock layers."""
+    strategy, parts = mirrored_strategy(), (images(0), 2 * images(1))
+    with strategy.scope():
+        layer = kind(momentum=0.75)
+        model = keras.Sequential([keras.Input([4, 4, 3]), layer])
+    values = strategy.experimental_distribute_values_from_function(
+        lambda context: tf.constant(parts[context.replica_id_in_sync_group])
+    )
+
+    def pass_through(x):
+        model(x, training=True)
+        average_statistics(model)
+
+    tf.function(lambda: strategy.run(pass_through, args=(values,)))()
+
+    biased = compat.KERAS_3 and kind is keras.layers.BatchNormalization
+    each = [running_variance(x, ddof=0 if biased else 1) for x in parts]
+    found = compat.tf_variable(layer.moving_variance)
+    held = strategy.experimental_local_results(found) if compat.KERAS_3 else [found]
+    for variance in held:
+        np.testing.assert_allclose(variance.numpy(), np.mean(each, 0), rtol=1e-5)
+
+
+def test_what_is_saved_for_others_is_a_stock_layer():
+    assert batch_normalization(portable=True) is keras.layers.BatchNormalization
+    layer = batch_normalization()(momentum=0.5, epsilon=0.1)
+    copy = keras.layers.deserialize(keras.layers.serialize(layer))
+    assert type(copy) is type(layer) and copy.get_config() == layer.get_config()

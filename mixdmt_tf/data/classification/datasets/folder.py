@@ -30,6 +30,7 @@ from mixdmt_tf.data.classification import label_weights, labels_csv
 from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.data.classification.source import UNKNOWN, Images, Source
 from mixdmt_tf.data.lazy_images import take
+from mixdmt_tf.data.paths import Paths
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.files import expanded
 
@@ -48,18 +49,19 @@ LAYOUTS = (
 class Files:
     """Image files of one part of the data, their classes, and how many others."""
 
-    paths: List[pathlib.Path] = dataclasses.field(default_factory=list)
+    paths: Paths
     labels: List[int] = dataclasses.field(default_factory=list)
     ignored: int = 0
     suffixes: Sequence[str] = image_files.SUFFIXES
 
     def add(self, folder: pathlib.Path, label: int) -> int:
         """Adds the images below a folder and returns their number."""
-        paths, ignored = image_files.find(folder, self.suffixes)
-        self.paths += paths
-        self.labels += [label] * len(paths)
+        before = len(self.paths)
+        _, ignored = image_files.find(folder, self.suffixes, self.paths)
+        found = len(self.paths) - before
+        self.labels += [label] * found
         self.ignored += ignored
-        return len(paths)
+        return found
 
 
 def find(config: Config) -> pathlib.Path:
@@ -86,10 +88,9 @@ def find_labels(config: Config) -> None:
     rows, labeled = labels_csv.read(config.labels_csv), find(config)
     suffixes = bands_.suffixes(config.bands)
     class_names, parts = files_of(labeled, suffixes)
-    names = labels_csv.names_below(labeled.parent, parts["train"].paths)
+    names = [*labels_csv.Names(parts["train"].paths)]
     if config.unlabeled_dir:
-        unlabeled = image_files.find(expanded(config.unlabeled_dir), suffixes)[0]
-        names += map(str, unlabeled)
+        names += map(str, image_files.find(expanded(config.unlabeled_dir), suffixes)[0])
     labels_csv.require_known(rows, class_names, names)
 
 
@@ -235,7 +236,7 @@ def _by_class(
             f"{folder} has the classes {_few(strange)}, of which there are no training "
             f"images; expected only {_few(class_names)}"
         )
-    files = Files(ignored=others, suffixes=suffixes)
+    files = Files(Paths(folder.parent), ignored=others, suffixes=suffixes)
     for name in names:
         if not files.add(folder / name, class_names.index(name)) and complete:
             raise _no_images(folder / name)
@@ -253,20 +254,23 @@ def _read(
         The images that can be used, names of those of train, and what is wrong with
         the files of the others.
     """
-    paths = [path for part in parts.values() for path in part.paths]
-    weights = None
+    sizes = {name: len(part.paths) for name, part in parts.items()}
+    weights, paths = None, parts["train"].paths
     if config.weights_csv:
         table = expanded(config.weights_csv)
-        weights = label_weights.of_files(table, root, parts["train"].paths)
+        weights = label_weights.of_files(table, root, paths)
+    for name, part in parts.items():
+        if name != "train":
+            paths.extend(part.paths)
     store, cache = config.image_store, config.cache_folder()
     found = decoded.decode(paths, root, size, store, cache, config.bands)
     if config.on_bad_image == "error":
         image_files.refuse(found.problems, paths, SKIP)
     good = np.ones(len(paths), bool)
     good[list(found.problems)] = False
-    images, names, start = {}, [], 0
+    images, names, start = {}, labels_csv.Names(paths), 0
     for name, part in parts.items():
-        rows = start + np.flatnonzero(good[start : start + len(part.paths)])
+        rows = start + np.flatnonzero(good[start : start + sizes[name]])
         labels = np.array(part.labels, np.int32)[rows - start]
         if not len(rows):
             raise _no_images(root / name, "that can be used")
@@ -274,8 +278,8 @@ def _read(
         own = None if own is None else own[rows - start]
         images[name] = Images(take(found.images, rows), labels, own)
         if name == "train":
-            names = labels_csv.names_below(root, [paths[row] for row in rows])
-        start += len(part.paths)
+            names = labels_csv.Names(paths, rows)
+        start += sizes[name]
     return images, names, tuple(image_files.lines(found.problems, paths))
 
 

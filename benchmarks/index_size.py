@@ -1,0 +1,81 @@
+"""Time and memory of the index of many image files: listing, and what is known of them.
+
+    python benchmarks/index_size.py --images=1300000 --folder=/tmp/tree
+
+makes that many empty files in 1,000 class folders, unless they are there, and lists
+them as `--dataset=folder` does: once when nothing is known of them, and once more. What
+decoding takes is not part of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pathlib
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+
+CLASSES = 1000
+
+
+def make(folder: pathlib.Path, images: int) -> None:
+    """Empty files named as ImageNet names its own."""
+    for number in range(CLASSES):
+        (folder / "train" / f"n{number:08}").mkdir(parents=True, exist_ok=True)
+    for number in range(images):
+        name = f"n{number % CLASSES:08}"
+        (folder / "train" / name / f"{name}_{number}.JPEG").touch()
+
+
+def peak() -> float:
+    """Largest memory of this process so far, MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def measure(folder: pathlib.Path, cache: pathlib.Path) -> None:
+    """Prints what each part takes, in this process."""
+    from mixdmt_tf.data import decoded, file_facts
+    from mixdmt_tf.data.classification.datasets import folder as images
+
+    before = peak()
+    facts = {}
+    clock = time.perf_counter()
+    class_names, parts = images.files_of(folder / "train")
+    facts["files"] = len(parts["train"].paths)
+    facts["listing_s"] = round(time.perf_counter() - clock, 2)
+    facts["listing_mib"] = round(peak() - before)
+    clock = time.perf_counter()
+    kept = decoded._Kept(cache, folder, 32, None)
+    cache.mkdir(exist_ok=True)
+    kept._known(file_facts.FileFacts.of(parts["train"].paths, folder))
+    facts["index_s"] = round(time.perf_counter() - clock, 2)
+    facts["all_mib"] = round(peak() - before)
+    facts["index_bytes"] = sum(each.stat().st_size for each in cache.iterdir())
+    print(json.dumps(facts))
+
+
+def main() -> None:
+    """Makes the files and measures in processes of their own."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--images", type=int, default=100_000)
+    parser.add_argument("--folder", type=pathlib.Path, required=True)
+    parser.add_argument("--measure", type=pathlib.Path, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.measure:
+        measure(args.folder, args.measure)
+        return
+    if not args.folder.exists():
+        make(args.folder, args.images)
+    with tempfile.TemporaryDirectory() as cache:
+        for state in ("first time", "again"):
+            command = [sys.executable, __file__, f"--folder={args.folder}"]
+            command += [f"--measure={cache}/index"]
+            print(f"{state}: ", end="", flush=True)
+            subprocess.run(command, check=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""Time and memory of what is done with the pseudo labels of many images.
+
+    python benchmarks/pseudo_label_rows.py --rows=10000000
+
+Each line is one operation in a process of its own: seconds, and by how much memory grew
+beyond what it is given, labels and ids of all rows, at its worst.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pathlib
+import resource
+import tempfile
+import time
+from typing import Callable
+
+import numpy as np
+
+from mixdmt_tf.data.classification import pseudo_labels
+from mixdmt_tf.data.classification.pseudo_labels import PseudoLabels
+from mixdmt_tf.data.splits import Split, write_split
+from mixdmt_tf.equations import top_confident
+from mixdmt_tf.tasks.classification import labeling
+
+
+def measure(title: str, work: Callable[[], object]) -> None:
+    """Prints what an operation takes, in a process of its own."""
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        return
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    clock = time.perf_counter()
+    work()
+    seconds = time.perf_counter() - clock
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    print(f"{title:<28}{seconds:8.1f} s {grown:8.0f} MiB", flush=True)
+    os._exit(0)
+
+
+def main() -> None:
+    """Measures everything in turn."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    rows = parser.parse_args().rows
+    draws = np.random.default_rng(0)
+    ids = np.arange(100, 100 + rows)
+    confidence = draws.random(rows, np.float32)
+    labels = draws.integers(0, 1000, rows, np.int32)
+    truth = np.where(draws.random(rows, np.float32) < confidence, labels, 0)
+    truth = truth.astype(np.int32)
+    kept = confidence > 0.8
+    pseudo = PseudoLabels(ids, labels, confidence, kept)
+    few = np.arange(100)
+    split = Split("folder", 1, "fingerprint", few, ids, few[:0])
+    own = sum(each.nbytes for each in (ids, labels, confidence, kept)) / 2**20
+    print(f"{rows:,} rows: ids, labels, confidence and what is kept take {own:.0f} MiB")
+    measure("select a fifth", lambda: top_confident(ids, confidence, rows // 5))
+    measure("judge them", lambda: labeling.quality(pseudo, truth))
+    with tempfile.TemporaryDirectory() as folder:
+        file, place = (pathlib.Path(folder, name) for name in ("a.npz", "split.json"))
+        measure("write them", lambda: pseudo_labels.write(file, pseudo, split))
+        measure("read them", lambda: pseudo_labels.read(file, split, 1000))
+        measure("write split.json", lambda: write_split(place, split))
+        measure("read split.json", lambda: Split.from_json(place.read_text()))
+        sizes = ", ".join(
+            f"{p.name} {p.stat().st_size / 2**20:.0f}" for p in (file, place)
+        )
+        print(f"on the disk, MiB: {sizes}")
+
+
+if __name__ == "__main__":
+    main()

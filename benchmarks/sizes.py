@@ -1,0 +1,92 @@
+"""What a step costs as the data grow: time and memory.
+
+    .venv/bin/python benchmarks/sizes.py [--rounds=20] [--json=FILE]
+        [--images=1000,10000,100000,1000000] [--copies=1,50]
+
+Steps of MixMatch on a small network, whose own cost hides little, with random images
+of 8x8, 1,000 of them labelled, and copies made on the fly. All sizes take turns, so
+that all images are in memory at once; `index` is what a pipeline adds to them.
+"""
+
+from __future__ import annotations
+
+import resource
+from typing import Any, Callable, Tuple
+
+import figures
+import keras
+import numpy as np
+import tensorflow as tf
+from turns import medians_in_turns
+
+from mixdmt_tf.algorithms import base
+from mixdmt_tf.algorithms.classification import mixmatch
+from mixdmt_tf.data.classification import splits
+from mixdmt_tf.data.classification.copies import Copies
+from mixdmt_tf.data.classification.pipeline import Pipeline
+from mixdmt_tf.data.classification.source import Images, Source
+from mixdmt_tf.models.small_cnn import SmallCNN
+
+SIDE, CLASSES, STEPS = 8, 10, 1_000_000
+
+
+def resident() -> float:
+    """The largest resident memory so far, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def stepping(number: int, copies: int) -> Tuple[Callable[[], Any], float]:
+    """A step on so many images, and the MiB that getting there took besides them."""
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (number, SIDE, SIDE, 3), np.uint8)
+    labels = (np.arange(number) % CLASSES).astype(np.int32)
+    names = tuple(map(str, range(CLASSES)))
+    source = Source("random", names, Images(pixels, labels), None, None, True, 1)
+    before = resident()
+    split = splits.make_split(source, min(1000, number // 2), 0, seed=1)
+    settings = mixmatch.Config()
+    made = Copies(pixels, split.unlabeled, copies, "cutout", 1, "random", 1, True)
+    recipe = mixmatch.MixMatch.recipe(settings)
+    batches = Pipeline(source, split, recipe, 1, 64, made.maker(), len(made))
+    network = SmallCNN().build((SIDE, SIDE, 3), CLASSES)
+    facts = base.RunFacts(CLASSES, len(split.labeled), STEPS)
+    method = mixmatch.MixMatch(network, settings, facts)
+    method.compile()
+    iterator = iter(batches.dataset(0, STEPS))
+    step = tf.function(method.train_step, autograph=False)
+    for _ in range(3):
+        step(next(iterator))
+    return lambda: step(next(iterator)), resident() - before
+
+
+def main() -> None:
+    """Runs all sizes in turns and prints the medians."""
+    parser = figures.parser(__doc__, rounds=20)
+    parser.add_argument("--images", default="1000,10000,100000,1000000")
+    parser.add_argument("--copies", default="1,50")
+    arguments = parser.parse_args()
+    keras.utils.set_random_seed(1)
+    numbers, kinds = (
+        [int(each) for each in text.split(",")]
+        for text in (arguments.images, arguments.copies)
+    )
+    stepping(1000, 1)  # so that none pays for what TensorFlow sets up once
+    cases = {(n, c): stepping(n, c) for n in numbers for c in kinds}
+    functions = {case: step for case, (step, _) in cases.items()}
+    medians = medians_in_turns(functions, arguments.rounds)
+    smallest = medians[numbers[0], kinds[0]]
+    rows = [
+        {
+            "images": images,
+            "copies": copies,
+            "step (ms)": 1000 * medians[images, copies],
+            "of the smallest": medians[images, copies] / smallest,
+            "index (MiB)": cases[images, copies][1],
+        }
+        for images, copies in cases
+    ]
+    figures.show(rows, arguments.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,251 @@
+"""Files of raw pixels on a disk, each named after its own digest, made where missing.
+
+What several processes, on several machines too, make in one folder fits together: a
+file depends on nothing but its number, is written beside, synced and renamed, so that
+under its name it is complete. `shards.py` reads them.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import hashlib
+import os
+import pathlib
+import platform
+import re
+import shutil
+import time
+from typing import Callable, Dict, Iterator, List, Optional, Tuple
+
+import numpy as np
+
+from mixdmt_tf.data.part import WHOLE, Part
+from mixdmt_tf.errors import UserError
+from mixdmt_tf.files import size_text
+from mixdmt_tf.progress import PATIENCE, Progress
+
+# Writes the images first, first + 1, ... into rows, uint8 [n, H, W, C].
+Fill = Callable[[int, np.ndarray], None]
+Report = Callable[[int, int], None]  # images made so far, of how many
+
+SHARD_BYTES = 64 << 20
+_STALE = 86400  # seconds after which what another machine began is given up
+
+
+@dataclasses.dataclass(frozen=True)
+class Words:
+    """How messages speak of the images.
+
+    Attributes:
+        images: such as 'augmented copies'.
+        otherwise: what to do where the disk will not do: 'fewer --copies, or ...'.
+    """
+
+    images: str
+    otherwise: str
+
+
+class ShardFiles:
+    """The files `shard-<index>-<sha256>.u8` of a folder.
+
+    Attributes:
+        folder: of these images alone, made if missing.
+        shape: (N, H, W, C) of all images.
+        size: bytes of an image.
+        rows: images in a file; the last one has what is left.
+        number: of files.
+    """
+
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        shape: Tuple[int, int, int, int],
+        words: Words,
+        shard_bytes: int = SHARD_BYTES,
+    ):
+        """Touches nothing yet.
+
+        Args:
+            folder: of these images alone.
+            shape: (N, H, W, C).
+            words: for messages.
+            shard_bytes: size of a file, rounded to whole images.
+        """
+        self.folder = folder
+        self.shape = shape
+        self.size = int(np.prod(shape[1:]))
+        self.rows = rows_per_file(self.size, shard_bytes)
+        self.number = -(-shape[0] // self.rows)
+        self._words = words
+
+    @contextlib.contextmanager
+    def explained(self) -> Iterator[None]:
+        """Turns errors of the system into a UserError that says what to do."""
+        try:
+            yield
+        except OSError as error:
+            raise UserError(
+                f"the {self._words.images} could not be written to {self.folder}: "
+                f"{error.strerror}.\nChoose another --cache_dir, "
+                f"{self._words.otherwise}."
+            ) from error
+
+    def complete(
+        self,
+        fill: Fill,
+        report: Optional[Report] = None,
+        threads: Optional[int] = None,
+        part: Part = WHOLE,
+    ) -> Dict[int, pathlib.Path]:
+        """Checks the digests of what is there, and makes what is missing.
+
+        An interrupted build resumes with the first missing file. No more than one file
+        per thread is in memory.
+
+        Args:
+            fill: makes images; called from several threads.
+            report: called with (done, total) images after each file.
+            threads: how many files are made at a time; None: one per processor.
+            part: of the files; the others are not looked at.
+
+        Returns:
+            All files of the part by their index.
+
+        Raises:
+            UserError: if there is no room.
+            OSError: if the folder cannot be written.
+        """
+        shards = part.range(self.number)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._sweep()
+        found = self._intact(shards)
+        missing = [shard for shard in shards if shard not in found]
+        self._need_room(missing)
+        total = sum(map(self._rows_of, shards))
+        with concurrent.futures.ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+            jobs = {pool.submit(self._build, fill, shard): shard for shard in missing}
+            try:
+                for job in concurrent.futures.as_completed(jobs):
+                    found[jobs[job]] = job.result()
+                    if report:
+                        report(min(len(found) * self.rows, total), total)
+            except BaseException:  # an interruption too: keep no queued file going
+                for job in jobs:
+                    job.cancel()
+                raise
+        return found
+
+    def missing(self) -> List[int]:
+        """Indices of the files that are not there; digests are not checked."""
+        there = {index for _, index, _ in shards_in(self.folder)}
+        return [index for index in range(self.number) if index not in there]
+
+    def _sweep(self) -> None:
+        """Removes what builds that were killed left behind; others may be at work."""
+        for path in self.folder.glob(".[0-9]*-*.tmp"):
+            name = re.fullmatch(r"\.([0-9]+)(?:@(.*))?-[0-9]+\.tmp", path.name)
+            try:
+                if name and name[2] in (None, platform.node()):
+                    os.kill(int(name[1]), 0)
+                elif time.time() - path.stat().st_mtime > _STALE:
+                    path.unlink(missing_ok=True)
+            except ProcessLookupError:
+                path.unlink(missing_ok=True)
+            except (PermissionError, FileNotFoundError):  # alive, or removed meanwhile
+                continue
+
+    def _intact(self, shards: range) -> Dict[int, pathlib.Path]:
+        """Those of the files that are there and hold what their names say."""
+        found: Dict[int, pathlib.Path] = {}
+        title = f"checking the {self._words.images}"
+        progress = Progress(title, "files", after=PATIENCE)
+        whole = len(shards) == self.number  # then any other file is superfluous
+        there = [e for e in shards_in(self.folder) if whole or e[1] in shards]
+        for done, (path, index, digest) in enumerate(there):
+            progress.update(done, len(there))
+            with path.open("rb") as file:
+                actual = hashlib.sha256()
+                for block in iter(lambda: file.read(1 << 20), b""):
+                    actual.update(block)
+            damaged = actual.hexdigest() != digest
+            size = self._rows_of(index) * self.size
+            if not damaged and path.stat().st_size == size:
+                found[index] = path
+                continue
+            if damaged:  # rather than one that has more or fewer images now
+                words = f"{path.name} is damaged and is made again"
+                progress.say(f"{self._words.images}: {words}")
+            path.unlink()
+        progress.update(len(there), len(there))
+        progress.close()
+        return found
+
+    def _rows_of(self, shard: int) -> int:
+        """Images in a file."""
+        return min(self.rows, self.shape[0] - shard * self.rows)
+
+    def _need_room(self, shards: List[int]) -> None:
+        needed = sum(map(self._rows_of, shards)) * self.size
+        free = room(self.folder)
+        if needed > free:
+            raise UserError(
+                f"the {self._words.images} need {size_text(needed)} in "
+                f"{self.folder}, {size_text(free)} are free.\n"
+                f"Choose another --cache_dir, {self._words.otherwise}."
+            )
+
+    def _build(self, fill: Fill, shard: int) -> pathlib.Path:
+        # Machines that share a folder number their processes alike.
+        beside = self.folder / f".{os.getpid()}@{platform.node()}-{shard}.tmp"
+        try:
+            images = np.empty((self._rows_of(shard), *self.shape[1:]), np.uint8)
+            fill(shard * self.rows, images)
+            digest = hashlib.sha256(images.data).hexdigest()
+            with beside.open("wb") as file:
+                file.write(images.data)
+                file.flush()
+                os.fsync(file.fileno())
+            final = self.folder / f"shard-{shard:05d}-{digest}.u8"
+            os.replace(beside, final)
+        finally:
+            beside.unlink(missing_ok=True)
+        return final
+
+
+def rows_per_file(image_bytes: int, shard_bytes: int = SHARD_BYTES) -> int:
+    """Images in a file that is about as large as asked for."""
+    return max(1, shard_bytes // image_bytes)
+
+
+def missing_bytes(folder: pathlib.Path, nbytes: int) -> int:
+    """How many of the bytes of all images a folder lacks."""
+    return nbytes - sum(path.stat().st_size for path, _, _ in shards_in(folder))
+
+
+def shards_in(folder: pathlib.Path) -> Iterator[Tuple[pathlib.Path, int, str]]:
+    """Files that have the name of a shard, with its index and digest; no others."""
+    for path in folder.glob("shard-*.u8"):
+        name = re.fullmatch(r"shard-([0-9]{5,9})-([0-9a-f]{64})\.u8", path.name)
+        if name and path.is_file():
+            yield path, int(name[1]), name[2]
+
+
+def takes(folder: pathlib.Path, nbytes: int) -> bool:
+    """Whether `nbytes` can be written to a folder and leave as much room again."""
+    ground = _ground(folder)
+    writable = ground.is_dir() and os.access(ground, os.W_OK | os.X_OK)
+    return writable and room(folder) > 2 * nbytes
+
+
+def room(folder: pathlib.Path) -> int:
+    """Free bytes where `folder` is or would be made."""
+    return shutil.disk_usage(_ground(folder)).free
+
+
+def _ground(folder: pathlib.Path) -> pathlib.Path:
+    """The folder or, before it is made, the closest of its parents that exists."""
+    while not os.path.exists(folder):  # pathlib's raises where it may not look
+        folder = folder.parent
+    return folder

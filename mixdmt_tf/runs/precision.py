@@ -1,0 +1,158 @@
+"""Which precision trains fastest here: what the hardware suggests, or a measurement.
+
+The suggestion costs nothing and is right for most networks. A run that is long enough
+to pay for it measures passes of its own network instead, once for each network, machine
+and TensorFlow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import statistics
+import time
+from typing import Any, Callable, Dict, List, Sequence
+
+import keras
+import tensorflow as tf
+
+from mixdmt_tf.errors import UserError
+from mixdmt_tf.files import cache_folder, write_atomically
+from mixdmt_tf.models.base import Network
+from mixdmt_tf.runs.environment import machine, versions
+
+# Images that a run trains on, from which a measurement is worth its seconds.
+LONG = 500_000
+FILE = "precisions.json"
+ROUNDS, PIXELS = 3, 32 * 32 * 32  # passes of each precision, and pixels of each pass
+# float32 keeps more digits: another precision has to be faster by more than noise.
+GAIN = 0.97
+
+
+def candidates() -> List[str]:
+    """Precisions that this hardware computes in, the one that is usually fastest first.
+
+    bfloat16 where there are instructions for it, float16 on older tensor cores.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        details = tf.config.experimental.get_device_details(gpus[0])
+        capability = details.get("compute_capability", (0, 0))
+        if capability >= (8, 0):
+            return ["mixed_bfloat16", "float32"]
+        return ["mixed_float16", "float32"] if capability >= (7, 0) else ["float32"]
+    bfloat16 = "avx512_bf16" in _cpu("flags").split()
+    return ["mixed_bfloat16", "float32"] if bfloat16 else ["float32"]
+
+
+def suggested(network: Network) -> str:
+    """The precision that is usually fastest for such a network on this hardware.
+
+    Depthwise convolutions take a CPU twice as long in bfloat16.
+    """
+    on_cpu = not tf.config.list_physical_devices("GPU")
+    return "float32" if on_cpu and network.depthwise else candidates()[0]
+
+
+def measured(network: Network, build: Callable[[], keras.Model]) -> str:
+    """The precision that this network's passes take least time in.
+
+    Args:
+        network: its settings.
+        build: makes the network under the present policy.
+
+    Returns:
+        Its name; the only one that the hardware computes in, unmeasured, if there is
+        but one.
+    """
+    names = candidates()
+    if len(names) == 1:
+        return names[0]
+    known = _read()
+    policy = keras.mixed_precision.global_policy()
+    try:
+        shape = build().input_shape
+        key = _key(network, shape)
+        if key not in known:
+            known[key] = _seconds(names, build)
+            _write(known)
+    finally:
+        keras.mixed_precision.set_global_policy(policy)
+        keras.backend.clear_session()
+    seconds = known[key]
+    best = min(names, key=lambda name: seconds[name])
+    return best if seconds[best] < GAIN * seconds["float32"] else "float32"
+
+
+def _seconds(
+    names: Sequence[str], build: Callable[[], keras.Model]
+) -> Dict[str, float]:
+    """Median seconds of a forward and backward pass in each, taken in turns."""
+    passes = {}
+    for name in names:
+        keras.mixed_precision.set_global_policy(name)
+        passes[name] = _pass(build())
+        passes[name]()  # traces it
+    times: Dict[str, List[float]] = {name: [] for name in names}
+    for _ in range(ROUNDS):
+        for name, run in passes.items():
+            started = time.perf_counter()
+            run()
+            times[name].append(time.perf_counter() - started)
+    return {name: statistics.median(taken) for name, taken in times.items()}
+
+
+def _pass(network: keras.Model) -> Callable[[], Any]:
+    """A compiled forward and backward pass over a few grey images."""
+    shape = network.input_shape[1:]
+    number = max(1, PIXELS // (shape[0] * shape[1]))
+    images = tf.zeros([number, *shape])
+
+    def run() -> List[tf.Tensor]:
+        with tf.GradientTape() as tape:
+            logits = tf.cast(network(images, training=True), tf.float32)
+            loss = tf.reduce_mean(tf.square(logits - 1.0))
+        gradients = tape.gradient(loss, network.trainable_variables)
+        return [tf.reduce_sum(tf.cast(g, tf.float32)) for g in gradients]
+
+    compiled = tf.function(run, autograph=False)
+    return lambda: [each.numpy() for each in compiled()]
+
+
+def _key(network: Network, shape: Any) -> str:
+    """What the time depends on, as a short name."""
+    facts = [repr(network), shape, machine(), _cpu("model name"), versions()]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def _cpu(name: str) -> str:
+    """A line of what Linux says of its first processor, '' elsewhere."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            line = next((line for line in file if line.startswith(name)), "")
+    except OSError:
+        return platform.processor() if name == "model name" else ""
+    return line.partition(":")[2].strip()
+
+
+def _read() -> Dict[str, Dict[str, float]]:
+    """What was measured before; a file that can't be read is made anew."""
+    try:
+        found = json.loads((cache_folder() / FILE).read_text(encoding="utf-8"))
+        numbers = {
+            key: {name: float(value) for name, value in seconds.items()}
+            for key, seconds in found.items()
+        }
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}
+    return {key: each for key, each in numbers.items() if "float32" in each}
+
+
+def _write(known: Dict[str, Dict[str, float]]) -> None:
+    """Keeps it for other runs; one that can't keep it has measured it all the same."""
+    try:
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        write_atomically(cache_folder() / FILE, json.dumps(known, indent=1) + "\n")
+    except (OSError, UserError):
+        return
