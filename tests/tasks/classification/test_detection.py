@@ -111,7 +111,6 @@ def test_a_run_writes_what_it_measured(tmp_path):
 def test_a_run_that_estimates_the_share_resumes(tmp_path, monkeypatch):
     """With the scores of the images and the rate that it began with."""
     monkeypatch.setattr(domain_scores, "STEPS", 60)
-    monkeypatch.setattr(domain_scores, "FOLDS", 2)  # each is traced anew
     more = (
         "--labeled_classes=0,1,2,3,4,5,6",
         "--unlabeled_classes=7,8,9,0",
