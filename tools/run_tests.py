@@ -22,10 +22,8 @@ PASSED, NOTHING_TO_RUN = 0, 5
 OUTCOMES = ("failed", "passed", "skipped", "deselected", "xfailed", "error")
 # Patterns of files; a file is in the first part that has it, the rest are the last.
 PARTS = (
-    ("conformance/test_*run*.py", "conformance/test_[o-r]*.py"),
     ("conformance/*",),
     ("rounds/**/*", "runs/**/*", "tasks/**/*"),
-    ("algorithms/**/*", "cli/**/*", "data/**/*"),
     ("**/*",),
 )
 

@@ -14,6 +14,7 @@ from tests.tables import made_table
 TABLES = table_ini.find(commands.ROOT / "flags")
 # Their networks start from published weights.
 WITH_WEIGHTS = ("dmt/4", "dmt/5", "dmt/6", "dmt/7")
+NO_MORE = "--noexport\n--report=false\n"  # than a training
 
 
 def test_help():
@@ -108,7 +109,7 @@ def test_a_real_run(capfd, tmp_path):
     flags = made_table.write(tmp_path)
     path = flags / "made" / "table_1" / "plain.flags"
     tiny = "--network=small_cnn\n--filters=4\n--batch=8\n--steps=2\n--eval_every=2\n"
-    text = path.read_text("utf-8").replace("--steps=10\n", tiny)
+    text = path.read_text("utf-8").replace("--steps=10\n", tiny + NO_MORE)
     path.write_text(text, "utf-8")
     argv = ["--table=made/1", f"--tables_dir={flags}", f"--workdir={tmp_path / 'r'}"]
     argv += ["--rows=plain", "--columns=20", "--seeds=1"]
@@ -184,6 +185,7 @@ def test_only_weights_of_chosen_rows_are_wanted(more, given, tmp_path):
 def rounds_table(tmp_path):
     """Its rows: labels alone, and DMT that takes them for its base model."""
     common = "--network=small_cnn\n--filters=4\n--augment=none\n--validation=50\n"
+    common += NO_MORE
     rows = {
         "plain": "--algorithm=dmt_baseline\n--batch=8\n--steps=2\n",
         "clever": "--algorithm=dmt\n--batch=8\n--rounds=1\n--round_steps=2\n"

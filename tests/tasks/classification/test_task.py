@@ -190,7 +190,7 @@ def test_a_finished_run_repeats_its_result(finished, tmp_path):
         for each in finished.folder.glob("**/step-*/*")
         if each.is_file()
     }
-    again = tiny.session(finished.folder, "--compare_supervised")
+    again = tiny.session(finished.folder, "--compare_supervised", tiny.EXPORT)
     assert (again.code, again.steps) == (0, ())
     assert finished.results == before
     assert {each: each.stat().st_mtime_ns for each in stamps} == stamps
