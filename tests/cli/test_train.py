@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 
 import pytest
@@ -103,9 +104,10 @@ def test_what_a_run_says(finished):
     assert lines[-2] == f"run folder: {finished.folder}"
     assert lines[-1] == f"SavedModel: {finished.folder / 'export'}"
     assert (finished.folder / "export" / "saved_model.pb").exists()
-    # What follows from the length, the split, then where, how and how large.
+    # What follows from the length, memory, the split, then where, how and how large.
     assert lines[0] == "for this length of the run: --lambda_u_ramp=443"
-    assert lines[1].split() == ["class", "labelled", "unlabelled", "validation", "test"]
+    assert re.fullmatch(r"memory of a step: .* \(426 weights, 24 images .*", lines[1])
+    assert lines[2].split() == ["class", "labelled", "unlabelled", "validation", "test"]
     how = f"426 parameters, float32, 1 device, run folder {finished.folder}"
     assert f"realmix: {how}" in lines
     assert "step 4: error validation " in said

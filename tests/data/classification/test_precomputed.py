@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from mixdmt_tf.data import precomputed
 from mixdmt_tf.data.classification.copies import Copies
-from mixdmt_tf.data.precomputed import OnDisk, open_store
+from mixdmt_tf.data.precomputed import open_store
 from mixdmt_tf.errors import UserError
 from tests.data.classification import made_up, streams
 from tests.data.classification.graphs import assert_same_in_tf_data
@@ -32,7 +32,7 @@ def quiet(sentence):
 @pytest.fixture
 def small_shards(monkeypatch):
     """Makes 9 shards of 35 images, 3 images in the last one."""
-    monkeypatch.setattr(OnDisk.__init__, "__defaults__", (None, 4 * 8 * 8 * 3))
+    monkeypatch.setattr(precomputed, "SHARD_BYTES", 4 * 8 * 8 * 3)
 
 
 @pytest.mark.parametrize("kind", ["virtual", "memory", "disk", "auto"])
