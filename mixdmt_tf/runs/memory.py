@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 import pathlib
-from typing import Any, Callable, Tuple
+from typing import Any, Callable, Dict, Tuple
 
 import tensorflow as tf
 
@@ -26,6 +26,7 @@ _COPIES = 3
 # Part of the outputs of all layers that is held at a time: some are computed in place.
 _HELD = 0.5
 _BYTES = 4
+_sizes: Dict[str, Tuple[int, int]] = {}  # of networks that were described before
 
 
 def require(task: Task, images_per_label: int) -> str:
@@ -46,7 +47,7 @@ def require(task: Task, images_per_label: int) -> str:
     """
     run, method = task.experiment.run, task.experiment.method_class()
     rows = math.ceil(run.batch * images_per_label / run.accumulate)
-    weights, outputs = of_network(task.network)
+    weights, outputs = _of_task(task)
     held = int(_HELD * outputs)
     if run.remat:
         with compat.without_memory():
@@ -70,6 +71,16 @@ def require(task: Task, images_per_label: int) -> str:
             "Give a smaller --batch, --accumulate, --remat, or a smaller network."
         )
     return f"memory of a step: {size_text(needed)} or more ({of})"
+
+
+def _of_task(task: Task) -> Tuple[int, int]:
+    """`of_network`, once for all stages of a run in rounds."""
+    experiment = task.experiment
+    crops = [getattr(each, "crop", "") for each in (experiment.data, task.source)]
+    key = repr((experiment.network, task.model_facts(), crops))
+    if key not in _sizes:
+        _sizes[key] = of_network(task.network)
+    return _sizes[key]
 
 
 def rematerialize(algorithm: Algorithm) -> None:

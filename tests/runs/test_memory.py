@@ -59,6 +59,20 @@ def test_what_does_not_fit_is_refused():
             require("--filters=4096")
 
 
+def test_a_network_is_described_once_for_all_stages(monkeypatch):
+    described = []
+
+    def of_network(build):
+        described.append(build().count_params())
+        return described[-1], 1
+
+    monkeypatch.setattr(memory, "_sizes", {})
+    monkeypatch.setattr(memory, "of_network", of_network)
+    for flags in ([], ["--batch=4"], ["--filters=5"], []):
+        require(*flags)
+    assert len(described) == len(set(described)) == 2
+
+
 def test_a_container_has_what_it_is_given(tmp_path):
     limit = tmp_path / "memory.max"
     physical = memory.total()
