@@ -86,11 +86,11 @@ class Exploding(supervised.Supervised):
 class MadeUp:
     """A pipeline of random batches."""
 
-    def dataset(self, start, stop, replicas):
+    def dataset(self, start, stop, replicas, own):
         rows = [
             batches.make(Recipe(), ROWS, step=step, seed=replicas * step + replica)
             for step in range(start, stop)
-            for replica in range(replicas)
+            for replica in own
         ]
         stacked = {name: tf.stack([each[name] for each in rows]) for name in rows[0]}
         return tf.data.Dataset.from_tensor_slices(stacked)
