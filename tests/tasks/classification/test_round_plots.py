@@ -146,5 +146,5 @@ def test_a_first_round_without_any_error_is_drawn(tmp_path):
     for name in NAMES:
         with Image.open(tmp_path / name) as image:
             pixels = np.asarray(image)
-            assert image.format == "PNG" and pixels.shape[1:] == (1800, 3)
+            assert image.format == "PNG" and pixels.shape[1:] == (9 * plots.DPI, 3)
     assert not list(tmp_path.glob(".*"))
