@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mixdmt_tf import plots
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -62,7 +64,8 @@ def test_a_label_that_is_added_again_replaces_its_curves(tool, tmp_path):
 
 
 @pytest.mark.parametrize("score", ["test_error", "test_miou"])
-def test_the_picture_has_a_line_of_another_colour_for_each_label(tool, tmp_path, score):
+def test_a_line_of_another_colour_for_each_label(tool, tmp_path, monkeypatch, score):
+    monkeypatch.setattr(plots, "DPI", 200)
     for label, scores in (("one", [50, 40]), ("two", [30, 20])):
         folder = run(tmp_path / label, scores, score)
         tool["main"](["add", "a", label, str(folder)])

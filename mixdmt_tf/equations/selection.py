@@ -81,18 +81,22 @@ def top_confident(
     """
     names, scores = np.asarray(ids), np.asarray(confidence)
     _require_ranking(ids=names, confidence=scores)
-    if names.ndim != 1 or not _all_different(names):
-        raise ValueError("ids must be a vector of ids that are all different")
-    total = len(names)
-    if not 0 <= count <= total:
-        raise ValueError(f"count must be in 0..{total}, got {count}")
+    _require_ids(names, count)
     if not count:
         return names[:0], math.inf
     # Of ten million rows neither a ranking nor a float64 of each is held in memory.
-    lowest = np.partition(scores, total - count)[total - count]
+    first = len(names) - count
+    lowest = np.partition(scores, first)[first]
     surer, tied = scores > lowest, np.sort(names[scores == lowest])
     chosen = [names[surer], tied[: count - np.count_nonzero(surer)]]
     return np.sort(np.concatenate(chosen)), float(lowest)
+
+
+def _require_ids(names: npt.NDArray[Any], count: int) -> None:
+    if names.ndim != 1 or not _all_different(names):
+        raise ValueError("ids must be a vector of ids that are all different")
+    if not 0 <= count <= len(names):
+        raise ValueError(f"count must be in 0..{len(names)}, got {count}")
 
 
 def _all_different(names: npt.NDArray[Any]) -> bool:
