@@ -76,7 +76,7 @@ METHODS_FOR_SCENES = ", ".join(classes("mixdmt_tf.algorithms.segmentation"))
         (None, "--gamma1=5", "--algorithm=dmt, dmt_flip, dmt_mutual, dmt_naive, dst,"),
         (None, "--dataset=voc --algorithm=cbst --gamma1=5", "--algorithm=dmt, dmt_f"),
         (None, "--crop=64", "it belongs to --dataset=cityscapes, coco, digit_scenes"),
-        (None, "--filters=8", "--network=cnn13, small_cnn, whitened_cnn, not to wide"),
+        (
             None,
             "--filters=8",
             "it belongs to --network=cnn13, small_cnn, whitened_cnn, not to wide",
