@@ -25,9 +25,8 @@ def synchronize(network: keras.Model) -> None:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = True
             layer.fused = False  # of Keras 2: a kernel that sees one device only
-            usual = layer.__dict__.pop("momentum")
+            layer.__dict__["_usual"] = layer.__dict__.pop("momentum")
             layer.__class__ = _of_threads(type(layer))
-            layer.momentum = usual
 
 
 @functools.lru_cache(maxsize=None)
@@ -47,8 +46,6 @@ def _of_threads(kind: Type[keras.layers.Layer]) -> Type[keras.layers.Layer]:
 
         @momentum.setter
         def momentum(self, value: float) -> None:
-            if "_usual" not in self.__dict__:
-                self.__dict__["_usual"] = value
             self._local().momentum = value
 
         def _local(self) -> threading.local:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from mixdmt_tf import compat
@@ -42,6 +43,9 @@ def test_synchronized_devices_normalize_as_one():
         np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.skipif(
+    compat.KERAS_3, reason="Keras 3 has other variables, for average_statistics"
+)
 def test_averaged_statistics_are_the_same_on_all_devices():
     with mirrored_strategy().scope(), statistics_of_replicas():
         model = network()
