@@ -168,8 +168,9 @@ def test_without_other_machines_there_is_nobody_to_join(monkeypatch):
 
 
 def test_several_machines_come_first_in_a_process(monkeypatch):
-    """Here operations have run long ago; it does not wait for anybody, or is Keras 3,
-    which can't."""
+    """Here an operation has run; it does not wait for anybody, or is Keras 3, which
+    can't."""
+    tf.zeros([])
     monkeypatch.setenv("TF_CONFIG", cluster.text(("127.0.0.1:1",), 0))
     said = "needs Keras 2" if compat.KERAS_3 else "has to be first in a process"
     with pytest.raises(UserError, match=said):
