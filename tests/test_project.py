@@ -246,9 +246,11 @@ def test_each_served_python_is_in_the_range_that_pip_goes_by(setup_arguments):
 
 def test_training_imports_neither_tables_nor_commands_nor_matplotlib():
     program = (
-        "import sys\nimport mixdmt_tf.tasks.fit\n"
+        "import sys\nimport keras\nimport tensorflow\ntheirs = set(sys.modules)\n"
+        "import mixdmt_tf.tasks.fit\n"
         "above = ('mixdmt_tf.tables', 'mixdmt_tf.cli', 'matplotlib')\n"
-        "found = [name for name in sys.modules if name.startswith(above)]\n"
+        "ours = set(sys.modules) - theirs\n"
+        "found = [name for name in ours if name.startswith(above)]\n"
         "assert not found, found\n"
     )
 

@@ -85,3 +85,18 @@ def test_starting_weights_follow_the_seed(name):
 
     np.testing.assert_array_equal(starts[0], starts[1])
     assert np.any(starts[0] != starts[2])
+
+
+@pytest.mark.parametrize("size", [None, 12])
+def test_a_call_that_does_not_say_so_is_no_training(size):
+    """Whatever else is in the model, as what enlarges images."""
+    model = models.network("wide_resnet")(depth=10, width=1).build_at(
+        size, (8, 8, 3), 3
+    )
+    weights = model.get_weights()
+    silent = model(images())
+
+    for before, after in zip(weights, model.get_weights()):
+        np.testing.assert_array_equal(after, before)
+    np.testing.assert_array_equal(silent, model(images(), training=False))
+    assert np.abs(silent - model(images(), training=True)).max() > 1e-3

@@ -147,7 +147,8 @@ def test_two_replicas_train():
         def one():
             index = tf.distribute.get_replica_context().replica_id_in_sync_group
             with tf.GradientTape() as tape:
-                logits = model(images(8, 8) + tf.cast(index, tf.float32), True)
+                shown = images(8, 8) + tf.cast(index, tf.float32)
+                logits = model(shown, training=True)
                 loss = tf.reduce_mean(logits**2)
             return tape.gradient(loss, model.trainable_variables)[0]
 
