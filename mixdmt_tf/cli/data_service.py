@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from typing import Any, List, Mapping, Sequence
 from mixdmt_tf.cli import experiments, flags
 from mixdmt_tf.cli.main import run
 from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.runs.config import SERVICE_ADDRESS
 from mixdmt_tf.settings import setting
 
 POLL = 0.2  # seconds between two looks at the workers
@@ -44,7 +44,7 @@ class Config:
     def __post_init__(self) -> None:
         """Refuses an address that is none with a UsageError."""
         address = self.dispatcher
-        if address and not re.fullmatch(r"grpc://[^:/\s]+:[0-9]{1,5}", address):
+        if address and not SERVICE_ADDRESS.fullmatch(address):
             raise UsageError(f"--dispatcher={address}: expected grpc://host:port")
 
 

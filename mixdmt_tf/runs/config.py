@@ -10,7 +10,7 @@ from mixdmt_tf import lengths
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import check, setting, settings_of
 
-_ADDRESS = re.compile(r"grpc://[^:/\s]+:[0-9]{1,5}")
+SERVICE_ADDRESS = re.compile(r"grpc://[^:/\s]+:[0-9]{1,5}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,7 +169,7 @@ class Config:
                 f"{self.accumulate} equal parts.\n"
                 f"Expected a divisor of {self.batch}."
             )
-        if self.data_service and not _ADDRESS.fullmatch(self.data_service):
+        if self.data_service and not SERVICE_ADDRESS.fullmatch(self.data_service):
             raise UsageError(
                 f"--data_service={self.data_service}: expected grpc://host:port, as "
                 "bin/data_service prints it"

@@ -27,7 +27,7 @@ def resolve(run: config.Config, network: Network) -> config.Config:
     gpus = tf.config.list_physical_devices("GPU")
     changes: Dict[str, Any] = {}
     if run.precision == "auto":
-        exact = run.deterministic and not gpus
+        exact = precision.exact(run)
         changes["precision"] = "float32" if exact else precision.suggested(network)
     if run.deterministic is None:
         changes["deterministic"] = True

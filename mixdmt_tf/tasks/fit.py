@@ -8,7 +8,6 @@ import pathlib
 from typing import Any, Dict, Iterable, Optional
 
 import keras
-import tensorflow as tf
 
 from mixdmt_tf import digests
 from mixdmt_tf.algorithms import base
@@ -97,9 +96,8 @@ def train(
 def _precision(task: Task) -> str:
     """The run's precision: given, exact, or what is fastest for a run of its length."""
     experiment, run = task.experiment, task.experiment.run
-    exact = run.deterministic and not tf.config.list_physical_devices("GPU")
-    if run.precision != "auto" or exact:
-        return run.precision
+    if run.precision != "auto" or precision.exact(run):
+        return run.precision  # `runtime.resolve` says what is exact
     steps = run.steps
     if experiment.in_rounds:
         lengths = [getattr(experiment.method, k) for k in ("base_steps", "round_steps")]

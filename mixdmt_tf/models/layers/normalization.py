@@ -87,13 +87,15 @@ def average_statistics(network: keras.Model) -> None:
         network: with `keras.layers.BatchNormalization` layers of whatever origin.
     """
     replica = tf.distribute.get_replica_context()
+    if not compat.KERAS_3 or replica.num_replicas_in_sync == 1:
+        return
     statistics = [
         compat.tf_variable(weight)
         for layer in _normalizing(network)
         if layer.trainable
         for weight in layer.non_trainable_weights
     ]
-    if not compat.KERAS_3 or replica.num_replicas_in_sync == 1 or not statistics:
+    if not statistics:
         return
 
     def assign(strategy: tf.distribute.Strategy, means: List[Any]) -> None:
