@@ -73,11 +73,16 @@ def require(task: Task, images_per_label: int) -> str:
     return f"memory of a step: {size_text(needed)} or more ({of})"
 
 
-def _of_task(task: Task) -> Tuple[int, int]:
-    """`of_network`, once for all stages of a run in rounds."""
+def network_key(task: Task) -> str:
+    """All that the layers of a task's network and their sizes depend on."""
     experiment = task.experiment
     crops = [getattr(each, "crop", "") for each in (experiment.data, task.source)]
-    key = repr((experiment.network, task.model_facts(), crops))
+    return repr((experiment.network, task.model_facts(), crops))
+
+
+def _of_task(task: Task) -> Tuple[int, int]:
+    """`of_network`, once for all stages of a run in rounds."""
+    key = network_key(task)
     if key not in _sizes:
         _sizes[key] = of_network(task.network)
     return _sizes[key]

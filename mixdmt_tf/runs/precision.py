@@ -62,11 +62,11 @@ def suggested(network: Network) -> str:
     return "float32" if on_cpu and network.depthwise else candidates()[0]
 
 
-def measured(network: Network, build: Callable[[], keras.Model]) -> str:
+def measured(network: str, build: Callable[[], keras.Model]) -> str:
     """The precision that this network's passes take least time in.
 
     Args:
-        network: its settings.
+        network: what it is known by, `memory.network_key`.
         build: makes the network under the present policy.
 
     Returns:
@@ -76,17 +76,15 @@ def measured(network: Network, build: Callable[[], keras.Model]) -> str:
     names = candidates()
     if len(names) == 1:
         return names[0]
-    known = _read()
-    policy = keras.mixed_precision.global_policy()
-    try:
-        shape = build().input_shape
-        key = _key(network, shape)
-        if key not in known:
+    known, key = _read(), _key(network)
+    if key not in known:
+        policy = keras.mixed_precision.global_policy()
+        try:
             known[key] = _seconds(names, build)
-            _write(known)
-    finally:
-        keras.mixed_precision.set_global_policy(policy)
-        keras.backend.clear_session()
+        finally:
+            keras.mixed_precision.set_global_policy(policy)
+            keras.backend.clear_session()
+        _write(known)
     seconds = known[key]
     best = min(names, key=lambda name: seconds[name])
     return best if seconds[best] < GAIN * seconds["float32"] else "float32"
@@ -127,9 +125,9 @@ def _pass(network: keras.Model) -> Callable[[], Any]:
     return lambda: [each.numpy() for each in compiled()]
 
 
-def _key(network: Network, shape: Any) -> str:
+def _key(network: str) -> str:
     """What the time depends on, as a short name."""
-    facts = [repr(network), shape, machine(), _cpu("model name"), versions()]
+    facts = [network, machine(), _cpu("model name"), versions()]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 

@@ -106,7 +106,7 @@ def _precision(task: Task) -> str:
     if steps is not None and steps * each < precision.LONG:
         return precision.suggested(experiment.network)
     memory.require(task, each // run.batch)
-    return precision.measured(experiment.network, task.network)
+    return precision.measured(memory.network_key(task), task.network)
 
 
 def _by_length(experiment: Experiment, left_open: Iterable[str]) -> str:
