@@ -6,7 +6,7 @@ import keras
 
 
 def head(network: keras.Model) -> keras.layers.Dense:
-    """The dense layer that makes the logits, `kernel` [D, C] and `bias` [C].
+    """The dense layer that makes the logits, `kernel` [D, C] and perhaps `bias` [C].
 
     Args:
         network: images [B, H, W, channels] to logits [B, C] by a dense layer at the

@@ -138,8 +138,9 @@ class Scorer:
         """
         found = self.features(weights, images, poll)
         head = features.head(self.network)
-        kernel, bias = head.get_weights()
-        return found, found @ kernel + bias
+        kernel, *bias = head.get_weights()  # whitened_cnn's has no bias
+        logits = found @ kernel
+        return found, logits + bias[0] if bias else logits
 
     def features(
         self,

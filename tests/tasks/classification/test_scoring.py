@@ -11,7 +11,7 @@ from mixdmt_tf.data.classification import splits
 from mixdmt_tf.data.classification.config import Config as DataConfig
 from mixdmt_tf.data.classification.datasets import digits
 from mixdmt_tf.data.classification.source import Images
-from mixdmt_tf.models import small_cnn, wide_resnet
+from mixdmt_tf.models import small_cnn, whitened_cnn, wide_resnet
 from mixdmt_tf.tasks.classification import scoring
 from mixdmt_tf.tasks.classification.scoring import Scorer, evaluate, score
 from tests.algorithms.classification import batches
@@ -144,6 +144,21 @@ def test_images_are_scored_at_the_size_they_have_within_the_network():
     plain.network.set_weights(weights)
     logits = plain.network(resized, training=False)
     np.testing.assert_allclose(found, tf.nn.softmax(logits), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [small_cnn.SmallCNN(filters=3), whitened_cnn.WhitenedCNN(filters=2)],
+    ids=lambda model: type(model).__name__,  # the second one's logits have no bias
+)
+def test_features_come_with_the_networks_own_logits(model):
+    scorer = Scorer(model, (8, 8, 1), 4)
+    weights, pixels = scorer.network.get_weights(), images(5).images
+    features, logits = scorer.outputs(weights, pixels)
+    assert len(features) == 5
+    floats = pixels.astype(np.float32) / 127.5 - 1
+    expected = scorer.network(floats, training=False).numpy()
+    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_an_evaluation_can_be_stopped_between_its_passes(scorer, monkeypatch):
