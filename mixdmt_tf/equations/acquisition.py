@@ -36,9 +36,9 @@ def k_centre_greedy(
 ) -> npt.NDArray[np.int64]:
     """Return the images that are farthest from all that is labelled, one by one.
 
-    Sener and Savarese 2018 (arXiv:1708.00489) Algorithm 1, k-Center-Greedy: the next
-    one is that with the largest Euclidean distance to its nearest centre, and becomes a
-    centre itself. Among equally far ones the first is taken.
+    k-Center-Greedy of Sener and Savarese 2018 (arXiv:1708.00489): the next one is that
+    with the largest Euclidean distance to its nearest centre, and becomes a centre
+    itself. Among equally far ones the first is taken.
 
     Args:
         features: [N, D] of the images to choose from.

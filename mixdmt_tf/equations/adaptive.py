@@ -18,7 +18,7 @@ def adaptive_thresholds(
 ) -> tf.Tensor:
     """Return tau_t(c) = tau_t * p~_t(c) / max over c of p~_t(c).
 
-    FreeMatch, self-adaptive threshold. A class that the network predicts seldom needs
+    FreeMatch, section 4.1, equation 7. A class that the network predicts seldom needs
     less confidence than one that it predicts often.
 
     Stop-gradient: the whole result.
@@ -43,8 +43,9 @@ def adaptive_thresholds(
 def class_threshold_mask(probs: tf.Tensor, thresholds: tf.Tensor) -> tf.Tensor:
     """Return 1 where the likeliest class reaches the threshold of that class.
 
-    FreeMatch, L_u and L_f. A tie is kept, as in L_f and in the release: an untrained
-    network that predicts 1/C everywhere learns from the first step.
+    FreeMatch, equations 8 and 9, of L_u and of L_f. A tie is kept, as in equation 9 and
+    in the release (8 is strict): an untrained network that predicts 1/C everywhere
+    learns from the first step.
 
     Stop-gradient: the whole result.
 
@@ -74,9 +75,10 @@ def class_fairness(
 ) -> tf.Tensor:
     """Return -H(SumNorm(p~ / h~), SumNorm(p- / h-)), the self-adaptive fairness loss.
 
-    FreeMatch, L_f (equation 11). H is the cross-entropy, and to maximize it spreads the
-    predictions of the batch over the classes. A class with an empty histogram counts 0,
-    as in the release, and so does a batch of which nothing was kept.
+    FreeMatch, section 4.2, L_f of equation 11. H is the cross-entropy, and to maximize
+    it spreads the predictions of the batch over the classes. A class with an empty
+    histogram counts 0, as in the release, and so does a batch of which nothing was
+    kept.
 
     Stop-gradient: all but batch_means.
 
@@ -113,8 +115,9 @@ def truncated_gaussian(
 ) -> tf.Tensor:
     """Return exp(-min(c - mu, 0)^2 n^2 / (2 sigma^2)), 1 above the mean.
 
-    SoftMatch, the weight lambda(p) with lambda_max 1. The released code divides sigma
-    by n = 2.
+    SoftMatch, the weight lambda(p) of equations 5 and 9 with lambda_max 1. There n is
+    1; the paper's experiments (section 4.1: the variance divided by 4) and its release
+    have n = 2.
 
     Stop-gradient: the whole result.
 
@@ -143,8 +146,8 @@ def align_distribution(
     """Return Normalize(q * p(y) / p~(y)): the predictions with the wanted class means.
 
     ReMixMatch section 3.1 (arXiv:1911.09785), distribution alignment; with the uniform
-    distribution as `wanted`, SoftMatch's uniform alignment. Both releases add 1e-6 to
-    numerator and denominator.
+    distribution as `wanted`, uniform alignment of SoftMatch, equation 8. Both releases
+    add 1e-6 to numerator and denominator.
 
     Stop-gradient: the whole result.
 

@@ -1,8 +1,8 @@
 """Adversarial changes of an image: the small ones that alter its prediction most.
 
-Virtual ones are those of Miyato, Maeda, Koyama and Ishii 2017 (VAT, arXiv:1704.03976),
-section 3.3. No random numbers are drawn here: the caller draws the direction that the
-search starts from. The fast gradient sign method needs labels instead.
+Virtual ones are those of Miyato, Maeda, Koyama and Ishii 2017 (VAT, arXiv:1704.03976).
+No random numbers are drawn here: the caller draws the direction that the search starts
+from. The fast gradient sign method needs labels instead.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from mixdmt_tf.equations.contracts import require_rank
 def unit_perturbation(d: tf.Tensor) -> tf.Tensor:
     """Return d / ||d||_2 for each example; zero stays zero.
 
-    The bar over d in VAT section 3.3, computed as in MixMatch's vat_utils.py: first by
-    the largest absolute value and then by the L2 norm, since the square of a gradient
-    of 1e-23 is 0 in float32. The constants 1e-12 and 1e-6 are that code's; they spare a
-    division by zero.
+    The bar over a vector in VAT equation 10, as MixMatch's vat_utils.py has it: first
+    by the largest absolute value and then by the L2 norm, since the square of a
+    gradient of 1e-23 is 0 in float32. The constants 1e-12 and 1e-6 are that code's;
+    they spare a division by zero.
 
     Nothing is stop-gradiented.
 
@@ -49,11 +49,11 @@ def adversarial_perturbation(
 ) -> tf.Tensor:
     """Return r_adv = epsilon * g / ||g||_2, with g = the gradient of D(r) at r = xi d.
 
-    VAT section 3.3 and algorithm 1: one step of the power iteration, from the unit
-    vector d along `noise`, for the dominant eigenvector of the Hessian of D at r = 0.
-    D has its minimum there, so that its gradient at xi d is xi times the Hessian times
-    d, up to terms in xi^2: a finite difference. xi must be small against the curvature
-    and large against the rounding of images and predictions.
+    VAT equations 14 and 15: one step of the power iteration, from the unit vector d
+    along `noise`, for the dominant eigenvector of the Hessian of D at r = 0. D has its
+    minimum there, so that its gradient at xi d is xi times the Hessian times d, up to
+    terms in xi^2: a finite difference. xi must be small against the curvature and large
+    against the rounding of images and predictions.
 
     Stop-gradient: the whole result. The weights are to make the network smooth along
     r_adv, not to turn r_adv away.
@@ -84,8 +84,8 @@ def fast_gradient_sign(
 
     The fast gradient sign method of Goodfellow, Shlens and Szegedy 2015
     (arXiv:1412.6572) section 4, which makes the adversarial examples g(x) of Deep
-    Co-Training (arXiv:1803.05984, section 2). The result isn't clipped to the range of
-    images. A value of which the loss does not depend stays as it is.
+    Co-Training (arXiv:1803.05984). The result isn't clipped to the range of images. A
+    value of which the loss does not depend stays as it is.
 
     Stop-gradient: the whole result.
 

@@ -16,11 +16,11 @@ def box_mask(
 ) -> tf.Tensor:
     """Return a box of random aspect ratio and place, as a mask: 1 inside, 0 outside.
 
-    CutMix for segmentation, French et al. 2020 (arXiv:1906.01916) section 3.3, which
-    fixes the area at half of the image. The sides are drawn as in its released code
-    (mask_gen.py): the relative height is area^u, so that its logarithm is uniform
-    between those of `area` and 1, and the relative width is what the area then asks
-    for. Sides are rounded to whole pixels, half a pixel to the even number.
+    CutMix for segmentation, French et al. 2020 (arXiv:1906.01916), which fixes the area
+    at half of the image. The sides are drawn as in its released code (mask_gen.py): the
+    relative height is area^u, so that its logarithm is uniform between those of `area`
+    and 1, and the relative width is what the area then asks for. Sides are rounded to
+    whole pixels, half a pixel to the even number.
 
     The top-left corner is uniform over all places where the box fits. The released code
     rounds there as well, so that it puts the box against an edge half as often as in
@@ -56,9 +56,9 @@ def box_mask(
 def paste(mask: tf.Tensor, inside: tf.Tensor, outside: tf.Tensor) -> tf.Tensor:
     """Return mask * inside + (1 - mask) * outside.
 
-    CutMix for segmentation (arXiv:1906.01916) section 3.3: called for two images, and
-    with the same mask for what the teacher predicts of them. Each pixel is exactly that
-    of one or of the other as long as the mask is 0 or 1, and all numbers are finite.
+    CutMix for segmentation (arXiv:1906.01916): called for two images, and with the same
+    mask for what the teacher predicts of them. Each pixel is exactly that of one or of
+    the other as long as the mask is 0 or 1, and all numbers are finite.
 
     Nothing is stop-gradiented; the mask arrives stopped from `box_mask`, and a caller
     who wants no gradient through predictions stops it.

@@ -16,7 +16,7 @@ from mixdmt_tf.equations.metrics import accuracy_by_confidence
 def at_temperature(probs: npt.ArrayLike, temperature: float) -> npt.NDArray[np.float64]:
     """Return softmax(log(p) / T): probabilities less sure if T is above 1.
 
-    Guo et al. section 4.2.
+    Temperature scaling of Guo et al.
 
     Args:
         probs: [..., C] probabilities.
@@ -39,7 +39,8 @@ def at_temperature(probs: npt.ArrayLike, temperature: float) -> npt.NDArray[np.f
 def fitted_temperature(probs: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     """Return the T in [1/20, 20] under which the labels are likeliest.
 
-    Guo et al. section 4.2: one number, found on images that were not trained on.
+    Temperature scaling of Guo et al.: one number, found on images that were not trained
+    on.
 
     Args:
         probs: [N, C] probabilities, N is 1 or more.

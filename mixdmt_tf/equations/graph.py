@@ -1,8 +1,8 @@
 """Labels that spread over a graph of similar images.
 
 Iscen, Tolias, Avrithis and Chum 2019 (arXiv:1904.04717), 'Label propagation for deep
-semi-supervised learning', section 4, and its release (ahmetius/LP-DeepSSL). NumPy and
-SciPy's sparse matrices; nothing here is differentiated.
+semi-supervised learning', and its release (ahmetius/LP-DeepSSL). NumPy and SciPy's
+sparse matrices; nothing here is differentiated.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ def affinity_graph(
 ) -> Any:
     """Return D^-1/2 (A + A^T) D^-1/2 with A_ij = max(v_i . v_j, 0)^gamma.
 
-    Iscen et al. section 4.1: the symmetric, normalized affinities of the k nearest
-    neighbours. A pair that are neighbours of each other counts twice, as in the paper.
+    Iscen et al.: the symmetric, normalized affinities of the k nearest neighbours. A
+    pair that are neighbours of each other counts twice, as in the paper.
 
     Args:
         neighbours: [N, k] the nearest images of each, integers in [0, N), itself not
@@ -57,9 +57,9 @@ def propagate_labels(
 ) -> npt.NDArray[np.float64]:
     """Return Z, the solution of (I - alpha W) Z = Y by conjugate gradients, 0 or more.
 
-    Iscen et al. section 4.1, equation 8. Column c of Y is 1/n_c at the n_c labelled
-    images of class c, as in the release, so that a class with more labels is not
-    preferred.
+    Iscen et al., the transductive step. Column c of Y is 1/n_c at the n_c labelled
+    images of class c: equation 5, normalized as in the release by the size of the
+    class, so that a class with more labels is not preferred.
 
     Args:
         graph: [N, N] from `affinity_graph`.
@@ -88,8 +88,8 @@ def propagate_labels(
 def certainty(scores: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Return omega = 1 - H(p) / log C, divided by its maximum, with p = z / sum of z.
 
-    Iscen et al. section 4.2, equation 11, the weight of a pseudo label; the release
-    divides by the maximum. What no label has reached has certainty 0.
+    Iscen et al. equation 11, the weight of a pseudo label; the release divides by the
+    maximum. What no label has reached has certainty 0.
 
     Args:
         scores: [N, C] 0 or more, from `propagate_labels`; C is 2 or more.
@@ -116,8 +116,8 @@ def balanced_class_weights(
 ) -> npt.NDArray[np.float64]:
     """Return N / (C n_c), the weight of each class, by its number of labels.
 
-    Iscen et al. section 4.2: zeta, the inverse of the population of a class, labels and
-    pseudo labels together; in the scale of the release, whose mean over all is 1.
+    Iscen et al.: zeta, the inverse of the population of a class, labels and pseudo
+    labels together; in the scale of the release, whose mean over all is 1.
 
     Args:
         labels: [N] classes, integers in [0, C).

@@ -17,9 +17,9 @@ def known_share(held_out: npt.ArrayLike, unlabeled: npt.ArrayLike) -> float:
     """Return pi, the estimated share of unlabelled images that are of the classes.
 
     Best Bin Estimation, Garg, Wu, Smola, Balakrishnan and Lipton 2021
-    (arXiv:2111.00980) Algorithm 1. With q(c) the share of scores of c or more among the
-    n labelled and the m unlabelled images, the bin above c* is almost free of
-    strangers, where c* minimises
+    (arXiv:2111.00980). With q(c) the share of scores of c or more among the n labelled
+    and the m unlabelled images, the bin above c* is almost free of strangers, where c*
+    minimises
 
         q_u(c) / q_l(c) + (1 + gamma) / q_l(c) (sqrt(log(4 / delta) / 2n)
                                                 + sqrt(log(4 / delta) / 2m)),
@@ -87,10 +87,10 @@ def class_p_values(
 ) -> npt.NDArray[np.float64]:
     """Return each image's rank among the labelled images of the class it looks like.
 
-    Class-conditional conformal prediction, Vovk 2012 (arXiv:1209.2673) section 3: with
-    r of the n references of the class scoring less, (r + 1/2) / (n + 1). Among images
-    of a class it is uniform whichever classes are frequent, so that `known_share` of
-    these ranks does not take classes that are absent for strangers.
+    Label conditional conformal prediction, Vovk 2012 (arXiv:1209.2673) proposition 3:
+    with r of the n references of the class scoring less, (r + 1/2) / (n + 1). Among
+    images of a class it is uniform whichever classes are frequent, so that
+    `known_share` of these ranks does not take classes that are absent for strangers.
 
     Args:
         references: [n] scores of labelled images, larger is more like the classes.

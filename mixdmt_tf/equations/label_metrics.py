@@ -16,8 +16,8 @@ def wrong_decisions(
 ) -> float:
     """Return the percentage of known labels that are decided wrongly.
 
-    The Hamming loss of Schapire and Singer 2000 (Machine Learning 39, section 3), over
-    what is known. A label is predicted where its probability is `threshold` or more.
+    The Hamming loss of Schapire and Singer 2000 (Machine Learning 39), over what is
+    known. A label is predicted where its probability is `threshold` or more.
 
     Args:
         labels: [N, L] integers: 1, 0, or -1 for unknown.
@@ -77,7 +77,7 @@ def recall_and_f1(
 
     With TP images that have the label and are said to, FN that have it and are not said
     to, FP the other way round: TP / (TP + FN) and 2 TP / (2 TP + FP + FN) (van
-    Rijsbergen 1979, chapter 7, F at beta 1).
+    Rijsbergen 1979, F at beta 1).
 
     Args:
         labels: [N, L] integers: 1, 0, or -1 for unknown.

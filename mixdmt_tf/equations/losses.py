@@ -67,10 +67,11 @@ def squared_error(q: tf.Tensor, p: tf.Tensor) -> tf.Tensor:
 def kl_divergence(target_logits: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Return KL(p || q) = sum over c of p_c * (log p_c - log q_c) of each example.
 
-    With p = softmax(target_logits) and q = softmax(logits): the divergence D of VAT
-    (arXiv:1704.03976, section 3) and of UDA (arXiv:1904.12848, section 2), where p is
-    the prediction for the clean image. Computed from logits: the logarithm of a softmax
-    that has saturated to 0 would be infinite.
+    With p = softmax(target_logits) and q = softmax(logits), p being the prediction for
+    the clean image: the divergence D of VAT (arXiv:1704.03976), equation 5, and that of
+    UDA's release; UDA's equation 1 (arXiv:1904.12848) has the cross-entropy of p and q,
+    whose gradient is the same. Computed from logits: the logarithm of a softmax that
+    has saturated to 0 would be infinite.
 
     Nothing is stop-gradiented; both papers hold p constant, which is up to the caller.
 
@@ -96,7 +97,7 @@ def entropy(logits: tf.Tensor) -> tf.Tensor:
     """Return -sum over c of p_c * log p_c of each example, with p = softmax(logits).
 
     Entropy minimisation (Grandvalet and Bengio 2004), the term that VAT
-    (arXiv:1704.03976, section 4) adds as VAT+EntMin.
+    (arXiv:1704.03976) adds as VAT+EntMin.
 
     Nothing is stop-gradiented.
 
@@ -119,9 +120,9 @@ def js_divergence(logits: tf.Tensor, other_logits: tf.Tensor) -> tf.Tensor:
     """Return H((p + q) / 2) - (H(p) + H(q)) / 2 of each example, H being the entropy.
 
     With p = softmax(logits) and q = softmax(other_logits): the Jensen-Shannon
-    divergence, L_cot of Deep Co-Training (arXiv:1803.05984, section 2). Computed as the
-    mean of KL(p || m) and KL(q || m) with m = (p + q) / 2, which is the same number
-    without the rounding of a difference of entropies.
+    divergence, L_cot of Deep Co-Training (arXiv:1803.05984). Computed as the mean of
+    KL(p || m) and KL(q || m) with m = (p + q) / 2, which is the same number without the
+    rounding of a difference of entropies.
 
     Nothing is stop-gradiented: both predictions move towards each other.
 

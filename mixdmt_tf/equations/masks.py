@@ -146,9 +146,9 @@ def confidence_mask(probs: tf.Tensor, threshold: float) -> tf.Tensor:
     """Keep examples of whose likeliest class the network is surer than a threshold.
 
     The mask of Pseudo-Label (Lee 2013) in the form of Oliver et al. 2018
-    (arXiv:1804.09170) and MixMatch's code: largest probability > 0.95, strictly. UDA's
-    (arXiv:1904.12848) is the same with 0.8. The losses of these methods are averaged
-    over all examples, those that are dropped counting as 0.
+    (arXiv:1804.09170) and MixMatch's code: largest probability > 0.95, strictly. That
+    of UDA (arXiv:1904.12848), section 2.4, is the same with 0.8. The losses of these
+    methods are averaged over all examples, those that are dropped counting as 0.
 
     Stop-gradient: the whole result.
 
@@ -223,9 +223,9 @@ def stable_mask(
 ) -> tf.Tensor:
     """Keep examples of which a network says the same, and surely, in two views.
 
-    Stable samples of Dual Student (arXiv:1909.01804) section 4: both views have the
-    same likeliest class, and for at least one of them its probability exceeds the
-    threshold, strictly.
+    Stable samples of Dual Student (arXiv:1909.01804): both views have the same
+    likeliest class, and for at least one of them its probability exceeds the threshold,
+    strictly.
 
     Stop-gradient: the whole result.
 
@@ -257,11 +257,11 @@ def learner_mask(
 ) -> tf.Tensor:
     """Mark the examples of which a student is to learn from the other student.
 
-    The stabilization constraint of Dual Student (arXiv:1909.01804) section 4. Who is
-    stable teaches who is not; of two that are stable, the one whose predictions of its
-    two views are farther apart learns. Where the other one isn't stable, nobody
-    teaches. At equal distances neither learns (the paper's inequality is strict; in the
-    released code both do). The other student's mask has its arguments swapped.
+    The stabilization constraint of Dual Student (arXiv:1909.01804). Who is stable
+    teaches who is not; of two that are stable, the one whose predictions of its two
+    views are farther apart learns. Where the other one isn't stable, nobody teaches. At
+    equal distances neither learns (the paper's inequality is strict; in the released
+    code both do). The other student's mask has its arguments swapped.
 
     Stop-gradient: the whole result.
 

@@ -62,7 +62,7 @@ def auroc(positive: npt.ArrayLike, scores: npt.ArrayLike) -> float:
 
     The area under the ROC curve (Mann and Whitney 1947); a tie counts one half. With
     the largest probability as score it says how well confidence separates images of
-    the classes from images of none, which is what RealMix's mask relies on (3.4).
+    the classes from images of none, which RealMix's mask (section 3.4) relies on.
 
     Args:
         positive: [...] whether an example is positive, bool.

@@ -1,7 +1,7 @@
 """Objects in a predicted label map, and boxes cut out of them.
 
-Cross-consistency training (Ouali, Hudelot and Tami 2020, arXiv:2003.09005), section
-3.2: its guided perturbations know from the main decoder where there are objects.
+Cross-consistency training (CCT, Ouali, Hudelot and Tami 2020, arXiv:2003.09005): its
+guided perturbations know from the main decoder where there are objects.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from mixdmt_tf.equations.contracts import require_rank
 def foreground(scores: tf.Tensor, background: int = 0) -> tf.Tensor:
     """Return where the likeliest class of a pixel is not the background.
 
-    CCT (arXiv:2003.09005) section 3.2: M_con, which keeps the objects; 1 - M_con is
-    M_obj. The paper's data have a background, class 0. Where there is none, as in
-    scenes of streets, a negative number takes the class that most pixels of the image
-    are of for it; of equally frequent ones the first.
+    CCT (arXiv:2003.09005): M_con, which keeps the objects; 1 - M_con is M_obj. The
+    paper's data have a background, class 0. Where there is none, as in scenes of
+    streets, a negative number takes the class that most pixels of the image are of for
+    it; of equally frequent ones the first.
 
     Stop-gradient: the whole result.
 
@@ -46,10 +46,10 @@ def foreground(scores: tf.Tensor, background: int = 0) -> tf.Tensor:
 def object_boxes(masks: np.ndarray, outline: int = 50, limit: int = 32) -> np.ndarray:
     """Return the boxes around the objects in masks, of those that are large enough.
 
-    CCT (arXiv:2003.09005) section 3.2, G-Cutout. An object is a set of pixels that
-    touch, by edges or corners. The released code has OpenCV's contours in its place and
-    counts their corners (CHAIN_APPROX_SIMPLE), fewer than pixels of the outline; the
-    paper sets no limit.
+    CCT (arXiv:2003.09005), G-Cutout. An object is a set of pixels that touch, by edges
+    or corners. The released code has OpenCV's contours in its place and counts their
+    corners (CHAIN_APPROX_SIMPLE), fewer than pixels of the outline; the paper sets no
+    limit.
 
     Args:
         masks: [B, H, W], not 0 in the foreground.
@@ -84,7 +84,7 @@ def cutout_mask(
 ) -> tf.Tensor:
     """Return masks that are 0 in a smaller box within each box: of G-Cutout.
 
-    CCT (arXiv:2003.09005) section 3.2 and release: the erased box has `share` of both
+    CCT (arXiv:2003.09005), G-Cutout, and release: the erased box has `share` of both
     sides, rounded down, and lies at any place within the object's box.
 
     Stop-gradient: the whole result.

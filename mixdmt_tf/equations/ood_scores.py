@@ -60,7 +60,7 @@ def largest_logit(logits: tf.Tensor) -> tf.Tensor:
 
 
 def negative_energy(logits: tf.Tensor) -> tf.Tensor:
-    """Return log sum_c exp z_c (Liu et al. 2020, arXiv:2010.03759, Eq. 4 with T = 1).
+    """Return log sum_c exp z_c (Liu et al. 2020, arXiv:2010.03759, with T = 1).
 
     Args:
         logits: z [..., C], any float type.
@@ -77,7 +77,7 @@ def negative_energy(logits: tf.Tensor) -> tf.Tensor:
 def nearest_cosine(features: tf.Tensor, references: tf.Tensor, k: int) -> tf.Tensor:
     """Return the cosine to the k-th nearest of some labelled images.
 
-    Sun et al. 2022 (arXiv:2204.06507) Eq. 2, where the Euclidean distance of vectors of
+    Sun et al. 2022 (arXiv:2204.06507), where the Euclidean distance of vectors of
     length 1 stands for the same order.
 
     Args:
@@ -103,7 +103,7 @@ def mahalanobis(
 ) -> tf.Tensor:
     """Return -min_c (f - m_c)^T S^-1 (f - m_c) with the classes' means m_c.
 
-    Lee et al. 2018 (arXiv:1807.03888) Eq. 2. With as few labelled images as here the
+    Lee et al. 2018 (arXiv:1807.03888). With as few labelled images as here the
     covariance within the classes has no inverse, so S is the mean of it and of a sphere
     of the same trace.
 

@@ -1,8 +1,8 @@
 """Perturbations of an encoder's features, of cross-consistency training.
 
-Ouali, Hudelot and Tami 2020 (arXiv:2003.09005), section 3.2. No random numbers are
-drawn here: the caller draws them. I-VAT is `adversarial.adversarial_perturbation`, of
-features in place of images.
+Ouali, Hudelot and Tami 2020 (CCT, arXiv:2003.09005). No random numbers are drawn here:
+the caller draws them. I-VAT is `adversarial.adversarial_perturbation`, of features in
+place of images.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ def feature_noise(
 ) -> tf.Tensor:
     """Return z + z * n with n uniform in [-size, size): F-Noise.
 
-    CCT (arXiv:2003.09005) section 3.2. The noise grows with the activation. The
-    released code draws one map of noise for all images of a batch; the paper's is of
-    the size of z, one for each image.
+    CCT (arXiv:2003.09005). The noise grows with the activation. The released code draws
+    one map of noise for all images of a batch; the paper's is of the size of z, one for
+    each image.
 
     Args:
         features: z, [..., C] any float type.
@@ -40,9 +40,9 @@ def feature_noise(
 def feature_drop(features: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
     """Return z without its most active places: F-Drop.
 
-    CCT (arXiv:2003.09005) section 3.2. With a the mean of z over the channels, all
-    places of an image whose a is not below share * max(a) become 0. The share is drawn
-    from [0.6, 0.9) (paper and first release; later ones: 0.7).
+    CCT (arXiv:2003.09005). With a the mean of z over the channels, all places of an
+    image whose a is not below share * max(a) become 0. The share is drawn from
+    [0.6, 0.9) (paper and first release; later ones: 0.7).
 
     Stop-gradient: the mask.
 
@@ -70,9 +70,9 @@ def spatial_dropout(
 ) -> tf.Tensor:
     """Return z without a random part of its channels, the others larger: DropOut.
 
-    Spatial dropout (Tompson et al. 2015, arXiv:1411.4280), which CCT
-    (arXiv:2003.09005) section 3.2 takes as its random perturbation. A channel of an
-    image is 0 everywhere, or divided by 1 - rate.
+    Spatial dropout (Tompson et al. 2015, arXiv:1411.4280), which CCT (arXiv:2003.09005)
+    takes as its random perturbation. A channel of an image is 0 everywhere, or divided
+    by 1 - rate.
 
     Args:
         features: z, [B, h, w, C] any float type.
@@ -97,9 +97,9 @@ def spatial_dropout(
 def masked_features(features: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """Return z where the mask of its image is 1, and 0 where that is 0.
 
-    CCT (arXiv:2003.09005) section 3.2: G-Cutout, Con-Msk and Obj-Msk differ in their
-    masks. The mask is brought to the size of z: of each feature's pixel counts, with
-    the corner features on the corner pixels, as the networks here place them.
+    CCT (arXiv:2003.09005): G-Cutout, Con-Msk and Obj-Msk differ in their masks. The
+    mask is brought to the size of z: of each feature's pixel counts, with the corner
+    features on the corner pixels, as the networks here place them.
 
     Stop-gradient: the mask.
 

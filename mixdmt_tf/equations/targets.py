@@ -67,9 +67,9 @@ def sharpen(p: tf.Tensor, temperature: float) -> tf.Tensor:
 def sharpen_logits(logits: tf.Tensor, temperature: float) -> tf.Tensor:
     """Return logits / T, whose softmax is what `sharpen` makes of softmax(logits).
 
-    UDA (arXiv:1904.12848), sharpening predictions by a softmax temperature of 0.4;
-    `losses.kl_divergence` takes the target as logits. Unlike probabilities, they
-    can't underflow.
+    UDA (arXiv:1904.12848) section 2.4, sharpening by a softmax temperature of 0.4;
+    `losses.kl_divergence` takes the target as logits. Unlike probabilities, they can't
+    underflow.
 
     Stop-gradient: the whole result. The target is not to be trained on.
 
@@ -93,7 +93,7 @@ def sharpen_logits(logits: tf.Tensor, temperature: float) -> tf.Tensor:
 def hard_label(p: tf.Tensor) -> tf.Tensor:
     """Return the one-hot vector of the likeliest class; among equals, the first.
 
-    Pseudo-Label (Lee 2013, section 3).
+    Pseudo-Label (Lee 2013, section 2.4).
 
     Stop-gradient: the whole result, which has no gradient anyway.
 

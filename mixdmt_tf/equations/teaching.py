@@ -14,7 +14,7 @@ from mixdmt_tf.equations.contracts import require_rank, require_same_shape
 def disagreement_mask(probs: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
     """Return 1 where two networks predict different classes.
 
-    Decoupling, algorithm 1 ("update by disagreement"); Co-teaching+, step 4.
+    Decoupling ("update by disagreement"); Co-teaching+, algorithm 1, step 4.
 
     Stop-gradient: the whole result.
 
@@ -38,18 +38,20 @@ def disagreement_mask(probs: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
 def small_loss_mask(
     losses: tf.Tensor, candidates: tf.Tensor, forget: float | tf.Tensor
 ) -> tf.Tensor:
-    """Return 1 for the floor((1 - R) n) candidates with the smallest losses.
+    """Return 1 for the floor((1 - forget) n) candidates with the smallest losses.
 
-    Co-teaching, algorithm 1, steps 5 and 6, with all examples as candidates;
-    Co-teaching+, steps 5 and 6, with those of `disagreement_mask`. Of equal losses the
-    first are taken.
+    Co-teaching, algorithm 1, steps 4 and 5, with all examples as candidates;
+    Co-teaching+, algorithm 1, steps 5 and 6, with those of `disagreement_mask`. The
+    share that is kept, 1 - forget, is R(T) in the former and lambda(e) in the latter.
+    Co-teaching asks for no fewer than R(T) n; its release rounds down, and so does
+    this. Of equal losses the first are taken.
 
     Stop-gradient: the whole result.
 
     Args:
         losses: [n] of the network that picks, any float type.
         candidates: [n] 0 or 1, any number type.
-        forget: scalar R in [0, 1], the share that is left out.
+        forget: scalar in [0, 1], the share that is left out.
 
     Returns:
         [n] float32, 0 or 1.

@@ -16,7 +16,7 @@ def patch_whitening(
     With V diag(l) V^T the covariance of the patches and mu their mean, outputs are
     (x - mu) W and its negative, W = V diag(l + epsilon)^(-1/2): uncorrelated and, but
     for epsilon, of variance one. An activation such as ReLU keeps both signs that way.
-    Page 2018, 'How to Train Your ResNet 8'; Jordan 2024, arXiv:2404.00498, section 3.1.
+    Page 2018, 'How to Train Your ResNet 8'; Jordan 2024, arXiv:2404.00498.
 
     Args:
         patches: [n, height, width, channels].

@@ -1,7 +1,7 @@
 """A network made for a short time to a good error, from random weights on a CPU.
 
 Its plan is that of the speed records on CIFAR-10 (Page 2018, 'How to Train Your
-ResNet'; Jordan 2024, arXiv:2404.00498, section 3): a 2x2 convolution whose fixed
+ResNet'; Jordan 2024, arXiv:2404.00498): a 2x2 convolution whose fixed
 weights whiten the patches of the training images, then three blocks of two 3x3
 convolutions, the first of each followed by 2x2 max pooling before anything else is
 computed, batch normalization without scale, the maximum over positions, and a dense

@@ -19,7 +19,7 @@ def mutual_information(members):
 
 
 def k_centre_greedy(features, centres, count):
-    """Sener and Savarese 2018 Algorithm 1: u = argmax_i min_j distance(x_i, x_j)."""
+    """Sener and Savarese 2018, k-Center-Greedy: argmax_i min_j distance(x_i, x_j)."""
     known = [list(each) for each in centres]
     chosen = []
     while len(chosen) < count:

@@ -1,4 +1,4 @@
-"""Oracles of FreeMatch, SoftMatch (section 3) and ReMixMatch (section 3.1)."""
+"""Oracles of FreeMatch (section 4), SoftMatch (3) and ReMixMatch (3.1)."""
 
 import math
 

@@ -31,7 +31,7 @@ def one_hot(rows):
 
 
 def freematch(forward, batch, state, decay, cap=1.0):
-    """(L_s, L_u, L_f, kept, state) of section 3.
+    """(L_s, L_u, L_f, kept, state) of section 4.
 
     `state`: tau [], p [C], h [C].
     """

@@ -1,4 +1,4 @@
-"""Oracles of adversarial images (VAT section 3.3, FGSM section 4), linear network."""
+"""Oracles of adversarial images (VAT Eq. 10 to 15, FGSM section 4), linear network."""
 
 import numpy as np
 

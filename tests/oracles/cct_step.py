@@ -1,7 +1,7 @@
 """One step of cross-consistency training, place by place in plain NumPy.
 
-Ouali, Hudelot and Tami 2020 (arXiv:2003.09005), section 3. The network is an encoder of
-single pixels, tanh of a linear map, with linear decoders.
+Ouali, Hudelot and Tami 2020 (arXiv:2003.09005). The network is an encoder of single
+pixels, tanh of a linear map, with linear decoders.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def mean_teacher(forward, teach, batch, classes):
 
 
 def ict(forward, teach, batch, classes):
-    """Verma et al., algorithm 1, on the second of the two blocks of mixup draws."""
+    """Verma et al., on the second of the two blocks of mixup draws."""
     u = batch["u"][:, 0]
     rows = len(u)
     taught = predict(teach, u)
@@ -100,7 +100,7 @@ def mixup(forward, batch, classes):
 
 
 def pseudo_label(forward, batch, classes, threshold, released=False):
-    """Lee, section 3, with a threshold; as released every loss meets every mask."""
+    """Lee, section 2.4, with a threshold; as released every loss meets every mask."""
     costs, sure = [], []
     for p in predict(forward, batch["u"][:, 0]):
         costs.append(-np.log(max(p)))
@@ -112,7 +112,7 @@ def pseudo_label(forward, batch, classes, threshold, released=False):
 
 
 def vat(weights, biases, batch, classes, xi, epsilon, released=False):
-    """Miyato et al., algorithm 1, for a linear network; also the mean entropy.
+    """Miyato et al., equations 5 to 15, for a linear network; also the mean entropy.
 
     Args:
         weights: [H W channels, C].

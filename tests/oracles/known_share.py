@@ -6,7 +6,7 @@ import math
 
 
 def known_share(held_out, unlabeled, delta=0.1, gamma=0.01):
-    """Their Algorithm 1 with thresholds at labelled scores that two images reach."""
+    """Their estimate with thresholds at labelled scores that two images reach."""
     n, m = len(held_out), len(unlabeled)
     noise = math.sqrt(math.log(4 / delta) / (2 * n))
     noise += math.sqrt(math.log(4 / delta) / (2 * m))

@@ -1,6 +1,6 @@
 """Oracles of cross-consistency training's perturbations, place by place.
 
-Ouali, Hudelot and Tami 2020 (arXiv:2003.09005), section 3.2, and release.
+Ouali, Hudelot and Tami 2020 (arXiv:2003.09005), and release.
 """
 
 from __future__ import annotations

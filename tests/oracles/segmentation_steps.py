@@ -142,7 +142,7 @@ def mean_teacher(forward, teach, batch, lambda_u, length):
 
 
 def cutmix(forward, teach, batch, lambda_u, length, threshold, area):
-    """Section 3.3: image k of the second half gets a box out of image k of the first.
+    """Image k of the second half gets a box out of image k of the first.
 
     The distance is a sum over classes; the share of pixels of which the teacher is sure
     is one number for the batch.

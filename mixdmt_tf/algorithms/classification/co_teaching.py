@@ -1,10 +1,10 @@
 """Co-teaching: two networks, each learns the pseudo labels that the other finds easy.
 
 Han et al. 2018 (arXiv:1804.06872), algorithm 1, as a rule for the pseudo labels of a
-round (`parts/peer_rounds.py`). Of each batch, the share 1 - R(t) with the smallest
-losses under one network is learned by the other; the rest is left out. The release
-divides the loss by the number of picked examples twice, and its R(t) grows one epoch
-faster than the paper's.
+round (`parts/peer_rounds.py`). Of each batch, the share R(T) with the smallest losses
+under one network is learned by the other; the rest is left out. The release divides the
+loss by the number of picked examples twice, and what it leaves out grows one epoch
+faster than in the paper.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Decoupling: two networks learn the pseudo labels on which they disagree.
 
-Malach and Shalev-Shwartz 2017 (arXiv:1706.02613), algorithm 1 ("update by
-disagreement"), as a rule for the pseudo labels of a round (`parts/peer_rounds.py`):
-the opposite of DMT, to which disagreement is a sign of a wrong label.
+Malach and Shalev-Shwartz 2017 (arXiv:1706.02613), "update by disagreement", as a rule
+for the pseudo labels of a round (`parts/peer_rounds.py`): the opposite of DMT, to which
+disagreement is a sign of a wrong label.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from mixdmt_tf.algorithms.parts import peer_rounds
 
 
 class Decoupling(peer_rounds.PeerRound):
-    """Algorithm 1 of Malach and Shalev-Shwartz."""
+    """Update by disagreement of Malach and Shalev-Shwartz."""
 
     def choose(
         self, step: tf.Tensor, losses: peer_rounds.Pair, differ: tf.Tensor

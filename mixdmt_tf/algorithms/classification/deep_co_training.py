@@ -1,9 +1,9 @@
 """Deep Co-Training: two networks agree on images and differ on adversarial ones.
 
-Qiao, Shen, Zhang, Wang and Yuille 2018 (arXiv:1803.05984), section 2, with two views:
-L = L_sup + lambda_cot L_cot + lambda_diff L_diff. The authors released no code; 'the
-code' below is the public one (AlanChou/Deep-Co-Training-for-Semi-Supervised-Image-
-Recognition), and the settings are those of its CIFAR-10 run.
+Qiao, Shen, Zhang, Wang and Yuille 2018 (arXiv:1803.05984), with two views: L = L_sup +
+lambda_cot L_cot + lambda_diff L_diff. The authors released no code; 'the code' below is
+the public one (AlanChou/Deep-Co-Training-for-Semi-Supervised-Image-Recognition), and
+the settings are those of its CIFAR-10 run.
 
 - L_cot is the Jensen-Shannon divergence of both predictions for an unlabelled image;
   its gradient reaches both networks.
@@ -90,7 +90,7 @@ class Config(two_networks.Config):
 
 
 class DeepCoTraining(base.Algorithm):
-    """Section 2 of Qiao et al. for two networks."""
+    """Deep Co-Training of Qiao et al. for two networks."""
 
     reported = (
         "loss_x",

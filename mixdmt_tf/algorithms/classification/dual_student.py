@@ -1,9 +1,9 @@
 """Dual Student: of two students, the one that is surer of an image teaches the other.
 
-Ke, Wang, Yan, Ren and Lau 2019 (arXiv:1909.01804), section 4; settings and details
-follow the release for CIFAR-10 with CNN-13. Each student predicts two views of an
-unlabelled image, one of them with a gradient: the network the first, the peer the
-second. Besides the labels it learns
+Ke, Wang, Yan, Ren and Lau 2019 (arXiv:1909.01804); settings and details follow the
+release for CIFAR-10 with CNN-13. Each student predicts two views of an unlabelled
+image, one of them with a gradient: the network the first, the peer the second. Besides
+the labels it learns
 
 - consistency: the squared distance between its two predictions;
 - stabilization: where the other student is stable (both views have the same class, at
@@ -70,7 +70,7 @@ class Config(two_networks.Config):
     )
     stable_threshold: float = setting(
         0.8,
-        "xi, section 4: an image is stable if its class is the same in both views and "
+        "xi: an image is stable if its class is the same in both views and "
         "has a probability above this in at least one",
         low=0.0,
         high=1.0,
@@ -91,7 +91,7 @@ class Config(two_networks.Config):
 
 
 class DualStudent(base.Algorithm):
-    """Section 4 of Ke et al."""
+    """Dual Student of Ke et al."""
 
     reported = (
         "loss_x",

@@ -1,13 +1,13 @@
 """FreeMatch: FixMatch with thresholds that follow how sure the network is.
 
-Wang et al. 2023 (arXiv:2205.07246), section 3. The threshold of a class is the running
+Wang et al. 2023 (arXiv:2205.07246), section 4. The threshold of a class is the running
 mean of the confidence, scaled by how often the class is predicted; early in training
 more images count than with a fixed threshold. A second loss keeps the predictions
 spread over the classes. Optimizer, views and numbers of images are FixMatch's.
 
-The running means take in the present batch before they are used, as in the release
-(microsoft/Semi-supervised-learning). The weight of the second loss differs from data
-set to data set in the paper; the default here is that of the release.
+The running means take in the present batch before they are used, as in algorithm 1 and
+in the release (microsoft/Semi-supervised-learning). The weight of the second loss
+differs from data set to data set in the paper; the default here is that of the release.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from mixdmt_tf.settings import override, setting
 
 @dataclasses.dataclass(frozen=True)
 class Config(strong_augmentation.Config):
-    """Settings of FreeMatch, section 3 and the release."""
+    """Settings of FreeMatch, sections 4 and 5 and the release."""
 
     weight_decay_form: str = override("l2_kernels")
     lambda_f: float = setting(
@@ -59,7 +59,7 @@ class Config(strong_augmentation.Config):
 
 
 class FreeMatch(base.Algorithm):
-    """Section 3 of Wang et al.
+    """Section 4 of Wang et al.
 
     Attributes:
         confidence: [] tau_t before its bound, running mean of the confidence.

@@ -1,10 +1,10 @@
 """Interpolation consistency training: predictions between images should be between.
 
-Verma et al. 2019 (arXiv:1903.03825), section 2 and algorithm 1. Settings and details
-follow the MixMatch release, which differs from the paper: the coefficient is
-max(lam, 1 - lam) and drawn for each image rather than for the batch, and the weight
-grows linearly and not as a sigmoid. Partners are a random permutation; the release
-takes the batch in reverse order, which is as random, since batches are shuffled.
+Verma et al. 2019 (arXiv:1903.03825). Settings and details follow the MixMatch release,
+which differs from the paper: the coefficient is max(lam, 1 - lam) and drawn for each
+image rather than for the batch, and the weight grows linearly and not as a sigmoid.
+Partners are a random permutation; the release takes the batch in reverse order, which
+is as random, since batches are shuffled.
 """
 
 from __future__ import annotations
@@ -27,20 +27,19 @@ class Config(consistency.Config):
 
     lambda_u: float = setting(
         1000.0,
-        "w(t) of Verma et al. algorithm 1: weight of the consistency loss after its "
-        "warm-up (SVHN: 20)",
+        "w(t) of Verma et al.: weight of the consistency loss after its warm-up (SVHN: "
+        "20)",
         low=0.0,
     )
     mixup_beta: float = setting(
         0.75,
-        "both parameters of the Beta distribution, Verma et al. algorithm 1 (SVHN: "
-        "0.5)",
+        "both parameters of the Beta distribution (SVHN: 0.5)",
         low=1e-3,
     )
 
 
 class ICT(consistency.Frame):
-    """Algorithm 1 of Verma et al."""
+    """The mixed consistency loss of Verma et al."""
 
     has_teacher = True
     several_labels = True

@@ -1,7 +1,7 @@
 """Pseudo-Label: what the network is sure of is taken for true.
 
 Lee 2013 (Pseudo-Label, ICML workshop on challenges in representation learning), section
-3, with the confidence threshold of Oliver et al. 2018 (arXiv:1804.09170). Settings
+2.4, with the confidence threshold of Oliver et al. 2018 (arXiv:1804.09170). Settings
 follow the MixMatch release, which differs from Lee: only predictions above the
 threshold count, the average being over all rows, and the weight grows linearly from the
 first step.
@@ -32,13 +32,13 @@ class Config(consistency.Config):
 
     lambda_u: float = setting(
         1.0,
-        "alpha(t) of Lee section 3: weight of the unlabelled loss after its warm-up "
+        "alpha(t) of Lee equation 15: weight of the unlabelled loss after its warm-up "
         "(SVHN: 2)",
         low=0.0,
     )
     confidence_threshold: float = setting(
         0.95,
-        "confidence above which a prediction is trained on, Oliver et al. appendix",
+        "confidence above which a prediction is trained on, Oliver et al.'s release",
         low=0.0,
         high=1.0,
     )
@@ -52,7 +52,7 @@ class Config(consistency.Config):
 
 
 class PseudoLabel(consistency.Frame):
-    """Section 3 of Lee, with a threshold."""
+    """Section 2.4 of Lee, with a threshold."""
 
     reported = (*consistency.Frame.reported, "kept")
     several_labels = True

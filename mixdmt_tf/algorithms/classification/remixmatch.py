@@ -46,7 +46,7 @@ BATCHES = 128  # over which the distributions of the alignment are averaged
 
 @dataclasses.dataclass(frozen=True)
 class Config(base.Config):
-    """Settings of ReMixMatch, section 4 and the release's run files."""
+    """Settings of ReMixMatch, section 3.3 and the release's run files."""
 
     strong_views: int = setting(
         8,
@@ -150,7 +150,7 @@ class ReMixMatch(mixmatch.MixMatch):
         )
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
-        """Equation 4: four cross-entropies."""
+        """Equations 3 and 4: four cross-entropies."""
         config = self.config
         y = tf.one_hot(batch["y"], self.facts.num_classes)
         weak, strong = batch["u_original"][:, 0], tf.unstack(batch["u"], axis=1)

@@ -6,10 +6,11 @@ network. The confidence is that of predictions which are aligned to the uniform
 distribution first, so that guesses of a rare class weigh more; the guess itself is not
 aligned. Optimizer, views and numbers of images are FixMatch's.
 
-As in the release (microsoft/Semi-supervised-learning) the running means take in the
-present batch before they are used, and mean and variance are those of the aligned
-confidence. The release halves sigma, which no equation of the paper's section 3 does:
-`--sigmas=2`.
+As in algorithm 1 the running means take in the present batch before they are used. Mean
+and variance are those of the aligned confidence, as in the release
+(microsoft/Semi-supervised-learning); equation 6 has them of predictions that are not
+aligned. No equation halves sigma, but the paper's experiments (section 4.1, 'divide the
+estimated variance by 4') and the release do: `--sigmas=2`.
 """
 
 from __future__ import annotations
@@ -47,7 +48,10 @@ class Config(strong_augmentation.Config):
         high=1.0,
     )
     sigmas: float = setting(
-        1.0, "n of exp(-(c - mu)^2 n^2 / (2 sigma^2)) (the release: 2)", low=0.0
+        1.0,
+        "n of exp(-(c - mu)^2 n^2 / (2 sigma^2)) (the paper's section 4.1 and the "
+        "release: 2)",
+        low=0.0,
     )
     uniform_alignment: bool = setting(
         True, "align predictions to the uniform distribution before they are weighed"

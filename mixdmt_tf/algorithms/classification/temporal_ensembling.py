@@ -40,7 +40,7 @@ from mixdmt_tf.settings import override, setting
 
 @dataclasses.dataclass(frozen=True)
 class Config(consistency.Config):
-    """Settings of temporal ensembling, sections 2.2 and 3 and the release."""
+    """Settings of temporal ensembling, section 2.2, appendix A and the release."""
 
     warmup: float = override(
         0.2667,

@@ -1,9 +1,9 @@
 """Virtual adversarial training: no small change of an image may change its prediction.
 
-Miyato, Maeda, Koyama and Ishii 2017 (arXiv:1704.03976), sections 3 and 4: VAT+EntMin,
-algorithm 1. Settings follow the MixMatch release, which differs from the paper: only
-unlabelled images are perturbed, with a smaller weight that grows linearly, and its last
-divergence has its arguments the other way round (`divergence`).
+Miyato, Maeda, Koyama and Ishii 2017 (arXiv:1704.03976): VAT+EntMin. Settings follow the
+MixMatch release, which differs from the paper: only unlabelled images are perturbed,
+with a smaller weight that grows linearly, and its last divergence has its arguments the
+other way round (`divergence`).
 
 As released the finite difference that finds the perturbation has a step of 1e-6, which
 neither half nor single precision can tell from 0; here it is large enough for both
@@ -36,19 +36,19 @@ class Config(consistency.Config):
     )
     lambda_entropy: float = setting(
         0.06,
-        "weight of the entropy of the predictions from the first step on, Miyato et "
-        "al. section 4 (VAT+EntMin); 0: VAT alone",
+        "weight of the entropy of the predictions from the first step on "
+        "(VAT+EntMin); 0: VAT alone",
         low=0.0,
     )
     epsilon: float = setting(
         6.0,
-        "L2 norm of the perturbation of images in [-1, 1], Miyato et al. section 3.1",
+        "L2 norm of the perturbation of images in [-1, 1], Miyato et al. equation 14",
         low=0.0,
     )
     xi: float = setting(
         0.7,
         "L2 norm of the step of the finite difference that finds the perturbation, "
-        "Miyato et al. section 3.3; mean cosine to the exact direction (wide ResNet, "
+        "Miyato et al. equation 12; mean cosine to the exact direction (wide ResNet, "
         "32x32x3): 0.7: .92 in float32, .90 in bfloat16, .93 in float16; the released "
         "1e-6: about 0 in all, rounding decides",
         low=1e-12,
@@ -63,7 +63,7 @@ class Config(consistency.Config):
 
 
 class VAT(consistency.Frame):
-    """Algorithm 1 of Miyato et al."""
+    """Equations 5 to 8 of Miyato et al., and the entropy."""
 
     reported = (*consistency.Frame.reported, "loss_entropy")
     several_labels = True

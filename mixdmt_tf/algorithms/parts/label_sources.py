@@ -1,7 +1,7 @@
 """Settings that say where pseudo labels come from: the network, or a graph.
 
 Iscen et al. 2019 (arXiv:1904.04717), 'Label propagation for deep semi-supervised
-learning', section 5.1 and its release.
+learning', and its release.
 """
 
 from __future__ import annotations

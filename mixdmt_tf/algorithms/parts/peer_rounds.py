@@ -34,7 +34,7 @@ Pair = Tuple[tf.Tensor, tf.Tensor]
 
 @dataclasses.dataclass(frozen=True)
 class Forgetting:
-    """How many pseudo labels are left out: R(t) = min(t / T_k, 1) tau."""
+    """How many pseudo labels are left out: 1 - R(t) = min(t / T_k, 1) tau."""
 
     noise_rate: Optional[float] = setting(
         None,
@@ -89,7 +89,7 @@ class PeerRound(classification_rounds.Round):
         raise NotImplementedError
 
     def forget(self, step: tf.Tensor) -> tf.Tensor:
-        """R(t), the share that is left out at a step; methods with `Forgetting`."""
+        """1 - R(t), the share left out at a step; of methods with `Forgetting`."""
         config: Any = self.config
         tau = self.facts.noise_rate if config.noise_rate is None else config.noise_rate
         return tau * linear_ramp(step, round(config.forget_ramp * self.facts.steps))

@@ -1,6 +1,6 @@
 """The seven perturbations of cross-consistency training, each with its decoders.
 
-Ouali, Hudelot and Tami 2020 (arXiv:2003.09005), section 3.2. The formulas are in
+Ouali, Hudelot and Tami 2020 (arXiv:2003.09005). The formulas are in
 `equations/perturbations.py` and `equations/objects.py`; here are the settings, and the
 random numbers, which depend on the keys of the images and on the number of the decoder.
 """

@@ -1,17 +1,17 @@
 """Cross-consistency training: decoders of perturbed features agree with the main one.
 
-Ouali, Hudelot and Tami 2020 (arXiv:2003.09005), section 3; DMT (arXiv:2004.08514)
-quotes it in table 4 as PixelSSL ran it. The encoder's features of unlabelled images are
-perturbed in seven ways, and for each of them auxiliary decoders predict what the main
-decoder predicts of the features as they are. The main decoder learns from labels alone,
-the auxiliary ones from the main one, and the encoder from all. Auxiliary decoders exist
-in training only.
+Ouali, Hudelot and Tami 2020 (arXiv:2003.09005); DMT (arXiv:2004.08514) quotes it in
+table 4 as PixelSSL ran it. The encoder's features of unlabelled images are perturbed in
+seven ways, and for each of them auxiliary decoders predict what the main decoder
+predicts of the features as they are. The main decoder learns from labels alone, the
+auxiliary ones from the main one, and the encoder from all. Auxiliary decoders exist in
+training only.
 
 A network is cut in two where `models/halves.py` says: a decoder is the convolution to
 the classes and the enlargement behind it. The paper's decoders enlarge with pixel
 shuffles, and have a ReLU before the last, so that its logits are never negative.
 Labelled and unlabelled images pass the encoder apart from each other, as in both
-releases, each by their own batch statistics. Weak labels (section 3.3) are left out.
+releases, each by their own batch statistics. The paper's weak labels are left out.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 """CutMix for images: of an image pasted into another, the pasted prediction.
 
-French, Laine, Aila, Mackiewicz and Finlayson 2020 (arXiv:1906.01916), sections 3.3 and
-4, and its release; DMT (arXiv:2004.08514) compares with it in tables 4 and 6. A box of
-half the size of the image is cut out of one unlabelled image and pasted into another;
-of the mixture the network is to say what the averaged weights say of the two images.
-The weight is the share of pixels that the teacher is sure of. The release holds batch
-normalization still and gives the encoder a tenth of the learning rate, which are
-settings of the network. Jittered colours for the network, not for the teacher, are of
-French and Mackiewicz 2021 (arXiv:2110.04487).
+French, Laine, Aila, Mackiewicz and Finlayson 2020 (arXiv:1906.01916), and its release;
+DMT (arXiv:2004.08514) compares with it in tables 4 and 6. A box of half the size of the
+image is cut out of one unlabelled image and pasted into another; of the mixture the
+network is to say what the averaged weights say of the two images. The weight is the
+share of pixels that the teacher is sure of. The release holds batch normalization still
+and gives the encoder a tenth of the learning rate, which are settings of the network.
+Jittered colours for the network, not for the teacher, are of French and Mackiewicz 2021
+(arXiv:2110.04487).
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Config(averaged_teacher.Config):
 
 
 class CutMix(averaged_teacher.AveragedTeacher):
-    """Section 3.3, with the mask of CutMix."""
+    """Consistency of French et al., with the mask of CutMix."""
 
     reported: Tuple[str, ...] = ("loss_x", "loss_u", "lambda_u", "sure")
 

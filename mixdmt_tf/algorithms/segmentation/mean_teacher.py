@@ -36,7 +36,7 @@ class Config(averaged_teacher.Config):
     input_noise: float = setting(
         0.0,
         "deviation of the normal noise that network and teacher each add to unlabelled "
-        "images in [-1, 1]; Mean Teacher (appendix): 0.15; PixelSSL's scripts: 0",
+        "images in [-1, 1]; Mean Teacher's release: 0.15; PixelSSL's scripts: 0",
         low=0.0,
     )
 

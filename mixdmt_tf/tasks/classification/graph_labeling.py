@@ -1,8 +1,7 @@
 """Labels by propagation over a graph of the network's features.
 
-Iscen et al. 2019 (arXiv:1904.04717), section 4. All labelled and unlabelled images are
-nodes; their features are what the network's last dense layer takes, without
-augmentation.
+Iscen et al. 2019 (arXiv:1904.04717). All labelled and unlabelled images are nodes;
+their features are what the network's last dense layer takes, without augmentation.
 """
 
 from __future__ import annotations
