@@ -43,7 +43,7 @@ Lee et al. 2018: score, Mahalanobis             `ood_scores.mahalanobis`
 ProSub: score, span of the class means          `ood_scores.subspace`
 Garg et al. 2021: share of known images         `known_share.known_share`
 Its spread over labelled images drawn again     `known_share.bootstrapped_share`
-Vovk 2012 Prop. 3: rank among images of a class `known_share.class_p_values`
+Vovk 2012 Prop. 3: rank among those of a class  `known_share.class_p_values`
 Pseudo-Label, UDA 2.4: confidence mask          `masks.confidence_mask`
 FixMatch Eq. 4: confidence mask with ties       `masks.confidence_mask_inclusive`
 MixMatch, code: the first, as released          `masks.confidence_mask_released`
