@@ -15,6 +15,7 @@ from tests.conformance.test_flagfiles import TABLES
 
 COST = re.compile(r"(?:about )?(\d+(?:\.\d+)?) (minute|hour)s?\b")
 APPENDICES = {"dmt/gamma": "appendix C"}
+STREETS = "street scenes of 240x180 pixels"
 MINUTES = {"minute": 1, "hour": 60}
 WEIGHTS = re.compile(r"--(pretrained(?:_b)?)=(\S+)")
 EVERY_ROW = [
@@ -45,7 +46,8 @@ def place(table, row):
     if table.name in APPENDICES:
         where_in = APPENDICES[table.name]
     elif not number.isdigit():
-        return f"none, a data set that needs no download, row {row.label}."
+        data = STREETS if number == "camvid" else "a data set that needs no download"
+        return f"none, {data}, row {row.label}."
     if table.name == "realmix/1" and not row.beside:
         where_in += " and figure 2"
     if row.name in table.before:
