@@ -78,6 +78,7 @@ STARTS = {
     ("dmt/6", "dmt", "1/1"): (COCO, None),
     ("dmt/6", "dmt", "1/30 1/8"): (COCO, IMAGENET),
     ("dmt/7", "baseline", "1/20 1/50"): (COCO, None),
+    ("dmt/7", "control", "1/20 1/50"): (COCO, None),
     ("dmt/7", "online_st", "1/20 1/50"): (COCO, None),
     ("dmt/7", "cbst", "1/20 1/50"): (COCO, None),
     ("dmt/7", "dst", "1/20 1/50"): (COCO, None),
