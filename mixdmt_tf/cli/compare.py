@@ -71,7 +71,7 @@ def _compare(argv: Sequence[str]) -> int:
         if steps:  # a method that is done at once
             length = [f"--steps={steps}"]
         argv = [*others, f"--algorithm={name}", *length, "--noexport"]
-        experiments.parse(argv, "compare", "")  # refuses what is wrong for it
+        argv += _of_base_model(experiments.parse(argv, "compare", ""))
         minutes = 0.5 if steps else config.minutes
         contestants.append(contest.Contestant(name, tuple(argv), folder, minutes))
     # By seed, so that all methods have a run before one has its second.
@@ -101,6 +101,24 @@ def _compare(argv: Sequence[str]) -> int:
     print(contest_report.write(contestants, folder, title, note))
     print(f"written to {folder}: comparison.md, .csv, .json, .png")
     return code
+
+
+def _of_base_model(parsed: flags.Parsed) -> List[str]:
+    """Flags by which a base model learns as labels alone do in the same comparison.
+
+    Rounds of pseudo labels have a learning rate and a batch of their own for the base
+    model, and published ones are made for other networks than those that a flagfile
+    such as `pretrained.flags` is for.
+    """
+    method = parsed.values["method"]
+    values = {**parsed.values["run"], **method}
+    return [
+        f"--base_{name}={values[name]}"
+        for name in ("learning_rate", "batch")
+        if f"base_{name}" in method
+        and name in parsed.given
+        and f"base_{name}" not in parsed.given
+    ]
 
 
 def separate(argv: Sequence[str]) -> Tuple[List[str], List[str]]:

@@ -105,6 +105,25 @@ def test_flags_go_where_they_belong():
     assert others == ["--labels", "50", "--noexport"]
 
 
+@pytest.mark.parametrize(
+    "more, added",
+    [
+        ([], []),
+        (["--learning_rate=0.0003"], ["--base_learning_rate=0.0003"]),
+        (["--batch=32"], ["--base_batch=32"]),
+    ],
+)
+def test_a_base_model_learns_as_labels_alone_do(more, added, capsys):
+    algorithms = "--algorithms=supervised,dmt"
+    assert compare.main([*DIGITS, *more, algorithms, "--seeds=1", "--dry_run"]) == 0
+    lines = [each.split() for each in capsys.readouterr().out.splitlines()]
+    found = [[w for w in words if w.startswith("--base_")] for words in lines]
+    assert [each for each in found if each] == ([added] if added else [])
+    assert any(
+        "--algorithm=dmt" in words and not set(added) - {*words} for words in lines
+    )
+
+
 def test_a_ranking_that_a_failure_does_not_stop(trainer, tmp_path, capfd):
     assert trainer("--algorithms=supervised,realmix,uda") == 1
     out = capfd.readouterr().out
