@@ -10,7 +10,7 @@ import textwrap
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# Tests run side by side, and have tensors so small that handing them to threads costs more
+# Tests run side by side, with tensors so small that handing them to threads costs more
 # than it saves. Commands that they start inherit this.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
