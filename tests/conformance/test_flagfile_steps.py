@@ -82,7 +82,20 @@ LENGTHS = (
     "crop",
     "scale",
 )
-TRAINED = all_choices_once(path for path in FLAGFILES if not of_samples(path))
+
+
+def pretrained(path):
+    """Whether it needs ImageNet weights; other flagfiles have the same methods."""
+    network = parse(path).values["network"]
+    return (
+        network.get("pretrained") == "imagenet"
+        and network.get("backbone", "efficientnet_lite0") == "efficientnet_lite0"
+    )
+
+
+TRAINED = all_choices_once(
+    path for path in FLAGFILES if not of_samples(path) and not pretrained(path)
+)
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,14 @@ from mixdmt_tf.runs.splits import choose_split
 from mixdmt_tf.tables import table_ini
 from mixdmt_tf.tasks import open_task
 from mixdmt_tf.tasks.segmentation.preparation import round_steps
-from tests.conformance.test_flagfile_steps import all_choices_once
+from tests.conformance.test_flagfile_steps import all_choices_once, pretrained
 from tests.conformance.test_flagfiles import FLAGFILES, FOLDER, of_samples, parse
 
 CLASSES = {"voc": 21, "cityscapes": 19, "digit_scenes": 11}  # of the real data
 SIZE = (30, 40)
-TRAINED = all_choices_once(path for path in FLAGFILES if of_samples(path))
+TRAINED = all_choices_once(
+    path for path in FLAGFILES if of_samples(path) and not pretrained(path)
+)
 
 
 def flags_of(name):

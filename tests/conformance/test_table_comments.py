@@ -15,7 +15,10 @@ from tests.conformance.test_flagfiles import TABLES
 
 COST = re.compile(r"(?:about )?(\d+(?:\.\d+)?) (minute|hour)s?\b")
 APPENDICES = {"dmt/gamma": "appendix C"}
-STREETS = "street scenes of 240x180 pixels"
+DATA = {
+    "lengths/camvid": "street scenes of 240x180 pixels",
+    "lengths/pretrained": "RealMix's question of its table 4 in minutes",
+}
 MINUTES = {"minute": 1, "hour": 60}
 WEIGHTS = re.compile(r"--(pretrained(?:_b)?)=(\S+)")
 EVERY_ROW = [
@@ -46,7 +49,7 @@ def place(table, row):
     if table.name in APPENDICES:
         where_in = APPENDICES[table.name]
     elif not number.isdigit():
-        data = STREETS if number == "camvid" else "a data set that needs no download"
+        data = DATA.get(table.name, "a data set that needs no download")
         return f"none, {data}, row {row.label}."
     if table.name == "realmix/1" and not row.beside:
         where_in += " and figure 2"
