@@ -11,6 +11,7 @@ never stopped.
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 from typing import List, Mapping, Optional, Sequence
 
@@ -19,7 +20,7 @@ from PIL import Image
 
 from mixdmt_tf.data.segmentation.source import Source
 from mixdmt_tf.data.splits import Split
-from mixdmt_tf.files import write_png_atomically
+from mixdmt_tf.files import DAMAGES, write_png_atomically
 from mixdmt_tf.plots import LineChart
 from mixdmt_tf.rounds import curves
 from mixdmt_tf.rounds.hooks import Entry as Round
@@ -86,6 +87,8 @@ def figure_6(
 ) -> np.ndarray:
     """Images and truth, and for each round of a model pseudo labels and weights.
 
+    A round whose picture was deleted or damaged since has no columns.
+
     Args:
         path: the run's folder.
         rounds: of one model.
@@ -97,8 +100,9 @@ def figure_6(
     """
     columns = [first]
     for each in rounds:
-        with Image.open(path / "pictures" / f"{each['stage']}.png") as image:
-            columns.append(image.convert("RGB"))
+        with contextlib.suppress(*DAMAGES):
+            with Image.open(path / "pictures" / f"{each['stage']}.png") as image:
+                columns.append(image.convert("RGB"))
     return np.asarray(beside_one_another([*columns, classes]))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 
 import numpy as np
 import pytest
@@ -129,6 +130,14 @@ def test_figure_6_has_the_columns_of_each_round(written):
                 expected = np.asarray(part)
             place = slice(2 * number * sample, 2 * (number + 1) * sample)
             np.testing.assert_array_equal(whole[:, place], expected)
+
+
+@pytest.mark.parametrize("damage", [pathlib.Path.unlink, lambda p: p.write_bytes(b"x")])
+def test_a_picture_that_is_lost_does_not_stop_a_run(written, damage):
+    damage(written / "pictures" / "round_1_a.png")
+    round_plots.write(written, mutual(), BASES, IMAGES, SPLIT)
+    sizes = [Image.open(written / f"pseudo_labels_{m}.png").size[0] for m in "ab"]
+    assert sizes[1] - sizes[0] == 2 * (4 + round(7 * 160 / 5))
 
 
 def test_there_is_no_column_of_a_truth_that_nobody_knows(tmp_path):
