@@ -8,6 +8,7 @@ import pathlib
 import sys
 from typing import Any, Mapping, Sequence
 
+from mixdmt_tf import remote
 from mixdmt_tf.cli import flags
 from mixdmt_tf.cli.main import run
 from mixdmt_tf.errors import UsageError, UserError
@@ -51,7 +52,7 @@ def _inspect(argv: Sequence[str]) -> None:
     folder = expanded(config.data_dir)
     if not folder.is_dir():
         raise UserError(f"--data_dir={folder} is not a folder")
-    output = expanded(config.output) if config.output else None
+    output = remote.written(config.output) if config.output else None
     if output and (output.suffix.lower() != ".png" or output.is_dir()):
         raise UsageError(f"--output={output}: expected the name of a PNG file")
 

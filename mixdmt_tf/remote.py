@@ -1,0 +1,283 @@
+"""Addresses such as `gs://bucket/run` where commands take paths.
+
+Commands work on local files: they lock them, rename them, and map them into memory.
+What is at an address is fetched into the cache folder before, and what a command writes
+is sent: run folders while it trains (`mirrors.py`), other files when it ends. Paths are
+passed through.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+import sys
+from typing import Any, Callable, Dict, Iterator, List
+
+from mixdmt_tf import addresses, files, stores
+from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.local_copies import Entry, Known, LocalCopy
+from mixdmt_tf.mirrors import Mirror
+
+Say = Callable[[str], None]
+
+# Seconds between the attempts at the end of a command, when there is no next time.
+LAST_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 60.0)
+
+_fetched: Dict[str, pathlib.Path] = {}  # of this command, by address
+_read: Dict[str, Mirror] = {}  # run folders that were opened to be read
+_outputs: Dict[str, "_Output"] = {}
+_worked_in: List[Mirror] = []  # run folders that commands keep in step
+
+
+def fetched(given: object) -> pathlib.Path:
+    """The local copy of a file or folder at an address, fetched once in a command.
+
+    Raises:
+        UserError: if there is none, or the store fails.
+    """
+    address = addresses.normal(given)
+    if address not in _fetched:
+        mirror = Mirror(address, _warn)
+        if mirror.store.is_folder():
+            mirror.fetch()
+        elif mirror.store.exists():
+            with mirror.copy.alone():
+                mirror.copy.take(mirror.store, [""])
+        else:
+            raise UserError(f"{address} is not there; expected a file or a folder.")
+        _fetched[address] = mirror.copy.folder
+    return _fetched[address]
+
+
+def run_folder(given: object) -> pathlib.Path:
+    """A run folder to be read: a path as it is, of an address the local copy.
+
+    What a command writes into it is sent when the command ends.
+
+    Raises:
+        UserError: if the store fails.
+    """
+    if not addresses.is_address(given):
+        return files.expanded(str(given))
+    address = addresses.normal(given)
+    if address not in _read:
+        mirror = Mirror(address, _warn)
+        mirror.fetch()
+        _read[address] = mirror
+    return _read[address].copy.folder
+
+
+@contextlib.contextmanager
+def opened(given: object, say: Say = print) -> Iterator[pathlib.Path]:
+    """A folder to work in; at an address, it is this process's until the context ends.
+
+    Args:
+        given: a path, or an address, whose copy is fetched, kept in step by `update`,
+            and sent when the context ends, however it ends.
+        say: receives sentences about what is not as it should be.
+
+    Raises:
+        UserError: if the address is in use, or the store fails to the end.
+    """
+    if not addresses.is_address(given):
+        yield files.expanded(str(given))
+        return
+    mirror = Mirror(addresses.normal(given), say)
+    mirror.claim()
+    try:
+        mirror.fetch()
+        _worked_in.append(mirror)
+        try:
+            yield mirror.copy.folder
+        except BaseException:
+            _send_or_say(mirror.send, mirror.copy.folder, mirror.address)
+            raise
+        finally:
+            _worked_in.remove(mirror)
+        _send_at_last(mirror)
+    finally:
+        with contextlib.suppress(UserError):
+            mirror.release()
+
+
+def update(folder: pathlib.Path, say: Say = print) -> None:
+    """Brings the address up to date that a folder, or one around it, is a copy of.
+
+    A store that fails is tried again the next time; until then everything is here.
+
+    Raises:
+        UserError: if another process has taken the address over.
+    """
+    for mirror in _worked_in:
+        if mirror.copy.folder in (folder, *folder.parents):
+            try:
+                mirror.send()
+            except stores.Failure as error:
+                say(
+                    f"warning: not sent, to be tried again later: "
+                    f"{str(error).splitlines()[0]}"
+                )
+
+
+def written(given: object, whole: bool = True) -> pathlib.Path:
+    """Where to write what is for a path, or an address.
+
+    What is for an address is sent when the command ends.
+
+    Args:
+        given: the path or address of a file or folder.
+        whole: fetch what is there, and what is beside it under the same name with
+            another ending; otherwise only the folders are fetched and sent that `bring`
+            names.
+
+    Raises:
+        UsageError: if the address has no name in it.
+        UserError: if the store fails.
+    """
+    if not addresses.is_address(given):
+        return files.expanded(str(given))
+    address = addresses.normal(given)
+    if address not in _outputs:
+        _outputs[address] = _Output(address)
+        if whole:
+            _outputs[address].bring("")
+    return _outputs[address].path
+
+
+def bring(folder: pathlib.Path) -> None:
+    """Fetches what the address has of a folder in an output that was not fetched."""
+    for each in _outputs.values():
+        if each.path in folder.parents:
+            each.bring(folder.relative_to(each.copy.folder).as_posix())
+
+
+def finish(failed: bool = False) -> None:
+    """Sends what a command has written, at its end.
+
+    Args:
+        failed: the command has failed already: what cannot be sent is only said.
+
+    Raises:
+        UserError: naming the folder that has what could not be sent.
+    """
+    waiting: List[Any] = [*_read.values(), *_outputs.values()]
+    for registry in (_fetched, _read, _outputs):
+        registry.clear()
+    for each in waiting:
+        send = each.send if isinstance(each, _Output) else lambda m=each: _add(m)
+        if failed:
+            _send_or_say(send, each.copy.folder, each.address)
+        else:
+            _send(send, each)
+
+
+def _add(mirror: Mirror) -> None:
+    """Sends what a command wrote into a run folder that it opened to read."""
+    known, _ = mirror.copy.read_known()
+    if mirror.is_used_here() or not mirror.copy.has_changed(known):
+        return
+    mirror.claim()
+    try:
+        mirror.send()
+    finally:
+        mirror.release()
+
+
+def _send_at_last(mirror: Mirror) -> None:
+    _send(mirror.send, mirror)
+
+
+def _send(send: Callable[[], Any], what: Any) -> None:
+    """Sends, with patience.
+
+    Raises:
+        UserError: saying where everything is.
+    """
+    what.store.pauses = LAST_PAUSES
+    try:
+        send()
+    except UserError as error:
+        first = str(error).splitlines()[0]
+        raise UserError(
+            f"{what.address} could not be brought up to date: {first}\n"
+            f"Everything is in {what.copy.folder}: run the same command again later, "
+            "or copy it from there."
+        ) from error
+
+
+def _send_or_say(send: Callable[[], Any], folder: pathlib.Path, address: str) -> None:
+    try:
+        send()
+    except UserError as error:
+        first = str(error).splitlines()[0]
+        _warn(f"{address} could not be brought up to date: {first}")
+        _warn(f"everything is in {folder}")
+
+
+def _warn(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
+
+
+class _Output:
+    """What a command writes to an address: here first, and sent when the command ends.
+
+    Attributes:
+        address: of the file or folder.
+        path: where it is written.
+        copy: the folder that `path` is in.
+    """
+
+    def __init__(self, address: str):
+        """Empties its place; what was not sent from there before is set aside."""
+        parent, _, name = address.rpartition("/")
+        if parent.endswith("/"):
+            raise UsageError(f"{address}: expected a name in it, {address}/NAME")
+        self.address = address
+        self.store = stores.Store(parent)
+        self.copy = LocalCopy(addresses.below(address, "output"))
+        self.path = self.copy.folder / name
+        self._name = name
+        self._brought: List[str] = []
+        with self.copy.alone():
+            known, _ = self.copy.read_known()
+            if self.copy.folder.exists() and self.copy.has_changed(known):
+                _warn(f"written earlier and not sent: {self.copy.set_aside()}")
+                self.copy.write_known(Known())
+            self.copy.folder.mkdir(exist_ok=True)
+
+    def bring(self, inner: str) -> None:
+        """Fetches what the address has of it, or of a folder in it if it is not ''."""
+        self._brought.append(f"{inner}/" if inner else "")
+        with self.copy.alone():
+            self.copy.take(self.store, [*self._names(inner)], inner)
+
+    def _names(self, inner: str) -> Iterator[str]:
+        stem = pathlib.PurePath(self._name).stem
+        for each in [inner] if inner else self.store.list():
+            name = each.rstrip("/")
+            if not inner and name != self._name and not name.startswith(f"{stem}."):
+                continue
+            if self.store.is_folder(name):
+                below = stores.Store(self.store.place(name))
+                yield from (f"{name}/{file}" for file in below.names())
+            elif self.store.exists(name):
+                yield name
+
+    def send(self) -> None:
+        """Sends what is new, in the order in which it was written."""
+        with self.copy.alone():
+            known, _ = self.copy.read_known()
+            brought = tuple(self._brought)
+            found = {k: v for k, v in self.copy.scan().items() if k.startswith(brought)}
+            for name in sorted(found, key=lambda each: (found[each][1], each)):
+                entry = known.files.get(name)
+                if entry is None or entry.local != found[name]:
+                    sent = self.store.put(self.copy.path(name), name)
+                    there = self.store.stat(name)
+                    known.files[name] = Entry(found[name], sent.digest, tuple(there))
+                    self.copy.write_known(known)
+            gone = [k for k in known.files.keys() - found if k.startswith(brought)]
+            for name in gone:
+                self.store.remove(name)
+                del known.files[name]
+            self.copy.write_known(known)
