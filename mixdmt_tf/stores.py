@@ -75,6 +75,7 @@ class Store:
                 raise addresses.cannot_open(address, scheme)
         self._folders = scheme in addresses.WITH_FOLDERS
         self._marks = scheme == "gs"
+        self._appends = scheme == "ram"  # to a file that is opened to be written
 
     def place(self, name: str) -> str:
         """The address of a name."""
@@ -140,7 +141,7 @@ class Store:
         beside = f"{name}.new"
 
         def write() -> None:
-            self._make_folder(beside)
+            self._make_room(beside)
             with self._files.GFile(self.place(beside), "wb") as file:
                 file.write(content)
             self._files.rename(self.place(beside), self.place(name), overwrite=True)
@@ -155,7 +156,7 @@ class Store:
         """
 
         def put() -> Copied:
-            self._make_folder(name)
+            self._make_room(name)
             with source.open("rb") as reading:
                 with self._files.GFile(self.place(name), "wb") as writing:
                     return _copy(reading, writing)
@@ -211,6 +212,11 @@ class Store:
                 self._try(name, lambda: self._files.rmtree(self.place(name)))
         except FileNotFoundError:
             pass
+
+    def _make_room(self, name: str) -> None:
+        self._make_folder(name)
+        if self._appends and self._files.exists(self.place(name)):
+            self._files.remove(self.place(name))
 
     def _make_folder(self, name: str) -> None:
         folder = self.place(name).rpartition("/")[0]
