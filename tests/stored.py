@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import itertools
 import pathlib
-from typing import Any, Dict, Iterator, Optional
+import shutil
+from typing import Any, Dict, Iterator, Optional, Set
 
 import tensorflow as tf
 
@@ -163,3 +164,25 @@ def fetched(place: str) -> Dict[str, str]:
     mirror = mirrors.Mirror(place)
     mirror.fetch()
     return held(mirror.copy.folder)
+
+
+def copy(folder: pathlib.Path, place: str) -> None:
+    """Copies a folder to a file:// address."""
+    shutil.copytree(
+        folder, place[len("file://") :], ignore=shutil.ignore_patterns(".*")
+    )
+
+
+def names(place: str, prefix: str = "") -> Set[str]:
+    """The names of the files at a file:// address."""
+    root = pathlib.Path(place[len("file://") :])
+    return {
+        prefix + path.relative_to(root).as_posix()
+        for path in root.rglob("*")
+        if path.is_file()
+    }
+
+
+def fetch(place: str) -> pathlib.Path:
+    """The local copy of what is at an address."""
+    return remote.fetched(place)
