@@ -9,7 +9,6 @@ Each address has a place of its own below the cache folder:
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
 import dataclasses
 import fcntl
@@ -17,13 +16,12 @@ import hashlib
 import os
 import pathlib
 import time
-from typing import Any, Callable, Dict, Iterable, Iterator, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, Optional, Tuple
 
 from mixdmt_tf import addresses, digests, files
 from mixdmt_tf.store_index import require_within
 from mixdmt_tf.stores import Copied, Store
-
-THREADS = 16  # that fetch; most of the time they wait
+from mixdmt_tf.threads import in_threads
 
 Local = Tuple[int, int]  # bytes, and when it was written (ns)
 
@@ -169,6 +167,18 @@ class LocalCopy:
         fetched = in_threads(get, places)
         return {name: each for name, each in fetched if each is not None}
 
+    def send(self, store: Store, places: Dict[str, str]) -> Dict[str, Copied]:
+        """Sends files, several at a time; as `fetch`."""
+
+        def put(name: str) -> Optional[Copied]:
+            try:
+                return store.put(self.path(name), places[name])
+            except FileNotFoundError:  # removed meanwhile
+                return None
+
+        sent = in_threads(put, places)
+        return {name: each for name, each in sent if each is not None}
+
     def take(self, store: Store, names: Iterable[str], within: str = "") -> None:
         """Brings files here that have another size or time than those here came with.
 
@@ -220,15 +230,3 @@ class LocalCopy:
             file.close()
             return None
         return file
-
-
-def in_threads(
-    call: Callable[[str], Any], names: Iterable[str]
-) -> Iterator[Tuple[str, Any]]:
-    """Calls for each name, several at a time; the first error ends it."""
-    pool = concurrent.futures.ThreadPoolExecutor(THREADS)
-    try:
-        names = [*names]
-        yield from zip(names, pool.map(call, names))
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)  # what is not begun yet

@@ -22,10 +22,9 @@ import secrets
 from typing import Any, Callable, List, Optional
 
 from mixdmt_tf import store_index
-from mixdmt_tf.errors import UserError
 from mixdmt_tf.local_copies import Entry, Known, LocalCopy
 from mixdmt_tf.store_index import SENDING, Index
-from mixdmt_tf.store_locks import Lock
+from mixdmt_tf.store_locks import InUse, Lock
 from mixdmt_tf.stores import Store
 
 ATTEMPTS = 5  # at fetching a folder that its owner changes meanwhile
@@ -64,12 +63,13 @@ class Mirror:
         """Lets this process alone send, and completes what was begun to be sent.
 
         Raises:
-            UserError: if another process may, naming it.
+            InUse: if another process may, naming it.
+            UserError: if the store fails.
         """
         with self.copy.alone():
             owner = self.copy.own()
         if owner is None:
-            raise UserError(
+            raise InUse(
                 f"{self.address} is in use by another process of this machine.\nWait "
                 "for it, stop it, or choose another address."
             )
@@ -157,17 +157,11 @@ class Mirror:
             after = Index(secrets.token_hex(8), listed)
             after.removed = [name for name in gone if listed.pop(name, None)]
             entries = {k: e for k, e in known.files.items() if k in found}
-            # What was written later names what was written before.
-            for name in sorted(changed, key=lambda each: (found[each][1], each)):
-                staged = name in listed
-                target = f"{SENDING}/{name}" if staged else name
-                try:
-                    sent = self.store.put(self.copy.path(name), target)
-                except FileNotFoundError:  # removed meanwhile
-                    continue
+            places = {k: f"{SENDING}/{k}" if k in listed else k for k in changed}
+            for name, sent in self.copy.send(self.store, places).items():
                 listed[name] = (sent.size, sent.digest)
                 entries[name] = Entry(found[name], sent.digest)
-                after.staged += [name] * staged
+                after.staged += [name] * (places[name] != name)
             # Of a state that others have added to, this copy holds a part only.
             whole = before.generation == known.generation
             later = Known(after.generation if whole else known.generation, entries)

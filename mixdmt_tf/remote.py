@@ -11,12 +11,14 @@ from __future__ import annotations
 import contextlib
 import pathlib
 import sys
+import time
 from typing import Any, Callable, Dict, Iterator, List
 
 from mixdmt_tf import addresses, files, stores
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.local_copies import Entry, Known, LocalCopy
 from mixdmt_tf.mirrors import Mirror
+from mixdmt_tf.store_locks import InUse
 
 Say = Callable[[str], None]
 
@@ -176,7 +178,14 @@ def _add(mirror: Mirror) -> None:
     known, _ = mirror.copy.read_known()
     if mirror.is_used_here() or not mirror.copy.has_changed(known):
         return
-    mirror.claim()
+    for pause in (*LAST_PAUSES, None):
+        try:
+            mirror.claim()
+            break
+        except InUse:  # perhaps by one that ended a moment before
+            if pause is None:
+                raise
+            time.sleep(pause)
     try:
         mirror.send()
     finally:

@@ -13,6 +13,7 @@ from typing import Dict, List, Optional, Tuple
 from mixdmt_tf import digests
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.stores import Store
+from mixdmt_tf.threads import in_threads
 
 NAME = ".mixdmt-index.json"
 SENDING = ".mixdmt-sending"  # the folder of files that wait to be moved
@@ -67,13 +68,18 @@ def settle(store: Store, index: Index) -> None:
     """Moves and removes what an index says, and notes there that this is done."""
     if not index.staged and not index.removed:
         return
-    for name in index.staged:
+
+    def move(name: str) -> None:
         try:
             store.move(f"{SENDING}/{name}", name)
         except FileNotFoundError:  # it was moved already
             pass
-    for name in index.removed:
-        store.remove(name)
+
+    for _ in (
+        *in_threads(move, index.staged),
+        *in_threads(store.remove, index.removed),
+    ):
+        pass
     index.staged, index.removed = [], []
     write(store, index)
 

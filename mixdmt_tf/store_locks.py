@@ -27,6 +27,10 @@ SETTLE = 1.0  # seconds in which another machine may have taken it at the same t
 _held: Set[str] = set()  # the tokens of this process
 
 
+class InUse(UserError):
+    """Another process has the lock."""
+
+
 class Lock:
     """The lock of one address."""
 
@@ -49,7 +53,7 @@ class Lock:
         """Takes the lock, and keeps it until `release`.
 
         Raises:
-            UserError: if it is in use, naming its owner.
+            InUse: naming its owner.
         """
         held = self._read()
         if held:
@@ -71,7 +75,7 @@ class Lock:
         """Makes sure that nobody has taken it over.
 
         Raises:
-            UserError: naming who has.
+            InUse: naming who has.
         """
         held = self._read()
         if held is None or held["token"] != self._token:
@@ -119,8 +123,8 @@ class Lock:
             except UserError:  # the network: the next time, perhaps
                 pass
 
-    def _in_use(self, held: Dict[str, Any], age: float) -> UserError:
-        return UserError(
+    def _in_use(self, held: Dict[str, Any], age: float) -> InUse:
+        return InUse(
             f"{self._store.address} is in use by {held['owner']}, last heard of "
             f"{duration(age)} ago.\nWait for it, stop it, or choose another address. "
             f"An owner that was killed counts as dead after {duration(STALE)}."

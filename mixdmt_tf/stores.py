@@ -10,7 +10,16 @@ import hashlib
 import os
 import pathlib
 import time
-from typing import Any, Callable, Iterator, NamedTuple, Sequence, Set, Tuple, TypeVar
+from typing import (
+    Any,
+    Callable,
+    Iterator,
+    NamedTuple,
+    Sequence,
+    Set,
+    Tuple,
+    TypeVar,
+)
 
 from mixdmt_tf import addresses
 from mixdmt_tf.errors import UserError
@@ -271,6 +280,7 @@ def _kinds(errors: Any) -> Tuple[Any, Tuple[Any, ...]]:
 
 def _copy(reading: Any, writing: Any) -> Copied:
     total, digest = 0, hashlib.sha256()
+    writing.write(b"")  # or there would be no file of what is empty
     while True:
         content = reading.read(CHUNK)
         if not content:

@@ -16,6 +16,7 @@ BEFORE = {
     "digests.json": "of 4",
     "checkpoints/step-4/state": "weights of 4",
     "checkpoints/step-4/manifest.json": "whole",
+    "skipped.txt": "",
 }
 AFTER = {
     "flags.txt": "--steps=8",
@@ -24,6 +25,7 @@ AFTER = {
     "checkpoints/step-8/state": "weights of 8",
     "checkpoints/step-8/manifest.json": "whole",
     "results.json": "{}",
+    "skipped.txt": "",
 }
 
 
