@@ -11,13 +11,14 @@ from __future__ import annotations
 import contextlib
 import pathlib
 import sys
+import threading
 import time
 from typing import Any, Callable, Dict, Iterator, List
 
 from mixdmt_tf import addresses, files, stores
-from mixdmt_tf.errors import UsageError, UserError
-from mixdmt_tf.local_copies import Entry, Known, LocalCopy
+from mixdmt_tf.errors import UserError
 from mixdmt_tf.mirrors import Mirror
+from mixdmt_tf.outputs import Output
 from mixdmt_tf.store_locks import InUse
 
 Say = Callable[[str], None]
@@ -25,10 +26,26 @@ Say = Callable[[str], None]
 # Seconds between the attempts at the end of a command, when there is no next time.
 LAST_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 60.0)
 
-_fetched: Dict[str, pathlib.Path] = {}  # of this command, by address
-_read: Dict[str, Mirror] = {}  # run folders that were opened to be read
-_outputs: Dict[str, "_Output"] = {}
-_worked_in: List[Mirror] = []  # run folders that commands keep in step
+
+class _Open(threading.local):
+    """What a command has to do with addresses; engines run several in threads.
+
+    Attributes:
+        fetched: local copies, by address.
+        read: run folders that were opened to be read.
+        outputs: what is written.
+        worked_in: folders that are kept in step.
+    """
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self.fetched: Dict[str, pathlib.Path] = {}
+        self.read: Dict[str, Mirror] = {}
+        self.outputs: Dict[str, Output] = {}
+        self.worked_in: List[Mirror] = []
+
+
+_open = _Open()
 
 
 def fetched(given: object) -> pathlib.Path:
@@ -38,7 +55,7 @@ def fetched(given: object) -> pathlib.Path:
         UserError: if there is none, or the store fails.
     """
     address = addresses.normal(given)
-    if address not in _fetched:
+    if address not in _open.fetched:
         mirror = Mirror(address, _warn)
         if mirror.store.is_folder():
             mirror.fetch()
@@ -47,8 +64,8 @@ def fetched(given: object) -> pathlib.Path:
                 mirror.copy.take(mirror.store, [""])
         else:
             raise UserError(f"{address} is not there; expected a file or a folder.")
-        _fetched[address] = mirror.copy.folder
-    return _fetched[address]
+        _open.fetched[address] = mirror.copy.folder
+    return _open.fetched[address]
 
 
 def run_folder(given: object) -> pathlib.Path:
@@ -62,11 +79,11 @@ def run_folder(given: object) -> pathlib.Path:
     if not addresses.is_address(given):
         return files.expanded(str(given))
     address = addresses.normal(given)
-    if address not in _read:
+    if address not in _open.read:
         mirror = Mirror(address, _warn)
         mirror.fetch()
-        _read[address] = mirror
-    return _read[address].copy.folder
+        _open.read[address] = mirror
+    return _open.read[address].copy.folder
 
 
 @contextlib.contextmanager
@@ -88,14 +105,14 @@ def opened(given: object, say: Say = print) -> Iterator[pathlib.Path]:
     mirror.claim()
     try:
         mirror.fetch()
-        _worked_in.append(mirror)
+        _open.worked_in.append(mirror)
         try:
             yield mirror.copy.folder
         except BaseException:
             _send_or_say(mirror.send, mirror.copy.folder, mirror.address)
             raise
         finally:
-            _worked_in.remove(mirror)
+            _open.worked_in.remove(mirror)
         _send_at_last(mirror)
     finally:
         with contextlib.suppress(UserError):
@@ -110,7 +127,7 @@ def update(folder: pathlib.Path, say: Say = print) -> None:
     Raises:
         UserError: if another process has taken the address over.
     """
-    for mirror in _worked_in:
+    for mirror in _open.worked_in:
         if mirror.copy.folder in (folder, *folder.parents):
             try:
                 mirror.send()
@@ -139,16 +156,16 @@ def written(given: object, whole: bool = True) -> pathlib.Path:
     if not addresses.is_address(given):
         return files.expanded(str(given))
     address = addresses.normal(given)
-    if address not in _outputs:
-        _outputs[address] = _Output(address)
+    if address not in _open.outputs:
+        _open.outputs[address] = Output(address, _warn)
         if whole:
-            _outputs[address].bring("")
-    return _outputs[address].path
+            _open.outputs[address].bring("")
+    return _open.outputs[address].path
 
 
 def bring(folder: pathlib.Path) -> None:
     """Fetches what the address has of a folder in an output that was not fetched."""
-    for each in _outputs.values():
+    for each in _open.outputs.values():
         if each.path in folder.parents:
             each.bring(folder.relative_to(each.copy.folder).as_posix())
 
@@ -162,11 +179,11 @@ def finish(failed: bool = False) -> None:
     Raises:
         UserError: naming the folder that has what could not be sent.
     """
-    waiting: List[Any] = [*_read.values(), *_outputs.values()]
-    for registry in (_fetched, _read, _outputs):
+    waiting: List[Any] = [*_open.read.values(), *_open.outputs.values()]
+    for registry in (_open.fetched, _open.read, _open.outputs):
         registry.clear()
     for each in waiting:
-        send = each.send if isinstance(each, _Output) else lambda m=each: _add(m)
+        send = each.send if isinstance(each, Output) else lambda m=each: _add(m)
         if failed:
             _send_or_say(send, each.copy.folder, each.address)
         else:
@@ -225,68 +242,3 @@ def _send_or_say(send: Callable[[], Any], folder: pathlib.Path, address: str) ->
 
 def _warn(sentence: str) -> None:
     print(sentence, file=sys.stderr, flush=True)
-
-
-class _Output:
-    """What a command writes to an address: here first, and sent when the command ends.
-
-    Attributes:
-        address: of the file or folder.
-        path: where it is written.
-        copy: the folder that `path` is in.
-    """
-
-    def __init__(self, address: str):
-        """Empties its place; what was not sent from there before is set aside."""
-        parent, _, name = address.rpartition("/")
-        if parent.endswith("/"):
-            raise UsageError(f"{address}: expected a name in it, {address}/NAME")
-        self.address = address
-        self.store = stores.Store(parent)
-        self.copy = LocalCopy(addresses.below(address, "output"))
-        self.path = self.copy.folder / name
-        self._name = name
-        self._brought: List[str] = []
-        with self.copy.alone():
-            known, _ = self.copy.read_known()
-            if self.copy.folder.exists() and self.copy.has_changed(known):
-                _warn(f"written earlier and not sent: {self.copy.set_aside()}")
-                self.copy.write_known(Known())
-            self.copy.folder.mkdir(exist_ok=True)
-
-    def bring(self, inner: str) -> None:
-        """Fetches what the address has of it, or of a folder in it if it is not ''."""
-        self._brought.append(f"{inner}/" if inner else "")
-        with self.copy.alone():
-            self.copy.take(self.store, [*self._names(inner)], inner)
-
-    def _names(self, inner: str) -> Iterator[str]:
-        stem = pathlib.PurePath(self._name).stem
-        for each in [inner] if inner else self.store.list():
-            name = each.rstrip("/")
-            if not inner and name != self._name and not name.startswith(f"{stem}."):
-                continue
-            if self.store.is_folder(name):
-                below = stores.Store(self.store.place(name))
-                yield from (f"{name}/{file}" for file in below.names())
-            elif self.store.exists(name):
-                yield name
-
-    def send(self) -> None:
-        """Sends what is new, in the order in which it was written."""
-        with self.copy.alone():
-            known, _ = self.copy.read_known()
-            brought = tuple(self._brought)
-            found = {k: v for k, v in self.copy.scan().items() if k.startswith(brought)}
-            for name in sorted(found, key=lambda each: (found[each][1], each)):
-                entry = known.files.get(name)
-                if entry is None or entry.local != found[name]:
-                    sent = self.store.put(self.copy.path(name), name)
-                    there = self.store.stat(name)
-                    known.files[name] = Entry(found[name], sent.digest, tuple(there))
-                    self.copy.write_known(known)
-            gone = [k for k in known.files.keys() - found if k.startswith(brought)]
-            for name in gone:
-                self.store.remove(name)
-                del known.files[name]
-            self.copy.write_known(known)

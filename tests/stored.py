@@ -87,9 +87,7 @@ class Machine:
         cache = self._folder / f"machine{next(_numbers)}"
         self._patch.setenv("XDG_CACHE_HOME", str(cache))
         self._patch.setattr(store_locks, "_held", set())
-        for registry in (remote._fetched, remote._read, remote._outputs):
-            registry.clear()
-        remote._worked_in.clear()
+        self._patch.setattr(remote, "_open", remote._Open())
 
 
 class Files:

@@ -97,7 +97,7 @@ def test_a_hiccup_is_said_and_passed_over(machine, monkeypatch):
         folder.mkdir()
         (folder / "a").write_text("1")
         with monkeypatch.context() as patch:
-            (mirror,) = remote._worked_in
+            (mirror,) = remote._open.worked_in
             patch.setattr(mirror.store, "_files", stored.Files(every=1))
             remote.update(folder, said.append)
         assert "a" not in stored.there(place)
@@ -114,7 +114,7 @@ def test_at_the_end_it_has_to_be_sent(machine):
         with remote.opened(place) as folder:
             folder.mkdir()
             (folder / "a").write_text("1")
-            (mirror,) = remote._worked_in
+            (mirror,) = remote._open.worked_in
             mirror.store._files = stored.Files(every=1)
     lines = str(refused.value).splitlines()
     assert lines[0].startswith(f"{place} could not be brought up to date: ram://")
@@ -191,7 +191,7 @@ def test_outputs_are_sent_at_the_end(machine, tmp_path):
 def test_an_output_that_cannot_be_sent(machine, capsys):
     place = stored.address("labels.csv")
     remote.written(place).write_text("a day's work")
-    (output,) = remote._outputs.values()
+    (output,) = remote._open.outputs.values()
     output.store._files = stored.Files(every=1)
     with pytest.raises(UserError, match="could not be brought up to date") as refused:
         remote.finish()

@@ -36,7 +36,7 @@ def lost(place, patch, last):
         with stored.killed():
             done = tiny.session(place, *FLAGS)
             assert done.code == 0, done.err
-    for mirror in remote._worked_in:
+    for mirror in remote._open.worked_in:
         stored.forget(mirror)
     return files.calls
 
@@ -74,7 +74,7 @@ def test_a_store_that_is_gone_does_not_stop_the_training(machine, whole, monkeyp
     place = stored.address()
 
     def cut():
-        (mirror,) = remote._worked_in
+        (mirror,) = remote._open.worked_in
         mirror.store._files = stored.Files(every=1)
 
     done = tiny.session(place, *FLAGS, moments={("progress", 5): cut})
