@@ -19,6 +19,7 @@ import time
 from typing import Any, Dict, Iterable, Iterator, Optional, Tuple
 
 from mixdmt_tf import addresses, digests, files
+from mixdmt_tf.errors import UserError
 from mixdmt_tf.store_index import require_within
 from mixdmt_tf.stores import Copied, Store
 from mixdmt_tf.threads import in_threads
@@ -90,10 +91,13 @@ class LocalCopy:
         """Of a file of the copy; '' is the copy itself.
 
         Raises:
-            ValueError: if the name leads out of it.
+            UserError: if the name leads out of it.
         """
-        if name:
-            require_within(name)
+        try:
+            if name:
+                require_within(name)
+        except ValueError as error:
+            raise UserError(f"{self.address}: {error}.\nRename it there.") from None
         return self.folder / name
 
     def local(self, name: str) -> Optional[Local]:
@@ -163,6 +167,11 @@ class LocalCopy:
                 return store.get(places[name], self.path(name))
             except FileNotFoundError:
                 return None
+            except (FileExistsError, NotADirectoryError, IsADirectoryError):
+                raise UserError(
+                    f"{self.address}: {name} is within a file, or a folder too.\n"
+                    "Rename one of them there."
+                ) from None
 
         fetched = in_threads(get, places)
         return {name: each for name, each in fetched if each is not None}

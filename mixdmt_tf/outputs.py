@@ -13,6 +13,7 @@ from mixdmt_tf import addresses
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.local_copies import Entry, Known, LocalCopy
 from mixdmt_tf.stores import Store
+from mixdmt_tf.threads import in_threads
 
 
 class Output:
@@ -69,20 +70,24 @@ class Output:
                 yield name
 
     def send(self) -> None:
-        """Sends what is new, in the order in which it was written."""
+        """Sends what is new, several files at a time; what was written last, last."""
         with self.copy.alone():
             known, _ = self.copy.read_known()
             brought = tuple(self._brought)
             found = {k: v for k, v in self.copy.scan().items() if k.startswith(brought)}
-            for name in sorted(found, key=lambda each: (found[each][1], each)):
-                entry = known.files.get(name)
-                if entry is None or entry.local != found[name]:
-                    sent = self.store.put(self.copy.path(name), name)
-                    there = self.store.stat(name)
-                    known.files[name] = Entry(found[name], sent.digest, tuple(there))
-                    self.copy.write_known(known)
             gone = [k for k in known.files.keys() - found if k.startswith(brought)]
-            for name in gone:
-                self.store.remove(name)
-                del known.files[name]
-            self.copy.write_known(known)
+            same = {k for k, each in known.files.items() if each.local == found.get(k)}
+            new = sorted(found.keys() - same, key=lambda name: found[name][1])
+
+            def put(name: str) -> Entry:
+                sent = self.store.put(self.copy.path(name), name)
+                return Entry(found[name], sent.digest, tuple(self.store.stat(name)))
+
+            try:
+                for names in (new[:-1], new[-1:]):
+                    known.files.update(in_threads(put, names))
+                for name in gone:
+                    self.store.remove(name)
+                    del known.files[name]
+            finally:
+                self.copy.write_known(known)

@@ -6,6 +6,8 @@ import pathlib
 import pytest
 
 from mixdmt_tf import files, mirrors, remote, stores
+from mixdmt_tf.data.classification import tfds_source
+from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.errors import UsageError, UserError
 from tests import stored
 
@@ -223,3 +225,24 @@ def test_of_a_cache_only_what_is_asked_for(machine):
         "copies-1/shard-1": "1",
         "copies-2/shard-0": "other",
     }
+
+
+def test_names_that_no_folder_could_have(machine, tmp_path, monkeypatch):
+    place = f"file://{tmp_path}/store/data"
+    stored.plant(place, {"a": "1"})
+    for names, words in (
+        (["../a"], "is no name of a file"),
+        (["a", "a/b"], "within a"),
+    ):
+        monkeypatch.setattr(stores.Store, "names", lambda self, n=names: n)
+        monkeypatch.setattr(stores.Store, "stat", lambda self, name: stores.Stat(1, 1))
+        with pytest.raises(UserError, match=words):
+            files.expanded(place)
+
+
+def test_of_prepared_data_sets_the_one_that_is_asked_for(machine, tmp_path):
+    place = f"file://{tmp_path}/store"
+    stored.plant(place, {"cifar10/3.0.2/features.json": "{}", "svhn/1.txt": "large"})
+    folder = tfds_source._data_dir(Config(data_dir=place), "cifar10")
+    assert stored.held(folder / "cifar10") == {"3.0.2/features.json": "{}"}
+    assert not (folder / "svhn").exists()

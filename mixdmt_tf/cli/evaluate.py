@@ -79,7 +79,7 @@ def _evaluate(argv: Sequence[str]) -> None:
     task = tasks.open_run(experiment, config.data_dir)
     model = trained.load(task, folder, config.checkpoint)
     split = splits.trained_on(task, folder, model)
-    print(f"{folder}, step {model.step:,}", flush=True)
+    print(f"{config.workdir}, step {model.step:,}", flush=True)
     tasks.commands(experiment).print_scores(task, model, split, **more)
 
 

@@ -45,7 +45,8 @@ def test_a_run_is_evaluated(place, finished, capsys):
     expected = capsys.readouterr().out.splitlines()
     before = stored.names(place)
     assert evaluate.main([f"--workdir={place}"]) == 0
-    assert capsys.readouterr().out.splitlines()[1:] == expected[1:]
+    said = capsys.readouterr().out.splitlines()
+    assert said == [f"{place}, step 12", *expected[1:]]
     assert stored.names(place) == before
 
 
