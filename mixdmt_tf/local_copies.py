@@ -100,6 +100,15 @@ class LocalCopy:
             raise UserError(f"{self.address}: {error}.\nRename it there.") from None
         return self.folder / name
 
+    def remove(self, name: str) -> None:
+        """Removes a file of the copy, and the folders that have no other."""
+        path = self.path(name)
+        path.unlink(missing_ok=True)
+        for parent in path.parents:
+            if parent == self.place or not parent.is_dir() or any(parent.iterdir()):
+                break
+            parent.rmdir()
+
     def local(self, name: str) -> Optional[Local]:
         """Size and time of a file of the copy; None if it is not there."""
         try:
@@ -210,7 +219,7 @@ class LocalCopy:
             if entry and entry.there == there and self.local(name) is not None:
                 state.files[name] = entry
         for name in known.keys() - stats.keys():
-            self.path(name).unlink(missing_ok=True)
+            self.remove(name)
         wanted = {name: name for name in stats if name not in state.files}
         if wanted:
             self.write_known(state)

@@ -211,7 +211,7 @@ class Mirror:
                 wanted[name] = store_index.place_of(self.store, index, name)
         if newer:
             for name in found.keys() - index.files.keys():
-                self.copy.path(name).unlink()
+                self.copy.remove(name)
         if wanted:
             self.copy.write_known(state)
         for name, copied in self.copy.fetch(self.store, wanted).items():

@@ -138,6 +138,20 @@ def test_what_is_ahead_stays_and_what_is_behind_is_set_aside(machine, monkeypatc
     ]
 
 
+def test_what_others_removed_is_removed_here(machine, monkeypatch):
+    """With its folder: an empty one would look like a checkpoint that is damaged."""
+    place = stored.address()
+    send(place, BEFORE)
+    first = mirrors.Mirror(place)
+    with monkeypatch.context() as patch:
+        stored.Machine(patch, first.copy.place)
+        send(place, AFTER)
+    first.fetch()
+    assert stored.held(first.copy.folder) == AFTER
+    names = [each.name for each in (first.copy.folder / "checkpoints").iterdir()]
+    assert names == ["step-8"]
+
+
 def test_a_run_that_was_removed_does_not_come_back(machine):
     place, said = stored.address(), []
     send(place, BEFORE)

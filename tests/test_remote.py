@@ -1,11 +1,13 @@
 """Addresses in place of paths: fetched before, sent afterwards."""
 
+import json
 import os
 import pathlib
+import time
 
 import pytest
 
-from mixdmt_tf import files, mirrors, remote, stores
+from mixdmt_tf import files, mirrors, remote, store_locks, stores
 from mixdmt_tf.data.classification import tfds_source
 from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.errors import UsageError, UserError
@@ -108,6 +110,20 @@ def test_a_hiccup_is_said_and_passed_over(machine, monkeypatch):
     (line,) = said
     assert line.startswith("warning: not sent, to be tried again later: ram://")
     assert line.endswith("UnavailableError: HTTP 503")
+
+
+def test_who_was_taken_over_ends(machine):
+    """And changes nothing that the new owner has there."""
+    place = stored.address()
+    with pytest.raises(UserError, match="in use by process 7 on elsewhere"):
+        with remote.opened(place) as folder:
+            folder.mkdir()
+            (folder / "a").write_text("1")
+            lock = {"owner": "process 7 on elsewhere", "token": "1", "machine": ""}
+            lock.update(process=7, alive=time.time())
+            stored.plant(place, {store_locks.NAME: json.dumps(lock)})
+            remote.update(folder)
+    assert set(stored.there(place)) == {store_locks.NAME}
 
 
 def test_at_the_end_it_has_to_be_sent(machine):
