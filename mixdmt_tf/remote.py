@@ -170,6 +170,15 @@ def bring(folder: pathlib.Path) -> None:
             each.bring(folder.relative_to(each.copy.folder).as_posix())
 
 
+def shown(path: pathlib.Path) -> str:
+    """What a path is called in messages: its address, if it is within a copy of one."""
+    for each in (*_open.worked_in, *_open.read.values(), *_open.outputs.values()):
+        if each.copy.folder in (path, *path.parents):
+            name = path.relative_to(each.copy.folder).as_posix()
+            return each.store.place("" if name == "." else name)
+    return str(path)
+
+
 def finish(failed: bool = False) -> None:
     """Sends what a command has written, at its end.
 

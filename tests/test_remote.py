@@ -112,6 +112,16 @@ def test_a_hiccup_is_said_and_passed_over(machine, monkeypatch):
     assert line.endswith("UnavailableError: HTTP 503")
 
 
+def test_messages_speak_of_addresses(machine, tmp_path):
+    with remote.opened("ram://bucket/shown") as folder:
+        assert remote.shown(folder / "base") == "ram://bucket/shown/base"
+        assert remote.shown(folder) == "ram://bucket/shown"
+        assert remote.shown(folder.with_name("shown.before")).startswith(str(tmp_path))
+    assert remote.shown(folder) == str(folder)
+    output = remote.written("ram://bucket/labels.csv")
+    assert remote.shown(output.with_suffix(".png")) == "ram://bucket/labels.png"
+
+
 def test_who_was_taken_over_ends(machine):
     """And changes nothing that the new owner has there."""
     place = stored.address()

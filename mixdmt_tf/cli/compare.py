@@ -109,7 +109,7 @@ def _run(
     launch = [sys.executable, "-c", LAUNCH, str(package)]
     code = running.execute(None, runs, launch, write)  # type: ignore[arg-type]
     print(contest_report.write(contestants, folder, title, note))
-    print(f"written to {folder}: comparison.md, .csv, .json, .png")
+    print(f"written to {remote.shown(folder)}: comparison.md, .csv, .json, .png")
     return code
 
 

@@ -91,7 +91,7 @@ def _export(argv: Sequence[str]) -> None:
         model.colours,
         _samples(task, config.format),
     )
-    print(f"step {model.step:,}, {config.weights} weights: {config.output or place}")
+    print(f"step {model.step:,}, {config.weights} weights: {remote.shown(place)}")
     print(found.describe())
 
 

@@ -69,7 +69,8 @@ def _inspect(argv: Sequence[str]) -> None:
     if output and colours:
         place = output.with_name("proposed_colours.txt")
         write_atomically(place, colours)
-        print(f"\nproposed colours: {place}; put names in and copy it to colours.txt")
+        file = remote.shown(place)
+        print(f"\nproposed colours: {file}; put names in and copy it to colours.txt")
     if output and report.sheet:
         try:
             write_png_atomically(output, np.asarray(report.sheet))
@@ -77,7 +78,7 @@ def _inspect(argv: Sequence[str]) -> None:
             raise UserError(
                 f"--output={output} cannot be written: {error.strerror}"
             ) from error
-        print(f"\ncontact sheet: {output}")
+        print(f"\ncontact sheet: {remote.shown(output)}")
 
 
 def _inspection(folder: pathlib.Path) -> Any:

@@ -122,4 +122,4 @@ def _label(argv: Sequence[str]) -> None:
     if not len(split.unlabeled):
         raise UsageError(f"--workdir={folder}: that run has no unlabelled images")
     if commands.pseudo_label(task, model, split, output, config, shard):
-        print(f"written to {config.output or output}")
+        print(f"written to {remote.shown(output)}")

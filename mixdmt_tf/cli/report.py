@@ -119,7 +119,7 @@ def _report(argv: Sequence[str]) -> None:
         raise UserError(
             f"--output={output} cannot be written: {error.strerror}"
         ) from error
-    print(f"report: {output}")
+    print(f"report: {remote.shown(output)}")
 
 
 def _say(text: str) -> None:

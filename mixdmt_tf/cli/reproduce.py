@@ -132,7 +132,7 @@ def _run(
     write(frozenset())
     code = running.execute(table, runs, launch, write)
     print((folder / "table.md").read_text(encoding="utf-8"))
-    print(f"written to {folder}: table.md, table.csv, table.png")
+    print(f"written to {remote.shown(folder)}: table.md, table.csv, table.png")
     return code
 
 

@@ -98,7 +98,8 @@ def _report(search: "Search", code: int, given: Mapping[str, Any]) -> int:
     write_atomically(folder / "best.flags", text)
     print(text, end="")
     print(
-        f"written to {folder}: best.flags, trials.csv; trial{best.number} is the best"
+        f"written to {remote.shown(folder)}: best.flags, trials.csv; "
+        f"trial{best.number} is the best"
     )
     return code
 

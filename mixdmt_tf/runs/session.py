@@ -129,7 +129,7 @@ class Session:
         print(
             f"{self.experiment.algorithm}: {self.algorithm.network.count_params():,} "
             f"parameters, {run.precision}, {devices} device{'s' * (devices > 1)}, "
-            f"run folder {self.path}",
+            f"run folder {remote.shown(self.path)}",
             flush=True,
         )
         if 0 < start < run.steps:

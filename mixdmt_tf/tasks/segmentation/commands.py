@@ -138,7 +138,7 @@ def predict(
     weights = model.weights(config.weights)
     with contextlib.closing(Progress("labelling", "images")) as progress:
         prediction.write(model, weights, gallery, progress.update)
-    print(f"{len(paths):,} images: {output}")
+    print(f"{len(paths):,} images: {remote.shown(output)}")
 
 
 def export_samples(task: Task) -> Samples:
