@@ -95,6 +95,22 @@ def test_copies_are_made_in_parts_on_machines_that_share_a_store(machine, tmp_pa
     assert {p.name.split("-")[0] for p in made.parents[1].iterdir()} == {"copies"}
 
 
+def test_parts_of_labels_are_joined_by_who_finds_all(place, machine, tmp_path):
+    """Also into the run's own folder, to which each machine adds its part."""
+    for shard in ("2/2", "1/2"):
+        assert "pseudo_labels.npz" not in stored.names(place)
+        assert pseudo_label.main([f"--workdir={place}", f"--shard={shard}"]) == 0
+        machine.another()
+    joined = (tmp_path / "store/run/pseudo_labels.npz").read_bytes()
+    output = tmp_path / "store/labels.npz"
+    argv = [f"--workdir={place}", f"--output=file://{output}"]
+    for shard in ("1/2", "2/2"):
+        assert not output.exists()
+        assert pseudo_label.main([*argv, f"--shard={shard}"]) == 0
+        machine.another()
+    assert output.read_bytes() == joined
+
+
 def test_a_comparison_goes_on_elsewhere(machine, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(compare, "LAUNCH", TRAIN)
     monkeypatch.setattr(sys, "stdout", sys.stdout)
