@@ -105,7 +105,11 @@ class LocalCopy:
         path = self.path(name)
         path.unlink(missing_ok=True)
         for parent in path.parents:
-            if parent == self.place or not parent.is_dir() or any(parent.iterdir()):
+            if (
+                parent in (self.folder, self.place)
+                or not parent.is_dir()
+                or any(parent.iterdir())
+            ):
                 break
             parent.rmdir()
 

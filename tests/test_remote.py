@@ -214,6 +214,9 @@ def test_outputs_are_sent_at_the_end(machine, tmp_path):
     path.with_suffix(".png").unlink()
     remote.finish()
     assert set(stored.there(f"file://{tmp_path}/store")) == {"labels.csv", "others.csv"}
+    os.remove(tmp_path / "store/labels.csv")
+    path = remote.written(place)
+    assert not path.exists() and path.parent.is_dir()
 
 
 def test_an_output_that_cannot_be_sent(machine, capsys):
