@@ -48,7 +48,7 @@ except stores.UserError as error:
 def test_a_run_a_table_and_what_is_missing(tmp_path):
     """Every so many requests fail, which the client and ours put up with."""
     (tmp_path / "cache").mkdir()
-    with gcs_server.started(tmp_path, fail_every=13) as server:
+    with gcs_server.started(tmp_path, fail_every=29) as server:
         done = subprocess.run(
             [sys.executable, "-c", STEPS, str(tmp_path / "cache")],
             cwd=ROOT,
