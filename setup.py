@@ -71,6 +71,9 @@ SERVE = [
 ]
 # bin/tune searches with it.
 TUNE = ["optuna>=4.2"]
+# --runner of bin/pseudo_label and bin/precompute_augmentations. Apache Beam excludes
+# Python 3.9, and NumPy and protobuf as the stack of Keras 3 has them.
+BEAM = ['apache-beam>=2.77,<3; python_version >= "3.10" and python_version < "3.12"']
 # Sybil runs the Python examples of README.md and docs/ as tests.
 TEST = [*PRETRAINED, *SERVE, *TUNE, "pytest>=7.4", "pytest-xdist>=3.3", "sybil>=9.0"]
 
@@ -121,6 +124,7 @@ setup(
         "pretrained": PRETRAINED,
         "serve": SERVE,
         "tune": TUNE,
+        "beam": BEAM,
         "test": TEST,
         "docs": ["sphinx>=7.4", "myst-parser>=3.0", "furo>=2024.8.6"],
         "dev": [*TEST, "ruff>=0.6", "mypy>=1.11", "pre-commit>=3.5"],

@@ -5,16 +5,14 @@ from __future__ import annotations
 import io
 import os
 import pathlib
-import re
 import shutil
 import zipfile
 import zlib
 from typing import Any, Union
 
+from mixdmt_tf import addresses
 from mixdmt_tf.errors import UserError
 
-# As people write it, and as `pathlib` makes it.
-_ADDRESS = re.compile(r"(gs|s3|s3a|hdfs|viewfs|az|abfss?|https?|ram)://?[^/]")
 FULL = "No space left on device"  # as the system says it, and TensorFlow after it
 # What reading a file raises of which a byte is wrong, or which is something else.
 DAMAGES = (
@@ -50,17 +48,19 @@ def cell(text: str) -> str:
 
 
 def expanded(path: Union[str, pathlib.Path]) -> pathlib.Path:
-    """A path that a user gave, with `~` replaced.
+    """A path that a user gave to be read, with `~` replaced.
+
+    What is at an address, such as `gs://bucket/images`, is fetched, and this is the
+    path of the local copy (`remote.py`).
 
     Raises:
-        UserError: if the home folder is unknown, as in containers it may be, or if it
-            is the address of an object store, which would become a folder here.
+        UserError: if the home folder is unknown, as in containers it may be, or if
+            there is nothing at the address, or it cannot be read.
     """
-    if _ADDRESS.match(str(path)):
-        raise UserError(
-            f"{path}: expected a path of this machine's file systems, not an address.\n"
-            "Mount the store (gcsfuse, s3fs), and give the folder where it is mounted."
-        )
+    if addresses.is_address(path):
+        from mixdmt_tf import remote  # which needs this module
+
+        return remote.fetched(path)
     try:
         return pathlib.Path(path).expanduser()
     except RuntimeError:

@@ -3,7 +3,7 @@
     python tools/lock.py python3.9 python3.10 python3.11 python3.12 python3.13
     python tools/lock.py --keep python3.9 python3.10 ...
 
-Each interpreter's own pip resolves `.[dev,docs]` without installing it (markers
+Each interpreter's own pip resolves `.[dev,docs,beam]` without installing it (markers
 are only right in the interpreter that they speak of): from scratch, or with --keep
 around the versions of the present file, for a package that is new in setup.py. Where
 two Pythons get different versions, the lines carry markers. Run by a person who then
@@ -31,7 +31,7 @@ HEADER = """\
 def resolve(interpreter: str, keep: bool) -> Dict[str, str]:
     """Asks pip which versions it would install for one interpreter: name -> version."""
     pip = [sys.executable, "-m", "pip", "--python", interpreter, "install", "-qq"]
-    wanted = [f"{ROOT}[dev,docs]", "setuptools", "wheel"]
+    wanted = [f"{ROOT}[dev,docs,beam]", "setuptools", "wheel"]
     if keep:
         wanted += ["-c", str(CONSTRAINTS)]
     report = subprocess.run(

@@ -112,6 +112,6 @@ def _beam() -> Any:
     except ImportError as error:
         raise UserError(
             f"--runner needs Apache Beam, which cannot be imported: {error}\n"
-            'Install it: pip install "apache-beam>=2.77,<3"'
+            'Install it, on Python 3.10 or 3.11: pip install "mixdmt_tf[beam]"'
         ) from error
     return apache_beam

@@ -9,6 +9,7 @@ import sys
 from typing import AbstractSet, Any, List, Mapping, Sequence, Tuple
 
 import mixdmt_tf
+from mixdmt_tf import remote
 from mixdmt_tf.cli import experiments, flags
 from mixdmt_tf.cli.main import run
 from mixdmt_tf.cli.reproduce import LAUNCH
@@ -58,8 +59,16 @@ def _compare(argv: Sequence[str]) -> int:
     )
     values: Mapping[str, Any] = parsed.values["command"]
     config = Config(**values)
-    folder = pathlib.Path(config.workdir).expanduser()
+    if config.dry_run:
+        return _run(config, remote.run_folder(config.workdir), others, argv)
+    with remote.opened(config.workdir) as folder:
+        return _run(config, folder, others, argv)
 
+
+def _run(
+    config: Config, folder: pathlib.Path, others: Sequence[str], given: Sequence[str]
+) -> int:
+    """Makes a comparison in a folder, with the flags of the runs."""
     from mixdmt_tf.tables import contest, running
 
     dataset = str(experiments.parse(others, "compare", "").values["data"]["dataset"])
@@ -88,18 +97,19 @@ def _compare(argv: Sequence[str]) -> int:
     from mixdmt_tf.tables import contest_report
 
     title = f"{dataset}: methods under the same clock, {config.minutes:g} minutes a run"
-    note = f"Command: `bin/compare {shlex.join(argv)}`"
+    note = f"Command: `bin/compare {shlex.join(given)}`"
 
     def write(failed: AbstractSet[Tuple[str, str, int]]) -> None:
         del failed  # a run that failed is not in the ranking
         contest_report.write(contestants, folder, title, note)
+        remote.update(folder)
 
     print(f"cost: {cost}", flush=True)
     package = pathlib.Path(mixdmt_tf.__file__).resolve().parents[1]
     launch = [sys.executable, "-c", LAUNCH, str(package)]
     code = running.execute(None, runs, launch, write)  # type: ignore[arg-type]
     print(contest_report.write(contestants, folder, title, note))
-    print(f"written to {folder}: comparison.md, .csv, .json, .png")
+    print(f"written to {remote.shown(folder)}: comparison.md, .csv, .json, .png")
     return code
 
 

@@ -13,10 +13,11 @@ import sys
 from typing import Any, Iterator, Mapping, Sequence, Tuple
 
 import mixdmt_tf
+from mixdmt_tf import addresses
 from mixdmt_tf.cli import experiments, flagfiles, flags
 from mixdmt_tf.cli.main import run
 from mixdmt_tf.errors import UserError
-from mixdmt_tf.files import expanded, size_text
+from mixdmt_tf.files import cache_folder, expanded, size_text
 from mixdmt_tf.settings import modules, setting
 
 LITTLE = 1_000_000_000  # bytes of disk that a run's checkpoints and copies soon fill
@@ -140,8 +141,11 @@ def disks(config: Config) -> Iterator[Line]:
 
     from mixdmt_tf.data.classification.config import Config as Data
 
+    runs = cache_folder()  # where run folders at addresses are while they are trained
+    if not addresses.is_address(config.workdir):
+        runs = expanded(config.workdir)
     places = {
-        "runs (--workdir)": expanded(config.workdir).absolute(),
+        "runs (--workdir)": runs.absolute(),
         "cache (--cache_dir)": Data().cache_folder().absolute(),
         "temporary files": pathlib.Path(tempfile.gettempdir()),
     }

@@ -6,6 +6,7 @@ import dataclasses
 import sys
 from typing import Any, Mapping, Sequence
 
+from mixdmt_tf import remote
 from mixdmt_tf.cli import experiments, flags
 from mixdmt_tf.cli.main import run
 from mixdmt_tf.errors import UsageError
@@ -79,7 +80,7 @@ def _evaluate(argv: Sequence[str]) -> None:
     task = tasks.open_run(experiment, config.data_dir)
     model = trained.load(task, folder, config.checkpoint)
     split = splits.trained_on(task, folder, model)
-    print(f"{folder}, step {model.step:,}", flush=True)
+    print(f"{remote.shown(folder)}, step {model.step:,}", flush=True)
     tasks.commands(experiment).print_scores(task, model, split, **more)
 
 

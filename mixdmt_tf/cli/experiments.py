@@ -25,10 +25,9 @@ from typing import (
     Tuple,
 )
 
-from mixdmt_tf import digests
+from mixdmt_tf import digests, remote
 from mixdmt_tf.cli import flags
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.files import expanded
 from mixdmt_tf.settings import assumed, classes, modules
 from mixdmt_tf.tasks.classification import several_labels
 
@@ -244,7 +243,7 @@ def read_run(
     """The experiment of a run folder.
 
     Args:
-        workdir: the folder.
+        workdir: the folder, or its address.
         flag: that named it; '' for an argument that is no flag.
 
     Returns:
@@ -252,12 +251,13 @@ def read_run(
 
     Raises:
         UsageError: if the folder holds no run.
+        UserError: if it is at an address that cannot be read.
         Damaged: if its settings are not as they were written.
     """
     if not workdir:
         raise UsageError(f"--{flag} is missing; expected the folder of a run")
     given = f"--{flag}={workdir}" if flag else workdir
-    folder = expanded(workdir)
+    folder = remote.run_folder(workdir)
     flagfile = folder / "flags.txt"
     if not flagfile.is_file():
         raise UsageError(

@@ -6,10 +6,10 @@ import dataclasses
 import sys
 from typing import Any, Mapping, Sequence
 
+from mixdmt_tf import remote
 from mixdmt_tf.cli import experiments, flags
 from mixdmt_tf.cli.main import run
 from mixdmt_tf.errors import UsageError, UserError
-from mixdmt_tf.files import expanded
 from mixdmt_tf.settings import setting
 
 FILES = {
@@ -69,7 +69,9 @@ def _export(argv: Sequence[str]) -> None:
     values: Mapping[str, Any] = parsed.values["command"]
     config = Config(**values)
     folder, build = experiments.read_run(config.workdir)
-    place = expanded(config.output or folder / FILES[config.format])
+    place = folder / FILES[config.format]
+    if config.output:
+        place = remote.written(config.output)
     if config.format == "keras" and place.suffix != ".keras":
         raise UsageError(f"--output={config.output}: expected a name ending in .keras")
     experiment = build()
@@ -89,7 +91,7 @@ def _export(argv: Sequence[str]) -> None:
         model.colours,
         _samples(task, config.format),
     )
-    print(f"step {model.step:,}, {config.weights} weights: {place}")
+    print(f"step {model.step:,}, {config.weights} weights: {remote.shown(place)}")
     print(found.describe())
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import sys
 from typing import Any, Mapping, Sequence
 
+from mixdmt_tf import remote
 from mixdmt_tf.cli import flags, judging
 from mixdmt_tf.cli.main import run
 from mixdmt_tf.errors import UserError
@@ -75,9 +76,9 @@ def _find(argv: Sequence[str]) -> None:
     if few:
         listed_images.write_sheet(sheet, task.source, experiment, shown, few)
     number = f"{len(rows):,} of {len(found):,} unlabelled images"
-    print(f"{number}, {share:.1%} {why}: {output}")
+    print(f"{number}, {share:.1%} {why}: {remote.shown(output)}")
     if few:
-        print(f"{len(few):,} pictures: {sheet}")
+        print(f"{len(few):,} pictures: {remote.shown(sheet)}")
     truth = strangers.describe_truth(task.source, split, places)
     if truth:
         print(truth)

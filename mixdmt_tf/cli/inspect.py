@@ -8,6 +8,7 @@ import pathlib
 import sys
 from typing import Any, Mapping, Sequence
 
+from mixdmt_tf import remote
 from mixdmt_tf.cli import flags
 from mixdmt_tf.cli.main import run
 from mixdmt_tf.errors import UsageError, UserError
@@ -51,7 +52,7 @@ def _inspect(argv: Sequence[str]) -> None:
     folder = expanded(config.data_dir)
     if not folder.is_dir():
         raise UserError(f"--data_dir={folder} is not a folder")
-    output = expanded(config.output) if config.output else None
+    output = remote.written(config.output) if config.output else None
     if output and (output.suffix.lower() != ".png" or output.is_dir()):
         raise UsageError(f"--output={output}: expected the name of a PNG file")
 
@@ -68,7 +69,8 @@ def _inspect(argv: Sequence[str]) -> None:
     if output and colours:
         place = output.with_name("proposed_colours.txt")
         write_atomically(place, colours)
-        print(f"\nproposed colours: {place}; put names in and copy it to colours.txt")
+        file = remote.shown(place)
+        print(f"\nproposed colours: {file}; put names in and copy it to colours.txt")
     if output and report.sheet:
         try:
             write_png_atomically(output, np.asarray(report.sheet))
@@ -76,7 +78,7 @@ def _inspect(argv: Sequence[str]) -> None:
             raise UserError(
                 f"--output={output} cannot be written: {error.strerror}"
             ) from error
-        print(f"\ncontact sheet: {output}")
+        print(f"\ncontact sheet: {remote.shown(output)}")
 
 
 def _inspection(folder: pathlib.Path) -> Any:

@@ -6,9 +6,9 @@ import dataclasses
 import pathlib
 from typing import Any, Callable, Optional, Tuple
 
+from mixdmt_tf import remote
 from mixdmt_tf.cli import experiments
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.files import expanded
 from mixdmt_tf.settings import setting
 from mixdmt_tf.tasks.classification import several_labels
 
@@ -77,7 +77,7 @@ def open_output(
         UsageError: if there is no run, or a file can't be written or is there already.
     """
     folder, build = experiments.read_run(config.workdir)
-    output = expanded(config.output) if config.output else folder / name
+    output = remote.written(config.output) if config.output else folder / name
 
     def build_classification() -> Any:
         experiment = build()

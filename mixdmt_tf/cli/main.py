@@ -12,6 +12,7 @@ import traceback
 import types
 from typing import Any, Callable, Optional, Sequence, TextIO
 
+from mixdmt_tf import remote
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.files import FULL
 from mixdmt_tf.progress import CLEAR
@@ -97,9 +98,22 @@ def _interrupt(number: int, frame: Optional[types.FrameType]) -> None:
     raise KeyboardInterrupt
 
 
+def _sending(
+    main: Callable[[Sequence[str]], Optional[int]], argv: Sequence[str]
+) -> int:
+    """Calls a command, and sends what it has written for addresses."""
+    try:
+        code = main(argv) or 0
+    except BaseException:
+        remote.finish(failed=True)
+        raise
+    remote.finish(failed=code != 0)
+    return code
+
+
 def _run(main: Callable[[Sequence[str]], Optional[int]], argv: Sequence[str]) -> int:
     try:
-        return main(argv) or 0
+        return _sending(main, argv)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

@@ -6,6 +6,7 @@ import dataclasses
 import sys
 from typing import Any, Mapping, Sequence
 
+from mixdmt_tf import addresses, remote
 from mixdmt_tf.algorithms.parts import label_sources
 from mixdmt_tf.cli import beam, experiments, flags
 from mixdmt_tf.cli.main import run
@@ -98,12 +99,14 @@ def _label(argv: Sequence[str]) -> None:
     if not config.fraction:
         raise UsageError("--fraction=0 keeps nothing; expected a number up to 100")
     folder, build = experiments.read_run(config.workdir)
-    output = expanded(config.output)
-    if not output.parent.is_dir():
-        raise UsageError(f"--output={output}: there is no folder {output.parent}")
+    if not addresses.is_address(config.output):
+        output = expanded(config.output)
+        if not output.parent.is_dir():
+            raise UsageError(f"--output={output}: there is no folder {output.parent}")
     if config.runner:
         beam.run("pseudo_label", argv, config, config.shard)
         return
+    output = remote.written(config.output)
     experiment = build()
 
     from mixdmt_tf import tasks
@@ -119,4 +122,4 @@ def _label(argv: Sequence[str]) -> None:
     if not len(split.unlabeled):
         raise UsageError(f"--workdir={folder}: that run has no unlabelled images")
     if commands.pseudo_label(task, model, split, output, config, shard):
-        print(f"written to {output}")
+        print(f"written to {remote.shown(output)}")

@@ -7,10 +7,10 @@ import pathlib
 import sys
 from typing import Any, List, Mapping, Optional, Sequence
 
+from mixdmt_tf import remote
 from mixdmt_tf.cli import experiments, flags
 from mixdmt_tf.cli.main import run
 from mixdmt_tf.errors import UsageError, UserError
-from mixdmt_tf.files import expanded
 from mixdmt_tf.settings import setting
 from mixdmt_tf.tasks.classification import several_labels
 
@@ -119,7 +119,7 @@ def _report(argv: Sequence[str]) -> None:
         raise UserError(
             f"--output={output} cannot be written: {error.strerror}"
         ) from error
-    print(f"report: {output}")
+    print(f"report: {remote.shown(output)}")
 
 
 def _say(text: str) -> None:
@@ -128,7 +128,7 @@ def _say(text: str) -> None:
 
 def _output(config: Config, folders: List[pathlib.Path]) -> pathlib.Path:
     if config.output:
-        output = expanded(config.output)
+        output = remote.written(config.output)
         if output.is_dir():
             raise UsageError(
                 f"--output={config.output} is a folder; expected the name of a file"

@@ -10,6 +10,7 @@ import sys
 from typing import AbstractSet, Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import mixdmt_tf
+from mixdmt_tf import addresses, remote
 from mixdmt_tf.cli import experiments, flagfiles, flags
 from mixdmt_tf.cli.main import run
 from mixdmt_tf.errors import UsageError
@@ -83,13 +84,29 @@ def _reproduce(argv: Sequence[str]) -> int:
     values: Mapping[str, Any] = parsed.values["command"]
     config = Config(**values)
 
-    from mixdmt_tf.tables import cells, running, table_ini
     from mixdmt_tf.tables import table as tables
+    from mixdmt_tf.tables import table_ini
 
     table = table_ini.load(_root(config.tables_dir), config.table)
     rows = _rows(table, config)
     columns = tables.choose("columns", config.columns, filter(None, table.columns))
-    folder = expanded(config.workdir) / table.name / config.budget
+    place = addresses.below(config.workdir, f"{table.name}/{config.budget}")
+    if config.dry_run:
+        return _run(config, table, rows, columns, remote.run_folder(place))
+    with remote.opened(place) as folder:
+        return _run(config, table, rows, columns, folder)
+
+
+def _run(
+    config: Config,
+    table: Any,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    folder: pathlib.Path,
+) -> int:
+    """Runs rows of a table in a folder."""
+    from mixdmt_tf.tables import cells, running
+
     common = [f"--data_dir={config.data_dir}"] if config.data_dir else []
     weights = {"coco": config.coco, "imagenet": config.imagenet}
     known = cells.cells(table, config.budget, folder, _read, common, weights)
@@ -107,6 +124,7 @@ def _reproduce(argv: Sequence[str]) -> int:
 
     def write(failed: AbstractSet[Tuple[str, str, int]]) -> None:
         report.write(table, config.budget, known, folder, failed)
+        remote.update(folder)
 
     print(f"cost: {running.cost_in_words(runs, everything)}", flush=True)
     package = pathlib.Path(mixdmt_tf.__file__).resolve().parents[1]
@@ -114,7 +132,7 @@ def _reproduce(argv: Sequence[str]) -> int:
     write(frozenset())
     code = running.execute(table, runs, launch, write)
     print((folder / "table.md").read_text(encoding="utf-8"))
-    print(f"written to {folder}: table.md, table.csv, table.png")
+    print(f"written to {remote.shown(folder)}: table.md, table.csv, table.png")
     return code
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import sys
 from typing import Any, List, Mapping, Sequence
 
+from mixdmt_tf import remote
 from mixdmt_tf.cli import experiments, flags, judging
 from mixdmt_tf.cli.main import run
 from mixdmt_tf.errors import UsageError
@@ -107,12 +108,13 @@ def _suggest(argv: Sequence[str]) -> None:
     ids = split.unlabeled[chosen.places]
     listed_images.write_sheet(sheet, source, experiment, ids, captions)
     listed_images.write(output, header, rows)
-    print(f"{len(rows):,} of {len(left_out):,} unlabelled images, by {by}: {output}")
+    file = remote.shown(output)
+    print(f"{len(rows):,} of {len(left_out):,} unlabelled images, by {by}: {file}")
     if share:
         print(f"strangers left out: {left_out.sum():,}, {share:.1%} {why}, by {score}")
-    print(f"pictures: {sheet}")
+    print(f"pictures: {remote.shown(sheet)}")
     if source.names:
-        print(f"fill in the column 'label', then train with --labels_csv={output}")
+        print(f"fill in the column 'label', then train with --labels_csv={file}")
 
 
 def _members(config: Config, experiment: Any, folder: Any) -> List[Any]:

@@ -7,6 +7,7 @@ import os
 import sys
 from typing import Any, Mapping, Optional, Sequence
 
+from mixdmt_tf import addresses
 from mixdmt_tf.cli import experiments, flags
 from mixdmt_tf.cli.experiments import read_run
 from mixdmt_tf.cli.main import run as run_command
@@ -96,6 +97,11 @@ def _train(argv: Sequence[str], algorithm: Optional[str]) -> int:
 def _require_alone(run: Mapping[str, Any], only_dry: bool) -> None:
     """Refuses what is not for several machines, if the run is trained on several."""
     together = cluster.of_run(run["strategy"])
+    if together.several and addresses.is_address(run["workdir"]):
+        raise UsageError(
+            f"--workdir={run['workdir']}: several machines, as TF_CONFIG names, train "
+            "in a folder that all of them see.\nGive one that is mounted on each."
+        )
     for flag, given in (("dry_run", only_dry), ("max_minutes", run["max_minutes"])):
         if together.several and given:
             raise UsageError(

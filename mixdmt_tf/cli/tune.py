@@ -9,11 +9,12 @@ import sys
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Sequence, Tuple
 
 import mixdmt_tf
+from mixdmt_tf import remote
 from mixdmt_tf.cli import experiments, flags
 from mixdmt_tf.cli.main import run
 from mixdmt_tf.cli.reproduce import LAUNCH
 from mixdmt_tf.errors import UsageError, UserError
-from mixdmt_tf.files import expanded, write_atomically
+from mixdmt_tf.files import write_atomically
 from mixdmt_tf.settings import Setting, declared, setting
 
 if TYPE_CHECKING:
@@ -76,11 +77,19 @@ def _tune(argv: Sequence[str]) -> int:
             print(f"--{each.name}: {between}{', logarithmic' * each.log}")
         return 0
 
-    from mixdmt_tf.tables import tuning, tuning_report
+    from mixdmt_tf.tables import tuning
 
-    folder = expanded(config.workdir)
-    search = tuning.Search(folder, ranges, command, segmentation, config.prune)
-    code = _search(search, config.trials)
+    with remote.opened(config.workdir) as folder:
+        search = tuning.Search(folder, ranges, command, segmentation, config.prune)
+        code = _search(search, config.trials)
+        return _report(search, code, given)
+
+
+def _report(search: "Search", code: int, given: Mapping[str, Any]) -> int:
+    """Writes what came of a search, and returns the exit code."""
+    from mixdmt_tf.tables import tuning_report
+
+    folder = search.folder
     trials, best = search.done(), search.best()
     tuning_report.write_table(folder, trials, search.measure)
     if best is None:
@@ -89,7 +98,8 @@ def _tune(argv: Sequence[str]) -> int:
     write_atomically(folder / "best.flags", text)
     print(text, end="")
     print(
-        f"written to {folder}: best.flags, trials.csv; trial{best.number} is the best"
+        f"written to {remote.shown(folder)}: best.flags, trials.csv; "
+        f"trial{best.number} is the best"
     )
     return code
 
@@ -188,6 +198,7 @@ def _search(search: "Search", trials: int) -> int:
             if code in STOPPED and not pruned:
                 return _say_stopped(search, trials, code)
             search.end(attempt, pruned)
+            remote.update(search.folder)
             failed = failed + 1 if code and not pruned else 0
             print(f"{title}: {_outcome(search, attempt, pruned, code)}", flush=True)
             if code == 2:

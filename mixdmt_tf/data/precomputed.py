@@ -15,6 +15,7 @@ from typing import Callable, List, Optional
 import numpy as np
 import tensorflow as tf
 
+from mixdmt_tf import remote
 from mixdmt_tf.data.classification.copies import Copies
 from mixdmt_tf.data.lazy_images import Held, gatherer
 from mixdmt_tf.data.part import Part
@@ -121,7 +122,9 @@ def make_part(
 
 
 def _folder(copies: Copies, cache_dir: pathlib.Path) -> pathlib.Path:
-    return cache_dir / f"copies-{copies.key()[:24]}"
+    folder = cache_dir / f"copies-{copies.key()[:24]}"
+    remote.bring(folder)
+    return folder
 
 
 def _auto(copies: Copies, folder: pathlib.Path, read: Optional[int]) -> str:

@@ -11,11 +11,10 @@ from typing import Any, Dict, List, Mapping, Optional
 import keras
 import tensorflow as tf
 
-from mixdmt_tf import compat
+from mixdmt_tf import compat, remote
 from mixdmt_tf.algorithms.parts.moving_average import MovingAverage
 from mixdmt_tf.data.splits import write_split
 from mixdmt_tf.errors import ArgumentError
-from mixdmt_tf.files import expanded
 from mixdmt_tf.learners import arrays, compiling
 from mixdmt_tf.learners.trained import TrainedModel
 from mixdmt_tf.runs import trained
@@ -101,9 +100,12 @@ class RoundsLearner(TrainedModel):
         batch = plan.batch or self.keywords.batch()
         of_epoch = plan.of_epoch or given.steps_of_pass(self.keywords, batch)
         steps = None if epochs is None else epochs * of_epoch
-        with tempfile.TemporaryDirectory(prefix="mixdmt-rounds-") as temporary:
+        with contextlib.ExitStack() as stack:
+            folder = tempfile.TemporaryDirectory(prefix="mixdmt-rounds-")
+            temporary = stack.enter_context(folder)
             place = pathlib.Path(temporary) / "run"
-            place = expanded(str(workdir)) if workdir else place
+            if workdir:
+                place = stack.enter_context(remote.opened(workdir))
             task, split = arrays.task_of(
                 self,
                 given,

@@ -14,12 +14,12 @@ its published numbers are of rates '6,12'.
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 from typing import Any, ClassVar, List, Optional, Tuple
 
 import keras
 
 from mixdmt_tf.errors import UsageError
+from mixdmt_tf.files import expanded
 from mixdmt_tf.models import resnet, weights
 from mixdmt_tf.models.layers.input_normalization import InputNormalization
 from mixdmt_tf.models.layers.upsampling import Upsampling
@@ -110,7 +110,7 @@ class DeepLabV2(resnet.ResNet):
         """Loads the weights of the file `pretrained`; see `Network.initialize`."""
         if not self.pretrained:
             return None
-        path = pathlib.Path(self.pretrained).expanduser()
+        path = expanded(self.pretrained)
         return f"{path}: {weights.load(model, path)}"
 
     @property

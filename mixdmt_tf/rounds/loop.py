@@ -21,7 +21,7 @@ from typing import Any, Callable, Dict, List
 
 import keras
 
-from mixdmt_tf import digests
+from mixdmt_tf import digests, remote
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import copy_atomically
 from mixdmt_tf.progress import duration
@@ -104,6 +104,7 @@ class Loop:
             self._train(stage)
             if stage.teacher:
                 self._record(stage)
+            remote.update(self.path)
         return self._finish()
 
     def _check(self) -> None:

@@ -6,7 +6,7 @@ import dataclasses
 import re
 from typing import Optional
 
-from mixdmt_tf import lengths
+from mixdmt_tf import addresses, lengths
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import check, setting, settings_of
 
@@ -25,8 +25,9 @@ class Config:
     )
     workdir: str = setting(
         "",
-        "the run's folder, from which the same command resumes after a stop; default: "
-        "runs/, named after algorithm, data set, labels and seed",
+        "the run's folder, or an address such as gs://bucket/run, from which the same "
+        "command resumes after a stop; default: runs/, named after algorithm, data "
+        "set, labels and seed",
         harmless=True,
     )
     seed: int = setting(
@@ -173,6 +174,14 @@ class Config:
             raise UsageError(
                 f"--data_service={self.data_service}: expected grpc://host:port, as "
                 "bin/data_service prints it"
+            )
+        addresses.require_openable(self.workdir, "workdir")
+        addresses.require_openable(self.init_from, "init_from")
+        if self.data_service and addresses.is_address(self.workdir):
+            raise UsageError(
+                f"--workdir={self.workdir} --data_service={self.data_service}: the "
+                "workers read the run's folder, so it has to be on a file system.\n"
+                "Give a folder that all machines see, or leave out --data_service."
             )
         if self.jit_compile == "on" and self.strategy in ("mirrored", "multi_worker"):
             raise UsageError(

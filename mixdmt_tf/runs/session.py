@@ -10,7 +10,7 @@ from typing import Any, Dict, Optional
 
 import tensorflow as tf
 
-from mixdmt_tf import digests
+from mixdmt_tf import digests, remote
 from mixdmt_tf.algorithms.parts import means
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.files import FULL
@@ -129,7 +129,7 @@ class Session:
         print(
             f"{self.experiment.algorithm}: {self.algorithm.network.count_params():,} "
             f"parameters, {run.precision}, {devices} device{'s' * (devices > 1)}, "
-            f"run folder {self.path}",
+            f"run folder {remote.shown(self.path)}",
             flush=True,
         )
         if 0 < start < run.steps:
@@ -223,6 +223,7 @@ class Session:
         # of all steps since: both must be the same after an interruption.
         note = {"numbers": self.numbers, "means": self.means}
         self.checkpoints.save(step, int(best["step"]) if best else None, note)
+        remote.update(self.path, self.progress.say)
         self.pace.begin(step)
 
     def _poll(self, step: int) -> None:
@@ -242,6 +243,8 @@ class Session:
         self.progress.say(f"step {step:,}: {scores}")
         if results.best_row(self.log.rows) is row:
             self._save(step)
+        else:
+            remote.update(self.path, self.progress.say)
         self.pace.begin(step)
 
     def _finish(self) -> Dict[str, Any]:

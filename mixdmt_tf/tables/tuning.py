@@ -127,6 +127,7 @@ class Search:
     """A search in a folder, which the same settings resume.
 
     Attributes:
+        folder: of the search.
         measure: what is searched by, of `MEASURES`.
     """
 
@@ -152,7 +153,7 @@ class Search:
         """
         optuna = _optuna()
         self._optuna, self._ranges, self._flags = optuna, ranges, tuple(flags)
-        self._folder = folder
+        self.folder = folder
         self.measure = MEASURES[segmentation]
         folder.mkdir(parents=True, exist_ok=True)
         backend = optuna.storages.journal.JournalFileBackend(str(folder / JOURNAL))
@@ -178,7 +179,7 @@ class Search:
             self._study.set_user_attr("search", wanted)
         elif found != wanted:
             raise UsageError(
-                f"{self._folder} holds a search of other settings.\n"
+                f"{self.folder} holds a search of other settings.\n"
                 "Give the same flags to go on with it, or another --workdir."
             )
 
@@ -220,7 +221,7 @@ class Search:
         number = trial.user_attrs.get("run", 1 + max(taken))
         trial.set_user_attr("run", number)
         flags = [*self._flags, *(f"--{name}={text}" for name, text in values.items())]
-        run = Contestant(f"trial{number}", tuple(flags), self._folder, 0.0)
+        run = Contestant(f"trial{number}", tuple(flags), self.folder, 0.0)
         return Attempt(trial, number, values, run, self.measure)
 
     def end(self, attempt: "Attempt", pruned: bool) -> None:

@@ -9,9 +9,8 @@ from typing import Any, Dict, Iterable, Optional
 
 import keras
 
-from mixdmt_tf import digests
+from mixdmt_tf import addresses, digests, remote
 from mixdmt_tf.algorithms import base
-from mixdmt_tf.files import expanded
 from mixdmt_tf.rounds.loop import Loop
 from mixdmt_tf.runs import data_service, memory, precision, repair, runtime
 from mixdmt_tf.runs.experiment import Experiment
@@ -48,8 +47,17 @@ def train(
         UserError: for everything that the user can put right.
         Interrupted: after a signal; the same call resumes.
     """
-    path = pathlib.Path(experiment.run.workdir or default_path(experiment))
-    path = expanded(str(path))
+    with remote.opened(experiment.run.workdir or default_path(experiment)) as path:
+        return _train(experiment, path, source, pace)
+
+
+def _train(
+    experiment: Experiment,
+    path: pathlib.Path,
+    source: Optional[Any],
+    pace: Optional[Pace],
+) -> Dict[str, Any]:
+    """As `train`, in a local folder."""
     workers = runtime.join(experiment.run)
     data_service.require_somebody(experiment.run.data_service)
     task = open_task(as_started(path, experiment), source)
@@ -60,7 +68,8 @@ def train(
     experiment = task.experiment
     run = dataclasses.replace(experiment.run, precision=_precision(task))
     run = runtime.resolve(run, experiment.network)
-    run = dataclasses.replace(run, workdir=str(path))
+    if not addresses.is_address(run.workdir):
+        run = dataclasses.replace(run, workdir=str(path))
     task = task.replace(dataclasses.replace(experiment, run=run))
     with RunFolder(path, task.experiment), Interrupts() as interrupts:
         method = task.experiment.method_class()

@@ -14,7 +14,7 @@ from tests.tasks.classification import tiny
 
 needs_beam = pytest.mark.skipif(
     importlib.util.find_spec("apache_beam") is None,
-    reason='Apache Beam is not installed: pip install "apache-beam>=2.77,<3"',
+    reason='Apache Beam is not installed: pip install "mixdmt_tf[beam]"',
 )
 DIRECT = ("--runner=DirectRunner", "--parts=3")
 
@@ -65,7 +65,7 @@ def test_without_beam_the_command_says_how_to_install_it(tmp_path, capsys, monke
     monkeypatch.setitem(sys.modules, "apache_beam", None)
     argv = tiny.flags(tmp_path / "run", "--copies_store=disk", *DIRECT)
     said = commands.refusal(capsys, precompute_augmentations.main, *argv, code=1)
-    assert 'pip install "apache-beam>=2.77,<3"' in said
+    assert 'pip install "mixdmt_tf[beam]"' in said
 
 
 def test_a_part_and_a_pipeline(tmp_path, capsys):

@@ -6,10 +6,11 @@ import dataclasses
 import pathlib
 from typing import ClassVar, Optional, Union
 
+from mixdmt_tf import remote
 from mixdmt_tf.data import bands
 from mixdmt_tf.data.bands import Bands
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.files import cache_folder, expanded
+from mixdmt_tf.files import cache_folder
 from mixdmt_tf.settings import check, setting, settings_of
 
 FOLDERS = ("folder", "multilabel_folder")  # data sets of files that users name
@@ -237,4 +238,6 @@ class Config:
 
     def cache_folder(self) -> pathlib.Path:
         """The folder that `cache_dir` means; it need not exist."""
-        return expanded(self.cache_dir) if self.cache_dir else cache_folder()
+        if self.cache_dir:  # what is needed of an address is fetched later
+            return remote.written(self.cache_dir, whole=False)
+        return cache_folder()

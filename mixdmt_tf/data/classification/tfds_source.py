@@ -21,6 +21,7 @@ from typing import Any, Iterator, List, Optional, Sequence
 
 from absl import logging
 
+from mixdmt_tf import addresses
 from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.data.classification.source import Source
 from mixdmt_tf.errors import UserError
@@ -53,7 +54,7 @@ class Prepared:
 
     def folder(self, config: Config) -> Optional[pathlib.Path]:
         """Where it is prepared, None if it is not there; asks no server."""
-        return find_prepared(_data_dir(config), self.prepared_as)
+        return find_prepared(_data_dir(config, self.prepared_as), self.prepared_as)
 
     def find(self, config: Config) -> None:
         """Makes sure that the data are there or can be fetched, without TensorFlow.
@@ -61,7 +62,7 @@ class Prepared:
         Raises:
             UserError: if neither is so, saying what to put where.
         """
-        data_dir = _data_dir(config)
+        data_dir = _data_dir(config, self.prepared_as)
         if self.folder(config) or _answers(self.url):
             return
         host = urllib.parse.urlsplit(self.url).hostname
@@ -84,7 +85,7 @@ class Prepared:
             UserError: if the data are missing and can't be fetched, or are damaged.
         """
         self.find(config)
-        data_dir = _data_dir(config)
+        data_dir = _data_dir(config, self.prepared_as)
         folder = self.folder(config)
         if folder is None:
             _fetch(data_dir, self.prepared_as, self.url)
@@ -119,8 +120,11 @@ class Prepared:
                 ) from error
 
 
-def _data_dir(config: Config) -> pathlib.Path:
+def _data_dir(config: Config, prepared_as: str = "") -> pathlib.Path:
+    """The folder of all data sets; of an address that of the local copy of one."""
     given = config.data_dir or os.environ.get("TFDS_DATA_DIR")
+    if given and addresses.is_address(given):
+        return expanded(addresses.below(given, prepared_as)).parent
     return expanded(given) if given else in_home("tensorflow_datasets")
 
 

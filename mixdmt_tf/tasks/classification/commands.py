@@ -12,7 +12,7 @@ from typing import Any, FrozenSet, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from mixdmt_tf import plots
+from mixdmt_tf import plots, remote
 from mixdmt_tf.data import image_files
 from mixdmt_tf.data.classification import label_parts, pseudo_labels, splits
 from mixdmt_tf.data.classification.source import Source
@@ -21,7 +21,7 @@ from mixdmt_tf.data.part import Part, listed
 from mixdmt_tf.data.pixels import LUMINANCE
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError, UserError
-from mixdmt_tf.files import cell, expanded, write_atomically
+from mixdmt_tf.files import cell, write_atomically
 from mixdmt_tf.progress import Progress
 from mixdmt_tf.rounds import curves
 from mixdmt_tf.runs.agreement import Samples
@@ -81,7 +81,7 @@ def predict(
     if output == "-":
         csv.writer(sys.stdout, lineterminator="\n").writerows(rows)
         return
-    _write(expanded(output), rows)
+    _write(remote.written(output), rows)
     print(f"{len(paths):,} images: {output}")
     if skipped:
         print(f"{skipped:,} files that can't be used were skipped")

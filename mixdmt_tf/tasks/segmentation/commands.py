@@ -11,13 +11,13 @@ from typing import Any, FrozenSet, List, Optional, Sequence
 
 import numpy as np
 
+from mixdmt_tf import remote
 from mixdmt_tf.data.part import WHOLE, Part, listed
 from mixdmt_tf.data.segmentation import checking, pseudo_labels
 from mixdmt_tf.data.segmentation.pseudo_labels import INDEX, TEACHER, begun_by
 from mixdmt_tf.data.segmentation.source import Sample
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError, UserError
-from mixdmt_tf.files import expanded
 from mixdmt_tf.progress import Progress
 from mixdmt_tf.runs.agreement import Samples
 from mixdmt_tf.runs.task import Task
@@ -118,7 +118,7 @@ def predict(
         paths: of the images, below the folder.
         config: settings of `bin/predict`.
     """
-    output = expanded(config.output or "predictions")
+    output = remote.written(config.output or "predictions")
     if config.output == "-":
         raise UsageError(
             "--output=-: a run of segmentation writes label maps; name a folder"
@@ -138,7 +138,7 @@ def predict(
     weights = model.weights(config.weights)
     with contextlib.closing(Progress("labelling", "images")) as progress:
         prediction.write(model, weights, gallery, progress.update)
-    print(f"{len(paths):,} images: {output}")
+    print(f"{len(paths):,} images: {remote.shown(output)}")
 
 
 def export_samples(task: Task) -> Samples:

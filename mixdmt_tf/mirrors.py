@@ -1,0 +1,241 @@
+"""Run folders at addresses: a local copy in which commands work, and an index there.
+
+A run is a folder of files that refer to one another, and a store writes one file at a
+time. So the files that make up the folder are listed in an index at the address, and
+what changes is sent like this:
+
+1. Files that were not there are sent to their places, those that replace others to a
+   hidden folder beside them.
+2. A new index takes the place of the old one, in one step: it lists all files, and
+   those that wait in the hidden folder. From here on the new state counts.
+3. Those are moved to their places, files that are no longer listed are removed, and an
+   index says that this is done.
+
+Whoever fetches the folder takes what the index lists, from the hidden folder what is
+still there. Whenever a machine is lost, the address holds the last state or the one
+before. A folder without an index, as other programs copy it, is taken as it is.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, Callable, List, Optional
+
+from mixdmt_tf import store_index
+from mixdmt_tf.local_copies import Entry, Known, LocalCopy
+from mixdmt_tf.store_index import SENDING, Index
+from mixdmt_tf.store_locks import InUse, Lock
+from mixdmt_tf.stores import Store
+
+ATTEMPTS = 5  # at fetching a folder that its owner changes meanwhile
+
+
+class Mirror:
+    """A folder at an address and its local copy.
+
+    Attributes:
+        store: what is at the address.
+        copy: the local copy.
+    """
+
+    def __init__(self, address: str, say: Callable[[str], None] = print):
+        """Asks nothing yet.
+
+        Args:
+            address: in normal form.
+            say: receives sentences about what is not as it was left.
+
+        Raises:
+            UsageError: if TensorFlow has no file system for it.
+        """
+        self.store = Store(address)
+        self.copy = LocalCopy(address)
+        self._say = say
+        self._lock = Lock(self.store, say)
+        self._owner: Optional[Any] = None
+
+    @property
+    def address(self) -> str:
+        """Of the folder."""
+        return self.store.address
+
+    def claim(self) -> None:
+        """Lets this process alone send, and completes what was begun to be sent.
+
+        Raises:
+            InUse: if another process may, naming it.
+            UserError: if the store fails.
+        """
+        with self.copy.alone():
+            owner = self.copy.own()
+        if owner is None:
+            raise InUse(
+                f"{self.address} is in use by another process of this machine.\nWait "
+                "for it, stop it, or choose another address."
+            )
+        try:
+            self._lock.take()
+            index = store_index.read(self.store)
+            if index is not None:
+                store_index.settle(self.store, index)
+            self.store.remove_folder(SENDING)
+        except BaseException:
+            owner.close()
+            raise
+        self._owner = owner
+
+    def release(self) -> None:
+        """Lets others send."""
+        if self._owner is not None:
+            try:
+                self._lock.release()
+            finally:
+                self._owner.close()
+                self._owner = None
+
+    def is_used_here(self) -> bool:
+        """Whether another process of this machine works in the copy, and will send."""
+        if self._owner is not None:
+            return False
+        owner = self.copy.own()
+        if owner is not None:
+            owner.close()
+        return owner is None
+
+    def fetch(self) -> None:
+        """Brings the copy to the state at the address, if that is not older.
+
+        What the copy has and the address never had stays; where the address has gone on
+        since, the copy is set aside. A copy in which another process of this machine
+        trains is taken as it is.
+        """
+        with self.copy.alone():
+            if self.is_used_here():
+                return
+            index = store_index.read(self.store)
+            if index is None:
+                self._take_listed()
+                return
+            for _ in range(ATTEMPTS):
+                wrong = self._take(index)
+                before, index = index, store_index.read(self.store) or index
+                if not wrong or index == before:
+                    break
+            if wrong:
+                self._give_up(wrong)
+
+    def send(self) -> bool:
+        """Brings the address to the state of the copy, in one step.
+
+        Returns:
+            Whether there was something to send.
+
+        Raises:
+            UserError: if the store fails, or another process has taken the address
+                over. The state there is the old one or the new one.
+        """
+        if self._owner is None:
+            raise ValueError("send() needs claim()")
+        with self.copy.alone():
+            known, _ = self.copy.read_known()
+            found = self.copy.scan()
+            changed = [
+                name
+                for name, local in found.items()
+                if name not in known.files or known.files[name].local != local
+            ]
+            gone = [name for name in known.files if name not in found]
+            if not changed and not gone:
+                return False
+            self._lock.require()
+            before = store_index.read(self.store)
+            if before is None:  # from now on what is sent counts once it is listed
+                before = self._first_index(known)
+                known = Known(before.generation, known.files)
+            store_index.settle(self.store, before)
+            listed = dict(before.files)
+            after = Index(secrets.token_hex(8), listed)
+            after.removed = [name for name in gone if listed.pop(name, None)]
+            entries = {k: e for k, e in known.files.items() if k in found}
+            places = {k: f"{SENDING}/{k}" if k in listed else k for k in changed}
+            for name, sent in self.copy.send(self.store, places).items():
+                listed[name] = (sent.size, sent.digest)
+                entries[name] = Entry(found[name], sent.digest)
+                after.staged += [name] * (places[name] != name)
+            # Of a state that others have added to, this copy holds a part only.
+            whole = before.generation == known.generation
+            later = Known(after.generation if whole else known.generation, entries)
+            self._lock.require()
+            self._commit(known, later, after)
+            store_index.settle(self.store, after)
+            return True
+
+    def _first_index(self, known: Known) -> Index:
+        """Writes an index of the files that were at the address without one."""
+        index = Index(secrets.token_hex(8))
+        for name, each in known.files.items():
+            index.files[name] = (each.local[0], each.digest)
+        self._commit(known, Known(index.generation, known.files), index)
+        return index
+
+    def _commit(self, known: Known, later: Known, index: Index) -> None:
+        """Writes an index; a process that is killed meanwhile finds out if it did."""
+        self.copy.write_known(known, later)
+        store_index.write(self.store, index)
+        self.copy.write_known(later)
+
+    def _take(self, index: Index) -> List[str]:
+        """Fetches what an index lists; returns names of files that are not as it says.
+
+        Where the address is no newer, files stay that were changed here since.
+        """
+        known, later = self.copy.read_known()
+        if later is not None and later.generation == index.generation:
+            known = later  # stopped after the commit, before that was noted
+        newer = known.generation != index.generation or not known.complete
+        if newer and self.copy.folder.exists() and self.copy.has_changed(known):
+            aside = self.copy.set_aside()
+            self._say(
+                f"{self.address} was written to by another machine: what was here and "
+                f"not there is in {aside}"
+            )
+            known = Known()
+        found = self.copy.scan()
+        state, wanted = Known(index.generation, complete=False), {}
+        for name, (_, digest) in index.files.items():
+            entry = known.files.get(name)
+            kept = entry and entry.local == found.get(name) and entry.digest == digest
+            if entry and (kept or (not newer and name in found)):
+                state.files[name] = entry
+            elif newer or name not in found:
+                wanted[name] = store_index.place_of(self.store, index, name)
+        if newer:
+            for name in found.keys() - index.files.keys():
+                self.copy.remove(name)
+        if wanted:
+            self.copy.write_known(state)
+        for name, copied in self.copy.fetch(self.store, wanted).items():
+            if copied.digest == index.files[name][1]:
+                local = self.copy.local(name) or (0, 0)
+                state.files[name] = Entry(local, copied.digest)
+        wrong = [name for name in wanted if name not in state.files]
+        state.complete = not wrong
+        self.copy.write_known(state)
+        return wrong
+
+    def _give_up(self, wrong: List[str]) -> None:
+        """Goes on with a state that is not as it was sent: files have own digests."""
+        names = ", ".join(sorted(wrong)[:3])
+        self._say(f"{self.address}: missing there, or not as it was sent: {names}")
+        known, _ = self.copy.read_known()
+        known.complete = True
+        self.copy.write_known(known)
+
+    def _take_listed(self) -> None:
+        """Fetches what is at an address without an index, as far as it is new."""
+        known, _ = self.copy.read_known()
+        if known.generation and self.copy.folder.exists():
+            aside = self.copy.set_aside()
+            self._say(f"{self.address} has no run any more: the one here is in {aside}")
+            self.copy.write_known(Known())
+        self.copy.take(self.store, self.store.names())

@@ -1,0 +1,93 @@
+"""What commands write to addresses besides run folders: tables, labels, models.
+
+Each file stands for itself: there is no index as of run folders (`mirrors.py`), and
+what several machines write into one folder adds up.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Callable, Iterator, List
+
+from mixdmt_tf import addresses
+from mixdmt_tf.errors import UsageError
+from mixdmt_tf.local_copies import Entry, Known, LocalCopy
+from mixdmt_tf.stores import Store
+from mixdmt_tf.threads import in_threads
+
+
+class Output:
+    """What a command writes to an address: here first, and sent when the command ends.
+
+    Attributes:
+        address: of the file or folder.
+        path: where it is written.
+        copy: the folder that `path` is in.
+    """
+
+    def __init__(self, address: str, say: Callable[[str], None]):
+        """Makes its place; what was not sent from there before is set aside.
+
+        Args:
+            address: in normal form.
+            say: receives a sentence if something is set aside.
+
+        Raises:
+            UsageError: if the address has no name in it.
+        """
+        parent, _, name = address.rpartition("/")
+        if parent.endswith("/"):
+            raise UsageError(f"{address}: expected a name in it, {address}/NAME")
+        self.address = address
+        self.store = Store(parent)
+        self.copy = LocalCopy(addresses.below(address, "output"))
+        self.path = self.copy.folder / name
+        self._name = name
+        self._brought: List[str] = []
+        with self.copy.alone():
+            known, _ = self.copy.read_known()
+            if self.copy.folder.exists() and self.copy.has_changed(known):
+                say(f"written earlier and not sent: {self.copy.set_aside()}")
+                self.copy.write_known(Known())
+            self.copy.folder.mkdir(exist_ok=True)
+
+    def bring(self, inner: str) -> None:
+        """Fetches what the address has of it, or of a folder in it if it is not ''."""
+        self._brought.append(f"{inner}/" if inner else "")
+        with self.copy.alone():
+            self.copy.take(self.store, [*self._names(inner)], inner)
+
+    def _names(self, inner: str) -> Iterator[str]:
+        stem = pathlib.PurePath(self._name).stem
+        for each in [inner] if inner else self.store.list():
+            name = each.rstrip("/")
+            if not inner and name != self._name and not name.startswith(f"{stem}."):
+                continue
+            if self.store.is_folder(name):
+                below = Store(self.store.place(name))
+                yield from (f"{name}/{file}" for file in below.names())
+            elif self.store.exists(name):
+                yield name
+
+    def send(self) -> None:
+        """Sends what is new, several files at a time; what was written last, last."""
+        with self.copy.alone():
+            known, _ = self.copy.read_known()
+            brought = tuple(self._brought)
+            found = {k: v for k, v in self.copy.scan().items() if k.startswith(brought)}
+            gone = [k for k in known.files.keys() - found if k.startswith(brought)]
+            same = {k for k, each in known.files.items() if each.local == found.get(k)}
+            new = sorted(found.keys() - same, key=lambda name: found[name][1])
+
+            def put(name: str) -> Entry:
+                sent = self.store.put(self.copy.path(name), name)
+                return Entry(found[name], sent.digest, tuple(self.store.stat(name)))
+
+            try:
+                for names in (new[:-1], new[-1:]):
+                    known.files.update(in_threads(put, names))
+                for name in gone:
+                    self.store.remove(name)
+                    del known.files[name]
+            finally:
+                self.copy.write_known(known)
