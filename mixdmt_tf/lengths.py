@@ -13,6 +13,7 @@ stays.
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any, NamedTuple, TypeVar
 
 Config = TypeVar("Config")
@@ -75,7 +76,7 @@ def lambda_u_ramp(steps: int) -> int:
     Args:
         steps: of the run.
     """
-    return min(LAMBDA_U_RAMP, round((LAMBDA_U_RAMP * steps) ** 0.5))
+    return min(LAMBDA_U_RAMP, round(math.sqrt(LAMBDA_U_RAMP * steps)))
 
 
 def mixup_warmup(steps: int) -> float:

@@ -197,7 +197,8 @@ def class_attribute(module: str, name: str, attribute: str) -> Any:
     Returns:
         The value, None if no class of the package assigns it.
     """
-    package, place = module.partition(".")[0], (module, name)
+    package = module.partition(".")[0]
+    place: Optional[Tuple[str, str]] = (module, name)
     while place is not None and place[0].partition(".")[0] == package:
         (node,) = (
             each

@@ -7,6 +7,8 @@ per image out. All are float32 and stop-gradiented.
 
 from __future__ import annotations
 
+from typing import Any, Optional, Tuple
+
 import tensorflow as tf
 
 from mixdmt_tf.equations.contracts import require_rank
@@ -159,7 +161,9 @@ def subspace(
     return tf.stop_gradient(tf.math.divide_no_nan(within, tf.norm(x, axis=-1)))
 
 
-def _class_means(references, labels, num_classes: int):
+def _class_means(
+    references: tf.Tensor, labels: tf.Tensor, num_classes: int
+) -> Tuple[tf.Tensor, tf.Tensor]:
     """Means [C, D], 0 for classes without images, and which have some, bool [C]."""
     sums = tf.math.unsorted_segment_sum(references, labels, num_classes)
     ones = tf.ones_like(labels, tf.float32)
@@ -167,7 +171,7 @@ def _class_means(references, labels, num_classes: int):
     return tf.math.divide_no_nan(sums, counts[:, None]), counts > 0
 
 
-def _half_spherical_covariance(apart):
+def _half_spherical_covariance(apart: tf.Tensor) -> tf.Tensor:
     """The mean of the covariance of rows [m, D] and of a sphere of its trace."""
     count, size = tf.unstack(tf.cast(tf.shape(apart), tf.float32))
     within = tf.matmul(apart, apart, transpose_a=True) / count
@@ -175,13 +179,13 @@ def _half_spherical_covariance(apart):
     return 0.5 * within + 0.5 * sphere
 
 
-def _solved(root, rows):
+def _solved(root: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
     """Rows x [n, D] as R^-1 x, for the lower triangular R [D, D]."""
     found = tf.linalg.triangular_solve(root, tf.transpose(rows), lower=True)
     return tf.transpose(found)
 
 
-def _float32(low: int = 1, high: int | None = None, **tensors: tf.Tensor):
+def _float32(low: int = 1, high: Optional[int] = None, **tensors: tf.Tensor) -> Any:
     """The tensors in float32, after a look at their ranks; one of one."""
     require_rank(low, high, **{n: tf.convert_to_tensor(x) for n, x in tensors.items()})
     cast = [tf.cast(x, tf.float32) for x in tensors.values()]
