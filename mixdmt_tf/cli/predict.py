@@ -102,7 +102,8 @@ def _images(
     for place in places:
         shown = image_files.printable(place)
         if place.is_dir():
-            found, _ = image_files.find(place, bands.SUFFIXES)
+            below, _ = image_files.find(place, bands.SUFFIXES)
+            found = [*below]
             if not found:
                 raise UserError(f"{shown} has no PNG, JPEG or BMP images below it")
         elif place.is_file():

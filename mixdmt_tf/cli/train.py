@@ -66,7 +66,7 @@ def _train(argv: Sequence[str], algorithm: Optional[str]) -> int:
         (flags.group("command", "mixdmt_tf.cli.train"),),
     )
     run, only_dry = parsed.values["run"], parsed.values["command"]["dry_run"]
-    _require_alone(run, only_dry)
+    _require_alone(run, bool(only_dry))
     experiment = experiments.build(parsed, find_data=True)
 
     from mixdmt_tf.runs.interrupts import Interrupted

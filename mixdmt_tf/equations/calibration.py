@@ -33,7 +33,8 @@ def at_temperature(probs: npt.ArrayLike, temperature: float) -> npt.NDArray[np.f
     given = np.maximum(np.asarray(probs, np.float64), 1e-30)
     logs = np.log(given) / temperature
     powers = np.exp(logs - logs.max(-1, keepdims=True))
-    return powers / powers.sum(-1, keepdims=True)
+    found: npt.NDArray[np.float64] = powers / powers.sum(-1, keepdims=True)
+    return found
 
 
 def fitted_temperature(probs: npt.ArrayLike, labels: npt.ArrayLike) -> float:

@@ -108,7 +108,10 @@ def certainty(scores: npt.ArrayLike) -> npt.NDArray[np.float64]:
     logs = np.log(p, out=np.zeros_like(p), where=p > 0)
     sure = np.maximum(1 + (p * logs).sum(-1) / np.log(classes), 0)
     sure[total[..., 0] <= 0] = 0
-    return sure / max(sure.max(initial=0), np.finfo(np.float64).tiny)
+    found: npt.NDArray[np.float64] = sure / max(
+        sure.max(initial=0), np.finfo(np.float64).tiny
+    )
+    return found
 
 
 def balanced_class_weights(

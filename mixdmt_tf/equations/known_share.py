@@ -111,7 +111,9 @@ def class_p_values(
     return ranks
 
 
-def _at_least(scores: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+def _at_least(
+    scores: npt.NDArray[np.float64], thresholds: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
     """The share of the scores that are at least each of the thresholds."""
     below = np.searchsorted(np.sort(scores), thresholds, side="left")
     return 1 - below / len(scores)

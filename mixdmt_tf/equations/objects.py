@@ -6,7 +6,10 @@ guided perturbations know from the main decoder where there are objects.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import scipy  # its parts are imported when they are used
 import tensorflow as tf
 
@@ -43,7 +46,9 @@ def foreground(scores: tf.Tensor, background: int = 0) -> tf.Tensor:
     return tf.stop_gradient(tf.cast(labels != wanted, tf.float32))
 
 
-def object_boxes(masks: np.ndarray, outline: int = 50, limit: int = 32) -> np.ndarray:
+def object_boxes(
+    masks: npt.NDArray[Any], outline: int = 50, limit: int = 32
+) -> npt.NDArray[np.int32]:
     """Return the boxes around the objects in masks, of those that are large enough.
 
     CCT (arXiv:2003.09005), G-Cutout. An object is a set of pixels that touch, by edges

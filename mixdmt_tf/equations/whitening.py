@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 def patch_whitening(
     patches: npt.ArrayLike, epsilon: float = 5e-4
-) -> Tuple[np.ndarray, np.ndarray]:
+) -> Tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Return the kernel and bias of a convolution that whitens patches.
 
     With V diag(l) V^T the covariance of the patches and mu their mean, outputs are
