@@ -253,7 +253,7 @@ def _elsewhere(
 ) -> Optional[str]:
     """Which choice would bring the flag `name`, if one would."""
     # A later selector changes less: another method before another data set.
-    for selector, current in reversed(chosen.items()):
+    for selector, current in reversed([*chosen.items()]):
         bringing = [
             str(choice)
             for choice in settings[selector].choices or ()
