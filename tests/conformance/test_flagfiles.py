@@ -176,3 +176,33 @@ def test_dual_student_has_the_network_and_the_batch_of_its_release():
     released = {"network": "cnn13", "dropout": "0.5", "batch": "50", "labels": "4000"}
     assert {name: flags[name] for name in released} == released
     assert flags["unlabeled_ratio"] == "1"
+
+
+def methods(dataset, rounds):
+    """Names of methods that train in rounds, or of the others."""
+    task = experiments.task_of(dataset)
+    for name in experiments.methods_of(task):
+        flags = [f"--dataset={dataset}", f"--algorithm={name}"]
+        method = experiments.parse(flags, "train", "").values["method"]
+        if ("fractions" in method) == rounds:
+            yield name
+
+
+@pytest.mark.parametrize(
+    "flagfile, dataset, rounds, but",
+    [
+        ("pretrained", "cifar10", False, ()),
+        ("pretrained_rounds", "cifar10", True, ("mixdmt",)),
+        ("lite_segmenter", "voc", False, ()),
+        ("lite_segmenter_rounds", "voc", True, ()),
+    ],
+)
+def test_flagfiles_for_any_method_are_read_by_each(flagfile, dataset, rounds, but):
+    path = FOLDER / "base" / f"{flagfile}.flags"
+    assert all(f"but {name}" in path.read_text("utf-8") for name in but)
+    names = [*methods(dataset, rounds)]
+    assert len(names) >= 5
+    for name in names:
+        flags = [f"--dataset={dataset}", f"--algorithm={name}", f"--flagfile={path}"]
+        if name not in but:
+            experiments.parse(flags, "train", "")
