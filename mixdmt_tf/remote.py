@@ -3,23 +3,25 @@
 Commands work on local files: they lock them, rename them, and map them into memory.
 What is at an address is fetched into the cache folder before, and what a command writes
 is sent: run folders while it trains (`mirrors.py`), other files when it ends. Paths are
-passed through.
+passed through; what addresses need is imported when the first one is met.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import pathlib
 import sys
 import threading
 import time
-from typing import Any, Callable, Dict, Iterator, List
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Tuple
 
-from mixdmt_tf import addresses, files, stores
+from mixdmt_tf import addresses, files
 from mixdmt_tf.errors import UserError
-from mixdmt_tf.mirrors import Mirror
-from mixdmt_tf.outputs import Output
-from mixdmt_tf.store_locks import InUse
+
+if TYPE_CHECKING:
+    from mixdmt_tf.mirrors import Mirror
+    from mixdmt_tf.outputs import Output
 
 Say = Callable[[str], None]
 
@@ -54,6 +56,8 @@ def fetched(given: object) -> pathlib.Path:
     Raises:
         UserError: if there is none, or the store fails.
     """
+    from mixdmt_tf.mirrors import Mirror
+
     address = addresses.normal(given)
     if address not in _open.fetched:
         mirror = Mirror(address, _warn)
@@ -78,6 +82,8 @@ def run_folder(given: object) -> pathlib.Path:
     """
     if not addresses.is_address(given):
         return files.expanded(str(given))
+    from mixdmt_tf.mirrors import Mirror
+
     address = addresses.normal(given)
     if address not in _open.read:
         mirror = Mirror(address, _warn)
@@ -101,6 +107,8 @@ def opened(given: object, say: Say = print) -> Iterator[pathlib.Path]:
     if not addresses.is_address(given):
         yield files.expanded(str(given))
         return
+    from mixdmt_tf.mirrors import Mirror
+
     mirror = Mirror(addresses.normal(given), say)
     mirror.claim()
     try:
@@ -109,11 +117,11 @@ def opened(given: object, say: Say = print) -> Iterator[pathlib.Path]:
         try:
             yield mirror.copy.folder
         except BaseException:
-            _send_or_say(mirror.send, mirror.copy.folder, mirror.address)
+            _send_or_say(mirror.send, mirror)
             raise
         finally:
             _open.worked_in.remove(mirror)
-        _send_at_last(mirror)
+        _send(mirror.send, mirror)
     finally:
         with contextlib.suppress(UserError):
             mirror.release()
@@ -127,6 +135,10 @@ def update(folder: pathlib.Path, say: Say = print) -> None:
     Raises:
         UserError: if another process has taken the address over.
     """
+    if not _open.worked_in:
+        return
+    from mixdmt_tf import stores
+
     for mirror in _open.worked_in:
         if mirror.copy.folder in (folder, *folder.parents):
             try:
@@ -155,6 +167,8 @@ def written(given: object, whole: bool = True) -> pathlib.Path:
     """
     if not addresses.is_address(given):
         return files.expanded(str(given))
+    from mixdmt_tf.outputs import Output
+
     address = addresses.normal(given)
     if address not in _open.outputs:
         _open.outputs[address] = Output(address, _warn)
@@ -188,19 +202,23 @@ def finish(failed: bool = False) -> None:
     Raises:
         UserError: naming the folder that has what could not be sent.
     """
-    waiting: List[Any] = [*_open.read.values(), *_open.outputs.values()]
+    waiting: List[Tuple[Callable[[], Any], Any]] = [
+        *((functools.partial(_add, each), each) for each in _open.read.values()),
+        *((each.send, each) for each in _open.outputs.values()),
+    ]
     for registry in (_open.fetched, _open.read, _open.outputs):
         registry.clear()
-    for each in waiting:
-        send = each.send if isinstance(each, Output) else lambda m=each: _add(m)
+    for send, what in waiting:
         if failed:
-            _send_or_say(send, each.copy.folder, each.address)
+            _send_or_say(send, what)
         else:
-            _send(send, each)
+            _send(send, what)
 
 
 def _add(mirror: Mirror) -> None:
     """Sends what a command wrote into a run folder that it opened to read."""
+    from mixdmt_tf.store_locks import InUse
+
     known, _ = mirror.copy.read_known()
     if mirror.is_used_here() or not mirror.copy.has_changed(known):
         return
@@ -216,10 +234,6 @@ def _add(mirror: Mirror) -> None:
         mirror.send()
     finally:
         mirror.release()
-
-
-def _send_at_last(mirror: Mirror) -> None:
-    _send(mirror.send, mirror)
 
 
 def _send(send: Callable[[], Any], what: Any) -> None:
@@ -240,13 +254,14 @@ def _send(send: Callable[[], Any], what: Any) -> None:
         ) from error
 
 
-def _send_or_say(send: Callable[[], Any], folder: pathlib.Path, address: str) -> None:
+def _send_or_say(send: Callable[[], Any], what: Any) -> None:
+    """Sends, or says where everything is."""
     try:
         send()
     except UserError as error:
         first = str(error).splitlines()[0]
-        _warn(f"{address} could not be brought up to date: {first}")
-        _warn(f"everything is in {folder}")
+        _warn(f"{what.address} could not be brought up to date: {first}")
+        _warn(f"everything is in {what.copy.folder}")
 
 
 def _warn(sentence: str) -> None:

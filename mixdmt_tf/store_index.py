@@ -44,7 +44,9 @@ def read(store: Store) -> Optional[Index]:
     """
     try:
         found = digests.unseal(store.read(NAME).decode("utf-8"))
-        listed = {k: (int(size), str(text)) for k, (size, text) in _items(found)}
+        listed = {
+            k: (int(size), str(text)) for k, (size, text) in found["files"].items()
+        }
         index = Index(found["generation"], listed, found["staged"], found["removed"])
         for name in (*index.files, *index.staged, *index.removed):
             require_within(name)
@@ -100,7 +102,3 @@ def require_within(name: str) -> None:
     parts = pathlib.PurePosixPath(name).parts
     if not parts or name.startswith("/") or ".." in parts:
         raise ValueError(f"{name!r} is no name of a file in a folder")
-
-
-def _items(found: Dict[str, Dict[str, Tuple[int, str]]]) -> List[Tuple[str, Tuple]]:
-    return [*found["files"].items()]
