@@ -1,4 +1,7 @@
-"""`bin/compare`: several methods on your data under the same clock, and a ranking."""
+"""`bin/compare`: several methods on your data under the same clock, and a ranking.
+
+A flag is for all runs, or for those of one method: `--realmix.mixup_beta=0.1`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import dataclasses
 import pathlib
 import shlex
 import sys
-from typing import AbstractSet, Any, List, Mapping, Sequence, Tuple
+from typing import AbstractSet, Any, Dict, List, Mapping, Sequence, Tuple
 
 import mixdmt_tf
 from mixdmt_tf import remote
@@ -22,7 +25,11 @@ _OWN = ("algorithm", "seed", "steps", "max_minutes")
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """Settings of the command; all other flags are those of bin/train."""
+    """Settings of the command; all other flags are those of bin/train.
+
+    One that begins with the name of a method, such as `--dmt.rounds=3`, is for the runs
+    of this method, in place of the same flag for all.
+    """
 
     algorithms: str = setting(
         "supervised,fixmatch,realmix,dmt", "methods, with commas between them"
@@ -37,6 +44,28 @@ class Config:
     )
 
 
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """The words of a command line: flags of the comparison, and those of the runs."""
+
+    own: List[str]
+    of_all: List[str]
+    of_one: Dict[str, List[str]]  # by method, without its name before the flag
+
+    def of(self, method: str) -> List[str]:
+        """The flags of a method's runs, its own in place of those for all."""
+        own = self.of_one.get(method, [])
+        names = {_name(word) for word in own} - {"", "flagfile"}
+        replaced = names | {f"no{name}" for name in names}
+        replaced |= {name[2:] for name in names if name.startswith("no")}
+        kept, keep = [], True
+        for word in self.of_all:
+            keep = _name(word) not in replaced if _name(word) else keep
+            if keep:
+                kept.append(word)
+        return [*kept, *own]
+
+
 def main(argv: Sequence[str]) -> int:
     """Runs the command and returns its exit code."""
     return run(_compare, argv)
@@ -48,38 +77,47 @@ def command() -> None:
 
 
 def _compare(argv: Sequence[str]) -> int:
-    own, others = separate(argv)
+    given = separate(argv)
     parsed = flags.parse(
-        own,
+        given.own,
         "compare",
         "Trains several methods on the same data, labels and network, each for the\n"
         "same time, and ranks them. Flags besides these are those of bin/train, for\n"
-        "all runs alike. The same command resumes an interrupted one.",
+        "all runs or, as in --dmt.rounds=3, for those of one method. The same command\n"
+        "resumes an interrupted one.",
         lambda _: [flags.group("command", "mixdmt_tf.cli.compare")],
     )
     values: Mapping[str, Any] = parsed.values["command"]
     config = Config(**values)
     if config.dry_run:
-        return _run(config, remote.run_folder(config.workdir), others, argv)
+        return _run(config, remote.run_folder(config.workdir), given, argv)
     with remote.opened(config.workdir) as folder:
-        return _run(config, folder, others, argv)
+        return _run(config, folder, given, argv)
 
 
 def _run(
-    config: Config, folder: pathlib.Path, others: Sequence[str], given: Sequence[str]
+    config: Config, folder: pathlib.Path, given: Given, command_line: Sequence[str]
 ) -> int:
     """Makes a comparison in a folder, with the flags of the runs."""
     from mixdmt_tf.tables import contest, running
 
-    dataset = str(experiments.parse(others, "compare", "").values["data"]["dataset"])
+    parsed = experiments.parse(given.of_all, "compare", "")
+    dataset = str(parsed.values["data"]["dataset"])
     task = experiments.task_of(dataset)
+    names = _methods(config, task)
+    for stranger in sorted({*given.of_one} - {*names}):
+        raise UsageError(
+            f"{given.of_one[stranger][0].replace('--', f'--{stranger}.', 1)}: "
+            f"{stranger!r} is none of the methods compared\n"
+            f"expected one of {', '.join(names)}, as in --{names[0]}.batch=8"
+        )
     contestants = []
-    for name in _methods(config, task):
+    for name in names:
         steps = assumed(f"mixdmt_tf.algorithms.{task}.{name}").get("steps")
         length = ["--steps=none", f"--max_minutes={config.minutes:g}"]
         if steps:  # a method that is done at once
             length = [f"--steps={steps}"]
-        argv = [*others, f"--algorithm={name}", *length, "--noexport"]
+        argv = [*given.of(name), f"--algorithm={name}", *length, "--noexport"]
         argv += _of_base_model(experiments.parse(argv, "compare", ""))
         minutes = 0.5 if steps else config.minutes
         contestants.append(contest.Contestant(name, tuple(argv), folder, minutes))
@@ -97,7 +135,7 @@ def _run(
     from mixdmt_tf.tables import contest_report
 
     title = f"{dataset}: methods under the same clock, {config.minutes:g} minutes a run"
-    note = f"Command: `bin/compare {shlex.join(given)}`"
+    note = f"Command: `bin/compare {shlex.join(command_line)}`"
 
     def write(failed: AbstractSet[Tuple[str, str, int]]) -> None:
         del failed  # a run that failed is not in the ranking
@@ -131,30 +169,39 @@ def _of_base_model(parsed: flags.Parsed) -> List[str]:
     ]
 
 
-def separate(argv: Sequence[str]) -> Tuple[List[str], List[str]]:
-    """The flags of this command, and those of the runs.
+def separate(argv: Sequence[str]) -> Given:
+    """The words of a command line, by whom they are for.
 
     Raises:
         UsageError: if a flag of the runs is one that the comparison sets.
     """
     names = {each.name for each in declared("mixdmt_tf.cli.compare")}
-    own: List[str] = []
-    others: List[str] = []
+    found = Given([], [], {})
     waiting = None
     for word in argv:
-        name = word[2:].partition("=")[0] if word.startswith("--") else ""
+        name = _name(word)
         if waiting is not None and not name:
             waiting.append(word)  # the value of a flag without '='
             continue
+        method, dot, flag = name.rpartition(".")
         mine = name in (*names, "help", "helpfull", "version") or name == "nodry_run"
-        waiting = own if mine else others
-        waiting.append(word)
-        if name in _OWN:
+        if dot:
+            waiting = found.of_one.setdefault(method, [])
+            waiting.append(word.replace(f"{method}.", "", 1))
+        else:
+            waiting = found.own if mine else found.of_all
+            waiting.append(word)
+        if flag in _OWN:
             raise UsageError(
                 f"{word}: every run has its own; expected --algorithms, --seeds and "
                 "--minutes.\nLeave it out."
             )
-    return own, others
+    return found
+
+
+def _name(word: str) -> str:
+    """The name of a flag; empty if the word is not one."""
+    return word[2:].partition("=")[0] if word.startswith("--") else ""
 
 
 def _methods(config: Config, task: str) -> List[str]:

@@ -85,6 +85,10 @@ def test_a_dry_run_needs_no_tensorflow_and_leaves_nothing(tmp_path):
             "expected different ones of",
         ),
         (["--lambda_u=3"], "unknown flag --lambda_u"),
+        (["--realmix.lambda_v=3"], "unknown flag --lambda_v"),
+        (["--realmix.seed=3"], "--realmix.seed=3: every run has its own"),
+        (["--dmt.rounds=3"], "--dmt.rounds=3: 'dmt' is none of the methods compared"),
+        (["--dataset.labels=3"], "as in --supervised.batch=8"),
     ],
 )
 def test_what_cannot_be_compared(flags, said, capsys):
@@ -98,11 +102,51 @@ def test_what_cannot_be_compared(flags, said, capsys):
 
 
 def test_flags_go_where_they_belong():
-    own, others = compare.separate(
-        ["--seeds", "2", "--labels", "50", "--minutes=3", "--noexport", "--dry_run"]
+    given = compare.separate(
+        ["--seeds", "2", "--labels", "50", "--minutes=3", "--dmt.batch", "3"]
+        + ["--noexport", "--dry_run", "--uda.nonesterov"]
     )
-    assert own == ["--seeds", "2", "--minutes=3", "--dry_run"]
-    assert others == ["--labels", "50", "--noexport"]
+    assert given.own == ["--seeds", "2", "--minutes=3", "--dry_run"]
+    assert given.of_all == ["--labels", "50", "--noexport"]
+    assert given.of_one == {"dmt": ["--batch", "3"], "uda": ["--nonesterov"]}
+
+
+@pytest.mark.parametrize(
+    "of_all, own, expected",
+    [
+        (["--batch=8", "--width=2"], ["--batch=9"], ["--width=2", "--batch=9"]),
+        (
+            ["--batch", "8", "--width=2"],
+            ["--batch", "9"],
+            ["--width=2", "--batch", "9"],
+        ),
+        (
+            ["--nesterov", "--noaugment"],
+            ["--nonesterov"],
+            ["--noaugment", "--nonesterov"],
+        ),
+        (["--nonesterov"], ["--nesterov=true"], ["--nesterov=true"]),
+        (["--flagfile=a"], ["--flagfile=b"], ["--flagfile=a", "--flagfile=b"]),
+        (["--batch=8"], [], ["--batch=8"]),
+    ],
+)
+def test_a_flag_of_one_method_replaces_that_of_all(of_all, own, expected):
+    given = compare.Given([], of_all, {"dmt": own})
+    assert given.of("dmt") == expected
+    assert given.of("realmix") == of_all
+
+
+def test_each_method_with_flags_of_its_own(capsys):
+    own = ["--dmt.flagfile=flags/base/pretrained_rounds.flags", "--realmix.lambda_u=7"]
+    given = [*DIGITS[:2], "--flagfile=flags/base/pretrained.flags", *own]
+    given += ["--algorithms=realmix,dmt", "--seeds=1", "--dry_run"]
+    assert compare.main(given) == 0
+    commands_of = [
+        each for each in capsys.readouterr().out.splitlines() if "bin/" in each
+    ]
+    assert [("--lambda_u=7" in each) for each in commands_of] == [True, False]
+    assert [("pretrained_rounds" in each) for each in commands_of] == [False, True]
+    assert "--base_" not in commands_of[1]  # what base models learn by is in the file
 
 
 @pytest.mark.parametrize(
