@@ -20,6 +20,11 @@ def tf_variable(variable: Any) -> tf.Variable:
     return variable if isinstance(variable, tf.Variable) else variable.value
 
 
+def depthwise_kernel(layer: Any) -> Any:
+    """The kernel of a `DepthwiseConv2D`."""
+    return layer.kernel if KERAS_3 else layer.depthwise_kernel
+
+
 def is_variable(value: Any) -> bool:
     """Whether it is a `tf.Variable` or a Keras weight."""
     return isinstance(value, tf.Variable) or (

@@ -17,6 +17,7 @@ from typing import Any, Dict
 
 import keras
 
+from mixdmt_tf.models.layers.convolutions import DepthwiseConv2D, PointwiseConv2D
 from mixdmt_tf.models.layers.normalization import batch_normalization
 
 # Repeats, kernel, stride, expansion, channels of each stage.
@@ -99,7 +100,8 @@ class EfficientNetLite:
         self, x: Any, filters: int, kernel: int, name: str, norm: str, stride: int = 1
     ) -> Any:
         """A convolution, batch normalization and ReLU6."""
-        x = keras.layers.Conv2D(
+        kind = keras.layers.Conv2D if self.portable or kernel > 1 else PointwiseConv2D
+        x = kind(
             filters,
             kernel,
             stride,
@@ -130,7 +132,8 @@ class EfficientNetLite:
         if expansion != 1:
             wide = expansion * int(x.shape[-1])
             x = self._convolve(x, wide, 1, f"{name}expand_conv", f"{name}bn0")
-        x = keras.layers.DepthwiseConv2D(
+        kind = keras.layers.DepthwiseConv2D if self.portable else DepthwiseConv2D
+        x = kind(
             kernel,
             stride,
             padding="same",
@@ -143,7 +146,8 @@ class EfficientNetLite:
         )(x)
         x = self._normalize(x, f"{name}bn1")
         x = keras.layers.ReLU(6.0, name=f"{name}bn1_relu")(x)
-        x = keras.layers.Conv2D(
+        kind = keras.layers.Conv2D if self.portable else PointwiseConv2D
+        x = kind(
             channels,
             1,
             use_bias=False,

@@ -1,0 +1,124 @@
+"""Convolutions of Keras that a CPU trains in less time.
+
+What they compute is the same but for rounding; their weights and names are those of the
+layers that they stand for. Inference, GPUs, half precision and all that these layers
+are not for is left to Keras, so exported networks have the operations of stock layers.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Optional, Tuple
+
+import keras
+import tensorflow as tf
+
+from mixdmt_tf import compat
+
+# The widest kernel whose gradient oneDNN has fast code for.
+_COLUMNS = 3
+
+
+@keras.saving.register_keras_serializable("mixdmt_tf")
+class PointwiseConv2D(keras.layers.Conv2D):
+    """A convolution of one pixel as a product of matrices.
+
+    The gradient of such a kernel takes TensorFlow twice as long on a CPU if it is a
+    convolution.
+    """
+
+    def call(self, inputs: Any, training: Optional[bool] = None) -> Any:
+        """Convolves [B, H, W, C] to [B, H, W, filters]."""
+        plain = self.kernel_size == self.strides == (1, 1) and not self.use_bias
+        if not plain or not _trains_on_cpu(inputs, training):
+            return super().call(inputs)
+        kernel = tf.reshape(self.kernel, [-1, self.filters])
+        outputs = tf.matmul(tf.reshape(inputs, [-1, inputs.shape[-1]]), kernel)
+        return tf.reshape(outputs, [*_shape(inputs)[:3], self.filters])
+
+
+@keras.saving.register_keras_serializable("mixdmt_tf")
+class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
+    """A depthwise convolution whose kernel has its gradient in parts.
+
+    oneDNN has fast code for the gradient of kernels of up to three columns, and takes
+    many times as long for wider ones. Here it is given three columns at a time.
+    """
+
+    def call(self, inputs: Any, training: Optional[bool] = None) -> Any:
+        """Convolves each channel of [B, H, W, C]."""
+        plain = self.padding == "same" and not self.use_bias
+        plain = plain and self.depth_multiplier == 1 and max(self.dilation_rate) == 1
+        plain = plain and max(self.strides) <= min(self.kernel_size)
+        wide = self.kernel_size[1] > _COLUMNS
+        if not (plain and wide and _trains_on_cpu(inputs, training)):
+            return super().call(inputs)
+        kernel = tf.convert_to_tensor(compat.depthwise_kernel(self))
+        return _depthwise(tf.convert_to_tensor(inputs), kernel, self.strides)
+
+
+def _trains_on_cpu(inputs: Any, training: Optional[bool]) -> bool:
+    """Whether this pass is one of training, on a CPU and in float32."""
+    if not training or tf.config.list_physical_devices("GPU"):
+        return False
+    return bool(tf.as_dtype(inputs.dtype) == tf.float32)
+
+
+def _depthwise(inputs: tf.Tensor, kernel: tf.Tensor, strides: Tuple[int, int]) -> Any:
+    """Keras's depthwise convolution with 'same' borders."""
+    steps = [1, *strides, 1]
+
+    @tf.custom_gradient
+    def convolve(inputs: tf.Tensor, kernel: tf.Tensor) -> Any:
+        def gradient(upstream: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
+            of_inputs = tf.nn.depthwise_conv2d_backprop_input(
+                tf.shape(inputs), kernel, upstream, steps, "SAME"
+            )
+            return of_inputs, kernel_gradient(inputs, upstream, kernel.shape, strides)
+
+        return tf.nn.depthwise_conv2d(inputs, kernel, steps, "SAME"), gradient
+
+    return convolve(inputs, kernel)
+
+
+def kernel_gradient(
+    inputs: tf.Tensor, upstream: tf.Tensor, shape: Any, strides: Tuple[int, int]
+) -> tf.Tensor:
+    """The gradient of the kernel of a depthwise convolution with 'same' borders.
+
+    Args:
+        inputs: float32 [B, H, W, C].
+        upstream: the gradient of the outputs, float32 [B, ceil(H / s), ceil(W / s), C].
+        shape: of the kernel, [rows, columns, C, 1].
+        strides: s of rows and of columns, no more than the kernel has.
+
+    Returns:
+        float32 of the given shape.
+    """
+    rows, columns, channels, _ = shape
+    parts = -(-columns // _COLUMNS)
+    out = tf.shape(upstream)[1:3]
+    kernel = tf.constant([rows, columns])
+    # As many pixels as the kernel sees on its way, half of the missing ones before.
+    missing = (out - 1) * strides + kernel - tf.shape(inputs)[1:3]
+    before = missing // 2
+    after = missing - before + [0, parts * _COLUMNS - columns]  # for the last part
+    borders = tf.stack([before, after], 1)
+    padded = tf.pad(inputs, tf.pad(borders, [[1, 1], [0, 0]]))
+    width = (out[1] - 1) * strides[1] + _COLUMNS
+    found = [
+        tf.nn.depthwise_conv2d_backprop_filter(
+            padded[:, :, first : first + width],
+            [rows, _COLUMNS, channels, 1],
+            upstream,
+            [1, *strides, 1],
+            "VALID",
+        )
+        for first in range(0, parts * _COLUMNS, _COLUMNS)
+    ]
+    return tf.concat(found, 1)[:, :columns]
+
+
+def _shape(inputs: tf.Tensor) -> Any:
+    """The shape, of which what is known is numbers."""
+    dynamic = tf.shape(inputs)
+    return [dynamic[i] if n is None else n for i, n in enumerate(inputs.shape)]
