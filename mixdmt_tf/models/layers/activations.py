@@ -13,7 +13,7 @@ def leaky_relu(x):
     The values are those of `tf.nn.leaky_relu(x, 0.1)`. The gradient is written out as
     `dy * (0.9 * [x > 0] + 0.1)`: TensorFlow's own kernel for it costs a sixth of a
     bfloat16 forward and backward pass of WRN-28-2 on a CPU
-    (`benchmarks/leaky_relu.py`).
+    (`benchmarks/layers.py`).
 
     Args:
         x: any floating tensor.
