@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Set
 
 from mixdmt_tf import digests
 from mixdmt_tf.errors import UserError
@@ -90,12 +90,19 @@ class RunFolder:
         # command that was refused may be put right.
         if flags.exists() and (self.path / "split.json").exists():
             experiment.require_same(_flags(flags), str(self.path))
-        elif not flags.exists() and {each.name for each in self.path.iterdir()} - OURS:
+        elif not flags.exists() and self._others():
             raise UserError(
                 f"--workdir={self.path} is not empty and holds no run (no flags.txt).\n"
                 "Choose an empty or new folder."
             )
         digests.write(flags, experiment.flagfile())
+
+    def _others(self) -> Set[str]:
+        """What is in the folder and is not written before `flags.txt`."""
+        names = {each.name for each in self.path.iterdir()} - OURS
+        first = tuple(f".{name}." for name in (*OURS, "flags.txt"))
+        # Of a process that was killed, or of another machine, before it was renamed.
+        return {n for n in names if not (n.endswith(".tmp") and n.startswith(first))}
 
 
 def _has_stages(experiment: Experiment) -> bool:
