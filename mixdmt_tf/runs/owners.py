@@ -56,14 +56,15 @@ class Owner:
         """Takes the folder, and keeps it until `release`.
 
         Args:
-            alone_here: whether no other process of this machine has it, as a lock says.
+            alone_here: whether no other process of this machine has it, those in
+                containers included, as a lock says.
             say: receives a sentence if there is something to wait for.
 
         Raises:
             UserError: naming the owner, if there is one.
         """
         held = self._read()
-        if held is not None and not (alone_here and held.machine == machine() != ""):
+        if held is not None and not (alone_here and _booted(held.machine)):
             own = {each._record.token for each in _owners.values()}
             if not ended_here(held.machine, held.process, held.token in own):
                 self._watch(held, say)
@@ -131,6 +132,12 @@ class Owner:
     def _write(self) -> None:
         text = json.dumps(self._record._asdict())
         write_atomically(self._folder / NAME, text)
+
+
+def _booted(there: str) -> bool:
+    """Whether a `machine()` is this one, in whatever container."""
+    here = machine().partition(" ")[0]
+    return here != "" and there.partition(" ")[0] == here
 
 
 def require(folder: pathlib.Path) -> None:

@@ -82,8 +82,14 @@ def test_nobody_waits_for_a_killed_process_of_this_machine(tmp_path, monkeypatch
     child = subprocess.Popen([sys.executable, "-c", ""])
     child.wait()
     here = owners.machine()
-    for process, locked in ((child.pid, False), (os.getppid(), True)):
-        write(tmp_path, machine=here, process=process)
+    container = f"{here.split()[0]} pid:[7]"
+    parent = os.getppid()
+    for machine, process, locked in (
+        (here, child.pid, False),
+        (here, parent, True),
+        (container, parent, True),
+    ):
+        write(tmp_path, machine=machine, process=process)
         owner = owners.Owner(tmp_path)
         owner.take(locked)  # under a lock its number is that of another process now
         owner.release()

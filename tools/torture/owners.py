@@ -1,14 +1,14 @@
 """Two processes on one run folder or one cache: one may, or both end well.
 
-    .venv/bin/python -m tools.torture.owners [--trials=50] [--seed=N] [--network]
+    .venv/bin/python -m tools.torture.owners [--trials=50] [--seed=N]
 
 A trial starts two runs at nearly the same time. In one folder one may train, and
 the other must refuse with the owner's process and machine. In two folders with one
-cache, both must end with the same weights, and the cache be whole. With --network the
-two are on machines with clocks of their own that see each other's files late and do not
-see each other's locks (`network.py`); then both may stop too, and in a third kind of
-trial the first is killed before the other starts. Whatever happened, the same command
-must end with the results of a run that was alone.
+cache, both must end with the same weights, and the cache be whole. In three of five
+kinds of trials the two are on machines with clocks of their own that see each other's
+files late and may not see each other's locks (`network.py`); in one folder both may
+stop then, and in the last kind the first is killed before the other starts. Whatever
+happened, the same command must end with the results of a run that was alone.
 """
 
 from __future__ import annotations
@@ -82,13 +82,14 @@ class Network:
         """Two that share a folder, as different as it gets."""
         hidden, rename = self._draw.uniform(0, 5), self._draw.uniform(0, 1)
         clocks = (self._draw.uniform(-600, 600), self._draw.uniform(-600, 600))
+        locks = self._draw.random() < 0.3
         one, other = (
-            network.Machine(name, folder, hidden, rename, clock).enter
+            network.Machine(name, folder, hidden, rename, clock, locks).enter
             for name, clock in zip(("north", "south"), clocks)
         )
         return one, other
 
-    def one_folder(self, folder: pathlib.Path, delay: float) -> str:
+    def machines_in_one_folder(self, folder: pathlib.Path, delay: float) -> str:
         """What is wrong about two machines that train in one folder."""
         argv = commands.training(NAME, folder)
         outcomes = pair([argv, argv], delay, self.machines(folder))
@@ -115,7 +116,7 @@ class Network:
             return again.text[-500:]
         return self._ends_well(folder, argv)
 
-    def one_cache(self, folder: pathlib.Path, delay: float) -> str:
+    def machines_with_one_cache(self, folder: pathlib.Path, delay: float) -> str:
         """As the function, with two machines."""
         return one_cache(folder, delay, self.machines(folder))
 
@@ -130,16 +131,17 @@ class Network:
         return f"other results: {different}" if different else ""
 
 
-def main(trials: int, seed: int, over_network: bool = False) -> int:
+def main(trials: int, seed: int) -> int:
     """Runs the trials; returns the exit code."""
     draw = random.Random(seed)
     counts: Counter[str] = collections.Counter()
     wrong: List[str] = []
     commands.prepare()
-    kinds: Tuple[Callable[[pathlib.Path, float], str], ...] = (one_folder, one_cache)
-    if over_network:
-        two = Network(draw, counts)
-        kinds = (two.one_folder, two.one_cache, two.killed_elsewhere)
+    two = Network(draw, counts)
+    kinds: Tuple[Callable[[pathlib.Path, float], str], ...] = (
+        *(one_folder, one_cache, two.machines_in_one_folder),
+        *(two.machines_with_one_cache, two.killed_elsewhere),
+    )
     with tempfile.TemporaryDirectory(prefix="torture-") as place:
         for number in range(trials):
             kind = kinds[number % len(kinds)]
@@ -153,7 +155,5 @@ def main(trials: int, seed: int, over_network: bool = False) -> int:
 
 
 if __name__ == "__main__":
-    NETWORK = "--network" in sys.argv
-    sys.argv = [each for each in sys.argv if each != "--network"]
     found = commands.trials("owners", 50, __doc__)
-    sys.exit(main(found.trials, found.seed, NETWORK))
+    sys.exit(main(found.trials, found.seed))
