@@ -95,6 +95,8 @@ class Network:
         outcomes = pair([argv, argv], delay, self.machines(folder))
         codes = tuple(each.code for each in outcomes)
         self._counts[f"codes {codes}"] += 1
+        if codes == (0, 0):
+            return "both trained at the same time"
         for done, other in zip(outcomes, ("south", "north")):
             if done.code not in (0, 1) or not done.sound:
                 return f"codes {codes}: {done.text[-500:]}"
