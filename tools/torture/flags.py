@@ -7,8 +7,8 @@ are gone through, in a random order; --trials=0, the default, tries all. A refus
 come within five seconds, with exit code 2, in one to three lines, and before TensorFlow
 is imported. After that, what was accepted of a training is described as a run would:
 its settings are built and filled in, and nothing may be refused any more. With
---starts=N, so many of those are trained for two steps: each must do so, or say in words
-why it cannot, as for want of memory.
+--starts=N, so many of those that have a small network go through a dry run: each must
+do so, or say in words why it cannot, as for want of memory.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import collections
 import contextlib
 import importlib
 import io
-import pathlib
 import random
 import resource
 import sys
@@ -151,17 +150,28 @@ def tried(
     return code, f"{case}: code {code} after {took:.1f} s: {said[-300:]}"
 
 
-def start(case: Case) -> Tuple[str, str]:
+def small(case: Case) -> List[str]:
+    """The arguments with a network that is fast; [] if the flag is of another one."""
+    from mixdmt_tf.settings import declared
+
+    usual, fast = "--network=wide_resnet", "--network=small_cnn"
+    argv = case.argv
+    own = {each.name for each in declared("mixdmt_tf.models.wide_resnet")}
+    if usual in argv and case.name not in own:
+        argv[argv.index(usual)] = fast
+    if "--network=small_segmenter" in argv:
+        return ["--labels=8", *argv]  # of the few images that trials have
+    return argv if fast in argv else []
+
+
+def start(argv: List[str]) -> Tuple[str, str]:
     """How two steps of a training begin, and what is wrong about it."""
     with tempfile.TemporaryDirectory(prefix="torture-") as place:
-        folder = pathlib.Path(place)
-        more = (f"--workdir={folder / 'run'}", f"--cache_dir={folder / 'cache'}")
-        given = {each.partition("=")[0] for each in case.argv}
-        small = [each for each in ("--batch=2", "--labels=20") if each[:7] not in given]
-        done = commands.run("train", *small, *more, *case.argv, "--dry_run")
+        more = (f"--workdir={place}/run", f"--cache_dir={place}/cache", "--dry_run")
+        done = commands.run("train", *argv, *more)
     if done.code in (0, 1, 2) and done.sound:
         return f"start: code {done.code}", ""
-    return "start: other", f"{case}: code {done.code}: {done.text[-500:]}"
+    return "start: other", f"{argv}: code {done.code}: {done.text[-500:]}"
 
 
 def refusals(chosen: List[Case], counts: Counter[str]) -> Tuple[List[Case], List[str]]:
@@ -192,8 +202,9 @@ def main(trials: int, seed: int, starts: int = 0) -> int:
     commands.prepare()
     import mixdmt_tf.runs.experiment  # noqa: F401 - TensorFlow, no part of a trial
 
-    for case in trainings[:starts]:
-        kind, problem = start(case)
+    for argv in [*filter(None, map(small, trainings))][:starts]:
+        kind, problem = start(argv)
+        print(f"{kind}: {' '.join(argv)}", flush=True)
         counts[kind] += 1
         wrong += [problem] if problem else []
     for data in DATA.values():  # imports, which are no part of a trial
