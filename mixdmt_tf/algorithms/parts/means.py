@@ -52,13 +52,16 @@ def reader(means: Mapping[str, keras.metrics.Mean]) -> Callable[[], Dict[str, fl
         A function without arguments that returns the means by name, without those that
         nothing was added to.
     """
+    variables = [
+        [compat.tf_variable(each) for each in (mean.total, mean.count)]
+        for mean in means.values()
+    ]
 
     @tf.function(autograph=False)
     def take() -> tf.Tensor:
-        sums = tf.stack([[mean.total, mean.count] for mean in means.values()])
-        for mean in means.values():
-            for variable in (mean.total, mean.count):
-                compat.tf_variable(variable).assign(0.0)
+        sums = tf.stack([[*map(tf.convert_to_tensor, pair)] for pair in variables])
+        for variable in (v for pair in variables for v in pair):
+            variable.assign(0.0)
         return sums
 
     def read() -> Dict[str, float]:
