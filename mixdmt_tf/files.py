@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import io
 import os
 import pathlib
+import platform
 import shutil
 import zipfile
 import zlib
-from typing import Any, Union
+from typing import IO, Any, Optional, Union
 
 from mixdmt_tf import addresses
 from mixdmt_tf.errors import UserError
 
 FULL = "No space left on device"  # as the system says it, and TensorFlow after it
+# What systems say where a file can't be locked: Lustre and others, NFS without lockd.
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 # What reading a file raises of which a byte is wrong, or which is something else.
 DAMAGES = (
     OSError,
@@ -90,7 +95,8 @@ def write_atomically(path: pathlib.Path, text: str) -> None:
 
 def write_bytes_atomically(path: pathlib.Path, content: bytes) -> None:
     """Writes a file beside its place, syncs it, and renames it into place."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # Machines that share a folder number their processes alike.
+    beside = path.with_name(f".{path.name}.{os.getpid()}@{platform.node()}.tmp")
     try:
         with beside.open("wb") as file:
             file.write(content)
@@ -99,6 +105,28 @@ def write_bytes_atomically(path: pathlib.Path, content: bytes) -> None:
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def lock(file: IO[Any], wait: bool = False) -> Optional[bool]:
+    """Locks a file until it is closed or its process ends, however it ends.
+
+    Args:
+        file: open.
+        wait: for another process that has locked it.
+
+    Returns:
+        Whether it is locked; if not, another process has it. None where the file system
+        has no such locks.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        return None
+    return True
 
 
 def write_png_atomically(path: pathlib.Path, pixels: Any) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import os
 import pathlib
@@ -240,15 +239,13 @@ class LocalCopy:
     def alone(self) -> Iterator[None]:
         """While this process fetches or sends; waits for others of this machine."""
         with (self.place / ".sync").open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            files.lock(file, wait=True)
             yield
 
     def own(self) -> Optional[Any]:
         """A lock on the copy until it is closed; None if another process has it."""
         file = (self.place / ".owner").open("a")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if files.lock(file) is False:
             file.close()
             return None
         return file

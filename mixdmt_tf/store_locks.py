@@ -44,8 +44,7 @@ class Lock:
         self._store = store
         self._say = say
         self._token = secrets.token_hex(8)
-        since = time.strftime("%Y-%m-%d %H:%M:%S")
-        self._owner = f"process {os.getpid()} on {socket.gethostname()} since {since}"
+        self._owner = this_process()
         self._end = threading.Event()
         self._thread: Optional[threading.Thread] = None
 
@@ -58,7 +57,9 @@ class Lock:
         held = self._read()
         if held:
             age = max(0.0, time.time() - held["alive"])
-            if not _ended_here(held) and age < STALE:
+            ours = held["token"] in _held
+            ended = ended_here(held["machine"], held["process"], ours)
+            if not ended and age < STALE:
                 raise self._in_use(held, age)
             self._say(
                 f"{self._store.address} was in use by {held['owner']}, which has ended "
@@ -108,7 +109,7 @@ class Lock:
         fields = {
             "owner": self._owner,
             "token": self._token,
-            "machine": _machine(),
+            "machine": machine(),
             "process": os.getpid(),
             "alive": time.time(),
         }
@@ -131,7 +132,13 @@ class Lock:
         )
 
 
-def _machine() -> str:
+def this_process() -> str:
+    """This process in words: number, machine, and time."""
+    since = time.strftime("%Y-%m-%d %H:%M:%S")
+    return f"process {os.getpid()} on {socket.gethostname()} since {since}"
+
+
+def machine() -> str:
     """What tells a machine and its container from all others; '' if that is unknown."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
@@ -140,14 +147,20 @@ def _machine() -> str:
         return ""
 
 
-def _ended_here(held: Dict[str, Any]) -> bool:
-    """Whether the owner was a process of this machine that is no more."""
-    if not held["machine"] or held["machine"] != _machine():
+def ended_here(on: str, process: int, ours: bool) -> bool:
+    """Whether an owner was a process of this machine that is no more.
+
+    Args:
+        on: the owner's `machine()`.
+        process: its number.
+        ours: whether this process is the owner itself.
+    """
+    if not on or on != machine():
         return False
-    if held["process"] == os.getpid():  # a container starts again with equal numbers
-        return held["token"] not in _held
+    if process == os.getpid():  # a container starts again with equal numbers
+        return not ours
     try:
-        os.kill(held["process"], 0)
+        os.kill(process, 0)
     except ProcessLookupError:
         return True
     except OSError:

@@ -57,12 +57,12 @@ def test_a_silent_owner_is_replaced_with_a_line(store):
 def test_a_process_of_this_machine_that_is_no_more(store):
     """Nobody has to wait after a kill."""
     child = subprocess.Popen([sys.executable, "-c", ""])
-    lock_of(store, machine=store_locks._machine(), process=os.getppid())
+    lock_of(store, machine=store_locks.machine(), process=os.getppid())
     with pytest.raises(UserError, match="in use"):
         store_locks.Lock(store).take()
     child.wait()
     for ended in (child.pid, os.getpid()):  # or had the number that is ours now
-        lock_of(store, machine=store_locks._machine(), process=ended)
+        lock_of(store, machine=store_locks.machine(), process=ended)
         lock = store_locks.Lock(store)
         lock.take()
         lock.release()

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = sorted(
     path.stem
     for path in (ROOT / "tools" / "torture").glob("*.py")
-    if path.stem not in ("commands", "__init__")
+    if path.stem not in ("commands", "network", "__init__")
 )
 
 
@@ -50,6 +50,26 @@ def test_damage_damages(seed, tmp_path):
     assert (kind == "missing") != path.exists()
     if path.exists() and kind != "cut":  # which may be at the very end
         assert path.read_bytes() != held
+
+
+# In a process of its own, which has not imported TensorFlow and may use little memory.
+OWN_FLAGS = """
+import collections
+from tools.torture import flags
+counts = collections.Counter()
+chosen = [case for case in flags.cases() if case.command != "train"]
+accepted, wrong = flags.refusals(chosen, counts)
+print(len(chosen), dict(counts), *wrong, sep="\\n")
+raise SystemExit(len(wrong))
+"""
+
+
+def test_all_values_of_numeric_flags_of_commands_other_than_training():
+    argv = [sys.executable, "-c", OWN_FLAGS]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert int(done.stdout.splitlines()[0]) > 150
+    assert "'refused'" in done.stdout and "'accepted'" in done.stdout
 
 
 def test_a_script_is_run_alone():

@@ -37,7 +37,9 @@ class Config:
     minutes: float = setting(
         30.0, "how long each run trains, evaluations included", low=0.1
     )
-    seeds: int = setting(3, "runs of each method, with seeds 1, 2, ...", low=1)
+    seeds: int = setting(
+        3, "runs of each method, with seeds 1, 2, ...", low=1, high=1000
+    )
     workdir: str = setting("runs/compare", "folder of the report and of all runs")
     dry_run: bool = setting(
         False, "print the commands and how long they will take, and run nothing"

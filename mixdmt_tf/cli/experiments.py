@@ -32,6 +32,7 @@ from mixdmt_tf.settings import assumed, classes, modules
 from mixdmt_tf.tasks.classification import several_labels
 
 if TYPE_CHECKING:
+    from mixdmt_tf.runs.config import Config as RunConfig
     from mixdmt_tf.runs.experiment import Experiment
 
 SELECTORS = ("dataset", "algorithm", "network")  # each decides over the next
@@ -158,6 +159,30 @@ def _where_right(name: str, text: str, algorithm: Optional[str]) -> Optional[str
     return f"{text} needs a data set with a class for {kind}: --dataset={names}"
 
 
+def check(parsed: flags.Parsed) -> Tuple["RunConfig", Any]:
+    """Refuses what does not go together, as far as that needs no TensorFlow.
+
+    Args:
+        parsed: from `parse`.
+
+    Returns:
+        The settings of the run and of the data.
+
+    Raises:
+        UsageError: if values don't go together.
+    """
+    from mixdmt_tf.runs.config import Config as RunConfig
+
+    values: Mapping[str, Mapping[str, Any]] = parsed.values
+    run, data = RunConfig(**values["run"]), data_config(values["data"])
+    if run.network == AUTO:
+        run = dataclasses.replace(run, network=automatic(data.task))
+    require_lengths(run.steps, values["method"], data.pseudo_labels)
+    if data.task == "classification" and several_labels.has(data.dataset):
+        several_labels.require(run.algorithm, values["method"])
+    return run, data
+
+
 def build(parsed: flags.Parsed, find_data: bool = False) -> "Experiment":
     """The experiment that a command line describes. Imports TensorFlow.
 
@@ -168,16 +193,8 @@ def build(parsed: flags.Parsed, find_data: bool = False) -> "Experiment":
     Raises:
         UserError: if values don't go together, or the data are not there.
     """
-    from mixdmt_tf.runs.config import Config as RunConfig
-
     values: Mapping[str, Mapping[str, Any]] = parsed.values
-    # These two refuse what does not go together, before TensorFlow is imported.
-    run, data = RunConfig(**values["run"]), data_config(values["data"])
-    if run.network == AUTO:
-        run = dataclasses.replace(run, network=automatic(data.task))
-    require_lengths(run.steps, values["method"], data.pseudo_labels)
-    if data.task == "classification" and several_labels.has(data.dataset):
-        several_labels.require(run.algorithm, values["method"])
+    run, data = check(parsed)
     if find_data:
         _import(f"data.{data.task}.datasets").find(data)
 

@@ -39,6 +39,7 @@ class Config:
         "runs of each cell, with seeds 1, 2, ... (RealMix reports two); in DMT's "
         "tables 4 to 7 with 0, 1, 2, which are the paper's splits",
         low=1,
+        high=1000,
     )
     rows: str = setting("", "run only these rows: names with commas between them")
     columns: str = setting("", "run only these columns: values, commas between them")

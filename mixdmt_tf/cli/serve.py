@@ -40,7 +40,10 @@ class Config:
         1, "images that are decoded and predicted at the same time", low=1, high=64
     )
     max_megabytes: float = setting(
-        20.0, "size of a request's body; a larger one is answered with 413", low=0.001
+        20.0,
+        "size of a request's body; a larger one is answered with 413",
+        low=0.001,
+        high=10000,
     )
     max_images: int = setting(16, "images in one request", low=1, high=1024)
     max_pixels: Optional[int] = setting(
@@ -60,6 +63,7 @@ class Config:
         30.0,
         "seconds in which a request's body has to arrive; else it is answered with 408",
         low=0.1,
+        high=86400,
     )
 
     def __post_init__(self) -> None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import json
 import math
@@ -31,7 +30,7 @@ from mixdmt_tf.data.file_facts import FileFacts
 from mixdmt_tf.data.image_files import Problems
 from mixdmt_tf.data.lazy_images import IN_MEMORY, ImageArray, LazyImages, Taken
 from mixdmt_tf.errors import UserError
-from mixdmt_tf.files import DAMAGES, write_atomically
+from mixdmt_tf.files import DAMAGES, lock, write_atomically
 from mixdmt_tf.progress import Progress
 
 VERSION = 1  # raise when pixels change
@@ -188,12 +187,10 @@ class _Kept:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         """Waits for other processes that decode the same images."""
-        with (self.folder / ".lock").open("a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+        with (self.folder / ".lock").open("a") as file:
+            if lock(file) is False:
                 print("waiting: another process is reading these images", flush=True)
-                fcntl.flock(lock, fcntl.LOCK_EX)
+                lock(file, wait=True)
             yield
 
     def _known(self, wanted: FileFacts) -> Tuple[FileFacts, np.ndarray]:
@@ -230,7 +227,7 @@ class _Kept:
         """Removes images of unknown files, or of files that are gone."""
         for pattern in ("shard-*.u8", "problems-*.json", "files.*"):
             for path in self.folder.glob(pattern):
-                path.unlink()
+                path.unlink(missing_ok=True)
 
     def _distrust(self, known: FileFacts, ids: np.ndarray) -> None:
         """Removes shards with a file that was bad and no longer is.
@@ -249,7 +246,7 @@ class _Kept:
             out = np.empty((len(bad), *self.shape), np.uint8)
             found = image_files.decode(bad, out, bands=self.bands)
             if problems is None or len(found) < len(bad):
-                path.unlink()
+                path.unlink(missing_ok=True)
 
     def _images(self, known: FileFacts) -> shards.Shards:
         counter: List[_Counter] = []

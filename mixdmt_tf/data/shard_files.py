@@ -10,6 +10,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import dataclasses
+import errno
 import hashlib
 import os
 import pathlib
@@ -31,6 +32,8 @@ Fill = Callable[[int, np.ndarray], None]
 Report = Callable[[int, int], None]  # images made so far, of how many
 
 SHARD_BYTES = 64 << 20
+# What file systems say that have no hard links.
+NO_LINKS = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EOPNOTSUPP)
 _STALE = 86400  # seconds after which what another machine began is given up
 
 
@@ -165,19 +168,17 @@ class ShardFiles:
         there = [e for e in shards_in(self.folder) if whole or e[1] in shards]
         for done, (path, index, digest) in enumerate(there):
             progress.update(done, len(there))
-            with path.open("rb") as file:
-                actual = hashlib.sha256()
-                for block in iter(lambda: file.read(1 << 20), b""):
-                    actual.update(block)
-            damaged = actual.hexdigest() != digest
-            size = self._rows_of(index) * self.size
-            if not damaged and path.stat().st_size == size:
+            try:
+                actual, length = _digest_of(path)
+            except FileNotFoundError:  # removed by another machine
+                continue
+            if actual == digest and length == self._rows_of(index) * self.size:
                 found[index] = path
                 continue
-            if damaged:  # rather than one that has more or fewer images now
+            if actual != digest:  # rather than one that has more or fewer images now
                 words = f"{path.name} is damaged and is made again"
                 progress.say(f"{self._words.images}: {words}")
-            path.unlink()
+            path.unlink(missing_ok=True)
         progress.update(len(there), len(there))
         progress.close()
         return found
@@ -208,10 +209,35 @@ class ShardFiles:
                 file.flush()
                 os.fsync(file.fileno())
             final = self.folder / f"shard-{shard:05d}-{digest}.u8"
-            os.replace(beside, final)
+            _place(beside, final)
         finally:
             beside.unlink(missing_ok=True)
         return final
+
+
+def _digest_of(path: pathlib.Path) -> Tuple[str, int]:
+    """The digest of a file, and its length."""
+    digest, length = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+            length += len(block)
+    return digest.hexdigest(), length
+
+
+def _place(beside: pathlib.Path, final: pathlib.Path) -> None:
+    """Gives a file its name, unless another one has it, which holds the same.
+
+    Another machine may read that one, and NFS keeps no file that was replaced.
+    """
+    try:
+        os.link(beside, final)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        os.replace(beside, final)
 
 
 def rows_per_file(image_bytes: int, shard_bytes: int = SHARD_BYTES) -> int:

@@ -6,10 +6,12 @@ import csv
 import io
 import pathlib
 import time
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, ContextManager, Dict, List, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.scalar.summary import scalar_pb
 
 from mixdmt_tf import digests
 from mixdmt_tf.runs import dashboards, tags
@@ -38,6 +40,17 @@ def read_rows(run_folder: pathlib.Path) -> List[Row]:
         return []
     except (ValueError, TypeError, AttributeError, csv.Error, OverflowError):
         raise digests.Damaged(path, "it is not a table of numbers") from None
+
+
+def write_numbers(numbers: Mapping[str, float]) -> None:
+    """Writes numbers by tag, with the writer and the step that are the default ones.
+
+    What `tf.summary.scalar` would write of each, but in one operation.
+    """
+    point = Summary()
+    for tag, value in numbers.items():
+        point.MergeFrom(scalar_pb(tag, value))
+    tf.summary.experimental.write_raw_pb(point.SerializeToString())
 
 
 class Log:
@@ -77,15 +90,19 @@ class Log:
         """The speed is measured from here."""
         self._clock = (step, time.monotonic())
 
+    def writing(self, step: int) -> ContextManager:
+        """The context in which event files are written of a step."""
+        # TensorFlow keeps a tensor of every Python number that it ever saw, for ever.
+        return self._writer.as_default(np.int64(step))
+
     def log(self, step: int, numbers: Mapping[str, float]) -> None:
         """Writes the means of the training step and the speed."""
         last, then = self._clock
         self._clock = (step, time.monotonic())
         speed = (step - last) * self._images_per_step / (time.monotonic() - then)
-        # TensorFlow keeps a tensor of every Python number that it ever saw, for ever.
-        with self._writer.as_default(np.int64(step)):
-            for name, value in {**numbers, "images_per_second": speed}.items():
-                tf.summary.scalar(tags.step_tag(name), np.float32(value))
+        shown = {**numbers, "images_per_second": speed}
+        with self.writing(step):
+            write_numbers({tags.step_tag(name): value for name, value in shown.items()})
 
     def _add_row(self, row: Row) -> None:
         """Adds the row of one evaluation, in place of later ones."""
@@ -109,13 +126,13 @@ class Log:
         parts = self.folder.absolute().parts
         within = (self.folder.parent / "flags.txt").exists()  # as a round is in a run
         name = "/".join(parts[-2:] if within else parts[-1:])
-        with self._writer.as_default(0):
+        with self.writing(0):
             dashboards.write_layout()
             dashboards.write_settings(configs, name, self.measure)
 
     def show_end(self) -> None:
         """That the run has ended well, for TensorBoard."""
-        with self._writer.as_default(0):
+        with self.writing(0):
             dashboards.write_end()
 
     def close(self) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import collections
 import statistics
 import time
-from typing import Any, Callable, List, Optional
+from typing import Any, Callable, Deque, Iterable, List, Optional
 
 ENOUGH = 2  # executions that tell the duration of a step
+KEPT = 1000  # the latest executions, of which there may be millions
 LONG = 2 * 3600.0  # seconds: of a longer run it is said how it could be shorter
 
 
@@ -35,7 +37,7 @@ class Pace:
         self.whole = whole
         self._begun: Optional[float] = None
         self._steps_done = 0
-        self._executions: List[float] = []
+        self._executions: Deque[float] = collections.deque(maxlen=KEPT)
         self._evaluations: List[float] = []
 
     def begin(self, step: int) -> None:
@@ -70,5 +72,6 @@ class Pace:
         return _median(self._evaluations)
 
 
-def _median(durations: List[float]) -> Optional[float]:
-    return statistics.median(durations[1:]) if len(durations) > 1 else None
+def _median(durations: Iterable[float]) -> Optional[float]:
+    _, *others = [*durations] or [0.0]
+    return statistics.median(others) if others else None

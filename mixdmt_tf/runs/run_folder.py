@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pathlib
-import socket
-import time
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Set
 
 from mixdmt_tf import digests
 from mixdmt_tf.errors import UserError
-from mixdmt_tf.runs import repair
+from mixdmt_tf.files import lock
+from mixdmt_tf.runs import owners, repair
 from mixdmt_tf.runs.experiment import Experiment, parse
 from mixdmt_tf.settings import to_text
+from mixdmt_tf.store_locks import this_process
 
-OURS = {".lock", digests.NAME}
+OURS = {".lock", owners.NAME, digests.NAME}
 
 
 class RunFolder:
@@ -45,15 +44,21 @@ class RunFolder:
                 f"--workdir={path} cannot be written: {error.strerror}.\n"
                 "Choose another --workdir."
             ) from error
+        self._owner = owners.Owner(path)
         try:
-            self._take_lock()
-            self._claim(experiment)
+            self._owner.take(self._take_lock(), _say)
+            try:
+                self._claim(experiment)
+            except UserError:
+                self._owner.require()  # it may be what another machine has just begun
+                raise
         except BaseException:
-            self._lock.close()
+            self.close()
             raise
 
     def close(self) -> None:
         """Lets other processes use the folder."""
+        self._owner.release()
         self._lock.close()
 
     def __enter__(self) -> "RunFolder":
@@ -64,23 +69,18 @@ class RunFolder:
         """Closes the folder."""
         self.close()
 
-    def _take_lock(self) -> None:
-        """Takes a lock that the kernel frees when the process ends, however it ends."""
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+    def _take_lock(self) -> bool:
+        """Locks the folder; returns whether its file system has locks."""
+        locked = lock(self._lock)
+        if locked is False:
             self._lock.seek(0)
             owner = self._lock.read().strip() or "another process"
-            raise UserError(
-                f"{self.path} is in use by {owner}.\n"
-                "Wait for it, stop it, or choose another --workdir."
-            ) from error
+            raise owners.in_use(self.path, owner)
         self._lock.truncate(0)
-        since = time.strftime("%Y-%m-%d %H:%M:%S")
-        self._lock.write(
-            f"process {os.getpid()} on {socket.gethostname()} since {since}"
-        )
+        self._lock.write(this_process())
         self._lock.flush()
+        os.fsync(self._lock.fileno())  # other machines read it while it is open
+        return bool(locked)
 
     def _claim(self, experiment: Experiment) -> None:
         flags = self.path / "flags.txt"
@@ -90,12 +90,19 @@ class RunFolder:
         # command that was refused may be put right.
         if flags.exists() and (self.path / "split.json").exists():
             experiment.require_same(_flags(flags), str(self.path))
-        elif not flags.exists() and {each.name for each in self.path.iterdir()} - OURS:
+        elif not flags.exists() and self._others():
             raise UserError(
                 f"--workdir={self.path} is not empty and holds no run (no flags.txt).\n"
                 "Choose an empty or new folder."
             )
         digests.write(flags, experiment.flagfile())
+
+    def _others(self) -> Set[str]:
+        """What is in the folder and is not written before `flags.txt`."""
+        names = {each.name for each in self.path.iterdir()} - OURS
+        first = tuple(f".{name}." for name in (*OURS, "flags.txt"))
+        # Of a process that was killed, or of another machine, before it was renamed.
+        return {n for n in names if not (n.endswith(".tmp") and n.startswith(first))}
 
 
 def _has_stages(experiment: Experiment) -> bool:

@@ -20,6 +20,7 @@ from mixdmt_tf.runs import (
     checkpoints,
     data_service,
     export,
+    owners,
     results,
     trained,
     training_loop,
@@ -218,6 +219,7 @@ class Session:
         self._save(step)
 
     def _save(self, step: int) -> None:
+        owners.require(self.path)
         best = results.best_row(self.log.rows)
         # A row of metrics.csv has what was logged last, and the next log has the mean
         # of all steps since: both must be the same after an interruption.
@@ -234,6 +236,7 @@ class Session:
 
     def _evaluate(self, step: int) -> None:
         self._note_means()
+        owners.require(self.path)
         begun = time.monotonic()
         seconds = self.earlier + begun - self.session_started
         row, scores = self.evaluation(

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from mixdmt_tf import compat
 from mixdmt_tf.algorithms.base import Algorithm
+from mixdmt_tf.algorithms.parts import means
 from mixdmt_tf.algorithms.parts.gradient_sums import GradientSums
 from mixdmt_tf.data.classification.pipeline import Pipeline
 from mixdmt_tf.errors import UserError
@@ -141,7 +142,10 @@ def train(
             strategy.run(step_function, args=(next(iterator),))
         if replicas > 1:
             strategy.run(lambda: average_of_replicas(_statistics(algorithm)))
+        # The mean since the last reset: once not finite, it stays so.
+        return algorithm.means["loss"].result()
 
+    read_means = means.reader(algorithm.means)
     step = start
     saved = start > 0
     numbers: Numbers = {}
@@ -149,18 +153,15 @@ def train(
         hooks.evaluate(start)  # the run was stopped between a step and its evaluation
     while step < schedule.steps:
         before, step = step, schedule.next_event(step)
-        execute(batches, tf.constant(step - before))
+        loss = float(execute(batches, tf.constant(step - before)))
         if before == start:
             hooks.begun()
-        # The mean loss since the last reset: once not finite, it stays so.
-        if not math.isfinite(float(algorithm.means["loss"].result())):
-            latest = _means(algorithm)
+        if not math.isfinite(loss):
+            latest = read_means()
             raise _not_finite("the loss is", before + 1, step, latest, saved)
         if schedule.due(schedule.log_every, step):
-            numbers = _means(algorithm)
+            numbers = read_means()
             hooks.log(step, numbers)
-            for mean in algorithm.means.values():
-                mean.reset_state()
         hooks.progress(step, numbers)
         stop = hooks.should_stop()
         save = stop or schedule.due(schedule.checkpoint_every, step)
@@ -168,7 +169,7 @@ def train(
         # A loss that is still finite can have a gradient that is not.
         broken = _broken(algorithm) if save or evaluate else ""
         if broken:
-            latest = _means(algorithm) or numbers
+            latest = read_means() or numbers
             raise _not_finite(broken, before + 1, step, latest, saved)
         if save:
             hooks.save(step)
@@ -185,15 +186,6 @@ def _statistics(algorithm: Algorithm) -> List[tf.Variable]:
     networks = [algorithm.network] + [algorithm.peer] * algorithm.has_peer
     found = [weight for each in networks for weight in each.non_trainable_weights]
     return [*map(compat.tf_variable, found)]
-
-
-def _means(algorithm: Algorithm) -> Numbers:
-    """Means since the last reset, without those that nothing was added to."""
-    return {
-        name: float(mean.result())
-        for name, mean in algorithm.means.items()
-        if float(tf.convert_to_tensor(mean.count)) > 0
-    }
 
 
 def _broken(algorithm: Algorithm) -> str:

@@ -47,7 +47,7 @@ def test_a_dry_run_needs_no_tensorflow_and_leaves_nothing(tmp_path):
         ("--table=", "--table is missing"),
         ("--rows=clevr", "did you mean --rows=clever?"),
         ("--columns=21", "there are: 20, 50"),
-        ("--seeds=0", "expected an integer >= 1"),
+        ("--seeds=0", "expected an integer from 1 to 1000"),
         ("--tables_dir=nowhere", "leave it out for the tables that come with"),
     ],
 )

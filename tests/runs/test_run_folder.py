@@ -94,7 +94,9 @@ def test_a_refused_run_keeps_no_lock(tmp_path):
     assert "--seed: 1 -> 2" in str(refused.value)
 
 
-@pytest.mark.parametrize("name", ["photo.jpg", ".hidden", "folder/results.json"])
+@pytest.mark.parametrize(
+    "name", ["photo.jpg", ".hidden", ".photo.jpg.7.tmp", "folder/results.json"]
+)
 def test_a_folder_with_something_else_is_refused_untouched(name, tmp_path):
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text("precious")
@@ -103,6 +105,12 @@ def test_a_folder_with_something_else_is_refused_untouched(name, tmp_path):
     assert f"--workdir={tmp_path}" in str(refused.value)
     assert set(contents(tmp_path)) == {name, ".lock"}
     assert (tmp_path / name).read_text() == "precious"
+
+
+@pytest.mark.parametrize("name", ["flags.txt", "digests.json", ".owner.json"])
+def test_what_was_not_renamed_before_a_kill_is_no_hindrance(name, tmp_path):
+    (tmp_path / f".{name}.7@elsewhere.tmp").write_text("{")
+    RunFolder(tmp_path, tiny.experiment(tmp_path)).close()
 
 
 def test_another_run_is_refused_untouched(tmp_path):

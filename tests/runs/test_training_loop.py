@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import sys
+
 import keras
 import pytest
 import tensorflow as tf
@@ -238,3 +241,20 @@ def test_a_method_variable_that_is_not_a_number_is_not_saved():
     with pytest.raises(UserError, match="a variable of the method is not finite at"):
         train(stub, Numbered(), strategy, Schedule(10, 100, 3, 1), diary.hooks)
     assert not diary.steps("save")
+
+
+def test_memory_does_not_grow_with_the_numbers_of_a_step():
+    """In Python 3.11 and 3.12 TensorFlow loses a block with every eager tensor."""
+    steps, halves = 300, []
+
+    class Counting(Diary):
+        def progress(self, step, numbers):
+            if step in (100, 200, 300):
+                gc.collect()
+                halves.append(sys.getallocatedblocks())
+
+    stub, diary = Stub([1.0] * steps), Counting()
+    stub.means.update({f"more_{n}": keras.metrics.Mean() for n in range(20)})
+    schedule = Schedule(steps, 1000, 1000, log_every=1)
+    train(stub, Numbered(), tf.distribute.get_strategy(), schedule, diary.hooks)
+    assert (halves[2] - halves[1]) / 100 < len(stub.means)

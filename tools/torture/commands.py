@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 import traceback
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -90,16 +90,22 @@ def prepare() -> None:
 class Child:
     """A command that is running."""
 
-    def __init__(self, command: str, *argv: str):
-        """Starts `bin/<command>` with these arguments."""
+    def __init__(self, command: str, *argv: str, before: Callable[[], Any] = bool):
+        """Starts `bin/<command>` with these arguments.
+
+        Args:
+            command: its name.
+            argv: its arguments.
+            before: called in the child at first.
+        """
         self._output = tempfile.TemporaryFile()
         self._started = time.monotonic()
         sys.stdout.flush()
         self.pid = os.fork()
         if not self.pid:
-            self._run(command, argv)
+            self._run(command, argv, before)
 
-    def _run(self, command: str, argv: Any) -> None:
+    def _run(self, command: str, argv: Any, before: Callable[[], Any]) -> None:
         code = 70
         try:
             os.setsid()
@@ -107,6 +113,7 @@ class Child:
             for number in (1, 2):
                 os.dup2(self._output.fileno(), number)
             main = importlib.import_module(f"mixdmt_tf.cli.{command}").main
+            before()
             code = main(list(argv))
         except BaseException:
             traceback.print_exc()

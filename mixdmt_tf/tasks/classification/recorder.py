@@ -11,7 +11,7 @@ import tensorflow as tf
 from mixdmt_tf.data.classification.source import Source
 from mixdmt_tf.runs import tags
 from mixdmt_tf.runs.image_grids import confusion_matrix, grid, matrix_picture
-from mixdmt_tf.runs.log import Log, Row, read_rows
+from mixdmt_tf.runs.log import Log, Row, read_rows, write_numbers
 from mixdmt_tf.tasks.classification.scoring import Scored
 
 __all__ = ["Recorder", "Row", "read_rows"]
@@ -58,12 +58,10 @@ class Recorder(Log):
         row.update(more or {})
         row.update({f"train_{name}": value for name, value in numbers.items()})
         self._add_row(row)
-        with self._writer.as_default(step):
+        with self.writing(step):
             for name, found in numbers_of.items():
-                for kind, value in found.items():
-                    tf.summary.scalar(tags.number_tag(kind, name), value)
-            for name, value in (more or {}).items():
-                tf.summary.scalar(f"{tags.GUESSES}/{name}", value)
+                write_numbers({tags.number_tag(k, name): v for k, v in found.items()})
+            write_numbers({f"{tags.GUESSES}/{k}": v for k, v in (more or {}).items()})
             for name in ("validation", "test"):
                 if name in scores:
                     self._write_details(name, scores[name])
@@ -74,9 +72,8 @@ class Recorder(Log):
         """Scores per class, and the confusion matrix of the test set as an image."""
         names = self.source.class_names
         for kind, values in result.by_class().items():
-            for class_name, value in zip(names, values):
-                if not np.isnan(value):
-                    tf.summary.scalar(tags.class_tag(kind, name, class_name), value)
+            known = {c: v for c, v in zip(names, values) if not np.isnan(v)}
+            write_numbers({tags.class_tag(kind, name, c): known[c] for c in known})
         images = self.source.test
         one_class = not self.source.several_labels
         if name == "test" and images is not None and one_class:
@@ -97,7 +94,7 @@ class Recorder(Log):
         """
         rows = np.concatenate([originals[:, None], copies], axis=1)
         tiles = rows.reshape((-1,) + rows.shape[2:])
-        with self._writer.as_default(0):
+        with self.writing(0):
             tf.summary.image(
                 f"{tags.IMAGES}/augmented copies",
                 grid(tiles, rows.shape[1])[None],

@@ -12,7 +12,7 @@ from mixdmt_tf.data.band_files import seen
 from mixdmt_tf.data.segmentation.source import Source, paint
 from mixdmt_tf.runs import tags
 from mixdmt_tf.runs.image_grids import grid, matrix_picture
-from mixdmt_tf.runs.log import Log, Row
+from mixdmt_tf.runs.log import Log, Row, write_numbers
 from mixdmt_tf.tasks.segmentation.results import IOU
 from mixdmt_tf.tasks.segmentation.scoring import Score
 
@@ -52,23 +52,25 @@ class Recorder(Log):
             The row.
         """
         row: Row = {"step": step, "seconds": round(seconds, 1)}
+        names = self.source.class_names
         row.update({f"{name}_miou": each.miou for name, each in scores.items()})
         for name, each in scores.items():
             if name.endswith("_raw"):
                 continue
             row[f"{name}_pixel_accuracy"] = each.pixel_accuracy
-            named = zip(self.source.class_names, each.iou_by_class)
+            named = zip(names, each.iou_by_class)
             row.update({f"{name}{IOU}{c}": v for c, v in named if not np.isnan(v)})
         row.update({f"train_{name}": value for name, value in numbers.items()})
         self._add_row(row)
-        with self._writer.as_default(step):
+        with self.writing(step):
             for name, each in scores.items():
-                tf.summary.scalar(tags.score_tag(self.measure, name), each.miou)
+                write_numbers({tags.score_tag(self.measure, name): each.miou})
                 if not name.endswith("_raw"):
-                    for c, iou in zip(self.source.class_names, each.iou_by_class):
-                        if not np.isnan(iou):
-                            tf.summary.scalar(tags.class_tag("IoU", name, c), iou)
-                    names = self.source.class_names
+                    ious = zip(names, each.iou_by_class)
+                    known = {c: iou for c, iou in ious if not np.isnan(iou)}
+                    write_numbers(
+                        {tags.class_tag("IoU", name, c): known[c] for c in known}
+                    )
                     tf.summary.image(
                         f"{tags.IMAGES}/confusion, {name}",
                         matrix_picture(each.counts, names)[np.newaxis],
@@ -88,7 +90,7 @@ class Recorder(Log):
         levels = np.rint((images + 1) * 127.5).astype(np.uint8)
         maps = paint(labels.astype(np.uint8), np.asarray(self.source.colours))
         tiles = np.concatenate([seen(levels), maps])
-        with self._writer.as_default(0):
+        with self.writing(0):
             tf.summary.image(
                 f"{tags.IMAGES}/augmented images",
                 grid(tiles, len(levels), 128)[np.newaxis],

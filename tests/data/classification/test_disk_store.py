@@ -1,5 +1,6 @@
 """The store on disk: whole or made again, shard by shard."""
 
+import errno
 import gc
 import hashlib
 import os
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mixdmt_tf.data import precomputed
+from mixdmt_tf.data import precomputed, shard_files
 from mixdmt_tf.data.classification.copies import Copies
 from mixdmt_tf.data.lazy_images import gatherer
 from mixdmt_tf.data.precomputed import OnDisk
@@ -203,7 +204,7 @@ def test_a_disk_that_fills_up_meanwhile(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(precomputed.os, "replace", full)
+        patch.setattr(precomputed.os, "link", full)
         with pytest.raises(UserError, match="No space left on device"):
             on_disk(tmp_path)
 
@@ -231,6 +232,30 @@ def test_what_another_machine_makes_is_left_alone_for_a_day(tmp_path):
     on_disk(tmp_path)
     assert young.exists()
     assert not old.exists()
+
+
+def test_what_another_machine_has_made_meanwhile_stays(tmp_path, monkeypatch):
+    """It may be read there already, and NFS keeps no file that was replaced."""
+    on_disk(tmp_path)
+    nodes = {path: path.stat().st_ino for path in shards(tmp_path)}
+    with monkeypatch.context() as patch:  # as if its names were not to be seen yet
+        patch.setattr(shard_files, "shards_in", lambda _: iter(()))
+        np.testing.assert_array_equal(everything(on_disk(tmp_path)), EXPECTED)
+    assert {path: path.stat().st_ino for path in tmp_path.iterdir()} == nodes
+
+
+def test_names_that_are_seen_longer_than_their_files_are_there(tmp_path, monkeypatch):
+    ghost = (tmp_path / f"shard-00002-{64 * '0'}.u8", 2, 64 * "0")
+    monkeypatch.setattr(shard_files, "shards_in", lambda _: iter([ghost]))
+    np.testing.assert_array_equal(everything(on_disk(tmp_path)), EXPECTED)
+
+
+def test_a_file_system_without_links(tmp_path, monkeypatch):
+    def fail(*_):
+        raise PermissionError(errno.EPERM, "no links")
+
+    monkeypatch.setattr(os, "link", fail)
+    np.testing.assert_array_equal(everything(on_disk(tmp_path)), EXPECTED)
 
 
 def test_a_store_that_shrinks_while_it_is_read(tmp_path):
