@@ -4,7 +4,7 @@
 RUN := .venv/bin/python
 # Two processes, since half of a short test file's time is TensorFlow's own start.
 WORKERS ?= 2
-PYTEST := -n $(WORKERS) --dist loadfile
+PYTEST := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # Every equation, and a step of every method: what breaks most often.
 QUICK := tests/equations tests/algorithms tests/tables $(wildcard tests/test_*.py)
 

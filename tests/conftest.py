@@ -7,6 +7,7 @@ import os
 import runpy
 import sys
 import textwrap
+import zlib
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -15,20 +16,26 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
-import keras
 import pytest
-import setuptools
-import tensorflow as tf
 
 from mixdmt_tf import plots, source_text
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Replicas are tested on logical devices; they must exist before TensorFlow starts.
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0],
-    [tf.config.LogicalDeviceConfiguration()] * 2,
-)
+
+def pytest_configure(config):
+    """Starts TensorFlow, unless this process only hands out tests to others.
+
+    Replicas are tested on logical devices, which must exist before TensorFlow starts.
+    """
+    if config.getoption("dist", "no") != "no":
+        return
+    import tensorflow as tf  # which takes seconds, as all that imports it
+
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0],
+        [tf.config.LogicalDeviceConfiguration()] * 2,
+    )
 
 
 def pytest_collection_finish():
@@ -39,13 +46,23 @@ def pytest_collection_finish():
 
 
 @pytest.fixture(autouse=True)
-def clean_state():
+def clean_state(request):
     """Tests neither inherit nor leave a precision policy, a seed or layer names."""
-    keras.utils.set_random_seed(0)
+    import keras
+    import tensorflow as tf
+
+    from tests.kernels import kept_kernels
+
+    with kept_kernels():
+        keras.utils.set_random_seed(0)
+        # TensorFlow's kernels of random numbers have a state, and belong to a seed:
+        # with one of its own, a test has kernels that no other one has used.
+        tf.random.set_seed(zlib.crc32(request.node.nodeid.encode()))
     keras.mixed_precision.set_global_policy("float32")
     yield
     keras.mixed_precision.set_global_policy("float32")
-    keras.backend.clear_session()
+    with kept_kernels():
+        keras.backend.clear_session()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -67,6 +84,8 @@ def small_charts():
 @pytest.fixture(name="setup_arguments", scope="session")
 def fixture_setup_arguments():
     """What setup.py hands to setuptools."""
+    import setuptools
+
     arguments = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(setuptools, "setup", arguments.update)
@@ -98,7 +117,7 @@ def fixture_package(tmp_path, monkeypatch):
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
     """A finished run of RealMix with its supervised comparison; read only."""
-    from tests.tasks.classification import tiny  # what it imports takes seconds
+    from tests.tasks.classification import tiny
 
     return tiny.finished(tmp_path_factory)
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from tests.every_file import every
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "mixdmt_tf"
 LAYERS = (
@@ -45,12 +47,6 @@ PYTHON_FILES = sorted(
     ]
 )
 SHIPPED = [path for path in PYTHON_FILES if ROOT / "tests" not in path.parents]
-
-
-def every(paths):
-    """Runs a test once for each file, under the file's name."""
-    names = [str(path.relative_to(ROOT)) for path in paths]
-    return pytest.mark.parametrize("path", paths, ids=names)
 
 
 def tree(path):

@@ -45,6 +45,14 @@ def test_each_test_file_is_in_one_part(tool):
     assert len(parts) == len(tool["PARTS"]) and min(map(len, parts)) > 3
 
 
+def test_the_longest_files_are_there_and_come_first(tool):
+    parts, longest = tool["paths"](), [f"tests/{name}" for name in tool["LONGEST"]]
+    for part in parts:
+        first = [name for name in longest if name in part]
+        assert first and part == [*first, *sorted(set(part) - set(first))]
+    assert set(longest) <= set(sum(parts, []))
+
+
 def test_numbers_of_all_parts_are_summed_up(tmp_path):
     sources = {"cli__test_a": PASSES, "runs__test_b": PASSES, "test_c": SKIPS}
     line, code = run(tmp_path, **sources)

@@ -26,16 +26,36 @@ PARTS = (
     ("rounds/**/*", "runs/**/*", "tasks/**/*"),
     ("**/*",),
 )
+# What takes longest comes first, for no process to be left with it when the others have
+# finished. `--no-loadscope-reorder` keeps the order.
+LONGEST = (
+    *("conformance/test_algorithms.py", "conformance/test_runs_in_rounds.py"),
+    *("conformance/test_segmentation_algorithms.py", "conformance/test_runs.py"),
+    *("conformance/test_segmentation_flagfiles.py", "conformance/test_replicas.py"),
+    *("conformance/test_flagfile_steps.py", "conformance/test_own_state.py"),
+    *("tasks/segmentation/test_rounds.py", "tasks/test_together.py"),
+    *("rounds/test_resuming.py", "tasks/segmentation/test_dry_run.py"),
+    *("tasks/test_budget.py", "tasks/classification/test_task.py"),
+    *("tasks/classification/test_detection.py", "runs/test_runs_at_addresses.py"),
+    *("runs/test_data_service.py", "tasks/segmentation/test_single_runs.py"),
+    *("cli/test_reproduce.py", "golden/test_golden.py", "test_docs.py"),
+    *("test_notebooks.py", "cli/test_segmentation_commands.py"),
+    *("learners/test_rounds.py", "models/test_lite_segmenter.py"),
+    *("models/test_networks.py", "data/classification/test_copies.py"),
+    *("cli/test_pseudo_label.py", "cli/test_suggest_labels.py"),
+)
 
 
 def paths() -> List[List[str]]:
     """What to give to pytest, a list for each part; together, all of the tests."""
     left = set(TESTS.rglob("test_*.py"))
+    first = [path for path in map(TESTS.joinpath, LONGEST) if path in left]
     parts = []
     for patterns in PARTS:
         part = {path for each in patterns for path in TESTS.glob(each)} & left
         left -= part
-        parts.append(sorted(map(str, part)))
+        begin = [path for path in first if path in part]
+        parts.append([*map(str, [*begin, *sorted(part.difference(begin))])])
     return [part for part in parts if part]
 
 

@@ -12,12 +12,14 @@ import tensorflow as tf
 
 from mixdmt_tf import algorithms
 from mixdmt_tf.algorithms import base
+from mixdmt_tf.models.wide_resnet import WideResNet
 from mixdmt_tf.settings import settings_of
 from tests.algorithms.classification import batches
 from tests.conformance import steps
 
 NAMES = steps.of_their_own()
 ROWS = 8
+LARGER = WideResNet(depth=10, width=1)  # in which a batch can be memorized
 SUPERVISED = {"loss_x", "loss_x_peer"}
 
 pytestmark = pytest.mark.parametrize("name", NAMES)
@@ -132,7 +134,7 @@ def test_a_peer_starts_elsewhere_is_trained_and_has_no_averages(name):
     first = method.peer.get_weights()
     pairs = zip(method.network.weights, first)
     random = [(w, other) for w, other in pairs if "kernel" in w.name]
-    assert len(random) > 5 and all((w.numpy() != o).any() for w, o in random)
+    assert len(random) > 3 and all((w.numpy() != o).any() for w, o in random)
     keras.utils.set_random_seed(5)
     again = batches.build(name, network="wide_resnet").peer.get_weights()
     for one, other in zip(first, again):
@@ -248,7 +250,7 @@ def test_reported_names_are_what_losses_returns(name):
 
 
 def test_loss_falls_on_data_that_can_be_memorized(name):
-    method = batches.build(name, network="wide_resnet", weight_decay=0.0)
+    method = batches.build(name, network=LARGER, weight_decay=0.0)
     batch = batch_for(method, step=100)
     if method.recipe(method.config).mixup_shared:
         batch["lam"] = tf.ones_like(batch["lam"])  # mixtures of all rows are harder

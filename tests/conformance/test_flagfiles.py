@@ -11,14 +11,13 @@ import pytest
 from mixdmt_tf.cli import experiments
 from mixdmt_tf.tables import table as tables
 from mixdmt_tf.tables import table_ini
+from tests.every_file import every
 
 ROOT = pathlib.Path(__file__).parents[2]
 FOLDER = ROOT / "flags"
 FLAGFILES = sorted(p for p in FOLDER.rglob("*.flags") if p.parent.name != "base")
 TABLES = [table_ini.load(FOLDER, name) for name in table_ini.find(FOLDER)]
-per_flagfile = pytest.mark.parametrize(
-    "path", FLAGFILES, ids=[str(p.relative_to(FOLDER)) for p in FLAGFILES]
-)
+per_flagfile = every(FLAGFILES)
 
 
 @functools.lru_cache(maxsize=None)
@@ -61,13 +60,14 @@ def test_a_row_of_a_table_says_itself_which_round_is_its_result(path):
 
 
 @per_flagfile
-def test_its_command_parses(path, monkeypatch):
+def test_its_command_parses(path):
     command = path.read_text(encoding="utf-8").split("# Command: ")[1].splitlines()[0]
     script, *arguments = command.split()
     assert (ROOT / script).is_file()
-    monkeypatch.chdir(ROOT)
     algorithm = {"bin/train_realmix": "realmix", "bin/train_dmt": "dmt"}.get(script)
-    assert experiments.parse(arguments, script, "", algorithm).values
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        assert experiments.parse(arguments, script, "", algorithm).values
 
 
 @pytest.mark.parametrize("table", TABLES, ids=[table.name for table in TABLES])

@@ -15,6 +15,7 @@ from tests.tasks.classification import tiny
 from tests.tasks.segmentation import short
 
 MINUTE = ("--max_minutes=1", "--steps=none", "--eval_every=none", "--noexport")
+SINGLE = (*MINUTE, tiny.SUPERVISED)  # the method with the smallest graph
 
 
 class Fixed(Pace):
@@ -70,28 +71,28 @@ def test_of_rounds_every_stage_and_its_labels_are_counted():
 def test_the_run_is_the_one_with_the_chosen_steps(slow, tmp_path, capsys):
     """Whatever was measured before, it begins with the same weights and batches."""
     with tiny.Watch() as measured:
-        fit.train(tiny.experiment(tmp_path / "a", *MINUTE))
+        fit.train(tiny.experiment(tmp_path / "a", *SINGLE))
     said = capsys.readouterr().out
     steps = flags_of(tmp_path / "a")["steps"]
     assert f"--max_minutes=1: --steps={steps}, about " in said
     assert 2 <= int(steps) <= 12
     with tiny.Watch() as plain:
-        fit.train(tiny.experiment(tmp_path / "b", *MINUTE[2:], f"--steps={steps}"))
+        fit.train(tiny.experiment(tmp_path / "b", *SINGLE[2:], f"--steps={steps}"))
     assert measured.last_digest() == plain.last_digest()
     assert len(measured.algorithms) == 2 and len(plain.algorithms) == 1
 
 
 def test_a_resumed_run_keeps_its_steps(tmp_path, monkeypatch, slow):
-    fit.train(tiny.experiment(tmp_path, *MINUTE))
+    fit.train(tiny.experiment(tmp_path, *SINGLE))
     before = flags_of(tmp_path)
     monkeypatch.setattr(budget, "measured", None)  # nothing is measured again
-    outcome = fit.train(tiny.experiment(tmp_path, *MINUTE))
+    outcome = fit.train(tiny.experiment(tmp_path, *SINGLE))
     assert flags_of(tmp_path) == before
     assert outcome["steps"] == int(before["steps"])
     with pytest.raises(UserError, match="not given --max_minutes=2.0, but 1.0"):
-        fit.train(tiny.experiment(tmp_path, "--max_minutes=2", *MINUTE[1:]))
+        fit.train(tiny.experiment(tmp_path, "--max_minutes=2", *SINGLE[1:]))
     longer = str(outcome["steps"] + 1)
-    fit.train(tiny.experiment(tmp_path, *MINUTE[2:], f"--steps={longer}"))
+    fit.train(tiny.experiment(tmp_path, *SINGLE[2:], f"--steps={longer}"))
     assert flags_of(tmp_path)["steps"] == longer
 
 

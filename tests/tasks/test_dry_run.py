@@ -120,21 +120,29 @@ def test_a_run_in_rounds_without_validation_images(tmp_path):
         dry_run.dry_run(tiny.experiment(tmp_path / "run", *flags))
 
 
-def test_a_base_model_that_is_given_is_looked_at(tmp_path, watched):
+@pytest.fixture
+def tried(monkeypatch):
+    """The settings that would be tried, as in the run in rounds above."""
+    seen = []
+    monkeypatch.setattr(dry_run, "_in_rounds", lambda task: seen.append(task))
+    return seen
+
+
+def test_a_base_model_that_is_given_is_looked_at(tmp_path, tried):
     base = tmp_path / "base"
     flags = ("--algorithm=dmt_baseline", "--steps=1", "--augment=none")
     fit.train(tiny.experiment(base, *flags))
-    watched.clear()
-    flags = (*LONG, "--rounds=1", "--augment=none", f"--init_from={base}")
+    flags = (*LONG, "--rounds=3", "--augment=none", f"--init_from={base}")
     with pytest.raises(UserError, match="labels that this run hides"):
         dry_run.dry_run(tiny.experiment(tmp_path / "run", *flags, "--seed=2"))
-    assert not watched
-    found = dry_run.dry_run(tiny.experiment(tmp_path / "run", *flags))
-    assert [each[0] for each in watched] == 2 * ["base", "round_1"]
-    assert found["flags"]["init_from"] == ""
+    assert not tried
+    dry_run.dry_run(tiny.experiment(tmp_path / "run", *flags))
+    (found,) = (each.experiment for each in tried)
+    assert (found.run.init_from, found.run.steps) == ("", None)
+    assert (found.method.rounds, found.data.pseudo_labels) == (3, "")
 
 
-def test_pseudo_labels_that_are_given_are_looked_at(tmp_path, watched):
+def test_pseudo_labels_that_are_given_are_looked_at(tmp_path, tried):
     experiment = tiny.experiment(tmp_path / "run", *LONG, "--augment=none")
     source = datasets.load(experiment.data)
     split = choose_split(open_task(experiment, source))
@@ -153,7 +161,10 @@ def test_pseudo_labels_that_are_given_are_looked_at(tmp_path, watched):
     run = dataclasses.replace(experiment.run, steps=5)
     experiment = dataclasses.replace(experiment, data=data, run=run)
     dry_run.dry_run(experiment)
-    assert [each[0] for each in watched] == 2 * ["base", "round_1"]
+    (found,) = (each.experiment for each in tried)
+    assert (found.data.pseudo_labels, found.run.steps) == ("", None)
+    assert (found.method.rounds, found.method.models) == (1, 1)
+    assert found.method.select_on == "last"
     run = dataclasses.replace(run, seed=2)
     with pytest.raises(UserError, match="belongs to another split"):
         dry_run.dry_run(dataclasses.replace(experiment, run=run))

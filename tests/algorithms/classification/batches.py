@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Union
 
 import numpy as np
 import tensorflow as tf
@@ -10,17 +10,26 @@ import tensorflow as tf
 from mixdmt_tf import algorithms, models
 from mixdmt_tf.algorithms.base import RunFacts
 from mixdmt_tf.data.classification.recipe import Recipe
+from mixdmt_tf.models.base import Network
 
 SHAPE = (8, 8, 1)
 CLASSES = 4
 UNLABELED = 64  # images, of which a batch shows some
 LABELED = 8
+# The second one has batch normalization: one block is enough to see what comes of it.
+SMALL = {
+    "small_cnn": {"filters": 4},
+    "wide_resnet": {"depth": 10, "width": 1, "stages": 1},
+}
 
 
 def build(
-    name: str, network: str = "small_cnn", labels: int = LABELED, **settings: Any
+    name: str,
+    network: Union[str, Network] = "small_cnn",
+    labels: int = LABELED,
+    **settings: Any,
 ):
-    """A compiled algorithm on a small network."""
+    """A compiled algorithm on a small network: one of `SMALL`, or another one."""
     method_class = algorithms.method("classification", name)
     if hasattr(method_class.config_class, "unlabeled_ratio"):
         settings.setdefault("unlabeled_ratio", 2)  # seven take long
@@ -28,11 +37,9 @@ def build(
         settings.setdefault("learning_rate", 0.002)  # for a step to change something
     if hasattr(method_class.config_class, "strong_views"):
         settings.setdefault("strong_views", 2)  # eight, too
-    if network == "small_cnn":
-        config = models.network(network)(filters=4)
-    else:
-        config = models.network(network)(depth=10, width=1)
-    built = config.build(SHAPE, CLASSES)
+    if isinstance(network, str):
+        network = models.network(network)(**SMALL[network])
+    built = network.build(SHAPE, CLASSES)
     facts = RunFacts(
         CLASSES,
         labels,

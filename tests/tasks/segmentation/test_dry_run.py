@@ -72,17 +72,16 @@ def watched(monkeypatch):
 
 def test_a_run_in_rounds(watched, tmp_path, capsys):
     """Everything twice, and the second time it resumes from the checkpoints."""
-    more = ("--algorithm=dmt", "--rounds=3", "--fractions=20,50,100", "--crop=33x41")
+    more = ("--algorithm=dmt", "--rounds=1", "--fractions=20", "--crop=33x41")
     more += ("--base_batch=3", "--unlabeled_ratio=1", "--models=1")
     with short.few_samples():
         assert train.main(short.flags(tmp_path / "run", *more, "--dry_run")) == 0
     sizes = {"base": (3, 33, 41, 3), "round_1": (2, 33, 41, 3)}
-    sizes["round_2"] = sizes["round_1"]
     first = [(name, 0, 1, size) for name, size in sizes.items()]
     assert watched == first + [(name, 1, 2, size) for name, _, _, size in first]
     said = capsys.readouterr().out
     assert "digit_scenes: 4 labelled, 12 unlabelled, 2 validation, 2 test" in said
-    assert "round_2: the most confident 100 %" in said
+    assert "round_1: the most confident 100 %" in said
     assert said.endswith("dry run complete: nothing was kept\n")
     assert not list(tmp_path.iterdir())
 
