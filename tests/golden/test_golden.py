@@ -41,9 +41,9 @@ def test_losses_and_weights_of_the_first_steps(golden, task, name):
 
     assert found["losses"] == pytest.approx(expected["losses"], rel=1e-3, abs=1e-5)
     # Adam makes steps of full size of what rounding leaves of gradients that are zero,
-    # such as those of biases before batch normalization; newer kernels round otherwise.
-    rel = 5e-3 if KERAS_3 else 1e-3
-    assert found["weights"] == pytest.approx(expected["weights"], rel=rel, abs=1e-3)
+    # such as those of biases before batch normalization; newer kernels, other CPUs and
+    # other numbers of threads round otherwise.
+    assert found["weights"] == pytest.approx(expected["weights"], rel=5e-3, abs=1e-3)
 
 
 def test_splits_and_copies(golden):
