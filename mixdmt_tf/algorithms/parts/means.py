@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, List, Mapping, Tuple, Union
+import functools
+from typing import Callable, Dict, List, Mapping, Sequence, Tuple, Union
 
 import keras
 import numpy as np
@@ -57,18 +58,28 @@ def reader(means: Mapping[str, keras.metrics.Mean]) -> Callable[[], Dict[str, fl
         for mean in means.values()
     ]
 
-    @tf.function(autograph=False)
-    def take() -> tf.Tensor:
-        sums = tf.stack([[*map(tf.convert_to_tensor, pair)] for pair in variables])
-        for variable in (v for pair in variables for v in pair):
-            variable.assign(0.0)
-        return sums
+    take = functools.partial(_taken, variables)
+    if any(hasattr(each, "values") for pair in variables for each in pair):
+        # Variables of several replicas are a part of a graph, not its arguments.
+        take = tf.function(functools.partial(_take, variables), autograph=False)
 
     def read() -> Dict[str, float]:
         sums = zip(means, take().numpy())
         return {name: float(total / count) for name, (total, count) in sums if count}
 
     return read
+
+
+def _take(pairs: Sequence[Sequence[tf.Variable]]) -> tf.Tensor:
+    """Sums and counts, float32 [means, 2], which then are 0."""
+    sums = tf.stack([[*map(tf.convert_to_tensor, pair)] for pair in pairs])
+    for variable in (each for pair in pairs for each in pair):
+        variable.assign(0.0)
+    return sums
+
+
+# One graph for all runs of a process that have as many means.
+_taken = tf.function(_take, autograph=False)
 
 
 def state(
