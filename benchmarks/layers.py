@@ -15,6 +15,7 @@ from typing import Any, Callable, Dict, Tuple
 import figures
 import keras
 import tensorflow as tf
+from passes import forward_and_backward
 from turns import medians_in_turns
 
 from mixdmt_tf.models.efficientnet_lite0 import EfficientNetLite0
@@ -35,15 +36,7 @@ def passes(config: Any, size: int, number: int, portable: bool) -> Callable[[], 
     """A compiled forward and backward pass under the present precision."""
     network = config.build((size, size, 3), 10, portable=portable)
     images = tf.random.stateless_uniform([number, size, size, 3], [1, 2], -1.0, 1.0)
-
-    def run() -> Any:
-        with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(tf.square(network(images, training=True)))
-        return tape.gradient(loss, network.trainable_variables)
-
-    compiled = tf.function(run, autograph=False)
-    compiled()
-    return compiled
+    return forward_and_backward(network, images)
 
 
 def main() -> None:

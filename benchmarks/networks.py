@@ -8,11 +8,10 @@ Images are random, 32x32x3; the networks take turns.
 
 from __future__ import annotations
 
-from typing import Any, Callable
-
 import figures
 import keras
 import tensorflow as tf
+from passes import forward_and_backward
 from turns import medians_in_turns
 
 from mixdmt_tf.models.cnn13 import CNN13
@@ -32,19 +31,6 @@ NETWORKS = {
 }
 
 
-def passes(network: keras.Model, images: tf.Tensor) -> Callable[[], Any]:
-    """A compiled forward and backward pass."""
-
-    def run() -> Any:
-        with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(tf.square(network(images, training=True)))
-        return tape.gradient(loss, network.trainable_variables)
-
-    compiled = tf.function(run, autograph=False)
-    compiled()
-    return compiled
-
-
 def main() -> None:
     """Runs all in turns and prints the medians."""
     parser = figures.parser(__doc__, rounds=9)
@@ -55,7 +41,9 @@ def main() -> None:
     shape = [arguments.images, 32, 32, 3]
     images = tf.random.stateless_uniform(shape, [1, 2], -1.0, 1.0)
     built = {name: config.build((32, 32, 3), 10) for name, config in NETWORKS.items()}
-    functions = {name: passes(network, images) for name, network in built.items()}
+    functions = {
+        name: forward_and_backward(network, images) for name, network in built.items()
+    }
     medians = medians_in_turns(functions, arguments.rounds)
     rows = [
         {

@@ -116,3 +116,16 @@ def bare(passes: List[Pass]) -> Callable[[], Any]:
         return tf.nest.map_structure(tf.reduce_sum, before)  # or they are left out
 
     return tf.function(run, autograph=False)
+
+
+def forward_and_backward(network: keras.Model, images: tf.Tensor) -> Callable[[], Any]:
+    """A compiled pass of training through one network, which has run once."""
+
+    def run() -> Any:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.square(network(images, training=True)))
+        return tape.gradient(loss, network.trainable_variables)
+
+    compiled = tf.function(run, autograph=False)
+    compiled()
+    return compiled

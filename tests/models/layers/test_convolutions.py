@@ -89,13 +89,26 @@ def test_the_gradient_of_a_depthwise_kernel(height, width, rows, columns, stride
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
 
 
+DEPTHWISE = {"kernel_size": 5, "padding": "same", "use_bias": False}
+
+
 @pytest.mark.parametrize("known", [True, False])
-@pytest.mark.parametrize("stride", [1, 2])
-def test_depthwise_convolutions_train_as_keras_has_them(stride, known):
+@pytest.mark.parametrize(
+    "kind, settings, own",
+    [
+        (DepthwiseConv2D, {**DEPTHWISE, "strides": 1}, "IdentityN"),  # its gradient
+        (DepthwiseConv2D, {**DEPTHWISE, "strides": 2}, "IdentityN"),
+        (
+            PointwiseConv2D,
+            {"filters": 6, "kernel_size": 1, "use_bias": False},
+            "MatMul",
+        ),
+    ],
+)
+def test_they_train_as_those_of_keras(kind, settings, own, known):
     inputs = normal(2, 8, 11, 4)
-    upstream = normal(2, -(-8 // stride), -(-11 // stride), 4, seed=1)
-    settings = {"strides": stride, "padding": "same", "use_bias": False}
-    layers = pair(DepthwiseConv2D, inputs, 5, **settings)
+    layers = pair(kind, inputs, **settings)
+    upstream = normal(*layers[1](inputs).shape, seed=1)
     spec = tf.TensorSpec(inputs.shape if known else [None, None, None, 4])
     got, expected = (
         tf.function(lambda x, each=each: trained(each, x, upstream), [spec])(inputs)
@@ -103,21 +116,7 @@ def test_depthwise_convolutions_train_as_keras_has_them(stride, known):
     )
     for one, other in zip(got, expected):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
-    assert "IdentityN" in operations(layers[0], inputs, True)  # the other gradient
-
-
-@pytest.mark.parametrize("known", [True, False])
-def test_pointwise_convolutions_train_as_keras_has_them(known):
-    inputs, upstream = normal(2, 3, 5, 4), normal(2, 3, 5, 6, seed=1)
-    layers = pair(PointwiseConv2D, inputs, 6, 1, use_bias=False)
-    spec = tf.TensorSpec(inputs.shape if known else [None, None, None, 4])
-    got, expected = (
-        tf.function(lambda x, each=each: trained(each, x, upstream), [spec])(inputs)
-        for each in layers
-    )
-    for one, other in zip(got, expected):
-        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
-    assert "MatMul" in operations(layers[0], inputs, True)
+    assert own in operations(layers[0], inputs, True)
 
 
 LEFT = [
