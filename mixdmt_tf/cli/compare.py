@@ -47,7 +47,7 @@ class Config:
 
 
 @dataclasses.dataclass(frozen=True)
-class Given:
+class CommandLine:
     """The words of a command line: flags of the comparison, and those of the runs."""
 
     own: List[str]
@@ -98,7 +98,10 @@ def _compare(argv: Sequence[str]) -> int:
 
 
 def _run(
-    config: Config, folder: pathlib.Path, given: Given, command_line: Sequence[str]
+    config: Config,
+    folder: pathlib.Path,
+    given: CommandLine,
+    command_line: Sequence[str],
 ) -> int:
     """Makes a comparison in a folder, with the flags of the runs."""
     from mixdmt_tf.tables import contest, running
@@ -171,14 +174,14 @@ def _of_base_model(parsed: flags.Parsed) -> List[str]:
     ]
 
 
-def separate(argv: Sequence[str]) -> Given:
+def separate(argv: Sequence[str]) -> CommandLine:
     """The words of a command line, by whom they are for.
 
     Raises:
         UsageError: if a flag of the runs is one that the comparison sets.
     """
     names = {each.name for each in declared("mixdmt_tf.cli.compare")}
-    found = Given([], [], {})
+    found = CommandLine([], [], {})
     waiting = None
     for word in argv:
         name = _name(word)

@@ -131,7 +131,7 @@ def test_flags_go_where_they_belong():
     ],
 )
 def test_a_flag_of_one_method_replaces_that_of_all(of_all, own, expected):
-    given = compare.Given([], of_all, {"dmt": own})
+    given = compare.CommandLine([], of_all, {"dmt": own})
     assert given.of("dmt") == expected
     assert given.of("realmix") == of_all
 

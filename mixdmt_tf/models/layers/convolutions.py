@@ -32,8 +32,7 @@ class PointwiseConv2D(keras.layers.Conv2D):
         if not plain or not _trains_on_cpu(inputs, training):
             return super().call(inputs)
         kernel = tf.reshape(self.kernel, [-1, self.filters])
-        outputs = tf.matmul(tf.reshape(inputs, [-1, inputs.shape[-1]]), kernel)
-        return tf.reshape(outputs, [*_shape(inputs)[:3], self.filters])
+        return tf.tensordot(inputs, kernel, 1)
 
 
 @keras.saving.register_keras_serializable("mixdmt_tf")
@@ -116,9 +115,3 @@ def kernel_gradient(
         for first in range(0, parts * _COLUMNS, _COLUMNS)
     ]
     return tf.concat(found, 1)[:, :columns]
-
-
-def _shape(inputs: tf.Tensor) -> Any:
-    """The shape, of which what is known is numbers."""
-    dynamic = tf.shape(inputs)
-    return [dynamic[i] if n is None else n for i, n in enumerate(inputs.shape)]
