@@ -38,7 +38,9 @@ class Servable(tf.Module):
             class_names: of the classes.
         """
         super().__init__()
-        self.network = scorer.network
+        # The variables alone: of a Keras model that a module holds, a SavedModel gets
+        # functions of each layer, which nobody calls and which take most of the time.
+        self.variables_held = [compat.tf_variable(w) for w in scorer.network.weights]
         self._scorer, self._names = scorer, list(class_names)
         height, width, self._channels = scorer.network.input_shape[1:]
         self._size = (height, width) if height else None
@@ -65,7 +67,7 @@ class Servable(tf.Module):
             autograph=False,
         )
         def serve_bytes(image_bytes):
-            return self._answer(self._read(image_bytes))
+            return serve(self._read(image_bytes))
 
         if self._channels not in (1, 3):  # JPEG and PNG hold no such images
             return {IMAGES: serve}
@@ -73,7 +75,7 @@ class Servable(tf.Module):
 
     def lite(self) -> Callable[..., Answer]:
         """The function of a TensorFlow Lite file: no resizing, no names, n > 0."""
-        shape = (None, *self.network.input_shape[1:])
+        shape = (None, *self._scorer.network.input_shape[1:])
 
         @tf.function(
             input_signature=[tf.TensorSpec(shape, tf.uint8, name="image")],
@@ -82,9 +84,6 @@ class Servable(tf.Module):
         def serve(image):
             return self._guess(image)
 
-        # The converter of newer TensorFlow loses the values of variables that it finds
-        # behind Keras 3's own.
-        self.variables_held = [compat.tf_variable(w) for w in self.network.weights]
         return serve
 
     def _guess(self, images: tf.Tensor) -> Answer:

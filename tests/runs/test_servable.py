@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from tensorflow.core.protobuf import saved_model_pb2
 
 from mixdmt_tf.data import image_files
 from mixdmt_tf.models import small_cnn, small_segmenter
@@ -90,6 +91,19 @@ def png(image, **options):
     content = io.BytesIO()
     Image.fromarray(image).save(content, "PNG", **options)
     return content.getvalue()
+
+
+def test_a_saved_model_holds_no_layers(models):
+    for place, scorer, _ in models.values():
+        content = saved_model_pb2.SavedModel.FromString(
+            (place / "saved_model.pb").read_bytes()
+        )
+        nodes = content.meta_graphs[0].object_graph_def.nodes
+        objects = [node for node in nodes if node.WhichOneof("kind") == "user_object"]
+        # The module, its two lists, and the table of signatures.
+        assert len(objects) == 4
+        kept = [node for node in nodes if node.WhichOneof("kind") == "variable"]
+        assert len(kept) == len(scorer.network.weights)
 
 
 def test_both_tasks_where_we_are_not_installed(models, tmp_path):
