@@ -3,10 +3,11 @@
     .venv/bin/python benchmarks/augmentations.py [--rounds=9] [--json=FILE]
         [--images=512] [--side=32]
 
-Each policy takes turns with random erasing of the same images. The last row is what
-RandAugment of one image at a time costs, made of tensorflow-addons' operations (two of
+Each policy takes turns with random erasing of the same images. The last rows are what
+RandAugment of one image at a time costs: made of tensorflow-addons' operations (two of
 rotation, translation, shearing, contrast and equalization for each image) mapped over
-the images; where the package is missing the row is, too.
+the images, and torchvision's on images of Pillow, which uses one core (`taskset -c 0`
+compares core by core). Where one of the packages is missing its row is, too.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import importlib.util
 from typing import Any, Callable, Dict
 
 import figures
+import numpy as np
 import tensorflow as tf
 from turns import medians_in_turns
 
@@ -68,6 +70,21 @@ def image_by_image(images: tf.Tensor) -> Callable[[], Any]:
     return run
 
 
+def torchvision_on_pillow(images: tf.Tensor) -> Callable[[], Any]:
+    """RandAugment as torchvision's documentation has it, uint8 to uint8."""
+    from PIL import Image
+    from torchvision.transforms import RandAugment
+
+    augment = RandAugment(num_ops=2, magnitude=10)
+    pictures = [Image.fromarray(image) for image in images.numpy()]
+
+    def run() -> None:
+        np.stack([np.asarray(augment(picture)) for picture in pictures])
+
+    run()
+    return run
+
+
 def policies(images: tf.Tensor) -> Dict[str, Callable[[], Any]]:
     """A call for each policy."""
     found = {
@@ -86,6 +103,8 @@ def policies(images: tf.Tensor) -> Dict[str, Callable[[], Any]]:
         calls[name] = call(lambda i, u, a=apply, p=policy: a(i, u, p), images, number)
     if importlib.util.find_spec("tensorflow_addons"):
         calls["tensorflow-addons, image by image"] = image_by_image(images)
+    if importlib.util.find_spec("torchvision"):
+        calls["torchvision on Pillow, image by image"] = torchvision_on_pillow(images)
     return calls
 
 
