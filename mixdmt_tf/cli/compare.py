@@ -14,6 +14,7 @@ from typing import AbstractSet, Any, Dict, List, Mapping, Sequence, Tuple
 import mixdmt_tf
 from mixdmt_tf import remote
 from mixdmt_tf.cli import experiments, flags
+from mixdmt_tf.cli.arguments import require_on_the_line
 from mixdmt_tf.cli.main import run
 from mixdmt_tf.cli.reproduce import LAUNCH, settings_of_numbers
 from mixdmt_tf.errors import UsageError
@@ -97,6 +98,9 @@ def _compare(argv: Sequence[str]) -> int:
     )
     values: Mapping[str, Any] = parsed.values["command"]
     config = Config(**values)
+    own = [s for s in declared("mixdmt_tf.cli.compare") if s.name != "workdir"]
+    for argv_of_runs in (given.of_all, *given.of_one.values()):
+        require_on_the_line(own, argv_of_runs, "compare")
     if config.dry_run:
         return _run(config, remote.run_folder(config.workdir), given, argv)
     with remote.opened(config.workdir) as folder:
@@ -202,11 +206,14 @@ def separate(argv: Sequence[str]) -> CommandLine:
     waiting = None
     for word in argv:
         name = _name(word)
+        if word in flags.HELP:
+            found.own.append(word)
+            continue
         if waiting is not None and not name:
             waiting.append(word)  # the value of a flag without '='
             continue
         method, dot, flag = name.rpartition(".")
-        mine = name in (*names, "help", "helpfull", "version") or name == "nodry_run"
+        mine = name in (*names, "version", "nodry_run")
         if dot:
             waiting = found.of_one.setdefault(method, [])
             waiting.append(word.replace(f"{method}.", "", 1))

@@ -49,8 +49,11 @@ def trainer(tmp_path, monkeypatch):
     return start
 
 
-def test_help():
+def test_help(capsys):
     text = commands.helps_at_once("compare")
+    for more in (["-h"], ["--labels", "50", "-h"], ["--helpfull"]):
+        assert compare.main(more) == 0
+        assert capsys.readouterr().out == text
     assert "usage: compare [--flag=value ...]" in text and "--minutes=30.0" in text
 
 
@@ -213,3 +216,10 @@ def test_finished_runs_of_other_settings_are_not_ranked(more, said, tmp_path, ca
     given["--algorithms"] = "--algorithms=supervised,realmix"
     words = commands.refusal(capsys, compare.main, *given.values())
     assert f"realmix-seed2 is a finished run with {said}.\n" in words
+
+
+def test_its_own_flags_are_not_for_flagfiles(tmp_path, capsys):
+    mine = tmp_path / "my.flags"
+    mine.write_text("--workdir=runs/a\n--minutes=1\n")
+    said = commands.refusal(capsys, compare.main, f"--flagfile={mine}", "--dry_run")
+    assert f"{mine}:2: --minutes is a flag of bin/compare itself" in said
