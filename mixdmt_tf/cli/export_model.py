@@ -90,6 +90,7 @@ def _export(argv: Sequence[str]) -> None:
         place,
         model.colours,
         _samples(task, config.format),
+        model.bands,
     )
     print(f"step {model.step:,}, {config.weights} weights: {remote.shown(place)}")
     print(found.describe())
