@@ -11,7 +11,7 @@ import dataclasses
 import os
 import re
 from pathlib import Path
-from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from mixdmt_tf import bounds
 from mixdmt_tf.cli import flagfiles
@@ -214,6 +214,27 @@ class Reader:
         return UsageError(
             f"{place}--{name} lacks a value: expected {expected}\n"
             f"write --{name}={example}"
+        )
+
+
+def require_on_the_line(
+    own: Iterable[Setting], argv: Sequence[str], command: str
+) -> None:
+    """Refuses flags of a command in flagfiles, which are for the runs that it starts.
+
+    Args:
+        own: the command's flags that no run has.
+        argv: words for the runs.
+        command: its name.
+
+    Raises:
+        UsageError: naming the first one, and its line.
+    """
+    given, _ = Reader({each.name: each for each in own}, {}, strict=False).read(argv)
+    for each in given:
+        raise UsageError(
+            f"{each.place}--{each.name} is a flag of bin/{command} itself, and "
+            "flagfiles are for its runs\ngive it on the command line"
         )
 
 

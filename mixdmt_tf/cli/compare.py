@@ -14,13 +14,20 @@ from typing import AbstractSet, Any, Dict, List, Mapping, Sequence, Tuple
 import mixdmt_tf
 from mixdmt_tf import remote
 from mixdmt_tf.cli import experiments, flags
+from mixdmt_tf.cli.arguments import require_on_the_line
 from mixdmt_tf.cli.main import run
-from mixdmt_tf.cli.reproduce import LAUNCH
+from mixdmt_tf.cli.reproduce import LAUNCH, settings_of_numbers
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.settings import assumed, declared, nearest, setting
+from mixdmt_tf.settings import assumed, declared, nearest, setting, to_text
 
 # What each run gets from the comparison.
 _OWN = ("algorithm", "seed", "steps", "max_minutes")
+# What may change while a run is trained, or is compared by what the files hold: a run
+# that is finished is asked for neither.
+_NOT_ASKED = (
+    *("max_minutes", "data_dir", "split", "unlabeled_dir"),
+    *("labels_csv", "weights_csv"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +98,9 @@ def _compare(argv: Sequence[str]) -> int:
     )
     values: Mapping[str, Any] = parsed.values["command"]
     config = Config(**values)
+    own = [s for s in declared("mixdmt_tf.cli.compare") if s.name != "workdir"]
+    for argv_of_runs in (given.of_all, *given.of_one.values()):
+        require_on_the_line(own, argv_of_runs, "compare")
     if config.dry_run:
         return _run(config, remote.run_folder(config.workdir), given, argv)
     with remote.opened(config.workdir) as folder:
@@ -124,8 +134,12 @@ def _run(
             length = [f"--steps={steps}"]
         argv = [*given.of(name), f"--algorithm={name}", *length, "--noexport"]
         argv += _of_base_model(experiments.parse(argv, "compare", ""))
+        settings = _settings(experiments.parse(argv, "compare", ""))
         minutes = 0.5 if steps else config.minutes
-        contestants.append(contest.Contestant(name, tuple(argv), folder, minutes))
+        contestants.append(
+            contest.Contestant(name, tuple(argv), folder, minutes, settings)
+        )
+        contestants[-1].require_same()
     # By seed, so that all methods have a run before one has its second.
     seeds = range(1, config.seeds + 1)
     runs: List[Tuple[Any, int]] = [(each, s) for s in seeds for each in contestants]
@@ -154,6 +168,13 @@ def _run(
     print(contest_report.write(contestants, folder, title, note))
     print(f"written to {remote.shown(folder)}: comparison.md, .csv, .json, .png")
     return code
+
+
+def _settings(parsed: flags.Parsed) -> Dict[str, str]:
+    """What must be the same of runs that are ranked together, as text by flag."""
+    values = {**parsed.values["run"], **parsed.values["data"]}
+    again = {name: to_text(values[name]) for name in _NOT_ASKED if name in values}
+    return {**settings_of_numbers(parsed), **again}
 
 
 def _of_base_model(parsed: flags.Parsed) -> List[str]:
@@ -185,11 +206,14 @@ def separate(argv: Sequence[str]) -> CommandLine:
     waiting = None
     for word in argv:
         name = _name(word)
+        if word in flags.HELP:
+            found.own.append(word)
+            continue
         if waiting is not None and not name:
             waiting.append(word)  # the value of a flag without '='
             continue
         method, dot, flag = name.rpartition(".")
-        mine = name in (*names, "help", "helpfull", "version") or name == "nodry_run"
+        mine = name in (*names, "version", "nodry_run")
         if dot:
             waiting = found.of_one.setdefault(method, [])
             waiting.append(word.replace(f"{method}.", "", 1))

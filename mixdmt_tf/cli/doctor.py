@@ -150,7 +150,8 @@ def disks(config: Config) -> Iterator[Line]:
         "temporary files": pathlib.Path(tempfile.gettempdir()),
     }
     for name, place in places.items():
-        there = next(each for each in (place, *place.parents) if each.exists())
+        # What may not be looked into is as good as not there.
+        there = next(e for e in (place, *place.parents) if os.path.exists(e))
         free = shutil.disk_usage(there).free
         yield name, f"{size_text(free)} free, {place}"
         if not os.access(there, os.W_OK):

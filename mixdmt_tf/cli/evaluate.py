@@ -19,7 +19,10 @@ class Config:
 
     workdir: str = setting("", "the folder of a run")
     checkpoint: str = setting(
-        "last", "which; best: on the validation images", choices=("last", "best")
+        "result",
+        "which; result: that of the run's own numbers and export, the last one unless "
+        "rounds went by --snapshot=best; best: on the validation images",
+        choices=("result", "last", "best"),
     )
     data_dir: str = setting(
         "", "where the data are, if not where they were in training"

@@ -39,7 +39,10 @@ class Config:
         "the run's folder",
     )
     checkpoint: str = setting(
-        "last", "which; best: on the validation images", choices=("last", "best")
+        "result",
+        "which; result: that of the run's own numbers and export, the last one unless "
+        "rounds went by --snapshot=best; best: on the validation images",
+        choices=("result", "last", "best"),
     )
     weights: str = setting(
         "ema", "averaged weights, or those of the last step", choices=("ema", "raw")
@@ -90,6 +93,7 @@ def _export(argv: Sequence[str]) -> None:
         place,
         model.colours,
         _samples(task, config.format),
+        model.bands,
     )
     print(f"step {model.step:,}, {config.weights} weights: {remote.shown(place)}")
     print(found.describe())

@@ -31,7 +31,7 @@ from mixdmt_tf.cli.values import Parser, Serializer, shown, suggest
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import DeclarationError, Setting, Value, declared, to_text
 
-_HELP = {"-h", "-help", "--h", "--help", "--helpfull", "--helpshort"}
+HELP = {"-h", "-help", "--h", "--help", "--helpfull", "--helpshort"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,7 +149,7 @@ def parse(
             _set(flag_values, each, known[name], hint)
         chosen[name] = str(flag_values[name].value)
         groups = tuple(groups_for(chosen))
-    if _HELP.intersection(before_positional):
+    if HELP.intersection(before_positional):
         sections = [(each.title, each.settings) for each in groups]
         full = "--helpfull" in before_positional
         print(help_text.text(program, summary, sections, arguments, full), end="")

@@ -66,19 +66,21 @@ def _inspect(argv: Sequence[str]) -> None:
         report = inspection.inspect(folder, progress=progress.update)
     print("\n".join(report.lines))
     colours = getattr(report, "colours", "")
-    if output and colours:
-        place = output.with_name("proposed_colours.txt")
-        write_atomically(place, colours)
-        file = remote.shown(place)
-        print(f"\nproposed colours: {file}; put names in and copy it to colours.txt")
-    if output and report.sheet:
-        try:
+    try:
+        if output and colours:
+            place = output.with_name("proposed_colours.txt")
+            write_atomically(place, colours)
+            file = remote.shown(place)
+            print(
+                f"\nproposed colours: {file}; put names in and copy it to colours.txt"
+            )
+        if output and report.sheet:
             write_png_atomically(output, np.asarray(report.sheet))
-        except OSError as error:
-            raise UserError(
-                f"--output={output} cannot be written: {error.strerror}"
-            ) from error
-        print(f"\ncontact sheet: {remote.shown(output)}")
+            print(f"\ncontact sheet: {remote.shown(output)}")
+    except OSError as error:
+        raise UserError(
+            f"--output={output} cannot be written: {error.strerror}"
+        ) from error
 
 
 def _inspection(folder: pathlib.Path) -> Any:

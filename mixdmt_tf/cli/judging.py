@@ -55,7 +55,10 @@ class Judging:
         "ema", "averaged weights or raw ones", choices=("ema", "raw")
     )
     checkpoint: str = setting(
-        "last", "which; best: on the validation images", choices=("last", "best")
+        "result",
+        "which; result: that of the run's own numbers and export, the last one unless "
+        "rounds went by --snapshot=best; best: on the validation images",
+        choices=("result", "last", "best"),
     )
 
 

@@ -19,6 +19,8 @@ from mixdmt_tf.progress import CLEAR
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 BROKEN_PIPE = 141  # 128 + SIGPIPE
+# What the system says of places that it does not let a command use.
+DENIED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG)
 
 
 def run(main: Callable[[Sequence[str]], Optional[int]], argv: Sequence[str]) -> int:
@@ -133,6 +135,10 @@ def _run(main: Callable[[Sequence[str]], Optional[int]], argv: Sequence[str]) ->
         if full or FULL in str(error):
             print(f"error: the disk is full: {error}", file=sys.stderr)
             print("Make room and run the same command again.", file=sys.stderr)
+            return UserError.exit_code
+        if isinstance(error, OSError) and error.filename and error.errno in DENIED:
+            print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+            print("Allow access to it, or name another place.", file=sys.stderr)
             return UserError.exit_code
         traceback.print_exc()
         print(

@@ -27,7 +27,10 @@ class Config:
         "segmentation a folder; default: predictions",
     )
     checkpoint: str = setting(
-        "last", "which; best: on the validation images", choices=("last", "best")
+        "result",
+        "which; result: that of the run's own numbers and export, the last one unless "
+        "rounds went by --snapshot=best; best: on the validation images",
+        choices=("result", "last", "best"),
     )
     weights: str = setting(
         "ema", "averaged weights, or those of the last step", choices=("ema", "raw")

@@ -57,7 +57,10 @@ class Config(label_sources.LabelSource, beam.Engine):
         "ema", "averaged weights or raw ones", choices=("ema", "raw")
     )
     checkpoint: str = setting(
-        "last", "which; best: on the validation images", choices=("last", "best")
+        "result",
+        "which; result: that of the run's own numbers and export, the last one unless "
+        "rounds went by --snapshot=best; best: on the validation images",
+        choices=("result", "last", "best"),
     )
     data_dir: str = setting(
         "", "where the data are, if not where they were in training"

@@ -224,12 +224,7 @@ def _read(argv: Sequence[str]) -> Tuple[Optional[int], Mapping[str, str]]:
     experiments.data_config(data)
     method: Mapping[str, Any] = parsed.values["method"]
     experiments.require_lengths(values["steps"], method, str(data["pseudo_labels"]))
-    settings = {
-        each.name: to_text(parsed.values[group.name][each.name])
-        for group in parsed.groups
-        for each in group.settings
-        if not each.harmless
-    }
+    settings = settings_of_numbers(parsed)
     if "fractions" in method and not data["pseudo_labels"]:  # a run in rounds
         from mixdmt_tf.rounds import plan
 
@@ -237,6 +232,16 @@ def _read(argv: Sequence[str]) -> Tuple[Optional[int], Mapping[str, str]]:
         settings.update({name: to_text(value) for name, value in found.items()})
         return None, settings
     return values["steps"], settings
+
+
+def settings_of_numbers(parsed: flags.Parsed) -> Dict[str, str]:
+    """The settings that a run's numbers depend on, as text by flag."""
+    return {
+        each.name: to_text(parsed.values[group.name][each.name])
+        for group in parsed.groups
+        for each in group.settings
+        if not each.harmless
+    }
 
 
 def _describe(prefix: str, one: Any, table: Any, known: Sequence[Any]) -> None:

@@ -18,6 +18,9 @@ from mixdmt_tf.settings import check, setting, settings_of
 
 NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+# What requests call this machine; older versions of Starlette see of an address of
+# IPv6 what is before its first colon, and no name that can be registered has a bracket.
+OWN_NAMES = ("127.0.0.1", "localhost", "[::1]", "[")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,7 +132,7 @@ def _serve(argv: Sequence[str]) -> None:
     with server.listen(config.host, config.port) as listening:
         model = ServedModel(folder, config.max_pixels)
         # Only names of this machine, unless others are to reach it.
-        hosts = LOOPBACK if config.host in LOOPBACK else ("*",)
+        hosts = OWN_NAMES if config.host in LOOPBACK else ("*",)
         made = app.make_app(model, config.limits(), config.threads, hosts)
         port = listening.getsockname()[1]
         name = f"[{config.host}]" if ":" in config.host else config.host

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Sequence, Tuple
 import mixdmt_tf
 from mixdmt_tf import remote
 from mixdmt_tf.cli import experiments, flags
+from mixdmt_tf.cli.arguments import require_on_the_line
 from mixdmt_tf.cli.main import run
 from mixdmt_tf.cli.reproduce import LAUNCH
 from mixdmt_tf.errors import UsageError, UserError
@@ -68,6 +69,8 @@ def _tune(argv: Sequence[str]) -> int:
     )
     values: Mapping[str, Any] = parsed.values["command"]
     config = Config(**values)
+    mine = [s for s in declared("mixdmt_tf.cli.tune") if s.name != "workdir"]
+    require_on_the_line(mine, others, "tune")
     ranges, given, segmentation = _planned(config, others)
     command = [*others, "--noexport"]
     if config.dry_run:
@@ -107,11 +110,14 @@ def _report(search: "Search", code: int, given: Mapping[str, Any]) -> int:
 def separate(argv: Sequence[str]) -> Tuple[List[str], List[str]]:
     """The flags of this command, and those of the runs; all --tune become one."""
     names = {each.name for each in declared("mixdmt_tf.cli.tune")}
-    names |= {"help", "helpfull", "version", "nodry_run", "noprune"}
+    names |= {"version", "nodry_run", "noprune"}
     own: List[str] = []
     others: List[str] = []
     waiting = others
     for word in argv:
+        if word in flags.HELP:
+            own.append(word)
+            continue
         name = word[2:].partition("=")[0] if word.startswith("--") else ""
         if name:
             waiting = own if name in names else others

@@ -125,8 +125,7 @@ class RoundsLearner(TrainedModel):
 
     def _take_weights(self, task: Any, place: pathlib.Path) -> None:
         """Gives the network the weights of the run's result."""
-        snapshot = getattr(task.experiment.method, "snapshot", "last")
-        found = trained.load(task, place, snapshot)
+        found = trained.load(task, place, "result")
         self.body.set_weights(found.averaged)
         self.average.restart()
         self.body.set_weights(found.raw)

@@ -262,6 +262,7 @@ class Loop:
                 model.class_names,
                 self.path / "export",
                 model.colours,
+                bands=model.bands,
             )
         bases = {each.name: self.results[each.name] for each in self.stages.bases}
         outcome = records.run_summary(

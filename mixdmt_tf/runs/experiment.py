@@ -50,6 +50,14 @@ class Experiment:
         loop = self.method_class().loop
         return loop != "single" and not self.data.pseudo_labels
 
+    @property
+    def snapshot(self) -> str:
+        """Which checkpoint is the result: 'last', or 'best' on the validation images.
+
+        A single run, and so each stage of rounds, ends with its last weights.
+        """
+        return getattr(self.method, "snapshot", "last") if self.in_rounds else "last"
+
     def method_class(self, name: str = "") -> Type[Algorithm]:
         """The class of this algorithm, or of another one of the same task."""
         return algorithms.method(self.task, name or self.algorithm)

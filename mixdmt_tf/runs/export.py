@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from mixdmt_tf.data.bands import Bands
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.models.layers.borders import CroppedLike, RepeatedBorder
 from mixdmt_tf.runs import agreement, lite
@@ -35,6 +36,7 @@ def export(
     place: pathlib.Path,
     colours: Optional[np.ndarray] = None,
     samples: Optional[Samples] = None,
+    bands: Optional[Bands] = None,
 ) -> Agreement:
     """Writes a model, loads it back, and compares its answers with the network's.
 
@@ -48,6 +50,7 @@ def export(
         colours: of the classes, uint8 [C, 3]; written there as `colours.json`.
         samples: what to compare on, and for 'tflite_int8' to calibrate with; random
             images if not given.
+        bands: what images the network was trained on; None: photographs.
 
     Returns:
         How well both agree.
@@ -62,7 +65,9 @@ def export(
     if format_name == "tflite_int8" and not samples.calibration:
         raise ValueError("tflite_int8 needs images to calibrate with")
     writers = {
-        "saved_model": lambda path: _saved_model(scorer, path, class_names, colours),
+        "saved_model": lambda path: _saved_model(
+            scorer, path, class_names, colours, bands
+        ),
         "keras": lambda path: _keras(scorer, path),
         "tflite": lambda path: _tflite(scorer, path),
         "tflite_int8": lambda path: _tflite(scorer, path, samples.calibration),
@@ -123,9 +128,10 @@ def _saved_model(
     path: pathlib.Path,
     class_names: Sequence[str],
     colours: Optional[np.ndarray],
+    bands: Optional[Bands],
 ) -> Answering:
     """The signatures of `Servable`; names, colours and image shape lie beside them."""
-    servable = Servable(scorer, class_names)
+    servable = Servable(scorer, class_names, bands)
     tf.saved_model.save(servable, str(path), signatures=servable.signatures())
     names = json.dumps(list(class_names))
     (path / CLASSES).write_text(names, encoding="utf-8")

@@ -6,11 +6,12 @@ nothing but TensorFlow where they run.
 
 from __future__ import annotations
 
-from typing import Callable, Dict, Sequence
+from typing import Callable, Dict, Optional, Sequence
 
 import tensorflow as tf
 
 from mixdmt_tf import compat
+from mixdmt_tf.data.bands import Bands
 from mixdmt_tf.runs import image_bytes
 from mixdmt_tf.runs.task import Scorer
 
@@ -30,12 +31,18 @@ class Servable(tf.Module):
     have no answers.
     """
 
-    def __init__(self, scorer: Scorer, class_names: Sequence[str]):
+    def __init__(
+        self,
+        scorer: Scorer,
+        class_names: Sequence[str],
+        bands: Optional[Bands] = None,
+    ):
         """Holds the network whose weights are exported.
 
         Args:
             scorer: the network.
             class_names: of the classes.
+            bands: what images it was trained on; None: photographs.
         """
         super().__init__()
         # The variables alone: of a Keras model that a module holds, a SavedModel gets
@@ -44,14 +51,17 @@ class Servable(tf.Module):
         self._scorer, self._names = scorer, list(class_names)
         height, width, self._channels = scorer.network.input_shape[1:]
         self._size = (height, width) if height else None
+        # JPEG and PNG hold no other images, and nobody says here what is black in them.
+        plain = bands is None or bands.low is None
+        self._takes_files = plain and self._channels in (1, 3)
 
     def signatures(self) -> Dict[str, Callable[..., Answer]]:
         """The functions of a SavedModel by name.
 
         `serving_default` takes `image`, uint8 [n, H, W, channels]; `serving_bytes`
         takes `image_bytes`, string [n], the content of JPEG or PNG files, if images
-        have one channel or three; files of one call that are labelled pixel by pixel
-        have to be of one size.
+        have one channel or three and no range of values of their own; files of one call
+        that are labelled pixel by pixel have to be of one size.
         """
         shape = (None, None, None, self._channels)
 
@@ -69,7 +79,7 @@ class Servable(tf.Module):
         def serve_bytes(image_bytes):
             return serve(self._read(image_bytes))
 
-        if self._channels not in (1, 3):  # JPEG and PNG hold no such images
+        if not self._takes_files:
             return {IMAGES: serve}
         return {IMAGES: serve, FILES: serve_bytes}
 
@@ -122,7 +132,10 @@ class Servable(tf.Module):
             image = image_bytes.decoded(data)
             if self._size is not None:
                 image = image_bytes.resized(image[tf.newaxis], *self._size)[0]
-                return image_bytes.grey(image) if self._channels == 1 else image
+            if self._channels == 1:
+                image = image_bytes.grey(image)
+            if self._size is not None:
+                return image
             same = tf.debugging.assert_equal(
                 tf.shape(image)[:2],
                 size,

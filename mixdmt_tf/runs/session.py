@@ -260,6 +260,7 @@ class Session:
                 self.task.source.class_names,
                 self.path / "export",
                 self.task.colours,
+                bands=self.experiment.data.bands,
             )
         digests.write(self.path / "results.json", json.dumps(outcome, indent=1))
         return outcome

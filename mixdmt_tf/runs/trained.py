@@ -86,12 +86,15 @@ def load(task: Task, folder: pathlib.Path, which: str = "last") -> Trained:
     Args:
         task: of the run.
         folder: the run's.
-        which: 'last', or 'best' on the validation images.
+        which: 'last', 'best' on the validation images, or 'result': the one of these
+            that the numbers of the run are of.
 
     Raises:
         UserError: if there is no intact checkpoint, or no validation to be best on.
     """
     step: Optional[int] = None
+    if which == "result":
+        which = task.experiment.snapshot
     if which == "best":
         best = best_row(read_rows(folder))
         if best is None:

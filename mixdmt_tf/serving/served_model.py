@@ -20,7 +20,7 @@ from mixdmt_tf.data.pixels import LUMINANCE
 from mixdmt_tf.data.segmentation import opening
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.runs import model_files
-from mixdmt_tf.runs.servable import IMAGES
+from mixdmt_tf.runs.servable import FILES, IMAGES
 from mixdmt_tf.serving.limits import PIXELS, Refused
 
 Prediction = Dict[str, Any]
@@ -44,7 +44,7 @@ class ServedModel:
             pixels: that an image may have; None: `PIXELS` of the task.
 
         Raises:
-            UserError: if it is none, or not one of ours.
+            UserError: if it is none, or not one of ours, or takes no files.
         """
         model_files.require_model(folder)
         self.class_names: List[str] = model_files.read(folder, model_files.CLASSES)
@@ -59,6 +59,11 @@ class ServedModel:
             self._serve = self._loaded.signatures[IMAGES]
         except (OSError, KeyError, ValueError, tf.errors.OpError) as error:
             raise UserError(f"{folder} can't be loaded: {error}") from error
+        if FILES not in self._loaded.signatures:
+            raise UserError(
+                f"{folder}: images of this model are no photographs, so that it takes "
+                "arrays and no files.\nbin/predict, or the SavedModel itself, answers."
+            )
         shape = [1, *(side or 64 for side in self.image_shape)]
         answer = self._ask(np.zeros(shape, np.uint8))
         if self.task == "classification" and answer["label"].ndim > 1:
@@ -133,9 +138,10 @@ class ServedModel:
 
     def _fitted(self, picture: Image.Image) -> np.ndarray:
         size, _, channels = self.image_shape
-        if not size:
-            return np.array(opening.rgb(picture))
-        image = image_files.square_rgb(picture, size)
+        if size:
+            image = image_files.square_rgb(picture, size)
+        else:
+            image = np.array(opening.rgb(picture))
         if channels == 1:
             image = (image @ LUMINANCE).round().astype(np.uint8)[..., np.newaxis]
         return image

@@ -21,6 +21,23 @@ _OF_A_RUN = {"seed", "init_from"}
 Read = Callable[[Sequence[str]], Tuple[Optional[int], Mapping[str, str]]]
 
 
+def changed(results: Mapping[str, Any], settings: Mapping[str, str]) -> Optional[str]:
+    """The first setting that a finished run had another value of, None if none.
+
+    Args:
+        results: its `results.json`.
+        settings: what its numbers depend on, as text by flag.
+    """
+    flags = results.get("flags", {})
+    for name, value in settings.items():
+        # For 'auto' and 'none' the run records the value it chose. A setting added
+        # after the run was made is missing there and did not affect it.
+        left_open = name in _OF_A_RUN or value in ("auto", "none")
+        if not left_open and flags.get(name, value) != value:
+            return name
+    return None
+
+
 @dataclasses.dataclass(frozen=True)
 class Cell:
     """One row in one column: the same command with several seeds.
@@ -72,13 +89,8 @@ class Cell:
             results = digests.read_json(path)
         except (OSError, digests.Damaged):
             return None
-        flags = results.get("flags", {})
-        for name, value in self.settings.items():
-            # For 'auto' and 'none' the run records the value it chose. A setting added
-            # after the run was made is missing there and did not affect it.
-            left_open = name in _OF_A_RUN or value in ("auto", "none")
-            if not left_open and flags.get(name, value) != value:
-                return None
+        if changed(results, self.settings):
+            return None
         return results if self.steps in (None, results.get("steps")) else None
 
     def finished(self) -> Dict[int, Dict[str, Any]]:

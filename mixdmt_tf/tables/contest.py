@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import json
 import math
 import pathlib
 import statistics
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from mixdmt_tf import digests
+from mixdmt_tf.errors import UsageError
+from mixdmt_tf.tables.cells import changed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,12 +28,14 @@ class Contestant:
         flags: of the training command, without seed and folder.
         folder: that holds the run folders.
         minutes: of one run.
+        settings: those that its numbers depend on, as text by flag.
     """
 
     name: str
     flags: Tuple[str, ...]
     folder: pathlib.Path
     minutes: float
+    settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     column = ""
     first = None
@@ -58,10 +63,9 @@ class Contestant:
         """`results.json` of a finished run, None if it is not finished."""
         path = self.run_folder(seed) / "results.json"
         try:
-            found: Dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            return digests.read_json(path)
+        except (OSError, digests.Damaged):
             return None
-        return found
 
     def finished(self) -> Dict[int, Dict[str, Any]]:
         """Results of all finished runs, by seed."""
@@ -73,6 +77,22 @@ class Contestant:
         )
         results = {seed: self.results(seed) for seed in seeds}
         return {seed: each for seed, each in results.items() if each is not None}
+
+    def require_same(self) -> None:
+        """Refuses finished runs of other settings, which would be ranked with these.
+
+        Raises:
+            UsageError: naming a run, and what differs.
+        """
+        for seed, results in self.finished().items():
+            name = changed(results, self.settings)
+            if name:
+                raise UsageError(
+                    f"{self.run_folder(seed)} is a finished run with "
+                    f"--{name}={results['flags'][name]}, not {self.settings[name]}.\n"
+                    "Give the flags that the comparison was begun with, or another "
+                    "--workdir."
+                )
 
     def steps_done(self, seed: int) -> int:
         """0: runs are measured in minutes."""

@@ -1,7 +1,7 @@
 """Reads tables from `table.ini` in folders of flagfiles.
 
 The file has a section `[table]` and one section `[row NAME]` for each row, in the
-paper's order. CONTRIBUTING.md lists the settings.
+paper's order. docs/tables.md lists the settings.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from mixdmt_tf.tables.table import (
 _T = TypeVar("_T")
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?)(?: ?± ?(\d+(?:\.\d+)?))?")
 _NO_NUMBER = ("not recoverable", "not published", "none")
-_TABLE_SETTINGS = ("title", "columns", "shown", "chart", "first_seed")
+TABLE_SETTINGS = ("title", "columns", "shown", "chart", "first_seed")
 _MINUTES = {f"{budget}_minutes": budget for budget in BUDGETS}
 _MARKS = ("beside", "quoted", "one_run")
-_ROW_SETTINGS = ("label", "published", "weights", "first", *_MARKS, *_MINUTES)
+ROW_SETTINGS = ("label", "published", "weights", "first", *_MARKS, *_MINUTES)
 
 
 def find(root: pathlib.Path) -> Dict[str, pathlib.Path]:
@@ -72,7 +72,7 @@ def load(root: pathlib.Path, name: str) -> Table:
             f"{path} is not the description of a table: {error}\n"
             "expected a section [table] with a title and, if there are several, columns"
         ) from None
-    _check_words(path, "setting", settings, _TABLE_SETTINGS)
+    _check_words(path, "setting", settings, TABLE_SETTINGS)
     flag, _, values = settings.get("columns", "").partition(":")
     flag, columns = flag.strip(), tuple(values.split()) or ("",)
     shown, chart = settings.get("shown", "error"), settings.get("chart", "bars")
@@ -123,7 +123,7 @@ def _read_row(
     path: pathlib.Path, name: str, section: Mapping[str, str], columns: Tuple[str, ...]
 ) -> Row:
     where = f"row '{name}': "
-    _check_words(path, f"{where}setting", section, _ROW_SETTINGS)
+    _check_words(path, f"{where}setting", section, ROW_SETTINGS)
     marks = {mark: mark in section for mark in _MARKS}
     for mark in filter(marks.get, marks):
         _check_words(path, f"{where}{mark}", [section[mark]], ("true",))

@@ -79,10 +79,7 @@ def describe(
 
 def _network(task: Task, folder: pathlib.Path) -> Tuple[trained.Trained, Split]:
     """The network that is a run's result, and its split."""
-    experiment = task.experiment
-    snapshot = getattr(experiment.method, "snapshot", "last")
-    which = snapshot if experiment.in_rounds else "last"
-    model = trained.load(task, folder, which)
+    model = trained.load(task, folder, "result")
     return model, splits.trained_on(task, folder, model)
 
 

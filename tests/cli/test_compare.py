@@ -17,6 +17,7 @@ DIGITS = ("--dataset=digits", "--labels=50", "--network=small_cnn")
 TRAIN = """
 import json, pathlib, sys
 flags = dict(each[2:].split("=") for each in sys.argv[1:] if "=" in each)
+flags["max_minutes"] = str(float(flags["max_minutes"]))
 folder = pathlib.Path(flags["workdir"])
 if flags["algorithm"] == "uda" and not pathlib.Path("mended").exists():
     sys.exit(1)
@@ -48,8 +49,11 @@ def trainer(tmp_path, monkeypatch):
     return start
 
 
-def test_help():
+def test_help(capsys):
     text = commands.helps_at_once("compare")
+    for more in (["-h"], ["--labels", "50", "-h"], ["--helpfull"]):
+        assert compare.main(more) == 0
+        assert capsys.readouterr().out == text
     assert "usage: compare [--flag=value ...]" in text and "--minutes=30.0" in text
 
 
@@ -190,3 +194,32 @@ def test_a_ranking_that_a_failure_does_not_stop(trainer, tmp_path, capfd):
     kept = json.loads((tmp_path / "out" / "comparison.json").read_text())
     assert len(kept) == 6 and kept[0]["flags"]["labels"] == "50"
     assert (tmp_path / "out" / "comparison.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    "more, said",
+    [
+        (["--labels=100"], "--labels=50, not 100"),
+        (["--minutes=2"], "--max_minutes=1.0, not 2.0"),
+        (["--realmix.lambda_u=7"], "--lambda_u=75.0, not 7.0"),
+        (["--data_dir=elsewhere"], "--data_dir=, not elsewhere"),
+    ],
+)
+def test_finished_runs_of_other_settings_are_not_ranked(more, said, tmp_path, capsys):
+    """They would stand under a title, and beside runs, that they don't belong to."""
+    folder = tmp_path / "out" / "realmix-seed2"
+    folder.mkdir(parents=True)
+    flags = {"labels": "50", "max_minutes": "1.0", "lambda_u": "75.0", "data_dir": ""}
+    (folder / "results.json").write_text(json.dumps({"flags": flags}))
+    given = {each.partition("=")[0]: each for each in (*DIGITS, "--minutes=1", *more)}
+    given["--workdir"] = f"--workdir={tmp_path / 'out'}"
+    given["--algorithms"] = "--algorithms=supervised,realmix"
+    words = commands.refusal(capsys, compare.main, *given.values())
+    assert f"realmix-seed2 is a finished run with {said}.\n" in words
+
+
+def test_its_own_flags_are_not_for_flagfiles(tmp_path, capsys):
+    mine = tmp_path / "my.flags"
+    mine.write_text("--workdir=runs/a\n--minutes=1\n")
+    said = commands.refusal(capsys, compare.main, f"--flagfile={mine}", "--dry_run")
+    assert f"{mine}:2: --minutes is a flag of bin/compare itself" in said

@@ -81,3 +81,10 @@ def test_a_full_disk(monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=12_000_000))
     said = [text for name, text in doctor.disks(doctor.Config()) if name == "problem"]
     assert said[0] == "less than 1.0 GB free for runs (--workdir)" and len(said) == 3
+
+
+def test_a_place_that_cannot_be(tmp_path):
+    """As one in a folder that may not be looked into."""
+    name = "a" * 300
+    found = lines(doctor.disks(doctor.Config(workdir=name)))
+    assert found["runs (--workdir)"].endswith(f" free, {tmp_path / name}")

@@ -14,7 +14,9 @@ from tests.tasks.classification import tiny
 
 def test_help():
     text = commands.helps_at_once("evaluate")
-    assert "usage: evaluate [--flag=value ...]" in text and "--checkpoint=last" in text
+    assert (
+        "usage: evaluate [--flag=value ...]" in text and "--checkpoint=result" in text
+    )
 
 
 def test_it_needs_a_run(capsys, tmp_path):

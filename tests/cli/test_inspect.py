@@ -52,3 +52,12 @@ def test_without_a_sheet(root, tmp_path, capsys, monkeypatch):
 def test_refusals(argv, code, message, root, capsys, monkeypatch):
     monkeypatch.chdir(root.parent)
     assert message in commands.refusal(capsys, main, *argv, code=code)
+
+
+def test_colours_that_cannot_be_written(tmp_path, capsys):
+    for name in ("images", "masks"):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (9, 9), (200, 10, 10)).save(tmp_path / name / "1.png")
+    argv = (f"--data_dir={tmp_path}", f"--output={tmp_path / 'no' / 'where.png'}")
+    said = commands.refusal(capsys, main, *argv, code=1)
+    assert "cannot be written: No such file or directory" in said

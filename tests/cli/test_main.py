@@ -128,6 +128,17 @@ def test_a_full_disk_is_no_bug_of_ours(full, capsys):
     assert "Traceback" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("number", main.DENIED)
+def test_a_place_that_is_forbidden_is_no_bug_of_ours(number, capsys):
+    denied = OSError(number, os.strerror(number), "data/in")
+    assert main.run(raising(denied), []) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: data/in: {os.strerror(number)}\nAllow access")
+    assert len(said.splitlines()) == 2
+    assert main.run(raising(OSError(number, "no file")), []) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
 def test_names_cannot_command_the_terminal(capsys):
     def command(argv):
         print("a\x1b]0;title\x07b\x1b[31m.png\tä\nc\rd\x9b1m")

@@ -44,8 +44,11 @@ def search(tmp_path, monkeypatch):
     return start
 
 
-def test_help():
+def test_help(capsys):
     text = commands.helps_at_once("tune")
+    for more in (["-h"], ["--labels", "50", "-h"], ["--helpfull"]):
+        assert tune.main(more) == 0
+        assert capsys.readouterr().out == text
     assert "usage: tune [--flag=value ...]" in text and "--trials=20" in text
 
 
@@ -135,3 +138,10 @@ def test_three_failures_in_a_row_end_it(search, tmp_path, capfd):
     (tmp_path / "broken").unlink()
     assert search("--trials=4") == 0
     assert "[4/4]" in capfd.readouterr().out
+
+
+def test_its_own_flags_are_not_for_flagfiles(tmp_path, capsys):
+    mine = tmp_path / "my.flags"
+    mine.write_text("--workdir=runs/a\n--trials=3\n")
+    said = commands.refusal(capsys, tune.main, f"--flagfile={mine}", "--dry_run")
+    assert f"{mine}:2: --trials is a flag of bin/tune itself" in said

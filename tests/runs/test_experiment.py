@@ -64,6 +64,25 @@ def test_the_groups_are_what_determines_a_run():
 
 
 @pytest.mark.parametrize(
+    "more, snapshot",
+    [
+        (("--algorithm=dst", "--snapshot=best"), "best"),
+        (("--algorithm=dst",), "last"),
+        (("--algorithm=supervised",), "last"),
+        # A stage of rounds, whose own numbers are of its last weights.
+        (
+            ("--algorithm=dst", "--snapshot=best", "--pseudo_labels=x", "--steps=3"),
+            "last",
+        ),
+    ],
+)
+def test_which_checkpoint_is_the_result(more, snapshot):
+    given = ["--dataset=digit_scenes", "--network=small_segmenter", *more]
+    experiment = experiments.build(experiments.parse(given, "train", ""))
+    assert experiment.snapshot == snapshot
+
+
+@pytest.mark.parametrize(
     "more",
     [
         (),

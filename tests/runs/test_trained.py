@@ -13,6 +13,7 @@ from mixdmt_tf.data.classification.config import Config as DataConfig
 from mixdmt_tf.data.classification.datasets import digits
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.runs import trained
+from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.tasks import open_task
 from mixdmt_tf.tasks.classification import recorder, scoring
 from tests.tasks.classification import tiny
@@ -59,6 +60,13 @@ def test_the_best_checkpoint_is_that_of_the_smallest_validation_error(copied):
     test = digits.load(DataConfig(dataset="digits")).test
     result = scoring.score(model.scorer, model.averaged, test)
     assert result.error == pytest.approx(best["test_error"])
+
+
+def test_the_result_is_the_checkpoint_that_the_numbers_are_of(finished, monkeypatch):
+    steps = [load(finished.folder, which).step for which in ("result", "last", "best")]
+    assert steps[0] == steps[1] != steps[2]
+    monkeypatch.setattr(Experiment, "snapshot", "best")
+    assert load(finished.folder, "result").step == steps[2]
 
 
 def test_there_is_no_best_without_validation(copied):

@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+from mixdmt_tf.cli import serve
 from mixdmt_tf.serving.limits import Refused
 from tests.serving.served import picture, serving, wait_until
 
@@ -268,6 +269,13 @@ def test_names_of_strangers(hosts, status, model):
     with serving(model, hosts) as client:
         assert client.ask("/health", Host="evil.example").status == status
         assert client.ask("/health").status == 200
+
+
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "[::1]", "[::1]:8000"])
+def test_names_of_this_machine(name, model):
+    with serving(model, serve.OWN_NAMES) as client:
+        assert client.ask("/health", Host=name).status == 200
+        assert client.ask("/health", Host="1.evil.example").status == 400
 
 
 def test_who_was_asking_when_a_stop_came_is_answered(model):

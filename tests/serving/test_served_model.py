@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from mixdmt_tf.data import image_files
+from mixdmt_tf.data.bands import Bands
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.models import small_cnn, small_segmenter
 from mixdmt_tf.runs import export
@@ -33,13 +34,14 @@ def models(tmp_path_factory):
         "classification": Scorer(small_cnn.SmallCNN(filters=4), (8, 8, 3), 3),
         "grey": Scorer(small_cnn.SmallCNN(filters=4), (8, 8, 1), 3),
         "segmentation": Segmenter(small_segmenter.SmallSegmenter(width=4, depth=1), 3),
+        "grey maps": Segmenter(small_segmenter.SmallSegmenter(width=4, depth=1), 3, 1),
     }
     found = {}
     for name, scorer in scorers.items():
         place = tmp_path_factory.mktemp("models") / name
         weights = scorer.network.get_weights()
         weights[-2] = 30 * weights[-2]
-        colours = COLOURS if name == "segmentation" else None
+        colours = COLOURS if name in ("segmentation", "grey maps") else None
         export.export("saved_model", scorer, weights, NAMES, place, colours)
         found[name] = ServedModel(place), place, scorer, weights
     return found
@@ -89,6 +91,27 @@ def test_segmentation(models):
         assert each["share"] == pytest.approx((expected == number).mean())
         assert each["class_name"] == NAMES[number]
         assert each["colour"] == COLOURS[number].tolist()
+
+
+def test_segmentation_of_grey_images(models):
+    model, _, scorer, weights = models["grey maps"]
+    grey = np.asarray(Image.open(io.BytesIO(picture(9, 12))).convert("L"))
+    content = io.BytesIO()
+    Image.fromarray(grey).save(content, "PNG")
+    (found,) = model.predict([content.getvalue()])
+    expected = scorer.predict(weights, grey[np.newaxis, ..., np.newaxis])[0].argmax(-1)
+    label_map = Image.open(io.BytesIO(base64.b64decode(found["label_map"])))
+    np.testing.assert_array_equal(np.asarray(label_map), expected)
+
+
+@pytest.mark.parametrize("bands", [Bands(4), Bands(1, 0.0, 4095.0)])
+def test_images_that_files_do_not_hold(bands, tmp_path):
+    """What is white in a file of 12 bits is known to the run, and not to a server."""
+    scorer = Scorer(small_cnn.SmallCNN(filters=4), (8, 8, bands.number), 3)
+    weights, place = scorer.network.get_weights(), tmp_path / "model"
+    export.export("saved_model", scorer, weights, NAMES, place, bands=bands)
+    with pytest.raises(UserError, match="takes arrays and no files.\nbin/predict"):
+        ServedModel(place)
 
 
 def test_a_label_map_over_http(models):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import re
 
 import pytest
@@ -11,6 +12,7 @@ from mixdmt_tf.tables import table_ini
 from mixdmt_tf.tables.table import Published, Row
 from tests.tables import made_table
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 IOU = made_table.IOU_INI
 
 
@@ -187,3 +189,18 @@ def test_what_is_no_published_number(text):
 def test_a_number_in_a_table_of_several_columns_names_its_column():
     with pytest.raises(ValueError, match="expected each of 250, 500 once"):
         table_ini.published("9.79", ("250", "500"))
+
+
+def test_tables_are_documented_as_they_are_read(tmp_path):
+    page = (ROOT / "docs" / "tables.md").read_text(encoding="utf-8")
+    rows = " ".join(re.findall(r"^\| (`.*?) \|", page, re.MULTILINE))
+    words = set(re.findall(r"`([^`]+)`", rows))
+    tables = set(table_ini.find(ROOT / "flags"))
+    assert tables == {each for each in words if "/" in each}
+    assert {*table_ini.TABLE_SETTINGS, *table_ini.ROW_SETTINGS} <= words
+    (example,) = re.findall(r"^```ini\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    folder = tmp_path / "dmt" / "table_4"
+    folder.mkdir(parents=True)
+    (folder / "table.ini").write_text(example, encoding="utf-8")
+    table = table_ini.load(tmp_path, "dmt/4")
+    assert (table.chart, list(table.rows)) == ("bars", ["baseline", "hung"])
