@@ -62,6 +62,14 @@ def test_unlabelled_classes_default_to_the_labelled_ones():
     np.testing.assert_array_equal(got.pool, np.isin(source().train.labels, [0, 1]))
 
 
+def test_all_labels_by_default_are_all_of_the_chosen_classes():
+    """As of a folder labeled/; of other data sets the number stays."""
+    asked = Config(labeled_classes="0,1")
+    got = selection.select(source(4, default_labels=150), asked)
+    assert len(make_split(got, None, None, seed=0).labeled) == 60
+    assert selection.select(source(default_labels=20), asked).default_labels == 20
+
+
 @pytest.mark.parametrize("level", [0, 25, 50, 75, 100])
 def test_the_levels_of_the_paper(level):
     """Animals 2 to 7 are told apart; the level is the share of other classes."""
