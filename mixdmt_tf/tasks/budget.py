@@ -63,14 +63,20 @@ def within_minutes(task: Task, train: Train) -> Experiment:
 def measured(task: Task, train: Train) -> Tuple[Paces, int]:
     """Durations of steps and evaluations, by stage ('run' of a run without rounds).
 
+    One round on pseudo labels that are given, which are of other images than these few,
+    is measured as a round of a run that makes its own.
+
     Returns:
         The durations, and how many images each of the evaluations scored.
     """
     experiment = task.experiment
     changes: Dict[str, Any] = {"steps": STEPS}
-    if experiment.in_rounds:
+    in_rounds = experiment.in_rounds or bool(experiment.data.pseudo_labels)
+    if in_rounds:
         changes = {"rounds": 1, "fractions": "", "select_on": "last"}
         changes.update(base_steps=STEPS, round_steps=STEPS)
+    if experiment.data.pseudo_labels:
+        changes.update(pseudo_labels="", models=1)
     changes.update(eval_every=STEPS // 2, checkpoint_every=STEPS, init_from="")
     changes.update(data_service="")  # whose workers don't see the temporary folder
     changes.update(export=False, compare_supervised=False, steps_per_execution=1)
@@ -89,7 +95,7 @@ def measured(task: Task, train: Train) -> Tuple[Paces, int]:
         few = few.replace(dataclasses.replace(few.experiment, run=run))
         keras.backend.clear_session()
         with contextlib.redirect_stdout(io.StringIO()):
-            if not experiment.in_rounds:
+            if not in_rounds:
                 stage(few.experiment, few.source, Pace())
             else:
                 with RunFolder(path / "run", few.experiment):
@@ -120,7 +126,8 @@ def cost(task: Task, paces: Paces, few: int) -> Callable[[int], float]:
         return steps * each + evaluations * judged * per_image(pace)
 
     if not experiment.in_rounds:
-        return lambda steps: run(steps, paces["run"])
+        pace = paces["round_1" if experiment.data.pseudo_labels else "run"]
+        return lambda steps: run(steps, pace)
 
     def all_rounds(steps: int) -> float:
         found = plan.stage_lengths(steps, vars(experiment.method))

@@ -68,6 +68,29 @@ def test_of_rounds_every_stage_and_its_labels_are_counted():
     assert seconds(15) == 3 * (5 * 5 + 2) + 2 * 60 / 10 * 2
 
 
+def test_one_round_on_given_labels_is_measured_as_a_round(tmp_path, monkeypatch):
+    """The labels are of other images than the few that are measured with."""
+    seen = []
+
+    class Loop:
+        def __init__(self, task, path, train):
+            seen.append(task.experiment)
+
+        def complete(self):
+            pass
+
+    monkeypatch.setattr(budget, "Loop", Loop)
+    flags = ("--algorithm=dmt", "--augment=none", "--base_batch=8", *MINUTE)
+    experiment = tiny.experiment(tmp_path, *flags, "--unlabeled_ratio=2")
+    experiment = experiment.replace({"pseudo_labels": "labels.npz"})
+    task = open_task(experiment)
+    budget.measured(task, None)
+    (found,) = seen
+    assert found.in_rounds and (found.method.rounds, found.method.models) == (1, 1)
+    seconds = budget.cost(task, {"base": None, "round_1": Fixed()}, few=355)
+    assert seconds(10) == pytest.approx(10 * 5 + 10 * 2)
+
+
 def test_the_run_is_the_one_with_the_chosen_steps(slow, tmp_path, capsys):
     """Whatever was measured before, it begins with the same weights and batches."""
     with tiny.Watch() as measured:
