@@ -140,7 +140,7 @@ def check(gallery: Gallery, progress: Progress) -> None:
     Raises:
         UserError: naming those that can't be used.
     """
-    checking.check(gallery.source, None, progress)
+    checking.check(gallery.source, None, progress, otherwise="")
 
 
 def write(
