@@ -19,6 +19,7 @@ from mixdmt_tf.runs import runtime
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.pace import Pace
 from mixdmt_tf.runs.run_folder import RunFolder
+from mixdmt_tf.runs.splits import choose_split
 from mixdmt_tf.runs.task import Task
 
 STEPS = 6  # of each kind, the first of which compiles
@@ -102,7 +103,7 @@ def measured(task: Task, train: Train) -> Tuple[Paces, int]:
                     runtime.start(run)
                     Loop(few, path / "run", stage).complete()
         keras.backend.clear_session()
-    return paces, _judged(few.source)
+        return paces, _judged(few)
 
 
 def cost(task: Task, paces: Paces, few: int) -> Callable[[int], float]:
@@ -113,8 +114,7 @@ def cost(task: Task, paces: Paces, few: int) -> Callable[[int], float]:
         paces: from `measured`.
         few: images that were scored there.
     """
-    experiment, source = task.experiment, task.source
-    judged = _judged(source)
+    experiment, source, judged = task.experiment, task.source, _judged(task)
 
     def per_image(pace: Pace) -> float:
         return (pace.seconds_per_evaluation or 0.0) / max(1, few)
@@ -155,6 +155,8 @@ def most(seconds: Callable[[int], float], limit: float) -> int:
     return low
 
 
-def _judged(source: Any) -> int:
-    """How many images an evaluation scores, besides those held out of training."""
-    return sum(len(each) for each in (source.validation, source.test) if each)
+def _judged(task: Task) -> int:
+    """How many images an evaluation scores."""
+    source, split = task.source, choose_split(task)
+    held_out = source.validation if split.own_validation else split.validation
+    return sum(len(each) for each in (held_out, source.test) if each is not None)
