@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+import types
 
 import numpy as np
 import pytest
@@ -189,6 +190,17 @@ def test_pictures_are_those_where_the_data_are_now(run, photos, tmp_path, monkey
         output = f"--output={tmp_path / str(number)}.csv"
         assert command.main([f"--workdir={run}", f"--data_dir={moved}", output]) == 0
     assert set(seen) == {moved}
+
+
+def test_pictures_of_another_folder_are_its_files(tmp_path, monkeypatch):
+    """Which may be named from the present folder on."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "more").mkdir()
+    Image.new("RGB", (40, 30)).save("more/a.png")
+    data = types.SimpleNamespace(bands=None, data_dir="photos")
+    source = types.SimpleNamespace(names=["more/a.png"])
+    run = types.SimpleNamespace(data=data)
+    assert listed_images.picture_of(source, 0, run).size == (40, 30)
 
 
 def test_images_of_another_folder_and_names_that_are_formulas(photos, tmp_path):

@@ -16,7 +16,7 @@ import numpy as np
 
 from mixdmt_tf.data import decoded, image_files
 from mixdmt_tf.data.bands import Bands, kinds, suffixes
-from mixdmt_tf.data.classification.config import Config
+from mixdmt_tf.data.classification.config import FOLDERS, Config
 from mixdmt_tf.data.classification.source import OUTSIDE, UNKNOWN, Images, Source
 from mixdmt_tf.data.lazy_images import Fitted, ImageArray, fitted, join, take
 from mixdmt_tf.data.paths import Paths
@@ -133,10 +133,12 @@ def _classes(flag: str, text: str, names: Sequence[str]) -> List[int]:
 
 def other(config: Config) -> Config:
     """The settings that load `config.unlabeled_dataset`, of which no label is used."""
+    # Prepared data are not looked for in a folder of images, nor fetched into it.
+    own = config.dataset in FOLDERS and config.unlabeled_dataset not in FOLDERS
     return dataclasses.replace(
         config,
         dataset=config.unlabeled_dataset,
-        data_dir=config.unlabeled_dir or config.data_dir,
+        data_dir=config.unlabeled_dir or ("" if own else config.data_dir),
         mismatch=None,
         labels_csv="",
         weights_csv="",

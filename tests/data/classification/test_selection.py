@@ -156,6 +156,17 @@ def test_another_data_set_takes_the_place_of_the_unlabelled_images():
     np.testing.assert_array_equal(got.train.images[153], np.asarray(resized))
 
 
+def test_where_the_data_of_another_data_set_are():
+    """Never in a folder of images, into which they would be fetched."""
+    for own, given, expected in (
+        ("cifar10", {}, "here"),
+        ("folder", {}, ""),
+        ("folder", {"unlabeled_dir": "there"}, "there"),
+    ):
+        config = Config(own, data_dir="here", unlabeled_dataset="svhn", **given)
+        assert selection.other(config).data_dir == expected
+
+
 def test_own_images_stay_beside_another_data_set_if_asked_for():
     both = selection.add_dataset(source(2), made_up.source((5, 6)))
     got = selection.select(both, Config(unlabeled_classes="all"))
