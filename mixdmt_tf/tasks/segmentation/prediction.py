@@ -44,8 +44,8 @@ class Gallery:
     """Images that are to be labelled, and the folder for what comes of it.
 
     Attributes:
-        images: the images as images of unknown labels, whose names are those of
-            their label maps without the suffix.
+        source: the images as training images of unknown labels, whose names are those
+            of their label maps without the suffix.
         output: the folder.
     """
 
