@@ -74,7 +74,7 @@ def _find(argv: Sequence[str]) -> None:
     shown = split.unlabeled[places[: config.pictures]]
     few = captions[: config.pictures]
     if few:
-        listed_images.write_sheet(sheet, task.source, experiment, shown, few)
+        listed_images.write_sheet(sheet, task.source, task.experiment, shown, few)
     number = f"{len(rows):,} of {len(found):,} unlabelled images"
     print(f"{number}, {share:.1%} {why}: {remote.shown(output)}")
     if few:

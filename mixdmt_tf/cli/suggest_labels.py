@@ -9,7 +9,7 @@ from typing import Any, List, Mapping, Sequence
 from mixdmt_tf import remote
 from mixdmt_tf.cli import experiments, flags, judging
 from mixdmt_tf.cli.main import run
-from mixdmt_tf.errors import UsageError
+from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.settings import check, setting, settings_of
 
 NAME = "suggested_labels.csv"
@@ -94,6 +94,12 @@ def _suggest(argv: Sequence[str]) -> None:
         config.k,
         config.candidates,
     )
+    if not len(chosen.places):
+        raise UserError(
+            f"all {len(left_out):,} unlabelled images count as strangers, {share:.1%} "
+            f"{why} and equal ones, by {score}: none is left to suggest.\nGive a "
+            "smaller share, such as --strangers=0, or another --score."
+        )
     rows: List[List[str]] = []
     captions = []
     for number, (place, doubt, guess) in enumerate(
@@ -106,7 +112,7 @@ def _suggest(argv: Sequence[str]) -> None:
         captions.append([f"{number}: {name}? {guess[best]:.2f}", file])
     header = ["file", "label", "guess", "confidence", "disagreement"]
     ids = split.unlabeled[chosen.places]
-    listed_images.write_sheet(sheet, source, experiment, ids, captions)
+    listed_images.write_sheet(sheet, source, task.experiment, ids, captions)
     listed_images.write(output, header, rows)
     file = remote.shown(output)
     print(f"{len(rows):,} of {len(left_out):,} unlabelled images, by {by}: {file}")

@@ -88,6 +88,8 @@ def _values(path: pathlib.Path, bands: Bands) -> np.ndarray:
     if not path.stat().st_size:
         raise UserError("empty")
     shape = _shape(path)
+    if 0 in shape:
+        raise UserError(f"{shape[1]} x {shape[0]} x {shape[2]} values: none")
     if shape[0] * shape[1] * shape[2] > 4 * bounds.PIXELS:
         raise UserError(
             f"{shape[1]} x {shape[0]} x {shape[2]} values; expected at most "

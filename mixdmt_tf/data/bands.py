@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Optional, Tuple
+from typing import Optional, Sequence, Tuple
 
 from mixdmt_tf.errors import UsageError
 
@@ -35,6 +35,12 @@ class Bands:
 def suffixes(bands: Optional[Bands]) -> Tuple[str, ...]:
     """Of the files that are images, in lower case."""
     return SUFFIXES if bands else PICTURES
+
+
+def kinds(suffixes: Sequence[str]) -> str:
+    """What files with these suffixes are, for messages."""
+    more = "BMP, TIFF or NumPy" if NUMPY in suffixes else "or BMP"
+    return f"PNG, JPEG{',' * (NUMPY in suffixes)} {more}"
 
 
 def of(channels: Optional[int], pixel_range: str) -> Optional[Bands]:

@@ -89,6 +89,12 @@ class ShardFiles:
         try:
             yield
         except OSError as error:
+            if error.errno == errno.EMFILE:
+                raise UserError(
+                    f"the {self._words.images} are {self.number:,} files in "
+                    f"{self.folder}, more than a process may have open here.\n"
+                    f"Choose a larger `ulimit -n`, {self._words.otherwise}."
+                ) from error
             raise UserError(
                 f"the {self._words.images} could not be written to {self.folder}: "
                 f"{error.strerror}.\nChoose another --cache_dir, "

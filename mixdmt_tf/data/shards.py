@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import resource
 import weakref
 from typing import List, Optional, Tuple
 
@@ -36,6 +37,9 @@ __all__ = [
     "rows_per_file",
     "takes",
 ]
+
+
+_FEW = 64  # files that any process may have open besides its others
 
 
 class Shards(LazyImages):
@@ -73,11 +77,13 @@ class Shards(LazyImages):
         super().__init__(shape)
         files = ShardFiles(folder, shape, words, shard_bytes)
         self.folder, self.size, self.rows = folder, files.size, files.rows
+        self._files: List[int] = []
+        weakref.finalize(self, _close, self._files)
         with files.explained():
             intact = files.complete(fill, report, threads)
-            shards = range(files.number)
-            self._files = [os.open(intact[shard], os.O_RDONLY) for shard in shards]
-        weakref.finalize(self, _close, self._files)
+            _let_open(files.number)
+            for shard in range(files.number):
+                self._files.append(os.open(intact[shard], os.O_RDONLY))
 
     def read(self, ids: np.ndarray) -> np.ndarray:
         """As `LazyImages.read`."""
@@ -94,6 +100,19 @@ class Shards(LazyImages):
                 )
             row[:] = np.frombuffer(pixels, np.uint8)
         return images.reshape((-1, *self.shape[1:]))
+
+
+def _let_open(number: int) -> None:
+    """Lets the process have so many more files open, as far as the system lets it.
+
+    Many systems let it have 1,024 unless it asks, and 64 GB of images are as many.
+    """
+    usual, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = usual + number
+    if usual != resource.RLIM_INFINITY and number > _FEW:
+        if most != resource.RLIM_INFINITY:
+            wanted = min(wanted, most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _close(files: List[int]) -> None:

@@ -19,6 +19,7 @@ from mixdmt_tf.runs import runtime
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.pace import Pace
 from mixdmt_tf.runs.run_folder import RunFolder
+from mixdmt_tf.runs.splits import choose_split
 from mixdmt_tf.runs.task import Task
 
 STEPS = 6  # of each kind, the first of which compiles
@@ -63,14 +64,20 @@ def within_minutes(task: Task, train: Train) -> Experiment:
 def measured(task: Task, train: Train) -> Tuple[Paces, int]:
     """Durations of steps and evaluations, by stage ('run' of a run without rounds).
 
+    One round on pseudo labels that are given, which are of other images than these few,
+    is measured as a round of a run that makes its own.
+
     Returns:
         The durations, and how many images each of the evaluations scored.
     """
     experiment = task.experiment
     changes: Dict[str, Any] = {"steps": STEPS}
-    if experiment.in_rounds:
+    in_rounds = experiment.in_rounds or bool(experiment.data.pseudo_labels)
+    if in_rounds:
         changes = {"rounds": 1, "fractions": "", "select_on": "last"}
         changes.update(base_steps=STEPS, round_steps=STEPS)
+    if experiment.data.pseudo_labels:
+        changes.update(pseudo_labels="", models=1)
     changes.update(eval_every=STEPS // 2, checkpoint_every=STEPS, init_from="")
     changes.update(data_service="")  # whose workers don't see the temporary folder
     changes.update(export=False, compare_supervised=False, steps_per_execution=1)
@@ -89,14 +96,14 @@ def measured(task: Task, train: Train) -> Tuple[Paces, int]:
         few = few.replace(dataclasses.replace(few.experiment, run=run))
         keras.backend.clear_session()
         with contextlib.redirect_stdout(io.StringIO()):
-            if not experiment.in_rounds:
+            if not in_rounds:
                 stage(few.experiment, few.source, Pace())
             else:
                 with RunFolder(path / "run", few.experiment):
                     runtime.start(run)
                     Loop(few, path / "run", stage).complete()
         keras.backend.clear_session()
-    return paces, _judged(few.source)
+        return paces, _judged(few)
 
 
 def cost(task: Task, paces: Paces, few: int) -> Callable[[int], float]:
@@ -107,8 +114,7 @@ def cost(task: Task, paces: Paces, few: int) -> Callable[[int], float]:
         paces: from `measured`.
         few: images that were scored there.
     """
-    experiment, source = task.experiment, task.source
-    judged = _judged(source)
+    experiment, source, judged = task.experiment, task.source, _judged(task)
 
     def per_image(pace: Pace) -> float:
         return (pace.seconds_per_evaluation or 0.0) / max(1, few)
@@ -120,7 +126,8 @@ def cost(task: Task, paces: Paces, few: int) -> Callable[[int], float]:
         return steps * each + evaluations * judged * per_image(pace)
 
     if not experiment.in_rounds:
-        return lambda steps: run(steps, paces["run"])
+        pace = paces["round_1" if experiment.data.pseudo_labels else "run"]
+        return lambda steps: run(steps, pace)
 
     def all_rounds(steps: int) -> float:
         found = plan.stage_lengths(steps, vars(experiment.method))
@@ -148,6 +155,8 @@ def most(seconds: Callable[[int], float], limit: float) -> int:
     return low
 
 
-def _judged(source: Any) -> int:
-    """How many images an evaluation scores, besides those held out of training."""
-    return sum(len(each) for each in (source.validation, source.test) if each)
+def _judged(task: Task) -> int:
+    """How many images an evaluation scores."""
+    source, split = task.source, choose_split(task)
+    held_out = source.validation if split.own_validation else split.validation
+    return sum(len(each) for each in (held_out, source.test) if each is not None)

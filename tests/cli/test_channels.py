@@ -28,6 +28,7 @@ def test_images_of_four_channels_are_classified(tmp_path, monkeypatch, capsys):
         *("--workdir=run", "--cache_dir=cache"),
     )
     assert train.main(chosen) == 0
+    assert (tmp_path / "run" / "report.html").is_file()
     capsys.readouterr()
     assert predict.main(["--workdir=run", "--output=-", "data/test/b"]) == 0
     rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
@@ -49,6 +50,7 @@ def test_images_of_five_channels_are_labelled_pixel_by_pixel(tmp_path, monkeypat
         *("--discriminator_layers=2", "--discriminator_width=4", "--workdir=run"),
     )
     assert train.main(chosen) == 0
+    assert (tmp_path / "run" / "report.html").is_file()
     assert predict.main(["--workdir=run", "--output=out", "data/images"]) == 0
     assert np.asarray(Image.open("out/3.png")).shape == (24, 20)
     assert Image.open("out/3_overlay.png").size == (60, 24)

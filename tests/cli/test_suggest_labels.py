@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+import types
 
 import numpy as np
 import pytest
@@ -171,7 +172,35 @@ def test_what_is_refused(run, finished, tmp_path, capsys):
     given = (f"--workdir={finished.folder}", output)
     said = commands.refusal(capsys, find_strangers.main, *given, code=1)
     assert "masks no images" in said and "--strangers=10" in said
+    none = (f"--workdir={run}", output, "--strangers=99")
+    said = commands.refusal(capsys, suggest_labels.main, *none, code=1)
+    assert "all 16 unlabelled images count as strangers" in said
     assert not list(tmp_path.iterdir())
+
+
+def test_pictures_are_those_where_the_data_are_now(run, photos, tmp_path, monkeypatch):
+    moved, seen = str(shutil.copytree(photos, tmp_path / "moved")), []
+
+    def picture_of(source, row, experiment):
+        seen.append(experiment.data.data_dir)
+        return Image.new("RGB", (8, 8))
+
+    monkeypatch.setattr(listed_images, "picture_of", picture_of)
+    for number, command in enumerate((suggest_labels, find_strangers)):
+        output = f"--output={tmp_path / str(number)}.csv"
+        assert command.main([f"--workdir={run}", f"--data_dir={moved}", output]) == 0
+    assert set(seen) == {moved}
+
+
+def test_pictures_of_another_folder_are_its_files(tmp_path, monkeypatch):
+    """Which may be named from the present folder on."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "more").mkdir()
+    Image.new("RGB", (40, 30)).save("more/a.png")
+    data = types.SimpleNamespace(bands=None, data_dir="photos")
+    source = types.SimpleNamespace(names=["more/a.png"])
+    run = types.SimpleNamespace(data=data)
+    assert listed_images.picture_of(source, 0, run).size == (40, 30)
 
 
 def test_images_of_another_folder_and_names_that_are_formulas(photos, tmp_path):

@@ -74,6 +74,7 @@ def test_values_are_resized_before_they_are_rounded(tmp_path):
         (FOUR.astype(np.int64), Bands(4), "int64 values"),
         (FOUR.astype(np.float32), Bands(4), "--pixel_range=LOW,HIGH"),
         (np.full((2, 2, 1), np.nan), Bands(1, 0.0, 1.0), "not finite"),
+        (np.zeros((0, 2, 1), np.uint8), Bands(1), "2 x 0 x 1 values: none"),
         (np.zeros((2, 2, 2, 2), np.uint8), Bands(2), "4 axes"),
     ],
 )

@@ -47,10 +47,17 @@ def test_without_max_minutes_nothing_is_measured(tmp_path):
     assert budget.within_minutes(given, None) is given.experiment
 
 
+def with_split(held_out, **fields):
+    """A task whose split has so many validation images."""
+    split = types.SimpleNamespace(own_validation=False, validation=range(held_out))
+    return types.SimpleNamespace(draw_split=lambda: split, **fields)
+
+
 def test_evaluations_are_counted():
+    """Of test images and of those that are held out of the training images."""
     experiment = tiny.experiment("runs/x", "--steps=none", "--eval_every=10")
-    source = types.SimpleNamespace(test=range(100), validation=None)
-    task = types.SimpleNamespace(experiment=experiment, source=source)
+    source = types.SimpleNamespace(test=range(80), validation=None)
+    task = with_split(20, experiment=experiment, source=source)
     seconds = budget.cost(task, {"run": Fixed()}, few=50)
     assert seconds(10) == 10 * 5 + 1 * 100 / 50 * 2
     assert seconds(11) == 11 * 5 + 2 * 100 / 50 * 2
@@ -61,11 +68,34 @@ def test_of_rounds_every_stage_and_its_labels_are_counted():
         "runs/x", "--algorithm=dmt", "--steps=none", "--rounds=2", "--eval_every=5"
     )
     source = types.SimpleNamespace(test=range(10), validation=None, train=range(60))
-    task = types.SimpleNamespace(experiment=experiment, source=source)
+    task = with_split(0, experiment=experiment, source=source)
     paces = {"base": Fixed(), "round_1": Fixed()}
     seconds = budget.cost(task, paces, few=10)
     # Three stages of 5 steps with an evaluation each, and two times 60 labels.
     assert seconds(15) == 3 * (5 * 5 + 2) + 2 * 60 / 10 * 2
+
+
+def test_one_round_on_given_labels_is_measured_as_a_round(tmp_path, monkeypatch):
+    """The labels are of other images than the few that are measured with."""
+    seen = []
+
+    class Loop:
+        def __init__(self, task, path, train):
+            seen.append(task.experiment)
+
+        def complete(self):
+            pass
+
+    monkeypatch.setattr(budget, "Loop", Loop)
+    flags = ("--algorithm=dmt", "--augment=none", "--base_batch=8", *MINUTE)
+    experiment = tiny.experiment(tmp_path, *flags, "--unlabeled_ratio=2")
+    experiment = experiment.replace({"pseudo_labels": "labels.npz"})
+    task = open_task(experiment)
+    budget.measured(task, None)
+    (found,) = seen
+    assert found.in_rounds and (found.method.rounds, found.method.models) == (1, 1)
+    seconds = budget.cost(task, {"base": None, "round_1": Fixed()}, few=355 + 50)
+    assert seconds(10) == pytest.approx(10 * 5 + 10 * 2)
 
 
 def test_the_run_is_the_one_with_the_chosen_steps(slow, tmp_path, capsys):

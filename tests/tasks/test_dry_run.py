@@ -82,6 +82,30 @@ def test_with_few_of_many_classes(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_with_as_many_labels_as_classes(tmp_path):
+    """None can be held out; nor would the run do so."""
+    source = made_up.source(counts=(1, 1, 1), unknown=40, default_labels=3)
+    flags = ("--labels=none", "--validation=none")
+    task = open_task(tiny.experiment(tmp_path / "run", *flags), source)
+    task = task.replace(task.resolve()).small(tmp_path)
+    split = choose_split(task)
+    found = [len(each) for each in (split.labeled, split.unlabeled, split.validation)]
+    assert found == [3, 40, 0]
+
+
+@pytest.mark.parametrize(
+    "labels, validation, message",
+    [
+        (5, 50, "at least one for each of the 10 classes"),
+        (1442, 0, "needs unlabelled images, and all 1442 of digits are labelled"),
+    ],
+)
+def test_what_a_run_would_refuse_is_refused(labels, validation, message, tmp_path):
+    flags = (f"--labels={labels}", f"--validation={validation}")
+    with pytest.raises(UserError, match=message):
+        dry_run.dry_run(tiny.experiment(tmp_path / "run", *flags))
+
+
 @pytest.fixture
 def watched(monkeypatch):
     """The stages that were trained: folder's name, steps, where they began."""

@@ -44,11 +44,3 @@ def draw_order(
         taken[chosen] += 1
         left[chosen] -= 1
     return order
-
-
-def allocate(
-    class_counts: ArrayLike, labels: int, limits: Optional[ArrayLike] = None
-) -> np.ndarray:
-    """Labelled images per class, int64 [C], by the rule of `draw_order`."""
-    order = draw_order(class_counts, labels, limits)
-    return np.bincount(order, minlength=np.size(class_counts))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import pathlib
 from typing import Dict, Sequence, Tuple
 
@@ -36,7 +37,7 @@ def read(table: pathlib.Path, root: pathlib.Path) -> Dict[str, Tuple[str, float]
         if name in found:
             earlier = found[name][0].rpartition(", ")[2]
             raise UserError(f"{where}: {shown} has a weight already, on {earlier}")
-        if not root.joinpath(name).is_file():
+        if not os.path.isfile(root / name):  # pathlib's raises if it is too long
             raise UserError(
                 f"{where}: there is no file {shown} in {root}\n"
                 "expected names relative to --data_dir, such as train/cat/1.png"

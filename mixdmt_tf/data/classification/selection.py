@@ -15,8 +15,8 @@ from typing import List, Optional, Sequence
 import numpy as np
 
 from mixdmt_tf.data import decoded, image_files
-from mixdmt_tf.data.bands import Bands, suffixes
-from mixdmt_tf.data.classification.config import Config
+from mixdmt_tf.data.bands import Bands, kinds, suffixes
+from mixdmt_tf.data.classification.config import FOLDERS, Config
 from mixdmt_tf.data.classification.source import OUTSIDE, UNKNOWN, Images, Source
 from mixdmt_tf.data.lazy_images import Fitted, ImageArray, fitted, join, take
 from mixdmt_tf.data.paths import Paths
@@ -45,7 +45,8 @@ def select(source: Source, config: Config) -> Source:
 
     Returns:
         The source with its labels numbered anew, test and validation images of the
-        labelled classes only, and a pool of images that may be used unlabelled.
+        labelled classes only, and a pool of images that may be used unlabelled. If all
+        labels were used by default, all of the labelled classes are.
 
     Raises:
         UsageError: if there is no such class, or fewer than two.
@@ -88,10 +89,14 @@ def select(source: Source, config: Config) -> Source:
     own = source.train.labels
     nameless = own == UNKNOWN if added is None else added
     pool = np.isin(own, list(unlabeled)) | nameless
+    train = relabel(source.train)
+    if source.default_labels == int((own >= 0).sum()):  # all, of these classes too
+        known = int((train.labels >= 0).sum())
+        source = dataclasses.replace(source, default_labels=known)
     return dataclasses.replace(
         source,
         class_names=tuple(names[c] for c in labeled),
-        train=relabel(source.train),
+        train=train,
         test=inside(source.test),
         validation=inside(source.validation),
         pool=pool,
@@ -127,12 +132,16 @@ def _classes(flag: str, text: str, names: Sequence[str]) -> List[int]:
 
 
 def other(config: Config) -> Config:
-    """The settings that load `config.unlabeled_dataset`."""
+    """The settings that load `config.unlabeled_dataset`, of which no label is used."""
+    # Prepared data are not looked for in a folder of images, nor fetched into it.
+    own = config.dataset in FOLDERS and config.unlabeled_dataset not in FOLDERS
     return dataclasses.replace(
         config,
         dataset=config.unlabeled_dataset,
-        data_dir=config.unlabeled_dir or config.data_dir,
+        data_dir=config.unlabeled_dir or ("" if own else config.data_dir),
         mismatch=None,
+        labels_csv="",
+        weights_csv="",
     )
 
 
@@ -158,7 +167,7 @@ def find_folder(folder: str, bands: Optional[Bands] = None) -> Paths:
         image_files.find(root, suffixes(bands), paths)
     if not paths:
         raise UserError(
-            f"--unlabeled_dir={folder}: no PNG, JPEG or BMP images there.\n"
+            f"--unlabeled_dir={folder}: no {kinds(suffixes(bands))} images there.\n"
             "Give a folder with images; they may be nested as you like."
         )
     return paths

@@ -22,7 +22,10 @@ Progress = Callable[[int, int], None]
 
 
 def check(
-    source: Source, split: Optional[Split] = None, progress: Optional[Progress] = None
+    source: Source,
+    split: Optional[Split] = None,
+    progress: Optional[Progress] = None,
+    otherwise: str = "leave them out with --on_bad_image=skip",
 ) -> None:
     """Reads every image that will be used once, and says what can't be used.
 
@@ -31,6 +34,7 @@ def check(
         split: with it, only its training images are read, and not the labels that it
             hides; without, all images and all labels.
         progress: called with (images read, images in all), now and then and at the end.
+        otherwise: what else the command can do than repair or remove them; '' nothing.
 
     Raises:
         UserError: with the first five bad files, each by name with what is wrong, and
@@ -45,7 +49,9 @@ def check(
             lines.append(f"and {len(problems) - LISTED} more")
         raise UserError(
             f"{len(problems)} of {len(tasks)} images of {source.name} can't be used; "
-            "repair or remove them, or leave them out with --on_bad_image=skip:\n  "
+            "repair or "
+            + (f"remove them, or {otherwise}" if otherwise else "remove them")
+            + ":\n  "
             + "\n  ".join(lines)
         )
     _require_labels(source, tasks, looks)
@@ -62,7 +68,8 @@ def sound(source: Source, progress: Optional[Progress] = None) -> Source:
         The data set without these images, which `skipped` lists.
 
     Raises:
-        UserError: if no labelled training image or no validation image is left.
+        UserError: if no labelled training image is left, or none of the validation
+            images that there were.
     """
     tasks = _tasks(source)
     looks = _looks(source, tasks, progress)
@@ -74,7 +81,7 @@ def sound(source: Source, progress: Optional[Progress] = None) -> Source:
         for part, samples in source.parts()
     }
     known = any(sample.known for sample in parts["train"])
-    if not known or not parts["validation"]:
+    if not known or (source.validation and not parts["validation"]):
         what = "validation" if known else "labelled training"
         raise UserError(
             f"{len(skipped)} of {len(tasks)} images of {source.name} can't be used, "

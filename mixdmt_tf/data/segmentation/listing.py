@@ -83,12 +83,7 @@ def lists(
         root = root_in(folder)
         if root:
             return _voc(root, palette)
-    config = Config(
-        dataset=dataset,
-        data_dir=str(folder),
-        unknown_colour="ignore" if dataset == "coco" else "error",
-    )
-    source = datasets.load(config)
+    source = datasets.load(Config(dataset=dataset, data_dir=str(folder)))
     found = Listing(folder, class_names=source.class_names)
     found.parts = {part: [*samples] for part, samples in source.parts()}
     found.remarks += source.notes

@@ -1,8 +1,8 @@
 """Batches of images as a pure function of (seed, step, replica), read when needed.
 
-As in `data/pipeline.py` there is no shuffle buffer and no iterator state. The labelled
-stream and the unlabelled one are shuffled apart, so a pass through one takes as many
-steps as it has images for, whatever the other does.
+As in `data/classification/pipeline.py` there is no shuffle buffer and no iterator
+state. The labelled stream and the unlabelled one are shuffled apart, so a pass through
+one takes as many steps as it has images for, whatever the other does.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Pipeline:
         u_key         int64 [unlabeled, 2], only with `keys`
 
     Attributes:
-        images: the data set, with size of the crop, range of scales, and flip.
+        source: the data set, with size of the crop, range of scales, and flip.
         split: which of its training images are labelled and unlabelled.
         seed: the run's seed.
         labeled: labelled images per step over all replicas.

@@ -8,7 +8,12 @@ from typing import Counter, Dict, FrozenSet, List
 import numpy as np
 
 from mixdmt_tf.data.image_files import printable
-from mixdmt_tf.data.segmentation.colours import IGNORED_NAME, decode, name_of
+from mixdmt_tf.data.segmentation.colours import (
+    IGNORED_NAME,
+    TRANSPARENT,
+    decode,
+    name_of,
+)
 from mixdmt_tf.data.segmentation.text_files import read_lines
 from mixdmt_tf.errors import UserError
 
@@ -45,7 +50,16 @@ def propose(
         lines.append(f"# {share:.2f} % of pixels, in {images[code]:,} masks")
         usual = IGNORED_NAME if code == _BORDER else f"class {number}"
         lines.append(_line(names.get(code, usual), code))
-    others = [code for code in ordered if code not in classes]
+    if pixels[TRANSPARENT]:
+        share = 100 * pixels[TRANSPARENT] / total
+        lines += [
+            "#",
+            f"# {share:.2f} % of pixels, in {images[TRANSPARENT]:,} masks, are",
+            "# transparent, which is no colour: --unknown_colour=ignore leaves them",
+            "# out. If they are a class, they need a colour in the masks.",
+        ]
+    known = {*classes, TRANSPARENT}
+    others = [code for code in ordered if code not in known]
     if others:
         share = 100 * sum(pixels[code] for code in others) / total
         lines += [
@@ -53,7 +67,7 @@ def propose(
             f"# {len(others):,} more colours, of {share:.2f} % of pixels, fill no",
             "# square of 3x3 pixels: smoothed edges? --unknown_colour=ignore leaves",
             "# such pixels out. What is a class after all needs a line of its own:",
-            *(f"# {_line('class', code)}" for code in others[:LISTED] if code >= 0),
+            *(f"# {_line('class', code)}" for code in others[:LISTED]),
         ]
     return "\n".join(lines) + "\n"
 
@@ -64,7 +78,7 @@ def candidates(
     """Colours that look like classes, the most frequent first.
 
     Those are colours that somebody named, and those that fill a square of 3x3 pixels in
-    some mask: mixed colours of smoothed edges rarely do.
+    some mask: mixed colours of smoothed edges rarely do. What is transparent is none.
 
     Args:
         pixels: as for `propose`.
@@ -72,7 +86,8 @@ def candidates(
         names: the same.
     """
     ordered = [code for code, _ in pixels.most_common()]
-    return [code for code in ordered if code in solid or code in names]
+    found = (code for code in ordered if code in solid or code in names)
+    return [code for code in found if code != TRANSPARENT]
 
 
 def cvat_names(folder: pathlib.Path) -> Dict[int, str]:

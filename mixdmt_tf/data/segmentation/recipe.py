@@ -7,7 +7,7 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """The pieces of one training batch, which `pipeline.ScenePipeline` describes.
+    """The pieces of one training batch, which `pipeline.Pipeline` describes.
 
     Attributes:
         unlabeled_ratio: unlabelled images for each labelled one; 0 for methods that use

@@ -109,7 +109,7 @@ def make_split(
         source: the data set; only images of known labels can be drawn.
         labels: as `count_of` takes it; None: all that are known.
         seed: as `draw_order` takes it.
-        named: instead of `labels`, one of `images.lists`, as 'train' for the labels of
+        named: instead of `labels`, one of `source.lists`, as 'train' for the labels of
             VOC 2012 alone (DMT table 5).
 
     Returns:

@@ -10,9 +10,10 @@ import numpy as np
 
 from mixdmt_tf.data.classification.source import Images, Source
 from mixdmt_tf.runs.experiment import Experiment
+from mixdmt_tf.runs.splits import choose_split, require_unlabeled
 from mixdmt_tf.runs.task import Task
 
-IMAGES = 64
+IMAGES, HELD_OUT = 64, 4
 
 
 def small(task: Task, folder: pathlib.Path) -> Task:
@@ -21,17 +22,24 @@ def small(task: Task, folder: pathlib.Path) -> Task:
     Args:
         task: of the whole data.
         folder: an empty one, for what has to be written.
+
+    Raises:
+        UserError: if the whole data can't be split as the settings say, or have no
+            unlabelled images where the method needs some.
     """
     experiment: Experiment = task.experiment
+    split = choose_split(task)
+    if experiment.method_class().recipe(experiment.method).unlabeled_views:
+        require_unlabeled(experiment, split)
     source = shrink(task.source, IMAGES)
-    labels = experiment.data.labels or source.default_labels
-    labels = min(labels, int(source.train.known.sum()) // 2)
-    labels = max(labels, source.num_classes)
-    held_out = 0 if experiment.data.validation == 0 else 4
+    known = int(source.train.known.sum())
+    least = 1 if source.several_labels else source.num_classes
+    labels = min(max(min(len(split.labeled), known // 2), least), known)
+    held_out = min(len(split.validation), HELD_OUT, known - labels)
     data = dataclasses.replace(
         experiment.data,
         labels=labels,
-        validation=None if source.validation is not None else held_out,
+        validation=None if split.own_validation else held_out,
         split="",
         copies=min(experiment.data.copies, 2),
         cache_dir=str(folder / "cache"),

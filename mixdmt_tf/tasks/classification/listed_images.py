@@ -57,6 +57,8 @@ def picture_of(source: Source, row: int, experiment: Experiment) -> Image.Image:
     """A training image as people want to see it: its file, if that is a photograph."""
     if source.names and not experiment.data.bands:
         path = expanded(experiment.data.data_dir) / source.names[row]
+        if not path.is_file():  # of --unlabeled_dir, from the present folder on
+            path = pathlib.Path(source.names[row])
         with contextlib.suppress(UserError):
             with opening.opened(path, image_files.FORMATS) as picture:
                 picture.draft("RGB", (contact_sheets.SIDE,) * 2)

@@ -16,6 +16,7 @@ from typing import List, Tuple
 import numpy as np
 from PIL import Image
 
+from mixdmt_tf.data.band_files import seen
 from mixdmt_tf.data.lazy_images import take
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.files import cell, write_atomically, write_png_atomically
@@ -111,8 +112,7 @@ def sprite(images: np.ndarray) -> Tuple[np.ndarray, int]:
     across = math.ceil(math.sqrt(len(images)))
     size = min(max(images.shape[1:3]), 64, _SPRITE // across)
     whole = Image.new("RGB", (across * size, across * size), "white")
-    for place, pixels in enumerate(images):
-        image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    for place, pixels in enumerate(seen(images)):
         corner = (place % across * size, place // across * size)
-        whole.paste(image.convert("RGB").resize((size, size)), corner)
+        whole.paste(Image.fromarray(pixels).resize((size, size)), corner)
     return np.asarray(whole), size

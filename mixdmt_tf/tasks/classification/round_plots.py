@@ -39,7 +39,7 @@ def write(
 
     Args:
         path: the run's folder.
-        rounds: from `round_records.of_round`, or `rounds` of `results.json`.
+        rounds: from `round_records.round_entry`, or `rounds` of `results.json`.
         base_errors: test error of each model's base in percent; None: unknown.
     """
     figure_1 = curves.write_charts(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from typing import Any, Optional, Tuple
+from typing import Any, Optional, Tuple, Union
 
 import numpy as np
 import tensorflow as tf
@@ -73,8 +73,10 @@ def score_name(experiment: Experiment, given: str) -> str:
         UsageError: if the run did not compute the score that is asked for.
     """
     own = getattr(experiment.method, "ood_score", "softmax")
+    if own == "oracle" or (own in FIXED and not _rate(experiment)):
+        own = "softmax"  # nor are there scores from before training without a mask
     if given == "auto":
-        return "softmax" if own == "oracle" else own
+        return own
     if given in FIXED and given != own:
         raise UsageError(
             f"--score={given} is found before training, and the run ranks by {own}.\n"
@@ -115,12 +117,16 @@ def scores(
 
 def masked_share(experiment: Experiment, folder: pathlib.Path) -> float:
     """The share of the unlabelled images that the run's mask rejects, in [0, 1]."""
+    rate = _rate(experiment)
+    return float(_kept(folder, "rate", []) if rate == "auto" else rate)
+
+
+def _rate(experiment: Experiment) -> Union[float, str]:
+    """The rate of the run's mask, or 'auto'; 0 without one."""
     rate: Any = getattr(experiment.method, "ood_rate", 0.0)
-    if rate == "auto":
-        return float(_kept(folder, "rate", []))
     if rate is None:
         return min((experiment.data.mismatch or 0) / 100, HIGHEST_RATE)
-    return float(rate)
+    return rate
 
 
 def rejected(found: np.ndarray, share: float) -> np.ndarray:

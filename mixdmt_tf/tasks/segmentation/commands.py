@@ -60,7 +60,7 @@ def print_scores(
         filtering = _filter(judge, model, config)
         scorer = class_filter.FilteredScorer(model.scorer, filtering)
     # Another --data_dir, or files that somebody changed, may hold other numbers.
-    checking.check(dataclasses.replace(source, train=()))
+    checking.check(dataclasses.replace(source, train=()), otherwise="")
     for name, images in (("validation", source.validation), ("test", source.test)):
         if not images:
             print(f"{name}: no images")

@@ -8,6 +8,7 @@ from typing import List, Optional, Sequence
 import numpy as np
 from PIL import Image
 
+from mixdmt_tf.data.band_files import seen
 from mixdmt_tf.data.segmentation.source import IGNORED, Sample, hidden_labels, paint
 from mixdmt_tf.equations import confusion_counts, mean_iou
 from mixdmt_tf.runs.trained import Trained
@@ -58,6 +59,7 @@ def look(model: Trained, samples: Sequence[Sample], colours: np.ndarray) -> List
 def _look(model: Trained, sample: Sample, colours: np.ndarray) -> Seen:
     image = sample.image()
     said, doubt = model.scorer.guess(image)
+    image = seen(image)
     truth = hidden_labels(sample)
     doubt = doubt.astype(np.float32)
     pictures = [image, paint(said, colours), shade(1.0 - doubt)]

@@ -44,8 +44,8 @@ class Gallery:
     """Images that are to be labelled, and the folder for what comes of it.
 
     Attributes:
-        images: the images as images of unknown labels, whose names are those of
-            their label maps without the suffix.
+        source: the images as training images of unknown labels, whose names are those
+            of their label maps without the suffix.
         output: the folder.
     """
 
@@ -140,7 +140,7 @@ def check(gallery: Gallery, progress: Progress) -> None:
     Raises:
         UserError: naming those that can't be used.
     """
-    checking.check(gallery.source, None, progress)
+    checking.check(gallery.source, None, progress, otherwise="")
 
 
 def write(

@@ -150,7 +150,7 @@ def describe(split: Split, source: Source) -> str:
     text = f"{source.name}: {words}; {source.num_classes} classes"
     known = splits.published(source, split.labeled)
     lines = [text + (f"; {known}" if known else "")]
-    if not source.test:
+    if source.validation and not source.test:
         lines.append(
             "no labelled test images: the validation images are scored as such"
         )

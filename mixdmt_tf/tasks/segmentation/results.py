@@ -70,7 +70,7 @@ def as_of_best(
 
 
 def describe_round(found: Mapping[str, Any]) -> str:
-    """One line about an entry of `rounds` (`record.py`)."""
+    """One line about an entry of `rounds` (`round_records.py`)."""
     return (
         f"{found['stage'].replace('_', ' ')}: {found['share_labeled']:.1f} % of the "
         f"pixels pseudo-labelled, {percent(found['pseudo_accuracy'])} of them right; "

@@ -60,7 +60,7 @@ def write(
 
     Args:
         path: the run's folder.
-        rounds: from `round_records.of_round`.
+        rounds: from `round_records.round_entry`.
         base_mious: mean IoU of each model's base in percent; None: unknown.
         source: the data set.
         split: of the run.

@@ -199,7 +199,7 @@ def evaluate(
     sets: Mapping[str, Optional[Sequence[Sample]]],
     poll: Callable[[], None] = lambda: None,
 ) -> Dict[str, Score]:
-    """Scores averaged and raw weights on each set; as `evaluation.evaluate`.
+    """Scores averaged and raw weights on each set, as that of classification does.
 
     Without an average (a decay of 0) the two are the same and scored once.
     """

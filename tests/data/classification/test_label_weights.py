@@ -54,6 +54,7 @@ def test_images_that_are_not_named_weigh_1(folder):
         (["train/a/1.png,inf"], "line 2: weight inf; expected"),
         (["train/a/1.png,"], "line 2: weight nothing; expected"),
         (["train/a/1.png,heavy"], "line 2: weight heavy; expected"),
+        ([f"{'a' * 300},1"], "line 2: there is no file aaa"),
         (["train/a/9.png,1"], "line 2: there is no file train/a/9.png in .*data"),
         (
             ["train/a/1.png,1", "train/a/2.png,1", "train/./a/1.png,1"],

@@ -162,6 +162,17 @@ def test_images_of_another_folder(photos, tmp_path):
     assert len(split.labeled) == 3
 
 
+def test_another_data_set_has_no_such_files_and_may_lie_anywhere(photos, tmp_path):
+    (tmp_path / "weights.csv").write_text("file,weight\nlabeled/dog/b.png,2\n")
+    text, weights = "file,label\nunlabeled/c.png,dog\n", tmp_path / "weights.csv"
+    other = {"unlabeled_dataset": "digits", "unlabeled_dir": str(tmp_path / "nowhere")}
+    found = config(photos, text, weights_csv=str(weights), **other)
+    datasets.find(found)
+    source = datasets.load(found)
+    assert len(source.train) == 6 + 1442 and source.train.weights.max() == 2
+    assert classes(source)["unlabeled/c.png"] == 1
+
+
 def test_an_image_that_cannot_be_used(photos):
     (photos / "unlabeled" / "c.png").write_bytes(b"rubbish")
     found = config(photos, "file,label\nunlabeled/c.png,dog\n", on_bad_image="skip")

@@ -62,6 +62,14 @@ def test_unlabelled_classes_default_to_the_labelled_ones():
     np.testing.assert_array_equal(got.pool, np.isin(source().train.labels, [0, 1]))
 
 
+def test_all_labels_by_default_are_all_of_the_chosen_classes():
+    """As of a folder labeled/; of other data sets the number stays."""
+    asked = Config(labeled_classes="0,1")
+    got = selection.select(source(4, default_labels=150), asked)
+    assert len(make_split(got, None, None, seed=0).labeled) == 60
+    assert selection.select(source(default_labels=20), asked).default_labels == 20
+
+
 @pytest.mark.parametrize("level", [0, 25, 50, 75, 100])
 def test_the_levels_of_the_paper(level):
     """Animals 2 to 7 are told apart; the level is the share of other classes."""
@@ -146,6 +154,17 @@ def test_another_data_set_takes_the_place_of_the_unlabelled_images():
     grey = np.asarray(Image.fromarray(strange.train.images[3, ..., 0]).convert("RGB"))
     resized = Image.fromarray(grey).resize((4, 4), Image.Resampling.BILINEAR)
     np.testing.assert_array_equal(got.train.images[153], np.asarray(resized))
+
+
+def test_where_the_data_of_another_data_set_are():
+    """Never in a folder of images, into which they would be fetched."""
+    for own, given, expected in (
+        ("cifar10", {}, "here"),
+        ("folder", {}, ""),
+        ("folder", {"unlabeled_dir": "there"}, "there"),
+    ):
+        config = Config(own, data_dir="here", unlabeled_dataset="svhn", **given)
+        assert selection.other(config).data_dir == expected
 
 
 def test_own_images_stay_beside_another_data_set_if_asked_for():

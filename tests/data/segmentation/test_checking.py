@@ -74,6 +74,21 @@ def test_something_must_be_left(tmp_path):
         sound(load(root))
 
 
+def test_there_may_have_been_no_validation_images(tmp_path):
+    for name in "abc":
+        files.save(tmp_path / f"images/{name}.png", files.photo())
+        files.save(tmp_path / f"masks/{name}.png", files.numbers())
+    (tmp_path / "images/c.png").write_bytes(b"")
+    config = Config("mask_folder", str(tmp_path), validation=0)
+    found = sound(datasets.load(config))
+    assert (names(found.train), found.validation) == (["a", "b"], ())
+
+
+def test_a_command_without_that_flag_does_not_name_it(tmp_path):
+    with pytest.raises(UserError, match="can't be used; repair or remove them:\n"):
+        check(load(folder(tmp_path)), otherwise="")
+
+
 @pytest.mark.parametrize(("part", "name"), [("training", "abc"), ("validation", "v")])
 def test_masks_that_say_nothing_are_refused(part, name, tmp_path):
     root = files.voc(tmp_path)

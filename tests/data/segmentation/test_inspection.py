@@ -132,6 +132,19 @@ def test_colours_without_a_file_are_proposed(tmp_path):
     assert again.usable and "class 3" in text
 
 
+def test_what_is_transparent_is_proposed_as_no_colour(tmp_path):
+    mask = np.zeros((16, 16, 4), np.uint8)
+    mask[:8], mask[12:] = (200, 0, 0, 255), (0, 200, 0, 255)
+    for name in "ab":
+        files.save(tmp_path / "images" / f"{name}.png", files.photo(16, 16))
+        files.save(tmp_path / "masks" / f"{name}.png", mask)
+    report, _ = inspect(tmp_path)
+    assert "25.00 % of pixels, in 2 masks, are\n# transparent" in report.colours
+    (tmp_path / "colours.txt").write_text(report.colours)
+    palette = read_colours(tmp_path / "colours.txt")
+    assert {*palette.classes} == {0xC80000, 0x00C800}
+
+
 def test_names_of_cvat_are_taken(tmp_path):
     put(tmp_path, ["a", "b"], coloured=True)
     (tmp_path / "labelmap.txt").write_text(

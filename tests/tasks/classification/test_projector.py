@@ -69,3 +69,8 @@ def test_a_sprite_of_many_images_is_no_larger_than_tensorboard_shows():
     large = np.zeros((200, 90, 80, 3), np.uint8)
     pixels, side = projector.sprite(large)
     assert side == 64 and pixels.shape == (15 * 64, 15 * 64, 3)
+
+
+def test_a_sprite_of_images_of_five_channels():
+    pixels, _ = projector.sprite(np.full((4, 3, 3, 5), [9, 8, 7, 6, 5], np.uint8))
+    assert (pixels == [9, 8, 7]).all()

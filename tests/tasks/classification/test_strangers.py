@@ -101,6 +101,10 @@ def test_the_score_of_a_run(tmp_path):
     assert strangers.score_name(truth, "auto") == "softmax"
     with pytest.raises(UsageError, match="found before training, and the run ranks"):
         strangers.score_name(plain, "domain")
+    off = tiny.experiment(tmp_path, "--ood_score=domain")
+    assert strangers.score_name(off, "auto") == "softmax"
+    on = tiny.experiment(tmp_path, "--ood_score=domain", "--ood_rate=auto")
+    assert strangers.score_name(on, "auto") == "domain"
     other = tiny.experiment(tmp_path, "--algorithm=mixup")
     assert strangers.score_name(other, "auto") == "softmax"
 

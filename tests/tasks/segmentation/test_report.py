@@ -121,6 +121,14 @@ def test_what_is_seen_of_an_image_without_labels():
     assert seen.confidence.tolist() == [0.5, 0.5, 1.0, 1.0]
 
 
+@pytest.mark.parametrize("channels, shown", [(1, [1] * 3), (5, [1, 2, 3])])
+def test_what_is_seen_of_an_image_of_other_channels(channels, shown, monkeypatch):
+    image = np.full((8, 8, channels), np.arange(1, 1 + channels), np.uint8)
+    monkeypatch.setattr(Sample, "image", lambda self: image)
+    (seen,) = findings.look(MODEL, [Sample(None)], COLOURS)
+    assert seen.tiles[0, 0].tolist() == shown
+
+
 def test_an_image_all_of_whose_pixels_are_ignored_has_no_score():
     everything = np.full((8, 8), IGNORED, np.uint8)
     (seen,) = findings.look(MODEL, [Sample(everything)], COLOURS)

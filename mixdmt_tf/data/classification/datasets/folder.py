@@ -89,7 +89,7 @@ def find_labels(config: Config) -> None:
     suffixes = bands_.suffixes(config.bands)
     class_names, parts = files_of(labeled, suffixes)
     names = [*labels_csv.Names(parts["train"].paths)]
-    if config.unlabeled_dir:
+    if config.unlabeled_dir and not config.unlabeled_dataset:  # else where that is
         names += map(str, image_files.find(expanded(config.unlabeled_dir), suffixes)[0])
     labels_csv.require_known(rows, class_names, names)
 
@@ -107,20 +107,20 @@ def load(config: Config) -> Source:
         UserError: if the folders are not laid out as expected, or naming every file
             that can't be used.
     """
-    labeled = find(config)
+    labeled, suffixes = find(config), bands_.suffixes(config.bands)
     root = labeled.parent
     size = config.image_size or SIZE
-    class_names, parts = files_of(labeled, bands_.suffixes(config.bands))
-    images, names, skipped = _read(parts, root, config, size)
+    class_names, parts = files_of(labeled, suffixes)
+    images, names, skipped = _read(parts, labeled, config, size)
     for number, name in enumerate(class_names):
         if number not in images["train"].labels:
-            raise _no_images(labeled / name, "that can be used")
+            raise _no_images(labeled / name, suffixes, " that can be used")
     ignored = sum(part.ignored for part in parts.values())
     notes = []
     if ignored:
         notes.append(
-            f"left out in {root}: {ignored:,} hidden or not PNG, JPEG or BMP, or "
-            "outside of class folders"
+            f"left out in {root}: {ignored:,} hidden or not {bands_.kinds(suffixes)}, "
+            "or outside of class folders"
         )
     if images["train"].weights is not None:
         notes.append(label_weights.describe(images["train"].weights))
@@ -165,7 +165,7 @@ def files_of(
     parts = {"train": _by_class(labeled, class_names, suffixes, complete=True)}
     if root.joinpath("unlabeled").is_dir():
         if not parts["train"].add(root / "unlabeled", UNKNOWN):
-            raise _no_images(root / "unlabeled")
+            raise _no_images(root / "unlabeled", suffixes)
     for name in ("val", "test"):
         if root.joinpath(name).is_dir():
             parts[name] = _by_class(root / name, class_names, suffixes, complete=False)
@@ -239,14 +239,14 @@ def _by_class(
     files = Files(Paths(folder.parent), ignored=others, suffixes=suffixes)
     for name in names:
         if not files.add(folder / name, class_names.index(name)) and complete:
-            raise _no_images(folder / name)
+            raise _no_images(folder / name, suffixes)
     if not files.paths:
-        raise _no_images(folder)
+        raise _no_images(folder, suffixes)
     return files
 
 
 def _read(
-    parts: Dict[str, Files], root: pathlib.Path, config: Config, size: int
+    parts: Dict[str, Files], labeled: pathlib.Path, config: Config, size: int
 ) -> Tuple[Dict[str, Images], Sequence[str], Tuple[str, ...]]:
     """Decodes all parts in one go, so that all bad files are named together.
 
@@ -254,7 +254,7 @@ def _read(
         The images that can be used, names of those of train, and what is wrong with
         the files of the others.
     """
-    sizes = {name: len(part.paths) for name, part in parts.items()}
+    root, sizes = labeled.parent, {name: len(p.paths) for name, p in parts.items()}
     weights, paths = None, parts["train"].paths
     if config.weights_csv:
         table = expanded(config.weights_csv)
@@ -273,21 +273,22 @@ def _read(
         rows = start + np.flatnonzero(good[start : start + sizes[name]])
         labels = np.array(part.labels, np.int32)[rows - start]
         if not len(rows):
-            raise _no_images(root / name, "that can be used")
-        own = weights if name == "train" else None
-        own = None if own is None else own[rows - start]
+            folder = labeled if name == "train" else root / name
+            raise _no_images(folder, part.suffixes, " that can be used")
+        own = weights[rows] if name == "train" and weights is not None else None
         images[name] = Images(take(found.images, rows), labels, own)
-        if name == "train":
+        if name == "train":  # the first part, so that its rows are those of the weights
             names = labels_csv.Names(paths, rows)
         start += sizes[name]
     return images, names, tuple(image_files.lines(found.problems, paths))
 
 
-def _no_images(folder: pathlib.Path, of_what_kind: str = "") -> UserError:
-    images = f"PNG, JPEG or BMP images {of_what_kind}".rstrip()
+def _no_images(
+    folder: pathlib.Path, suffixes: Sequence[str], which: str = ""
+) -> UserError:
     return UserError(
-        f"{image_files.printable(folder)} has no {images}\n"
-        "put some there, or remove the folder"
+        f"{image_files.printable(folder)} has no {bands_.kinds(suffixes)} images{which}"
+        "\nput some there, or remove the folder"
     )
 
 

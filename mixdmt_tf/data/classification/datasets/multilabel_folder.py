@@ -83,13 +83,13 @@ def load(config: Config) -> Source:
     size = config.image_size or SIZE
     names, rows = read_table(root)
     paths, ignored = image_files.find(root)
-    found = decoded.decode(paths, root, size, config.image_store, config.cache_folder())
-    if config.on_bad_image == "error":
-        image_files.refuse(found.problems, paths, "use --on_bad_image=skip")
     unknown = [UNKNOWN] * len(names)
     named = [csv_rows.relative(path, root) for path in paths]
     entries = [rows.get(name, ("", "train", unknown)) for name in named]
-    _require_images(rows, named, root)
+    _require_images(rows, named, root)  # before hours may go into decoding them
+    found = decoded.decode(paths, root, size, config.image_store, config.cache_folder())
+    if config.on_bad_image == "error":
+        image_files.refuse(found.problems, paths, "use --on_bad_image=skip")
     good = np.ones(len(paths), bool)
     good[list(found.problems)] = False
     part_of = np.array([part for _, part, _ in entries])

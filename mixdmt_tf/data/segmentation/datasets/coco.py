@@ -85,6 +85,11 @@ class CocoSample(FileSample):
         return label_map(self.regions, *self.annotated, self.background)
 
 
+@dataclasses.dataclass(frozen=True)
+class PanopticSample(FileSample):
+    """An image whose mask has the numbers of segments for colours, its own ones."""
+
+
 def find(config: Config) -> Dict[str, pathlib.Path]:
     """The JSON of each part that there is; 'train' always is.
 
@@ -228,7 +233,7 @@ def _sample(
         }
         palette = Palette(found.class_names, classes, strict, path.name)
         mask = path.with_suffix("") / entry.segments_file
-        return FileSample(
+        return PanopticSample(
             entry.file_name, image_path=image, mask_path=mask, palette=palette
         )
     return CocoSample(

@@ -22,7 +22,7 @@ from typing import Optional, Sequence, Tuple
 import numpy as np
 
 from mixdmt_tf.data import image_files
-from mixdmt_tf.data.bands import Bands, suffixes
+from mixdmt_tf.data.bands import Bands, kinds, suffixes
 from mixdmt_tf.data.segmentation import label_maps
 from mixdmt_tf.data.segmentation.class_files import (
     colours_of,
@@ -116,7 +116,8 @@ def _samples(
     images = by_stem(folder / "images", suffixes(bands))
     masks = by_stem(folder / "masks", image_files.SUFFIXES)
     if not images:
-        raise UserError(f"{folder / 'images'} has no PNG, JPEG or BMP images")
+        expected = kinds(suffixes(bands))
+        raise UserError(f"{folder / 'images'} has no {expected} images")
     lossy = [
         path.name
         for path in masks.values()

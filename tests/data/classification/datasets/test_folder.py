@@ -176,6 +176,14 @@ def test_a_class_or_a_part_without_a_good_file_is_refused(bad, message, tmp_path
         _load(tmp_path, on_bad_image="skip")
 
 
+def test_the_folder_without_a_good_file_is_the_one_that_is_there(tmp_path):
+    for name in ("labeled/a", "labeled/b"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "1.png").write_bytes(b"no image")
+    with pytest.raises(UserError, match="/labeled has no PNG, JPEG or BMP images that"):
+        _load(tmp_path, on_bad_image="skip")
+
+
 @pytest.mark.parametrize("store", ["auto", "disk", "memory", "virtual"])
 def test_the_source_does_not_depend_on_where_images_are(store, tmp_path):
     names = [f"train/{name}/{number}.png" for name in "ab" for number in range(3)]
@@ -264,6 +272,9 @@ def test_images_of_four_channels(tmp_path):
     assert np.asarray(other.train.images).max() < 130  # not what the cache holds
     with pytest.raises(UserError, match="4 channels; expected --channels=2"):
         _load(tmp_path, **{**chosen, "channels": 2})
+    (tmp_path / "train/c").mkdir()
+    with pytest.raises(UserError, match="c has no PNG, JPEG, BMP, TIFF or NumPy imag"):
+        _load(tmp_path, **chosen)
 
 
 def test_channels_are_for_folders():

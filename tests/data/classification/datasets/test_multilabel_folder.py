@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mixdmt_tf.data import decoded
 from mixdmt_tf.data.classification import datasets, splits
 from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.data.classification.pipeline import Pipeline
@@ -114,11 +115,14 @@ def test_wrong_tables_are_refused_before_an_image_is_read(tmp_path, text, messag
         datasets.find(config(tmp_path))
 
 
-def test_images_that_are_not_there_are_named_with_their_row(tmp_path):
+def test_images_that_are_not_there_are_named_with_their_row(tmp_path, monkeypatch):
+    """Before the others are read."""
     Image.new("L", (8, 8)).save(tmp_path / "x.png")
     (tmp_path / "labels.csv").write_text("file,a\nx.png,1\ny.png,0\n")
-    with pytest.raises(UserError, match=r"line 3: there is no .* image y.png in"):
-        datasets.load(config(tmp_path))
+    with monkeypatch.context() as patched:
+        patched.setattr(decoded, "decode", None)
+        with pytest.raises(UserError, match=r"line 3: there is no .* image y.png in"):
+            datasets.load(config(tmp_path))
     (tmp_path / "labels.csv").write_text("file,a\nx.png,\n")
     with pytest.raises(UserError, match="no training image that can be used has a"):
         datasets.load(config(tmp_path))

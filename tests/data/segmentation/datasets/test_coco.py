@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mixdmt_tf.data.segmentation import datasets
+from mixdmt_tf.data.segmentation import datasets, inspection
 from mixdmt_tf.data.segmentation.checking import check
 from mixdmt_tf.data.segmentation.config import Config
 from mixdmt_tf.errors import UsageError, UserError
@@ -121,12 +121,16 @@ def test_panoptic_segments(tmp_path):
     expected = np.array([[255, 1, 0, 255]] * 8).repeat(3, 1)
     np.testing.assert_array_equal(found.train[0].labels(), expected)
     check(found)
+    report = inspection.inspect(tmp_path)
+    assert report.usable and not report.colours and report.sheet
+    assert "1 dog      25.00 %, in 3 images" in "\n".join(report.lines)
     colours[0, 0] = 1, 2, 3
     files.save(folder / "panoptic_train" / "a.png", colours)
     with pytest.raises(
         UserError, match="1 pixels of 1 colours that panoptic_train.json"
     ):
         check(_load(tmp_path))
+    assert not inspection.inspect(tmp_path).usable
     check(_load(tmp_path, unknown_colour="ignore"))
     _put(folder / "instances_train.json", tmp_path / "train", NAMES)
     assert _load(tmp_path).class_names == ("background", "cat", "dog")
