@@ -217,7 +217,7 @@ def finish(failed: bool = False) -> None:
 
 def _add(mirror: Mirror) -> None:
     """Sends what a command wrote into a run folder that it opened to read."""
-    from mixdmt_tf.store_locks import InUse
+    from mixdmt_tf.leases import InUse
 
     known, _ = mirror.copy.read_known()
     if mirror.is_used_here() or not mirror.copy.has_changed(known):

@@ -3,11 +3,10 @@
 import json
 import os
 import pathlib
-import time
 
 import pytest
 
-from mixdmt_tf import files, mirrors, remote, store_locks, stores
+from mixdmt_tf import files, mirrors, remote, stores
 from mixdmt_tf.data.classification import tfds_source
 from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.errors import UsageError, UserError
@@ -130,10 +129,10 @@ def test_who_was_taken_over_ends(machine):
             folder.mkdir()
             (folder / "a").write_text("1")
             lock = {"owner": "process 7 on elsewhere", "token": "1", "machine": ""}
-            lock.update(process=7, alive=time.time())
-            stored.plant(place, {store_locks.NAME: json.dumps(lock)})
+            lock.update(process=7, beat=1)
+            stored.plant(place, {mirrors.LOCK: json.dumps(lock)})
             remote.update(folder)
-    assert set(stored.there(place)) == {store_locks.NAME}
+    assert set(stored.there(place)) == {mirrors.LOCK}
 
 
 def test_at_the_end_it_has_to_be_sent(machine):

@@ -84,7 +84,7 @@ def test_a_store_that_is_gone_does_not_stop_the_training(machine, whole, monkeyp
     folder = done.err.split("Everything is in ")[1].split(":")[0]
     assert os.path.exists(f"{folder}/results.json")
     assert "results.json" not in stored.there(place)
-    machine._patch.setattr("mixdmt_tf.store_locks._held", set())
+    machine._patch.setattr("mixdmt_tf.leases._held", set())
     done = tiny.session(place, *FLAGS)
     assert (done.code, done.steps) == (0, ())
     assert "results.json" in stored.there(place)
