@@ -238,7 +238,7 @@ def test_an_output_needs_a_name(machine):
         remote.written("ram://bucket")
 
 
-def test_of_a_cache_only_what_is_asked_for(machine):
+def test_of_a_cache_only_what_is_asked_for(machine, capsys):
     place = stored.address("cache")
     stored.plant(place, {"copies-1/shard-0": "0", "copies-2/shard-0": "other"})
     cache = remote.written(place, whole=False)
@@ -253,6 +253,9 @@ def test_of_a_cache_only_what_is_asked_for(machine):
         "copies-1/shard-1": "1",
         "copies-2/shard-0": "other",
     }
+    cache = remote.written(place, whole=False)
+    assert (cache / "decoded-1/images").read_text() == "of this machine"
+    assert not capsys.readouterr().err
 
 
 def test_names_that_no_folder_could_have(machine, tmp_path, monkeypatch):
@@ -274,3 +277,41 @@ def test_of_prepared_data_sets_the_one_that_is_asked_for(machine, tmp_path):
     folder = tfds_source._data_dir(Config(data_dir=place), "cifar10")
     assert stored.held(folder / "cifar10") == {"3.0.2/features.json": "{}"}
     assert not (folder / "svhn").exists()
+
+
+def test_processes_of_one_machine_write_beside_each_other(machine, capsys):
+    """Parts of pseudo labels, say, each made on a GPU of its own."""
+    place = stored.address("labels.csv")
+    first = remote._open
+    one = remote.written(place)
+    one.write_text("first")
+    remote._open = remote._Open()  # of another process
+    other = remote.written(place)
+    other.with_suffix(".2.csv").write_text("second")
+    remote.finish()
+    remote._open = first
+    remote.finish()
+    assert stored.there(place.rpartition("/")[0]) == {
+        "labels.csv": "first",
+        "labels.2.csv": "second",
+    }
+    assert remote.written(place).parent == one.parent and not capsys.readouterr().err
+
+
+def test_one_output_that_cannot_be_sent_keeps_no_other(machine, capsys):
+    places = [stored.address(f"{name}.csv") for name in "abc"]
+    for place in places:
+        remote.written(place).write_text(place)
+    for place in places[:2]:
+        remote._open.outputs[place].store._files = stored.Files(every=1)
+    with pytest.raises(UserError, match="a.csv could not be brought up to date"):
+        remote.finish()
+    assert "b.csv could not be brought up to date" in capsys.readouterr().err
+    assert stored.exists(places[2])
+
+
+def test_without_a_cache_folder(machine, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(UserError, match="Not a directory.\nSet XDG_CACHE_HOME"):
+        remote.run_folder(stored.address())
