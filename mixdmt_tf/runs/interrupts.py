@@ -83,10 +83,12 @@ class Interrupts:
         Args:
             workers: all of which ask now.
         """
-        if workers.number > 1:
-            number = int(workers.gather(np.float32([self.requested or 0])).max())
-            self.requested = number or None
-        return self.requested is not None
+        if workers.number == 1:
+            return self.requested is not None
+        number = int(workers.gather(np.float32([self.requested or 0])).max())
+        if number:  # a signal that came meanwhile is for the next time
+            self.requested = number
+        return number > 0
 
     def _handle(self, number: int, _: Any) -> None:
         self._answered.set()
