@@ -236,11 +236,7 @@ class Store:
     def _try(self, name: str, call: Callable[[], T], writes: bool = False) -> T:
         """Calls, again and again for a while if it fails.
 
-        Args:
-            name: of the file.
-            call: what to do.
-            writes: whether it makes the file: what is missing then is its folder, or
-                the bucket.
+        If it `writes` the file, what is missing is its folder, or the bucket.
 
         Raises:
             FileNotFoundError: if the store says that a file to be read is not there.
