@@ -26,6 +26,9 @@ PICKLE_VALUES = 10**5  # in all dictionaries of a .pth file
 PICKLE_DEPTH = 8  # of dictionaries in one another
 
 
+_PIECE = 2**20
+
+
 class TooLarge(ValueError):
     """A file is larger than files of its kind can be."""
 
@@ -38,11 +41,14 @@ def read_bytes(path: pathlib.Path, most: int) -> bytes:
         most: bytes.
 
     Raises:
-        TooLarge: if there are more; no more than that is read.
+        TooLarge: if there are more; little more than that is read.
         OSError: if it cannot be read.
     """
+    content = bytearray()
     with path.open("rb") as file:
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise TooLarge(f"larger than {most:,} bytes")
-    return content
+        # In pieces: Python takes the memory that it is asked for before it reads.
+        for piece in iter(lambda: file.read(_PIECE), b""):
+            content += piece
+            if len(content) > most:
+                raise TooLarge(f"larger than {most:,} bytes")
+    return bytes(content)

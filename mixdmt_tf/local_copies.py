@@ -79,12 +79,22 @@ class LocalCopy:
 
         Args:
             address: in normal form.
+
+        Raises:
+            UserError: if it cannot be made.
         """
         self.address = address
         key = hashlib.sha256(address.encode()).hexdigest()[:16]
         self.place = files.cache_folder() / "addresses" / key
         self.folder = self.place / addresses.name_of(address)
-        self.place.mkdir(parents=True, exist_ok=True)
+        try:
+            self.place.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"{address}: its local copy needs a cache folder, and {self.place} "
+                f"cannot be made: {error.strerror}.\n"
+                "Set XDG_CACHE_HOME to a folder that can be written."
+            ) from error
 
     def path(self, name: str) -> pathlib.Path:
         """Of a file of the copy; '' is the copy itself.

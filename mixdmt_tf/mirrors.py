@@ -18,15 +18,19 @@ before. A folder without an index, as other programs copy it, is taken as it is.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from typing import Any, Callable, List, Optional
 
-from mixdmt_tf import store_index
+from mixdmt_tf import leases, store_index
+from mixdmt_tf.errors import UserError
 from mixdmt_tf.local_copies import Entry, Known, LocalCopy
 from mixdmt_tf.store_index import SENDING, Index
-from mixdmt_tf.store_locks import InUse, Lock
 from mixdmt_tf.stores import Store
 
+LOCK = ".mixdmt-lock.json"
+# A request that fails is repeated for a quarter of a minute.
+TIMING = leases.Timing(beat=20.0, watch=180.0, settle=1.0)
 ATTEMPTS = 5  # at fetching a folder that its owner changes meanwhile
 
 
@@ -51,7 +55,7 @@ class Mirror:
         self.store = Store(address)
         self.copy = LocalCopy(address)
         self._say = say
-        self._lock = Lock(self.store, say)
+        self._lock = leases.Lease(self.store, LOCK, address, TIMING, say)
         self._owner: Optional[Any] = None
 
     @property
@@ -69,10 +73,7 @@ class Mirror:
         with self.copy.alone():
             owner = self.copy.own()
         if owner is None:
-            raise InUse(
-                f"{self.address} is in use by another process of this machine.\nWait "
-                "for it, stop it, or choose another address."
-            )
+            raise leases.in_use(self.address, "another process of this machine")
         try:
             self._lock.take()
             index = store_index.read(self.store)
@@ -80,6 +81,8 @@ class Mirror:
                 store_index.settle(self.store, index)
             self.store.remove_folder(SENDING)
         except BaseException:
+            with contextlib.suppress(UserError):  # of the network
+                self._lock.release()
             owner.close()
             raise
         self._owner = owner

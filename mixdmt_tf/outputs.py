@@ -6,6 +6,7 @@ what several machines write into one folder adds up.
 
 from __future__ import annotations
 
+import itertools
 import pathlib
 from typing import Callable, Iterator, List
 
@@ -25,12 +26,14 @@ class Output:
         copy: the folder that `path` is in.
     """
 
-    def __init__(self, address: str, say: Callable[[str], None]):
+    def __init__(self, address: str, say: Callable[[str], None], shared: bool = False):
         """Makes its place; what was not sent from there before is set aside.
 
         Args:
             address: in normal form.
             say: receives a sentence if something is set aside.
+            shared: by all processes of this machine, and kept from one to the next: a
+                cache, whose files are the same whoever makes them.
 
         Raises:
             UsageError: if the address has no name in it.
@@ -40,13 +43,18 @@ class Output:
             raise UsageError(f"{address}: expected a name in it, {address}/NAME")
         self.address = address
         self.store = Store(parent)
-        self.copy = LocalCopy(addresses.below(address, "output"))
+        for number in itertools.count():  # other processes of this machine have theirs
+            self.copy = LocalCopy(addresses.below(address, f"output{number or ''}"))
+            self._owner = None if shared else self.copy.own()
+            if shared or self._owner is not None:
+                break
         self.path = self.copy.folder / name
         self._name = name
         self._brought: List[str] = []
         with self.copy.alone():
             known, _ = self.copy.read_known()
-            if self.copy.folder.exists() and self.copy.has_changed(known):
+            left = self.copy.folder.exists() and self.copy.has_changed(known)
+            if left and not shared:
                 say(f"written earlier and not sent: {self.copy.set_aside()}")
                 self.copy.write_known(Known())
             self.copy.folder.mkdir(exist_ok=True)
@@ -71,6 +79,13 @@ class Output:
 
     def send(self) -> None:
         """Sends what is new, several files at a time; what was written last, last."""
+        try:
+            self._send()
+        finally:
+            if self._owner is not None:
+                self._owner.close()
+
+    def _send(self) -> None:
         with self.copy.alone():
             known, _ = self.copy.read_known()
             brought = tuple(self._brought)

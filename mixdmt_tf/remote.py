@@ -171,7 +171,7 @@ def written(given: object, whole: bool = True) -> pathlib.Path:
 
     address = addresses.normal(given)
     if address not in _open.outputs:
-        _open.outputs[address] = Output(address, _warn)
+        _open.outputs[address] = Output(address, _warn, shared=not whole)
         if whole:
             _open.outputs[address].bring("")
     return _open.outputs[address].path
@@ -208,16 +208,24 @@ def finish(failed: bool = False) -> None:
     ]
     for registry in (_open.fetched, _open.read, _open.outputs):
         registry.clear()
+    errors = []
     for send, what in waiting:
         if failed:
             _send_or_say(send, what)
-        else:
+            continue
+        try:
             _send(send, what)
+        except UserError as error:  # others may have what can be sent
+            errors.append(error)
+    for error in errors[1:]:
+        _warn(str(error))
+    if errors:
+        raise errors[0]
 
 
 def _add(mirror: Mirror) -> None:
     """Sends what a command wrote into a run folder that it opened to read."""
-    from mixdmt_tf.store_locks import InUse
+    from mixdmt_tf.leases import InUse
 
     known, _ = mirror.copy.read_known()
     if mirror.is_used_here() or not mirror.copy.has_changed(known):

@@ -155,7 +155,7 @@ class Store:
                 file.write(content)
             self._files.rename(self.place(beside), self.place(name), overwrite=True)
 
-        self._try(name, write)
+        self._try(name, write, writes=True)
 
     def put(self, source: pathlib.Path, name: str) -> Copied:
         """Sends a file.
@@ -170,7 +170,7 @@ class Store:
                 with self._files.GFile(self.place(name), "wb") as writing:
                     return _copy(reading, writing)
 
-        return self._try(name, put)
+        return self._try(name, put, writes=True)
 
     def get(self, name: str, place: pathlib.Path) -> Copied:
         """Fetches a file beside its place, and renames it into place.
@@ -233,11 +233,13 @@ class Store:
             self._files.makedirs(folder)
             self._made.add(folder)
 
-    def _try(self, name: str, call: Callable[[], T]) -> T:
+    def _try(self, name: str, call: Callable[[], T], writes: bool = False) -> T:
         """Calls, again and again for a while if it fails.
 
+        If it `writes` the file, what is missing is its folder, or the bucket.
+
         Raises:
-            FileNotFoundError: if the store says that something is not there.
+            FileNotFoundError: if the store says that a file to be read is not there.
             Failure: if it fails otherwise to the end.
         """
         import tensorflow as tf
@@ -246,11 +248,11 @@ class Store:
         for pause in (*self.pauses, None):
             try:
                 return call()
-            except tf.errors.NotFoundError as error:
-                raise FileNotFoundError(self.place(name)) from error
             except lasting as error:
                 raise self._failure(name, error) from error
             except passing as error:
+                if isinstance(error, tf.errors.NotFoundError) and not writes:
+                    raise FileNotFoundError(self.place(name)) from error
                 if pause is None:
                     raise self._failure(name, error) from error
                 self._made.clear()
@@ -262,7 +264,7 @@ class Store:
         said = lines[0] if lines else type(error).__name__
         return Failure(
             f"{self.place(name)}: {type(error).__name__}: {said[:300]}\n"
-            "Look at the network, at who may read and write there, and at the "
+            "Look at the address, the network, who may read and write there, and the "
             "credentials of this machine (gs://: GOOGLE_APPLICATION_CREDENTIALS)."
         )
 

@@ -10,7 +10,7 @@ from typing import Any, Dict, Iterator, Optional, Set
 
 import tensorflow as tf
 
-from mixdmt_tf import mirrors, remote, store_locks, stores
+from mixdmt_tf import leases, mirrors, remote, stores
 
 _numbers = itertools.count()
 
@@ -77,7 +77,7 @@ class Machine:
 
     def __init__(self, patch: Any, folder: pathlib.Path):
         self._patch, self._folder = patch, folder
-        patch.setattr(store_locks, "SETTLE", 0.0)
+        patch.setattr(mirrors, "TIMING", leases.Timing(20.0, 10.0))
         patch.setattr(stores, "PAUSES", (0.0,) * 4)
         patch.setattr(remote, "LAST_PAUSES", (0.0,) * 4)
         self.another()
@@ -86,7 +86,7 @@ class Machine:
         """From now on everything happens on a new machine; the old one was lost."""
         cache = self._folder / f"machine{next(_numbers)}"
         self._patch.setenv("XDG_CACHE_HOME", str(cache))
-        self._patch.setattr(store_locks, "_held", set())
+        self._patch.setattr(leases, "_held", set())
         self._patch.setattr(remote, "_open", remote._Open())
 
 

@@ -3,12 +3,13 @@
 import os
 import pathlib
 import pwd
+import tracemalloc
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from mixdmt_tf import files, remote
+from mixdmt_tf import bounds, files, remote
 from mixdmt_tf.data.classification import tfds_source
 from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.errors import UserError
@@ -208,3 +209,18 @@ def test_addresses_are_fetched(monkeypatch):
 @pytest.mark.parametrize("path", ["gs/bucket", "a:b/c", "./s3:x", "s3:"])
 def test_paths_that_only_look_like_it(path):
     assert files.expanded(path) == pathlib.Path(path)
+
+
+def test_little_memory_is_taken_to_read_a_little(tmp_path):
+    """However much might be allowed; machines refuse to give a gigabyte for nothing."""
+    path = tmp_path / "small"
+    path.write_bytes(b"x" * 3000)
+    tracemalloc.start()
+    try:
+        assert bounds.read_bytes(path, bounds.JSON_BYTES) == b"x" * 3000
+        assert tracemalloc.get_traced_memory()[1] < 10**7
+    finally:
+        tracemalloc.stop()
+    assert bounds.read_bytes(path, 3000) == b"x" * 3000
+    with pytest.raises(bounds.TooLarge, match="larger than 2,999 bytes"):
+        bounds.read_bytes(path, 2999)

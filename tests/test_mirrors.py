@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from mixdmt_tf import mirrors, store_index, store_locks, stores
+from mixdmt_tf import leases, mirrors, store_index, stores
 from mixdmt_tf.errors import UserError
 from tests import stored
 
@@ -54,7 +54,7 @@ def test_what_one_machine_sends_another_one_has(machine):
 @pytest.mark.parametrize("start", ["nothing", "a run", "files of other programs"])
 def test_wherever_it_is_lost_a_whole_state_is_there(start, machine, monkeypatch):
     """After each request to the store, of which a write may be half done."""
-    monkeypatch.setattr(store_locks, "STALE", -1.0)  # nobody waits for the dead
+    monkeypatch.setattr(mirrors, "TIMING", leases.Timing(20.0, 0.0))
     before = {} if start == "nothing" else BEFORE
     for last in itertools.count():
         place = stored.address()
@@ -188,6 +188,10 @@ def test_an_index_that_is_damaged_is_refused(machine):
     send(place, BEFORE)
     text = stored.there(place)[store_index.NAME]
     stored.plant(place, {store_index.NAME: text.replace("metrics", "METRICS")})
+    for _ in range(2):
+        with pytest.raises(UserError, match="does not fit its own digest"):
+            mirrors.Mirror(place).claim()
+        assert mirrors.LOCK not in stored.there(place), "nobody has to wait"
     with pytest.raises(UserError, match="does not fit its own digest"):
         stored.fetched(place)
 

@@ -3,14 +3,13 @@
 import json
 import os
 import pathlib
-import time
 
 import pytest
 
-from mixdmt_tf import files, mirrors, remote, store_locks, stores
+from mixdmt_tf import files, mirrors, remote, stores
 from mixdmt_tf.data.classification import tfds_source
 from mixdmt_tf.data.classification.config import Config
-from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.errors import UserError
 from tests import stored
 
 
@@ -130,10 +129,10 @@ def test_who_was_taken_over_ends(machine):
             folder.mkdir()
             (folder / "a").write_text("1")
             lock = {"owner": "process 7 on elsewhere", "token": "1", "machine": ""}
-            lock.update(process=7, alive=time.time())
-            stored.plant(place, {store_locks.NAME: json.dumps(lock)})
+            lock.update(process=7, beat=1)
+            stored.plant(place, {mirrors.LOCK: json.dumps(lock)})
             remote.update(folder)
-    assert set(stored.there(place)) == {store_locks.NAME}
+    assert set(stored.there(place)) == {mirrors.LOCK}
 
 
 def test_at_the_end_it_has_to_be_sent(machine):
@@ -192,70 +191,6 @@ def test_two_machines_add_to_one_run(machine, monkeypatch):
     }
 
 
-def test_outputs_are_sent_at_the_end(machine, tmp_path):
-    place = f"file://{tmp_path}/store/labels.csv"
-    path = remote.written(place)
-    assert path.name == "labels.csv" and not path.exists()
-    path.write_text("file,label")
-    path.with_suffix(".png").write_text("picture")
-    remote.finish()
-    assert stored.there(f"file://{tmp_path}/store") == {
-        "labels.csv": "file,label",
-        "labels.png": "picture",
-    }
-    stored.plant(f"file://{tmp_path}/store", {"others.csv": ""})
-    machine.another()
-    path = remote.written(place)
-    assert path.read_text() == "file,label", "what is there can be seen"
-    assert sorted(each.name for each in path.parent.iterdir()) == [
-        "labels.csv",
-        "labels.png",
-    ]
-    path.with_suffix(".png").unlink()
-    remote.finish()
-    assert set(stored.there(f"file://{tmp_path}/store")) == {"labels.csv", "others.csv"}
-    os.remove(tmp_path / "store/labels.csv")
-    path = remote.written(place)
-    assert not path.exists() and path.parent.is_dir()
-
-
-def test_an_output_that_cannot_be_sent(machine, capsys):
-    place = stored.address("labels.csv")
-    remote.written(place).write_text("a day's work")
-    (output,) = remote._open.outputs.values()
-    output.store._files = stored.Files(every=1)
-    with pytest.raises(UserError, match="could not be brought up to date") as refused:
-        remote.finish()
-    folder = pathlib.Path(
-        str(refused.value).split("Everything is in ")[1].split(":")[0]
-    )
-    assert (folder / "labels.csv").read_text() == "a day's work"
-    assert not remote.written(place).exists()
-    assert "written earlier and not sent" in capsys.readouterr().err
-
-
-def test_an_output_needs_a_name(machine):
-    with pytest.raises(UsageError, match="expected a name in it, ram://bucket/NAME"):
-        remote.written("ram://bucket")
-
-
-def test_of_a_cache_only_what_is_asked_for(machine):
-    place = stored.address("cache")
-    stored.plant(place, {"copies-1/shard-0": "0", "copies-2/shard-0": "other"})
-    cache = remote.written(place, whole=False)
-    remote.bring(cache / "copies-1")
-    assert stored.held(cache) == {"copies-1/shard-0": "0"}
-    (cache / "copies-1/shard-1").write_text("1")
-    (cache / "decoded-1").mkdir()
-    (cache / "decoded-1/images").write_text("of this machine")
-    remote.finish()
-    assert stored.there(place) == {
-        "copies-1/shard-0": "0",
-        "copies-1/shard-1": "1",
-        "copies-2/shard-0": "other",
-    }
-
-
 def test_names_that_no_folder_could_have(machine, tmp_path, monkeypatch):
     place = f"file://{tmp_path}/store/data"
     stored.plant(place, {"a": "1"})
@@ -275,3 +210,10 @@ def test_of_prepared_data_sets_the_one_that_is_asked_for(machine, tmp_path):
     folder = tfds_source._data_dir(Config(data_dir=place), "cifar10")
     assert stored.held(folder / "cifar10") == {"3.0.2/features.json": "{}"}
     assert not (folder / "svhn").exists()
+
+
+def test_without_a_cache_folder(machine, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(UserError, match="Not a directory.\nSet XDG_CACHE_HOME"):
+        remote.run_folder(stored.address())

@@ -1,6 +1,7 @@
 """Files at addresses: what is there, and what a store that fails is said to have."""
 
 import hashlib
+import shutil
 
 import pytest
 import tensorflow as tf
@@ -94,3 +95,29 @@ def test_a_scheme_that_is_not_registered(monkeypatch):
     monkeypatch.setattr(addresses.importlib.util, "find_spec", lambda name: name)
     with pytest.raises(UsageError, match=r"opens s3:// only with .* tensorflow-io"):
         stores.Store("s3://bucket/run")
+
+
+def test_a_folder_that_is_gone_is_made_again(tmp_path):
+    store = stores.Store(f"file://{tmp_path}/store/run")
+    store.pauses = [0.0]
+    for call in (store.write, lambda name, _: store.put(tmp_path / "b", name)):
+        (tmp_path / "b").write_bytes(b"2")
+        store.write("a", b"1")
+        shutil.rmtree(tmp_path / "store")
+        call("b", b"2")
+        assert store.read("b") == b"2"
+
+
+def test_a_bucket_that_is_missing_is_named(tmp_path, monkeypatch):
+    """A file that is to be written need not be there before."""
+    store = stores.Store(stored.address())
+    store.pauses = []
+
+    def fail(*_):
+        raise error(tf.errors.NotFoundError, "The specified bucket does not exist.")
+
+    monkeypatch.setattr(store._files, "GFile", fail)
+    (tmp_path / "a").write_bytes(b"1")
+    for call in (store.write, lambda name, _: store.put(tmp_path / "a", name)):
+        with pytest.raises(stores.Failure, match="bucket does not exist"):
+            call("a", b"1")

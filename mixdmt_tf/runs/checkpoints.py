@@ -158,7 +158,8 @@ class Checkpoints:
         known = [each for each in self.steps() if each <= step]
         for old in known[: -self.keep]:
             if old != best:
-                shutil.rmtree(self._path(old))
+                # On network file systems not while another machine reads it.
+                shutil.rmtree(self._path(old), ignore_errors=True)
         return final
 
     def _write(self, step: int, final: pathlib.Path, note: Dict[str, Any]) -> None:

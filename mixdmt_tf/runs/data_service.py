@@ -151,7 +151,7 @@ def require_somebody(address: str) -> None:
     host, port = host_and_port(address)
     try:
         socket.create_connection((host, port), _SECONDS).close()
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter of what is no name of a host
         raise UserError(
             f"--data_service={address}: nobody answers ({error}).\n"
             "Start bin/data_service there first."

@@ -12,6 +12,7 @@ import pathlib
 import tensorflow as tf
 
 from mixdmt_tf.algorithms.parts import means
+from mixdmt_tf.errors import UserError
 from mixdmt_tf.runs import beginning, checkpoints, data_service, training_loop
 from mixdmt_tf.runs.interrupts import Interrupted, Interrupts
 from mixdmt_tf.runs.splits import find_split
@@ -36,7 +37,8 @@ def follow(
         interrupts: installed signal handlers.
 
     Raises:
-        UserError: if the loss or a weight is no longer finite.
+        UserError: if it does not see what the chief sees, or the loss or a weight is
+            no longer finite.
         Interrupted: if a worker was asked to stop.
     """
     run = task.experiment.run
@@ -52,7 +54,13 @@ def follow(
             checkpoints.state(algorithm),
             portable=checkpoints.portable(algorithm),
         )
-        saved.restore(start)
+        if saved.restore(start) is None:  # or it would go on with random weights
+            raise UserError(
+                f"worker {workers.index} finds no whole checkpoint of step {start} in "
+                f"{saved.folder}, from which the chief goes on.\n"
+                "All workers have to see the run's folder. The same command on all of "
+                "them tries again."
+            )
         note = saved.note.get("means", {})
         means.restore(algorithm.means, note, workers.number, workers.index)
     else:

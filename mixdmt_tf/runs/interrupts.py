@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, Dict, Optional
+from typing import TYPE_CHECKING, Any, Dict, Iterator, Optional
 
 import numpy as np
 
@@ -14,6 +15,22 @@ if TYPE_CHECKING:  # imports TensorFlow
     from mixdmt_tf.runs.workers import Workers
 
 PATIENCE = 2.0  # seconds until a signal that waits for TensorFlow is answered in words
+
+
+@contextlib.contextmanager
+def ctrl_c_ends() -> Iterator[None]:
+    """Within it Ctrl-C ends the process at once, though Python has no chance to answer.
+
+    TensorFlow waits for other machines for an hour without letting Python run.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class Interrupted(BaseException):
@@ -83,10 +100,12 @@ class Interrupts:
         Args:
             workers: all of which ask now.
         """
-        if workers.number > 1:
-            number = int(workers.gather(np.float32([self.requested or 0])).max())
-            self.requested = number or None
-        return self.requested is not None
+        if workers.number == 1:
+            return self.requested is not None
+        number = int(workers.gather(np.float32([self.requested or 0])).max())
+        if number:  # a signal that came meanwhile is for the next time
+            self.requested = number
+        return number > 0
 
     def _handle(self, number: int, _: Any) -> None:
         self._answered.set()

@@ -18,6 +18,7 @@ from mixdmt_tf.algorithms.base import Algorithm
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.files import size_text
 from mixdmt_tf.models import rematerialization
+from mixdmt_tf.runs import cluster
 from mixdmt_tf.runs.task import Task
 
 _LIMIT = pathlib.Path("/sys/fs/cgroup/memory.max")  # of a container, 'max' if none
@@ -46,7 +47,8 @@ def require(task: Task, images_per_label: int) -> str:
         UsageError: if the network has nothing to compute again (`--remat`).
     """
     run, method = task.experiment.run, task.experiment.method_class()
-    rows = math.ceil(run.batch * images_per_label / run.accumulate)
+    machines = max(1, len(cluster.of_run(run.strategy).addresses))
+    rows = math.ceil(run.batch * images_per_label / (run.accumulate * machines))
     weights, outputs = _of_task(task)
     held = int(_HELD * outputs)
     if run.remat:

@@ -36,10 +36,8 @@ def candidates() -> List[str]:
 
     bfloat16 where there are instructions for it, float16 on older tensor cores.
     """
-    gpus = tf.config.list_physical_devices("GPU")
-    if gpus:
-        details = tf.config.experimental.get_device_details(gpus[0])
-        capability = details.get("compute_capability", (0, 0))
+    if tf.config.list_physical_devices("GPU"):
+        capability = _gpu().get("compute_capability", (0, 0))
         if capability >= (8, 0):
             return ["mixed_bfloat16", "float32"]
         return ["mixed_float16", "float32"] if capability >= (7, 0) else ["float32"]
@@ -127,8 +125,17 @@ def _pass(network: keras.Model) -> Callable[[], Any]:
 
 def _key(network: str) -> str:
     """What the time depends on, as a short name."""
-    facts = [network, machine(), _cpu("model name"), versions()]
+    facts = [network, machine(), _cpu("model name"), versions(), _gpu()]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def _gpu() -> Dict[str, Any]:
+    """What is known of the first GPU, {} if there is none."""
+    gpus = tf.config.list_physical_devices("GPU")
+    found: Dict[str, Any] = {}
+    if gpus:
+        found.update(tf.config.experimental.get_device_details(gpus[0]))
+    return found
 
 
 def _cpu(name: str) -> str:

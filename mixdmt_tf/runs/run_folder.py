@@ -6,13 +6,12 @@ import os
 import pathlib
 from typing import Any, Dict, Optional, Set
 
-from mixdmt_tf import digests
+from mixdmt_tf import digests, leases
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.files import lock
 from mixdmt_tf.runs import owners, repair
 from mixdmt_tf.runs.experiment import Experiment, parse
 from mixdmt_tf.settings import to_text
-from mixdmt_tf.store_locks import this_process
 
 OURS = {".lock", owners.NAME, digests.NAME}
 
@@ -44,9 +43,9 @@ class RunFolder:
                 f"--workdir={path} cannot be written: {error.strerror}.\n"
                 "Choose another --workdir."
             ) from error
-        self._owner = owners.Owner(path)
+        self._owner = owners.Owner(path, _say)
         try:
-            self._owner.take(self._take_lock(), _say)
+            self._owner.take(self._take_lock())
             try:
                 self._claim(experiment)
             except UserError:
@@ -75,9 +74,9 @@ class RunFolder:
         if locked is False:
             self._lock.seek(0)
             owner = self._lock.read().strip() or "another process"
-            raise owners.in_use(self.path, owner)
+            raise leases.in_use(str(self.path), owner)
         self._lock.truncate(0)
-        self._lock.write(this_process())
+        self._lock.write(leases.this_process())
         self._lock.flush()
         os.fsync(self._lock.fileno())  # other machines read it while it is open
         return bool(locked)

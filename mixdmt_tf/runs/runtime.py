@@ -12,7 +12,7 @@ import tensorflow as tf
 from mixdmt_tf import compat
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.models.base import Network
-from mixdmt_tf.runs import cluster, config, precision, workers
+from mixdmt_tf.runs import cluster, config, interrupts, precision, workers
 
 
 def resolve(run: config.Config, network: Network) -> config.Config:
@@ -76,11 +76,20 @@ def _of_workers() -> tf.distribute.MultiWorkerMirroredStrategy:
         others = ", ".join(found.addresses[1:])
         print(f"waiting for the other workers: {others}", flush=True)
     try:
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        with interrupts.ctrl_c_ends():  # there is nothing to lose yet
+            return tf.distribute.MultiWorkerMirroredStrategy()
     except RuntimeError as error:  # operations ran before
         raise UserError(
             f"--strategy=multi_worker has to be first in a process: {error}\n"
             "Start a process of its own for each training."
+        ) from error
+    except tf.errors.OpError as error:
+        said = (str(error.message).splitlines() or [type(error).__name__])[0]
+        raise UserError(
+            f"{cluster.NAME}: this worker cannot begin at "
+            f"{found.addresses[found.index]}: {said}.\n"
+            "Another process may have the port, such as a run that has not ended yet: "
+            "wait for it, or give another port on all machines."
         ) from error
 
 

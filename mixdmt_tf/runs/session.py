@@ -226,7 +226,12 @@ class Session:
         note = {"numbers": self.numbers, "means": self.means}
         self.checkpoints.save(step, int(best["step"]) if best else None, note)
         remote.update(self.path, self.progress.say)
+        self._go_on(step)
+
+    def _go_on(self, step: int) -> None:
+        """What was not training does not count in its speed."""
         self.pace.begin(step)
+        self.log.start_clock(step)
 
     def _poll(self, step: int) -> None:
         """Called now and then while weights are scored; stops if that was asked for."""
@@ -248,7 +253,7 @@ class Session:
             self._save(step)
         else:
             remote.update(self.path, self.progress.say)
-        self.pace.begin(step)
+        self._go_on(step)
 
     def _finish(self) -> Dict[str, Any]:
         outcome = results.summarize(self.task, self.log.rows, self.split)

@@ -74,8 +74,9 @@ def test_segmentation_too(address, tmp_path):
     compare(remote.dataset(3, 9), pipeline.dataset(3, 9), 6)
 
 
-def test_nobody_at_the_address(tmp_path, capsys):
-    flags = tiny.flags(tmp_path / "run", "--data_service=grpc://127.0.0.1:1")
+@pytest.mark.parametrize("host", ["127.0.0.1", "no..host"])
+def test_nobody_at_the_address(host, tmp_path, capsys):
+    flags = tiny.flags(tmp_path / "run", f"--data_service=grpc://{host}:1")
     assert tiny.train.main(flags) == 1
     assert "nobody answers" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()

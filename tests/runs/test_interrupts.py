@@ -8,6 +8,7 @@ import threading
 import time
 from unittest import mock
 
+import numpy as np
 import pytest
 
 from mixdmt_tf.algorithms.classification import supervised
@@ -99,3 +100,21 @@ def test_before_the_first_step_has_ended_a_signal_stops_at_once(tmp_path):
     assert not list((tmp_path / "checkpoints").glob("*"))
     again = tiny.session(tmp_path, tiny.SUPERVISED)
     assert again.code == 0 and again.steps[0] == 1
+
+
+def test_a_signal_while_workers_are_asked_is_not_lost():
+    """Asking them takes a while, and with slow machines most of the time."""
+
+    class Two:
+        number, asked = 2, 0
+
+        def gather(self, values):
+            self.asked += 1
+            if self.asked == 1:
+                tiny.TERMINATE()
+            return np.stack([values, 0 * values])
+
+    with Interrupts() as entered:
+        entered.deferred, workers = True, Two()
+        assert [entered.agreed(workers) for _ in range(3)] == [False, True, True]
+        assert entered.requested == signal.SIGTERM

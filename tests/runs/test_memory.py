@@ -12,7 +12,7 @@ import pytest
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.models.small_cnn import SmallCNN
 from mixdmt_tf.models.wide_resnet import WideResNet
-from mixdmt_tf.runs import memory
+from mixdmt_tf.runs import cluster, memory
 from mixdmt_tf.tasks import open_task
 from tests.tasks.classification import tiny
 
@@ -88,3 +88,10 @@ def test_the_command_says_so_and_leaves_no_split(tmp_path):
         done = tiny.session(tmp_path, "--batch=65536")
     assert done.code == 1 and "a step needs" in done.err
     assert "Traceback" not in done.err and not (tmp_path / "split.json").exists()
+
+
+def test_each_of_several_machines_has_a_part_of_the_batch(monkeypatch):
+    task = open_task(tiny.experiment("runs/x", "--batch=63"))
+    assert "189 images of a batch" in memory.require(task, 3)
+    monkeypatch.setenv(cluster.NAME, cluster.text(("a:1", "b:1"), 0))
+    assert " 95 images of a batch" in memory.require(task, 3)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 
 import keras
 import numpy as np
@@ -18,6 +20,7 @@ from mixdmt_tf.runs.runtime import mirrored_strategy
 from tests.algorithms.classification import batches, stateful
 from tests.algorithms.segmentation import batches as source
 from tests.conformance import steps
+from tests.runs.test_checkpoints import Box
 
 assert "stateful" in steps.of_their_own()  # and is registered
 
@@ -225,3 +228,19 @@ def test_means_of_replicas_stay_apart():
     again = of_two(strategy)
     means.restore(again, means.state(alone))
     assert float(again["a"].result()) == pytest.approx(float(one["a"].result()))
+
+
+def test_one_that_cannot_be_removed_yet_ends_no_run(tmp_path, monkeypatch):
+    """On NFS a folder stays as long as another machine reads a file of it."""
+
+    def fail(*_, **__):
+        raise OSError(errno.ENOTEMPTY, "Directory not empty")
+
+    box = Box(tmp_path, keep=1)
+    box.save(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rmdir", fail)
+        box.save(2)
+    assert box.restore() == 2
+    box.save(3)
+    assert box.checkpoints.steps() == [3]

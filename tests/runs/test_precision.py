@@ -104,3 +104,12 @@ def test_the_policy_stays_as_it_was(measured):
     keras.mixed_precision.set_global_policy("float32")
     measured()
     assert keras.mixed_precision.global_policy().name == "float32"
+
+
+def test_of_another_processor_it_is_measured_anew(measured, clock, monkeypatch):
+    """A GPU that is hidden at first, say; older ones do not know bfloat16."""
+    clock(1.0, 2.0)
+    assert measured() == HALF
+    monkeypatch.setattr(precision, "candidates", lambda: ["mixed_float16", "float32"])
+    monkeypatch.setattr(precision, "_gpu", lambda: {"device_name": "V100"})
+    assert measured() == "mixed_float16"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 
 import keras
 import pytest
@@ -175,6 +176,19 @@ def test_several_machines_come_first_in_a_process(monkeypatch):
     said = "needs Keras 2" if compat.KERAS_3 else "has to be first in a process"
     with pytest.raises(UserError, match=said):
         runtime.join(Config(strategy="multi_worker"))
+
+
+def test_a_port_that_is_in_use_and_ctrl_c_meanwhile(monkeypatch):
+    def begin():
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+        raise tf.errors.UnknownError(None, None, "Could not start gRPC server")
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", begin)
+    monkeypatch.setenv("TF_CONFIG", cluster.text(("127.0.0.1:7", "b:1"), 0))
+    with pytest.raises(UserError, match="at 127.0.0.1:7: Could not start gRPC server"):
+        runtime._of_workers()
+    assert signal.getsignal(signal.SIGINT) == before
 
 
 def test_a_tpu_that_is_not_there():

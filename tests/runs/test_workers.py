@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import types
+from unittest import mock
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from mixdmt_tf.errors import UserError
+from mixdmt_tf.runs import followers, training_loop
 from mixdmt_tf.runs.workers import Workers, in_words
+from mixdmt_tf.tasks import open_task
+from tests.tasks.classification import tiny
 
 
 def alone():
@@ -78,3 +82,15 @@ def test_a_lost_worker_is_reported():
     with pytest.raises(tf.errors.UnavailableError):
         with in_words(alone()):
             raise lost
+
+
+def test_who_does_not_see_the_chiefs_checkpoint_stops(tmp_path):
+    """Random weights would be trained with the chief's gradients, and nobody know."""
+    task = open_task(tiny.experiment(tmp_path, tiny.SUPERVISED))
+    task = task.replace(task.resolve())
+    chief = mock.Mock(number=1, index=0, hear=lambda: "3 1")
+    strategy = tf.distribute.get_strategy()
+    with mock.patch.object(training_loop, "train") as trained:
+        with pytest.raises(UserError, match="finds no whole checkpoint of step 3"):
+            followers.follow(task, tmp_path, strategy, chief, mock.Mock())
+    assert not trained.called

@@ -54,12 +54,12 @@ class Machine(NamedTuple):
         now, true = time.time, _True(self.folder)
         time.time = lambda: now() + self.clock
         socket.gethostname = platform.node = lambda: self.name
-        from mixdmt_tf import store_locks
+        from mixdmt_tf import leases
         from mixdmt_tf.runs import owners
 
-        store_locks.machine = owners.machine = lambda: self.name
+        leases.machine = lambda: self.name
         # What takes minutes with the caches of NFS takes seconds with these.
-        owners.BEAT, owners.WATCH = 0.5, 2 * self.hidden + 2
+        owners.TIMING = leases.Timing(0.5, 2 * self.hidden + 2)
         if not self.locks:
             fcntl.flock = lambda *_: None
         seen: Dict[Tuple[str, str], Look] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import re
+import types
 
 import numpy as np
 import pytest
@@ -239,3 +240,22 @@ def test_classes_without_test_images_have_empty_rows_in_the_confusion_matrix(tmp
     image = picture(events(tmp_path), "6 images/confusion, test")
     cells = image[-3 * 24 :: 24, -3 * 24 :: 24, 0]
     assert cells[2, 2] == 8 and (cells[:2] == 255).all()
+
+
+def test_evaluations_do_not_count_in_the_speed(tmp_path, monkeypatch):
+    now = [0.0]
+    clock = types.SimpleNamespace(monotonic=lambda: now[0])
+    monkeypatch.setattr(log, "time", clock)
+
+    def after(seconds):
+        def wait():
+            now[0] += seconds
+
+        return wait
+
+    moments = {("log", step): after(1) for step in (2, 4, 6)}
+    moments.update({("evaluate", 4): after(100), ("save", 6): tiny.TERMINATE})
+    tiny.session(tmp_path, tiny.SUPERVISED, moments=moments)
+    speed = scalar(events(tmp_path), "5 schedule and speed/images_per_second")
+    # Eight images a step; after the checkpoint of step 3 there is one until the log.
+    assert speed == {2: 16.0, 4: 8.0, 6: 16.0}
