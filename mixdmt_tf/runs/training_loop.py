@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from typing import Callable, Dict, Iterable, List, Optional, Set
+from typing import Any, Callable, Dict, Iterable, List, Optional, Set
 
 import tensorflow as tf
 
@@ -197,12 +197,17 @@ def _broken(algorithm: Algorithm) -> str:
     weights = [*algorithm.network.weights]
     weights += algorithm.peer.weights if algorithm.has_peer else []
     weights += [w for group in algorithm.groups.values() for w in group.weights]
-    own = [each for each in algorithm.own_variables if each.dtype.is_floating]
-    if not _all(tf.math.is_finite(tf.convert_to_tensor(w)) for w in weights):
+    if not _all(tf.math.is_finite(each) for each in _floating(weights)):
         return "the weights are"
-    if not _all(~tf.math.is_nan(tf.convert_to_tensor(each)) for each in own):
+    if not _all(~tf.math.is_nan(each) for each in _floating(algorithm.own_variables)):
         return "a variable of the method is"
     return ""
+
+
+def _floating(variables: Iterable[Any]) -> List[tf.Tensor]:
+    """Their values, without those of counters."""
+    values = map(tf.convert_to_tensor, variables)
+    return [each for each in values if each.dtype.is_floating]
 
 
 def _all(conditions: Iterable[tf.Tensor]) -> bool:
