@@ -128,9 +128,9 @@ class ReMixMatch(mixmatch.MixMatch):
         height, width = network.input_shape[1:3]
         if height != width:
             raise UsageError(
-                f"--algorithm=remixmatch rotates images by 90 degrees, and these have "
-                f"{height}x{width} pixels; expected squares.\nCut or resize the images, "
-                "or use another method, such as fixmatch."
+                "--algorithm=remixmatch rotates images by 90 degrees, and these have "
+                f"{height}x{width} pixels; expected squares.\n"
+                "Cut or resize the images, or use another method, such as fixmatch."
             )
         self.with_features = with_features(network)
         width = self.with_features.outputs[0].shape[-1]
