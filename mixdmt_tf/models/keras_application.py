@@ -16,6 +16,7 @@ import keras
 import tensorflow as tf
 
 from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.models.copies import settle
 from mixdmt_tf.models.pretrained import Pretrained
 from mixdmt_tf.settings import setting
 
@@ -153,6 +154,7 @@ class KerasApplication(Pretrained):
         ours = [layer for layer in inner.layers if layer.weights]
         for layer, theirs in zip(ours, given):
             layer.set_weights(theirs.get_weights())
+        settle(inner)
         number = sum(len(layer.weights) for layer in given)
         return f"{self.application}: {number} ImageNet weights loaded"
 

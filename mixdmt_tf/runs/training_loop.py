@@ -20,6 +20,7 @@ from mixdmt_tf.algorithms.parts import means
 from mixdmt_tf.algorithms.parts.gradient_sums import GradientSums
 from mixdmt_tf.data.classification.pipeline import Pipeline
 from mixdmt_tf.errors import UserError
+from mixdmt_tf.models.copies import hand_down
 from mixdmt_tf.models.layers.replica_statistics import average_of_replicas
 from mixdmt_tf.runs.config import Config
 
@@ -104,6 +105,8 @@ def train(
         UserError: if the loss or a weight is no longer finite; nothing is saved then.
     """
     evaluated = evaluated or set()
+    if algorithm.teacher is not None:  # checkpoints hold its averages alone
+        hand_down(algorithm.network, algorithm.teacher)
     replicas = strategy.num_replicas_in_sync
     parts = schedule.accumulate  # of each replica's rows: the rows of a replica each
 

@@ -39,3 +39,15 @@ def test_so_are_a_teacher_and_a_second_network(algorithm, tmp_path):
     for one, another in zip(ours, theirs):
         np.testing.assert_array_equal(one, another)
     assert np.abs(ours[1]).max() > 0  # the bias, which is 0 before
+
+
+def test_a_teacher_has_frozen_layers_of_the_network_after_a_stop(tmp_path):
+    """Checkpoints hold weights of the network, and averages of those in training."""
+    flags = ("--network=whitened_cnn", "--filters=2", "--algorithm=mean_teacher")
+    flags += ("--steps=4", "--eval_every=4", "--checkpoint_every=2", "--warmup=0")
+    straight = tiny.session(tmp_path / "straight", *flags)
+    assert straight.code == 0, straight.err
+    stop = {("progress", 2): tiny.TERMINATE}
+    assert tiny.session(tmp_path / "stopped", *flags, moments=stop).code == 143
+    resumed = tiny.session(tmp_path / "stopped", *flags)
+    assert resumed.digest == straight.digest
