@@ -19,7 +19,7 @@ from typing import Any, Dict, Iterable, Iterator, Optional, Tuple
 import numpy as np
 import tensorflow as tf
 
-from mixdmt_tf.data.tracing import as_it_is
+from mixdmt_tf.data.tracing import as_it_is, untuned
 from mixdmt_tf.errors import UserError
 
 # Graphs that go to other processes name a Python function by its token: that of the
@@ -92,7 +92,7 @@ class Remote:
             )
         )
         ordered = tf.data.Dataset.from_generator(
-            lambda: in_order(remote.as_numpy_iterator(), first, last),
+            lambda: in_order(untuned(remote).as_numpy_iterator(), first, last),
             output_signature=tuple(spec[name] for name in names),
         )
         named = ordered.map(as_it_is(lambda *values: dict(zip(names, values))))

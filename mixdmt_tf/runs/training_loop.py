@@ -19,6 +19,7 @@ from mixdmt_tf.algorithms.base import Algorithm
 from mixdmt_tf.algorithms.parts import means
 from mixdmt_tf.algorithms.parts.gradient_sums import GradientSums
 from mixdmt_tf.data.classification.pipeline import Pipeline
+from mixdmt_tf.data.tracing import untuned
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.models.copies import hand_down
 from mixdmt_tf.models.layers.replica_statistics import average_of_replicas
@@ -115,7 +116,8 @@ def train(
         number = replicas * parts // context.num_input_pipelines
         first = context.input_pipeline_id * number
         own = range(first, first + number)
-        return pipeline.dataset(start, schedule.steps, replicas * parts, own)
+        found = pipeline.dataset(start, schedule.steps, replicas * parts, own)
+        return untuned(found)
 
     # All processes have equally many batches: none has to ask at each step whether the
     # others have one.

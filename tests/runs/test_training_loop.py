@@ -135,6 +135,25 @@ def test_what_happens_when():
     assert stub.steps.numpy().tolist() == [0, 1, 2, 3, 4, 5]
 
 
+def test_no_thread_tunes_the_pipeline(monkeypatch):
+    # The end of a training would wait for it, for up to a minute.
+    strategy = tf.distribute.get_strategy()
+    distribute = strategy.distribute_datasets_from_function
+    tuned = []
+
+    def noted(make):
+        def made(context):
+            batches = make(context)
+            tuned.append(batches.options().autotune.enabled)
+            return batches
+
+        return distribute(made)
+
+    monkeypatch.setattr(strategy, "distribute_datasets_from_function", noted)
+    run(Schedule(2, eval_every=1, checkpoint_every=1, log_every=1))
+    assert tuned == [False]
+
+
 @pytest.mark.parametrize("steps_per_execution", [1, 2, 7, 100])
 def test_longer_executions_change_only_how_often_progress_is_shown(steps_per_execution):
     _, one, _ = run(Schedule(20, 7, 5, 3))

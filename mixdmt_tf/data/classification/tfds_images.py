@@ -22,6 +22,7 @@ from mixdmt_tf.data import shards
 from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.data.classification.source import Images
 from mixdmt_tf.data.lazy_images import IN_MEMORY, LazyImages
+from mixdmt_tf.data.tracing import untuned
 from mixdmt_tf.files import DAMAGES, write_bytes_atomically
 from mixdmt_tf.progress import Progress
 
@@ -120,7 +121,8 @@ class _Files:
                 read_config=in_order,
                 decoders=tfds.decode.PartialDecoding(features),
             )
-            yield from examples.batch(READ_BATCH).prefetch(2).as_numpy_iterator()
+            batches = examples.batch(READ_BATCH).prefetch(2)
+            yield from untuned(batches).as_numpy_iterator()
 
 
 class _RandomAccess(LazyImages):
