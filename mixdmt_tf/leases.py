@@ -106,8 +106,8 @@ class Lease:
         if held is not None and not (alone_here and _booted(held.machine)):
             if not _ended_here(held):
                 self._watch(held)
-        self._write()
         _held.add(self._record.token)
+        self._write()
         if self._timing.settle:
             time.sleep(self._timing.settle)
             self.require()
@@ -124,11 +124,12 @@ class Lease:
         held = self._read()
         if held is not None and held.token in (self._record.token, ""):
             return
-        others = f"was in use by others: its {self._name} is gone"
+        how = f"was in use by others: its {self._name} is gone"
+        if held is not None:
+            how = f"is now in use by {held.owner}"
         raise InUse(
-            f"{self._shown} {f'is now in use by {held.owner}' if held else others}: "
-            "this process has stopped, and has saved nothing there since.\n"
-            "Let one of the two train; the same command resumes."
+            f"{self._shown} {how}: this process has stopped, and has saved nothing "
+            "there since.\nLet one of the two train; the same command resumes."
         )
 
     def release(self) -> None:

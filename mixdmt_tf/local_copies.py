@@ -81,12 +81,15 @@ class LocalCopy:
             address: in normal form.
 
         Raises:
-            UserError: if it cannot be made.
+            UserError: if it cannot be made, or the address has no name at its end.
         """
+        name = addresses.name_of(address)
+        if name in (".", ".."):  # the copy would be beside its place, or be that itself
+            raise UserError(f"{address}: expected a name at its end, not {name!r}.")
         self.address = address
         key = hashlib.sha256(address.encode()).hexdigest()[:16]
         self.place = files.cache_folder() / "addresses" / key
-        self.folder = self.place / addresses.name_of(address)
+        self.folder = self.place / name
         try:
             self.place.mkdir(parents=True, exist_ok=True)
         except OSError as error:

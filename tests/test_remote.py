@@ -212,6 +212,12 @@ def test_of_prepared_data_sets_the_one_that_is_asked_for(machine, tmp_path):
     assert not (folder / "svhn").exists()
 
 
+@pytest.mark.parametrize("name", [".", ".."])
+def test_an_address_needs_a_name(name, machine):
+    with pytest.raises(UserError, match="expected a name at its end"):
+        files.expanded(f"ram://bucket/run/{name}")
+
+
 def test_without_a_cache_folder(machine, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
