@@ -22,6 +22,8 @@ from mixdmt_tf.settings import assumed, declared, nearest, setting, to_text
 
 # What each run gets from the comparison.
 _OWN = ("algorithm", "seed", "steps", "max_minutes")
+# What all methods have in common, or they are not compared.
+_SAME = ("dataset", "data_dir", "labels", "validation", "split")
 # What may change while a run is trained, or is compared by what the files hold: a run
 # that is finished is asked for neither.
 _NOT_ASKED = (
@@ -220,6 +222,11 @@ def separate(argv: Sequence[str]) -> CommandLine:
         else:
             waiting = found.own if mine else found.of_all
             waiting.append(word)
+        if dot and flag in _SAME:
+            raise UsageError(
+                f"{word}: methods are compared on the same data, labels and validation "
+                f"images.\nGive --{flag} for all of them."
+            )
         if flag in _OWN:
             raise UsageError(
                 f"{word}: every run has its own; expected --algorithms, --seeds and "

@@ -73,6 +73,7 @@ def _tune(argv: Sequence[str]) -> int:
     require_on_the_line(mine, others, "tune")
     ranges, given, segmentation = _planned(config, others)
     command = [*others, "--noexport"]
+    experiments.parse(command, "tune", "")  # it may say the opposite
     if config.dry_run:
         print(f"{config.trials} trials of: bin/train {shlex.join(command)}")
         for each in ranges:

@@ -90,9 +90,10 @@ def test_a_dry_run_needs_no_tensorflow_and_leaves_nothing(tmp_path):
         ),
         (["--lambda_u=3"], "unknown flag --lambda_u"),
         (["--realmix.lambda_v=3"], "unknown flag --lambda_v"),
+        (["--realmix.labels=20"], "compared on the same data, labels and validation"),
         (["--realmix.seed=3"], "--realmix.seed=3: every run has its own"),
         (["--dmt.rounds=3"], "--dmt.rounds=3: 'dmt' is none of the methods compared"),
-        (["--dataset.labels=3"], "as in --supervised.batch=8"),
+        (["--dataset.batch=3"], "as in --supervised.batch=8"),
     ],
 )
 def test_what_cannot_be_compared(flags, said, capsys):

@@ -75,6 +75,7 @@ def test_a_dry_run_needs_no_tensorflow_and_leaves_nothing(tmp_path):
         (["--tune=depth:1,2"], "there is no flag --depth"),
         (["--tune=tsa:log,exp", "--tsa=log"], "--tsa is given as well"),
         (["--tune=tsa:log,exp", "--tune=tsa:log,none"], "each once"),
+        (["--tune=tsa:log,exp", "--export"], "--export is given twice"),
         (["--tune=tsa:log,exp", "--seed=3"], "all trials have the same one"),
         (["--tune=tsa:log,exp", "--trials=0"], "--trials=0: expected an integer >= 1"),
     ],
