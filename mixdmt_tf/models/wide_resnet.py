@@ -143,8 +143,8 @@ class WideResNet(Network):
             shortcut = convolve(x, filters, 1, stride) if changes else x
             x = convolve(activated, filters, 3, stride)
             x = convolve(activate(x), filters, 3)
-            kind = keras.layers.Add if portable or dmt else Add
-            return kind()([shortcut, x])
+            two = changes and not dmt  # convolutions with biases
+            return (Add if two and not portable else keras.layers.Add)()([shortcut, x])
 
         blocks = self.blocks
         images = keras.Input(input_shape, name="image")
