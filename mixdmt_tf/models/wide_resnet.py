@@ -144,7 +144,8 @@ class WideResNet(Network):
             x = convolve(activated, filters, 3, stride)
             x = convolve(activate(x), filters, 3)
             two = changes and not dmt  # convolutions with biases
-            return (Add if two and not portable else keras.layers.Add)()([shortcut, x])
+            add = Add if two and not portable else keras.layers.Add
+            return add()([shortcut, x])
 
         blocks = self.blocks
         images = keras.Input(input_shape, name="image")
