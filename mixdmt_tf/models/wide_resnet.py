@@ -27,6 +27,7 @@ from mixdmt_tf import lengths
 from mixdmt_tf.models.base import Network
 from mixdmt_tf.models.layers.activations import LeakyReLU
 from mixdmt_tf.models.layers.normalization import batch_normalization
+from mixdmt_tf.models.layers.sums import Add
 from mixdmt_tf.settings import setting
 
 
@@ -142,7 +143,9 @@ class WideResNet(Network):
             shortcut = convolve(x, filters, 1, stride) if changes else x
             x = convolve(activated, filters, 3, stride)
             x = convolve(activate(x), filters, 3)
-            return keras.layers.Add()([shortcut, x])
+            two = changes and not dmt  # convolutions with biases
+            add = Add if two and not portable else keras.layers.Add
+            return add()([shortcut, x])
 
         blocks = self.blocks
         images = keras.Input(input_shape, name="image")

@@ -87,8 +87,7 @@ class Config:
     precision: str = setting(
         "auto",
         "auto: what is fastest on this hardware without hurting the result, in long "
-        "runs by a measurement of seconds that is kept for the next; on CPUs "
-        "mixed_bfloat16 is not bit-exact (--deterministic)",
+        "runs by a measurement of seconds that is kept for the next",
         choices=("auto", "float32", "mixed_bfloat16", "mixed_float16"),
     )
     strategy: str = setting(
@@ -143,11 +142,8 @@ class Config:
         "XLA; auto: on one GPU only, since it is slower on CPUs and fails on replicas",
         choices=("auto", "on", "off"),
     )
-    deterministic: Optional[bool] = setting(
-        None,
-        "bit-exact runs and resumption, at a cost of 0 to 10 % of the speed; given, it "
-        "has --precision=auto choose what is exact too: float32 on CPUs; default: on, "
-        "with the fastest precision",
+    deterministic: bool = setting(
+        True, "bit-exact runs and resumption, at a cost of 0 to 10 % of the speed"
     )
     export: bool = setting(
         True, "write a SavedModel when the training is done", harmless=True

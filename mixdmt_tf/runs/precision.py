@@ -20,7 +20,6 @@ import tensorflow as tf
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.files import cache_folder, write_atomically
 from mixdmt_tf.models.base import Network
-from mixdmt_tf.runs.config import Config
 from mixdmt_tf.runs.environment import machine, versions
 
 # Images that a run trains on, from which a measurement is worth its seconds.
@@ -43,12 +42,6 @@ def candidates() -> List[str]:
         return ["mixed_float16", "float32"] if capability >= (7, 0) else ["float32"]
     bfloat16 = "avx512_bf16" in _cpu("flags").split()
     return ["mixed_bfloat16", "float32"] if bfloat16 else ["float32"]
-
-
-def exact(run: Config) -> bool:
-    """Whether the precision is left open, and the outcome has to be exact: float32."""
-    on_cpu = not tf.config.list_physical_devices("GPU")
-    return run.precision == "auto" and bool(run.deterministic) and on_cpu
 
 
 def suggested(network: Network) -> str:

@@ -27,10 +27,7 @@ def resolve(run: config.Config, network: Network) -> config.Config:
     gpus = tf.config.list_physical_devices("GPU")
     changes: Dict[str, Any] = {}
     if run.precision == "auto":
-        exact = precision.exact(run)
-        changes["precision"] = "float32" if exact else precision.suggested(network)
-    if run.deterministic is None:
-        changes["deterministic"] = True
+        changes["precision"] = precision.suggested(network)
     if run.strategy == "auto":
         several = "mirrored" if len(gpus) > 1 else "none"
         changes["strategy"] = "multi_worker" if cluster.read().several else several
@@ -39,21 +36,6 @@ def resolve(run: config.Config, network: Network) -> config.Config:
         single = len(gpus) == 1 and not distributed
         changes["jit_compile"] = "on" if single else "off"
     return dataclasses.replace(run, **changes)
-
-
-def inexact(run: config.Config) -> str:
-    """A line for a run that can't be repeated to the bit; '' if it can.
-
-    TensorFlow adds up some of the gradients of bfloat16 convolutions on CPUs in an
-    order that depends on what else the machine does, and on the number of its threads.
-    """
-    on_cpu = not tf.config.list_physical_devices("GPU")
-    if not (run.deterministic and on_cpu and run.precision == "mixed_bfloat16"):
-        return ""
-    return (
-        "mixed_bfloat16 on a CPU is not bit-exact: a second run, or one that is "
-        "resumed, can differ; --precision=float32 is exact\n"
-    )
 
 
 @functools.lru_cache(maxsize=None)

@@ -76,9 +76,8 @@ def _train(
         recipe = method.recipe(task.experiment.method)
         needed = memory.require(task, recipe.images_per_label)
         strategy = runtime.start(run)
-        words = _by_length(task.experiment, left_open) + runtime.inexact(run)
-        words += f"{needed}\n"
-        print(words, end="", flush=True)
+        words = _by_length(task.experiment, left_open)
+        print(f"{words}{needed}", flush=True)
         if task.experiment.in_rounds:
             loop = Loop(task, path, train)
             if unchosen and "round_steps" in left_open:
@@ -103,10 +102,10 @@ def _train(
 
 
 def _precision(task: Task) -> str:
-    """The run's precision: given, exact, or what is fastest for a run of its length."""
+    """The run's precision: given, or what is fastest for a run of its length."""
     experiment, run = task.experiment, task.experiment.run
-    if run.precision != "auto" or precision.exact(run):
-        return run.precision  # `runtime.resolve` says what is exact
+    if run.precision != "auto":
+        return run.precision
     steps = run.steps
     if experiment.in_rounds:
         lengths = [getattr(experiment.method, k) for k in ("base_steps", "round_steps")]

@@ -62,18 +62,6 @@ def test_depthwise_convolutions_are_slow_in_bfloat16_on_cpus(hardware, gpus, pre
     assert resolved.precision == precision
 
 
-@pytest.mark.parametrize("gpus, precision", [(0, "float32"), (1, "mixed_bfloat16")])
-def test_who_asks_for_exact_runs_gets_a_precision_that_is(hardware, gpus, precision):
-    hardware(gpus=gpus, cpu="avx512_bf16")
-    found = runtime.resolve(Config(deterministic=True), Network())
-    assert (found.precision, found.deterministic) == (precision, True)
-    assert runtime.inexact(found) == ""
-    left_open = runtime.resolve(Config(), Network())
-    assert (left_open.precision, left_open.deterministic) == ("mixed_bfloat16", True)
-    words = runtime.inexact(left_open)
-    assert ("mixed_bfloat16 on a CPU is not bit-exact" in words) == (gpus == 0)
-
-
 def test_an_unknown_cpu_computes_in_float32(hardware, monkeypatch):
     hardware()
 
