@@ -17,7 +17,6 @@ import tensorflow as tf
 
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.models.copies import settle
-from mixdmt_tf.models.layers.sums import Add
 from mixdmt_tf.models.pretrained import Pretrained
 from mixdmt_tf.settings import setting
 
@@ -90,9 +89,9 @@ class KerasApplication(Pretrained):
             input_shape: (height, width, 1 or 3) of the images. Grey images become three
                 equal channels.
             num_classes: number of classes C.
-            portable: use the application's own layers only. The layer that prepares
-                images is of this package, so a .keras file wants it all the same; a
-                SavedModel does not.
+            portable: accepted as all networks do. The layer that prepares images is of
+                this package, so a .keras file wants it all the same; a SavedModel does
+                not.
 
         Returns:
             A functional model: float images [B, H, W, channels] in [-1, 1] to float32
@@ -101,6 +100,7 @@ class KerasApplication(Pretrained):
         Raises:
             UsageError: if the application does not take images of this size.
         """
+        del portable
         images = x = keras.Input(input_shape, name="image")
         if input_shape[-1] == 1:
             x = keras.layers.Concatenate(name="three_channels")([x, x, x])
@@ -109,8 +109,6 @@ class KerasApplication(Pretrained):
         for layer in application.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.momentum = self.momentum
-            if type(layer) is keras.layers.Add and not portable:
-                layer.__class__ = Add  # as ResNet50V2's, of convolutions with biases
         pool = keras.layers.GlobalAveragePooling2D(dtype="float32", name="features")
         logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(
             pool(application.output)
