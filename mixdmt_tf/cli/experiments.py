@@ -177,7 +177,8 @@ def check(parsed: flags.Parsed) -> Tuple["RunConfig", Any]:
     run, data = RunConfig(**values["run"]), data_config(values["data"])
     if run.network == AUTO:
         run = dataclasses.replace(run, network=automatic(data.task))
-    require_lengths(run.steps, values["method"], data.pseudo_labels)
+    if not (run.max_minutes and data.pseudo_labels):  # which finds the length
+        require_lengths(run.steps, values["method"], data.pseudo_labels)
     if data.task == "classification" and several_labels.has(data.dataset):
         several_labels.require(run.algorithm, values["method"])
     return run, data
@@ -246,7 +247,8 @@ def require_lengths(
     if pseudo_labels:
         if steps is None and method["round_steps"] is None:
             raise UsageError(
-                "--pseudo_labels trains one round: give its --steps or --round_steps."
+                "--pseudo_labels trains one round: give its --steps or --round_steps, "
+                "or --max_minutes."
             )
         return
     from mixdmt_tf.rounds import plan

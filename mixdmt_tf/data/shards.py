@@ -6,6 +6,7 @@ TensorFlow Datasets) are kept in this form; `shard_files.py` makes the files.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import resource
@@ -112,7 +113,8 @@ def _let_open(number: int) -> None:
     if usual != resource.RLIM_INFINITY and number > _FEW:
         if most != resource.RLIM_INFINITY:
             wanted = min(wanted, most)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+        with contextlib.suppress(OSError, ValueError):  # opening will say so
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _close(files: List[int]) -> None:

@@ -88,9 +88,8 @@ def test_one_round_on_given_labels_is_measured_as_a_round(tmp_path, monkeypatch)
 
     monkeypatch.setattr(budget, "Loop", Loop)
     flags = ("--algorithm=dmt", "--augment=none", "--base_batch=8", *MINUTE)
-    experiment = tiny.experiment(tmp_path, *flags, "--unlabeled_ratio=2")
-    experiment = experiment.replace({"pseudo_labels": "labels.npz"})
-    task = open_task(experiment)
+    more = ("--unlabeled_ratio=2", "--pseudo_labels=labels.npz")
+    task = open_task(tiny.experiment(tmp_path, *flags, *more))
     budget.measured(task, None)
     (found,) = seen
     assert found.in_rounds and (found.method.rounds, found.method.models) == (1, 1)
