@@ -62,7 +62,17 @@ class LinearProbe(base.Algorithm):
 
         Args:
             pipeline: the run's images.
+
+        Raises:
+            UserError: if the last layer has no bias, or a class no images.
         """
+        head = features.head(self.network)
+        if not head.use_bias:
+            raise UserError(
+                f"--algorithm=linear_probe: {head.name}, the last layer of "
+                f"{self.network.name}, has no bias, and the classifier one.\n"
+                "Use a network whose last layer has a bias."
+            )
         extract = features.extractor(self.network)
         found, labels = [], []
         for images, classes in pipeline.labeled_images():
@@ -75,7 +85,6 @@ class LinearProbe(base.Algorithm):
             self.config.regularization,
             pipeline.label_weights,
         )
-        head = features.head(self.network)
         head.kernel.assign(kernel)
         head.bias.assign(bias)
         self.weights_replaced()

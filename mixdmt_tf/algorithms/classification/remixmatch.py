@@ -36,6 +36,7 @@ from mixdmt_tf.equations import (
     mix,
     sharpen,
 )
+from mixdmt_tf.errors import UsageError
 from mixdmt_tf.models.features import with_features
 from mixdmt_tf.models.layers.normalization import frozen_statistics
 from mixdmt_tf.settings import setting
@@ -118,8 +119,19 @@ class ReMixMatch(mixmatch.MixMatch):
     )
 
     def __init__(self, network, config, facts):
-        """Starts both distributions uniform; arguments of `base.Algorithm`."""
+        """Starts both distributions uniform; arguments of `base.Algorithm`.
+
+        Raises:
+            UsageError: if images are not square, which are to be rotated.
+        """
         super().__init__(network, config, facts)
+        height, width = network.input_shape[1:3]
+        if height != width:
+            raise UsageError(
+                "--algorithm=remixmatch rotates images by 90 degrees, and these have "
+                f"{height}x{width} pixels; expected squares.\n"
+                "Cut or resize the images, or use another method, such as fixmatch."
+            )
         self.with_features = with_features(network)
         width = self.with_features.outputs[0].shape[-1]
         self.rotation = keras.layers.Dense(

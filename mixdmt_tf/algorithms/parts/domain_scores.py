@@ -111,7 +111,8 @@ def present_classes(ranks: np.ndarray, classes: np.ndarray) -> Tuple[np.ndarray,
 
     found, counts = np.unique(classes, return_counts=True)
     groups = [ranks[classes == c] for c in found]
-    if counts.min() < 2 or kruskal(*groups).pvalue >= SIGNIFICANT:
+    alike = ranks.min() == ranks.max()  # of which there is no test
+    if counts.min() < 2 or alike or kruskal(*groups).pvalue >= SIGNIFICANT:
         return np.ones(len(ranks), bool), ""
     deviation = np.sqrt(np.mean([np.var(each, ddof=1) for each in groups]))
     means = np.array([each.mean() for each in groups])
@@ -223,4 +224,4 @@ def _map(compute: Any, images: np.ndarray) -> np.ndarray:
         compute(tf.constant(images[i : i + CHUNK].astype(np.float32))).numpy()
         for i in range(0, len(images), CHUNK)
     ]
-    return np.concatenate(parts)
+    return np.concatenate([np.zeros(0, np.float32), *parts])  # of no images: none

@@ -28,7 +28,7 @@ class PointwiseConv2D(keras.layers.Conv2D):
 
     def call(self, inputs: Any, training: Optional[bool] = None) -> Any:
         """Convolves [B, H, W, C] to [B, H, W, filters]."""
-        plain = self.kernel_size == self.strides == (1, 1) and not self.use_bias
+        plain = self.kernel_size == self.strides == (1, 1) and _adds_nothing(self)
         if not plain or not _trains_on_cpu(inputs, training):
             return super().call(inputs)
         kernel = tf.reshape(self.kernel, [-1, self.filters])
@@ -45,7 +45,7 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
 
     def call(self, inputs: Any, training: Optional[bool] = None) -> Any:
         """Convolves each channel of [B, H, W, C]."""
-        plain = self.padding == "same" and not self.use_bias
+        plain = self.padding == "same" and _adds_nothing(self)
         plain = plain and self.depth_multiplier == 1 and max(self.dilation_rate) == 1
         plain = plain and max(self.strides) <= min(self.kernel_size)
         wide = self.kernel_size[1] > _COLUMNS
@@ -53,6 +53,12 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
             return super().call(inputs)
         kernel = tf.convert_to_tensor(compat.depthwise_kernel(self))
         return _depthwise(tf.convert_to_tensor(inputs), kernel, self.strides)
+
+
+def _adds_nothing(layer: keras.layers.Layer) -> bool:
+    """Whether a layer has neither bias nor activation."""
+    linear = layer.activation in (None, keras.activations.linear)
+    return linear and not layer.use_bias
 
 
 def _trains_on_cpu(inputs: Any, training: Optional[bool]) -> bool:

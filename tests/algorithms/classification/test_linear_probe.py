@@ -13,6 +13,7 @@ from mixdmt_tf.algorithms.classification import linear_probe
 from mixdmt_tf.data.classification.recipe import Recipe
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.models import features
+from mixdmt_tf.models.whitened_cnn import WhitenedCNN
 from tests.algorithms.classification import batches
 from tests.tasks.classification import tiny
 
@@ -105,6 +106,12 @@ def test_a_class_without_labels_is_named():
     x, y = clusters(3)
     with pytest.raises(UserError, match="no labelled image of class 1"):
         linear_probe.fit(x[y != 1], y[y != 1], 3, None)
+
+
+def test_a_last_layer_without_bias_is_refused():
+    method = batches.build("linear_probe", WhitenedCNN(filters=1))
+    with pytest.raises(UserError, match="logits, the last layer of whitened_cnn"):
+        method.begin(None)
 
 
 def test_a_row_of_weight_two_counts_as_two_and_one_of_weight_zero_as_none():

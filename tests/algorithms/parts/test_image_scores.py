@@ -173,6 +173,18 @@ def test_the_classes_that_look_present():
     kept, note = domain_scores.present_classes(absent, classes)
     np.testing.assert_array_equal(kept, classes >= 2)
     assert "0, 1" in note
+    # All are surely labelled ones: nothing tells classes apart.
+    kept, note = domain_scores.present_classes(np.ones(200), classes)
+    assert kept.all() and note == ""
+
+
+def test_fewer_labelled_images_than_folds(monkeypatch):
+    def brightness(images):
+        return tf.reduce_sum(images, [1, 2, 3])
+
+    monkeypatch.setattr(domain_scores, "_trained", lambda *_: brightness)
+    found = domain_scores.domain_scores(pipeline(each=1))
+    assert found.held_out.shape == (2,) and np.isfinite(found.scores).all()
 
 
 def test_no_evidence_is_no_mask():

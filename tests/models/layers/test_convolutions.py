@@ -119,16 +119,19 @@ def test_they_train_as_those_of_keras(kind, settings, own, known):
     assert own in operations(layers[0], inputs, True)
 
 
+PLAIN = {"padding": "same", "use_bias": False}
 LEFT = [
     (PointwiseConv2D, (6, 1), {"use_bias": False, "strides": 2}, True),
     (PointwiseConv2D, (6, 1), {}, True),
     (PointwiseConv2D, (6, 3), {"use_bias": False}, True),
     (PointwiseConv2D, (6, 1), {"use_bias": False, "dtype": "mixed_bfloat16"}, True),
     (PointwiseConv2D, (6, 1), {"use_bias": False}, False),
+    (PointwiseConv2D, (6, 1), {"use_bias": False, "activation": "relu"}, True),
+    (DepthwiseConv2D, (5,), {**PLAIN, "activation": "relu"}, True),
     (DepthwiseConv2D, (5,), {"use_bias": False}, True),
     (DepthwiseConv2D, (5,), {"padding": "same"}, True),
-    (DepthwiseConv2D, (3,), {"padding": "same", "use_bias": False}, True),
-    (DepthwiseConv2D, (5,), {"padding": "same", "use_bias": False}, False),
+    (DepthwiseConv2D, (3,), PLAIN, True),
+    (DepthwiseConv2D, (5,), PLAIN, False),
 ]
 
 
