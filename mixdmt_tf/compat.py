@@ -7,7 +7,7 @@ stack B is TensorFlow 2.21 with Keras 3.15 (newer Pythons).
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Callable, Dict, Iterator, List, Sequence
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 
 import keras
 import tensorflow as tf
@@ -55,7 +55,10 @@ def optimizer_state(optimizer: Any) -> Dict[str, Any]:
 
 @contextlib.contextmanager
 def without_memory() -> Iterator[None]:
-    """Within it, models can be built to be looked at: their weights have no values."""
+    """Within it, models can be built to be looked at: kernels have no values.
+
+    Running statistics have, which some layers compute with when they are built.
+    """
     if KERAS_3:
         with keras.StatelessScope(initialize_variables=False):
             yield
@@ -68,7 +71,7 @@ def _without_value(next_creator: Callable[..., Any], **settings: Any) -> Any:
     """A variable with a shape alone; there is no public name for such a one."""
     from tensorflow.python.ops.resource_variable_ops import UninitializedVariable
 
-    if settings.get("shape") is None:
+    if settings.get("shape") is None or not settings.get("trainable", True):
         return next_creator(**settings)
     names = ("trainable", "dtype", "name", "shape")
     return UninitializedVariable(**{name: settings[name] for name in names})
@@ -96,9 +99,11 @@ def scale_loss(optimizer: Any, loss: tf.Tensor) -> tf.Tensor:
 
 
 def apply_scaled_gradients(
-    optimizer: Any, gradients: Sequence[tf.Tensor], variables: Sequence[Any]
+    optimizer: Any, gradients: Sequence[Optional[tf.Tensor]], variables: Sequence[Any]
 ) -> None:
     """Applies the gradients of a scaled loss, summed over the replicas.
+
+    Weights that the loss does not depend on, whose gradient is None, stay as they are.
 
     A step whose gradients overflow on any replica is skipped on all of them. Keras 3
     asks the first replica only and would apply the others' infinities, so the answer
@@ -112,10 +117,13 @@ def apply_scaled_gradients(
     optimizer.apply_gradients(zip(gradients, variables))
 
 
-def _poison_unless_all_finite(gradients: List[tf.Tensor]) -> List[tf.Tensor]:
-    finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in gradients])
+def _poison_unless_all_finite(
+    gradients: List[Optional[tf.Tensor]],
+) -> List[Optional[tf.Tensor]]:
+    some = [g for g in gradients if g is not None]
+    finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in some])
     overflows = tf.distribute.get_replica_context().all_reduce(
         tf.distribute.ReduceOp.SUM, tf.cast(~finite, tf.float32)
     )
     poison = tf.where(overflows > 0, float("nan"), 0.0)
-    return [g + tf.cast(poison, g.dtype) for g in gradients]
+    return [None if g is None else g + tf.cast(poison, g.dtype) for g in gradients]

@@ -101,6 +101,19 @@ def test_an_overflow_anywhere_skips_the_step_and_halves_the_scale(bad, place):
     np.testing.assert_array_equal(dense.get_weights()[1], [0])
 
 
+@pytest.mark.parametrize("make", [sgd, loss_scaling])
+def test_a_weight_that_the_loss_does_not_depend_on_stays(make):
+    """Float16 is no reason to ask more of a network than float32 does."""
+    dense, optimizer = layer(), make()
+    optimizer.build(dense.trainable_variables)
+    compat.apply_scaled_gradients(
+        optimizer, [tf.ones([2, 1]), None], dense.trainable_variables
+    )
+
+    kernel, bias = dense.get_weights()
+    assert (kernel < [[1], [2]]).all() and bias == [0]
+
+
 def test_a_step_after_an_overflow_counts_again():
     dense, optimizer = layer(), loss_scaling()
     optimizer.build(dense.trainable_variables)

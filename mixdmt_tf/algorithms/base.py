@@ -28,6 +28,7 @@ from mixdmt_tf.algorithms.parts.terms import Term, counted, mean_over_replicas
 from mixdmt_tf.data.classification.recipe import Recipe
 from mixdmt_tf.equations import decay_weight, ema, ema_decay_warmup
 from mixdmt_tf.errors import UsageError
+from mixdmt_tf.models.copies import copied
 from mixdmt_tf.models.layers.normalization import average_statistics
 from mixdmt_tf.settings import check, setting, settings_of
 
@@ -117,11 +118,10 @@ class Algorithm(KerasModel):
     Attributes:
         reported: names of everything `step_losses` returns, terms and reports; they
             become the metrics of the step.
-        loop: 'rounds' if it is trained by rounds/loop.py; 'single' for
-            methods trained in one go.
+        loop: 'rounds' if it is trained by rounds/loop.py, else 'single'.
         has_teacher: whether the method predicts with the averaged weights, too.
-        teacher: then, a network like `network` whose trainable weights are the
-            averages; None otherwise. Its own running statistics are not used.
+        teacher: then, a copy of `network` whose trainable weights are the averages;
+            None otherwise. Its own running statistics are not used.
         groups: weights and their optimizers by name, once compiled: `trained_weights`,
             'network', and what `more_groups` adds.
         weighs_labels: whether `step_losses` itself counts labels by `x_weight`; for the
@@ -130,8 +130,8 @@ class Algorithm(KerasModel):
             then int32 [b, L], each label 0, 1 or -1 for unknown, logits are [b, L, 2],
             and a label of an image is what a pixel is in segmentation.
         has_peer: whether the method trains a second network along with the first.
-        peer: then, a network like `network` with initial weights of its own; None
-            otherwise. It has no averages and is neither evaluated nor exported.
+        peer: then, a copy of `network` with initial weights of its own; None otherwise.
+            It has no averages and is neither evaluated nor exported.
     """
 
     facts_class = RunFacts
@@ -155,8 +155,8 @@ class Algorithm(KerasModel):
         self.network = network
         self.config = config.for_run(facts.steps)
         self.facts = facts
-        self.teacher = keras.models.clone_model(network) if self.has_teacher else None
-        self.peer = keras.models.clone_model(network) if self.has_peer else None
+        self.teacher = copied(network) if self.has_teacher else None
+        self.peer = copied(network) if self.has_peer else None
         self.groups: Dict[str, Group] = {}
         self.average = MovingAverage(network, self.teacher)
         self.means = {

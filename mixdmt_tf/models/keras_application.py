@@ -16,6 +16,7 @@ import keras
 import tensorflow as tf
 
 from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.models.copies import settle
 from mixdmt_tf.models.pretrained import Pretrained
 from mixdmt_tf.settings import setting
 
@@ -136,7 +137,8 @@ class KerasApplication(Pretrained):
         """
         if self.pretrained != "imagenet":
             return super().initialize(model)
-        shape = model.get_layer("preprocessing").output.shape[1:]
+        inner = _itself(model)
+        shape = inner.get_layer("preprocessing").output.shape[1:]
         try:
             source = self._application(weights="imagenet", input_shape=tuple(shape))
         except UserError:
@@ -149,11 +151,18 @@ class KerasApplication(Pretrained):
                 "weights are installed with mixdmt_tf[pretrained]."
             ) from error
         given = [layer for layer in source.layers if layer.weights]
-        ours = [layer for layer in model.layers if layer.weights]
+        ours = [layer for layer in inner.layers if layer.weights]
         for layer, theirs in zip(ours, given):
             layer.set_weights(theirs.get_weights())
+        settle(inner)
         number = sum(len(layer.weights) for layer in given)
         return f"{self.application}: {number} ImageNet weights loaded"
+
+
+def _itself(model: keras.Model) -> keras.Model:
+    """What `build` made, where `build_at` enlarges the images before it."""
+    models = [e for e in model._flatten_layers() if isinstance(e, keras.Model)]
+    return next(e for e in models if "preprocessing" in [n.name for n in e.layers])
 
 
 @keras.saving.register_keras_serializable("mixdmt_tf")

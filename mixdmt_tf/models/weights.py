@@ -21,8 +21,10 @@ from typing import Any, Dict, List, Tuple
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from mixdmt_tf.errors import UserError
+from mixdmt_tf.models.copies import settle
 from mixdmt_tf.models.weight_files import SOURCES, read
 
 _TORCH_NAMES = {
@@ -131,7 +133,8 @@ def load(network: keras.Model, path: pathlib.Path) -> Report:
             + f".\n{SOURCES}"
         )
     for _, variable, value in assignments:
-        variable.assign(value)
+        variable.assign(tf.cast(value, variable.dtype))  # counters are integers
+    settle(network)
     return Report(
         tuple(own for own, _, _ in assignments),
         tuple(own for key, (own, _) in slots.items() if key not in taken),

@@ -62,19 +62,24 @@ def algorithm(task: Task, split: Split, strategy: tf.distribute.Strategy) -> Alg
 
 
 def initialize(made: Algorithm, task: Task) -> None:
-    """What a new run begins with, if not with random weights."""
+    """What a new run begins with, if not with random weights.
+
+    Weights of another run, of a file, or some that follow from the images
+    (`models.base.Network.adapt`), of which there is nothing to say.
+    """
     init_from = task.experiment.run.init_from
     if init_from:
         loaded: Optional[str] = transfer.initialize(made.network, task)
     else:
         loaded = task.initialize(made.network)
-    if not loaded:
-        return
-    print(loaded, flush=True)
+    if loaded:
+        print(loaded, flush=True)
     made.weights_replaced()
-    if made.has_peer:
-        if init_from:
-            loaded = transfer.initialize(made.peer, task, new_head=True)
-        else:
-            loaded = task.initialize(made.peer)
+    if not made.has_peer:
+        return
+    if init_from:
+        loaded = transfer.initialize(made.peer, task, new_head=True)
+    else:
+        loaded = task.initialize(made.peer)
+    if loaded:
         print(f"the second network: {loaded}", flush=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from typing import Callable, Dict, Iterable, List, Optional, Set
+from typing import Any, Callable, Dict, Iterable, List, Optional, Set
 
 import tensorflow as tf
 
@@ -20,6 +20,7 @@ from mixdmt_tf.algorithms.parts import means
 from mixdmt_tf.algorithms.parts.gradient_sums import GradientSums
 from mixdmt_tf.data.classification.pipeline import Pipeline
 from mixdmt_tf.errors import UserError
+from mixdmt_tf.models.copies import hand_down
 from mixdmt_tf.models.layers.replica_statistics import average_of_replicas
 from mixdmt_tf.runs.config import Config
 
@@ -104,6 +105,8 @@ def train(
         UserError: if the loss or a weight is no longer finite; nothing is saved then.
     """
     evaluated = evaluated or set()
+    if algorithm.teacher is not None:  # checkpoints hold its averages alone
+        hand_down(algorithm.network, algorithm.teacher)
     replicas = strategy.num_replicas_in_sync
     parts = schedule.accumulate  # of each replica's rows: the rows of a replica each
 
@@ -197,12 +200,17 @@ def _broken(algorithm: Algorithm) -> str:
     weights = [*algorithm.network.weights]
     weights += algorithm.peer.weights if algorithm.has_peer else []
     weights += [w for group in algorithm.groups.values() for w in group.weights]
-    own = [each for each in algorithm.own_variables if each.dtype.is_floating]
-    if not _all(tf.math.is_finite(tf.convert_to_tensor(w)) for w in weights):
+    if not _all(tf.math.is_finite(each) for each in _floating(weights)):
         return "the weights are"
-    if not _all(~tf.math.is_nan(tf.convert_to_tensor(each)) for each in own):
+    if not _all(~tf.math.is_nan(each) for each in _floating(algorithm.own_variables)):
         return "a variable of the method is"
     return ""
+
+
+def _floating(variables: Iterable[Any]) -> List[tf.Tensor]:
+    """Their values, without those of counters."""
+    values = map(tf.convert_to_tensor, variables)
+    return [each for each in values if each.dtype.is_floating]
 
 
 def _all(conditions: Iterable[tf.Tensor]) -> bool:

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.models.keras_application import KerasApplication
 from mixdmt_tf.models.lite_segmenter import LiteSegmenter
 from mixdmt_tf.models.pretrained import Pretrained
 
@@ -200,3 +201,23 @@ def test_values_out_of_range_are_refused():
         Small(encoder_learning_rate_multiplier=-1.0)
     with pytest.raises(UsageError, match="batch_norm_momentum"):
         Small(batch_norm_momentum=2.0)
+
+
+def test_weights_of_an_application_reach_it_where_images_are_enlarged(monkeypatch):
+    """Keras would fetch them: random ones come in their place."""
+    made = []
+
+    def application(self, **kwargs):
+        made.append(random(self, **{**kwargs, "weights": None}))
+        return made[-1]
+
+    random = KerasApplication._application
+    monkeypatch.setattr(KerasApplication, "_application", application)
+    config = KerasApplication(application="MobileNetV2")
+    for model in (config.build_at(36, (9, 9, 3), 5), config.build((36, 36, 3), 5)):
+        assert "260 ImageNet weights loaded" in config.initialize(model)
+        own, theirs = (
+            {w.tobytes() for w in each.get_weights() if w.ndim == 4}
+            for each in (model, made[-1])
+        )
+        assert own == theirs  # kernels of convolutions: all are random

@@ -153,6 +153,21 @@ def test_weights_that_keras_applications_saved(tmp_path):
     np.testing.assert_allclose(ours(image()), expected, rtol=1e-3, atol=1e-4)
 
 
+def test_means_that_pixels_are_normalized_by(tmp_path):
+    """EfficientNet of keras.applications has them, and a counter beside them."""
+    means = np.array([10.0, 20.0, 30.0], np.float32)
+    weights = [("mean", means), ("variance", means**2), ("count", np.int64(7))]
+    write_h5(tmp_path / "w.h5", {"normalization": weights})
+    layer = keras.layers.Normalization(name="normalization")
+    images = keras.Input((4, 4, 3))
+
+    report = load(keras.Model(images, layer(images)), tmp_path / "w.h5")
+
+    assert len(report.loaded) == 3
+    ones = np.ones((1, 4, 4, 3), np.float32)
+    np.testing.assert_allclose(layer(ones * 3 * means), 2 * ones, rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("config", "suffix"), [(KERAS, ".npz"), (TORCH, ".h5"), (None, ".npz")]
 )
