@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Optional, Tuple
+from typing import Any, Optional, Sequence, Tuple
+
+import numpy as np
 
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import ArgumentError
@@ -70,8 +72,23 @@ def read(
         )
     if validation is not None:
         held_out, scale = reader.labeled(validation, None, "validation_data", scale)
+    if model.keywords.task == "classification":
+        _require_one_size([labeled, others])
     model.take(scale)
     return Images(labeled, others, held_out)
+
+
+def _require_one_size(parts: Sequence[Optional[Part]]) -> None:
+    """Refuses images that can't be rows of one batch; crops of segmentation can."""
+    images = [part.images for part in parts if part is not None]
+    firsts = [each if isinstance(each, list) else each[:1] for each in images]
+    sizes = sorted({np.shape(image)[:2] for some in firsts for image in some})
+    if len(sizes) > 1:
+        found = " and ".join(f"{height}x{width}" for height, width in sizes[:2])
+        raise ArgumentError(
+            f"images of {found} pixels: batches mix labelled and unlabelled images, "
+            "which want one size.\nResize them first."
+        )
 
 
 def task_of(
@@ -87,11 +104,13 @@ def task_of(
     """
     facts, keywords = model.arguments, model.keywords
     shape = given.labeled.images[0].shape[:2]
-    augmentation = Augmentation(
-        facts["flip"],
-        min(shape) // 8 if facts["shift"] is None else facts["shift"],
-        _crop(model, shape),
-    )
+    shift = min(shape) // 8 if facts["shift"] is None else facts["shift"]
+    if keywords.task == "classification" and shift >= min(shape):
+        raise ArgumentError(
+            f"shift={shift}: images have {shape[0]}x{shape[1]} pixels; expected less "
+            "than the smaller side"
+        )
+    augmentation = Augmentation(facts["flip"], shift, _crop(model, shape))
     make = getattr(sources, keywords.task)
     names = tuple(facts["class_names"])
     source = make(given.labeled, given.unlabeled, given.validation, names, augmentation)

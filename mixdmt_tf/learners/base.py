@@ -12,7 +12,7 @@ from mixdmt_tf import compat
 from mixdmt_tf.errors import ArgumentError
 from mixdmt_tf.learners import compiling, networks
 from mixdmt_tf.learners.keywords import Keywords
-from mixdmt_tf.learners.pixels import Range, Scale
+from mixdmt_tf.learners.pixels import Range, Scale, range_given
 from mixdmt_tf.learners.reading import Reader
 from mixdmt_tf.learners.scores import Scores
 
@@ -46,17 +46,20 @@ class BaseModel(keras.Model):
         **settings: Any,
     ):
         """As `methods.py` describes it; `task` and `method` are names of files."""
-        if type(num_classes) is not int or num_classes < 2:
-            raise ArgumentError(
-                f"num_classes={num_classes!r}: expected their number, 2 or more"
-            )
+        num_classes = compiling.whole("num_classes", num_classes, 2)
+        if shift is not None:
+            shift = compiling.whole("shift", shift, 0)
         names = range(num_classes) if class_names is None else class_names
         names = [str(each) for each in names]
         if len(names) != num_classes:
             raise ArgumentError(
                 f"class_names: {len(names)} names for num_classes={num_classes}"
             )
-        keywords = Keywords(task, method, settings)
+        plain = {
+            name: value.item() if isinstance(value, np.generic) else value
+            for name, value in settings.items()
+        }
+        keywords = Keywords(task, method, plain)
         logits = networks.logits_of(network, num_classes, task)
         super().__init__(name=method)
         self.built = True  # the network is
@@ -77,7 +80,7 @@ class BaseModel(keras.Model):
         )
         shape = tuple(logits.input_shape[1:])
         self.reader = Reader(task, shape, num_classes, networks.rescales(logits))
-        self.take(Scale(None, tuple(input_range) if input_range else None))
+        self.take(Scale(None, input_range and range_given(input_range)))
 
     @property
     def arguments(self) -> Dict[str, Any]:
@@ -125,8 +128,18 @@ class BaseModel(keras.Model):
         return [each.numpy() for each in self.state()]
 
     def set_weights(self, weights: Sequence[np.ndarray]) -> None:
-        """Puts back what `get_weights` returned."""
-        for variable, value in zip(self.state(), weights):
+        """Puts back what `get_weights` returned.
+
+        Raises:
+            ArgumentError: for other numbers of weights, as before `fit` and after it.
+        """
+        state = self.state()
+        if len(weights) != len(state):
+            raise ArgumentError(
+                f"set_weights: {len(weights)} arrays; expected the {len(state)} that "
+                "get_weights returns"
+            )
+        for variable, value in zip(state, weights):
             variable.assign(value)
 
     def save(self, filepath: Any, *args: Any, **kwargs: Any) -> None:

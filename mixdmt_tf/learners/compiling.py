@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from typing import Any, Dict, List, Mapping, Optional
+import operator
+from typing import Any, Dict, Iterator, List, Mapping, Optional
 
 import keras
 import tensorflow as tf
 
 from mixdmt_tf import compat
-from mixdmt_tf.errors import ArgumentError
+from mixdmt_tf.errors import ArgumentError, UsageError
 
 OPTIONS = ("run_eagerly", "jit_compile", "steps_per_execution")
 # What Keras's methods take besides, and what to write instead.
@@ -47,7 +49,13 @@ class Compiled:
         Raises:
             ArgumentError: for what there is no use of here.
         """
-        metrics = [*(metrics or []), *(more.pop("weighted_metrics", None) or [])]
+        weighted = more.pop("weighted_metrics", None)
+        for name, given in (("metrics", metrics), ("weighted_metrics", weighted)):
+            if not isinstance(given or [], (list, tuple)):
+                raise ArgumentError(
+                    f"{name}={given!r}: expected a list of metrics, or of their names"
+                )
+        metrics = [*(metrics or []), *(weighted or [])]
         options = {name: more.pop(name) for name in OPTIONS if name in more}
         refuse(more, "compile")
         if optimizer is not None:
@@ -102,10 +110,7 @@ def plan(epochs: Any, initial: Any, steps: Any, batch: Any) -> Plan:
     ):
         if value is None and name in ("steps_per_epoch", "batch_size"):
             continue
-        if isinstance(value, bool) or not hasattr(value, "__index__") or value < low:
-            raise ArgumentError(
-                f"{name}={value!r}: expected a whole number, {low} or more"
-            )
+        whole(name, value, low)
     if initial >= epochs:
         raise ArgumentError(
             f"initial_epoch={initial}: all epochs={epochs} are done.\nepochs counts "
@@ -114,6 +119,32 @@ def plan(epochs: Any, initial: Any, steps: Any, batch: Any) -> Plan:
     return Plan(
         None if steps is None else int(steps), None if batch is None else int(batch)
     )
+
+
+def whole(name: str, value: Any, low: int) -> int:
+    """An argument that is a whole number, of Python or of NumPy.
+
+    Raises:
+        ArgumentError: naming it, if it is something else, or smaller than `low`.
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < low:
+        raise ArgumentError(f"{name}={value!r}: expected a whole number, {low} or more")
+    return operator.index(value)
+
+
+@contextlib.contextmanager
+def as_arguments() -> Iterator[None]:
+    """Within it, settings that are refused are wrong arguments: `ValueError`s.
+
+    Raises:
+        ArgumentError: in place of any other `UsageError`.
+    """
+    try:
+        yield
+    except ArgumentError:
+        raise
+    except UsageError as error:
+        raise ArgumentError(str(error)) from None
 
 
 def refuse(more: Mapping[str, Any], where: str) -> None:

@@ -11,7 +11,8 @@ from mixdmt_tf import algorithms
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.data.classification import config as classification_config
 from mixdmt_tf.data.segmentation import config as segmentation_config
-from mixdmt_tf.errors import ArgumentError, UsageError
+from mixdmt_tf.errors import ArgumentError
+from mixdmt_tf.learners import compiling
 from mixdmt_tf.learners.sources import NAME
 from mixdmt_tf.models.base import Network
 from mixdmt_tf.runs.config import Config as Run
@@ -61,10 +62,8 @@ class Keywords:
                     + "\nSee help(), or bin/train --help --algorithm="
                     f"{self.name}, for those that it has."
                 )
-        try:
+        with compiling.as_arguments():
             self.experiment(Network(), 1)
-        except UsageError as error:
-            raise ArgumentError(str(error)) from None
 
     @property
     def method(self) -> Any:

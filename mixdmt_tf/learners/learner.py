@@ -85,10 +85,14 @@ class Learner(TrainedModel):
         given = arrays.read(self, x, y, unlabeled, validation_data)
         batch = plan.batch or self.keywords.batch()
         steps = plan.of_epoch or given.steps_of_pass(self.keywords, batch)
-        task, split = arrays.task_of(self, given, batch, steps=steps * epochs)
-        pipeline = task.pipeline(split, None, 1)
-        self._begin(task.experiment.method, task.facts(split), initial_epoch > 0)
+        epochs, initial_epoch = int(epochs), int(initial_epoch)
+        with compiling.as_arguments():
+            task, split = arrays.task_of(self, given, batch, steps=steps * epochs)
+            pipeline = task.pipeline(split, None, 1)
+            self._begin(task.experiment.method, task.facts(split), initial_epoch > 0)
         if not initial_epoch:
+            if self.algorithm.has_peer:  # which begins as a copy would in rounds
+                task.initialize(self.algorithm.peer)
             self.algorithm.begin(pipeline)
         self._keras_compile(self.algorithm.optimizer)
         held_out = given.validation

@@ -29,12 +29,13 @@ Args:
     class_names: of the classes, for `export`; default: their numbers.
     input_range: smallest and largest pixel that the network takes. By default floating
         images reach it as they are given, and uint8 images as 0 to 255 if it begins
-        with a Rescaling or Normalization layer, else as -1 to 1.
+        with a Normalization layer or a Rescaling such as 1/255, else as -1 to 1.
     flip: whether an image's mirror image is as good an image of its class.
     shift: largest random shift in pixels (classification); default: an eighth of the
         smaller side.
-    pretrained: whether the network's weights were trained before: methods in rounds
-        then begin each stage with them, and not with new random ones.
+    pretrained: whether the network's weights were trained before: second networks and
+        the stages of methods in rounds then begin with them, and not with new random
+        ones. What is frozen they have in any case.
     seed: of everything random but the network's weights.
 
 Settings of the method, all of them keywords; `docs/python.md` has more on those of the

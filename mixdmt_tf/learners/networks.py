@@ -12,10 +12,14 @@ import numpy as np
 from mixdmt_tf.errors import ArgumentError
 from mixdmt_tf.learners.pixels import CANONICAL, Range
 from mixdmt_tf.models.base import Network
+from mixdmt_tf.models.copies import copied
+from mixdmt_tf.models.keras_application import Preprocessing
+from mixdmt_tf.models.layers.input_normalization import InputNormalization
 from mixdmt_tf.settings import setting
 
 RANK = {"classification": 2, "segmentation": 4}  # of logits
 LOOK = 64  # side of the images that a network of any size is tried with
+SMALL = 0.1  # scales below are for pixels of 0 to 255, as 1/255 and 1/127.5 are
 
 
 def logits_of(network: Any, num_classes: int, task: str) -> keras.Model:
@@ -135,11 +139,17 @@ def _with_head(network: keras.Model, num_classes: int, task: str) -> keras.Model
 
 
 def rescales(network: keras.Model) -> bool:
-    """Whether a network begins with a layer that brings pixels to its own range."""
-    scaling = (keras.layers.Rescaling, keras.layers.Normalization)
+    """Whether a network begins with a layer that brings 0 to 255 to its own range.
+
+    Networks of this package take -1 to 1, also those that rescale that.
+    """
     for layer in network.layers:
-        if isinstance(layer, scaling):
+        if isinstance(layer, keras.layers.Rescaling):
+            return float(np.max(np.abs(layer.scale))) < SMALL
+        if isinstance(layer, keras.layers.Normalization):
             return True
+        if isinstance(layer, (InputNormalization, Preprocessing)):
+            return False
         if isinstance(layer, keras.Model):
             return rescales(layer)
         if layer.weights:
@@ -216,7 +226,7 @@ def as_settings(
         def build(
             self, input_shape: Tuple[Any, ...], num_classes: int, portable: bool = False
         ) -> keras.Model:
-            """A copy with new weights; arguments of `Network`."""
+            """A copy with new weights but for frozen ones; arguments of `Network`."""
             del num_classes, portable
             taken = network.input_shape[1:]
             if tuple(input_shape) != taken and taken[:2] != (None, None):
@@ -224,7 +234,7 @@ def as_settings(
                     f"network: it takes images of {list(taken)} alone.\nBegin it with "
                     "keras.Input((None, None, 3)), for images of any size."
                 )
-            return keras.models.clone_model(network)
+            return copied(network)
 
         build_segmenter = build
 

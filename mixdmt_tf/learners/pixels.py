@@ -16,6 +16,24 @@ CANONICAL: Range = (-1.0, 1.0)
 """The range that the pipelines make of all images (`data/pixels.py`)."""
 
 
+def range_given(given: Any) -> Range:
+    """A range that a program says.
+
+    Raises:
+        ArgumentError: if it is no pair of numbers, the smaller one first.
+    """
+    try:
+        low, high = (float(each) for each in given)
+    except (TypeError, ValueError):
+        low, high = 0.0, 0.0
+    if not -np.inf < low < high < np.inf:
+        raise ArgumentError(
+            f"input_range={given!r}: expected the smallest and the largest pixel, such "
+            "as (0, 255)"
+        )
+    return low, high
+
+
 def range_of(images: np.ndarray, what: str) -> Optional[Range]:
     """The range that floating images are in; None of integers, which need none.
 
@@ -84,7 +102,7 @@ class Scale:
         """With what these images tell: range of floats, and what the network takes.
 
         A network gets floating images as they are given. Of uint8 it gets 0 to 255 if
-        it begins with a layer that rescales them, and else -1 to 1, as the networks of
+        it begins with a layer that rescales these, and else -1 to 1, as the networks of
         this package take them.
 
         Args:

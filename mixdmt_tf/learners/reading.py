@@ -46,22 +46,30 @@ class Reader:
             ArgumentError: saying what was expected.
         """
         found = inputs.pairs(given, y, what)
-        images, scale = self._images(found, what, scale)
+        images, scale = self._read(found, what, scale)
         return Part(images, self._labels(found, what)), scale
 
     def unlabeled(self, given: Any, what: str, scale: Scale) -> Tuple[Part, Scale]:
         """Images whose labels, if they have any, are for reports only; as `labeled`."""
         found = inputs.images_alone(given, what)
-        images, scale = self._images(found, what, scale)
+        images, scale = self._read(found, what, scale)
         labels = None if found.labels is None else self._labels(found, what, UNKNOWN)
         return Part(images, labels), scale
+
+    def images(self, given: Any, what: str, scale: Scale) -> Tuple[Part, Scale]:
+        """Images alone, whatever labels are beside them; as `labeled`."""
+        if isinstance(given, tuple) and len(given) == 2:
+            given = given[0]
+        found = inputs.images_alone(given, what)
+        images, scale = self._read(found, what, scale)
+        return Part(images), scale
 
     def _labels(self, found: Given, what: str, lowest: int = 0) -> Any:
         if self.task == "classification":
             return checking.class_numbers(found.labels, self.classes, what, lowest)
         return checking.class_maps(found.labels, found.images, self.classes, what)
 
-    def _images(self, found: Given, what: str, scale: Scale) -> Tuple[Any, Scale]:
+    def _read(self, found: Given, what: str, scale: Scale) -> Tuple[Any, Scale]:
         """uint8 images, of segmentation as a list."""
         images = found.images
         checking.require_shape(images, self.shape, what)

@@ -37,9 +37,7 @@ class RoundsLearner(TrainedModel):
 
     @property
     def average(self) -> Optional[MovingAverage]:
-        """The averaged weights; those of the network until something was trained."""
-        if self._average is None and self.body is not None:
-            self._average = MovingAverage(self.body)
+        """The averaged weights; None: nothing was trained."""
         return self._average
 
     def fit(
@@ -95,12 +93,14 @@ class RoundsLearner(TrainedModel):
                 "Leave the optimizer out, and give learning_rate= and others as "
                 "keywords of the method."
             )
-        plan = compiling.plan(epochs or 1, 0, steps_per_epoch, batch_size)
+        whole = 1 if epochs is None else epochs
+        plan = compiling.plan(whole, 0, steps_per_epoch, batch_size)
         given = arrays.read(self, x, y, unlabeled, validation_data)
         batch = plan.batch or self.keywords.batch()
         of_epoch = plan.of_epoch or given.steps_of_pass(self.keywords, batch)
-        steps = None if epochs is None else epochs * of_epoch
+        steps = None if epochs is None else int(epochs) * of_epoch
         with contextlib.ExitStack() as stack:
+            stack.enter_context(compiling.as_arguments())
             folder = tempfile.TemporaryDirectory(prefix="mixdmt-rounds-")
             temporary = stack.enter_context(folder)
             place = pathlib.Path(temporary) / "run"
@@ -128,7 +128,7 @@ class RoundsLearner(TrainedModel):
         snapshot = getattr(task.experiment.method, "snapshot", "last")
         found = trained.load(task, place, snapshot)
         self.body.set_weights(found.averaged)
-        self.average.restart()
+        self._average = MovingAverage(self.body)
         self.body.set_weights(found.raw)
 
     def _history(self, results: Mapping[str, Any]) -> keras.callbacks.History:
@@ -154,6 +154,9 @@ class RoundsLearner(TrainedModel):
             store[str(i)] = each.numpy()
 
     def load_own_variables(self, store: Any) -> None:
-        """Restores them."""
-        for i, each in enumerate(self.average.averages if self.average else []):
+        """Restores them, if the model was trained when it was saved."""
+        if not len(store.keys()):
+            return
+        self._average = MovingAverage(self.body)
+        for i, each in enumerate(self._average.averages):
             each.assign(store[str(i)][...])

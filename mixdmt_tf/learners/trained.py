@@ -126,7 +126,7 @@ class TrainedModel(BaseModel):
             ArgumentError: saying what was expected.
         """
         compiling.refuse(kwargs, "predict")
-        part, scale = self.reader.unlabeled(x, "x", self.scale)
+        part, scale = self.reader.images(x, "x", self.scale)
         self.take(scale)
         images = part.images
         sets = [batched(Part(images), batch_size or BATCH)]
@@ -137,7 +137,10 @@ class TrainedModel(BaseModel):
         ask = super().predict
         with self._using(averaged):
             found = [ask(each, **options) for each in sets]
-        return [each[0] for each in found] if several else found[0]
+        if not several:
+            return found[0]
+        found = [each[0] for each in found]
+        return found if self.reader.task == "segmentation" else np.stack(found)
 
     def predict_step(self, data: Any) -> tf.Tensor:
         """Probabilities of one batch."""

@@ -71,6 +71,7 @@ def test_of_labelled_images(model, x, words):
         ({"unlabeled": UNLABELED, "anything": 1}, "'anything'"),
         ({"unlabeled": UNLABELED, "epochs": 0}, "epochs=0"),
         ({"unlabeled": UNLABELED, "batch_size": 2.5}, "batch_size=2.5"),
+        ({"unlabeled": [*UNLABELED, UNLABELED[0][:6]]}, "unlabeled: images are"),
         ({"unlabeled": UNLABELED, "initial_epoch": 1}, "all epochs=1 are done"),
         ({"unlabeled": UNLABELED, "initial_epoch": 1, "epochs": 2}, "nothing was tra"),
     ],
@@ -96,6 +97,10 @@ def test_of_compile_evaluate_predict_and_export(model, tmp_path):
         model.evaluate(IMAGES, LABELS, sample_weight=LABELS)
     with pytest.raises(ArgumentError, match="steps"):
         model.predict(IMAGES, steps=3)
+    with pytest.raises(ArgumentError, match="metrics='accuracy': expected a list"):
+        model.compile(metrics="accuracy")
+    with pytest.raises(ArgumentError, match="3 arrays; expected the 4"):
+        model.set_weights(model.get_weights()[:3])
     with pytest.raises(ArgumentError, match="nothing was trained"):
         mixdmt_tf.MixMatch(made.network(), 10).export(tmp_path / "export")
 
@@ -105,6 +110,11 @@ def test_of_compile_evaluate_predict_and_export(model, tmp_path):
     [
         ({"num_classes": "ten"}, "num_classes='ten'"),
         ({"num_classes": 1}, "2 or more"),
+        ({"num_classes": 10, "shift": -1}, "shift=-1: expected a whole number"),
+        ({"num_classes": 10, "shift": 0.5}, "shift=0.5: expected a whole number"),
+        ({"num_classes": 10, "input_range": 255}, "input_range=255: expected the"),
+        ({"num_classes": 10, "input_range": (1, 0)}, r"input_range=\(1, 0\)"),
+        ({"num_classes": 10, "input_range": (0, 1, 2)}, "input_range=.*such as"),
         ({"num_classes": 10, "class_names": ["a"]}, "1 names"),
         ({"num_classes": 10, "temperatur": 0.5}, "did you mean 'temperature'"),
         ({"num_classes": 10, "temperature": -1.0}, "temperature=-1.0: expected"),
@@ -114,6 +124,41 @@ def test_of_compile_evaluate_predict_and_export(model, tmp_path):
 def test_of_the_method(given, words):
     with pytest.raises(ArgumentError, match=words):
         mixdmt_tf.MixMatch(made.network(), **given)
+
+
+def test_numbers_of_numpy_are_numbers():
+    model = mixdmt_tf.MixMatch(
+        made.network(), LABELS.max() + 1, seed=np.int64(3), temperature=np.float32(0.5)
+    )
+    assert model.keywords.given == {"seed": 3, "temperature": 0.5}
+
+
+def test_what_a_method_asks_of_images():
+    any_size = made.network(shape=(None, None, 1))
+    pairs = [IMAGES[0], IMAGES[1][:6]], LABELS[:2]
+    model = mixdmt_tf.Supervised(any_size, 10, shift=8)
+    assert model.predict(pairs[0], verbose=0).shape == (2, 10)
+    with pytest.raises(ArgumentError, match="images of 6x8 and 8x8 pixels"):
+        model.fit(pairs)
+    with pytest.raises(ArgumentError, match="shift=8: images have 8x8 pixels"):
+        model.fit(IMAGES, LABELS)
+    model = mixdmt_tf.ReMixMatch(made.network(shape=(6, 8, 1)), 10)
+    with pytest.raises(ArgumentError, match="6x8 pixels; expected squares"):
+        model.fit((IMAGES[:, 2:], LABELS), unlabeled=UNLABELED[:, 2:])
+    (images, labels), unlabeled, _ = made.scenes()
+    model = mixdmt_tf.segmentation.CutMix(made.segmenter(), 11, unlabeled_ratio=3)
+    with pytest.raises(ArgumentError, match="is odd"):
+        model.fit((images, labels), unlabeled=unlabeled, batch_size=1)
+
+
+def test_labels_beside_images_to_predict_are_left_alone(model):
+    expected = model.predict(IMAGES, verbose=0)
+    for given in (
+        (IMAGES, ONE_HOT),
+        (IMAGES, None),
+        tf.data.Dataset.from_tensor_slices((IMAGES, ONE_HOT)),
+    ):
+        np.testing.assert_array_equal(model.predict(given, verbose=0), expected)
 
 
 def test_they_are_value_errors_of_few_lines(model):

@@ -203,6 +203,15 @@ def test_a_new_process_loads_a_model(trained):
     assert name == "mixmatch" and numbers == pytest.approx(expected.tolist(), abs=1e-6)
 
 
+def test_a_second_network_begins_with_weights_that_were_pretrained():
+    still = {"learning_rate": 0.0, "weight_decay": 0.0, "pretrained": True}
+    one = model("DualStudent", **still)
+    one.fit(LABELED, **FIT)
+    pairs = zip(one.network.get_weights(), one.algorithm.peer.get_weights())
+    same = [np.array_equal(*pair) for pair in pairs]
+    assert same == [True, True, False, True]  # the last bias is new, and 0
+
+
 def test_fit_under_mixed_precision_keeps_the_policy():
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     one = model("MeanTeacher")

@@ -9,6 +9,9 @@ import pytest
 import mixdmt_tf
 from mixdmt_tf.errors import ArgumentError
 from mixdmt_tf.learners import networks
+from mixdmt_tf.models.encoders.efficientnet_lite import EfficientNetLite
+from mixdmt_tf.models.keras_application import Preprocessing
+from mixdmt_tf.models.layers.input_normalization import InputNormalization
 from tests.learners import made
 
 (IMAGES, LABELS), UNLABELED, HELD_OUT = made.images()
@@ -98,6 +101,31 @@ def test_the_range_that_a_network_gets():
     assert (255, 0) == seen(images.astype(np.float32))
     assert (1, 0) == seen(images, input_range=(0, 1))
     assert (3, -5) == seen(images / 255.0, input_range=(-5, 3))
+
+
+@pytest.mark.parametrize(
+    "layer, expected",
+    [
+        (keras.layers.Rescaling(1 / 255), True),
+        (keras.layers.Rescaling([1 / 127.5] * 3, -1), True),
+        (keras.layers.Normalization(), True),
+        (EfficientNetLite(0, 0.9), False),
+        (InputNormalization("imagenet"), False),
+        (Preprocessing("EfficientNetV2B0"), False),
+    ],
+)
+def test_networks_of_this_package_take_minus_1_to_1_whatever_they_make_of_it(
+    layer, expected
+):
+    images = keras.Input((32, 32, 3))
+    if isinstance(layer, EfficientNetLite):
+        x = layer.features(images)[2]
+    else:
+        # As EfficientNetV2 has it.
+        x = keras.layers.Rescaling(1 / 255, name="inside")(layer(images))
+    network = keras.Model(images, x)
+    assert networks.rescales(network) is expected
+    assert networks.rescales(keras.Sequential([network])) is expected
 
 
 def test_a_copy_of_a_pretrained_network_has_its_weights_and_a_new_head():

@@ -23,11 +23,33 @@ ROUNDS = {
 FIT = {"unlabeled": UNLABELED, "batch_size": 4, "verbose": 0}
 
 
+def network():
+    """A network that normalizes pixels, and whose first layer is frozen."""
+    normalization = keras.layers.Normalization(axis=-1)
+    normalization.adapt(UNLABELED.astype(np.float32))
+    return keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            normalization,
+            keras.layers.Conv2D(4, 3, activation="relu", trainable=False),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(made.CLASSES),
+        ]
+    )
+
+
 @pytest.fixture(scope="module", name="trained")
 def fixture_trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("rounds") / "run"
-    model = mixdmt_tf.DMT(made.network(), made.CLASSES, select_on="last", **ROUNDS)
+    model = mixdmt_tf.DMT(network(), made.CLASSES, select_on="last", **ROUNDS)
+    before = model.network.get_weights()
+    some = model.predict(UNLABELED, verbose=0)
+    model.network.set_weights([2 * each for each in before])
+    assert (model.predict(UNLABELED, verbose=0) != some).any()  # nothing is averaged
+    model.network.set_weights(before)
     history = model.fit(LABELED, validation_data=HELD_OUT, workdir=folder, **FIT)
+    for one, other in zip(model.network.layers[-3].get_weights(), before[-4:-2]):
+        np.testing.assert_array_equal(one, other)
     return model, history.history, folder
 
 
@@ -38,15 +60,15 @@ def test_the_network_has_the_weights_of_the_run(trained):
         accuracy = model.evaluate(HELD_OUT, averaged=averaged, verbose=0)[1]
         error = model.results[f"validation_error{name}"]
         assert accuracy == pytest.approx(1 - error / 100, abs=1e-6)
-    raw, average = model.network.get_weights(), model.average.averages
-    assert not np.array_equal(raw[0], average[0])
+    raw = model.network.layers[-1].get_weights()[0]
+    assert not np.array_equal(raw, model.average.averages[0])
     there = {each.name for each in folder.iterdir()}
     assert {"base", "round_1", "round_2", "rounds.csv"} <= there
 
 
 def test_the_same_call_resumes_from_its_folder(trained):
     model, history, folder = trained
-    again = mixdmt_tf.DMT(made.network(), made.CLASSES, select_on="last", **ROUNDS)
+    again = mixdmt_tf.DMT(network(), made.CLASSES, select_on="last", **ROUNDS)
     again.fit(LABELED, validation_data=HELD_OUT, workdir=folder, **FIT)
     for one, other in zip(again.get_weights(), model.get_weights()):
         np.testing.assert_array_equal(one, other)
@@ -85,6 +107,8 @@ def test_wrong_arguments_are_refused():
     stopping = keras.callbacks.EarlyStopping()
     with pytest.raises(ArgumentError, match="callbacks"):
         model.fit(LABELED, callbacks=[stopping], **FIT)
+    with pytest.raises(ArgumentError, match="epochs=0"):
+        model.fit(LABELED, epochs=0, **FIT)
     with pytest.raises(ArgumentError, match="needs unlabelled images"):
         model.fit(LABELED)
     model.compile("adam")
