@@ -25,7 +25,7 @@ class Stub:
         self.own_variables = [tf.Variable(float("inf")), tf.Variable(1)]
         self.weights = [tf.Variable([1.0, 1.0]), tf.Variable(1.0)]
         self.network, self.groups = self, {}
-        self.has_peer, self.peer = False, None
+        self.teacher, self.has_peer, self.peer = None, False, None
         self.steps = tf.Variable(tf.zeros([0], tf.int64), shape=[None])
         self.breaks_weights_at = -1 if breaks_weights_at is None else breaks_weights_at
 
