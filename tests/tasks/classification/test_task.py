@@ -162,7 +162,7 @@ def test_stopped_after_the_last_step(supervised, moment, tmp_path):
 def test_stopped_while_the_model_is_exported(supervised, tmp_path, monkeypatch):
     flags = (tiny.SUPERVISED, tiny.EXPORT)
     with monkeypatch.context() as patch:
-        patch.setattr(export, "export", lambda *_: tiny.TERMINATE())
+        patch.setattr(export, "export", lambda *_, **__: tiny.TERMINATE())
         done = tiny.session(tmp_path, *flags)
     assert (done.code, done.err) == (143, "stopped\n")
     again = tiny.session(tmp_path, *flags)
