@@ -155,8 +155,8 @@ def test_a_dry_run_does_everything_and_keeps_nothing(finished, tmp_path, monkeyp
     places = []
     write = export.export
 
-    def watched(format_name, scorer, weights, names, place, colours):
-        write(format_name, scorer, weights, names, place, colours)
+    def watched(format_name, scorer, weights, names, place, colours, bands):
+        write(format_name, scorer, weights, names, place, colours, bands=bands)
         run = place.parent
         files = {each.name for each in run.iterdir()}
         shards = [each.name for each in run.parent.glob("cache/copies-*/shard-*")]
