@@ -39,8 +39,9 @@ def suffixes(bands: Optional[Bands]) -> Tuple[str, ...]:
 
 def kinds(suffixes: Sequence[str]) -> str:
     """What files with these suffixes are, for messages."""
-    more = "BMP, TIFF or NumPy" if NUMPY in suffixes else "or BMP"
-    return f"PNG, JPEG{',' * (NUMPY in suffixes)} {more}"
+    if NUMPY in suffixes:
+        return "PNG, JPEG, BMP, TIFF or NumPy"
+    return "PNG, JPEG or BMP"
 
 
 def of(channels: Optional[int], pixel_range: str) -> Optional[Bands]:

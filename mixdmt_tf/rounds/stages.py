@@ -56,7 +56,7 @@ class Stages:
     @property
     def snapshot(self) -> str:
         """Which checkpoint of a stage labels and is the result: 'last' or 'best'."""
-        return getattr(self.experiment.method, "snapshot", "last")
+        return self.experiment.snapshot
 
     @property
     def bases(self) -> Tuple[plan.Stage, ...]:

@@ -47,6 +47,8 @@ class Servable(tf.Module):
         super().__init__()
         # The variables alone: of a Keras model that a module holds, a SavedModel gets
         # functions of each layer, which nobody calls and which take most of the time.
+        # TensorFlow's own, since the converter of newer TensorFlow to TensorFlow Lite
+        # loses the values of variables that it finds behind Keras 3's.
         self.variables_held = [compat.tf_variable(w) for w in scorer.network.weights]
         self._scorer, self._names = scorer, list(class_names)
         height, width, self._channels = scorer.network.input_shape[1:]
