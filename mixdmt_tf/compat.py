@@ -7,7 +7,7 @@ stack B is TensorFlow 2.21 with Keras 3.15 (newer Pythons).
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
+from typing import Any, Callable, Dict, Iterator, List
 
 import keras
 import tensorflow as tf
@@ -98,32 +98,11 @@ def scale_loss(optimizer: Any, loss: tf.Tensor) -> tf.Tensor:
     return optimizer.scale_loss(loss) if KERAS_3 else optimizer.get_scaled_loss(loss)
 
 
-def apply_scaled_gradients(
-    optimizer: Any, gradients: Sequence[Optional[tf.Tensor]], variables: Sequence[Any]
-) -> None:
-    """Applies the gradients of a scaled loss, summed over the replicas.
+def before_applying(optimizer: Any, gradients: List[Any]) -> List[Any]:
+    """Gradients of a scaled loss as `apply_gradients` expects them.
 
-    Weights that the loss does not depend on, whose gradient is None, stay as they are.
-
-    A step whose gradients overflow on any replica is skipped on all of them. Keras 3
-    asks the first replica only and would apply the others' infinities, so the answer
-    is reduced over all replicas before the optimizer sees the gradients.
+    Keras 2 expects them unscaled, Keras 3 scaled.
     """
-    gradients = list(gradients)
-    if is_loss_scaling(optimizer):
-        gradients = _poison_unless_all_finite(gradients)
-        if not KERAS_3:
-            gradients = optimizer.get_unscaled_gradients(gradients)
-    optimizer.apply_gradients(zip(gradients, variables))
-
-
-def _poison_unless_all_finite(
-    gradients: List[Optional[tf.Tensor]],
-) -> List[Optional[tf.Tensor]]:
-    some = [g for g in gradients if g is not None]
-    finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in some])
-    overflows = tf.distribute.get_replica_context().all_reduce(
-        tf.distribute.ReduceOp.SUM, tf.cast(~finite, tf.float32)
-    )
-    poison = tf.where(overflows > 0, float("nan"), 0.0)
-    return [None if g is None else g + tf.cast(poison, g.dtype) for g in gradients]
+    if KERAS_3 or not is_loss_scaling(optimizer):
+        return gradients
+    return optimizer.get_unscaled_gradients(gradients)

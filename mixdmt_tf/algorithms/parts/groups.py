@@ -10,6 +10,7 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from mixdmt_tf import compat
 from mixdmt_tf.algorithms.parts.layer_rates import LayerRates
+from mixdmt_tf.algorithms.parts.scaled_gradients import apply_scaled_gradients
 
 # Of each group by name: one for each of its weights, None where it has no part.
 Gradients = Mapping[str, Sequence[Optional[tf.Tensor]]]
@@ -113,4 +114,4 @@ def descend(groups: Mapping[str, Group], found: Gradients) -> None:
         found: as `gradients` returns them.
     """
     for name, group in groups.items():
-        compat.apply_scaled_gradients(group.optimizer, found[name], group.weights)
+        apply_scaled_gradients(group.optimizer, found[name], group.weights)

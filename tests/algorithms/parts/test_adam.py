@@ -11,6 +11,7 @@ from mixdmt_tf import compat
 from mixdmt_tf.algorithms.parts.adam import Adam
 from mixdmt_tf.algorithms.parts.layer_rates import LayerRates
 from mixdmt_tf.algorithms.parts.momentum import Momentum, learning_rate
+from mixdmt_tf.algorithms.parts.scaled_gradients import apply_scaled_gradients
 from mixdmt_tf.runs.runtime import mirrored_strategy
 from tests.algorithms.parts.test_momentum_head import (
     STEPS,
@@ -103,7 +104,7 @@ def test_float16_unscales_the_gradients():
     for gradient in gradients:
         tensors = [tf.constant(g, tf.float32) for g in gradient.values()]
         scaled = [compat.scale_loss(optimizer, g) for g in tensors]
-        compat.apply_scaled_gradients(optimizer, scaled, model.trainable_variables)
+        apply_scaled_gradients(optimizer, scaled, model.trainable_variables)
     rates = np.full(5, 0.03)
     expected = expectation(oracle.descend, first, gradients, rates, EPSILON)
     assert_weights(model, expected, rtol=1e-3, atol=1e-4)

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from mixdmt_tf import compat
 from mixdmt_tf.algorithms.parts.momentum import Momentum, ScaledRate, learning_rate
+from mixdmt_tf.algorithms.parts.scaled_gradients import apply_scaled_gradients
 from mixdmt_tf.data.classification.recipe import Recipe
 from mixdmt_tf.runs import checkpoints
 from mixdmt_tf.runs.runtime import mirrored_strategy
@@ -145,7 +146,7 @@ def test_float16_decays_by_unscaled_gradients_and_skips_whole_steps(traced):
         scaled = [
             compat.scale_loss(method.optimizer, gradient) for gradient in gradients
         ]
-        compat.apply_scaled_gradients(method.optimizer, scaled, variables)
+        apply_scaled_gradients(method.optimizer, scaled, variables)
 
     step = tf.function(apply_scaled) if traced else apply_scaled
     for i, gradients in enumerate(steps):

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from mixdmt_tf import compat
 from mixdmt_tf.algorithms.parts.momentum import Momentum, learning_rate
+from mixdmt_tf.algorithms.parts.scaled_gradients import apply_scaled_gradients
 from mixdmt_tf.runs.runtime import mirrored_strategy
 from tests.oracles import momentum as oracle
 from tests.oracles.schedules import polynomial_to_zero
@@ -163,7 +164,7 @@ def test_float16_unscales_the_head_alike():
     for gradient in gradients:
         tensors = [tf.constant(g, tf.float32) for g in gradient.values()]
         scaled = [compat.scale_loss(optimizer, g) for g in tensors]
-        compat.apply_scaled_gradients(optimizer, scaled, model.trainable_variables)
+        apply_scaled_gradients(optimizer, scaled, model.trainable_variables)
     expected, _ = expectation(first, gradients, np.full(5, 0.03), 10, "")
     for name, value in values(model).items():
         np.testing.assert_allclose(value, expected[name], rtol=1e-3, atol=1e-4)
