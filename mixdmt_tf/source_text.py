@@ -16,7 +16,7 @@ import functools
 import importlib.util
 import re
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Tuple, TypeVar, cast
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, TypeVar, cast
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _FORGET: List[Callable[[], None]] = []
@@ -237,6 +237,14 @@ def docstring(module: str) -> str:
 def text(module: str) -> str:
     """What is written in a module's file."""
     return _source(module).read_text(encoding="utf-8")
+
+
+def annotates(packages: Sequence[str], name: str) -> bool:
+    """Whether a class in the packages has a field of this name; no file is parsed."""
+    field = re.compile(rf"^    {re.escape(name)}\s*:", re.MULTILINE)
+    folders = [_source(package).parent for package in packages]
+    paths = (path for folder in folders for path in folder.rglob("*.py"))
+    return any(field.search(path.read_text(encoding="utf-8")) for path in paths)
 
 
 @kept

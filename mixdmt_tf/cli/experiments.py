@@ -14,6 +14,7 @@ import logging
 import os
 import pathlib
 import sys
+from functools import partial
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -29,6 +30,7 @@ from mixdmt_tf import digests, remote
 from mixdmt_tf.cli import flags
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import assumed, classes, modules
+from mixdmt_tf.source_text import annotates
 from mixdmt_tf.tasks.classification import several_labels
 
 if TYPE_CHECKING:
@@ -36,8 +38,8 @@ if TYPE_CHECKING:
     from mixdmt_tf.runs.experiment import Experiment
 
 SELECTORS = ("dataset", "algorithm", "network")  # each decides over the next
-
-
+# Where their files are, and those that declare what they share.
+CHOSEN = ("mixdmt_tf.data", "mixdmt_tf.algorithms", "mixdmt_tf.models")
 TASKS = ("classification", "segmentation")
 
 AUTO = "auto"
@@ -131,8 +133,10 @@ def parse(
     def hint(name: str, text: str) -> Optional[str]:
         return _where_right(name, text, algorithm)
 
-    groups = groups_for(algorithm, *more)
-    return flags.parse(argv, program, summary, groups, SELECTORS, hint=hint)
+    groups, exists = groups_for(algorithm, *more), partial(annotates, CHOSEN)
+    return flags.parse(
+        argv, program, summary, groups, SELECTORS, hint=hint, exists=exists
+    )
 
 
 def _where_right(name: str, text: str, algorithm: Optional[str]) -> Optional[str]:

@@ -113,6 +113,7 @@ def parse(
     selectors: Sequence[str] = (),
     arguments: Sequence[str] = (),
     hint: Hint = lambda name, text: None,
+    exists: Callable[[str], bool] = lambda name: True,
 ) -> Parsed:
     """Reads a command line; answers `--help` and `--version`.
 
@@ -127,6 +128,8 @@ def parse(
         arguments: names of the arguments that aren't flags, all of them required; one
             that ends in '...' stands for any number of them.
         hint: asked what to do about a refused value before the nearest right one is.
+        exists: whether a flag of this name may be in the groups of any choice. They
+            are not looked through for others, which takes a while.
 
     Raises:
         UsageError: in one to three lines, what was given, what is expected, and the
@@ -158,6 +161,8 @@ def parse(
     settings = _by_name(groups)
 
     def elsewhere(name: str) -> Optional[str]:
+        if not exists(name):
+            return None
         return _elsewhere(name, groups_for, settings, chosen)
 
     given, positional = Reader(settings, texts, elsewhere=elsewhere).read(argv)

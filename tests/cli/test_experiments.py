@@ -11,6 +11,7 @@ from mixdmt_tf.cli import experiments, flags
 from mixdmt_tf.cli.train import Config as TrainConfig
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import classes, declared
+from mixdmt_tf.source_text import annotates
 from tests.tasks.classification import tiny
 
 
@@ -98,6 +99,29 @@ def test_what_belongs_elsewhere(only, argv, said):
     with pytest.raises(UsageError) as caught:
         experiments.parse(argv.split(), "train", "", only)
     assert said in str(caught.value) and len(str(caught.value).splitlines()) <= 3
+
+
+@pytest.mark.parametrize("selector", experiments.SELECTORS)
+def test_all_flags_of_all_choices_are_found_without_being_read(selector):
+    """Else a flag of another method would be called unknown."""
+    groups_for, chosen = experiments.groups_for(), {}
+    own = {"algorithm": "method", "dataset": "data", "network": "network"}[selector]
+    (choices,) = (
+        each.choices
+        for group in groups_for(chosen)
+        for each in group.settings
+        if each.name == selector
+    )
+    names = {
+        each.name
+        for choice in choices
+        for group in groups_for({selector: choice})
+        for each in group.settings
+        if group.name == own
+    }
+    assert len(names) > 5
+    unseen = {each for each in names if not annotates(experiments.CHOSEN, each)}
+    assert not unseen and not annotates(experiments.CHOSEN, "lables")
 
 
 def test_values_reach_the_configs_they_belong_to():
