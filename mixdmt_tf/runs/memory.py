@@ -6,6 +6,7 @@ without a message.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import pathlib
@@ -21,7 +22,11 @@ from mixdmt_tf.models import rematerialization
 from mixdmt_tf.runs import cluster
 from mixdmt_tf.runs.task import Task
 
-_LIMIT = pathlib.Path("/sys/fs/cgroup/memory.max")  # of a container, 'max' if none
+# Of a container, in version 2 and version 1 of cgroups; "max" if there is none.
+_LIMITS = (
+    pathlib.Path("/sys/fs/cgroup/memory.max"),
+    pathlib.Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
 # Weights, their average, and gradients or a slot of the optimizer.
 _COPIES = 3
 # Part of the outputs of all layers that is held at a time: some are computed in place.
@@ -118,8 +123,8 @@ def of_network(build: Callable[[], Any]) -> Tuple[int, int]:
 
 def total() -> int:
     """Bytes of memory of this machine, or of the container that this is."""
-    physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    try:
-        return min(physical, int(_LIMIT.read_text()))
-    except (OSError, ValueError):
-        return physical
+    found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    for path in _LIMITS:
+        with contextlib.suppress(OSError, ValueError):
+            found.append(int(path.read_text()))
+    return min(found)

@@ -73,14 +73,19 @@ def test_a_network_is_described_once_for_all_stages(monkeypatch):
     assert len(described) == len(set(described)) == 2
 
 
-def test_a_container_has_what_it_is_given(tmp_path):
-    limit = tmp_path / "memory.max"
-    physical = memory.total()
-    with mock.patch.object(memory, "_LIMIT", limit):
-        assert memory.total() >= physical  # no such file
-        for text, expected in (("max\n", memory.total()), ("1000000\n", 1_000_000)):
-            limit.write_text(text)
-            assert memory.total() == expected
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_container_has_what_it_is_given(tmp_path, monkeypatch, version):
+    """Of the two versions of cgroups one has a file, or none."""
+    limits = [tmp_path / "memory.max", tmp_path / "memory.limit_in_bytes"]
+    monkeypatch.setattr(memory, "_LIMITS", limits)
+    physical = memory.total()  # no such file
+    for text, expected in (
+        ("max\n", physical),
+        ("1000000\n", 1_000_000),
+        (f"{2**63 - 4096}\n", physical),  # what version 1 has for no limit
+    ):
+        limits[2 - version].write_text(text)
+        assert memory.total() == expected
 
 
 def test_the_command_says_so_and_leaves_no_split(tmp_path):
