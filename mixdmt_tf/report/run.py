@@ -8,7 +8,7 @@ import shlex
 from typing import Any, List, Mapping
 
 from mixdmt_tf.runs.experiment import Experiment
-from mixdmt_tf.runs.log import Row
+from mixdmt_tf.runs.rows import Row
 from mixdmt_tf.settings import assumed, settings_of, to_text
 
 # Names of a run's place on this machine; a run that repeats it has another one.

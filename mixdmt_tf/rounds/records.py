@@ -7,13 +7,14 @@ import io
 import pathlib
 from typing import Any, Dict, List, Mapping, Sequence
 
+from mixdmt_tf import digests
 from mixdmt_tf.algorithms.parts.weighting import CASES
-from mixdmt_tf.files import cell, write_atomically
+from mixdmt_tf.files import cell
 from mixdmt_tf.rounds.hooks import Entry, Results
 from mixdmt_tf.rounds.plan import Stage
 from mixdmt_tf.runs.environment import versions
 from mixdmt_tf.runs.experiment import Experiment
-from mixdmt_tf.runs.log import read_rows
+from mixdmt_tf.runs.rows import read_rows
 
 
 def stage_facts(stage: Stage) -> Entry:
@@ -83,7 +84,7 @@ def write_csv(path: pathlib.Path, entries: Sequence[Entry], parts_of: str) -> No
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_atomically(path / "rounds.csv", text.getvalue())
+    digests.write(path / "rounds.csv", text.getvalue())
 
 
 def run_summary(

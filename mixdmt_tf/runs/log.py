@@ -6,7 +6,7 @@ import csv
 import io
 import pathlib
 import time
-from typing import Any, ContextManager, Dict, List, Mapping, Sequence
+from typing import Any, ContextManager, List, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -15,31 +15,7 @@ from tensorboard.plugins.scalar.summary import scalar_pb
 
 from mixdmt_tf import digests
 from mixdmt_tf.runs import dashboards, tags
-
-Row = Dict[str, float]
-
-
-def read_rows(run_folder: pathlib.Path) -> List[Row]:
-    """The evaluations of a run so far, ascending by step.
-
-    Raises:
-        Damaged: if `metrics.csv` does not hold what was written.
-    """
-    path = run_folder / "metrics.csv"
-    try:
-        table = csv.DictReader(io.StringIO(digests.read(path), newline=""))
-        return [
-            {
-                name: int(float(value)) if name == "step" else float(value)
-                for name, value in row.items()
-                if value
-            }
-            for row in table
-        ]
-    except FileNotFoundError:
-        return []
-    except (ValueError, TypeError, AttributeError, csv.Error, OverflowError):
-        raise digests.Damaged(path, "it is not a table of numbers") from None
+from mixdmt_tf.runs.rows import Row, read_rows
 
 
 def write_numbers(numbers: Mapping[str, float]) -> None:

@@ -14,7 +14,7 @@ from mixdmt_tf import digests
 from mixdmt_tf.runs import manifests
 
 # Written again by the run itself, whatever they held.
-_REBUILT = ("results.json", "data.json", "checked.json")
+_REBUILT = ("results.json", "data.json", "checked.json", "rounds.csv")
 _ALL = (*manifests.COPIES, *_REBUILT)
 
 

@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Mapping, Optional
 
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.runs.environment import machine, versions
-from mixdmt_tf.runs.log import Row
+from mixdmt_tf.runs.rows import Row
 from mixdmt_tf.runs.task import Task
 
 NO_BEST = (

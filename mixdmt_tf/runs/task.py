@@ -15,7 +15,8 @@ import numpy as np
 from mixdmt_tf.algorithms.base import Algorithm, RunFacts
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.runs.experiment import Experiment
-from mixdmt_tf.runs.log import Log, Row
+from mixdmt_tf.runs.log import Log
+from mixdmt_tf.runs.rows import Row
 
 
 class Scorer(Protocol):

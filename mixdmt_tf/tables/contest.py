@@ -5,7 +5,6 @@ Nothing here imports TensorFlow.
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import math
 import pathlib
@@ -14,7 +13,10 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from mixdmt_tf import digests
 from mixdmt_tf.errors import UsageError
+from mixdmt_tf.runs.rows import read_numbers
 from mixdmt_tf.tables.cells import changed
+
+Curve = List[Tuple[float, float]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,38 +105,45 @@ class Contestant:
         """Name of a run in messages."""
         return f"{self.name}, seed {seed}"
 
-    def curve(self, seed: int, measure: str) -> List[Tuple[float, float]]:
+    def curve(self, seed: int, measure: str) -> Curve:
         """Seconds of training and what was measured then, of one run.
 
         Args:
             seed: of the run.
             measure: column of `metrics.csv` or, of a run in rounds, of `rounds.csv`,
                 whose stages add up. The base models of rounds are not in it.
+
+        Raises:
+            Damaged: if the file does not hold what was written.
         """
         folder = self.run_folder(seed)
-        if (folder / "rounds.csv").exists():
-            stages = [float(each["seconds"]) for each in _rows(folder / "rounds.csv")]
-            whole = (self.results(seed) or {}).get("seconds", sum(stages))
-            begun, points = whole - sum(stages), []
-            for row in _rows(folder / "rounds.csv"):
-                begun += float(row["seconds"])
-                if row.get(measure):
-                    points.append((begun, float(row[measure])))
+        path = folder / "rounds.csv"
+        stages = read_numbers(path, ("seconds", measure))
+        try:
+            if not stages:
+                path = folder / "metrics.csv"
+                rows = read_numbers(path, ("seconds", measure))
+                return [(r["seconds"], r[measure]) for r in rows if measure in r]
+            seconds = sum(each["seconds"] for each in stages)
+            whole = (self.results(seed) or {}).get("seconds", seconds)
+            begun, points = whole - seconds, []
+            for row in stages:
+                begun += row["seconds"]
+                if measure in row:
+                    points.append((begun, row[measure]))
             return points
-        rows = _rows(folder / "metrics.csv")
-        return [
-            (float(row["seconds"]), float(row[measure]))
-            for row in rows
-            if row.get(measure)
-        ]
+        except KeyError:
+            raise digests.Damaged(path, "it has rows without seconds") from None
 
-
-def _rows(path: pathlib.Path) -> List[Dict[str, str]]:
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
-    except OSError:
-        return []
+    def curves(self, measure: str) -> Tuple[List[Curve], List[digests.Damaged]]:
+        """The curves of all finished runs, and what is damaged of those without one."""
+        found, damaged = [], []
+        for seed in self.finished():
+            try:
+                found.append(self.curve(seed, measure))
+            except digests.Damaged as error:
+                damaged.append(error)
+        return found, damaged
 
 
 @dataclasses.dataclass(frozen=True)

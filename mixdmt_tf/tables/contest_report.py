@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import pathlib
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, List, Mapping, Sequence
 
 import numpy as np
 
@@ -42,7 +42,9 @@ def write(
     every = [run for runs in results.values() for run in runs.values()]
     measure = measured(every)
     standings = ranking(results, measure)
-    text = markdown(standings, measure, title, note, every)
+    damaged = [error for each in contestants for error in each.curves(measure)[1]]
+    notes = [note, *(f"The curves are without a run: {error}" for error in damaged)]
+    text = markdown(standings, measure, title, "\n\n".join(notes), every)
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / "comparison.md", text)
     write_atomically(folder / "comparison.csv", as_csv(results, measure))
@@ -180,10 +182,8 @@ def charts(
 
 def _mean_curve(contestant: Contestant, measure: str) -> List[plots.Point]:
     """The mean over seeds at times that all runs reached, last values held."""
-    found: Dict[int, Any] = {
-        seed: contestant.curve(seed, measure) for seed in contestant.finished()
-    }
-    curves = [np.array(each) for each in found.values() if each]
+    found, _ = contestant.curves(measure)
+    curves = [np.array(each) for each in found if each]
     if not curves:
         return []
     first = max(each[0, 0] for each in curves)

@@ -12,6 +12,7 @@ import math
 import pathlib
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
+from mixdmt_tf.digests import Damaged
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.settings import Setting, to_text
 from mixdmt_tf.tables.contest import Contestant
@@ -272,7 +273,10 @@ class Attempt:
 
     def behind(self) -> bool:
         """Whether the evaluations so far are worse than the median of others."""
-        curve = self.run.curve(SEED, self.measure)
+        try:
+            curve = self.run.curve(SEED, self.measure)
+        except Damaged:  # as it looks while the trial writes it
+            return False
         for step in range(self.reported, len(curve)):
             self.trial.report(curve[step][1], step)
         self.reported = len(curve)

@@ -13,7 +13,7 @@ from mixdmt_tf.report import overview, page
 from mixdmt_tf.report.page import Page, Section
 from mixdmt_tf.report.run import Run
 from mixdmt_tf.runs import results, splits, trained
-from mixdmt_tf.runs.log import read_rows
+from mixdmt_tf.runs.rows import read_rows
 from mixdmt_tf.runs.run_folder import read_results
 from mixdmt_tf.runs.task import Task
 

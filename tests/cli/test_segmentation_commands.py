@@ -16,7 +16,7 @@ from mixdmt_tf.data.segmentation.config import Config as Data
 from mixdmt_tf.data.segmentation.datasets import digit_scenes
 from mixdmt_tf.data.segmentation.source import voc_colours
 from mixdmt_tf.runs import trained
-from mixdmt_tf.runs.log import read_rows
+from mixdmt_tf.runs.rows import read_rows
 from mixdmt_tf.tasks import open_task
 from tests.cli import commands
 from tests.oracles import metrics

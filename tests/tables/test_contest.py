@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from mixdmt_tf import plots
+from mixdmt_tf import digests, plots
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.tables import contest, contest_report
 
@@ -85,6 +87,46 @@ def test_curves_of_single_runs_and_of_rounds(tmp_path):
     (folder / "results.json").write_text('{"seconds": 90}')
     # The base model took 40 of the 90 seconds.
     assert rounds.curve(1, "test_error") == [(60, 8), (90, 7)]
+
+
+TABLES = {
+    "metrics.csv": "step,seconds,test_error\n1,10,{}\n2,100,5\n",
+    "rounds.csv": "stage,seconds,test_error\nround_1,10,{}\nround_2,90,5\n",
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("wrong", ["9.6", "8x.6", "\x00\udcff", None])
+def test_damage_is_named_and_other_runs_have_curves(name, wrong, tmp_path):
+    one = contestant(tmp_path)
+    for seed, results in runs(8, 6).items():
+        folder = one.run_folder(seed)
+        folder.mkdir()
+        digests.write(folder / name, TABLES[name].format("8.6"))
+        digests.write(folder / "results.json", json.dumps(results))
+    assert len(contest_report._mean_curve(one, "test_error")) == 2
+    path = one.run_folder(2) / name
+    if wrong is None:
+        path.unlink()
+    else:
+        path.write_text(TABLES[name].format(wrong), "utf-8", "surrogateescape")
+    text = contest_report.write([one], tmp_path, "t", "n")
+    said = f"The curves are without a run: {path} is damaged: "
+    assert text.count(said) == 1 and "**7.00 ± " in text
+    assert one.curves("test_error")[0] == [one.curve(1, "test_error")]
+    assert (tmp_path / "comparison.png").is_file()
+    # What an older version wrote is taken as it is, unless it is no table.
+    (path.parent / digests.NAME).unlink()
+    damaged = one.curves("test_error")[1]
+    assert len(damaged) == (wrong not in ("9.6", None))
+
+
+def test_rounds_without_their_duration(tmp_path):
+    one = contestant(tmp_path)
+    one.run_folder(1).mkdir()
+    (one.run_folder(1) / "rounds.csv").write_text("stage,test_error\nround_1,8\n")
+    with pytest.raises(digests.Damaged, match="rows without seconds"):
+        one.curve(1, "test_error")
 
 
 def test_a_chart_of_nothing_and_of_something(tmp_path):

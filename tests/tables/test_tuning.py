@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from mixdmt_tf import digests
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.settings import Setting
 from mixdmt_tf.tables import tuning, tuning_report
@@ -191,6 +192,12 @@ def test_a_trial_behind_the_others_is_stopped(search):
     bad, good = opened.begin(), opened.begin()
     curve(bad, 90, 90)
     assert not bad.behind()  # too early to tell
+    table = bad.run.run_folder(tuning.SEED) / "metrics.csv"
+    table.write_text("step,seconds,validation_error\n1,1,9")
+    digests.write(table.with_name("rounds.csv"), "seconds\n1\n")
+    (table.with_name("rounds.csv")).write_text("seconds\n2\n")
+    assert not bad.behind()  # as it looks while it is written
+    digests.forget(table.with_name("rounds.csv"))
     curve(bad, 90, 90, 90)
     assert bad.behind()
     curve(good, 50, 40, 20)

@@ -9,7 +9,7 @@ import pytest
 
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.runs import predictions
-from mixdmt_tf.runs.log import read_rows
+from mixdmt_tf.runs.rows import read_rows
 from mixdmt_tf.tasks import open_task, reporting
 from mixdmt_tf.tasks.classification import scoring
 from tests.report.reading import read

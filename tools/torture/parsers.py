@@ -70,7 +70,7 @@ def readers() -> Dict[str, Tuple[Reader, List[bytes]]]:
     from mixdmt_tf.data.segmentation import pseudo_labels as pixel_labels
     from mixdmt_tf.data.splits import Split, read_fitting
     from mixdmt_tf.models import weight_files
-    from mixdmt_tf.runs.log import read_rows
+    from mixdmt_tf.runs.rows import read_rows
 
     ids = np.arange(6)
     split = Split("made up", 1, "f" * 64, ids[:2], ids[2:4], ids[4:])

@@ -8,7 +8,7 @@ from typing import Callable, Dict, Mapping, Optional, Tuple
 from mixdmt_tf.algorithms.base import Algorithm
 from mixdmt_tf.data.classification.source import Images
 from mixdmt_tf.runs import predictions
-from mixdmt_tf.runs.log import Row
+from mixdmt_tf.runs.rows import Row
 from mixdmt_tf.tasks.classification import findings, scoring
 from mixdmt_tf.tasks.classification.detection import Detection
 from mixdmt_tf.tasks.classification.recorder import Recorder

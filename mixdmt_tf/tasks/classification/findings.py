@@ -15,7 +15,7 @@ from mixdmt_tf.data.classification.source import OUTSIDE, Images, Source
 from mixdmt_tf.data.lazy_images import take
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.runs import predictions
-from mixdmt_tf.runs.log import Row
+from mixdmt_tf.runs.rows import Row
 from mixdmt_tf.runs.task import Task
 from mixdmt_tf.runs.trained import Trained
 from mixdmt_tf.tasks.classification.scoring import Score

@@ -11,7 +11,8 @@ import tensorflow as tf
 from mixdmt_tf.data.classification.source import Source
 from mixdmt_tf.runs import tags
 from mixdmt_tf.runs.image_grids import confusion_matrix, grid, matrix_picture
-from mixdmt_tf.runs.log import Log, Row, read_rows, write_numbers
+from mixdmt_tf.runs.log import Log, write_numbers
+from mixdmt_tf.runs.rows import Row, read_rows
 from mixdmt_tf.tasks.classification.scoring import Scored
 
 __all__ = ["Recorder", "Row", "read_rows"]

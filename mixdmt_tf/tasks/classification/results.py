@@ -6,8 +6,8 @@ import math
 import statistics
 from typing import Any, Dict, List, Optional
 
-from mixdmt_tf.runs.log import Row
 from mixdmt_tf.runs.results import NO_BEST, best_row, describe_weights, percent
+from mixdmt_tf.runs.rows import Row
 
 OF_SCORE = "ood_auroc_"  # what their columns begin with, before the name of a score
 MEDIAN_OVER = 20  # evaluations, as MixMatch and RealMix report

@@ -8,7 +8,7 @@ from typing import Any, List, Mapping, Sequence
 from mixdmt_tf.rounds import records
 from mixdmt_tf.rounds.hooks import Entry
 from mixdmt_tf.rounds.plan import Stage
-from mixdmt_tf.runs.log import read_rows
+from mixdmt_tf.runs.rows import read_rows
 from mixdmt_tf.tasks.classification.labeling import Quality
 
 

@@ -22,7 +22,7 @@ from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import expanded, write_atomically
 from mixdmt_tf.models import label_pairs
 from mixdmt_tf.runs.experiment import Experiment
-from mixdmt_tf.runs.log import Row
+from mixdmt_tf.runs.rows import Row
 from mixdmt_tf.runs.splits import choose_split, require_unlabeled
 from mixdmt_tf.runs.task import Task
 from mixdmt_tf.tasks.classification import (

@@ -8,7 +8,7 @@ from typing import Callable, Dict, Mapping, Optional, Sequence, Tuple
 from mixdmt_tf.algorithms.base import Algorithm
 from mixdmt_tf.data.segmentation.source import Sample
 from mixdmt_tf.runs import predictions
-from mixdmt_tf.runs.log import Row
+from mixdmt_tf.runs.rows import Row
 from mixdmt_tf.tasks.segmentation import scoring
 from mixdmt_tf.tasks.segmentation.recorder import Recorder
 from mixdmt_tf.tasks.segmentation.scoring import Scorer

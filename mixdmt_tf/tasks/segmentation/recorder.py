@@ -12,7 +12,8 @@ from mixdmt_tf.data.band_files import seen
 from mixdmt_tf.data.segmentation.source import Source, paint
 from mixdmt_tf.runs import tags
 from mixdmt_tf.runs.image_grids import grid, matrix_picture
-from mixdmt_tf.runs.log import Log, Row, write_numbers
+from mixdmt_tf.runs.log import Log, write_numbers
+from mixdmt_tf.runs.rows import Row
 from mixdmt_tf.tasks.segmentation.results import IOU
 from mixdmt_tf.tasks.segmentation.scoring import Score
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
-from mixdmt_tf.runs.log import Row
 from mixdmt_tf.runs.results import NO_BEST, best_row, describe_weights, percent
+from mixdmt_tf.runs.rows import Row
 
 IOU = "_iou_"  # in a column of metrics.csv, between the set's and the class's name
 

@@ -27,7 +27,7 @@ from mixdmt_tf.rounds.bases import require_base
 from mixdmt_tf.rounds.hooks import Entry, Results
 from mixdmt_tf.rounds.stages import Stages
 from mixdmt_tf.runs import trained
-from mixdmt_tf.runs.log import read_rows
+from mixdmt_tf.runs.rows import read_rows
 from mixdmt_tf.runs.task import Task
 from mixdmt_tf.tasks.segmentation import (
     inspection,

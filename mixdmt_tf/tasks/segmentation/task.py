@@ -18,7 +18,7 @@ from mixdmt_tf.data.segmentation.source import Source
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.runs.experiment import Experiment
-from mixdmt_tf.runs.log import Row
+from mixdmt_tf.runs.rows import Row
 from mixdmt_tf.runs.splits import require_unlabeled
 from mixdmt_tf.runs.task import Task
 from mixdmt_tf.tasks.segmentation import dry_run, preparation, results

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 
+from mixdmt_tf import digests
 from mixdmt_tf.rounds import plan, records
 from mixdmt_tf.tasks import open_task
 from mixdmt_tf.tasks.classification import round_records
@@ -68,6 +69,7 @@ def test_the_table_of_rounds(tmp_path):
     assert (rows[0]["validation_error"], rows[1]["validation_error"]) == ("9.0", "")
     assert (rows[1]["error_of_top_20"], rows[1]["error_of_top_40"]) == ("1.0", "")
     assert "bins" not in rows[0] and "cases" not in rows[0]
+    assert "rounds.csv" in digests.known(tmp_path)
 
 
 def warned(now, then=None, before=None):
