@@ -70,7 +70,8 @@ def _find(argv: Sequence[str]) -> None:
         file = listed_images.name_of(task.source, split.unlabeled[place])
         rows.append([file, *words])
         captions.append([f"{name} {words[0]}", f"{words[1]} {guess[best]:.2f}", file])
-    listed_images.write(output, ["file", name, "guess", "confidence"], rows)
+    header = ["file", name, "guess", "confidence"]
+    listed_images.write(output, header, rows, config.raw_names)
     shown = split.unlabeled[places[: config.pictures]]
     few = captions[: config.pictures]
     if few:

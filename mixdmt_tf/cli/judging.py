@@ -60,6 +60,11 @@ class Judging:
         "rounds went by --snapshot=best; best: on the validation images",
         choices=("result", "last", "best"),
     )
+    raw_names: bool = setting(
+        False,
+        "write names into the CSV file as they are; otherwise those that spreadsheets "
+        "would take for formulas get an apostrophe: '=1+1.png",
+    )
 
 
 def open_output(

@@ -113,7 +113,7 @@ def _suggest(argv: Sequence[str]) -> None:
     header = ["file", "label", "guess", "confidence", "disagreement"]
     ids = split.unlabeled[chosen.places]
     listed_images.write_sheet(sheet, source, task.experiment, ids, captions)
-    listed_images.write(output, header, rows)
+    listed_images.write(output, header, rows, config.raw_names)
     file = remote.shown(output)
     print(f"{len(rows):,} of {len(left_out):,} unlabelled images, by {by}: {file}")
     if share:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import shutil
 import types
 
@@ -220,4 +221,21 @@ def test_images_of_another_folder_and_names_that_are_formulas(photos, tmp_path):
         ("'=1+1.png", "-2"),
         ("'-2", "-2"),
         ("'=x\\n", "-2"),
+    ]
+
+
+@pytest.mark.parametrize("command", [suggest_labels, find_strangers])
+def test_names_as_they_are_if_that_is_asked_for(command, run, tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr(listed_images, "write", lambda *args: given.append(args[3]))
+    few = ["--k=1", "--views=2"] if command is suggest_labels else ["--pictures=1"]
+    argv = [f"--workdir={run}", f"--output={tmp_path / 'a.csv'}", "--raw_names", *few]
+    assert command.main(argv) == 0 and given == [True]
+    # Names of files need not be text.
+    monkeypatch.undo()
+    name = os.fsdecode(b"\xff.png")
+    listed_images.write(tmp_path / "a.csv", ["file"], [["=1.png"], [name]], True)
+    assert [row["file"] for row in rows_of(tmp_path / "a.csv")] == [
+        "=1.png",
+        r"\udcff.png",
     ]

@@ -67,7 +67,10 @@ def picture_of(source: Source, row: int, experiment: Experiment) -> Image.Image:
 
 
 def write(
-    output: pathlib.Path, header: Sequence[str], rows: Sequence[Sequence[str]]
+    output: pathlib.Path,
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    raw_names: bool = False,
 ) -> None:
     """Writes the CSV file; names that spreadsheets take for formulas are escaped.
 
@@ -75,20 +78,28 @@ def write(
         output: the file.
         header: names of the columns; those of `NAMES` hold names, the others numbers.
         rows: cells.
+        raw_names: whether names are written as they are.
 
     Raises:
         UserError: if it can't be written.
     """
     text = io.StringIO(newline="")
+    shown = _as_text if raw_names else cell
     named = [column in NAMES for column in header]
     lines = [
-        [cell(each) if name else each for each, name in zip(row, named)] for row in rows
+        [shown(each) if name else each for each, name in zip(row, named)]
+        for row in rows
     ]
     csv.writer(text, lineterminator="\n").writerows([header, *lines])
     try:
         write_atomically(output, text.getvalue())
     except OSError as error:
         raise _unwritten(output, error) from error
+
+
+def _as_text(name: str) -> str:
+    """A name of a file, which need not be valid text in any encoding."""
+    return name.encode(errors="backslashreplace").decode()
 
 
 def write_sheet(
