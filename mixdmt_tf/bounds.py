@@ -18,6 +18,7 @@ JSON_BYTES = 2**30  # COCO's own files have half of it
 OUTLINE_NUMBERS = 200_000  # of one object in COCO's JSON
 RUN_LENGTHS_TEXT = 10_000_000  # characters of compressed run lengths
 PIXELS = 50_000_000  # of an image: 150 MB in memory
+CHANNELS = 4096  # of an image: hyperspectral cameras have some hundreds
 WEIGHTS_BYTES = 2**32  # of a file of weights, and of all its tensors
 WEIGHTS_HEADER_BYTES = 10**8
 TENSOR_DIMENSIONS = 8  # convolutions have four

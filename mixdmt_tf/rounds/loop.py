@@ -27,7 +27,7 @@ from mixdmt_tf.files import copy_atomically
 from mixdmt_tf.progress import duration
 from mixdmt_tf.rounds import plan, records
 from mixdmt_tf.rounds.stages import Stages
-from mixdmt_tf.runs import export, predictions, trained
+from mixdmt_tf.runs import export, finished, predictions, trained
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.pace import Pace
 from mixdmt_tf.runs.run_folder import read_results
@@ -189,6 +189,11 @@ class Loop:
             print(f"finished: {folder}", flush=True)
             results = read_results(folder) or {}
         else:
+            lost = self.stages.lost(stage)
+            if lost is not None:
+                place = finished.place(folder, lost)
+                again = f"{stage.name} is trained again from the checkpoint before it"
+                print(f"{place} is damaged or missing: {again}", flush=True)
             keras.backend.clear_session()
             gc.collect()  # the stage before held a copy of all images in its graphs
             pace = Pace(later=self._images_after(stage), whole=self.experiment)

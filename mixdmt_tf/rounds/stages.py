@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from typing import Tuple
+from typing import Optional, Tuple
 
 from mixdmt_tf.data import draws
 from mixdmt_tf.data.splits import Split, write_split
 from mixdmt_tf.files import expanded
 from mixdmt_tf.rounds import plan
 from mixdmt_tf.rounds.hooks import Hooks
-from mixdmt_tf.runs import repair
+from mixdmt_tf.runs import finished, repair
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.run_folder import read_results
 
@@ -74,10 +74,21 @@ class Stages:
         given = folder != self.path / stage.name
         if given:
             return read_results(folder) is not None
-        if repair.damaged(folder):  # its training command puts that back
-            return False
-        known = read_results(folder)
-        return known is not None and known.get("steps") == self.steps(stage)
+        return finished.is_finished(folder, self.steps(stage), self.snapshot)
+
+    def lost(self, stage: plan.Stage) -> Optional[int]:
+        """Makes way for the training of a stage whose checkpoints are damaged.
+
+        Returns:
+            The step of the checkpoint that is missing or damaged of a stage that had
+            ended, or was best; None if there is none.
+        """
+        folder = self.folder(stage.name)
+        best = finished.go_back(folder, self.snapshot)
+        if best is not None or repair.damaged(folder):
+            return best
+        last = finished.last_step(folder)
+        return None if last is None or finished.is_whole(folder, last) else last
 
     def is_newest(self, stage: plan.Stage) -> bool:
         """Whether the next stage is not trained yet."""

@@ -13,6 +13,7 @@ import hashlib
 import os
 import pathlib
 import shutil
+import sys
 from typing import Any, Callable, Dict, List, Optional
 
 import keras
@@ -85,6 +86,11 @@ def digest(algorithm: Algorithm) -> str:
     return total.hexdigest()
 
 
+def _complain(sentence: str) -> None:
+    """Says something where a command that prints data has none."""
+    print(sentence, file=sys.stderr, flush=True)
+
+
 class Checkpoints:
     """The checkpoints of one run.
 
@@ -99,7 +105,7 @@ class Checkpoints:
         checkpoint: tf.train.Checkpoint,
         split_digest: Optional[str] = None,
         keep: int = 2,
-        say: Callable[[str], None] = print,
+        say: Callable[[str], None] = _complain,
         run_folder: Optional[pathlib.Path] = None,
         portable: Optional[Dict[str, Any]] = None,
     ):
@@ -201,7 +207,8 @@ class Checkpoints:
         """Restores the newest intact checkpoint, or that of `step`.
 
         Returns:
-            The number of finished steps, None if there is no intact checkpoint.
+            The number of finished steps, None if there is no intact checkpoint, or if
+            that of `step` is damaged or missing.
 
         Raises:
             UserError: if a checkpoint belongs to another split, or lacks something.
@@ -210,7 +217,9 @@ class Checkpoints:
         for candidate in reversed(wanted):
             manifest = manifests.read(self._path(candidate))
             if manifest is None:
-                self.say(f"checkpoint step-{candidate:08d} is damaged and is not used")
+                if step is None:
+                    name = self._path(candidate).name
+                    self.say(f"checkpoint {name} is damaged and is not used")
                 continue
             if self._split not in (None, manifest["split"]):
                 raise UserError(

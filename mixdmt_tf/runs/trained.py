@@ -11,13 +11,12 @@ from typing import Any, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 import tensorflow as tf
 
-from mixdmt_tf import digests
+from mixdmt_tf import bounds, digests
 from mixdmt_tf.algorithms.parts.moving_average import MovingAverage
 from mixdmt_tf.data.bands import Bands
 from mixdmt_tf.errors import UserError
+from mixdmt_tf.runs import finished
 from mixdmt_tf.runs.checkpoints import Checkpoints, portable_weights
-from mixdmt_tf.runs.log import read_rows
-from mixdmt_tf.runs.results import best_row
 from mixdmt_tf.runs.task import Scorer, Task
 
 FACTS = "data.json"
@@ -83,6 +82,8 @@ def describe(task: Task, folder: pathlib.Path) -> None:
 def load(task: Task, folder: pathlib.Path, which: str = "last") -> Trained:
     """Reads a checkpoint of a run, without its data.
 
+    Of a run that has not ended yet it is the newest intact one.
+
     Args:
         task: of the run.
         folder: the run's.
@@ -91,23 +92,24 @@ def load(task: Task, folder: pathlib.Path, which: str = "last") -> Trained:
 
     Raises:
         UserError: if there is no intact checkpoint, or no validation to be best on.
+        Damaged: if the run has ended, and the checkpoint that its numbers are of is
+            damaged or missing.
     """
-    step: Optional[int] = None
-    if which == "result":
-        which = task.experiment.snapshot
-    if which == "best":
-        best = best_row(read_rows(folder))
-        if best is None:
+    wanted = task.experiment.snapshot if which == "result" else which
+    if wanted == "best":
+        step = finished.best_step(folder)
+        if step is None:
             raise UserError(
                 f"{folder} has no validation scores to choose the best checkpoint by.\n"
                 "Use --checkpoint=last."
             )
-        step = int(best["step"])
+    else:
+        step = finished.last_step(folder)
     try:
         facts = digests.read_json(folder / FACTS)
     except FileNotFoundError:
         raise _untrained(folder) from None
-    _require_sound(facts, folder / FACTS)
+    _require_sound(facts, folder / FACTS, task.experiment.task)
     scorer = task.load_scorer(facts)
     average = MovingAverage(scorer.network)
     state = tf.train.Checkpoint(network=scorer.network, average=average)
@@ -118,12 +120,16 @@ def load(task: Task, folder: pathlib.Path, which: str = "last") -> Trained:
     )
     restored = checkpoints.restore(step)
     if restored is None:
-        if step is not None and checkpoints.steps():
+        if step is None or not checkpoints.steps():
+            raise _untrained(folder)
+        if which == "best":
             raise UserError(
                 f"the best checkpoint of {folder}, that of step {step:,}, is missing "
-                "or damaged.\nUse --checkpoint=last."
+                "or damaged.\nUse --checkpoint=last, or with --init_from "
+                "--snapshot=last."
             )
-        raise _untrained(folder)
+        place = finished.place(folder, step)
+        raise digests.Damaged(place, *[] if place.exists() else ["it is missing"])
     colours = facts.get("colours")
     return Trained(
         scorer,
@@ -139,18 +145,40 @@ def load(task: Task, folder: pathlib.Path, which: str = "last") -> Trained:
     )
 
 
-def _require_sound(facts: Mapping[str, Any], path: pathlib.Path) -> None:
+def _require_sound(facts: Mapping[str, Any], path: pathlib.Path, task: str) -> None:
     """Refuses facts that no run writes, in files of versions without digests."""
     names, shape = facts.get("class_names"), facts.get("image_shape")
     named = isinstance(names, list) and all(isinstance(each, str) for each in names)
     if not (named and names):
         raise digests.Damaged(path, "class_names: expected a list of names")
-    shaped = isinstance(shape, list) and len(shape) == 3
-    if not shaped or not all(each is None or type(each) is int for each in shape):
+    *sides, channels = shape if isinstance(shape, list) and shape else [None]
+    any_size = task == "segmentation" and sides == [None, None]
+    sized = len(sides) == 2 and _is_size(*sides)
+    if not (any_size or sized) or not _is_number(channels, bounds.CHANNELS):
         raise digests.Damaged(path, "image_shape: expected height, width, channels")
+    size = facts.get("network_size")
+    if size is not None and not _is_size(size, size):
+        raise digests.Damaged(
+            path, "network_size: expected a number of pixels, or null"
+        )
     colours = facts.get("colours")
-    if colours is not None and np.shape(colours) != (len(names), 3):
+    if colours is not None and not (
+        isinstance(colours, list)
+        and len(colours) == len(names)
+        and all(isinstance(each, list) and len(each) == 3 for each in colours)
+        and all(type(level) is int and 0 <= level < 256 for c in colours for level in c)
+    ):
         raise digests.Damaged(path, "colours: expected three numbers for each class")
+
+
+def _is_number(value: Any, most: int) -> bool:
+    return type(value) is int and 1 <= value <= most
+
+
+def _is_size(height: Any, width: Any) -> bool:
+    sides = (height, width)
+    known = all(_is_number(side, bounds.PIXELS) for side in sides)
+    return known and height * width <= bounds.PIXELS
 
 
 def _untrained(folder: pathlib.Path) -> UserError:

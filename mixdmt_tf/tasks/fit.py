@@ -12,7 +12,7 @@ import keras
 from mixdmt_tf import addresses, digests, remote
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.rounds.loop import Loop
-from mixdmt_tf.runs import data_service, memory, precision, repair, runtime
+from mixdmt_tf.runs import data_service, finished, memory, precision, runtime
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.interrupts import Interrupts
 from mixdmt_tf.runs.pace import Pace
@@ -128,8 +128,10 @@ def _supervised(task: Task, path: pathlib.Path) -> Dict[str, Any]:
     """Trains on the labels alone, everything else being equal; its scores."""
     experiment = task.experiment
     alone = path / "supervised"
-    baseline = None if repair.damaged(alone) else read_results(alone)
-    if not baseline or baseline.get("steps") != experiment.run.steps:
+    baseline = None
+    if finished.is_finished(alone, experiment.run.steps):
+        baseline = read_results(alone)
+    if not baseline:
         print("the same labels and steps without unlabelled images:", flush=True)
         keras.backend.clear_session()
         config = experiment.method_class("supervised").config_class

@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import io
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from mixdmt_tf.tasks import fit, open_task
 from mixdmt_tf.tasks.classification import scoring
 from tests.cli import commands
 from tests.data.classification import made_up
+from tests.runs.damaged import flipped
 from tests.tasks.classification import tiny
 
 
@@ -153,6 +155,22 @@ def test_files_that_cannot_be_used(finished, photos, tmp_path, capsys):
     assert "2 files that can't be used were skipped" in done.out
     assert "zz.jpg: not a PNG" in done.err
     assert output.read_text() == expected
+
+
+def test_nothing_but_predictions_is_printed(finished, photos, tmp_path, capsys):
+    """And those of a finished run's own weights, or none."""
+    run = shutil.copytree(finished.folder, tmp_path / "run")
+    place = flipped(run / "checkpoints" / "step-00000012")
+    argv = [f"--workdir={run}", "--output=-", str(photos[0] / "b.png")]
+    assert main(argv) == 1
+    out, err = capsys.readouterr()
+    assert out == "" and len(err.splitlines()) == 2
+    assert f"{place} is damaged: changed since it was written" in err
+    (run / "results.json").unlink()  # as of a run that goes on
+    assert main(argv) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("file,label") and len(out.splitlines()) == 2
+    assert "checkpoint step-00000012 is damaged and is not used\n" in err
 
 
 def test_few_images_are_in_memory_at_a_time(finished, photos, tmp_path, monkeypatch):

@@ -8,11 +8,19 @@ import shutil
 import pytest
 
 from mixdmt_tf import digests
-from mixdmt_tf.cli import evaluate
-from mixdmt_tf.runs import manifests, repair
-from mixdmt_tf.runs.log import read_rows
+from mixdmt_tf.cli import (
+    evaluate,
+    export_model,
+    find_strangers,
+    pseudo_label,
+    report,
+    suggest_labels,
+)
+from mixdmt_tf.runs import finished, manifests, repair
+from mixdmt_tf.runs.rows import read_rows
 from mixdmt_tf.runs.run_folder import read_results
 from tests.cli.commands import refusal
+from tests.runs.damaged import flipped
 from tests.tasks.classification import tiny
 
 FLAGS = ("--algorithm=supervised", "--noexport")
@@ -138,6 +146,44 @@ def test_commands_that_only_read_refuse(damage, name, argv, copied, capsys):
     assert f"{copied / name} is damaged" in said
     assert "Run the training command of the folder again" in said
     assert before == {path: path.read_bytes() for path in copied.glob("*.*")}
+
+
+@pytest.mark.parametrize(
+    ("main", "more"),
+    [
+        (evaluate.main, []),
+        (export_model.main, []),
+        (pseudo_label.main, []),
+        (find_strangers.main, ["--strangers=10"]),
+        (suggest_labels.main, ["--by=views"]),
+        (report.main, []),
+    ],
+)
+def test_commands_refuse_older_weights_than_the_results_are_of(
+    main, more, copied, capsys
+):
+    place = flipped(copied / "checkpoints" / "step-00000012")
+    before = {*copied.iterdir()}
+    where = [str(copied)] if main is report.main else [f"--workdir={copied}"]
+    said = refusal(capsys, main, *where, *more, code=1)
+    assert f"{place} is damaged: changed since it was written" in said
+    assert "Run the training command of the folder again" in said
+    assert before == {*copied.iterdir()}
+
+
+def test_weights_of_a_run_are_not_started_from_if_they_are_older(copied, tmp_path):
+    place = flipped(copied / "checkpoints" / "step-00000012")
+    done = tiny.session(tmp_path / "other", *FLAGS, f"--init_from={copied}")
+    assert (done.code, done.steps) == (1, ())
+    assert f"{place} is damaged: changed since it was written" in done.err
+
+
+def test_the_training_command_restores_the_checkpoint(run, copied):
+    flipped(copied / "checkpoints" / "step-00000012")
+    again = tiny.session(copied, *FLAGS)
+    assert again.code == 0 and again.steps == (10, 11, 12), again.err
+    assert "checkpoint step-00000012 is damaged and is not used" in again.out
+    assert numbers(copied) == numbers(run) and finished.is_finished(copied, 12)
 
 
 @pytest.mark.parametrize(

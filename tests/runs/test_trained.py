@@ -69,6 +69,16 @@ def test_the_result_is_the_checkpoint_that_the_numbers_are_of(finished, monkeypa
     assert load(finished.folder, "result").step == steps[2]
 
 
+def test_the_best_checkpoint_that_is_the_result_is_missing(copied, monkeypatch):
+    monkeypatch.setattr(Experiment, "snapshot", "best")
+    best = copied / "checkpoints" / f"step-{load(copied, 'result').step:08d}"
+    shutil.rmtree(best)
+    with pytest.raises(digests.Damaged, match=f"{best.name} is damaged: it is missing"):
+        load(copied, "result")
+    with pytest.raises(UserError, match="missing or damaged.\nUse --checkpoint=last"):
+        load(copied, "best")
+
+
 def test_there_is_no_best_without_validation(copied):
     rows = recorder.read_rows(copied)
     lines = ["step,test_error", *(f"{r['step']},{r['test_error']}" for r in rows)]
@@ -80,9 +90,42 @@ def test_there_is_no_best_without_validation(copied):
 def test_a_damaged_checkpoint_is_not_used(copied, capsys):
     steps = sorted(each.name for each in (copied / "checkpoints").iterdir())
     (copied / "checkpoints" / steps[-1] / "state.index").write_text("damaged")
+    with pytest.raises(digests.Damaged, match="changed since.*\n.*training command"):
+        load(copied)
+    shutil.rmtree(copied / "checkpoints" / steps[-1])
+    with pytest.raises(digests.Damaged, match=f"{steps[-1]} is damaged: it is missing"):
+        load(copied)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_of_a_run_that_goes_on_the_newest_intact_one_is_read(copied, capsys):
+    steps = sorted(each.name for each in (copied / "checkpoints").iterdir())
+    (copied / "checkpoints" / steps[-1] / "state.index").write_text("damaged")
+    (copied / "results.json").unlink()
     model = load(copied)
     assert f"step-{model.step:08d}" == steps[-2]
-    assert f"{steps[-1]} is damaged" in capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert out == "" and err == f"checkpoint {steps[-1]} is damaged and is not used\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("network_size", each) for each in ("large", -4, 0, 10**9, 2.5, [8])),
+        *(("image_shape", [each, 8, 1]) for each in (-8, 0, 10**9, "8", None, True)),
+        *(("image_shape", [8, 8, each]) for each in (-1, 0, 10**6, None)),
+        *(("image_shape", each) for each in ([], [8], [8, 8, 1, 1], "8,8,1", None)),
+        *(("colours", each) for each in ([[0, 0, 0], [1]], [["a"] * 3] * 10, 3)),
+        ("colours", [[0, 0, 256]] * 10),
+    ],
+)
+def test_facts_that_no_run_writes(name, value, finished, tmp_path):
+    facts = json.loads((finished.folder / "data.json").read_text())
+    (tmp_path / "data.json").write_text(json.dumps({**facts, name: value}))
+    with pytest.raises(
+        digests.Damaged, match=f"data.json is damaged: {name}: expected"
+    ):
+        load(tmp_path)
 
 
 @pytest.mark.parametrize("missing", ["checkpoints", "data.json"])

@@ -17,6 +17,7 @@ from mixdmt_tf.tasks.segmentation import labeling
 from mixdmt_tf.tasks.segmentation.recorder import Recorder
 from mixdmt_tf.tasks.segmentation.scoring import Scorer
 from tests.data.segmentation import files
+from tests.runs.damaged import flipped
 from tests.tasks.classification import tiny
 from tests.tasks.segmentation import short
 
@@ -162,12 +163,23 @@ def test_the_best_snapshot_labels_and_is_the_result(snapshots, supervised, tmp_p
         assert found[name] == best[name] == found["rounds"][0][name]
     assert found["test_pixel_accuracy"] == best["test_pixel_accuracy"]
     assert found["steps"] == 4
-
-
-def test_the_best_snapshot_goes_on(snapshots):
-    run, _ = snapshots
-    base = run.folder.parent / "base"
+    base = run.folder.parent / "base"  # which goes on with its best snapshot
     assert f"from {base}, step 2, averaged" in run.session.out
+
+
+def test_a_damaged_best_snapshot_is_trained_again(snapshots, tmp_path):
+    run, _ = snapshots
+    folder = shutil.copytree(run.folder, tmp_path / "run")
+    stage = folder / "round_1"
+    table, rows = (stage / "metrics.csv").read_text(), log.read_rows(stage)
+    first = table.replace(str(rows[0]["validation_miou"]), "99.5")  # as if it were best
+    digests.write(stage / "metrics.csv", first)
+    flipped(stage / "checkpoints" / "step-00000002")
+    base = f"--init_from={run.folder.parent / 'base'}"
+    done = short.session(folder, "--algorithm=dst", *ONE, "--snapshot=best", base)
+    assert (done.code, done.steps) == (0, (2, 3, 4)), done.err
+    again, before = short.facts(folder), short.facts(run.folder)
+    assert {**again, "tables": {}} == {**before, "tables": {}}
 
 
 @pytest.mark.parametrize(
@@ -248,11 +260,7 @@ def test_a_wrong_label_is_reported_before_anything_is_trained(name, tmp_path):
     assert said.count("label 7 (row 3, column 5); expected 0 to 2, or 255") == 4
     assert str(tmp_path / "data" / "masks" / "n") in said
     kept = {path.name for path in (tmp_path / "run").iterdir()}
-    assert kept == {
-        ".lock",
-        "digests.json",
-        "flags.txt",
-    }  # no split yet: flags may be put right
+    assert kept == {".lock", "digests.json", "flags.txt"}  # flags may be put right
 
 
 def test_a_file_that_is_damaged_while_the_training_goes_on(tmp_path):
