@@ -254,6 +254,7 @@ class Loop:
     def _finish(self) -> Dict[str, Any]:
         final = self._final()
         folder = self.stages.folder(final.name)
+        finished.require(folder, self.stages.snapshot)  # of a base that was given
         copy_atomically(folder / "checkpoints", self.path / "checkpoints")
         for name in ("metrics.csv", trained.FACTS):
             digests.copy(folder / name, self.path / name)

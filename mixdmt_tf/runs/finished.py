@@ -73,6 +73,23 @@ def is_whole(folder: pathlib.Path, step: int) -> bool:
     return manifests.read(place(folder, step)) is not None
 
 
+def damage(folder: pathlib.Path, step: int) -> digests.Damaged:
+    """What is said of the checkpoint of a step that is not whole."""
+    path = place(folder, step)
+    return digests.Damaged(path, *[] if path.exists() else ["it is missing"])
+
+
+def require(folder: pathlib.Path, snapshot: str) -> None:
+    """Refuses a finished run without the checkpoint that its numbers are of.
+
+    Raises:
+        Damaged: naming it.
+    """
+    step = best_step(folder) if snapshot == "best" else last_step(folder)
+    if step is not None and not is_whole(folder, step):
+        raise damage(folder, step)
+
+
 def go_back(folder: pathlib.Path, snapshot: str) -> Optional[int]:
     """Makes way for a best checkpoint that is lost, which only training can restore.
 

@@ -128,8 +128,7 @@ def load(task: Task, folder: pathlib.Path, which: str = "last") -> Trained:
                 "or damaged.\nUse --checkpoint=last, or with --init_from "
                 "--snapshot=last."
             )
-        place = finished.place(folder, step)
-        raise digests.Damaged(place, *[] if place.exists() else ["it is missing"])
+        raise finished.damage(folder, step)
     colours = facts.get("colours")
     return Trained(
         scorer,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 
+from mixdmt_tf import digests
 from tests.rounds.comparing import facts
 from tests.runs.damaged import flipped
 from tests.tasks.classification import tiny
+from tests.tasks.classification.test_rounds import with_others
 
 FLAGS = (*tiny.ROUNDS, "--compare_supervised")
 LAST = "checkpoints/step-00000006"
@@ -47,3 +51,22 @@ def test_a_base_model_that_is_given_is_only_read(finished_rounds, tmp_path):
     assert "Run the training command of the folder again" in done.err
     after = {path: path.read_bytes() for path in base.rglob("*") if path.is_file()}
     assert before == after
+
+
+def test_a_base_model_that_is_given_and_the_result(finished_rounds, tmp_path):
+    """It may be damaged after the last round has learned from it."""
+    folder, base = tmp_path / "run", tmp_path / "base"
+    shutil.copytree(finished_rounds.folder, folder)
+    (folder / "base").rename(base)
+    given = {"select_on": "valtiny", "init_from": str(base), "export": "false"}
+    text = (folder / "flags.txt").read_text()
+    for name, value in given.items():
+        text = re.sub(f"(?m)^--{name}=.*$|^--{name}$", f"--{name}={value}", text)
+    digests.write(folder / "flags.txt", text)
+    best = {**json.loads((base / "results.json").read_text()), "validation_error": 0}
+    digests.write(base / "results.json", json.dumps(best))
+    place = flipped(base / LAST)
+    flags = with_others(FLAGS, *(f"--{name}={value}" for name, value in given.items()))
+    done = tiny.session(folder, *flags)
+    assert (done.code, done.steps) == (1, ()), done.out
+    assert f"{place} is damaged: changed since it was written" in done.err

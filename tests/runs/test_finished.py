@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -67,6 +68,21 @@ def test_the_step_that_a_run_ended_with(run):
     digests.write(run / "results.json", json.dumps(whole))
     digests.write(run / "metrics.csv", TABLE + "8,8\n")
     assert finished.last_step(run) == 8
+
+
+def test_a_run_without_its_checkpoint_is_refused(run):
+    finished.require(run, "last")
+    finished.require(run, "best")
+    spoil(run, 6)
+    finished.require(run, "best")
+    with pytest.raises(digests.Damaged, match="step-00000006 is damaged: changed"):
+        finished.require(run, "last")
+    shutil.rmtree(finished.place(run, 4))
+    with pytest.raises(digests.Damaged, match="step-00000004 is damaged: it is miss"):
+        finished.require(run, "best")
+    (run / "results.json").unlink()
+    digests.forget(run / "results.json")
+    finished.require(run, "last")
 
 
 def test_way_is_made_for_the_best_checkpoint_alone(run):

@@ -178,12 +178,18 @@ def test_weights_of_a_run_are_not_started_from_if_they_are_older(copied, tmp_pat
     assert f"{place} is damaged: changed since it was written" in done.err
 
 
-def test_the_training_command_restores_the_checkpoint(run, copied):
-    flipped(copied / "checkpoints" / "step-00000012")
-    again = tiny.session(copied, *FLAGS)
-    assert again.code == 0 and again.steps == (10, 11, 12), again.err
-    assert "checkpoint step-00000012 is damaged and is not used" in again.out
-    assert numbers(copied) == numbers(run) and finished.is_finished(copied, 12)
+def test_the_training_command_restores_checkpoints(tmp_path_factory, tmp_path):
+    """Those of the comparison with labels alone, too."""
+    whole = tiny.finished(tmp_path_factory).folder
+    folder = shutil.copytree(whole, tmp_path / "run")
+    for place in (folder, folder / "supervised"):
+        flipped(place / "checkpoints" / "step-00000012")
+    again = tiny.session(folder, "--compare_supervised")
+    assert again.code == 0 and again.steps == (10, 11, 12) * 2, again.err
+    assert again.out.count("checkpoint step-00000012 is damaged and is not used") == 2
+    assert numbers(folder) == numbers(whole)
+    for place in (folder, folder / "supervised"):
+        assert finished.is_finished(place, 12)
 
 
 @pytest.mark.parametrize(
@@ -256,10 +262,14 @@ def test_flags_of_a_run_in_rounds_are_not_those_of_a_stage(tmp_path_factory, tmp
         other_digit(path)
         other_digit(folder / "round_1" / path.name)
     other_digit(folder / "base" / "results.json")
+    table = (folder / "rounds.csv").read_bytes()
+    other_digit(folder / "rounds.csv")
     again = tiny.session(folder, *more)
     assert (again.code, again.steps) == (0, ()), again.err
     assert f"{folder / 'flags.txt'} was damaged: it is as the command says" in again.out
     assert f"{folder / 'split.json'} was damaged: it was drawn again" in again.out
+    assert f"{folder / 'rounds.csv'} was damaged: it is written again" in again.out
+    assert (folder / "rounds.csv").read_bytes() == table
     assert numbers(folder) == numbers(finished.folder)
     ours, theirs = (each / "split.json" for each in (folder, finished.folder))
     assert ours.read_bytes() == theirs.read_bytes()

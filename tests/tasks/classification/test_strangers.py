@@ -18,6 +18,7 @@ from mixdmt_tf.models import small_cnn
 from mixdmt_tf.runs import checkpoints
 from mixdmt_tf.tasks.classification import strangers
 from tests.oracles import ood_scores as oracle
+from tests.runs.damaged import flipped
 from tests.tasks.classification import tiny
 
 LABELS = np.array([0, 1, 1, -1, 0, -2, -2, -2, 1], np.int32)
@@ -56,7 +57,9 @@ def test_scores_of_logits_and_of_features(data, judged, tmp_path, monkeypatch):
     np.testing.assert_allclose(found, expected, rtol=1e-3)
 
 
-def test_what_the_mask_found_before_training_is_in_the_checkpoint(data, tmp_path):
+def test_what_the_mask_found_before_training_is_in_the_checkpoint(
+    data, tmp_path, capsys
+):
     """Under the names that a method's own state gets there."""
     source, split = data
     config = realmix.Config(ood_score="domain", ood_rate="auto").for_run(10)
@@ -71,6 +74,7 @@ def test_what_the_mask_found_before_training_is_in_the_checkpoint(data, tmp_path
         tmp_path / "checkpoints", checkpoints.state(method)
     )
     folder.save(10)
+    flipped(folder.save(12))  # every checkpoint has the same
     found = strangers.scores("domain", None, tmp_path, source, split)
     np.testing.assert_allclose(found, [0.1, 0.5, 0.2, 0.4, 0.3])
     experiment = types.SimpleNamespace(method=config)
@@ -78,6 +82,7 @@ def test_what_the_mask_found_before_training_is_in_the_checkpoint(data, tmp_path
     assert share == pytest.approx(0.4) and why == "as the run masks"
     assert strangers.share_of(experiment, tmp_path, 25.0)[0] == 0.25
     assert strangers.rejected(found, 0.4).tolist() == [True, False, True, False, True]
+    assert capsys.readouterr() == ("", "")
 
 
 def test_the_share_of_a_run(tmp_path):
