@@ -12,10 +12,12 @@ import pytest
 from tools.torture import damage, images, parsers
 
 ROOT = Path(__file__).resolve().parent.parent
+# Which scripts share.
+HELPERS = ("commands", "network", "phases", "readers", "subjects", "writes")
 SCRIPTS = sorted(
     path.stem
     for path in (ROOT / "tools" / "torture").glob("*.py")
-    if path.stem not in ("commands", "network", "__init__")
+    if path.stem not in HELPERS
 )
 
 
