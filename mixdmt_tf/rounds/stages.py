@@ -11,7 +11,7 @@ from mixdmt_tf.data.splits import Split, write_split
 from mixdmt_tf.files import expanded
 from mixdmt_tf.rounds import plan
 from mixdmt_tf.rounds.hooks import Hooks
-from mixdmt_tf.runs import repair
+from mixdmt_tf.runs import manifests, repair
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.run_folder import read_results
 
@@ -78,6 +78,13 @@ class Stages:
             return False
         known = read_results(folder)
         return known is not None and known.get("steps") == self.steps(stage)
+
+    def is_whole(self, stage: plan.Stage) -> bool:
+        """Whether the last checkpoint of a finished stage is intact."""
+        folder = self.folder(stage.name) / "checkpoints"
+        steps = manifests.steps(folder)
+        newest = manifests.path_of(folder, steps[-1]) if steps else folder
+        return manifests.read(newest) is not None
 
     def is_newest(self, stage: plan.Stage) -> bool:
         """Whether the next stage is not trained yet."""

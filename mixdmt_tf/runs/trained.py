@@ -90,7 +90,8 @@ def load(task: Task, folder: pathlib.Path, which: str = "last") -> Trained:
             that the numbers of the run are of.
 
     Raises:
-        UserError: if there is no intact checkpoint, or no validation to be best on.
+        UserError: if there is no checkpoint, it is damaged (an older one is not what
+            was asked for), or there is no validation to be best on.
     """
     step: Optional[int] = None
     if which == "result":
@@ -116,9 +117,16 @@ def load(task: Task, folder: pathlib.Path, which: str = "last") -> Trained:
         state,
         portable=portable_weights(scorer.network, average),
     )
-    restored = checkpoints.restore(step)
+    known = checkpoints.steps()
+    restored = checkpoints.restore(known[-1] if known and step is None else step)
     if restored is None:
-        if step is not None and checkpoints.steps():
+        if step is None and known:
+            raise UserError(
+                f"the last checkpoint of {folder}, that of step {known[-1]:,}, is "
+                "damaged.\nRun the training command of the folder again: it goes on "
+                "from an earlier one."
+            )
+        if known:
             raise UserError(
                 f"the best checkpoint of {folder}, that of step {step:,}, is missing "
                 "or damaged.\nUse --checkpoint=last."

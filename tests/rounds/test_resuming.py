@@ -190,3 +190,16 @@ def test_lost_pseudo_labels_of_a_finished_round_are_made_again(
     (folder / "pseudo_labels" / "round_1.npz").unlink()
     assert tiny.session(folder, *FLAGS).code == 0
     assert facts(folder, *FLAGS) == straight
+
+
+def test_a_finished_teacher_whose_weights_are_damaged_is_trained_again(
+    finished_rounds, straight, tmp_path
+):
+    folder = tmp_path / "run"
+    before_stage(finished_rounds, folder, "round_1")
+    last = max((folder / "base" / "checkpoints").glob("step-*"))
+    (last / "state.index").write_bytes(b"damaged")
+    again = tiny.session(folder, *FLAGS)
+    assert again.code == 0, again.err
+    assert f"checkpoint {last.name} is damaged and is not used" in again.out
+    assert facts(folder, *FLAGS) == straight
