@@ -74,8 +74,12 @@ TUNE = ["optuna>=4.2"]
 # --runner of bin/pseudo_label and bin/precompute_augmentations. Apache Beam excludes
 # Python 3.9, and NumPy and protobuf as the stack of Keras 3 has them.
 BEAM = ['apache-beam>=2.77,<3; python_version >= "3.10" and python_version < "3.12"']
-# Sybil runs the Python examples of README.md and docs/ as tests.
-TEST = [*PRETRAINED, *SERVE, *TUNE, "pytest>=7.4", "pytest-xdist>=3.7", "sybil>=9.0"]
+# Sybil runs the Python examples of README.md and docs/ as tests. Hypothesis makes up
+# files for those who read files of strangers.
+TEST = [
+    *(*PRETRAINED, *SERVE, *TUNE, "pytest>=7.4", "pytest-xdist>=3.7", "sybil>=9.0"),
+    "hypothesis>=6.100",
+]
 
 setup(
     name="mixdmt_tf",

@@ -1,5 +1,6 @@
 """Files that are either there whole or not there."""
 
+import errno
 import os
 import pathlib
 import pwd
@@ -23,6 +24,16 @@ def test_writes_and_replaces(tmp_path):
         write_atomically(path, text)
         assert path.read_bytes() == text.encode("utf-8")
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_said_with_the_file(tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, files.FULL)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=f"{files.FULL}: '.*/results.json'"):
+        write_atomically(tmp_path / "results.json", "text")
+    assert not [*tmp_path.iterdir()]
 
 
 def test_images_are_written_whole(tmp_path):

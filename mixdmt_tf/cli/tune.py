@@ -36,7 +36,9 @@ class Config:
         "what to search: NAME:LOW:HIGH, NAME:LOW:HIGH:log or NAME:A,B,C, where NAME is "
         "a flag of bin/train; once for each setting, or with ; between them",
     )
-    trials: int = setting(20, "trainings in all; a later call may ask for more", low=1)
+    trials: int = setting(
+        20, "trainings in all; a later call may ask for more", low=1, high=1000000
+    )
     prune: bool = setting(
         True,
         "stop a trial that is worse than the median of the earlier ones at the same "

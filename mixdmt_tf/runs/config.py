@@ -125,10 +125,14 @@ class Config:
         by_length=True,
     )
     keep_checkpoints: int = setting(
-        2, "checkpoints kept besides the best", low=1, harmless=True
+        2, "checkpoints kept besides the best", low=1, high=1000000, harmless=True
     )
     log_every: int = setting(
-        50, "steps between points in TensorBoard", low=1, harmless=True
+        50,
+        "steps between points in TensorBoard",
+        low=1,
+        high=1099511627776,
+        harmless=True,
     )
     steps_per_execution: int = setting(
         1,

@@ -182,11 +182,22 @@ def facts(folder: pathlib.Path) -> Dict[str, Any]:
     return found
 
 
-def trials(script: str, count: int, doc: Optional[str]) -> argparse.Namespace:
-    """The arguments of a script; prints the seed that repeats it."""
+def trials(
+    script: str, count: int, doc: Optional[str], first: bool = False
+) -> argparse.Namespace:
+    """The arguments of a script; prints the seed that repeats it.
+
+    Args:
+        script: its name.
+        count: trials by default.
+        doc: what it does.
+        first: whether it can begin with any trial.
+    """
     parser = argparse.ArgumentParser(prog=script, description=doc)
     parser.add_argument("--trials", type=int, default=count)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
+    if first:
+        parser.add_argument("--first", type=int, default=0, help="number of a trial")
     found = parser.parse_args()
     print(f"{script} --trials={found.trials} --seed={found.seed}", flush=True)
     return found

@@ -1,12 +1,16 @@
 """Random damage to any file of a run folder or a cache, then everything that reads it.
 
-    .venv/bin/python -m tools.torture.damage [--trials=500] [--seed=N]
+    .venv/bin/python -m tools.torture.damage [--trials=500] [--seed=N] [--first=N]
 
 A trial damages one file of a finished run, or of one that was stopped: a bit, a digit,
-its end, all of it. Then a command that reads (evaluate, predict, export, pseudo labels)
-must refuse in words or do as before, and the training command must end with the
-results and weights of the undamaged run, or refuse in words. Nobody may publish other
-numbers, or show a traceback.
+its end, all of it. Runs are of both tasks, with and without rounds, with copies and
+decoded images, a comparison and a table (`subjects.py`). Then a command that reads
+must refuse in words or say what it said of the undamaged run, and the training command
+must end with that run's results and weights, or refuse in words. Whoever says other
+numbers is wrong, with a message too; so is a traceback.
+
+What is done depends on the seed and the number of the trial: --first goes on with a
+trial that was printed.
 """
 
 from __future__ import annotations
@@ -17,11 +21,13 @@ import random
 import shutil
 import sys
 import tempfile
-from typing import Any, Counter, Dict, List, Tuple
+import time
+from typing import Any, Counter, Dict, List, NamedTuple, Tuple
 
-from tools.torture import commands
+from tools.torture import commands, subjects
 
-IMAGES = "images"
+# Most files are TensorBoard's and the exported model's.
+NAMED = ("*.json", "*.csv", "*.txt", "*.npz", "*.u8", "state.*")
 
 
 def damage(path: pathlib.Path, draw: random.Random) -> str:
@@ -47,110 +53,99 @@ def damage(path: pathlib.Path, draw: random.Random) -> str:
     return kind
 
 
-def reading(name: str, folder: pathlib.Path, draw: random.Random) -> Tuple[str, ...]:
-    """A command that reads a run, with arguments."""
-    run = f"--workdir={folder / 'run'}"
-    output = folder / "output"
-    labels = "labels" if "scenes" in name else "labels.npz"
-    return draw.choice(
-        [
-            ("evaluate", run, f"--checkpoint={draw.choice(('last', 'best'))}"),
-            ("predict", run, str(folder / IMAGES), f"--output={output}.csv"),
-            ("export_model", run, f"--output={output}"),
-            ("pseudo_label", run, f"--output={folder / labels}"),
-        ]
-    )
+class Base(NamedTuple):
+    """A finished run, what reads it, and what that says."""
+
+    folder: pathlib.Path
+    subject: subjects.Subject
+    said: List[Any]  # by each of the readers
+    ended: Any  # with the training command
 
 
-def _numbers(text: str) -> List[str]:
-    """The lines of `bin/evaluate` that hold scores."""
-    return [line for line in text.splitlines() if "%" in line]
-
-
-def made(folder: pathlib.Path) -> Dict[str, Dict[str, Any]]:
-    """A finished run of each kind, its facts, and what `bin/evaluate` says of it."""
-    from PIL import Image
-
-    found = {}
-    for name in commands.RUNS:
-        place = folder / name.replace(" ", "_")
-        place.mkdir()
-        (place / IMAGES).mkdir()
-        Image.new("RGB", (20, 20), (90, 30, 200)).save(place / IMAGES / "a.png")
-        commands.succeed("train", *commands.training(name, place))
-        scores = {
-            which: _numbers(
-                commands.run(
-                    "evaluate", f"--workdir={place / 'run'}", f"--checkpoint={which}"
-                ).text
-            )
-            for which in ("last", "best")
-        }
-        found[name] = {
-            "place": place,
-            "facts": commands.facts(place / "run"),
-            "scores": scores,
-        }
+def made(place: pathlib.Path, names: List[str]) -> Dict[str, Base]:
+    """A finished run of each kind, and what all commands say of it."""
+    every, found = subjects.every(), {}
+    for name in names or every:
+        folder = place / name.replace(" ", "_")
+        subjects.prepare(folder)
+        done, ended = subjects.answer(every[name].again, folder)
+        if done.code:
+            sys.exit(f"{name}: the first run failed:\n{done.text}")
+        said = []
+        for command in every[name].readers:
+            copy = place / "trial"  # answers can hold names of the folder
+            shutil.copytree(folder, copy)
+            done, each = subjects.answer(command, copy)
+            if done.code or not each:
+                sys.exit(f"{name}: bin/{command.name} failed:\n{done.text}")
+            said.append(each)
+            shutil.rmtree(copy)
+        found[name] = Base(folder, every[name], said, ended)
     return found
 
 
-def trial(name: str, run: Dict[str, Any], draw: random.Random) -> Tuple[str, str]:
-    """Damages a copy of a run; what came of it, and what is wrong."""
-    folder = run["place"].with_name("trial")
-    shutil.copytree(run["place"], folder)
+def _hit(folder: pathlib.Path, draw: random.Random) -> Tuple[str, pathlib.Path]:
+    """Damages a file of a subject; says how, and which."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    files = [path for path in files if subjects.IMAGES not in path.parts]
+    path = draw.choice(files)
+    if draw.random() < 0.5:
+        path = draw.choice([p for p in files if any(map(p.match, NAMED))])
+    return damage(path, draw), path
+
+
+def trial(base: Base, draw: random.Random) -> Tuple[str, str, str]:
+    """Damages a copy of a run; what was done, what came of it, and what is wrong."""
+    folder = base.folder.with_name("trial")
+    shutil.copytree(base.folder, folder)
     if draw.random() < 0.5:  # as if it had been stopped before its end
         for path in folder.glob("run/**/results.json"):
             path.unlink()
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    files = [path for path in files if IMAGES not in path.parts]
-    path = draw.choice(files)
-    if draw.random() < 0.5:  # most files are TensorBoard's and the exported model's
-        named = ("*.json", "*.csv", "*.txt", "*.npz", "*.u8", "state.*")
-        path = draw.choice([p for p in files if any(map(p.match, named))])
-    kind = damage(path, draw)
-    where = f"{name}: {kind} in {path.relative_to(folder)}"
-    command = reading(name, folder, draw)
-    read = commands.run(*command)
-    trained = commands.run("train", *commands.training(name, folder))
-    problem = ""
-    if not read.sound:
-        problem = f"{where}: {command[0]}: {read.text[-600:]}"
-    elif command[0] == "evaluate" and read.code == 0:
-        which = command[-1].rpartition("=")[2]
-        if _numbers(read.text) != run["scores"][which] and "damaged" not in read.text:
-            problem = f"{where}: evaluate --checkpoint={which} says other numbers"
-    if not problem and not trained.sound:
-        problem = f"{where}: train: {trained.text[-600:]}"
-    elif not problem and trained.code == 0:
-        now, then = commands.facts(folder / "run"), run["facts"]
-        # An older checkpoint that nobody reads stays as it is, and is copied so.
-        itself = "/".join(path.parts[-3:])
-        differing = [
-            k for k in then if now.get(k) != then[k] and not k.endswith(itself)
-        ]
-        if differing and "damaged" not in trained.text:
-            problem = f"{where}: train ended otherwise, silently: {differing[:3]}"
+    kind, path = _hit(folder, draw)
+    where, problem, noticed = f"{kind} in {path.relative_to(folder)}", "", False
+    number = draw.randrange(max(1, len(base.said)))
+    asked = [(base.subject.again, base.ended)]
+    if base.said:
+        asked.insert(0, (base.subject.readers[number], base.said[number]))
+    for command, expected in asked:
+        done, said = subjects.answer(command, folder)
+        noticed |= done.code != 0 or "damaged" in done.text
+        where += f", {command.name}"
+        if not done.sound:
+            problem = problem or f"{where}: {done.text[-600:]}"
+        elif done.code == 0 and said != expected:
+            # An older checkpoint, which nobody reads, stays as it was hit.
+            itself = "/".join(path.parts[-3:])
+            differing = subjects.differing(expected, said, itself)
+            if differing:
+                problem = problem or f"{where} said otherwise: {differing}"
     shutil.rmtree(folder)
-    said = "damaged" in read.text + trained.text or trained.code != 0 or read.code != 0
-    return ("noticed" if said else "harmless"), problem
+    return where, "noticed" if noticed else "harmless", problem
 
 
-def main(trials: int, seed: int) -> int:
-    """Runs the trials; returns the exit code."""
-    draw = random.Random(seed)
+def main(trials: int, seed: int, first: int = 0, names: Tuple[str, ...] = ()) -> int:
+    """Runs the trials, of all subjects or those named; returns the exit code."""
     counts: Counter[str] = collections.Counter()
     wrong: List[str] = []
+    began = time.monotonic()
     commands.prepare()
     with tempfile.TemporaryDirectory(prefix="torture-") as place:
-        runs = made(pathlib.Path(place))
-        for _ in range(trials):
-            name = draw.choice(list(runs))
-            outcome, problem = trial(name, runs[name], draw)
+        bases = made(pathlib.Path(place), [*names])
+        print(f"undamaged after {time.monotonic() - began:.0f} s", flush=True)
+        for number in range(first, first + trials):
+            draw = random.Random(f"{seed} {number}")
+            name = draw.choice(list(bases))
+            where, outcome, problem = trial(bases[name], draw)
             counts[outcome] += 1
-            wrong += [problem] if problem else []
+            counts[f"({name})"] += 1
+            took = time.monotonic() - began
+            print(f"{number}, {took:.0f} s: {name}: {where}: {outcome}", flush=True)
+            if problem:
+                wrong.append(f"trial {number}, {name}: {problem}")
+                print(f"WRONG: {wrong[-1]}", flush=True)
     return commands.finish("damage", trials, counts, wrong)
 
 
 if __name__ == "__main__":
-    found = commands.trials("damage", 500, __doc__)
-    sys.exit(main(found.trials, found.seed))
+    found = commands.trials("damage", 500, __doc__, first=True)
+    sys.exit(main(found.trials, found.seed, found.first))

@@ -6,9 +6,9 @@ A trial is a flag at a value. All commands, and all methods and networks of both
 are gone through, in a random order; --trials=0, the default, tries all. A refusal must
 come within five seconds, with exit code 2, in one to three lines, and before TensorFlow
 is imported. After that, what was accepted of a training is described as a run would:
-its settings are built and filled in, and nothing may be refused any more. With
---starts=N, so many of those that have a small network go through a dry run: each must
-do so, or say in words why it cannot, as for want of memory.
+its settings are built and filled in, and nothing may be refused any more. So many of
+those that have a small network as --starts says, 10 by default, go through a dry run:
+each must do so, or say in words why it cannot, as for want of memory.
 """
 
 from __future__ import annotations
@@ -47,7 +47,10 @@ IDLE = {
     "tune": ["--dry_run", "--tune=learning_rate:0.001:1"],
 }
 NETWORKS = {
-    "classification": ("wide_resnet", "cnn13", "small_cnn", "efficientnet_lite0"),
+    "classification": (
+        *("wide_resnet", "cnn13", "small_cnn", "efficientnet_lite0", "whitened_cnn"),
+        "keras_application",
+    ),
     "segmentation": ("small_segmenter", "lite_segmenter", "deeplab_v2"),
 }
 DATA = {"classification": "digits", "segmentation": "digit_scenes"}
@@ -167,7 +170,8 @@ def small(case: Case) -> List[str]:
 def start(argv: List[str]) -> Tuple[str, str]:
     """How two steps of a training begin, and what is wrong about it."""
     with tempfile.TemporaryDirectory(prefix="torture-") as place:
-        done = commands.run("train", *argv, f"--workdir={place}/run", "--dry_run")
+        more = (f"--workdir={place}/run", "--dry_run", "--noexport")
+        done = commands.run("train", *argv, *more)
     said = [line for line in done.text.splitlines() if line.startswith("error: ")]
     if done.sound and (done.code == 0 or said):
         print(f"started, code {done.code}: {' '.join(argv)}", *said, sep="\n  ")
@@ -191,7 +195,7 @@ def refusals(chosen: List[Case], counts: Counter[str]) -> Tuple[List[Case], List
     return accepted, wrong
 
 
-def main(trials: int, seed: int, starts: int = 0) -> int:
+def main(trials: int, seed: int, starts: int = 10) -> int:
     """Runs the trials; returns the exit code."""
     counts: Counter[str] = collections.Counter()
     chosen = list(cases())
@@ -218,7 +222,7 @@ def main(trials: int, seed: int, starts: int = 0) -> int:
 
 if __name__ == "__main__":
     PARSER = argparse.ArgumentParser(add_help=False)
-    PARSER.add_argument("--starts", type=int, default=0)
+    PARSER.add_argument("--starts", type=int, default=10)
     STARTS, sys.argv[1:] = PARSER.parse_known_args()
     found = commands.trials("flags", 0, __doc__)
     sys.exit(main(found.trials, found.seed, STARTS.starts))

@@ -24,6 +24,7 @@ SETTINGS = (
     *("--validation=50", "--batch=16", "--steps=100", "--eval_every=100", "--copies=2"),
     *("--copies_store=virtual", "--noexport"),
 )
+BURNING = os.cpu_count() or 1  # processes that compute for nothing
 
 
 def burn() -> int:
@@ -55,7 +56,7 @@ def main(trials: int, seed: int) -> int:
     commands.prepare()
     counts: Counter[str] = collections.Counter()
     wrong: List[str] = []
-    load = [burn() for _ in range(os.cpu_count() or 1)]
+    load = [burn() for _ in range(BURNING)]
     try:
         with tempfile.TemporaryDirectory(prefix="torture-") as place:
             for number in range(trials):

@@ -32,6 +32,7 @@ class Discriminator:
         64,
         "filters of its first convolution; each of the next has twice as many",
         low=1,
+        high=4096,
     )
     discriminator_learning_rate: float = setting(
         0.0001,

@@ -39,23 +39,31 @@ class Settings:
     """
 
     feature_noise: int = setting(
-        6, "decoders with F-Noise: activations times 1 + uniform noise", low=0
+        6,
+        "decoders with F-Noise: activations times 1 + uniform noise",
+        low=0,
+        high=1000,
     )
     feature_drop: int = setting(
-        6, "decoders with F-Drop: the most active places are dropped", low=0
+        6, "decoders with F-Drop: the most active places are dropped", low=0, high=1000
     )
-    dropout: int = setting(6, "decoders with DropOut of whole channels", low=0)
+    dropout: int = setting(
+        6, "decoders with DropOut of whole channels", low=0, high=1000
+    )
     cutout: int = setting(
-        6, "decoders with G-Cutout: a box is cut out of each object", low=0
+        6, "decoders with G-Cutout: a box is cut out of each object", low=0, high=1000
     )
     context_masking: int = setting(
-        2, "decoders with Con-Msk: they see predicted objects alone", low=0
+        2, "decoders with Con-Msk: they see predicted objects alone", low=0, high=1000
     )
     object_masking: int = setting(
-        2, "decoders with Obj-Msk: they see the background alone", low=0
+        2, "decoders with Obj-Msk: they see the background alone", low=0, high=1000
     )
     vat: int = setting(
-        2, "decoders with I-VAT: features move where predictions change most", low=0
+        2,
+        "decoders with I-VAT: features move where predictions change most",
+        low=0,
+        high=1000,
     )
     noise_range: float = setting(0.3, "F-Noise: noise from minus to plus this", low=0.0)
     drop_from: float = setting(

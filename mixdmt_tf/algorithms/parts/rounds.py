@@ -49,6 +49,7 @@ class Rounds:
         "steps of a base model, overrides base_epochs; default: its part of --steps, "
         "if they are given",
         low=1,
+        high=1099511627776,
         by_length=True,
     )
     base_batch: int = setting(
@@ -65,6 +66,7 @@ class Rounds:
         "steps of each round, overrides round_epochs; default: its part of --steps, if "
         "they are given",
         low=1,
+        high=1099511627776,
         by_length=True,
     )
     unlabeled_ratio: int = setting(

@@ -179,6 +179,7 @@ class Config:
         "many as there are devices, each with its own. One device that is given 4 "
         "trains as 4 devices do",
         low=1,
+        high=65536,
     )
 
     def __post_init__(self) -> None:
