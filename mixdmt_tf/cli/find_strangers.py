@@ -71,11 +71,12 @@ def _find(argv: Sequence[str]) -> None:
         rows.append([file, *words])
         captions.append([f"{name} {words[0]}", f"{words[1]} {guess[best]:.2f}", file])
     header = ["file", name, "guess", "confidence"]
-    listed_images.write(output, header, rows, config.raw_names)
     shown = split.unlabeled[places[: config.pictures]]
     few = captions[: config.pictures]
-    if few:
-        listed_images.write_sheet(sheet, task.source, task.experiment, shown, few)
+    with listed_images.together(output, sheet):
+        listed_images.write(output, header, rows, config.raw_names)
+        if few:
+            listed_images.write_sheet(sheet, task.source, task.experiment, shown, few)
     number = f"{len(rows):,} of {len(found):,} unlabelled images"
     print(f"{number}, {share:.1%} {why}: {remote.shown(output)}")
     if few:

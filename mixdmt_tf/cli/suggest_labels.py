@@ -112,8 +112,9 @@ def _suggest(argv: Sequence[str]) -> None:
         captions.append([f"{number}: {name}? {guess[best]:.2f}", file])
     header = ["file", "label", "guess", "confidence", "disagreement"]
     ids = split.unlabeled[chosen.places]
-    listed_images.write_sheet(sheet, source, task.experiment, ids, captions)
-    listed_images.write(output, header, rows, config.raw_names)
+    with listed_images.together(output, sheet):
+        listed_images.write_sheet(sheet, source, task.experiment, ids, captions)
+        listed_images.write(output, header, rows, config.raw_names)
     file = remote.shown(output)
     print(f"{len(rows):,} of {len(left_out):,} unlabelled images, by {by}: {file}")
     if share:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import os
 import shutil
 import types
@@ -239,3 +240,21 @@ def test_names_as_they_are_if_that_is_asked_for(command, run, tmp_path, monkeypa
         "=1.png",
         r"\udcff.png",
     ]
+
+
+@pytest.mark.parametrize("failing", ["write_atomically", "write_png_atomically"])
+@pytest.mark.parametrize("command", [suggest_labels, find_strangers])
+def test_where_one_of_both_files_does_not_fit_there_is_none(
+    command, failing, run, tmp_path, monkeypatch, capsys
+):
+    """Else the same command would refuse to replace the other one."""
+
+    def full(path, *_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(listed_images, failing, full)
+    few = ["--k=1", "--views=2"] if command is suggest_labels else ["--pictures=1"]
+    output = tmp_path / "list.csv"
+    assert command.main([f"--workdir={run}", f"--output={output}", *few]) == 1
+    assert "cannot be written: No space left" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

@@ -6,7 +6,7 @@ import contextlib
 import csv
 import io
 import pathlib
-from typing import List, Sequence
+from typing import Iterator, List, Sequence
 
 import numpy as np
 from PIL import Image
@@ -64,6 +64,20 @@ def picture_of(source: Source, row: int, experiment: Experiment) -> Image.Image:
                 picture.draft("RGB", (contact_sheets.SIDE,) * 2)
                 return opening.rgb(picture)
     return contact_sheets.of_array(source.train.images[row])
+
+
+@contextlib.contextmanager
+def together(*paths: pathlib.Path) -> Iterator[None]:
+    """Within it, files are written of which either all stay or none.
+
+    One alone would stand in the way of the same command: `require_free`.
+    """
+    try:
+        yield
+    except BaseException:
+        for path in paths:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def write(
