@@ -52,3 +52,12 @@ def read_bytes(path: pathlib.Path, most: int) -> bytes:
             if len(content) > most:
                 raise TooLarge(f"larger than {most:,} bytes")
     return bytes(content)
+
+
+def read_text(path: pathlib.Path, most: int) -> str:
+    """As `read_bytes`, of a file in UTF-8.
+
+    Raises:
+        UnicodeDecodeError: a ValueError, as `TooLarge` is, if it is something else.
+    """
+    return read_bytes(path, most).decode("utf-8")
