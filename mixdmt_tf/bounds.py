@@ -6,7 +6,9 @@ what real files have; they keep a wrong or hostile file from taking all memory.
 
 from __future__ import annotations
 
+import hashlib
 import pathlib
+from typing import Iterator
 
 FLAGFILE_BYTES = 2**20  # and 16 flagfiles within one another
 FLAGFILES_DEEP = 16
@@ -19,6 +21,7 @@ OUTLINE_NUMBERS = 200_000  # of one object in COCO's JSON
 RUN_LENGTHS_TEXT = 10_000_000  # characters of compressed run lengths
 PIXELS = 50_000_000  # of an image: 150 MB in memory
 WEIGHTS_BYTES = 2**32  # of a file of weights, and of all its tensors
+CHECKPOINT_BYTES = 2**40  # of a file whose digest is taken, a piece at a time
 WEIGHTS_HEADER_BYTES = 10**8
 TENSOR_DIMENSIONS = 8  # convolutions have four
 PICKLE_OPERATIONS = 1_000_000  # a network of a thousand tensors takes 50,000
@@ -45,13 +48,29 @@ def read_bytes(path: pathlib.Path, most: int) -> bytes:
         OSError: if it cannot be read.
     """
     content = bytearray()
-    with path.open("rb") as file:
-        # In pieces: Python takes the memory that it is asked for before it reads.
-        for piece in iter(lambda: file.read(_PIECE), b""):
-            content += piece
-            if len(content) > most:
-                raise TooLarge(f"larger than {most:,} bytes")
+    for piece in pieces(path, most):
+        content += piece
     return bytes(content)
+
+
+def pieces(path: pathlib.Path, most: int) -> Iterator[bytes]:
+    """As `read_bytes`, a piece at a time, for files that need not be in memory."""
+    length = 0
+    with path.open("rb") as file:
+        # Python takes the memory that it is asked for before it reads.
+        for piece in iter(lambda: file.read(_PIECE), b""):
+            length += len(piece)
+            if length > most:
+                raise TooLarge(f"larger than {most:,} bytes")
+            yield piece
+
+
+def digest(path: pathlib.Path, most: int) -> str:
+    """The SHA-256 of a file in hexadecimal, under the same conditions."""
+    found = hashlib.sha256()
+    for piece in pieces(path, most):
+        found.update(piece)
+    return found.hexdigest()
 
 
 def read_text(path: pathlib.Path, most: int) -> str:
