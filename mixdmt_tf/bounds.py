@@ -10,6 +10,7 @@ import hashlib
 import pathlib
 from typing import Iterator
 
+SMALL_BYTES = 2**20  # tables of papers; notes such as who works in a folder
 FLAGFILE_BYTES = 2**20  # and 16 flagfiles within one another
 FLAGFILES_DEEP = 16
 TEXT_BYTES = 2**26  # lists of images and names of classes: a million lines
@@ -17,11 +18,16 @@ SPLIT_BYTES = 2**28  # ids of ten million images
 INDEX_BYTES = 2**31  # of what is known of thirty million files
 PSEUDO_LABELS_BYTES = 2**31  # of all arrays of a file, unpacked
 JSON_BYTES = 2**30  # COCO's own files have half of it
+JSON_PIXELS = 1e6  # a number in it that stands for pixels
+CELL_CHARACTERS = 10_000  # of a table that people write
 OUTLINE_NUMBERS = 200_000  # of one object in COCO's JSON
 RUN_LENGTHS_TEXT = 10_000_000  # characters of compressed run lengths
 PIXELS = 50_000_000  # of an image: 150 MB in memory
+SERVED_PIXELS = {"classification": PIXELS, "segmentation": 4_000_000}
+REQUEST_BYTES = 20_000_000  # of the body of a request to a server, by default
+REQUEST_IMAGES = 16  # in it, by default
 WEIGHTS_BYTES = 2**32  # of a file of weights, and of all its tensors
-CHECKPOINT_BYTES = 2**40  # of a file whose digest is taken, a piece at a time
+CHECKPOINT_BYTES = 2**36  # of a file whose digest is taken, a piece at a time
 WEIGHTS_HEADER_BYTES = 10**8
 TENSOR_DIMENSIONS = 8  # convolutions have four
 PICKLE_OPERATIONS = 1_000_000  # a network of a thousand tensors takes 50,000

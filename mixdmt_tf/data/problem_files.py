@@ -33,7 +33,7 @@ def read(path: pathlib.Path, images: range) -> Optional[Problems]:
         None if the file is missing or does not hold what was written.
     """
     try:
-        text = bounds.read_text(path, bounds.JSON_BYTES)
+        text = bounds.read_text(path, bounds.SPLIT_BYTES)
         found = json.loads(text)
         # Those of older versions have nothing but numbers, and no digest.
         named = digests.unseal(text)[_FIELD] if _FIELD in found else found

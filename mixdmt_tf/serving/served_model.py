@@ -15,13 +15,14 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, UnidentifiedImageError
 
+from mixdmt_tf import bounds
 from mixdmt_tf.data import image_files
 from mixdmt_tf.data.pixels import LUMINANCE
 from mixdmt_tf.data.segmentation import opening
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.runs import model_files
 from mixdmt_tf.runs.servable import FILES, IMAGES
-from mixdmt_tf.serving.limits import PIXELS, Refused
+from mixdmt_tf.serving.limits import Refused
 
 Prediction = Dict[str, Any]
 
@@ -41,7 +42,7 @@ class ServedModel:
 
         Args:
             folder: of a SavedModel.
-            pixels: that an image may have; None: `PIXELS` of the task.
+            pixels: that an image may have; None: `bounds.SERVED_PIXELS` of the task.
 
         Raises:
             UserError: if it is none, or not one of ours, or takes no files.
@@ -50,7 +51,7 @@ class ServedModel:
         self.class_names: List[str] = model_files.read(folder, model_files.CLASSES)
         self.image_shape: List[Any] = model_files.read(folder, model_files.SHAPE)
         self.task = "classification" if self.image_shape[0] else "segmentation"
-        self.pixels = pixels or PIXELS[self.task]
+        self.pixels = pixels or bounds.SERVED_PIXELS[self.task]
         try:
             self._load(folder)
         except UserError:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import io
 import math
 import pathlib
 import statistics
@@ -131,8 +132,7 @@ class Contestant:
 
 def _rows(path: pathlib.Path) -> List[Dict[str, str]]:
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
+        return list(csv.DictReader(io.StringIO(digests.read(path), newline="")))
     except OSError:
         return []
 
