@@ -125,9 +125,24 @@ def forget(path: pathlib.Path) -> None:
 
 
 def adopt(folder: pathlib.Path, names: Iterable[str]) -> None:
-    """Notes the digests of files as they are now, and of no others."""
+    """Notes the digests of files as they are now, and of no others.
+
+    Args:
+        folder: that gets the digests.
+        names: of the files, which may be in folders of it: 'variables/a'.
+    """
     found = {name: _digest_of(folder / name) for name in names}
     _write(folder, {name: [each] for name, each in found.items() if each})
+
+
+def changed(folder: pathlib.Path) -> List[str]:
+    """Names of files that were noted and hold something else, or are missing.
+
+    Raises:
+        Damaged: as `known`.
+    """
+    noted = known(folder)
+    return sorted(n for n in noted if _digest_of(folder / n) not in noted[n])
 
 
 def seal(fields: Dict[str, Any]) -> str:
@@ -152,11 +167,17 @@ def unseal(text: str) -> Dict[str, Any]:
 def _read(folder: pathlib.Path) -> Optional[Dict[str, List[str]]]:
     """The digests that are noted; None if they are damaged."""
     try:
-        return unseal((folder / NAME).read_text(encoding="utf-8"))
+        found = unseal(bounds.read_text(folder / NAME, bounds.TEXT_BYTES))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (ValueError, RecursionError):
         return None
+    inside = (not {"..", "/"} & {*pathlib.PurePosixPath(name).parts} for name in found)
+    return found if all(inside) and all(map(_is_list, found.values())) else None
+
+
+def _is_list(accepted: Any) -> bool:
+    return isinstance(accepted, list) and all(isinstance(e, str) for e in accepted)
 
 
 def _write(folder: pathlib.Path, digests: Dict[str, List[str]]) -> None:
@@ -169,7 +190,7 @@ def _digest_of_fields(fields: Any) -> str:
 
 def _digest_of(path: pathlib.Path) -> Optional[str]:
     try:
-        return _digest(bounds.read_bytes(path, bounds.JSON_BYTES))
+        return bounds.digest(path, bounds.CHECKPOINT_BYTES)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError):
         return None
 

@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from typing import IO, Any, Optional, Union
 
-from mixdmt_tf import addresses
+from mixdmt_tf import addresses, bounds
 from mixdmt_tf.errors import UserError
 
 FULL = "No space left on device"  # as the system says it, and TensorFlow after it
@@ -147,7 +147,9 @@ def copy_atomically(source: pathlib.Path, place: pathlib.Path) -> None:
     A folder that was there is removed first: for a moment there is none.
     """
     if not source.is_dir():
-        write_bytes_atomically(place, source.read_bytes())
+        write_bytes_atomically(
+            place, bounds.read_bytes(source, bounds.PSEUDO_LABELS_BYTES)
+        )
         return
     beside = place.with_name(f".{place.name}.tmp")
     shutil.rmtree(beside, ignore_errors=True)  # what a process left that was killed

@@ -17,7 +17,7 @@ import pathlib
 import time
 from typing import Any, Dict, Iterable, Iterator, Optional, Tuple
 
-from mixdmt_tf import addresses, digests, files
+from mixdmt_tf import addresses, bounds, digests, files
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.store_index import require_within
 from mixdmt_tf.stores import Copied, Store
@@ -149,7 +149,7 @@ class LocalCopy:
     def read_known(self) -> Tuple[Known, Optional[Known]]:
         """What is known, and what will be once a commit is found at the address."""
         try:
-            text = (self.place / "known.json").read_text(encoding="utf-8")
+            text = bounds.read_text(self.place / "known.json", bounds.JSON_BYTES)
             found = digests.unseal(text)
             later = found["later"]
             return Known.of(found["known"]), later and Known.of(later)

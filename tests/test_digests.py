@@ -150,3 +150,25 @@ def test_seals():
         with pytest.raises(ValueError):
             digests.unseal(wrong)
     assert json.loads(text)["digest"]
+
+
+def test_digests_without_an_end_are_damaged(path):
+    digests.write(path, "{}")
+    place = path.with_name(digests.NAME)
+    place.unlink()
+    place.symlink_to("/dev/zero")
+    with pytest.raises(digests.Damaged, match="does not fit its own digest"):
+        digests.read(path)
+
+
+def test_what_changed_of_a_folder(tmp_path):
+    (tmp_path / "inner").mkdir()
+    names = ["a", "b", "inner/c"]
+    for name in names:
+        (tmp_path / name).write_text(name)
+    digests.adopt(tmp_path, names)
+    assert digests.changed(tmp_path) == []
+    (tmp_path / "inner/c").write_text("d")
+    (tmp_path / "a").unlink()
+    (tmp_path / "new").write_text("")
+    assert digests.changed(tmp_path) == ["a", "inner/c"]

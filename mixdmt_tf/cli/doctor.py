@@ -13,7 +13,7 @@ import sys
 from typing import Any, Iterator, Mapping, Sequence, Tuple
 
 import mixdmt_tf
-from mixdmt_tf import addresses
+from mixdmt_tf import addresses, machine_memory
 from mixdmt_tf.cli import experiments, flagfiles, flags
 from mixdmt_tf.cli.main import run
 from mixdmt_tf.errors import UserError
@@ -118,8 +118,6 @@ def devices() -> Iterator[Line]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         import tensorflow as tf
-
-        from mixdmt_tf.runs import memory
     except Exception as error:  # whatever a broken installation raises
         yield PROBLEM, f"TensorFlow can't be imported: {_first_line(error)}"
         return
@@ -132,7 +130,7 @@ def devices() -> Iterator[Line]:
     if not gpus:
         why = "" if tf.test.is_built_with_cuda() else ", TensorFlow is built for none"
         yield "GPU", f"none found{why}; the papers' defaults are meant for GPUs"
-    yield "memory", size_text(memory.total())
+    yield "memory", size_text(machine_memory.total())
 
 
 def disks(config: Config) -> Iterator[Line]:

@@ -10,7 +10,7 @@ import sys
 from typing import AbstractSet, Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import mixdmt_tf
-from mixdmt_tf import addresses, remote
+from mixdmt_tf import addresses, bounds, remote
 from mixdmt_tf.cli import experiments, flagfiles, flags
 from mixdmt_tf.cli.main import run
 from mixdmt_tf.errors import UsageError
@@ -132,7 +132,7 @@ def _run(
     launch = [sys.executable, "-c", LAUNCH, str(package)]
     write(frozenset())
     code = running.execute(table, runs, launch, write)
-    print((folder / "table.md").read_text(encoding="utf-8"))
+    print(bounds.read_text(folder / "table.md", bounds.TEXT_BYTES))
     print(f"written to {remote.shown(folder)}: table.md, table.csv, table.png")
     return code
 

@@ -15,7 +15,6 @@ from mixdmt_tf import bounds
 from mixdmt_tf.data.image_files import printable
 from mixdmt_tf.errors import UserError
 
-FIELD = 10_000  # characters of a cell
 SEPARATORS = ",;\t"
 Rows = List[Tuple[str, Dict[str, str]]]
 
@@ -58,8 +57,11 @@ def read(
         for cells in lines:
             cells = [cell.strip() for cell in cells]
             where = f"{named}, line {lines.line_num}"
-            if any(len(cell) > FIELD for cell in cells):
-                raise UserError(f"{where} has a cell of more than {FIELD:,} characters")
+            if any(len(cell) > bounds.CELL_CHARACTERS for cell in cells):
+                raise UserError(
+                    f"{where} has a cell of more than {bounds.CELL_CHARACTERS:,} "
+                    "characters"
+                )
             if not any(cells):
                 continue
             if not header:

@@ -7,7 +7,7 @@ when one of them has changed; new files are added to those that are there:
 
     CACHE/decoded-<key of folder and size>/
         files.npz           path, bytes and time of each image in their order
-        problems-<n>.json   what is wrong with images of the shard, by number
+        problems-<n>.json   what is wrong with images of the shard, by number; sealed
         shard-<n>-<sha>.u8  the pixels
 """
 
@@ -24,13 +24,13 @@ from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from mixdmt_tf.data import image_files, shards
+from mixdmt_tf.data import image_files, in_memory, problem_files, shards
 from mixdmt_tf.data.bands import Bands
 from mixdmt_tf.data.file_facts import FileFacts
 from mixdmt_tf.data.image_files import Problems
 from mixdmt_tf.data.lazy_images import IN_MEMORY, ImageArray, LazyImages, Taken
 from mixdmt_tf.errors import UserError
-from mixdmt_tf.files import DAMAGES, lock, write_atomically
+from mixdmt_tf.files import DAMAGES, lock
 from mixdmt_tf.progress import Progress
 
 VERSION = 1  # raise when pixels change
@@ -111,7 +111,11 @@ def decode(
         return found
     with contextlib.closing(_Counter(len(paths))) as counter:
         if kind == "memory" or (small and kind == "auto"):
-            images = np.empty(shape, np.uint8)
+            images = in_memory.empty(
+                shape,
+                f"--image_store={kind}",
+                "Use --image_store=disk or virtual (the images are the same).",
+            )
             return Decoded(
                 images, image_files.decode(paths, images, counter.add, bands)
             )
@@ -179,7 +183,13 @@ class _Kept:
             ) from error
         faults: Problems = {}
         for first in range(0, len(known), self.rows):
-            faults.update(self._problems(first) or {})
+            some = self._problems(first)
+            if some is None:  # it was read a moment ago, or written
+                raise UserError(
+                    f"{self._place(first)} was changed while it was read.\n"
+                    "Run the command again: what is missing there is made again."
+                )
+            faults.update(some)
         bad = np.flatnonzero(np.isin(ids, [*faults])).tolist()
         problems = {row: faults[int(ids[row])] for row in bad}
         return Decoded(Taken(images, ids), problems)
@@ -236,8 +246,8 @@ class _Kept:
         """
         wanted = np.zeros(len(known), bool)
         wanted[ids] = True
-        for path in self.folder.glob("shard-*.u8"):
-            problems = self._problems(int(path.stem.split("-")[1]) * self.rows)
+        for path, shard, _ in shards.shards_in(self.folder):
+            problems = self._problems(shard * self.rows)
             bad = [
                 self.root / known.path(number)
                 for number in problems or ()
@@ -258,8 +268,8 @@ class _Kept:
             rows = range(first, first + len(out))
             paths = [self.root / known.path(row) for row in rows]
             problems = image_files.decode(paths, out, counter[0].add, self.bands)
-            text = json.dumps({first + row: what for row, what in problems.items()})
-            write_atomically(self._place(first), text)  # before the shard is there
+            found = {first + row: what for row, what in problems.items()}
+            problem_files.write(self._place(first), found)  # before the shard is there
 
         shape = (len(known), *self.shape)
         try:
@@ -277,8 +287,4 @@ class _Kept:
 
     def _problems(self, first: int) -> Optional[Problems]:
         """The same by number of the image; None if it is not known."""
-        try:
-            found = json.loads(self._place(first).read_text("utf-8"))
-            return {int(number): str(problem) for number, problem in found.items()}
-        except DAMAGES:
-            return None
+        return problem_files.read(self._place(first), range(first, first + self.rows))

@@ -8,7 +8,6 @@ be called inside `tf.data`.
 from __future__ import annotations
 
 import functools
-import os
 import pathlib
 from typing import Callable, List, Optional
 
@@ -16,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf import remote
+from mixdmt_tf.data import in_memory
 from mixdmt_tf.data.classification.copies import Copies
 from mixdmt_tf.data.lazy_images import Held, gatherer
 from mixdmt_tf.data.part import Part
@@ -29,8 +29,6 @@ from mixdmt_tf.data.shards import (
     takes,
 )
 from mixdmt_tf.data.tracing import as_it_is
-from mixdmt_tf.errors import UserError
-from mixdmt_tf.files import size_text
 
 Store = Callable[[tf.Tensor], tf.Tensor]
 
@@ -148,14 +146,11 @@ def _size(copies: Copies) -> str:
 
 
 def _in_memory(copies: Copies, report: Optional[Report]) -> Store:
-    available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if copies.nbytes > available:
-        raise UserError(
-            f"--copies_store=memory needs {size_text(copies.nbytes)}, "
-            f"{size_text(available)} are free.\n"
-            "Use --copies_store=disk or virtual (the images are the same)."
-        )
-    images = np.empty((len(copies),) + copies.item_shape, np.uint8)
+    images = in_memory.empty(
+        (len(copies), *copies.item_shape),
+        "--copies_store=memory",
+        "Use --copies_store=disk or virtual (the images are the same).",
+    )
     _fill(copies, traced(copies), 0, images)
     if report:
         report(len(copies), len(copies))

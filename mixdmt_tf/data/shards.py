@@ -24,6 +24,7 @@ from mixdmt_tf.data.shard_files import (
     Words,
     missing_bytes,
     rows_per_file,
+    shards_in,
     takes,
 )
 from mixdmt_tf.errors import UserError
@@ -36,6 +37,7 @@ __all__ = [
     "Words",
     "missing_bytes",
     "rows_per_file",
+    "shards_in",
     "takes",
 ]
 

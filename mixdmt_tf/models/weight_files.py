@@ -100,7 +100,7 @@ def read(path: pathlib.Path) -> Dict[str, np.ndarray]:
 
 def _read_safetensors(path: pathlib.Path) -> Dict[str, np.ndarray]:
     """Eight bytes with the length of a header, JSON, then the tensors end to end."""
-    content = path.read_bytes()
+    content = bounds.read_bytes(path, _LARGEST_FILE)
     length = int.from_bytes(content[:8], "little")
     if len(content) < 8 or length > min(_LARGEST_HEADER, len(content) - 8):
         raise ValueError("the file ends before its header does")

@@ -21,7 +21,7 @@ from mixdmt_tf.errors import UserError
 from mixdmt_tf.models.layers.borders import CroppedLike, RepeatedBorder
 from mixdmt_tf.runs import agreement, lite
 from mixdmt_tf.runs.agreement import Agreement, Samples
-from mixdmt_tf.runs.model_files import CLASSES, COLOURS, SHAPE
+from mixdmt_tf.runs.model_files import CLASSES, COLOURS, SHAPE, note_digests
 from mixdmt_tf.runs.servable import IMAGES, Servable
 from mixdmt_tf.runs.task import Scorer
 
@@ -130,7 +130,7 @@ def _saved_model(
     colours: Optional[np.ndarray],
     bands: Optional[Bands],
 ) -> Answering:
-    """The signatures of `Servable`; names, colours and image shape lie beside them."""
+    """The signatures of `Servable`; beside them what `model_files.py` has."""
     servable = Servable(scorer, class_names, bands)
     tf.saved_model.save(servable, str(path), signatures=servable.signatures())
     names = json.dumps(list(class_names))
@@ -138,6 +138,7 @@ def _saved_model(
     (path / SHAPE).write_text(json.dumps(list(scorer.network.input_shape[1:])))
     if colours is not None:
         (path / COLOURS).write_text(json.dumps(colours.tolist()))
+    note_digests(path)
     loaded = tf.saved_model.load(str(path))
     serve = loaded.signatures[IMAGES]
 

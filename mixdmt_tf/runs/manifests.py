@@ -6,13 +6,12 @@ is not imported here.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import pathlib
 import re
 from typing import Any, Dict, List, Optional
 
-from mixdmt_tf import digests
+from mixdmt_tf import bounds, digests
 from mixdmt_tf.files import write_atomically
 
 NAME = "manifest.json"
@@ -54,7 +53,7 @@ def write(
 def read(place: pathlib.Path) -> Optional[Dict[str, Any]]:
     """The manifest of a checkpoint; None unless every file is as it was written."""
     try:
-        text = (place / NAME).read_text(encoding="utf-8")
+        text = bounds.read_text(place / NAME, bounds.TEXT_BYTES)
         found = _unsealed(text)
         held = {each.name: _digest(each) for each in _in(place) if each.name != NAME}
     except (OSError, ValueError, RecursionError):
@@ -89,4 +88,4 @@ def _in(folder: pathlib.Path) -> List[pathlib.Path]:
 
 
 def _digest(path: pathlib.Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return bounds.digest(path, bounds.CHECKPOINT_BYTES)

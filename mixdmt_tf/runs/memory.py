@@ -1,20 +1,13 @@
-"""Whether a training step fits into memory, estimated before anything is allocated.
-
-Linux promises more memory than there is and ends the process that takes it at its word,
-without a message.
-"""
+"""Whether a training step fits into memory, estimated before anything is allocated."""
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
-import pathlib
 from typing import Any, Callable, Dict, Tuple
 
 import tensorflow as tf
 
-from mixdmt_tf import compat
+from mixdmt_tf import compat, machine_memory
 from mixdmt_tf.algorithms.base import Algorithm
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.files import size_text
@@ -22,11 +15,6 @@ from mixdmt_tf.models import rematerialization
 from mixdmt_tf.runs import cluster
 from mixdmt_tf.runs.task import Task
 
-# Of a container, in version 2 and version 1 of cgroups; "max" if there is none.
-_LIMITS = (
-    pathlib.Path("/sys/fs/cgroup/memory.max"),
-    pathlib.Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-)
 # Weights, their average, and gradients or a slot of the optimizer.
 _COPIES = 3
 # Part of the outputs of all layers that is held at a time: some are computed in place.
@@ -70,7 +58,7 @@ def require(task: Task, images_per_label: int) -> str:
     needed = _BYTES * copies * weights + number * rows * held
     of = f"{weights:,} weights, {rows:,} images of a batch"
     of += f" in {run.accumulate} parts" * (run.accumulate > 1)
-    there = total()
+    there = machine_memory.total()
     if needed > there and not tf.config.list_physical_devices("GPU"):
         raise UserError(
             f"a step needs {size_text(needed)} of memory or more ({of}), and this "
@@ -119,12 +107,3 @@ def of_network(build: Callable[[], Any]) -> Tuple[int, int]:
         layers = [e for e in network._flatten_layers() if not hasattr(e, "layers")]
         shapes = [layer.output.shape[1:] for layer in layers]
     return weights, sum(math.prod(int(n or 1) for n in shape) for shape in shapes)
-
-
-def total() -> int:
-    """Bytes of memory of this machine, or of the container that this is."""
-    found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
-    for path in _LIMITS:
-        with contextlib.suppress(OSError, ValueError):
-            found.append(int(path.read_text()))
-    return min(found)

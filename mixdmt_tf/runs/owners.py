@@ -9,7 +9,7 @@ from __future__ import annotations
 import pathlib
 from typing import Callable, Dict
 
-from mixdmt_tf import files, leases
+from mixdmt_tf import bounds, files, leases
 
 NAME = ".owner.json"
 # NFS shows a name that was looked up for up to a minute as it was (acdirmax in nfs(5)).
@@ -50,7 +50,7 @@ class _Folder:
         self._path = path
 
     def read(self, name: str) -> bytes:
-        return (self._path / name).read_bytes()
+        return bounds.read_bytes(self._path / name, bounds.SMALL_BYTES)
 
     def write(self, name: str, content: bytes) -> None:
         files.write_bytes_atomically(self._path / name, content)

@@ -17,6 +17,7 @@ from typing import Any, Callable, Dict, List, Sequence
 import keras
 import tensorflow as tf
 
+from mixdmt_tf import bounds
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.files import cache_folder, write_atomically
 from mixdmt_tf.models.base import Network
@@ -144,7 +145,7 @@ def _cpu(name: str) -> str:
 def _read() -> Dict[str, Dict[str, float]]:
     """What was measured before; a file that can't be read is made anew."""
     try:
-        found = json.loads((cache_folder() / FILE).read_text(encoding="utf-8"))
+        found = json.loads(bounds.read_text(cache_folder() / FILE, bounds.SMALL_BYTES))
         numbers = {
             key: {name: float(value) for name, value in seconds.items()}
             for key, seconds in found.items()

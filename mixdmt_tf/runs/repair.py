@@ -10,7 +10,7 @@ from __future__ import annotations
 import pathlib
 from typing import Callable, Optional
 
-from mixdmt_tf import digests
+from mixdmt_tf import bounds, digests
 from mixdmt_tf.runs import manifests
 
 # Written again by the run itself, whatever they held.
@@ -35,7 +35,7 @@ def intact(folder: pathlib.Path, name: str, own: bool) -> Optional[str]:
         return None
     except digests.Damaged:
         copy = _copy(folder, name, own)
-        return copy.read_text(encoding="utf-8") if copy else None
+        return bounds.read_text(copy, bounds.JSON_BYTES) if copy else None
 
 
 def damaged(folder: pathlib.Path) -> bool:
@@ -93,7 +93,7 @@ def _put_back(folder: pathlib.Path, name: str, flags: str, own: bool) -> str:
         digests.write(path, flags)
         return f"{path} was damaged: it is as the command says again"
     if copy is not None:
-        digests.write(path, copy.read_text(encoding="utf-8"))
+        digests.write(path, bounds.read_text(copy, bounds.JSON_BYTES))
         return f"{path} was damaged: it is that of {copy.parent.name} again"
     if name in _REBUILT:
         digests.forget(path)

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 from typing import Iterator, Optional
 
-PIXELS = {"classification": 50_000_000, "segmentation": 4_000_000}
+from mixdmt_tf import bounds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,13 +16,13 @@ class Limits:
     Attributes:
         body_bytes: of a request's body.
         images: in one request.
-        pixels: of one image; None: `PIXELS` of the task.
+        pixels: of one image; None: `bounds.SERVED_PIXELS` of the task.
         queue: requests that wait or are being answered at the same time.
         seconds: in which a request's body has to arrive.
     """
 
-    body_bytes: int = 20_000_000
-    images: int = 16
+    body_bytes: int = bounds.REQUEST_BYTES
+    images: int = bounds.REQUEST_IMAGES
     pixels: Optional[int] = None
     queue: int = 16
     seconds: float = 30.0

@@ -15,13 +15,14 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, UnidentifiedImageError
 
+from mixdmt_tf import bounds
 from mixdmt_tf.data import image_files
 from mixdmt_tf.data.pixels import LUMINANCE
 from mixdmt_tf.data.segmentation import opening
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.runs import model_files
 from mixdmt_tf.runs.servable import FILES, IMAGES
-from mixdmt_tf.serving.limits import PIXELS, Refused
+from mixdmt_tf.serving.limits import Refused
 
 Prediction = Dict[str, Any]
 
@@ -41,7 +42,7 @@ class ServedModel:
 
         Args:
             folder: of a SavedModel.
-            pixels: that an image may have; None: `PIXELS` of the task.
+            pixels: that an image may have; None: `bounds.SERVED_PIXELS` of the task.
 
         Raises:
             UserError: if it is none, or not one of ours, or takes no files.
@@ -50,26 +51,42 @@ class ServedModel:
         self.class_names: List[str] = model_files.read(folder, model_files.CLASSES)
         self.image_shape: List[Any] = model_files.read(folder, model_files.SHAPE)
         self.task = "classification" if self.image_shape[0] else "segmentation"
-        self.pixels = pixels or PIXELS[self.task]
+        self.pixels = pixels or bounds.SERVED_PIXELS[self.task]
+        try:
+            self._load(folder)
+        except UserError:
+            raise
+        # What damaged files raise depends on where the damage is: anything.
+        except Exception as error:
+            reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+            raise UserError(
+                f"{folder} can't be loaded: {reason:.200}\n{model_files.AGAIN}"
+            ) from error
+
+    def _load(self, folder: pathlib.Path) -> None:
         if self.task == "segmentation":
             colours = model_files.read(folder, model_files.COLOURS)
-            self._colours = np.array(colours, np.uint8)
-        try:
-            self._loaded = tf.saved_model.load(str(folder))
-            self._serve = self._loaded.signatures[IMAGES]
-        except (OSError, KeyError, ValueError, tf.errors.OpError) as error:
-            raise UserError(f"{folder} can't be loaded: {error}") from error
+            shape = (len(self.class_names), 3)
+            self._colours = np.array(colours, np.uint8).reshape(shape)
+        self._loaded = tf.saved_model.load(str(folder))
+        self._serve = self._loaded.signatures[IMAGES]
         if FILES not in self._loaded.signatures:
             raise UserError(
                 f"{folder}: images of this model are no photographs, so that it takes "
                 "arrays and no files.\nbin/predict, or the SavedModel itself, answers."
             )
-        shape = [1, *(side or 64 for side in self.image_shape)]
-        answer = self._ask(np.zeros(shape, np.uint8))
+        sides = (side or 64 for side in self.image_shape)
+        answer = self._ask(np.zeros([1, *sides], np.uint8))
         if self.task == "classification" and answer["label"].ndim > 1:
             raise UserError(
                 f"{folder}: images of this model have several labels; expected one "
                 "class an image.\nbin/predict, or the SavedModel itself, answers."
+            )
+        number = answer["probabilities"].shape[-1]
+        if number != len(self.class_names):
+            raise UserError(
+                f"{folder} answers with {number} classes, and {model_files.CLASSES} "
+                f"names {len(self.class_names)}.\n{model_files.AGAIN}"
             )
 
     def predict(self, files: Sequence[bytes]) -> List[Prediction]:

@@ -11,6 +11,7 @@ import pathlib
 import re
 from typing import Callable, Dict, Iterable, List, Mapping, Tuple, TypeVar
 
+from mixdmt_tf import bounds
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.tables.measures import SHOWN
 from mixdmt_tf.tables.table import (
@@ -64,10 +65,10 @@ def load(root: pathlib.Path, name: str) -> Table:
     path = folders[name] / "table.ini"
     parser = configparser.ConfigParser(interpolation=None)
     try:
-        parser.read_string(path.read_text(encoding="utf-8"), str(path))
+        parser.read_string(bounds.read_text(path, bounds.SMALL_BYTES), str(path))
         settings = dict(parser["table"])
         title = settings["title"]
-    except (configparser.Error, KeyError, UnicodeDecodeError) as error:
+    except (configparser.Error, KeyError, ValueError) as error:
         raise UserError(
             f"{path} is not the description of a table: {error}\n"
             "expected a section [table] with a title and, if there are several, columns"

@@ -32,6 +32,14 @@ def test_it_prints_and_draws(root, tmp_path, capsys):
         assert image.format == "PNG" and image.width > 100
 
 
+def test_images_of_classes_beside_which_annotations_lie(root, capsys):
+    """As programs for labelling export them too."""
+    (root / "annotations").mkdir()
+    (root / "annotations" / "boxes.json").write_text('{"boxes": []}')
+    assert main([f"--data_dir={root}", "--output="]) == 0
+    assert "labelled" in capsys.readouterr().out
+
+
 def test_without_a_sheet(root, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main([f"--data_dir={root}", "--output="]) == 0

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mixdmt_tf import machine_memory
 from mixdmt_tf.data import decoded, image_files, shards
 from mixdmt_tf.data.lazy_images import LazyImages
 from mixdmt_tf.errors import UserError
@@ -212,6 +213,52 @@ def test_a_cache_that_cannot_be_written(root):
     with pytest.raises(UserError, match="--image_store=virtual"):
         open_all(root, "disk")
     assert open_all(root, "auto").images.shape[0] == COUNT
+
+
+@pytest.mark.parametrize("kind", ["memory", "auto"])
+def test_memory_that_does_not_suffice_is_refused(kind, root, free, monkeypatch):
+    free(0)
+    nbytes = COUNT * SIZE * SIZE * 3
+    monkeypatch.setattr(machine_memory, "available", lambda: nbytes - 1)
+    expected = f"--image_store={kind} needs 1.2 kB.*\\n.*virtual"
+    with pytest.raises(UserError, match=expected):
+        open_all(root, kind)
+    monkeypatch.setattr(machine_memory, "available", lambda: nbytes)
+    assert isinstance(open_all(root, kind).images, np.ndarray)
+
+
+@pytest.mark.parametrize("name", ["shard-x.u8", "shard-.u8", "shard-00001-x.u8"])
+def test_other_files_in_the_cache_are_left_alone(name, root, decodings):
+    open_all(root)
+    decodings.clear()
+    (folder,) = (root.parent / "cache").iterdir()
+    (folder / name).write_bytes(b"mine")
+    assert open_all(root).problems == {} and not decodings
+    assert (folder / name).read_bytes() == b"mine"
+
+
+def test_a_flipped_digit_makes_no_bad_image_sound(root, decodings):
+    spoil(root)
+    expected = open_all(root).problems
+    number = sorted(expected)[0]
+    path = next((root.parent / "cache").glob("decoded-*/problems-00000000.json"))
+    for other in (number + 90, 3 - number):  # of no image, and of a sound one
+        text = path.read_text()
+        path.write_text(text.replace(f'"{number}"', f'"{other}"'))
+        assert path.read_text() != text
+        decodings.clear()
+        assert open_all(root).problems == expected
+        assert len(set(decodings)) >= 4  # the shard is made again
+        assert path.read_text() == text
+
+
+def test_problems_that_are_gone_while_they_are_read_are_said(root, monkeypatch):
+    open_all(root)
+    monkeypatch.setattr(decoded._Kept, "_distrust", lambda *_: None)
+    for path in (root.parent / "cache").glob("decoded-*/problems-*"):
+        path.unlink()
+    with pytest.raises(UserError, match="was changed while it was read.\nRun the"):
+        open_all(root)
 
 
 def test_a_file_that_goes_bad_later_is_named(root):

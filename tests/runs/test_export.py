@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from mixdmt_tf import digests
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.models import small_cnn, wide_resnet
-from mixdmt_tf.runs import agreement, export, trained
+from mixdmt_tf.runs import agreement, export, model_files, trained
 from mixdmt_tf.tasks import open_task
 from mixdmt_tf.tasks.classification.scoring import Scorer
 from tests.tasks.classification import tiny
@@ -105,6 +106,9 @@ def test_the_runs_own_export_equals_its_checkpoint(finished):
     assert np.abs(raw - expected).max() > 1e-3  # it is the average that is exported
     names = json.loads((folder / "export" / "classes.json").read_text())
     assert names == list("0123456789")
+    noted = set(digests.known(folder / "export"))
+    assert noted > {"classes.json", "saved_model.pb", "variables/variables.index"}
+    model_files.require_model(folder / "export")
 
 
 def layers_of(config):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import tracemalloc
 
 import pytest
 
@@ -84,3 +85,21 @@ def test_other_files_beside_are_no_checkpoints(place):
         (place.parent / name).mkdir()
     assert manifests.steps(place.parent) == [12]
     assert manifests.steps(place / "missing") == []
+
+
+def test_a_manifest_without_an_end_is_none(place):
+    (place / "manifest.json").unlink()
+    (place / "manifest.json").symlink_to("/dev/zero")
+    assert manifests.read(place) is None
+
+
+def test_no_file_of_a_checkpoint_is_in_memory_as_a_whole(place):
+    (place / "manifest.json").unlink()
+    (place / "state.data").write_bytes(bytes(1 << 26))
+    tracemalloc.start()
+    try:
+        manifests.write(place, 12, None, None, 2)
+        assert manifests.read(place) is not None
+        assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    finally:
+        tracemalloc.stop()

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+from mixdmt_tf import machine_memory
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.models.small_cnn import SmallCNN
 from mixdmt_tf.models.wide_resnet import WideResNet
@@ -49,7 +50,7 @@ def require(*flags, images=3):
 
 
 def test_what_does_not_fit_is_refused():
-    with mock.patch.object(memory, "total", return_value=10**7):
+    with mock.patch.object(machine_memory, "total", return_value=10**7):
         require()
         with pytest.raises(UserError) as refused:
             require("--batch=65536")
@@ -73,23 +74,8 @@ def test_a_network_is_described_once_for_all_stages(monkeypatch):
     assert len(described) == len(set(described)) == 2
 
 
-@pytest.mark.parametrize("version", [1, 2])
-def test_a_container_has_what_it_is_given(tmp_path, monkeypatch, version):
-    """Of the two versions of cgroups one has a file, or none."""
-    limits = [tmp_path / "memory.max", tmp_path / "memory.limit_in_bytes"]
-    monkeypatch.setattr(memory, "_LIMITS", limits)
-    physical = memory.total()  # no such file
-    for text, expected in (
-        ("max\n", physical),
-        ("1000000\n", 1_000_000),
-        (f"{2**63 - 4096}\n", physical),  # what version 1 has for no limit
-    ):
-        limits[2 - version].write_text(text)
-        assert memory.total() == expected
-
-
 def test_the_command_says_so_and_leaves_no_split(tmp_path):
-    with mock.patch.object(memory, "total", return_value=10**7):
+    with mock.patch.object(machine_memory, "total", return_value=10**7):
         done = tiny.session(tmp_path, "--batch=65536")
     assert done.code == 1 and "a step needs" in done.err
     assert "Traceback" not in done.err and not (tmp_path / "split.json").exists()

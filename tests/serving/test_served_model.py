@@ -5,13 +5,17 @@ from __future__ import annotations
 import base64
 import io
 import json
+import shutil
 import struct
 import zlib
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from google.protobuf.message import DecodeError
 from PIL import Image
 
+from mixdmt_tf.cli import main
 from mixdmt_tf.data import image_files
 from mixdmt_tf.data.bands import Bands
 from mixdmt_tf.errors import UserError
@@ -180,3 +184,69 @@ def test_what_is_no_model_of_ours(models, tmp_path):
     (tmp_path / "shape.json").write_text("[8, 8, 3]")
     with pytest.raises(UserError, match="can't be loaded"):
         ServedModel(tmp_path)
+
+
+@pytest.fixture(name="older")
+def fixture_older(models, tmp_path):
+    """A model without digests, as older versions wrote them."""
+    place = tmp_path / "older"
+    shutil.copytree(models["classification"][1], place)
+    (place / "digests.json").unlink()
+    return place
+
+
+def test_a_model_of_an_older_version_is_served_without_a_word(older, capsys):
+    assert ServedModel(older).class_names == list(NAMES)
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("length", [0, 9, 0.3, 0.9, 0.999])
+def test_a_file_that_ends_too_early(length, older, capsys):
+    path = older / "saved_model.pb"
+    content = path.read_bytes()
+    length = int(length * len(content)) if isinstance(length, float) else length
+    path.write_bytes(content[:length])
+    assert main.run(lambda _: ServedModel(older) and 0, []) == 1
+    said = capsys.readouterr().err
+    assert f"error: {older} can't be loaded: " in said and "Traceback" not in said
+    assert said.endswith("\nExport the model again: bin/export_model --workdir=RUN\n")
+
+
+def test_a_function_that_is_called_otherwise_now(older):
+    """As after a changed bit: what TensorFlow raises depends on where it is."""
+    path = older / "saved_model.pb"
+    content = path.read_bytes()
+    assert b"Conv2D" in content
+    path.write_bytes(content.replace(b"Conv2D", b"Con{2D"))
+    with pytest.raises(UserError, match="can't be loaded: Op type .*Con{2D"):
+        ServedModel(older)
+
+
+@pytest.mark.parametrize(
+    "error", [TypeError, AttributeError, IndexError, DecodeError, RuntimeError]
+)
+@pytest.mark.parametrize("text", ["", "two\nlines"])
+def test_whatever_tensorflow_raises(error, text, older, monkeypatch):
+    def fail(_):
+        raise error(text)
+
+    monkeypatch.setattr(tf.saved_model, "load", fail)
+    said = "two" if text else error.__name__
+    with pytest.raises(UserError, match=f"can't be loaded: {said}\nExport the"):
+        ServedModel(older)
+
+
+def test_names_of_more_classes_than_there_are(older):
+    (older / "classes.json").write_text('["a", "b"]')
+    with pytest.raises(UserError, match="answers with 3 classes, and .* names 2.\nExp"):
+        ServedModel(older)
+
+
+def test_colours_that_are_none(models, tmp_path):
+    place = tmp_path / "maps"
+    shutil.copytree(models["segmentation"][1], place)
+    (place / "digests.json").unlink()
+    for text in ("[1, 2]", "[[1, 2, 3], [4], [5]]", '["red", "green", "blue"]'):
+        (place / "colours.json").write_text(text)
+        with pytest.raises(UserError, match="can't be loaded: .*\nExport the model"):
+            ServedModel(place)

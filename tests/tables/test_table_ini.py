@@ -204,3 +204,12 @@ def test_tables_are_documented_as_they_are_read(tmp_path):
     (folder / "table.ini").write_text(example, encoding="utf-8")
     table = table_ini.load(tmp_path, "dmt/4")
     assert (table.chart, list(table.rows)) == ("bars", ["baseline", "hung"])
+
+
+def test_a_table_without_an_end(tmp_path):
+    root = made_table.write(tmp_path)
+    (path,) = root.rglob("table.ini")
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    with pytest.raises(UserError, match="of a table: larger than 1,048,576 bytes\n"):
+        table_ini.load(root, "made/1")

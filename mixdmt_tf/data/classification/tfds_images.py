@@ -13,17 +13,18 @@ import hashlib
 import io
 import json
 import pathlib
-from typing import Any, Iterator, List, Sequence, Tuple
+from typing import Any, Iterator, List, Sequence
 
 import numpy as np
 import tensorflow_datasets as tfds
 
-from mixdmt_tf.data import shards
+from mixdmt_tf import bounds
+from mixdmt_tf.data import in_memory, shards
 from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.data.classification.source import Images
 from mixdmt_tf.data.lazy_images import IN_MEMORY, LazyImages
 from mixdmt_tf.data.tracing import untuned
-from mixdmt_tf.files import DAMAGES, write_bytes_atomically
+from mixdmt_tf.files import DAMAGES, size_text, write_bytes_atomically
 from mixdmt_tf.progress import Progress
 
 READ_BATCH = 512
@@ -43,7 +44,8 @@ def open_images(
         config: of which `image_store` and `cache_dir` count.
 
     Raises:
-        UserError: if the images are to be on a disk that can't take them.
+        UserError: if the images fit neither on the disk nor into memory, or not where
+            they were asked to go.
         Exception: whatever damaged files raise.
     """
     files = _Files(builder, splits)
@@ -51,22 +53,45 @@ def open_images(
         files = _RandomAccess(builder, splits)
     nbytes = int(np.prod(files.shape))
     cache = config.cache_folder() / f"decoded-{_key(folder, splits)}"
-    kind = config.image_store
+    kind, asked = config.image_store, "--image_store=memory"
     if kind in ("auto", "virtual"):
-        kind = "memory" if nbytes <= IN_MEMORY else "disk"
-        if kind == "disk" and isinstance(files, LazyImages):
+        if nbytes > IN_MEMORY and isinstance(files, LazyImages):
             return Images(files, _labels(files, cache))
-        if kind == "disk" and not shards.takes(
-            cache, shards.missing_bytes(cache, nbytes)
-        ):
-            kind = "memory"
+        virtual, kind = kind == "virtual", "memory"
+        if nbytes > IN_MEMORY:
+            asked = f"{cache.parent} has no room for the images; to hold them in memory"
+            if shards.takes(cache, shards.missing_bytes(cache, nbytes)):
+                kind = "disk"
+            _say_where(builder, cache, kind, nbytes, virtual)
     if kind == "memory":
-        return Images(*files.everything())
+        images = in_memory.empty(
+            files.shape,
+            asked,
+            "Give a --cache_dir with room, and --image_store=disk (the same images).",
+        )
+        return Images(images, files.everything(images))
     with contextlib.closing(Progress("reading images", "images")) as progress:
         images = shards.Shards(
             cache, files.shape, files.fill, WORDS, progress.update, threads=1
         )
     return Images(images, _labels(files, cache))
+
+
+def _say_where(
+    builder: Any, cache: pathlib.Path, kind: str, nbytes: int, virtual: bool
+) -> None:
+    """Says where images go, if that is not what was asked for or what is usual."""
+    reasons = []
+    if virtual:
+        reasons += [
+            f"--image_store=virtual reads {RANDOM_ACCESS[0]} alone, these files are "
+            f"{builder.info.file_format.value}"
+        ]
+    if kind == "memory":
+        reasons += [f"{cache.parent} has no room for {size_text(nbytes)}"]
+    if reasons:
+        place = cache if kind == "disk" else "memory"
+        print(f"images: in {place}, since {' and '.join(reasons)}", flush=True)
 
 
 class _Files:
@@ -78,16 +103,15 @@ class _Files:
         shape = builder.info.features["image"].shape
         self.shape = (sum(self._sizes.values()), *shape)
 
-    def everything(self) -> Tuple[np.ndarray, np.ndarray]:
-        """All images and their labels."""
-        images = np.empty(self.shape, np.uint8)
+    def everything(self, images: np.ndarray) -> np.ndarray:
+        """Reads all images into an array, and returns their labels, int32 [N]."""
         labels = np.empty(len(images), np.int32)
         rows = 0
         for batch in self._batches(0, len(images), {"image": True, "label": True}):
             done = slice(rows, rows + len(batch["label"]))
             images[done], labels[done] = batch["image"], batch["label"]
             rows = done.stop
-        return images, labels
+        return labels
 
     def fill(self, first: int, out: np.ndarray) -> None:
         """Some images; see `shards.Fill`."""
@@ -151,11 +175,10 @@ class _RandomAccess(LazyImages):
             part = out[start : start + READ_BATCH]
             part[:] = self.read(first + start + np.arange(len(part)))
 
-    def everything(self) -> Tuple[np.ndarray, np.ndarray]:
-        """All images and their labels."""
-        images = np.empty(self.shape, np.uint8)
+    def everything(self, images: np.ndarray) -> np.ndarray:
+        """Reads all images into an array, and returns their labels, int32 [N]."""
         self.fill(0, images)
-        return images, self.labels()
+        return self.labels()
 
     def labels(self) -> np.ndarray:
         """All labels, int32 [N]."""
@@ -169,7 +192,7 @@ def _labels(files: Any, cache: pathlib.Path) -> np.ndarray:
     """All labels, from the cache if they are there, in a file named by its digest."""
     for place in cache.glob("labels-*.npy"):
         with contextlib.suppress(*DAMAGES):  # or they are read and written again
-            content = place.read_bytes()
+            content = bounds.read_bytes(place, bounds.INDEX_BYTES)
             if place.name == _labels_name(content):
                 return np.load(io.BytesIO(content), allow_pickle=False)
             place.unlink()

@@ -177,20 +177,20 @@ class Lines:
 
     def _duplicates(self) -> None:
         """Images of equal pixels; a problem if some are to be learned and judged."""
-        groups: Dict[str, List[Tuple[str, str]]] = {}
+        groups: Dict[str, List[Tuple[str, Sample]]] = {}
         for part, sample, facts in self.seen:
             if facts.digest:
-                groups.setdefault(facts.digest, []).append((part, sample.name))
-        across: List[str] = []
-        within: List[str] = []
+                groups.setdefault(facts.digest, []).append((part, sample))
+        kinds: Dict[str, List[str]] = {"parts": [], "labels": [], "same": []}
         for group in groups.values():
             if len(group) > 1:
-                words = " = ".join(f"{part}/{printable(name)}" for part, name in group)
-                (across if len({part for part, _ in group}) > 1 else within).append(
-                    words
-                )
-        self._list("the same image in several parts", across, True)
-        self._list("the same image twice in a part", within)
+                words = [f"{part}/{printable(sample.name)}" for part, sample in group]
+                kind = "labels" if len({s.known for _, s in group}) > 1 else "same"
+                kind = "parts" if len({part for part, _ in group}) > 1 else kind
+                kinds[kind].append(" = ".join(words))
+        self._list("the same image in several parts", kinds["parts"], True)
+        self._list("the same image with labels and without", kinds["labels"])
+        self._list("the same image twice in a part", kinds["same"])
 
     def _problem(self, line: str) -> None:
         self.problems += 1

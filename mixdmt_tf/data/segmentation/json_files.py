@@ -11,7 +11,6 @@ from mixdmt_tf.data.image_files import printable
 from mixdmt_tf.data.segmentation.opening import naming
 
 MAX_BYTES = bounds.JSON_BYTES
-_LARGEST = 1e6  # of a number that stands for pixels
 
 
 class Document:
@@ -88,11 +87,11 @@ class Document:
             self.refuse(where, f"expected a list of {many}")
         # At once, since there are tens of millions; one by one to name the wrong one.
         if set(map(type, values)) <= {int, float} and (
-            not values or max(max(values), -min(values)) <= _LARGEST
+            not values or max(max(values), -min(values)) <= bounds.JSON_PIXELS
         ):
             return values
         for value in values:
-            if type(value) not in (int, float) or not abs(value) <= _LARGEST:
+            if type(value) not in (int, float) or not abs(value) <= bounds.JSON_PIXELS:
                 self.refuse(where, f"{value!a:.40}: expected a number of pixels")
         return values
 

@@ -47,14 +47,13 @@ def layout(folder: pathlib.Path) -> str:
         return "voc"
     if (folder / "leftImg8bit").is_dir():
         return "cityscapes"
-    beside = [
-        *folder.glob("annotations/*.json"),
-        *folder.glob("*/_annotations.coco.json"),
-    ]
-    # A folder of images for classification may have some JSON as well.
-    if beside or (any(folder.glob("*.json")) and not _has_classes(folder)):
-        return "coco"
-    return ""
+    # A folder of images for classification may have some JSON as well: then only names
+    # that COCO and its exporters give their files count.
+    patterns = ["*/_annotations.coco.json"]
+    patterns += [f"annotations/{kind}_*.json" for kind in ("instances", "panoptic")]
+    if not _has_classes(folder):
+        patterns += ["annotations/*.json", "*.json"]
+    return "coco" if any(any(folder.glob(each)) for each in patterns) else ""
 
 
 def _has_classes(folder: pathlib.Path) -> bool:

@@ -92,8 +92,9 @@ def begun_by(folder: pathlib.Path, split: Split, teacher: str) -> bool:
     """Whether what is in a folder are guesses of this teacher for this split."""
     path = folder / TEACHER
     try:
-        return path.read_text(encoding="utf-8") == _note(split, teacher)
-    except (OSError, UnicodeDecodeError):
+        noted = bounds.read_text(path, bounds.SMALL_BYTES)
+        return noted == _note(split, teacher)
+    except (OSError, ValueError):
         return False
 
 

@@ -20,6 +20,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
+from mixdmt_tf import bounds
 from mixdmt_tf.data import image_files
 from mixdmt_tf.data.band_files import seen
 from mixdmt_tf.data.bands import Bands
@@ -98,7 +99,7 @@ def open_gallery(
             f"--output={output} is a file; expected a folder, or a new name"
         )
     if is_ours(output):
-        if (output / CLASSES).read_bytes() != _class_names(model):
+        if not _names_them(output / CLASSES, _class_names(model)):
             raise UserError(
                 f"--output={output} has labels of other classes: see {CLASSES} there.\n"
                 "Choose another folder."
@@ -235,6 +236,13 @@ def legend(class_names: Sequence[str], colours: np.ndarray) -> Image.Image:
             draw.text((80, y + 12), name, "black", font, "lm")
         columns.append(column)
     return beside_one_another(columns)
+
+
+def _names_them(path: pathlib.Path, names: bytes) -> bool:
+    try:
+        return bounds.read_bytes(path, bounds.TEXT_BYTES) == names
+    except bounds.TooLarge:
+        return False
 
 
 def _class_names(model: Trained) -> bytes:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from mixdmt_tf import machine_memory
 from mixdmt_tf.data import precomputed
 from mixdmt_tf.data.classification.copies import Copies
 from mixdmt_tf.data.precomputed import open_store
@@ -145,9 +146,7 @@ def test_auto_stays_with_a_disk_store_that_was_begun(tmp_path, free, small_shard
 def test_auto_turns_away_from_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
     """As for a service account without a home."""
     asked = []
-    monkeypatch.setattr(
-        precomputed.os, "access", lambda path, mode: asked.append((path, mode))
-    )
+    monkeypatch.setattr(os, "access", lambda path, mode: asked.append((path, mode)))
 
     open_store(COPIES, "auto", tmp_path / "a" / "b", say=quiet)
 
@@ -170,14 +169,13 @@ def test_a_file_where_the_folder_should_be(below, tmp_path):
 
 
 def test_memory_that_does_not_suffice_is_refused(tmp_path, monkeypatch):
-    pages = {"SC_AVPHYS_PAGES": 1, "SC_PAGE_SIZE": COPIES.nbytes - 1}
-    monkeypatch.setattr(precomputed.os, "sysconf", pages.__getitem__)
+    monkeypatch.setattr(machine_memory, "available", lambda: COPIES.nbytes - 1)
 
     with pytest.raises(UserError, match="--copies_store=memory needs 6.7 kB") as caught:
         open_store(COPIES, "memory", tmp_path, say=quiet)
     assert "--copies_store=disk or virtual" in str(caught.value)
 
-    pages["SC_PAGE_SIZE"] += 1
+    monkeypatch.setattr(machine_memory, "available", lambda: COPIES.nbytes)
     store = open_store(COPIES, "memory", tmp_path, say=quiet)
     np.testing.assert_array_equal(everything(store), EXPECTED)
 

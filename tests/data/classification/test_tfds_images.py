@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from mixdmt_tf import machine_memory
 from mixdmt_tf.data.classification import tfds_images, tfds_source
 from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.data.lazy_images import LazyImages
+from mixdmt_tf.errors import UserError
 from tests.data.classification import prepared
 
 SPLITS = {"train": [7, 0, 3, 9, 1], "test": [4, 4], "extra": [1, 2, 5, 6]}
@@ -102,10 +104,42 @@ def test_files_that_changed_are_read_again(tmp_path, large):
     assert second.fingerprint() != first.fingerprint()
 
 
-def test_a_set_that_has_no_room_on_the_disk_is_in_memory(tmp_path, large, free):
+def test_a_set_that_has_no_room_on_the_disk_is_in_memory(tmp_path, large, free, capsys):
     write(tmp_path)
     expected = load(tmp_path, image_store="memory")
+    assert "images: in" not in capsys.readouterr().out
     free(0)
     source = load(tmp_path)
     assert isinstance(source.train.images, np.ndarray)
     assert_same(source, expected)
+    said = f"images: in memory, since {tmp_path / 'cache'} has no room for 432 bytes\n"
+    assert capsys.readouterr().out.startswith(said)
+
+
+def test_what_files_that_are_read_from_their_beginning_make_of_virtual(
+    tmp_path, large, capsys
+):
+    write(tmp_path)
+    source = load(tmp_path, image_store="virtual")
+    assert capsys.readouterr().out.startswith(
+        f"images: in {source.train.images.folder}, since --image_store=virtual reads "
+        "array_record alone, these files are tfrecord\n"
+    )
+    load(tmp_path)
+    assert "images: in" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["auto", "virtual", "memory"])
+def test_what_fits_neither_the_disk_nor_memory_is_refused(
+    kind, tmp_path, large, free, monkeypatch
+):
+    write(tmp_path)
+    free(0)
+    monkeypatch.setattr(machine_memory, "available", lambda: 9 * IMAGE - 1)
+    with pytest.raises(UserError) as caught:
+        load(tmp_path, image_store=kind)
+    text = str(caught.value)
+    assert " needs 432 bytes, 431 bytes are free.\nGive a --cache_dir" in text
+    assert ("has no room" in text) == (kind != "memory")
+    monkeypatch.setattr(machine_memory, "available", lambda: 9 * IMAGE)
+    assert len(load(tmp_path, image_store=kind).train.images) == 9

@@ -95,8 +95,23 @@ def test_everything_that_may_be_wrong(tmp_path):
     assert after(report, "warning: test images without labels: 1") == ["t"]
     across = after(report, "warning: the same image in several parts: 1")
     assert across == ["train/d = validation/v"]
-    assert after(report, "the same image twice in a part: 1") == ["train/e = train/f"]
+    both = after(report, "the same image with labels and without: 1")
+    assert both == ["train/e = train/f"]
+    assert "twice in a part" not in text
     assert "1 files are no PNG, JPEG or BMP, such as notes.txt" in text
+
+
+def test_equal_images_that_all_have_labels_or_none(tmp_path):
+    put(tmp_path, ["a", "b", "c", "d", "e"])
+    for name, copied in ("ab", "cd"):
+        content = (tmp_path / f"images/{name}.png").read_bytes()
+        (tmp_path / f"images/{copied}.png").write_bytes(content)
+    for name in "cd":
+        (tmp_path / f"masks/{name}.png").unlink()
+    report, text = inspect(tmp_path)
+    assert report.usable and "labels and without" not in text
+    same = after(report, "the same image twice in a part: 2")
+    assert same == ["train/a = train/b", "train/c = train/d"]
 
 
 def test_images_that_are_turned_are_named(tmp_path):
@@ -228,4 +243,15 @@ def test_folders_for_classification_are_none_of_ours(tmp_path):
     assert listing.layout(tmp_path) == ""
     (tmp_path / "annotations").mkdir()
     (tmp_path / "annotations" / "a.json").write_text("{}")
+    assert listing.layout(tmp_path) == ""
+    (tmp_path / "annotations" / "instances_train.json").write_text("{}")
+    assert listing.layout(tmp_path) == "coco"
+
+
+@pytest.mark.parametrize(
+    "name", ["annotations/a.json", "a.json", "valid/_annotations.coco.json"]
+)
+def test_json_beside_images_without_classes(name, tmp_path):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("{}")
     assert listing.layout(tmp_path) == "coco"

@@ -182,3 +182,10 @@ def test_the_digest_does_not_change_with_facts_or_place(folder):
     pseudo = pseudo_labels.read(folder, SPLIT, 3)
     moved = dataclasses.replace(pseudo, facts={}, folder=pathlib.Path("elsewhere"))
     assert moved.digest() == pseudo.digest()
+
+
+def test_a_teacher_without_an_end_is_another_one(folder):
+    assert pseudo_labels.begun_by(folder, SPLIT, "a")
+    (folder / "teacher.json").unlink()
+    (folder / "teacher.json").symlink_to("/dev/zero")
+    assert not pseudo_labels.begun_by(folder, SPLIT, "a")
