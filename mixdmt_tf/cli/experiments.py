@@ -27,7 +27,7 @@ from typing import (
 )
 
 from mixdmt_tf import digests, remote
-from mixdmt_tf.cli import flags
+from mixdmt_tf.cli import flags, run_lengths
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import assumed, classes, modules
 from mixdmt_tf.source_text import annotates
@@ -128,14 +128,17 @@ def parse(
     algorithm: Optional[str] = None,
     more: Tuple[flags.Group, ...] = (),
 ) -> flags.Parsed:
-    """Reads the command line of a command that takes an experiment's flags."""
+    """Reads the command line of a command that takes an experiment's flags.
+
+    Of lengths and `--max_minutes` only what counts is left (`run_lengths.settled`).
+    """
 
     def hint(name: str, text: str) -> Optional[str]:
         return _where_right(name, text, algorithm)
 
     groups, exists = groups_for(algorithm, *more), partial(annotates, CHOSEN)
-    return flags.parse(
-        argv, program, summary, groups, SELECTORS, hint=hint, exists=exists
+    return run_lengths.settled(
+        flags.parse(argv, program, summary, groups, SELECTORS, hint=hint, exists=exists)
     )
 
 
@@ -182,7 +185,7 @@ def check(parsed: flags.Parsed) -> Tuple["RunConfig", Any]:
     if run.network == AUTO:
         run = dataclasses.replace(run, network=automatic(data.task))
     if not (run.max_minutes and data.pseudo_labels):  # which finds the length
-        require_lengths(run.steps, values["method"], data.pseudo_labels)
+        run_lengths.require(run.steps, values["method"], data.pseudo_labels)
     if data.task == "classification" and several_labels.has(data.dataset):
         several_labels.require(run.algorithm, values["method"])
     return run, data
@@ -231,33 +234,6 @@ def data_config(values: Mapping[str, Any]) -> Any:
 
 def _import(module: str) -> Any:
     return importlib.import_module(f"mixdmt_tf.{module}")
-
-
-def require_lengths(
-    steps: Optional[int], method: Mapping[str, Any], pseudo_labels: str
-) -> None:
-    """Refuses lengths that don't go together.
-
-    Args:
-        steps: of the whole run, if given.
-        method: the method's settings; those trained in rounds have `fractions`.
-        pseudo_labels: of the one round to train, if there is only one.
-
-    Raises:
-        UsageError: saying what to give instead.
-    """
-    if "fractions" not in method:
-        return
-    if pseudo_labels:
-        if steps is None and method["round_steps"] is None:
-            raise UsageError(
-                "--pseudo_labels trains one round: give its --steps or --round_steps, "
-                "or --max_minutes."
-            )
-        return
-    from mixdmt_tf.rounds import plan
-
-    plan.fractions(method["fractions"], plan.stage_lengths(steps, method)["rounds"])
 
 
 def read_run(

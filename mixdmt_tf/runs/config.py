@@ -46,7 +46,8 @@ class Config:
         None,
         "have the number of steps chosen so that training and evaluations take about "
         "so many minutes on this machine; they are measured first, and a resumed run "
-        "keeps its steps. Without effect where --steps is given",
+        "keeps its steps. On the command line it takes the place of lengths that "
+        "flagfiles give; of base models and rounds these are then the proportions",
         low=0.1,
         high=10000000.0,
         harmless=True,

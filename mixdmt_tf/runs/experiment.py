@@ -107,8 +107,10 @@ class Experiment:
         return self._taking(self.left_open(), flagfile)
 
     def with_steps_of(self, flagfile: str) -> Experiment:
-        """These settings with the steps that the run was started with."""
-        return self._taking({"steps": self.values()["steps"][0]}, flagfile)
+        """These settings with the steps that the run, or its stages, started with."""
+        names = ("steps", "base_steps", "round_steps")
+        own = {name: setting for name, (setting, _) in self.values().items()}
+        return self._taking({k: own[k] for k in names if k in own}, flagfile)
 
     def _taking(self, settings_: Mapping[str, Setting], flagfile: str) -> Experiment:
         old = {**self._before_they_were_settings(), **parse(flagfile)}

@@ -7,7 +7,7 @@ import dataclasses
 import io
 import pathlib
 import tempfile
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable, Dict, Optional, Tuple
 
 import keras
 
@@ -32,6 +32,8 @@ Paces = Dict[str, Pace]
 def within_minutes(task: Task, train: Train) -> Experiment:
     """Settings with as many steps as `max_minutes` allow, if they say so.
 
+    Steps that are given count. Those of base models and rounds are proportions.
+
     The steps are those of a run on a few images in a temporary folder, with the
     network, the batch and the precision of the run itself. Nothing of it is left in the
     process that the run could see: it seeds the initial weights anew, and everything
@@ -45,20 +47,30 @@ def within_minutes(task: Task, train: Train) -> Experiment:
         UserError: if the data are not there, or the settings don't go together.
     """
     experiment = task.experiment
-    minutes, steps = experiment.run.max_minutes, experiment.run.steps
-    has_length = getattr(experiment.method, "base_steps", None) is not None
-    if minutes is None or steps is not None or has_length:
+    minutes = experiment.run.max_minutes
+    if minutes is None or experiment.run.steps is not None:
         return experiment
     print("--max_minutes: a few steps to measure with ...", flush=True)
     seconds = cost(task, *measured(task, train))
     steps = most(seconds, 60 * minutes)
+    found: Dict[str, Any] = {"steps": steps}
+    if experiment.in_rounds and None not in _stages(experiment).values():
+        found = plan.in_proportion(steps, vars(experiment.method))
     print(
-        f"--max_minutes={minutes:g}: --steps={steps}, about "
-        f"{duration(seconds(steps))} with evaluations",
+        f"--max_minutes={minutes:g}: "
+        + " ".join(f"--{name}={value}" for name, value in found.items())
+        + f", about {duration(seconds(steps))} with evaluations",
         flush=True,
     )
-    run = dataclasses.replace(experiment.run, steps=steps)
-    return dataclasses.replace(experiment, run=run)
+    if experiment.in_rounds and "steps" in found:  # which divides all of them
+        found.update(dict.fromkeys(_stages(experiment)))
+    return experiment.replace(found)
+
+
+def _stages(experiment: Experiment) -> Dict[str, Optional[int]]:
+    """Lengths of base models and of rounds, of a method that has them."""
+    names = ("base_steps", "round_steps")
+    return {name: getattr(experiment.method, name) for name in names}
 
 
 def measured(task: Task, train: Train) -> Tuple[Paces, int]:
@@ -130,11 +142,12 @@ def cost(task: Task, paces: Paces, few: int) -> Callable[[int], float]:
         return lambda steps: run(steps, pace)
 
     def all_rounds(steps: int) -> float:
-        found = plan.stage_lengths(steps, vars(experiment.method))
+        found = plan.in_proportion(steps, vars(experiment.method))
         total = 0.0
         for name, pace in paces.items():  # each model has a base and a round
             if name.startswith("base"):
-                total += run(found["base_steps"], pace)
+                given = experiment.run.init_from  # which is the base model
+                total += 0 if given else run(found["base_steps"], pace)
             else:
                 labeling = len(source.train) * per_image(pace)
                 total += found["rounds"] * (run(found["round_steps"], pace) + labeling)

@@ -20,6 +20,7 @@ from mixdmt_tf.runs.run_folder import (
     RunFolder,
     as_started,
     default_path,
+    is_begun,
     read_results,
 )
 from mixdmt_tf.runs.session import Session
@@ -61,7 +62,8 @@ def _train(
     workers = runtime.join(experiment.run)
     data_service.require_somebody(experiment.run.data_service)
     task = open_task(as_started(path, experiment), source)
-    task = task.replace(budget.within_minutes(task, train))
+    if not is_begun(path, task.experiment):
+        task = task.replace(budget.within_minutes(task, train))
     left_open = task.experiment.left_open()
     unchosen = task.experiment.run.steps is None
     task = task.replace(task.resolve())
