@@ -25,7 +25,7 @@ from mixdmt_tf.runs.run_folder import (
 )
 from mixdmt_tf.runs.session import Session
 from mixdmt_tf.runs.task import Task
-from mixdmt_tf.runs.warnings import before_the_first_step, images_per_step
+from mixdmt_tf.runs.warnings import images_per_step
 from mixdmt_tf.tasks import budget, open_task, reporting
 
 
@@ -62,10 +62,11 @@ def _train(
     workers = runtime.join(experiment.run)
     data_service.require_somebody(experiment.run.data_service)
     task = open_task(as_started(path, experiment), source)
-    if not is_begun(path, task.experiment):
+    begun = is_begun(path, task.experiment)
+    if not begun:
         task = task.replace(budget.within_minutes(task, train))
-    left_open = task.experiment.left_open()
-    unchosen = task.experiment.run.steps is None
+    given, left_open = task, task.experiment.left_open()
+    timed = not begun and workers.number == 1 and budget.is_open(task.experiment)
     task = task.replace(task.resolve())
     experiment = task.experiment
     run = dataclasses.replace(experiment.run, precision=_precision(task))
@@ -77,19 +78,16 @@ def _train(
         method = task.experiment.method_class()
         recipe = method.recipe(task.experiment.method)
         needed = memory.require(task, recipe.images_per_label)
-        strategy = runtime.start(run)
         words = _by_length(task.experiment, left_open)
         print(f"{words}{needed}", flush=True)
-        if task.experiment.in_rounds:
-            loop = Loop(task, path, train)
-            if unchosen and "round_steps" in left_open:
-                size = loop.steps, loop.images
-                print(before_the_first_step(task.experiment, *size), end="")
+        measured = budget.measured(task, train) if timed else None
+        strategy = runtime.start(run)
+        loop = Loop(task, path, train) if task.experiment.in_rounds else None
+        if measured:
+            print(budget.forecast(given, task.experiment, measured, loop), flush=True)
+        if loop:
             outcome = loop.complete()
         else:
-            if unchosen:
-                size = run.steps, run.steps * images_per_step(task.experiment)
-                print(before_the_first_step(task.experiment, *size), end="")
             compared = run.compare_supervised and run.algorithm != "supervised"
             pace = pace or Pace(later=run.steps * run.batch if compared else 0)
             session = Session(task, path, strategy, workers, interrupts, pace)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 
 import pytest
@@ -139,6 +140,75 @@ def test_the_run_is_the_one_with_the_chosen_steps(slow, tmp_path, capsys):
         fit.train(tiny.experiment(tmp_path / "b", *SINGLE[2:], f"--steps={steps}"))
     assert measured.last_digest() == plain.last_digest()
     assert len(measured.algorithms) == 2 and len(plain.algorithms) == 1
+
+
+def stopped(*_):
+    raise UserError("here the first step would be")
+
+
+def begun(folder, capsys, monkeypatch, *flags):
+    """What a run says before its first step."""
+    monkeypatch.setattr(fit.Session, "complete", stopped)
+    monkeypatch.setattr(loop.Loop, "complete", stopped)
+    with pytest.raises(UserError, match="here the first step"):
+        fit.train(tiny.experiment(folder, *flags))
+    return capsys.readouterr().out
+
+
+def timing(monkeypatch, *names):
+    """Fixed paces in place of measured ones, and how often that was done."""
+    calls = []
+
+    def measured(task, train):
+        calls.append(task.experiment)
+        return {name: Fixed() for name in names}, 405
+
+    monkeypatch.setattr(budget, "measured", measured)
+    return calls
+
+
+def test_before_the_first_step_of_a_length_that_nobody_chose(
+    tmp_path, capsys, monkeypatch
+):
+    """A few steps are timed, once, and what fits is said."""
+    calls = timing(monkeypatch, "run")
+    flags = ("--steps=none", "--eval_every=none", tiny.SUPERVISED)
+    said = begun(tmp_path, capsys, monkeypatch, *flags)
+    # 524,288 steps of 5 s and 512 evaluations of 2 s.
+    assert "\n524,288 steps with 4,194,304 images, the default, take about 30 d" in said
+    assert "\nin an hour fit 715 steps: --max_minutes=60 in another --workdir" in said
+    assert len(calls) == 1 and calls[0].run.precision == "float32"
+    (tmp_path / "split.json").touch()  # as soon as the run has begun
+    assert "steps with" not in begun(tmp_path, capsys, monkeypatch, *flags)
+    begun(tmp_path / "b", capsys, monkeypatch, tiny.SUPERVISED)  # with --steps
+    assert len(calls) == 1
+
+
+def test_before_the_first_step_of_rounds(tmp_path, capsys, monkeypatch):
+    """Passes over the data determine their lengths, which differ by round."""
+    calls = timing(monkeypatch, "base", "round_1")
+    flags = {each.partition("=")[0]: each for each in tiny.ROUNDS}
+    changed = ("--base_steps", "--round_steps", "--eval_every")
+    flags.update({name: f"{name}=none" for name in changed})
+    flags = [*flags.values(), "--base_epochs=1", "--round_epochs=3"]
+    said = begun(tmp_path, capsys, monkeypatch, *flags)
+    found = re.search(r"\n(\S+) steps with \S+ images, the default, take about", said)
+    steps = int(found.group(1))
+    # Of 1,372 unlabelled images a half and all, 16 a step; 8 passes of 3 of the base.
+    assert steps == 3 * (43 + 86) + 8 * 3 and len(calls) == 1
+    begun(tmp_path / "b", capsys, monkeypatch, *tiny.ROUNDS)
+    assert len(calls) == 1
+
+
+def test_a_few_steps_are_really_timed(tmp_path, capsys):
+    """And nothing is said of them but how long the run takes."""
+    flags = ("--steps=none", tiny.SUPERVISED)
+    with tiny.Watch({("progress", budget.STEPS + 1): stopped}) as watch:
+        with pytest.raises(UserError, match="here the first step"):
+            fit.train(tiny.experiment(tmp_path, *flags))
+    said = capsys.readouterr().out
+    assert said.count("524,288 steps with") == said.count("parameters") == 1
+    assert watch.steps[: budget.STEPS + 1] == [*range(1, budget.STEPS + 1), 1]
 
 
 def test_a_resumed_run_keeps_its_steps(tmp_path, monkeypatch, slow):
