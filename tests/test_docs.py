@@ -88,7 +88,7 @@ def read(line, monkeypatch, capsys):
     parse = flags.parse
 
     def parse_and_stop(
-        argv, program, summary, groups_for, selectors=(), arguments=(), hint=None
+        argv, program, summary, groups_for, selectors=(), arguments=(), **_
     ):
         # In a sentence, a command may be shown without the arguments of its own.
         argv = [*argv, *(["DIR"] if arguments and argv[-1].startswith("--") else [])]

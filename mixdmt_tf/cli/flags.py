@@ -61,6 +61,7 @@ class Parsed:
         arguments: the arguments that aren't flags.
         places: names of the given flags, in the order in which they were given last,
             and the flagfile of each, '' for the command line, which is last.
+        automatic: what `--network=auto` chose (`automatic.py`).
     """
 
     groups: Tuple[Group, ...]
@@ -69,6 +70,7 @@ class Parsed:
     chosen: Dict[str, str]
     arguments: Tuple[str, ...] = ()
     places: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    automatic: Mapping[str, Value] = dataclasses.field(default_factory=dict)
 
 
 GroupsFor = Callable[[Mapping[str, str]], Sequence[Group]]

@@ -209,6 +209,21 @@ def size_of(path: pathlib.Path) -> Optional[Tuple[int, int]]:
     return (height, width) if turned else (width, height)
 
 
+def usual_size(paths: Sequence[pathlib.Path], most: int = 200) -> Optional[int]:
+    """The median of the shorter sides of images, in pixels.
+
+    Args:
+        paths: of the files.
+        most: how many of them are looked at, at equal distances.
+
+    Returns:
+        None if there is no image whose size can be told.
+    """
+    chosen = paths[:: max(1, -(-len(paths) // most))]
+    sizes = [size for size in map(size_of, chosen) if size]
+    return int(np.median([min(size) for size in sizes])) if sizes else None
+
+
 def _read_one(
     path: pathlib.Path, out: np.ndarray, bands: Optional[Bands]
 ) -> Optional[str]:
