@@ -158,6 +158,8 @@ def as_started(path: pathlib.Path, experiment: Experiment) -> Experiment:
                 "\nGive it --steps to prolong it, or choose another --workdir."
             )
         experiment = experiment.with_steps_of(text)
+    if run.steps_per_execution == "auto":  # measured once
+        experiment = experiment.taking(["steps_per_execution"], text)
     return experiment.as_started(text)
 
 
