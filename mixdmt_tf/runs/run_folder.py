@@ -158,8 +158,9 @@ def as_started(path: pathlib.Path, experiment: Experiment) -> Experiment:
                 "\nGive it --steps to prolong it, or choose another --workdir."
             )
         experiment = experiment.with_steps_of(text)
-    if run.steps_per_execution == "auto":  # measured once
-        experiment = experiment.taking(["steps_per_execution"], text)
+    measured = ("steps_per_execution", "precision")  # once
+    open_ = [name for name in measured if getattr(run, name) == "auto"]
+    experiment = experiment.taking(open_, text)
     return experiment.as_started(text)
 
 

@@ -57,7 +57,7 @@ def within_minutes(task: Task, train: Train) -> Experiment:
     """
     experiment = task.experiment
     minutes = experiment.run.max_minutes
-    if minutes is None or experiment.run.steps is not None:
+    if minutes is None or not is_asked_for(experiment):
         return experiment
     print("--max_minutes: a few steps to measure with ...", flush=True)
     seconds = cost(task, *measured(task, train))
@@ -74,6 +74,11 @@ def within_minutes(task: Task, train: Train) -> Experiment:
     if experiment.in_rounds and "steps" in found:  # which divides all of them
         found.update(dict.fromkeys(_stages(experiment)))
     return experiment.replace(found)
+
+
+def is_asked_for(experiment: Experiment) -> bool:
+    """Whether the length of a run is to be that of so many minutes."""
+    return experiment.run.max_minutes is not None and experiment.run.steps is None
 
 
 def _stages(experiment: Experiment) -> Dict[str, Optional[int]]:

@@ -63,7 +63,10 @@ def _train(
     data_service.require_somebody(experiment.run.data_service)
     task = open_task(as_started(path, experiment), source)
     begun = is_begun(path, task.experiment)
-    if not begun:
+    if not begun and budget.is_asked_for(task.experiment):
+        # Steps are timed in the precision that they will be made in.
+        chosen = _precision(task.replace(task.resolve()))
+        task = task.replace(task.experiment.replace({"precision": chosen}))
         task = task.replace(budget.within_minutes(task, train))
     given, left_open = task, task.experiment.left_open()
     timed = not begun and workers.number == 1 and budget.is_open(task.experiment)
@@ -106,15 +109,34 @@ def _precision(task: Task) -> str:
     experiment, run = task.experiment, task.experiment.run
     if run.precision != "auto":
         return run.precision
-    steps = run.steps
+    steps, minutes = run.steps, run.max_minutes
     if experiment.in_rounds:
-        lengths = [getattr(experiment.method, k) for k in ("base_steps", "round_steps")]
-        steps = None if None in lengths else sum(lengths)  # or in epochs, of long runs
+        method = experiment.method
+        lengths = [method.base_steps, method.round_steps]
+        steps = None  # or in epochs, of long runs
+        if None not in lengths:
+            steps = lengths[0] + method.rounds * lengths[1]
+    if minutes is not None and minutes < precision.MINUTES:
+        return precision.suggested(experiment.network)
     each = images_per_step(experiment)
-    if steps is not None and steps * each < precision.LONG:
+    if len(precision.candidates()) == 1:
+        return precision.suggested(experiment.network)
+    # Of so few images there is no need to look, for which data have to be loaded.
+    few = steps is not None and steps * each < precision.LONG
+    if few or not (steps is None or precision.is_worth_it(steps * each, _pixels(task))):
         return precision.suggested(experiment.network)
     memory.require(task, each // run.batch)
     return precision.measured(memory.network_key(task), task.network)
+
+
+def _pixels(task: Task) -> int:
+    """Of an image as the network has it."""
+    facts, experiment = task.model_facts(), task.experiment
+    size = facts.get("network_size")
+    height, width = (size, size) if size else facts["image_shape"][:2]
+    if height is None:  # of segmentation
+        height, width = experiment.data.crop_size or task.source.crop
+    return int(height * width)
 
 
 def _by_length(experiment: Experiment, left_open: Iterable[str]) -> str:

@@ -159,6 +159,18 @@ def test_lengths_that_were_found_for_minutes_are_kept(tmp_path):
     assert as_started(tmp_path, found.replace({"max_minutes": None})) == found
 
 
+def test_what_was_measured_once_is_kept(tmp_path):
+    """Another time it may come out otherwise."""
+    given = tiny.experiment(tmp_path, "--precision=auto", "--steps_per_execution=auto")
+    found = {"precision": "mixed_bfloat16", "steps_per_execution": 7}
+    RunFolder(tmp_path, given.replace(found)).close()
+    assert as_started(tmp_path, given) is given
+    (tmp_path / "split.json").touch()
+    assert as_started(tmp_path, given) == given.replace(found)
+    other = given.replace({"precision": "float32", "steps_per_execution": 1})
+    assert as_started(tmp_path, other) == other
+
+
 @pytest.mark.parametrize("place", ["file/run", "file"])
 def test_a_folder_that_cannot_be_written(place, tmp_path):
     (tmp_path / "file").write_text("")
