@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import pathlib
 from typing import Any, Optional
 
 import tensorflow as tf
@@ -63,12 +65,17 @@ def _image_size(experiment: Experiment) -> Any:
     data = experiment.data
     usual = None
     if data.dataset in FOLDERS and data.data_dir and not data.bands:
-        paths, _ = image_files.find(expanded(data.data_dir))
-        usual = image_files.usual_size(paths)
+        usual = _usual_size(expanded(data.data_dir))
     if usual is None:
         return SIZE_WITH_GPU if gpu else SIZE_WITHOUT
     largest = SIZE_WITH_GPU if gpu else LARGEST_WITHOUT
     return min(largest, max(SMALLEST, STEP * round(usual / STEP)))
+
+
+@functools.lru_cache(maxsize=None)
+def _usual_size(folder: pathlib.Path) -> Optional[int]:
+    """Of the images below a folder, which is gone through once in a process."""
+    return image_files.usual_size(image_files.find(folder)[0])
 
 
 def open_copies(experiment: Experiment, copies: Copies) -> Store:
