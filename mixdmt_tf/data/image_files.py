@@ -192,6 +192,14 @@ def lines(problems: Problems, paths: Sequence[pathlib.Path]) -> List[str]:
     return [f"{printable(paths[row])}: {problems[row]}" for row in sorted(problems)]
 
 
+def few(names: Sequence[str], limit: int = 10) -> str:
+    """Names for a message, at most ten."""
+    words = [printable(name) for name in names[:limit]]
+    if len(names) > limit:
+        words.append(f"and {len(names) - limit} more")
+    return ", ".join(words) or "nothing"
+
+
 def channels(bands: Optional[Bands]) -> int:
     """How many channels images have; of photographs 3."""
     return bands.number if bands else 3

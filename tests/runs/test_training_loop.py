@@ -126,7 +126,6 @@ def test_steps_that_take_half_a_second(seconds, most, expected):
 
 
 def test_executions_become_longer_when_steps_were_measured(monkeypatch):
-    """The first, which compiles, does not count; nothing is logged or saved later."""
     chosen = []
     monkeypatch.setattr(training_loop, "steps_at_once", lambda seconds, most: most)
     schedule = Schedule(16, 12, 16, log_every=4, steps_per_execution=None)

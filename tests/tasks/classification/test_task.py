@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from mixdmt_tf.data.classification import splits
 from mixdmt_tf.data.classification.config import Config as DataConfig
 from mixdmt_tf.data.classification.datasets import digits
 from mixdmt_tf.data.splits import write_split
-from mixdmt_tf.runs import export, run_folder, training_loop
+from mixdmt_tf.runs import export
 from mixdmt_tf.tasks.classification import recorder
 from tests.tasks.classification import tiny
 
@@ -134,23 +133,6 @@ def test_steps_per_execution_changes_nothing(supervised):
     seven, other = supervised("--steps_per_execution=7")
     assert one == seven
     assert scores(folder) == scores(other)
-
-
-def test_measured_steps_per_execution_change_nothing_and_are_kept(
-    supervised, monkeypatch
-):
-    one, folder = supervised()
-    monkeypatch.setattr(training_loop, "steps_at_once", lambda seconds, most: most + 1)
-    found, other = supervised("--steps_per_execution=auto")
-    assert one == found and scores(folder) == scores(other)
-    kept = run_folder.read_flags(other)["steps_per_execution"]
-    results = json.loads((other / "results.json").read_text())
-    assert kept == "3" == results["flags"]["steps_per_execution"]
-    again = tiny.experiment(other, tiny.SUPERVISED, "--steps_per_execution=auto")
-    started = run_folder.as_started(other, again)
-    assert started.run.steps_per_execution == 3
-    longer = tiny.experiment(other, tiny.SUPERVISED, "--steps_per_execution=2")
-    assert run_folder.as_started(other, longer).run.steps_per_execution == 2
 
 
 # --- signals at awkward moments ---
