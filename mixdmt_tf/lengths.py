@@ -51,6 +51,19 @@ def batch_norm_momentum(longest: float, steps: int) -> float:
     return min(longest, round(1 - 1 / span, 4))
 
 
+def running_decay(longest: float, steps: int) -> float:
+    """Decay of a method's running means, such as those of FreeMatch's thresholds.
+
+    They begin with what they would be of an untrained network, and forget it in the
+    same share of a run as batch normalization does.
+
+    Args:
+        longest: of long runs, .999 of the papers (from 20,000 steps on).
+        steps: of the run.
+    """
+    return batch_norm_momentum(longest, steps)
+
+
 def ema_warmup(decay: float, steps: int) -> bool:
     """Whether the decay of averaged weights begins low, as min(decay, (1+t) / (10+t)).
 

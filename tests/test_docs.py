@@ -16,7 +16,7 @@ from sybil import Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
 
-from mixdmt_tf.cli import experiments, flags, reproduce
+from mixdmt_tf.cli import experiments, flags, reproduce, run_lengths
 from mixdmt_tf.equations import index
 from mixdmt_tf.runs.config import Config as Run
 from mixdmt_tf.settings import classes, declared, modules
@@ -88,7 +88,7 @@ def read(line, monkeypatch, capsys):
     parse = flags.parse
 
     def parse_and_stop(
-        argv, program, summary, groups_for, selectors=(), arguments=(), hint=None
+        argv, program, summary, groups_for, selectors=(), arguments=(), **_
     ):
         # In a sentence, a command may be shown without the arguments of its own.
         argv = [*argv, *(["DIR"] if arguments and argv[-1].startswith("--") else [])]
@@ -125,7 +125,7 @@ def test_a_command_is_right(page, line, monkeypatch, capsys):
     if "run" in parsed.values:  # the checks of a training command beyond its flags
         run, method = Run(**parsed.values["run"]), parsed.values["method"]
         data = experiments.data_config(parsed.values["data"])
-        experiments.require_lengths(run.steps, method, data.pseudo_labels)
+        run_lengths.require(run.steps, method, data.pseudo_labels)
     if "bin/reproduce" in line:
         config = reproduce.Config(**parsed.values["command"])
         table = table_ini.load(ROOT / "flags", config.table)

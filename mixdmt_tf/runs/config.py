@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Optional
+from typing import Optional, Union
 
 from mixdmt_tf import addresses, lengths
 from mixdmt_tf.errors import UsageError
@@ -21,7 +21,8 @@ class Config:
     network: str = setting(
         "wide_resnet",
         "network: the name of a file in models/; auto: one with ImageNet weights if "
-        "they are installed, else a small one",
+        "they are installed and fit the images, else a small one, and where no "
+        "learning rate is given what goes with it, a length in minutes among that",
     )
     workdir: str = setting(
         "",
@@ -46,7 +47,8 @@ class Config:
         None,
         "have the number of steps chosen so that training and evaluations take about "
         "so many minutes on this machine; they are measured first, and a resumed run "
-        "keeps its steps. Without effect where --steps is given",
+        "keeps its steps. On the command line it takes the place of lengths that "
+        "flagfiles give; of base models and rounds these are then the proportions",
         low=0.1,
         high=10000000.0,
         harmless=True,
@@ -134,12 +136,14 @@ class Config:
         high=1099511627776,
         harmless=True,
     )
-    steps_per_execution: int = setting(
+    steps_per_execution: Union[int, str, None] = setting(
         1,
-        "steps per call of the compiled function",
+        "steps per call of the compiled function; auto: as many as take half a second "
+        "by the first ones, and at most log_every; on several devices one",
         low=1,
         high=1000000,
         harmless=True,
+        words=("auto",),
     )
     jit_compile: str = setting(
         "auto",

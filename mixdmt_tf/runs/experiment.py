@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Tuple, Type, Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Dict,
+    Iterable,
+    List,
+    Mapping,
+    Tuple,
+    Type,
+    Union,
+)
 
 from mixdmt_tf import algorithms, lengths, settings
 from mixdmt_tf.data.classification import config as classification_config
@@ -107,8 +117,13 @@ class Experiment:
         return self._taking(self.left_open(), flagfile)
 
     def with_steps_of(self, flagfile: str) -> Experiment:
-        """These settings with the steps that the run was started with."""
-        return self._taking({"steps": self.values()["steps"][0]}, flagfile)
+        """These settings with the steps that the run, or its stages, started with."""
+        return self.taking(("steps", "base_steps", "round_steps"), flagfile)
+
+    def taking(self, names: Iterable[str], flagfile: str) -> Experiment:
+        """These settings with those of them that the run was started with."""
+        own = {name: setting for name, (setting, _) in self.values().items()}
+        return self._taking({k: own[k] for k in names if k in own}, flagfile)
 
     def _taking(self, settings_: Mapping[str, Setting], flagfile: str) -> Experiment:
         old = {**self._before_they_were_settings(), **parse(flagfile)}

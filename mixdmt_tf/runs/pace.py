@@ -7,7 +7,7 @@ import statistics
 import time
 from typing import Any, Callable, Deque, Iterable, List, Optional
 
-ENOUGH = 2  # executions that tell the duration of a step
+ENOUGH = 1  # executions after the first that tell the duration of a step
 KEPT = 1000  # the latest executions, of which there may be millions
 LONG = 2 * 3600.0  # seconds: of a longer run it is said how it could be shorter
 

@@ -1,7 +1,7 @@
 """Which precision trains fastest here: what the hardware suggests, or a measurement.
 
-The suggestion costs nothing and is right for most networks. A run that is long enough
-to pay for it measures passes of its own network instead, once for each network, machine
+The suggestion costs nothing and is right for most networks. A run that lasts some ten
+times as long measures passes of its own network instead, once for each network, machine
 and TensorFlow.
 """
 
@@ -23,10 +23,12 @@ from mixdmt_tf.files import cache_folder, write_atomically
 from mixdmt_tf.models.base import Network
 from mixdmt_tf.runs.environment import machine, versions
 
-# Images that a run trains on, from which a measurement is worth its seconds.
-LONG = 500_000
 FILE = "precisions.json"
 ROUNDS, PIXELS = 3, 32 * 32 * 32  # passes of each precision, and pixels of each pass
+# Passes of a run from which a measurement is worth its seconds, which are about a tenth
+# of theirs at most: tracing a network takes as long as a few dozen.
+LONG = 1000
+MINUTES = 2.0  # of a run that is measured in them
 # float32 keeps more digits: another precision has to be faster by more than noise.
 GAIN = 0.97
 
@@ -52,6 +54,16 @@ def suggested(network: Network) -> str:
     """
     on_cpu = not tf.config.list_physical_devices("GPU")
     return "float32" if on_cpu and network.depthwise else candidates()[0]
+
+
+def is_worth_it(images: int, pixels: int) -> bool:
+    """Whether a run is so long that a measurement takes a small part of it.
+
+    Args:
+        images: that it trains on, each as often as a step has it.
+        pixels: of an image, as the network has it.
+    """
+    return images * pixels >= LONG * PIXELS
 
 
 def measured(network: str, build: Callable[[], keras.Model]) -> str:

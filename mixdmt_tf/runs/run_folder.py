@@ -124,26 +124,43 @@ def _flags(path: pathlib.Path) -> str:
         ) from None
 
 
-def as_started(path: pathlib.Path, experiment: Experiment) -> Experiment:
-    """The experiment as its run folder has it, where settings are left open.
+def is_begun(path: pathlib.Path, experiment: Experiment) -> bool:
+    """Whether the folder holds this run, begun with settings that are known."""
+    return _begun_with(path, experiment) is not None
+
+
+def _begun_with(path: pathlib.Path, experiment: Experiment) -> Optional[str]:
+    """The flagfile of the run in the folder.
 
     Until there is a split nothing has been made that depends on settings.
+    """
+    text = repair.intact(path, "flags.txt", not _has_stages(experiment))
+    return text if (path / "split.json").exists() else None
+
+
+def as_started(path: pathlib.Path, experiment: Experiment) -> Experiment:
+    """The experiment as its run folder has it, where settings are left open.
 
     Raises:
         UserError: if its length was chosen for another `max_minutes`.
     """
-    text = repair.intact(path, "flags.txt", not _has_stages(experiment))
-    if not (path / "split.json").exists() or text is None:
+    text = _begun_with(path, experiment)
+    if text is None:
         return experiment
-    run = experiment.run
-    if run.max_minutes is not None and run.steps is None:
-        old, new = parse(text).get("max_minutes", "none"), to_text(run.max_minutes)
+    run, old = experiment.run, parse(text).get("max_minutes", "none")
+    if run.max_minutes is None and old != "none":  # its own flags.txt has lengths, too
+        experiment = experiment.replace({"max_minutes": float(old)})
+    elif run.max_minutes is not None and run.steps is None:
+        new = to_text(run.max_minutes)
         if old != new:
             raise UserError(
                 f"{path} holds a run that was not given --max_minutes={new}, but {old}."
                 "\nGive it --steps to prolong it, or choose another --workdir."
             )
         experiment = experiment.with_steps_of(text)
+    measured = ("steps_per_execution", "precision")  # once
+    open_ = [name for name in measured if getattr(run, name) == "auto"]
+    experiment = experiment.taking(open_, text)
     return experiment.as_started(text)
 
 

@@ -148,6 +148,7 @@ class Session:
             self._show,
             lambda: self.interrupts.agreed(self.workers),
             self._begun,
+            self._chosen,
         )
         self.pace.begin(start)
         try:
@@ -196,6 +197,14 @@ class Session:
     def _begun(self) -> None:
         """From the first step on there is something to lose."""
         self.interrupts.deferred = True
+
+    def _chosen(self, steps: int) -> None:
+        """Keeps the steps of an execution, so that a resumed run has as many."""
+        self.progress.say(f"--steps_per_execution=auto: {steps}")
+        settings = {"steps_per_execution": steps}
+        self.experiment = self.experiment.replace(settings)
+        self.task = self.task.replace(self.experiment)
+        digests.write(self.path / "flags.txt", self.experiment.flagfile())
 
     def _report(self, step: int, numbers: Dict[str, float]) -> None:
         self.numbers = numbers

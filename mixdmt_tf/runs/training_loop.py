@@ -10,6 +10,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+import statistics
+import time
 from typing import Any, Callable, Dict, Iterable, List, Optional, Set
 
 import tensorflow as tf
@@ -26,6 +28,8 @@ from mixdmt_tf.models.layers.replica_statistics import average_of_replicas
 from mixdmt_tf.runs.config import Config
 
 Numbers = Dict[str, float]
+LONGEST = 0.5  # seconds of an execution, if nobody says how many steps it has
+TIMED = 3  # steps by which that is told, after the first
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +43,7 @@ class Hooks:
         progress: called after every execution, with the means last logged.
         should_stop: asked after every execution; True saves and ends the loop.
         begun: called without a number after the first execution, which compiles.
+        chosen: receives the steps of each further execution, if they are measured.
     """
 
     log: Callable[[int, Numbers], None]
@@ -47,34 +52,47 @@ class Hooks:
     progress: Callable[[int, Numbers], None]
     should_stop: Callable[[], bool]
     begun: Callable[[], None] = lambda: None
+    chosen: Callable[[int], None] = lambda steps: None
 
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
-    """When things happen, in steps, and in how many parts a step takes its batch."""
+    """When things happen, in steps, and in how many parts a step takes its batch.
+
+    `steps_per_execution` is None to have it measured.
+    """
 
     steps: int
     eval_every: int
     checkpoint_every: int
     log_every: int
-    steps_per_execution: int = 1
+    steps_per_execution: Optional[int] = 1
     accumulate: int = 1
 
     @classmethod
     def of(cls, run: Config) -> Schedule:
         """That of a run, which leaves nothing open."""
         names = (field.name for field in dataclasses.fields(cls))
-        return cls(**{name: getattr(run, name) for name in names})
+        values = {name: getattr(run, name) for name in names}
+        at_once = values["steps_per_execution"] or 1
+        values["steps_per_execution"] = None if at_once == "auto" else at_once
+        return cls(**values)
 
     def due(self, every: int, step: int) -> bool:
         """Whether something that happens every so often happens after `step` steps."""
         return step % every == 0 or step >= self.steps
 
-    def next_event(self, step: int) -> int:
-        """The step at which something happens next."""
+    def next_event(self, step: int, at_once: Optional[int] = None) -> int:
+        """The step at which something happens next.
+
+        Args:
+            step: finished steps.
+            at_once: steps of an execution, if they were measured.
+        """
         periods = (self.eval_every, self.checkpoint_every, self.log_every)
         events = [(step // every + 1) * every for every in periods]
-        return min(events + [self.steps, step + self.steps_per_execution])
+        at_once = at_once or self.steps_per_execution or 1
+        return min(events + [self.steps, step + at_once])
 
 
 def train(
@@ -150,6 +168,11 @@ def train(
         # The mean since the last reset: once not finite, it stays so.
         return algorithm.means["loss"].result()
 
+    # Several devices average running statistics after each execution, and processes
+    # have to agree: a clock must not decide there.
+    measured: List[float] = []
+    measures = schedule.steps_per_execution is None and replicas == 1
+    at_once = None
     read_means = means.reader(algorithm.means)
     step = start
     saved = start > 0
@@ -157,10 +180,16 @@ def train(
     if start and schedule.due(schedule.eval_every, start) and start not in evaluated:
         hooks.evaluate(start)  # the run was stopped between a step and its evaluation
     while step < schedule.steps:
-        before, step = step, schedule.next_event(step)
+        before, step = step, schedule.next_event(step, at_once)
+        began = time.monotonic()
         loss = float(execute(batches, tf.constant(step - before)))
         if before == start:
             hooks.begun()
+        elif measures and at_once is None:
+            measured.append(time.monotonic() - began)
+            if len(measured) == TIMED:
+                at_once = steps_at_once(statistics.median(measured), schedule.log_every)
+                hooks.chosen(at_once)
         if not math.isfinite(loss):
             latest = read_means()
             raise _not_finite("the loss is", before + 1, step, latest, saved)
@@ -184,6 +213,16 @@ def train(
         if evaluate:
             hooks.evaluate(step)
     return step
+
+
+def steps_at_once(seconds: float, most: int) -> int:
+    """How many steps an execution has so that signals and progress need not wait.
+
+    Args:
+        seconds: that a step takes.
+        most: steps.
+    """
+    return max(1, min(most, int(LONGEST / max(seconds, 1e-9))))
 
 
 def _statistics(algorithm: Algorithm) -> List[tf.Variable]:

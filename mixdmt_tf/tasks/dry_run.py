@@ -40,7 +40,7 @@ def dry_run(experiment: Experiment) -> Dict[str, Any]:
     Raises:
         UserError: for everything that the user can put right.
     """
-    task = open_task(experiment)
+    task = open_task(experiment.replace({"max_minutes": None}))
     task = task.replace(_without_files(task))
     task = task.replace(task.resolve())
     steps = task.experiment.run.steps

@@ -20,11 +20,12 @@ from mixdmt_tf.runs.run_folder import (
     RunFolder,
     as_started,
     default_path,
+    is_begun,
     read_results,
 )
 from mixdmt_tf.runs.session import Session
 from mixdmt_tf.runs.task import Task
-from mixdmt_tf.runs.warnings import before_the_first_step, images_per_step
+from mixdmt_tf.runs.warnings import images_per_step
 from mixdmt_tf.tasks import budget, open_task, reporting
 
 
@@ -61,9 +62,14 @@ def _train(
     workers = runtime.join(experiment.run)
     data_service.require_somebody(experiment.run.data_service)
     task = open_task(as_started(path, experiment), source)
-    task = task.replace(budget.within_minutes(task, train))
-    left_open = task.experiment.left_open()
-    unchosen = task.experiment.run.steps is None
+    begun = is_begun(path, task.experiment)
+    if not begun and budget.is_asked_for(task.experiment):
+        # Steps are timed in the precision that they will be made in.
+        chosen = _precision(task.replace(task.resolve()))
+        task = task.replace(task.experiment.replace({"precision": chosen}))
+        task = task.replace(budget.within_minutes(task, train))
+    given, left_open = task, task.experiment.left_open()
+    timed = not begun and workers.number == 1 and budget.is_open(task.experiment)
     task = task.replace(task.resolve())
     experiment = task.experiment
     run = dataclasses.replace(experiment.run, precision=_precision(task))
@@ -75,19 +81,16 @@ def _train(
         method = task.experiment.method_class()
         recipe = method.recipe(task.experiment.method)
         needed = memory.require(task, recipe.images_per_label)
-        strategy = runtime.start(run)
         words = _by_length(task.experiment, left_open)
         print(f"{words}{needed}", flush=True)
-        if task.experiment.in_rounds:
-            loop = Loop(task, path, train)
-            if unchosen and "round_steps" in left_open:
-                size = loop.steps, loop.images
-                print(before_the_first_step(task.experiment, *size), end="")
+        measured = budget.measured(task, train) if timed else None
+        strategy = runtime.start(run)
+        loop = Loop(task, path, train) if task.experiment.in_rounds else None
+        if measured:
+            print(budget.forecast(given, task.experiment, measured, loop), flush=True)
+        if loop:
             outcome = loop.complete()
         else:
-            if unchosen:
-                size = run.steps, run.steps * images_per_step(task.experiment)
-                print(before_the_first_step(task.experiment, *size), end="")
             compared = run.compare_supervised and run.algorithm != "supervised"
             pace = pace or Pace(later=run.steps * run.batch if compared else 0)
             session = Session(task, path, strategy, workers, interrupts, pace)
@@ -106,15 +109,34 @@ def _precision(task: Task) -> str:
     experiment, run = task.experiment, task.experiment.run
     if run.precision != "auto":
         return run.precision
-    steps = run.steps
+    steps, minutes = run.steps, run.max_minutes
     if experiment.in_rounds:
-        lengths = [getattr(experiment.method, k) for k in ("base_steps", "round_steps")]
-        steps = None if None in lengths else sum(lengths)  # or in epochs, of long runs
+        method = experiment.method
+        lengths = [method.base_steps, method.round_steps]
+        steps = None  # or in epochs, of long runs
+        if None not in lengths:
+            steps = lengths[0] + method.rounds * lengths[1]
+    if minutes is not None and minutes < precision.MINUTES:
+        return precision.suggested(experiment.network)
     each = images_per_step(experiment)
-    if steps is not None and steps * each < precision.LONG:
+    if len(precision.candidates()) == 1:
+        return precision.suggested(experiment.network)
+    # Of so few images there is no need to look, for which data have to be loaded.
+    few = steps is not None and steps * each < precision.LONG
+    if few or not (steps is None or precision.is_worth_it(steps * each, _pixels(task))):
         return precision.suggested(experiment.network)
     memory.require(task, each // run.batch)
     return precision.measured(memory.network_key(task), task.network)
+
+
+def _pixels(task: Task) -> int:
+    """Of an image as the network has it."""
+    facts, experiment = task.model_facts(), task.experiment
+    size = facts.get("network_size")
+    height, width = (size, size) if size else facts["image_shape"][:2]
+    if height is None:  # of segmentation
+        height, width = experiment.data.crop_size or task.source.crop
+    return int(height * width)
 
 
 def _by_length(experiment: Experiment, left_open: Iterable[str]) -> str:

@@ -8,7 +8,9 @@ import sys
 
 import pytest
 
-from mixdmt_tf.cli import compare
+from mixdmt_tf.cli import compare, experiments
+from mixdmt_tf.runs.pace import Pace
+from mixdmt_tf.tasks import budget, open_task
 from tests.cli import commands
 
 DIGITS = ("--dataset=digits", "--labels=50", "--network=small_cnn")
@@ -81,6 +83,7 @@ def test_a_dry_run_needs_no_tensorflow_and_leaves_nothing(tmp_path):
         (["--algorithms=dmt,dmt"], "'dmt': expected different ones of"),
         (["--algorithms="], "expected names of methods"),
         (["--steps=100"], "every run has its own; expected --algorithms"),
+        (["--dmt.base_steps=9"], "every run has its own; expected --algorithms"),
         (["--algorithm", "dmt"], "every run has its own; expected --algorithms"),
         (["--minutes=0"], "--minutes=0: expected a finite number >= 0.1"),
         (["--labels=no"], "--labels=no: expected an integer"),
@@ -152,6 +155,34 @@ def test_each_method_with_flags_of_its_own(capsys):
     assert [("--lambda_u=7" in each) for each in commands_of] == [True, False]
     assert [("pretrained_rounds" in each) for each in commands_of] == [False, True]
     assert "--base_" not in commands_of[1]  # what base models learn by is in the file
+
+
+def test_every_method_trains_for_the_minutes(monkeypatch, tmp_path):
+    """Whatever lengths the flagfiles have: the command of docs/classification.md."""
+    monkeypatch.chdir(tmp_path)
+    planned = []
+    monkeypatch.setattr(
+        "mixdmt_tf.tables.running.execute",
+        lambda table, runs, *_: planned.extend(each.command(s) for each, s in runs),
+    )
+    monkeypatch.setattr("mixdmt_tf.tables.contest_report.write", lambda *_: "")
+    given = [*DIGITS[:2], "--flagfile=flags/base/pretrained.flags", "--seeds=1"]
+    own = ["--mixmatch.mixup_beta=0.1", "--dmt.flagfile=base/pretrained_rounds"]
+    compare.main([*given, "--algorithms=supervised,mixmatch,dmt", *own])
+    paces = {k: Pace() for k in ("run", "base", "round_1")}
+    monkeypatch.setattr(Pace, "seconds_per_step", 0.5)
+    for argv in planned:
+        experiment = experiments.build(experiments.parse(argv, "train", ""))
+        mine = {k: v for k, v in paces.items() if experiment.in_rounds == (k != "run")}
+        monkeypatch.setattr(budget, "measured", lambda *_, mine=mine: (mine, 10))
+        found = budget.within_minutes(open_task(experiment), None)
+        method = vars(found.method)
+        steps = found.run.steps or method["base_steps"] + 3 * method["round_steps"]
+        assert steps == pytest.approx(30 * 60 / 0.5, abs=3)
+    assert len(planned) == 3
+    assert method["round_steps"] / method["base_steps"] == pytest.approx(
+        4 / 3, rel=0.01
+    )
 
 
 @pytest.mark.parametrize(

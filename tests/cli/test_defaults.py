@@ -61,12 +61,12 @@ LENGTHS = ("round_epochs", "base_epochs")
             ("network", "batch", "learning_rate", "epochs"),
         ),
         (
-            "--dataset=voc",
+            "--dataset=voc --network=deeplab_v2",
             "voc_8",
             ("algorithm", "network", "gamma1", "gamma2", *ROUNDS, *LENGTHS),
         ),
         (
-            "--dataset=voc --algorithm=supervised",
+            "--dataset=voc --algorithm=supervised --network=deeplab_v2",
             "voc_oracle",
             ("network", "batch", "learning_rate", "epochs"),
         ),
@@ -115,7 +115,7 @@ def test_table_1_of_cityscapes_is_not_for_others():
     """Mean Teacher there has a source of its own, and the other data sets VOC's row."""
     for name in ("mean_teacher", "cutmix", "online_st"):
         voc, city = (
-            values(f"--algorithm={name}", f"--dataset={each}")
+            values(f"--algorithm={name}", f"--dataset={each}", "--network=deeplab_v2")
             for each in ("voc", "cityscapes")
         )
         assert {**voc, "dataset": ""} == {**city, "dataset": ""}

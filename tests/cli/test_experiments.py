@@ -158,23 +158,3 @@ def test_a_run_in_rounds_gives_its_experiment_and_those_of_its_stages_back(
         assert (built.algorithm, built.run.steps) == (algorithm, steps)
         results = json.loads((folder / "results.json").read_text())
         assert built.to_flags() == results["flags"]
-
-
-def test_lengths_of_methods_in_rounds():
-    method = {
-        **{"fractions": "", "rounds": None, "models": 1, "restart": True},
-        **{"base_steps": None, "round_steps": None},
-    }
-    experiments.require_lengths(None, method, "")
-    experiments.require_lengths(5, method, "labels.npz")
-    experiments.require_lengths(5, {"tsa": "log"}, "")
-    experiments.require_lengths(600, method, "")
-    with pytest.raises(UsageError, match="--steps=600 are divided among all stages"):
-        experiments.require_lengths(600, {**method, "base_steps": 9}, "")
-    experiments.require_lengths(None, {**method, "round_steps": 9}, "labels.npz")
-    with pytest.raises(UsageError, match="one round: give its --steps"):
-        experiments.require_lengths(None, method, "labels.npz")
-    with pytest.raises(UsageError, match="1 for 5 rounds"):
-        experiments.require_lengths(
-            None, {**method, "rounds": 5, "fractions": "20"}, ""
-        )

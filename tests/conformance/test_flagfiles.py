@@ -206,3 +206,33 @@ def test_flagfiles_for_any_method_are_read_by_each(flagfile, dataset, rounds, bu
         flags = [f"--dataset={dataset}", f"--algorithm={name}", f"--flagfile={path}"]
         if name not in but:
             experiments.parse(flags, "train", "")
+
+
+@pytest.mark.parametrize("name", ["mixmatch", "remixmatch", "realmix", "mixup", "ict"])
+def test_methods_that_mix_do_it_less_from_pretrained_weights(name):
+    flags = ["--dataset=cifar10", f"--algorithm={name}"]
+    read = [
+        experiments.parse([*flags, f"--flagfile=base/{each}"], "train", "").values
+        for each in ("pretrained", "pretrained_mixing")
+    ]
+    mixing = read[1]["method"]
+    assert mixing.pop("mixup_beta") == 0.1 < read[0]["method"].pop("mixup_beta")
+    assert read[0] == read[1]  # and all else is the same
+
+
+def test_mixdmt_has_rounds_from_pretrained_weights_as_dmt_has():
+    """Its base models are RealMix's, and as long as those of labels alone."""
+    flags = ["--dataset=cifar10", "--algorithm=mixdmt"]
+    found = experiments.build(
+        experiments.parse([*flags, "--flagfile=base/pretrained_mixdmt"], "train", "")
+    ).to_flags()
+    rounds = parse(FOLDER / "base/pretrained_rounds.flags", "--algorithm=dmt")
+    theirs = experiments.build(rounds).to_flags()
+    same = "base_steps base_batch base_learning_rate batch unlabeled_ratio mixup_beta"
+    same += " rounds fractions round_steps learning_rate network freeze_batch_norm"
+    for name in same.split():
+        assert found[name] == theirs[name], name
+    realmix = ["--dataset=cifar10", "--algorithm=realmix"]
+    values = experiments.parse(realmix, "train", "").values["method"]
+    assert found["guesses"] == str(values["guesses"])
+    assert (found["copies_store"], found["select_on"]) == ("virtual", "last")

@@ -42,13 +42,17 @@ SEGMENTATION = (
     *("--width=4", "--depth=2", "--crop=25", "--batch=2", "--precision=float32"),
 )
 # The discriminators of the papers leave nothing of crops of 25 pixels; the values of
-# methods with a teacher were written when all images passed together.
+# methods with a teacher were written when all images passed together, and others when
+# they had the papers' values in runs of any length.
 OF_METHODS = {
     "adversarial": ("--discriminator_layers=3",),
     "gct": ("--discriminator_layers=3",),
     "s4gan": ("--discriminator_layers=3",),
     "mean_teacher": ("--one_pass",),
     "cutmix": ("--one_pass",),
+    "remixmatch": ("--lambda_u_ramp=16384",),
+    "freematch": ("--threshold_decay=0.999",),
+    "softmatch": ("--statistics_decay=0.999",),
 }
 
 

@@ -162,3 +162,21 @@ def test_steps_of_all_stages_and_other_ones_of_one_contradict():
     first, last = str(refused.value).splitlines()
     assert "--base_steps=300 --round_steps=300; the run has --round_steps=9" in first
     assert last.startswith("Give --steps alone")
+
+
+@pytest.mark.parametrize(
+    "changes, expected",
+    [
+        ({"base_steps": 300, "round_steps": 400, "rounds": 3}, (3, 200, 267)),
+        ({"base_steps": 3, "round_steps": 4, "fractions": "20,40,60"}, (3, 200, 267)),
+        (
+            {"base_steps": 3, "round_steps": 4, "rounds": 3, "models": 2},
+            (3, 100, 133),
+        ),
+        ({"base_steps": 10**6, "round_steps": 1, "rounds": 1}, (1, 1000, 1)),
+        ({"base_steps": 300, "rounds": 1}, (1, 500, 500)),  # of one, no proportion
+    ],
+)
+def test_lengths_as_proportions(changes, expected):
+    found = plan.in_proportion(1000, {**METHOD, **changes})
+    assert tuple(found[n] for n in ("rounds", "base_steps", "round_steps")) == expected

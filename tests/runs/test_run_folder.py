@@ -11,7 +11,13 @@ import sys
 import pytest
 
 from mixdmt_tf.errors import UserError
-from mixdmt_tf.runs.run_folder import RunFolder, default_path, read_results
+from mixdmt_tf.runs.run_folder import (
+    RunFolder,
+    as_started,
+    default_path,
+    is_begun,
+    read_results,
+)
 from tests.tasks.classification import tiny
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -138,6 +144,31 @@ def test_a_command_that_failed_before_its_split_may_be_put_right(tmp_path):
     right = tiny.experiment(tmp_path, "--labels=20")
     RunFolder(tmp_path, right).close()
     assert (tmp_path / "flags.txt").read_text() == right.flagfile()
+
+
+def test_lengths_that_were_found_for_minutes_are_kept(tmp_path):
+    """Also by a command that gives the run's own flagfile, which has both."""
+    lengths = {"base_steps": 30, "round_steps": 40}
+    given = tiny.experiment(tmp_path, *tiny.ROUNDS).replace({"max_minutes": 5.0})
+    found = given.replace(lengths)
+    RunFolder(tmp_path, found).close()
+    assert not is_begun(tmp_path, given)
+    assert as_started(tmp_path, given) is given  # nothing was made with it yet
+    (tmp_path / "split.json").touch()
+    assert is_begun(tmp_path, given) and as_started(tmp_path, given) == found
+    assert as_started(tmp_path, found.replace({"max_minutes": None})) == found
+
+
+def test_what_was_measured_once_is_kept(tmp_path):
+    """Another time it may come out otherwise."""
+    given = tiny.experiment(tmp_path, "--precision=auto", "--steps_per_execution=auto")
+    found = {"precision": "mixed_bfloat16", "steps_per_execution": 7}
+    RunFolder(tmp_path, given.replace(found)).close()
+    assert as_started(tmp_path, given) is given
+    (tmp_path / "split.json").touch()
+    assert as_started(tmp_path, given) == given.replace(found)
+    other = given.replace({"precision": "float32", "steps_per_execution": 1})
+    assert as_started(tmp_path, other) == other
 
 
 @pytest.mark.parametrize("place", ["file/run", "file"])

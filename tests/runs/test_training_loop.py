@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import sys
 
@@ -10,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from mixdmt_tf.errors import UserError
+from mixdmt_tf.runs import training_loop
 from mixdmt_tf.runs.training_loop import Hooks, Schedule, train
 
 
@@ -76,12 +78,13 @@ class Diary:
         return [step for name, step in self.events if name == event]
 
 
-def run(schedule, start=0, evaluated=None, stop_after=None, stub=None):
+def run(schedule, start=0, evaluated=None, stop_after=None, stub=None, **hooks):
     """Runs the loop; returns the finished steps, the diary and the stub."""
     stub = stub or Stub(range(1, 101))
     diary = Diary(stop_after)
+    hooks = dataclasses.replace(diary.hooks, **hooks)
     strategy = tf.distribute.get_strategy()
-    arguments = (stub, Numbered(), strategy, schedule, diary.hooks, start, evaluated)
+    arguments = (stub, Numbered(), strategy, schedule, hooks, start, evaluated)
     return train(*arguments), diary, stub
 
 
@@ -111,7 +114,25 @@ def test_no_execution_is_longer_than_asked_for(step, expected):
     assert schedule.next_event(step) == expected
 
 
+@pytest.mark.parametrize(
+    "seconds, most, expected",
+    [(0.2, 50, 2), (0.011, 50, 45), (0.001, 50, 50), (3.0, 50, 1), (0.0, 7, 7)],
+)
+def test_steps_that_take_half_a_second(seconds, most, expected):
+    assert training_loop.steps_at_once(seconds, most) == expected
+
+
 # --- train ---
+
+
+def test_executions_become_longer_when_steps_were_measured(monkeypatch):
+    chosen = []
+    monkeypatch.setattr(training_loop, "steps_at_once", lambda seconds, most: most)
+    schedule = Schedule(16, 12, 16, log_every=4, steps_per_execution=None)
+    done, diary, _ = run(schedule, chosen=chosen.append)
+    steps = [step for event, step in diary.events if event == "progress"]
+    assert done == 16 and steps == [1, 2, 3, 4, 8, 12, 16] and chosen == [4]
+    assert [step for event, step in diary.events if event == "log"] == [4, 8, 12, 16]
 
 
 def test_what_happens_when():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 
 import pytest
@@ -43,8 +44,8 @@ def test_the_most_steps_that_fit(limit, found):
 def test_without_max_minutes_nothing_is_measured(tmp_path):
     task = open_task(tiny.experiment(tmp_path))
     assert budget.within_minutes(task, None) is task.experiment
-    given = open_task(tiny.experiment(tmp_path, "--max_minutes=1"))  # and --steps
-    assert budget.within_minutes(given, None) is given.experiment
+    both = tiny.experiment(tmp_path).replace({"max_minutes": 1.0})  # and steps
+    assert budget.within_minutes(open_task(both), None) is both
 
 
 def with_split(held_out, **fields):
@@ -73,6 +74,36 @@ def test_of_rounds_every_stage_and_its_labels_are_counted():
     seconds = budget.cost(task, paces, few=10)
     # Three stages of 5 steps with an evaluation each, and two times 60 labels.
     assert seconds(15) == 3 * (5 * 5 + 2) + 2 * 60 / 10 * 2
+
+
+@pytest.mark.parametrize("suffixes", [("",), ("_a", "_b")])
+def test_lengths_of_rounds_are_proportions(suffixes, monkeypatch, capsys):
+    """Rounds get the minutes, too, whatever steps a flagfile has for them."""
+    names = [f"{kind}{each}" for kind in ("base", "round_1") for each in suffixes]
+    paces = {name: Fixed() for name in names}
+    monkeypatch.setattr(budget, "measured", lambda task, train: (paces, 10))
+    flags = ("--base_steps=300", "--round_steps=400", "--rounds=3", "--steps=none")
+    flags += (f"--models={len(suffixes)}", "--eval_every=5000", "--algorithm=dmt")
+    given = tiny.experiment("runs/x", *flags).replace({"max_minutes": 300.0})
+    chosen = budget.within_minutes(open_task(given), None)
+    base, each = chosen.method.base_steps, chosen.method.round_steps
+    assert (chosen.run.steps, chosen.method.rounds) == (None, 3)
+    assert each / base == pytest.approx(4 / 3, rel=0.01)
+    assert f"--base_steps={base} --round_steps={each}" in capsys.readouterr().out
+    seconds = budget.cost(open_task(given), paces, 10)(
+        len(suffixes) * (base + 3 * each)
+    )
+    assert seconds == pytest.approx(300 * 60, rel=0.01)
+
+
+def test_a_base_model_that_is_given_takes_no_time():
+    experiment = tiny.experiment(
+        "runs/x", "--algorithm=dmt", "--steps=none", "--rounds=2", "--init_from=runs/b"
+    )
+    source = types.SimpleNamespace(test=range(10), validation=None, train=range(60))
+    task = with_split(0, experiment=experiment, source=source)
+    paces = {"base": Fixed(), "round_1": Fixed()}
+    assert budget.cost(task, paces, few=10)(15) == 2 * (5 * 5 + 2 * 2) + 2 * 60 / 5
 
 
 def test_one_round_on_given_labels_is_measured_as_a_round(tmp_path, monkeypatch):
@@ -111,6 +142,75 @@ def test_the_run_is_the_one_with_the_chosen_steps(slow, tmp_path, capsys):
     assert len(measured.algorithms) == 2 and len(plain.algorithms) == 1
 
 
+def stopped(*_):
+    raise UserError("here the first step would be")
+
+
+def begun(folder, capsys, monkeypatch, *flags):
+    """What a run says before its first step."""
+    monkeypatch.setattr(fit.Session, "complete", stopped)
+    monkeypatch.setattr(loop.Loop, "complete", stopped)
+    with pytest.raises(UserError, match="here the first step"):
+        fit.train(tiny.experiment(folder, *flags))
+    return capsys.readouterr().out
+
+
+def timing(monkeypatch, *names):
+    """Fixed paces in place of measured ones, and how often that was done."""
+    calls = []
+
+    def measured(task, train):
+        calls.append(task.experiment)
+        return {name: Fixed() for name in names}, 405
+
+    monkeypatch.setattr(budget, "measured", measured)
+    return calls
+
+
+def test_before_the_first_step_of_a_length_that_nobody_chose(
+    tmp_path, capsys, monkeypatch
+):
+    """A few steps are timed, once, and what fits is said."""
+    calls = timing(monkeypatch, "run")
+    flags = ("--steps=none", "--eval_every=none", tiny.SUPERVISED)
+    said = begun(tmp_path, capsys, monkeypatch, *flags)
+    # 524,288 steps of 5 s and 512 evaluations of 2 s.
+    assert "\n524,288 steps with 4,194,304 images, the default, take about 30 d" in said
+    assert "\nin an hour fit 715 steps: --max_minutes=60 in another --workdir" in said
+    assert len(calls) == 1 and calls[0].run.precision == "float32"
+    (tmp_path / "split.json").touch()  # as soon as the run has begun
+    assert "steps with" not in begun(tmp_path, capsys, monkeypatch, *flags)
+    begun(tmp_path / "b", capsys, monkeypatch, tiny.SUPERVISED)  # with --steps
+    assert len(calls) == 1
+
+
+def test_before_the_first_step_of_rounds(tmp_path, capsys, monkeypatch):
+    """Passes over the data determine their lengths, which differ by round."""
+    calls = timing(monkeypatch, "base", "round_1")
+    flags = {each.partition("=")[0]: each for each in tiny.ROUNDS}
+    changed = ("--base_steps", "--round_steps", "--eval_every")
+    flags.update({name: f"{name}=none" for name in changed})
+    flags = [*flags.values(), "--base_epochs=1", "--round_epochs=3"]
+    said = begun(tmp_path, capsys, monkeypatch, *flags)
+    found = re.search(r"\n(\S+) steps with \S+ images, the default, take about", said)
+    steps = int(found.group(1))
+    # Of 1,372 unlabelled images a half and all, 16 a step; 8 passes of 3 of the base.
+    assert steps == 3 * (43 + 86) + 8 * 3 and len(calls) == 1
+    begun(tmp_path / "b", capsys, monkeypatch, *tiny.ROUNDS)
+    assert len(calls) == 1
+
+
+def test_a_few_steps_are_really_timed(tmp_path, capsys):
+    """And nothing is said of them but how long the run takes."""
+    flags = ("--steps=none", tiny.SUPERVISED)
+    with tiny.Watch({("progress", budget.STEPS + 1): stopped}) as watch:
+        with pytest.raises(UserError, match="here the first step"):
+            fit.train(tiny.experiment(tmp_path, *flags))
+    said = capsys.readouterr().out
+    assert said.count("524,288 steps with") == said.count("parameters") == 1
+    assert watch.steps[: budget.STEPS + 1] == [*range(1, budget.STEPS + 1), 1]
+
+
 def test_a_resumed_run_keeps_its_steps(tmp_path, monkeypatch, slow):
     fit.train(tiny.experiment(tmp_path, *SINGLE))
     before = flags_of(tmp_path)
@@ -125,15 +225,18 @@ def test_a_resumed_run_keeps_its_steps(tmp_path, monkeypatch, slow):
     assert flags_of(tmp_path)["steps"] == longer
 
 
-def test_rounds_are_divided(slow, tmp_path, capsys):
-    """Here of a model that has a base and rounds."""
-    lengths = ("--base_steps=none", "--round_steps=none")
+def test_rounds_are_divided(slow, tmp_path, capsys, monkeypatch):
+    """Here of a model that has a base and rounds, in the proportion of 3 to 1."""
+    flags = ("--algorithm=cbst", "--rounds=1", *short.ROUNDS, *MINUTE)
     experiment = short.experiment(
-        tmp_path, "--algorithm=cbst", "--rounds=1", *short.ROUNDS, *MINUTE, *lengths
-    )
+        tmp_path, *flags[:-1], "--max_minutes=none", "--base_steps=6", "--round_steps=2"
+    ).replace({"max_minutes": 1.0, "export": False})
     with short.few_samples():
         outcome = fit.train(experiment)
+        monkeypatch.setattr(budget, "measured", None)  # nothing is measured again
+        assert fit.train(experiment) == outcome
     flags = flags_of(tmp_path)
+    assert int(flags["base_steps"]) == pytest.approx(3 * int(flags["round_steps"]), 1)
     assert flags["steps"] == "none" and "--max_minutes=1: " in capsys.readouterr().out
     rounds = int(flags["rounds"])
     each = int(flags["base_steps"]) + rounds * int(flags["round_steps"])

@@ -20,6 +20,7 @@ from mixdmt_tf.settings import settings_of, to_text
 from mixdmt_tf.tasks import fit, open_task
 from mixdmt_tf.tasks.classification import recorder
 from tests.tasks.classification import tiny
+from tests.tasks.segmentation import short
 
 
 def test_results_hold_what_was_promised(finished):
@@ -172,12 +173,17 @@ def test_a_folder_in_use_is_refused_before_any_work(tmp_path, monkeypatch):
     assert not loaded
 
 
+ENLARGED = ("--image_size=128",)
+
+
 @pytest.mark.parametrize(
     "flags, asked",
     [
-        (["--steps=100000", "--precision=auto"], True),
-        (["--steps=100", "--precision=auto"], False),
-        (["--steps=100000"], False),
+        (["--steps=70000", "--precision=auto"], True),  # of 8 images of 8 x 8 pixels
+        (["--steps=60000", "--precision=auto"], False),
+        (["--steps=400", "--precision=auto", *ENLARGED], True),
+        (["--steps=200", "--precision=auto", *ENLARGED], False),
+        (["--steps=70000"], False),
     ],
 )
 def test_long_runs_measure_which_precision_is_fastest(
@@ -185,7 +191,43 @@ def test_long_runs_measure_which_precision_is_fastest(
 ):
     """Unless the precision is given."""
     calls = []
+    monkeypatch.setattr(precision, "candidates", lambda: ["mixed_bfloat16", "float32"])
     monkeypatch.setattr(precision, "measured", lambda *_: calls.append(1) or "float32")
     task = open_task(tiny.experiment(tmp_path, tiny.SUPERVISED, *flags))
     fit._precision(task.replace(task.resolve()))
     assert bool(calls) == asked
+
+
+@pytest.mark.parametrize("minutes, expected", [(3, "mixed_bfloat16"), (1, "float32")])
+def test_steps_are_timed_in_the_precision_that_is_measured(
+    minutes, expected, monkeypatch, tmp_path
+):
+    """Whatever is suggested; if there are minutes for it."""
+    names = ["float32", "mixed_bfloat16"]
+    monkeypatch.setattr(precision, "candidates", lambda: names)
+    monkeypatch.setattr(precision, "measured", lambda *_: names[1])
+    seen = []
+
+    def within(task, train):
+        seen.append(task.experiment.run.precision)
+        raise UserError("here steps would be timed")
+
+    monkeypatch.setattr(fit.budget, "within_minutes", within)
+    flags = (tiny.SUPERVISED, "--precision=auto", "--steps=none")
+    with pytest.raises(UserError, match="here steps would be timed"):
+        fit.train(tiny.experiment(tmp_path, *flags, f"--max_minutes={minutes}"))
+    assert seen == [expected]
+
+
+def test_where_there_is_one_precision_nothing_is_loaded_for_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(precision, "candidates", lambda: ["float32"])
+    monkeypatch.setattr(datasets, "load", None)
+    flags = ("--steps=70000", "--precision=auto", tiny.SUPERVISED)
+    task = open_task(tiny.experiment(tmp_path, *flags))
+    assert fit._precision(task.replace(task.resolve())) == "float32"
+
+
+def test_pixels_of_scenes_are_those_of_crops(tmp_path):
+    flags = (*short.SINGLE, "--algorithm=supervised", "--crop=17x33")
+    with short.few_samples():
+        assert fit._pixels(open_task(short.experiment(tmp_path, *flags))) == 17 * 33

@@ -13,11 +13,12 @@ differs from data set to data set in the paper; the default here is that of the 
 from __future__ import annotations
 
 import dataclasses
-from typing import Dict, Tuple
+from typing import Dict, Optional, Tuple
 
 import numpy as np
 import tensorflow as tf
 
+from mixdmt_tf import lengths
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.algorithms.parts import own_state, strong_augmentation
 from mixdmt_tf.algorithms.parts.terms import rows_of_all
@@ -44,11 +45,13 @@ class Config(strong_augmentation.Config):
         "250 labels: 0.001)",
         low=0.0,
     )
-    threshold_decay: float = setting(
-        0.999,
-        "lambda, decay of the running means that the thresholds are made of",
+    threshold_decay: Optional[float] = setting(
+        None,
+        "lambda, decay of the running means that the thresholds are made of; default: "
+        "0.999, and 1 - 20 / T in a run of fewer than 20,000 steps T, but at least 0.9",
         low=0.0,
         high=1.0,
+        by_length=True,
     )
     threshold_cap: float = setting(
         1.0,
@@ -56,6 +59,11 @@ class Config(strong_augmentation.Config):
         low=0.0,
         high=1.0,
     )
+
+    def for_run(self, steps: int) -> Config:
+        """These settings with what they leave open filled in for a run's length."""
+        decay = lengths.running_decay(0.999, steps)
+        return lengths.filled_in(super().for_run(steps), threshold_decay=decay)
 
 
 class FreeMatch(base.Algorithm):

@@ -17,12 +17,13 @@ rotations apart starts from zeros, without symmetry that had to be broken.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from mixdmt_tf import lengths
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.algorithms.classification import mixmatch
 from mixdmt_tf.algorithms.parts import own_state
@@ -86,15 +87,22 @@ class Config(base.Config):
     lambda_r: float = setting(
         0.5, "weight of the rotation loss (CIFAR-10 with 40 labels: 2)", low=0.0
     )
-    lambda_u_ramp: int = setting(
-        16384,
-        "steps over which lambda_u and lambda_s grow linearly from 0 (CIFAR-10 with 40 "
-        "labels: 131,072)",
+    lambda_u_ramp: Optional[int] = setting(
+        None,
+        "steps over which lambda_u and lambda_s grow linearly from 0; default: 16,384, "
+        "or sqrt(16,384 T) in a run of fewer steps T, which ends below them (CIFAR-10 "
+        "with 40 labels: 131,072)",
         low=0,
+        by_length=True,
     )
     interleave: bool = setting(
         True, "interleave labelled and unlabelled rows for batch normalization"
     )
+
+    def for_run(self, steps: int) -> Config:
+        """These settings with what they leave open filled in for a run's length."""
+        ramp = lengths.lambda_u_ramp(steps)
+        return lengths.filled_in(super().for_run(steps), lambda_u_ramp=ramp)
 
 
 class ReMixMatch(mixmatch.MixMatch):

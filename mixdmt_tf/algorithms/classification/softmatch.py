@@ -16,11 +16,12 @@ estimated variance by 4') and the release do: `--sigmas=2`.
 from __future__ import annotations
 
 import dataclasses
-from typing import Dict, Tuple
+from typing import Dict, Optional, Tuple
 
 import numpy as np
 import tensorflow as tf
 
+from mixdmt_tf import lengths
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.algorithms.parts import own_state, strong_augmentation
 from mixdmt_tf.algorithms.parts.terms import rows_of_all
@@ -40,12 +41,14 @@ class Config(strong_augmentation.Config):
     """Settings of SoftMatch, section 3 and the release."""
 
     weight_decay_form: str = override("l2_kernels")
-    statistics_decay: float = setting(
-        0.999,
+    statistics_decay: Optional[float] = setting(
+        None,
         "m, decay of the running mean and variance of the confidence, and of the "
-        "running class means of the alignment",
+        "running class means of the alignment; default: 0.999, and 1 - 20 / T in a run "
+        "of fewer than 20,000 steps T, but at least 0.9",
         low=0.0,
         high=1.0,
+        by_length=True,
     )
     sigmas: float = setting(
         1.0,
@@ -56,6 +59,11 @@ class Config(strong_augmentation.Config):
     uniform_alignment: bool = setting(
         True, "align predictions to the uniform distribution before they are weighed"
     )
+
+    def for_run(self, steps: int) -> Config:
+        """These settings with what they leave open filled in for a run's length."""
+        decay = lengths.running_decay(0.999, steps)
+        return lengths.filled_in(super().for_run(steps), statistics_decay=decay)
 
 
 class SoftMatch(base.Algorithm):

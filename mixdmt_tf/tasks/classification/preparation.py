@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import pathlib
 from typing import Any, Optional
 
 import tensorflow as tf
 
+from mixdmt_tf.data import image_files
+from mixdmt_tf.data.classification.config import FOLDERS
 from mixdmt_tf.data.classification.copies import Copies, fill_in, of_split
 from mixdmt_tf.data.classification.source import Source
 from mixdmt_tf.data.part import Part, listed
 from mixdmt_tf.data.precomputed import Store, make_part, open_store
 from mixdmt_tf.data.splits import Split
+from mixdmt_tf.files import expanded
 from mixdmt_tf.progress import Progress
 from mixdmt_tf.rounds.stages import divided
 from mixdmt_tf.runs.experiment import Experiment
@@ -21,6 +26,8 @@ STEPS = 524288  # of a run that is given no number
 # their features errs more (CIFAR-10, 250 labels: 32 % at 128, 37 % at 96), but a
 # step is faster, in proportion to the pixels.
 SIZE_WITH_GPU, SIZE_WITHOUT = 224, 128
+# Of folders it is what most of the files have, to a multiple of STEP.
+SMALLEST, LARGEST_WITHOUT, STEP = 96, 160, 32
 
 
 def resolve(experiment: Experiment) -> Experiment:
@@ -31,7 +38,7 @@ def resolve(experiment: Experiment) -> Experiment:
     """
     method = experiment.method_class()
     data = fill_in(experiment.data, method.recipe(experiment.method))
-    data = dataclasses.replace(data, image_size=_image_size(experiment))
+    data = dataclasses.replace(data, image_size=sized(experiment).data.image_size)
     run = experiment.run
     if experiment.in_rounds:
         return divided(dataclasses.replace(experiment, data=data))
@@ -39,6 +46,12 @@ def resolve(experiment: Experiment) -> Experiment:
     steps = run.steps or getattr(experiment.method, "round_steps", None) or STEPS
     run = dataclasses.replace(run, steps=steps)
     return dataclasses.replace(experiment, run=run, data=data).for_run(steps)
+
+
+def sized(experiment: Experiment) -> Experiment:
+    """The settings with the size of images that the data set is read at."""
+    data = dataclasses.replace(experiment.data, image_size=_image_size(experiment))
+    return dataclasses.replace(experiment, data=data)
 
 
 def _image_size(experiment: Experiment) -> Any:
@@ -49,7 +62,20 @@ def _image_size(experiment: Experiment) -> Any:
     if given is None or own is None:
         return own
     gpu = bool(tf.config.list_physical_devices("GPU"))
-    return SIZE_WITH_GPU if gpu else SIZE_WITHOUT
+    data = experiment.data
+    usual = None
+    if data.dataset in FOLDERS and data.data_dir and not data.bands:
+        usual = _usual_size(expanded(data.data_dir))
+    if usual is None:
+        return SIZE_WITH_GPU if gpu else SIZE_WITHOUT
+    largest = SIZE_WITH_GPU if gpu else LARGEST_WITHOUT
+    return min(largest, max(SMALLEST, STEP * round(usual / STEP)))
+
+
+@functools.lru_cache(maxsize=None)
+def _usual_size(folder: pathlib.Path) -> Optional[int]:
+    """Of the images below a folder, which is gone through once in a process."""
+    return image_files.usual_size(image_files.find(folder)[0])
 
 
 def open_copies(experiment: Experiment, copies: Copies) -> Store:

@@ -60,7 +60,7 @@ class Classification:
     @functools.cached_property
     def source(self) -> Source:
         """The data set."""
-        return self._given or datasets.load(self.experiment.data)
+        return self._given or datasets.load(preparation.sized(self.experiment).data)
 
     def replace(self, experiment: Experiment) -> Classification:
         """The same data under other settings."""

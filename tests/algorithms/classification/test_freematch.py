@@ -97,7 +97,7 @@ def test_nothing_kept_costs_nothing():
 
 
 def test_published_settings():
-    config = freematch.Config()
+    config = freematch.Config().for_run(2**20)
     assert (config.lambda_u, config.lambda_f, config.threshold_decay) == (
         1,
         0.01,

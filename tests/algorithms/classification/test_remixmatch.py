@@ -114,7 +114,7 @@ def test_the_layer_for_rotations_learns_and_decays():
 
 
 def test_published_settings():
-    config = remixmatch.Config()
+    config = remixmatch.Config().for_run(2**20)
     weights = config.lambda_u, config.lambda_s, config.lambda_r, config.lambda_u_ramp
     assert weights == (1.5, 0.5, 0.5, 16384)
     assert (config.optimizer, config.learning_rate) == ("adam", 0.002)

@@ -60,7 +60,7 @@ def test_the_guess_is_not_aligned():
 
 
 def test_published_settings():
-    config, theirs = softmatch.Config(), fixmatch.Config()
+    config, theirs = softmatch.Config().for_run(2**20), fixmatch.Config()
     assert (config.lambda_u, config.statistics_decay) == (1, 0.999)
     for name in ("optimizer", "learning_rate", "weight_decay", "weight_decay_form"):
         assert getattr(config, name) == getattr(theirs, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from mixdmt_tf.algorithms.classification import dmt, mixmatch
 from mixdmt_tf.cli import experiments
@@ -221,3 +222,31 @@ def test_the_size_of_images(given, network, gpus, expected, monkeypatch):
     argv = ["--dataset=digits", f"--network={network}", f"--image_size={given}"]
     experiment = experiments.build(experiments.parse(argv, "train", ""))
     assert preparation.resolve(experiment).data.image_size == expected
+
+
+@pytest.mark.parametrize(
+    "side, gpus, expected",
+    [
+        (20, [], 96),
+        (130, [], 128),
+        (500, [], 160),
+        (180, ["a GPU"], 192),
+        (500, ["a GPU"], 224),
+    ],
+)
+def test_the_size_of_images_that_files_have(
+    side, gpus, expected, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
+    for name in ("a", "b"):
+        (tmp_path / "labeled" / name).mkdir(parents=True)
+        for number in range(3):
+            image = Image.new("RGB", (2 * side, side))
+            image.save(tmp_path / "labeled" / name / f"{number}.png")
+    argv = ["--dataset=folder", f"--data_dir={tmp_path}", "--image_size=auto"]
+    experiment = experiments.build(
+        experiments.parse([*argv, "--network=efficientnet_lite0"], "train", "")
+    )
+    assert preparation.resolve(experiment).data.image_size == expected
+    # As soon as somebody asks for them, such as a measurement before.
+    assert open_task(experiment).source.image_shape == (expected, expected, 3)

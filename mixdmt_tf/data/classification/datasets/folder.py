@@ -29,13 +29,19 @@ from mixdmt_tf.data import decoded, image_files
 from mixdmt_tf.data.classification import label_weights, labels_csv
 from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.data.classification.source import UNKNOWN, Images, Source
+from mixdmt_tf.data.image_files import few
 from mixdmt_tf.data.lazy_images import take
 from mixdmt_tf.data.paths import Paths
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.files import expanded
 
 # Photos of one's own are few: what a network knows of others helps.
-assumes = {"base": {"network": "auto"}}
+assumes = {
+    "base": {"network": "auto"},
+    "dmt_sgd": {"network": "auto"},
+    "deep_co_training": {"network": "auto"},
+    "dual_student": {"network": "auto"},
+}
 
 SIZE = 32  # height and width of images, unless the settings say otherwise
 SKIP = "use --on_bad_image=skip"
@@ -184,7 +190,7 @@ def _labeled_folder(root: pathlib.Path) -> pathlib.Path:
         )
     if not found:
         names = sorted(path.name for path in _entries(root))
-        raise UserError(f"{root}: {LAYOUTS}; found {_few(names)}")
+        raise UserError(f"{root}: {LAYOUTS}; found {few(names)}")
     return found[0]
 
 
@@ -210,7 +216,7 @@ def _class_names(labeled: pathlib.Path) -> Tuple[str, ...]:
     names, _ = _class_folders(labeled)
     if len(names) < 2:
         raise UserError(
-            f"{labeled} has the class folders {_few(names)}; expected at least two, "
+            f"{labeled} has the class folders {few(names)}; expected at least two, "
             "each named after its class"
         )
     for name in names:
@@ -233,8 +239,8 @@ def _by_class(
     strange = [name for name in names if name not in class_names]
     if strange:
         raise UserError(
-            f"{folder} has the classes {_few(strange)}, of which there are no training "
-            f"images; expected only {_few(class_names)}"
+            f"{folder} has the classes {few(strange)}, of which there are no training "
+            f"images; expected only {few(class_names)}"
         )
     files = Files(Paths(folder.parent), ignored=others, suffixes=suffixes)
     for name in names:
@@ -290,11 +296,3 @@ def _no_images(
         f"{image_files.printable(folder)} has no {bands_.kinds(suffixes)} images{which}"
         "\nput some there, or remove the folder"
     )
-
-
-def _few(names: Sequence[str], limit: int = 10) -> str:
-    """Names for a message, at most ten."""
-    words = [image_files.printable(name) for name in names[:limit]]
-    if len(names) > limit:
-        words.append(f"and {len(names) - limit} more")
-    return ", ".join(words) or "nothing"

@@ -31,7 +31,12 @@ from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.files import expanded
 
 # Photos of one's own are few: what a network knows of others helps.
-assumes = {"base": {"network": "auto"}}
+assumes = {
+    "base": {"network": "auto"},
+    "dmt_sgd": {"network": "auto"},
+    "deep_co_training": {"network": "auto"},
+    "dual_student": {"network": "auto"},
+}
 
 SEVERAL_LABELS = True  # an image: some methods can't learn them
 SIZE = 32  # height and width of images, unless the settings say otherwise

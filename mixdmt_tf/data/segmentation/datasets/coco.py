@@ -40,6 +40,8 @@ from mixdmt_tf.data.segmentation.source import Source, short
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.files import expanded
 
+# In place of the papers' DeepLab-v2 on ResNet-101, which needs weights and a GPU.
+assumes = {"segmentation_sgd": {"network": "auto"}}
 LAYOUT = (
     "expected COCO's JSON, such as annotations/instances_train2017.json or "
     "train/_annotations.coco.json, and the images in train2017/, images/ or beside it"

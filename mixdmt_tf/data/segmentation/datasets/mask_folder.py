@@ -37,6 +37,8 @@ from mixdmt_tf.data.segmentation.source import IGNORED, Source, short
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.files import expanded
 
+# In place of the papers' DeepLab-v2 on ResNet-101, which needs weights and a GPU.
+assumes = {"segmentation_sgd": {"network": "auto"}}
 LAYOUT = (
     "expected images/ and masks/ with files of the same names, masks as PNG with a "
     "class number for each pixel, or with colours and a colours.txt"

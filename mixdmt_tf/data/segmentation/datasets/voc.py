@@ -32,6 +32,8 @@ from mixdmt_tf.data.segmentation.text_files import read_lines
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.files import expanded
 
+# In place of the papers' DeepLab-v2 on ResNet-101, which needs weights and a GPU.
+assumes = {"segmentation_sgd": {"network": "auto"}}
 CLASSES = tuple(
     "background aeroplane bicycle bird boat bottle bus car cat chair cow diningtable "
     "dog horse motorbike person pottedplant sheep sofa train tvmonitor".split()
