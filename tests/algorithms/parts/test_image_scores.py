@@ -8,6 +8,7 @@ import types
 import keras
 import numpy as np
 import pytest
+import scipy.stats  # not to be imported while memory is counted
 import tensorflow as tf
 
 from mixdmt_tf.algorithms.parts import domain_scores, frozen_scores
@@ -187,6 +188,7 @@ def test_few_unlabelled_images_are_in_memory_at_a_time(monkeypatch):
     given.labeled_images = lambda: [(np.stack([image] * 10), np.arange(10) % 2)]
     given.unlabeled_images = unlabeled
     given.split.unlabeled = np.arange(number)
+    assert scipy.stats.kruskal
     tracemalloc.start()
     found = domain_scores.domain_scores(given)
     peak = tracemalloc.get_traced_memory()[1]
