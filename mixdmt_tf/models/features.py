@@ -1,4 +1,4 @@
-"""What a classifier tells classes from: the input of its last dense layer, or another."""
+"""What a classifier tells classes from: what its last dense layer is given."""
 
 from __future__ import annotations
 
