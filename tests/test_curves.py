@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import runpy
 from pathlib import Path
 
@@ -19,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def fixture_tool(tmp_path):
     """The tool with folders of its own."""
     found = runpy.run_path(str(ROOT / "tools" / "curves.py"))
-    folders = {"FOLDER": tmp_path / "kept", "IMAGES": tmp_path}
+    folders = {"FOLDER": tmp_path / "kept", "IMAGES": tmp_path, "RESULTS": tmp_path}
     for function in ("add", "draw"):
         found[function].__globals__.update(folders)
     return found
@@ -73,6 +74,48 @@ def test_a_line_of_another_colour_for_each_label(tool, tmp_path, monkeypatch, sc
     pixels = np.asarray(Image.open(tmp_path / "a.png").convert("RGB"))
     for colour in ((0x00, 0x72, 0xB2), (0xE6, 0x9F, 0x00)):
         assert np.sum(np.all(pixels == colour, axis=-1)) > 500
+
+
+def test_scores_against_labels_with_the_deviation_of_seeds(tool, tmp_path, monkeypatch):
+    rows = [
+        {"row": row, "column": column, "seed": seed, "test_error": error}
+        for row, column, seed, error in (
+            ("dmt", "1,000 labels", 1, 21.0),
+            ("dmt", "250 labels", 1, 30.0),
+            ("dmt", "250 labels", 2, 34.0),
+            ("uda", "250 labels", 1, 40.0),
+        )
+    ]
+    (tmp_path / "b.json").write_text(json.dumps(rows))
+    charts = []
+    image = plots.image
+    monkeypatch.setattr(plots, "image", lambda c: charts.append(c) or image(c))
+    assert tool["main"](["labels", "b", "A title"]) == 0
+    (chart,) = charts
+    assert (tmp_path / "b.png").is_file() and chart.title == "A title"
+    assert [each.label for each in chart.series] == ["dmt", "uda"]
+    points = chart.series[0].points
+    assert [(p.x, p.y) for p in points] == [(250, 32.0), (1000, 21.0)]
+    assert points[0].std == pytest.approx(8**0.5) and points[1].std is None
+    assert chart.x_ticks == [250, 1000] and "seeds 1, 2" in chart.note
+
+
+def test_the_picture_of_the_page_is_of_the_numbers_that_are_kept(
+    tool, tmp_path, monkeypatch
+):
+    """Drawn anew by the command that stands there."""
+    monkeypatch.setattr(plots, "DPI", 200)
+    page = (ROOT / "docs" / "which-method.md").read_text(encoding="utf-8")
+    title = re.search(r'curves\.py labels pretrained \\\n +"(.*)"', page)[1]
+    results = (ROOT / "docs" / "results" / "pretrained.json").read_bytes()
+    (tmp_path / "pretrained.json").write_bytes(results)
+    assert tool["main"](["labels", "pretrained", title]) == 0
+    drawn, kept = (
+        np.asarray(Image.open(folder / "pretrained.png").convert("L"), float)
+        for folder in (tmp_path, ROOT / "docs" / "images")
+    )
+    assert drawn.shape == kept.shape  # other versions draw letters a little otherwise
+    assert np.abs(drawn - kept).mean() < 0.2
 
 
 @pytest.mark.parametrize("argv", [[], ["add", "a", "one"], ["draw", "a"], ["x", "y"]])

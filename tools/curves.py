@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Keeps learning curves of runs under docs/results/curves/, and draws them.
+"""Keeps learning curves of runs under docs/results/curves/, and draws results.
 
     tools/curves.py add NAME LABEL RUN [RUN ...]
     tools/curves.py draw NAME TITLE
+    tools/curves.py labels NAME TITLE
 
 `add` takes the test score at each evaluation of the runs' metrics.csv, with the seconds
 of training until then, into docs/results/curves/NAME.json, in place of earlier ones of
 that label. `draw` makes docs/images/NAME.png of them: the score against minutes, a line
-for each run.
+for each run. `labels` makes the same file of docs/results/NAME.json (tools/results.py),
+whose columns are numbers of labels: the score against labels, a line for each row.
 """
 
 from __future__ import annotations
@@ -15,12 +17,16 @@ from __future__ import annotations
 import csv
 import json
 import pathlib
+import re
 import shlex
+import statistics
 import sys
 from typing import Any, Dict, List, Sequence
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-FOLDER = ROOT / "docs" / "results" / "curves"
+RESULTS = ROOT / "docs" / "results"
+FOLDER = RESULTS / "curves"
+COLUMN = re.compile(r"([0-9,]+) labels")
 IMAGES = ROOT / "docs" / "images"
 SCORES = {"test_error": "test error in percent", "test_miou": "mean IoU in percent"}
 TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)  # minutes
@@ -80,12 +86,48 @@ def draw(name: str, title: str) -> pathlib.Path:
     return path
 
 
+def draw_labels(name: str, title: str) -> pathlib.Path:
+    """Draws scores against the number of labels; returns the picture's path."""
+    from mixdmt_tf import files, plots
+
+    known = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    score = next(each for each in SCORES if each in known[0])
+    found: Dict[str, Dict[int, List[float]]] = {}
+    for each in known:
+        labels = int(COLUMN.fullmatch(each["column"])[1].replace(",", ""))
+        row = found.setdefault(each["row"], {})
+        row.setdefault(labels, []).append(each[score])
+    series = [
+        plots.Series(label, [_point(x, row[x]) for x in sorted(row)])
+        for label, row in found.items()
+    ]
+    ticks = sorted({x for row in found.values() for x in row})
+    seeds = sorted({each["seed"] for each in known})
+    note = f"seeds {', '.join(map(str, seeds))}"
+    chart = plots.LineChart(
+        series, title, "labelled images", SCORES[score], ticks, log_x=True, note=note
+    )
+    path = IMAGES / f"{name}.png"
+    files.write_png_atomically(path, plots.image(chart))
+    return path
+
+
+def _point(x: int, scores: Sequence[float]) -> Any:
+    """The mean over seeds, and their deviation where there are several."""
+    from mixdmt_tf import plots
+
+    spread = statistics.stdev(scores) if len(scores) > 1 else None
+    return plots.Point(x, statistics.fmean(scores), spread)
+
+
 def main(argv: Sequence[str]) -> int:
     """Runs the command."""
     if argv[:1] == ["add"] and len(argv) > 3:
         add(argv[1], argv[2], [pathlib.Path(each) for each in argv[3:]])
     elif argv[:1] == ["draw"] and len(argv) == 3:
         print(draw(argv[1], argv[2]))
+    elif argv[:1] == ["labels"] and len(argv) == 3:
+        print(draw_labels(argv[1], argv[2]))
     else:
         print(__doc__, file=sys.stderr)
         print(f"got: {shlex.join(argv)}", file=sys.stderr)

@@ -35,10 +35,12 @@ KEPT = (
     "ood_auroc",
     "ood_aurocs",
     "ood_rate_estimate",
+    "ood_rate_interval",
     "machine",
     "versions",
 )
 LOCAL = ("workdir", "data_dir", "cache_dir", "split", "init_from", "pseudo_labels")
+LOCAL += ("ood_scores_from", "ood_scores")
 REGION = re.compile(
     r"(<!-- results (\S+)(?: (\S+))? -->\n).*?(<!-- end -->)", re.DOTALL
 )

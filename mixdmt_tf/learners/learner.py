@@ -93,7 +93,7 @@ class Learner(TrainedModel):
         if not initial_epoch:
             if self.algorithm.has_peer:  # which begins as a copy would in rounds
                 task.initialize(self.algorithm.peer)
-            self.algorithm.begin(pipeline)
+            task.begin(self.algorithm, pipeline, None)
         self._keras_compile(self.algorithm.optimizer)
         held_out = given.validation
         return super().fit(

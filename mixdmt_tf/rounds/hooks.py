@@ -55,6 +55,12 @@ class Hooks(Protocol):
             UserError: saying what to do.
         """
 
+    def prepare(self) -> None:
+        """Finds what is found once for all stages, unless it is there."""
+
+    def found(self) -> Dict[str, Any]:
+        """Settings of all stages by name: where they read what `prepare` found."""
+
     def validation_images(self) -> int:
         """The number of images that stages can be compared on."""
 

@@ -96,6 +96,7 @@ class Loop:
             print(self.task.describe_split(self.split), flush=True)
         if self.experiment.method.select_on == "best":
             self._warn_of_choice(self.hooks.validation_images())
+        self.hooks.prepare()
         planned = self.stages.all
         for number, stage in enumerate(planned, start=1):
             print(f"[{number}/{len(planned)}] {self._in_words(stage)}", flush=True)

@@ -141,6 +141,7 @@ class Stages:
             self.experiment.data, split=str(self.path / "split.json")
         )
         experiment = dataclasses.replace(self.of_model(stage), run=run, data=data)
+        experiment = experiment.replace(self.hooks.found())
         if stage.teacher:
             labels = str(self.hooks.labels_place(stage))
             data = dataclasses.replace(data, pseudo_labels=labels)

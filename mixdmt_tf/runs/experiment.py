@@ -129,7 +129,7 @@ class Experiment:
         old = {**self._before_they_were_settings(), **parse(flagfile)}
         texts = {name: old.get(name, "none") for name in settings_}
         given = {name: text for name, text in texts.items() if text != "none"}
-        return self.replace({k: _value(settings_[k], v) for k, v in given.items()})
+        return self.replace({k: value_of(settings_[k], v) for k, v in given.items()})
 
     def _before_they_were_settings(self) -> Dict[str, str]:
         """What runs had that are older than settings that follow from a length."""
@@ -222,7 +222,7 @@ def _start(flags: Dict[str, str]) -> str:
     return os.path.relpath(start, flags.get("workdir") or ".") if start else ""
 
 
-def _value(setting: Setting, text: str) -> Any:
+def value_of(setting: Setting, text: str) -> Any:
     """The value that stands in a run's own flagfile.
 
     Raises:

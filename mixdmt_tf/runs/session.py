@@ -107,7 +107,7 @@ class Session:
         means.restore(self.algorithm.means, note.get("means", {}), self.workers.number)
         if not start:
             beginning.initialize(self.algorithm, task)
-            self.algorithm.begin(pipeline)
+            task.begin(self.algorithm, pipeline, self.path)
             task.show_inputs(self.log, pipeline)
         self._announce(start)
         self.evaluated = {int(row["step"]) for row in self.log.rows}

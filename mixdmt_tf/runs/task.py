@@ -143,6 +143,17 @@ class Task(Protocol):
     def show_inputs(self, log: Any, pipeline: Any) -> None:
         """Shows in TensorBoard what a new run trains on."""
 
+    def begin(
+        self, algorithm: Algorithm, pipeline: Any, folder: Optional[pathlib.Path]
+    ) -> None:
+        """Has a method begin, with what it needs of other runs or of the run's folder.
+
+        Args:
+            algorithm: before its first step.
+            pipeline: the run's batches and images.
+            folder: the run's; None: there is none.
+        """
+
     def network(self) -> keras.Model:
         """The network, untrained."""
 

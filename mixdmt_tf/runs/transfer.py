@@ -8,15 +8,15 @@ other data set's gradients say nothing about this one's.
 from __future__ import annotations
 
 import pathlib
-from typing import Any, Mapping, Sequence
+from typing import Any, Dict, Mapping, Sequence, Tuple
 
 import keras
 
-from mixdmt_tf import digests
+from mixdmt_tf import digests, models
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.files import expanded
 from mixdmt_tf.runs import trained
-from mixdmt_tf.runs.experiment import Experiment
+from mixdmt_tf.runs.experiment import Experiment, value_of
 from mixdmt_tf.runs.run_folder import read_flags
 from mixdmt_tf.runs.task import PseudoLabels, Task
 from mixdmt_tf.settings import settings_of, to_text
@@ -80,6 +80,26 @@ def initialize(network: keras.Model, task: Task, new_head: bool = False) -> str:
     )
 
 
+def network_of(folder: pathlib.Path) -> Tuple[str, Any]:
+    """Name and settings of the network of a trained run."""
+    flags = _network_flags(folder)
+    made = models.network(flags["network"])
+    values = {
+        each.name: value_of(each, flags[each.name])
+        for each in settings_of(made)
+        if each.name in flags and (each.type == "str" or flags[each.name] != "none")
+    }
+    return flags["network"], made(**values)
+
+
+def _network_flags(folder: pathlib.Path) -> Dict[str, str]:
+    """A run's flags, with those of the network that its weights belong to."""
+    theirs = read_flags(folder)
+    own: Mapping[str, Any] = digests.read_json(folder / "data.json")
+    theirs.update({k: to_text(v) for k, v in own.get("network", {}).items()})
+    return theirs
+
+
 def require_same_network(folder: pathlib.Path, experiment: Experiment) -> None:
     """Refuses a run folder for `init_from` that has no network like this run's.
 
@@ -96,10 +116,7 @@ def require_same_network(folder: pathlib.Path, experiment: Experiment) -> None:
             f"--init_from={folder} holds no trained run.\n"
             "Expected the run folder of a training command."
         )
-    theirs = read_flags(folder)
-    own: Mapping[str, Any] = digests.read_json(data)
-    theirs.update({k: to_text(v) for k, v in own.get("network", {}).items()})
-    wrong = _differing(theirs, experiment, ())
+    wrong = _differing(_network_flags(folder), experiment, ())
     if wrong:
         raise UserError(
             f"--init_from={folder} was trained with another network: {wrong}.\n"

@@ -134,6 +134,7 @@ def measured(task: Task, train: Train) -> Tuple[Paces, int]:
     if experiment.data.pseudo_labels:
         changes.update(pseudo_labels="", models=1)
     changes.update(eval_every=STEPS // 2, checkpoint_every=STEPS, init_from="")
+    changes.update(_quick_mask(experiment.method))
     changes.update(data_service="")  # whose workers don't see the temporary folder
     changes.update(export=False, compare_supervised=False, steps_per_execution=1)
     paces: Paces = {}
@@ -159,6 +160,18 @@ def measured(task: Task, train: Train) -> Tuple[Paces, int]:
                     Loop(few, path / "run", stage).complete()
         keras.backend.clear_session()
         return paces, _judged(few)
+
+
+def _quick_mask(method: Any) -> Dict[str, Any]:
+    """Settings of a mask that looks at nothing before the first step, as in RealMix."""
+    if not hasattr(method, "ood_rate"):
+        return {}
+    changes: Dict[str, Any] = {"ood_scores_from": "", "ood_scores": ""}
+    if method.ood_rate == "auto":
+        changes["ood_rate"] = 0.5
+    if method.ood_score in ("domain", "frozen"):
+        changes.update(ood_score="softmax", ood_layer="")
+    return changes
 
 
 def cost(task: Task, paces: Paces, few: int) -> Callable[[int], float]:

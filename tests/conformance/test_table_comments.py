@@ -17,6 +17,7 @@ COST = re.compile(r"(?:about )?(\d+(?:\.\d+)?) (minute|hour)s?\b")
 APPENDICES = {"dmt/gamma": "appendix C"}
 DATA = {
     "lengths/camvid": "street scenes of 240x180 pixels",
+    "lengths/mismatch": "RealMix's question of its table 1 in minutes",
     "lengths/pretrained": "RealMix's question of its table 4 in minutes",
 }
 MINUTES = {"minute": 1, "hour": 60}

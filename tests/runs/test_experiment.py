@@ -30,6 +30,7 @@ HARMLESS = {
     "image_store",
     "cache_dir",
     "pseudo_labels",
+    "ood_scores",
     "export",
     "report",
     "data_service",

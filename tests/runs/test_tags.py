@@ -19,6 +19,7 @@ from mixdmt_tf.runs import tags
         ("lambda_u", "5 schedule and speed"),
         ("learning_rate", "5 schedule and speed"),
         ("ood_rate_estimate", "5 schedule and speed"),
+        ("ood_rate_low", "5 schedule and speed"),
     ],
 )
 def test_where_a_number_of_a_step_is_shown(name, folder):

@@ -54,6 +54,21 @@ def with_split(held_out, **fields):
     return types.SimpleNamespace(draw_split=lambda: split, **fields)
 
 
+@pytest.mark.parametrize(
+    "more, expected",
+    [
+        ("--ood_score=frozen --ood_scores_from=RUN --ood_rate=0.3", ("softmax", 0.3)),
+        ("--ood_score=domain --ood_rate=auto", ("softmax", 0.5)),
+        ("--ood_score=knn --ood_scores=FILE --ood_rate=0.3", ("knn", 0.3)),
+    ],
+)
+def test_what_a_mask_finds_before_the_first_step_is_no_step(more, expected):
+    experiment = tiny.experiment("runs/x", *more.split())
+    method = experiment.replace(budget._quick_mask(experiment.method)).method
+    assert (method.ood_score, method.ood_rate) == expected
+    assert method.ood_scores == method.ood_scores_from == ""
+
+
 def test_evaluations_are_counted():
     """Of test images and of those that are held out of the training images."""
     experiment = tiny.experiment("runs/x", "--steps=none", "--eval_every=10")

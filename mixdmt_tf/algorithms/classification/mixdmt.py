@@ -35,6 +35,7 @@ from mixdmt_tf.algorithms.parts import (
     classification_rounds,
     label_sources,
     ood_mask,
+    ood_settings,
     rounds,
     weighting,
 )
@@ -57,7 +58,7 @@ class Config(
     label_sources.LabelSource,
     classification_rounds.Selection,
     weighting.Gammas,
-    ood_mask.Config,
+    ood_settings.Config,
     mixmatch.Config,
 ):
     """Those of rounds, of the dynamic weight, of the mask, and of MixMatch."""
@@ -92,7 +93,7 @@ class MixDMT(realmix.RealMix):
         "weight_right",
         "weight_wrong",
         "ood_kept",
-        "ood_rate",
+        *ood_mask.REPORTED,
     )
 
     @classmethod
@@ -141,7 +142,7 @@ class MixDMT(realmix.RealMix):
                 **weighting.cases(labels, batch["u_confidence"], p),
                 **classification_rounds.weight_reports(trust, batch),
                 "ood_kept": inside,
-                "ood_rate": tf.convert_to_tensor(self.ood.rate),
+                **self.ood.reports(),
             },
         )
 

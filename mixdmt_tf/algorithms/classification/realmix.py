@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.algorithms.classification import mixmatch
-from mixdmt_tf.algorithms.parts import ood_mask
+from mixdmt_tf.algorithms.parts import ood_mask, ood_settings
 from mixdmt_tf.algorithms.parts.consistency import guess_reports
 from mixdmt_tf.data.classification.recipe import Recipe
 from mixdmt_tf.equations import (
@@ -37,7 +37,7 @@ from mixdmt_tf.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(mixmatch.Config, ood_mask.Config):
+class Config(mixmatch.Config, ood_settings.Config):
     """Settings of RealMix; the paper follows MixMatch where it names no value."""
 
     tsa: str = setting(
@@ -66,8 +66,7 @@ class RealMix(mixmatch.MixMatch):
         "tsa_kept",
         "ood_kept",
         "ood_precision",
-        "ood_rate",
-        "ood_rate_estimate",
+        *ood_mask.REPORTED,
     )
 
     def __init__(self, network, config, facts):
@@ -80,18 +79,18 @@ class RealMix(mixmatch.MixMatch):
         self.ood = ood_mask.OodMask(network, self.config, facts)
         self.two_outputs = None
         if self.ood.asks_features:
-            self.two_outputs = features.with_features(network)
+            self.two_outputs = features.with_features(network, config.ood_layer)
 
     def begin(self, pipeline: Any) -> None:
         """Looks at the images before the first step, if the mask asks for it."""
-        self.ood.begin(self.network, pipeline)
+        self.ood.begin(pipeline)
 
     @classmethod
     def recipe(cls, config: Config) -> Recipe:
         """That of MixMatch, from 50 copies with random erasing."""
         plain = super().recipe(config)
         # Scores of single images and memories of labelled ones say whose they are.
-        indices = config.ood_score in (*ood_mask.FIXED, *ood_mask.OF_FEATURES)
+        indices = ood_mask.of_images(config)
         return dataclasses.replace(
             plain, copies=50, copies_augment="cutout", indices=indices
         )
@@ -130,8 +129,7 @@ class RealMix(mixmatch.MixMatch):
                 "ood_kept": in_distribution,
                 # Of the masked rows whose origin is known, those from elsewhere.
                 "ood_precision": (tf.cast(truth < -1, tf.float32), masked),
-                "ood_rate": tf.convert_to_tensor(self.ood.rate),
-                "ood_rate_estimate": tf.convert_to_tensor(self.ood.estimate),
+                **self.ood.reports(),
             },
         )
 

@@ -17,7 +17,7 @@ labelled ones.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, List, Tuple
+from typing import Any, List, Sequence, Tuple
 
 import keras
 import numpy as np
@@ -40,18 +40,16 @@ SIGNIFICANT = 0.01
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Images:
-    """All images of a run in the size that the networks take, float32 in [-1, 1].
+    """What one network learns from, in the size that networks take, in [-1, 1].
 
     Attributes:
-        labeled: [n, S, S, channels].
-        classes: int [n].
-        unlabeled: [N, S, S, channels] as float16.
+        labeled: float32 [n, S, S, channels].
+        unlabeled: float16 [m, S, S, channels], at most `POOL`.
         flip: whether mirror images are as good.
         seed: the run's.
     """
 
     labeled: np.ndarray
-    classes: np.ndarray
     unlabeled: np.ndarray
     flip: bool
     seed: int
@@ -60,41 +58,64 @@ class Images:
 def domain_scores(pipeline: Any) -> ImageScores:
     """Trains the networks and scores all unlabelled images of a run.
 
+    Of the unlabelled images those are in memory that one network learns from, then a
+    pass of the pipeline at a time.
+
     Args:
         pipeline: the run's images (`data.classification.pipeline.Pipeline`).
 
     Returns:
         Mean ranks as scores; ranks of single networks as `held_out` and `pool`.
     """
-    images = _read(pipeline)
-    rng = np.random.default_rng(images.seed)
-    folds = _folds(images.classes, rng)
-    halves = rng.permutation(len(images.unlabeled)) % 2
-    total = np.zeros(len(images.unlabeled))
-    times = np.zeros(len(images.unlabeled))
-    held_out = np.zeros(len(images.labeled))
+    pairs = [(_small(x), y) for x, y in pipeline.labeled_images()]
+    labeled, classes = (np.concatenate(each) for each in zip(*pairs))
+    number, seed = len(pipeline.split.unlabeled), pipeline.seed
+    rng = np.random.default_rng(seed)
+    folds = _folds(classes, rng)
+    halves = rng.permutation(number) % 2
     progress = Progress("detector of strangers", "steps")
+    networks = []
     for fold in range(FOLDS):
         own = rng.permutation(np.flatnonzero(halves == fold % 2))[:POOL]
-        other = np.flatnonzero(halves != fold % 2)
-        compute = _trained(images, folds != fold, own, fold, progress)
-        scores = _map(compute, images.unlabeled[other])
-        pool = np.sort(scores)
+        unlabeled = _read(pipeline, own, labeled.shape[1:])
+        images = Images(labeled[folds != fold], unlabeled, pipeline.source.flip, seed)
+        networks.append(_trained(images, fold, progress))
+    progress.close()
+    logits = _unlabeled_logits(networks, halves, pipeline)
+    total, times, held_out = np.zeros(number), np.zeros(number), np.zeros(len(labeled))
+    for fold, compute in enumerate(networks):
+        other = halves != fold % 2
+        pool = np.sort(logits[fold][other])
 
         def ranks(values: np.ndarray, pool: np.ndarray = pool) -> np.ndarray:
             return np.searchsorted(pool, values) / len(pool)
 
-        total[other] += ranks(scores)
+        total[other] += ranks(logits[fold][other])
         times[other] += 1
-        held_out[folds == fold] = ranks(_map(compute, images.labeled[folds == fold]))
-    progress.close()
-    kept, note = present_classes(held_out, images.classes)
+        held_out[folds == fold] = ranks(_map(compute, labeled[folds == fold]))
+    kept, note = present_classes(held_out, classes)
     return ImageScores(
         (total / np.maximum(times, 1)).astype(np.float32),
         held_out[kept],
         (np.arange(POOL) + 0.5) / POOL,
         note,
     )
+
+
+def _unlabeled_logits(
+    networks: Sequence[Any], halves: np.ndarray, pipeline: Any
+) -> np.ndarray:
+    """Logits [FOLDS, N] of the half that a network has not seen; elsewhere 0."""
+    logits = np.zeros((len(networks), len(halves)), np.float32)
+    start = 0
+    for some in pipeline.unlabeled_images():
+        images = _small(some).astype(np.float16)
+        places = np.arange(start, start + len(images))
+        start += len(images)
+        for fold, compute in enumerate(networks):
+            other = halves[places] != fold % 2
+            logits[fold, places[other]] = _map(compute, images[other])
+    return logits
 
 
 def present_classes(ranks: np.ndarray, classes: np.ndarray) -> Tuple[np.ndarray, str]:
@@ -125,22 +146,21 @@ def present_classes(ranks: np.ndarray, classes: np.ndarray) -> Tuple[np.ndarray,
     return np.isin(classes, found[present]), note
 
 
-def _read(pipeline: Any) -> Images:
-    def small(images: Any) -> np.ndarray:
-        height, width = images.shape[1:3]
-        if max(height, width) > SIZE:
-            images = tf.image.resize(images, (SIZE, SIZE), "area")
-        return np.asarray(images)
+def _small(images: Any) -> np.ndarray:
+    """Images in the size that networks take, float32."""
+    if max(images.shape[1:3]) > SIZE:
+        images = tf.image.resize(images, (SIZE, SIZE), "area")
+    return np.asarray(images)
 
-    labeled, classes = zip(*pipeline.labeled_images())
-    unlabeled = [small(x).astype(np.float16) for x in pipeline.unlabeled_images()]
-    return Images(
-        np.concatenate([small(each) for each in labeled]),
-        np.concatenate(classes),
-        np.concatenate(unlabeled),
-        pipeline.source.flip,
-        pipeline.seed,
-    )
+
+def _read(pipeline: Any, places: np.ndarray, shape: Tuple[int, ...]) -> np.ndarray:
+    """Some unlabelled images, float16 [m, S, S, channels]."""
+    found = np.zeros((len(places), *shape), np.float16)
+    start = 0
+    for some in pipeline.unlabeled_images(places):
+        found[start : start + len(some)] = _small(some)
+        start += len(some)
+    return found
 
 
 def _folds(classes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -187,10 +207,8 @@ def network(input_shape: Tuple[int, ...], seed: int) -> keras.Model:
     return keras.Sequential(layers)
 
 
-def _trained(
-    images: Images, wanted: np.ndarray, pool: np.ndarray, fold: int, progress: Progress
-) -> Any:
-    """A function from images to logits, trained on these against those."""
+def _trained(images: Images, fold: int, progress: Progress) -> Any:
+    """A function from images to logits, trained on labelled against unlabelled ones."""
     model = network(images.labeled.shape[1:], images.seed * FOLDS + fold)
     optimizer = keras.optimizers.Adam(1e-3)
     truth = tf.constant([1.0] * ROWS + [0.0] * ROWS)
@@ -210,10 +228,10 @@ def _trained(
         optimizer.apply_gradients(zip(gradients, variables))
 
     rng = np.random.default_rng([images.seed, fold])
-    labeled = np.flatnonzero(wanted)
     for number in range(STEPS):
-        x = images.labeled[rng.choice(labeled, ROWS)]
-        u = images.unlabeled[rng.choice(pool, ROWS)].astype(np.float32)
+        x = images.labeled[rng.choice(len(images.labeled), ROWS)]
+        u = images.unlabeled[rng.choice(len(images.unlabeled), ROWS)]
+        u = u.astype(np.float32)
         step(tf.constant(np.concatenate([x, u])), tf.constant(number, tf.int64))
         progress.update(fold * STEPS + number + 1, FOLDS * STEPS)
     return tf.function(lambda x: model(x, training=False)[:, 0], reduce_retracing=True)

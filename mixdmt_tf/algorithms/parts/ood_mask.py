@@ -2,23 +2,21 @@
 
 Three kinds of scores: of a row's logits; of its features beside those of the labelled
 images, of which the newest are remembered; and fixed ones of each unlabelled image,
-from before the first step (`frozen_scores.py`, `domain_scores.py`). The share of
-strangers can be estimated from the fixed ones.
+from before the first step (`fixed_scores.py`). The share of strangers can be estimated
+from the fixed ones. Settings are in `ood_settings.py`.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any, Dict, Union
+from typing import Any, Dict, Optional
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf.algorithms.parts import own_state
-from mixdmt_tf.algorithms.parts.domain_scores import domain_scores
-from mixdmt_tf.algorithms.parts.frozen_scores import NEIGHBOURS, frozen_scores
-from mixdmt_tf.algorithms.parts.image_scores import stranger_share
+from mixdmt_tf.algorithms.parts.fixed_scores import FixedScores, find
+from mixdmt_tf.algorithms.parts.frozen_scores import NEIGHBOURS
 from mixdmt_tf.algorithms.parts.run_facts import RunFacts
 from mixdmt_tf.algorithms.parts.terms import own_rows, rows_of_all
 from mixdmt_tf.equations import (
@@ -34,7 +32,6 @@ from mixdmt_tf.equations import (
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.models import features
 from mixdmt_tf.models.layers.normalization import frozen_statistics
-from mixdmt_tf.settings import setting
 
 # At a mismatch of 100 % the paper's rate, the level itself, would leave nothing.
 HIGHEST_RATE = 0.9
@@ -47,53 +44,8 @@ OF_LOGITS = {
 }
 OF_FEATURES = ("knn", "mahalanobis", "subspace")
 FIXED = ("domain", "frozen")
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """Settings of the mask; the paper's are the defaults."""
-
-    ood_rate: Union[float, str, None] = setting(
-        None,
-        "mu, share of the unlabelled rows that is masked as out of distribution, "
-        "section 3.4; 0: no mask; auto: estimated before the first step; default: the "
-        "level of --mismatch, at most .9",
-        low=0.0,
-        high=0.999,
-        words=("auto",),
-    )
-    ood_score: str = setting(
-        "softmax",
-        "what the mask ranks rows by; softmax, max_logit, energy, margin: of the "
-        "logits; knn, mahalanobis, subspace: features beside those of the labelled "
-        "images; domain: small networks that tell labelled from unlabelled images; "
-        "frozen: features of the pretrained network before it is trained; oracle: the "
-        "hidden truth, to see what a mask could gain (that is cheating)",
-        choices=(
-            "softmax",
-            "max_logit",
-            "energy",
-            "margin",
-            "knn",
-            "mahalanobis",
-            "subspace",
-            "domain",
-            "frozen",
-            "oracle",
-        ),
-    )
-    ood_confidence: str = setting(
-        "mixed",
-        "which logits are ranked; mixed: of the mixed-up rows (the release); guess: of "
-        "the views that the label is guessed from",
-        choices=("mixed", "guess"),
-    )
-    ood_percentile: str = setting(
-        "device",
-        "whose rows mu is a share of; device: those of each device; batch: of all "
-        "devices together, so that their number does not matter",
-        choices=("device", "batch"),
-    )
+# Of a mask; the estimate and the ends of its interval only of a rate that is estimated.
+REPORTED = ("ood_rate", "ood_rate_estimate", "ood_rate_low", "ood_rate_high")
 
 
 def score_of_features(
@@ -118,46 +70,53 @@ class OodMask:
 
     Attributes:
         rate: mu, a float; with `--ood_rate=auto` a variable, 0 until `begin`.
-        estimate: the estimated share of strangers, of which `rate` is a cautious part;
-            without `auto` the same as `rate`.
+        estimate: float32 [3], with `--ood_rate=auto` the estimated share of strangers,
+            of which `rate` is a cautious part, and its 5 and 95 % quantiles; None
+            otherwise.
         scores: float32 [N], the fixed score of each unlabelled image, if the mask or
-            the rate rests on one; None otherwise.
-        kept: float32 [N], 0 for images that a fixed score masks; None otherwise.
+            the rate rests on one; None otherwise. `fixed_score` is its name.
+        kept: float32 [N], 0 for images that a fixed score masks.
+        given: what `begin` takes them from; None: it finds them.
         references: float32 [n, D], features of the labelled images, and `classes`,
             int32 [n]; None unless the score compares with them.
     """
+
+    given: Optional[FixedScores] = None
 
     def __init__(self, network: keras.Model, config: Any, facts: RunFacts):
         """Makes the variables.
 
         Args:
             network: of the method.
-            config: settings with those of `Config`.
+            config: settings with those of `ood_settings.Config`.
             facts: of the run.
 
         Raises:
-            UsageError: if `frozen` is asked of a network without trained weights.
+            UsageError: if `frozen` is asked of a network without trained weights, or
+                settings do not go together, or the network has no such layer.
             ValueError: if `facts` has no number of unlabelled images that is needed.
         """
         self.score, self.num_classes = config.ood_score, facts.num_classes
         self.of_batch = config.ood_percentile == "batch"
+        self.of_images = self.score in FIXED or bool(config.ood_scores_from)
         given = config.ood_rate
         self.estimates = given == "auto"
-        self.rate = self.estimate = self._rate(given, facts)
+        self.rate = self._rate(given, facts)
+        self.scores = self.kept = self.references = self.classes = self.estimate = None
+        require_fitting(config, facts)
+        self.fixed_score = self.score
+        if not self.of_images:
+            self.fixed_score = "frozen" if facts.pretrained else "domain"
+        self.extractor = None
+        of_network = self.fixed and self.fixed_score == "frozen"
+        if (self.asks_features or of_network) and not config.ood_scores_from:
+            self.extractor = features.extractor(network, config.ood_layer)
+        _require_layer_asked(config, self.fixed_score, self.fixed, self.off)
         if self.estimates:
-            self.estimate = own_state.running(np.float32(0))
-        self.scores = self.kept = self.references = self.classes = None
-        self.extractor = features.extractor(network) if self.asks_features else None
-        if self.score == "frozen" and not facts.pretrained:
-            raise UsageError(
-                "--ood_score=frozen: the network starts from random weights; expected "
-                "trained ones.\nGive --init_from=RUN or a network with --pretrained, "
-                "or use --ood_score=domain."
-            )
+            self.estimate = own_state.running(np.zeros(3, np.float32))
         if self.fixed and not self.off:
             if not facts.unlabeled:
                 raise ValueError("fixed scores need RunFacts(unlabeled=N)")
-            self.fixed_score = self._fixed_score(facts)
             self.scores = own_state.running(np.zeros(facts.unlabeled, np.float32))
             self.kept = own_state.running(np.ones(facts.unlabeled, np.float32))
         if self.asks_features:
@@ -170,11 +129,6 @@ class OodMask:
             return own_state.running(np.float32(0))
         return min(facts.mismatch, HIGHEST_RATE) if given is None else float(given)
 
-    def _fixed_score(self, facts: RunFacts) -> str:
-        if self.score in FIXED:
-            return self.score
-        return "frozen" if facts.pretrained else "domain"
-
     @property
     def off(self) -> bool:
         """Whether nothing is masked, whatever the images."""
@@ -183,34 +137,24 @@ class OodMask:
     @property
     def fixed(self) -> bool:
         """Whether scores from before the first step are needed."""
-        return self.score in FIXED or self.estimates
+        return self.of_images or self.estimates
 
     @property
     def asks_features(self) -> bool:
         """Whether rows are compared with the labelled images."""
-        return self.score in OF_FEATURES and not self.off
+        return self.score in OF_FEATURES and not self.of_images and not self.off
 
-    def begin(self, network: keras.Model, pipeline: Any) -> None:
+    def begin(self, pipeline: Any) -> None:
         """Finds the fixed scores, the rate, and the first features of labelled images.
 
         Args:
-            network: the method's, before its first step.
             pipeline: the run's images.
         """
         if self.scores is not None:
-            if self.fixed_score == "frozen":
-                found = frozen_scores(features.extractor(network), pipeline)
-            else:
-                found = domain_scores(pipeline)
-            self.scores.assign(found.scores)
-            if self.estimates:
-                share = stranger_share(found)
-                self.rate.assign(min(share.rate, HIGHEST_RATE))
-                self.estimate.assign(share.estimate)
-                print("\n".join(filter(None, [found.note, share.describe()])))
-            if self.score in FIXED:
-                rate = tf.convert_to_tensor(self.rate)
-                self.kept.assign(ood_mask(tf.constant(found.scores), rate))
+            if self.given is None:
+                name, estimates = self.fixed_score, self.estimates
+                self.given = find(name, pipeline, self.extractor, estimates)
+            self._take(self.given)
         if self.asks_features:
             rows = [
                 (tf.cast(self.extractor(x, training=False), tf.float32), y)
@@ -218,6 +162,26 @@ class OodMask:
             ]
             self.references.assign(tf.concat([x for x, _ in rows], 0))
             self.classes.assign(np.concatenate([y for _, y in rows]))
+
+    def _take(self, found: FixedScores) -> None:
+        self.scores.assign(found.scores)
+        if self.estimates:
+            share = found.share
+            self.rate.assign(min(share.rate, HIGHEST_RATE))
+            self.estimate.assign([share.estimate, share.low, share.high])
+            print("\n".join(filter(None, [found.note, share.describe()])), flush=True)
+        if self.of_images:
+            rate = tf.convert_to_tensor(self.rate)
+            self.kept.assign(ood_mask(tf.constant(found.scores), rate))
+
+    def reports(self) -> Dict[str, Any]:
+        """The rate, and with `--ood_rate=auto` what it is a part of: see `REPORTED`."""
+        rate = tf.convert_to_tensor(self.rate)
+        found, counts = [rate] * 3, tf.constant(0.0)  # of a given rate no estimate
+        if self.estimates:
+            found, counts = tf.unstack(tf.convert_to_tensor(self.estimate)), 1.0
+        names = [name for name in REPORTED if name != "ood_rate"]
+        return {"ood_rate": rate, **{n: (x, counts) for n, x in zip(names, found)}}
 
     def remember(self, network: keras.Model, batch: Dict[str, tf.Tensor]) -> None:
         """Takes the features of this step's labelled images for the newest ones."""
@@ -256,7 +220,7 @@ class OodMask:
         if self.score == "oracle":
             inside = tf.cast(batch["u_truth"] >= -1, tf.float32)
             return tf.tile(inside, [copies])
-        if self.score in FIXED:
+        if self.of_images:
             return tf.tile(tf.gather(self.kept, batch["u_index"]), [copies])
         rate = tf.convert_to_tensor(self.rate) if self.estimates else self.rate
         if self.score in OF_LOGITS:
@@ -275,3 +239,37 @@ class OodMask:
         if not self.of_batch:
             return ood_mask(scores, rate)
         return own_rows(ood_mask(rows_of_all(scores), rate), tf.shape(scores)[0])
+
+
+def of_images(config: Any) -> bool:
+    """Whether settings ask for scores of images or features, which have an index."""
+    fixed = config.ood_score in FIXED or bool(config.ood_scores_from)
+    return fixed or config.ood_score in OF_FEATURES
+
+
+def require_fitting(config: Any, facts: RunFacts) -> None:
+    """Refuses settings of the mask that do not go together, with a `UsageError`."""
+    score = config.ood_score
+    if config.ood_scores_from and score in ("domain", "oracle"):
+        raise UsageError(
+            f"--ood_scores_from: --ood_score={score} asks no network.\nExpected "
+            f"--ood_score=frozen, {', '.join((*OF_LOGITS, *OF_FEATURES))}."
+        )
+    found = config.ood_scores_from or config.ood_scores
+    if score == "frozen" and not (facts.pretrained or found):
+        raise UsageError(
+            "--ood_score=frozen: the network starts from random weights, or from a run "
+            "that knows the labels of this one.\nGive a network with --pretrained, "
+            "--init_from or --ood_scores_from=RUN of other data, or use "
+            "--ood_score=domain."
+        )
+
+
+def _require_layer_asked(config: Any, fixed: str, needed: bool, off: bool) -> None:
+    """Refuses a layer that no score has features of."""
+    asked = config.ood_score in OF_FEATURES or (needed and fixed == "frozen")
+    if config.ood_layer and not (asked or off):
+        raise UsageError(
+            f"--ood_layer: --ood_score={config.ood_score} compares no features.\n"
+            f"Expected --ood_score=frozen, {', '.join(OF_FEATURES)}."
+        )

@@ -24,7 +24,8 @@ class RunFacts:
         encoder_rate: learning rate of all other layers in multiples of the run's.
         unlabeled: N, number of unlabelled images.
         noise_rate: share of wrong pseudo labels, estimated.
-        pretrained: whether the network starts from trained weights.
+        pretrained: whether the network starts from trained weights that know none of
+            the labels.
     """
 
     num_classes: int

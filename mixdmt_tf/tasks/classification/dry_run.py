@@ -44,7 +44,12 @@ def small(task: Task, folder: pathlib.Path) -> Task:
         copies=min(experiment.data.copies, 2),
         cache_dir=str(folder / "cache"),
     )
-    return type(task)(dataclasses.replace(experiment, data=data), source)
+    method = experiment.method
+    if getattr(method, "ood_scores", ""):  # of all images
+        method = dataclasses.replace(
+            method, ood_scores="", ood_score="softmax", ood_rate=0.5
+        )
+    return type(task)(dataclasses.replace(experiment, data=data, method=method), source)
 
 
 def shrink(source: Source, images: int) -> Source:

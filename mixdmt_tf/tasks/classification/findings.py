@@ -54,6 +54,8 @@ class Guessed:
         scores: float32 [N] by which the method's mask ranks images, the lowest of which
             it rejects; None without such a mask.
         rejected: share of the images that it rejects, in [0, 1].
+        strangers: the share that `--ood_rate=auto` found to be of no class, and its 5
+            and 95 % quantiles, in [0, 1]; None if the rate was given.
     """
 
     ids: np.ndarray
@@ -63,6 +65,7 @@ class Guessed:
     truth: np.ndarray
     scores: Optional[np.ndarray] = None
     rejected: float = 0.0
+    strangers: Optional[Tuple[float, ...]] = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -160,7 +163,10 @@ def _guessed(
     ids = split.unlabeled[places]
     images = take(source.train.images, ids)
     rejected = 1.0 - (rows[-1].get("train_ood_kept", 1.0) if rows else 1.0)
-    score = getattr(task.experiment.method, "ood_score", "")
+    method = task.experiment.method
+    score = getattr(method, "ood_score", "")
+    if getattr(method, "ood_scores_from", ""):  # fixed ones, whatever they are
+        score = "frozen"
     scores = None
     if rejected > 0 and score in (*ood_mask.OF_LOGITS, *ood_mask.OF_FEATURES):
         scores, probs = _mask_scores(score, source, model, split, images)
@@ -177,7 +183,15 @@ def _guessed(
         source.train.labels[ids],
         scores,
         rejected,
+        _estimate(rows),
     )
+
+
+def _estimate(rows: List[Row]) -> Optional[Tuple[float, ...]]:
+    """The estimated share of strangers and its interval, by the last evaluation."""
+    names = [f"train_{name}" for name in ood_mask.REPORTED if name != "ood_rate"]
+    last = rows[-1] if rows else {}
+    return tuple(last[n] for n in names) if all(n in last for n in names) else None
 
 
 def _mask_scores(

@@ -164,8 +164,25 @@ def _of_guessed(found: Findings, guessed: Guessed, title: str) -> List[Section]:
             f"The mask left out {percent(guessed.rejected)} of the unlabelled images, "
             "by scores that a report does not find again."
         )
-        made.append(Section(_MASK, [Block([Text(words)], title)]))
+        made.append(Section(_MASK, [Block([Text(words), *_share(guessed)], title)]))
+    elif guessed.strangers is not None:
+        made.append(Section(_MASK, [Block(_share(guessed), title)]))
     return made
+
+
+def _share(guessed: Guessed) -> List[Item]:
+    """What `--ood_rate=auto` found, in words."""
+    if guessed.strangers is None:
+        return []
+    estimate, low, high = map(percent, guessed.strangers)
+    return [
+        Text(
+            "Before the first step the share of unlabelled images of no class was "
+            f"estimated as {estimate} ({low} to {high}: 5 and 95 % quantiles over "
+            "labelled images drawn again). The mask takes the lower quartile, and "
+            "nothing where that is no evidence; neither changes in training."
+        )
+    ]
 
 
 _MASK = "Images that the out-of-distribution mask rejects"
@@ -197,7 +214,8 @@ def _of_mask(found: Findings, guessed: Guessed, images: str, title: str) -> Sect
         "(RealMix section 3.4). Scores of the network are those of the final one on "
         "plain images; others were found before the first step."
     )
-    return Section(_MASK, [Block([Text(f"{words}."), pictures], title)], lead)
+    items = [Text(f"{words}."), *_share(guessed), pictures]
+    return Section(_MASK, [Block(items, title)], lead)
 
 
 def _quality(guessed: Guessed, images: str) -> List[Item]:

@@ -21,7 +21,8 @@ def summarize(rows: List[Row]) -> Dict[str, Any]:
     `..._best` the evaluation with the smallest validation error. `..._fine_grained` is
     the accuracy of DMT's appendix C, in percent. `ood_auroc`, `ood_aurocs` (by score)
     and `ood_precision` are there if some unlabelled images are known to be of no class;
-    `ood_rate_estimate`, in [0, 1], is what `--ood_rate=auto` found, or the given rate.
+    `ood_rate_estimate`, in [0, 1], is what `--ood_rate=auto` found, `ood_rate_interval`
+    its 5 and 95 % quantiles; None if the rate was given.
     Of several labels an image `test_map` and `test_f1` are the means over labels of
     average precision and F1.
     """
@@ -46,8 +47,16 @@ def summarize(rows: List[Row]) -> Dict[str, Any]:
             if name.startswith(OF_SCORE)
         },
         "ood_rate_estimate": last.get("train_ood_rate_estimate"),
+        "ood_rate_interval": _interval(last),
         **_of_labels(last),
     }
+
+
+def _interval(last: Row) -> Optional[List[float]]:
+    """The ends of the interval of an estimated share of strangers, in [0, 1]."""
+    names = ("train_ood_rate_low", "train_ood_rate_high")
+    found = [last[name] for name in names if name in last]
+    return found or None
 
 
 def _of_labels(last: Row) -> Dict[str, Any]:

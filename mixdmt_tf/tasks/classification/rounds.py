@@ -12,6 +12,7 @@ from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 import numpy as np
 
+from mixdmt_tf.algorithms.parts import ood_mask
 from mixdmt_tf.data import draws
 from mixdmt_tf.data.classification import pseudo_labels, splits
 from mixdmt_tf.data.classification.pseudo_labels import PseudoLabels
@@ -25,11 +26,13 @@ from mixdmt_tf.rounds.stages import Stages
 from mixdmt_tf.runs import trained
 from mixdmt_tf.runs.task import Task
 from mixdmt_tf.tasks.classification import (
+    fixed_scores,
     labeling,
     noise,
     results,
     round_plots,
     round_records,
+    score_files,
 )
 
 
@@ -90,6 +93,8 @@ class Rounds:
                 "Hold some out, such as --validation=200, or use --select_on=last."
             )
         self._check_noise()
+        if hasattr(method, "ood_scores_from"):
+            ood_mask.require_fitting(method, self.task.facts(self.split))
         for stage in stages.all:
             if stage.teacher and not self._kept(stage):
                 raise UsageError(
@@ -115,6 +120,17 @@ class Rounds:
                 "--noise_from=validation needs validation images.\nHold some out, such "
                 "as --validation=200, or use --noise_from=confidence or --noise_rate."
             )
+
+    def prepare(self) -> None:
+        """Fixed scores of the unlabelled images, for methods whose mask has some."""
+        if fixed_scores.needed(self.task):
+            fixed_scores.of_whole_run(self.task, self.split, self.path)
+
+    def found(self) -> Dict[str, Any]:
+        """The file of these scores."""
+        if not fixed_scores.needed(self.task):
+            return {}
+        return {"ood_scores": str(self.path / score_files.NAME)}
 
     def validation_images(self) -> int:
         """The number of images that stages can be compared on."""

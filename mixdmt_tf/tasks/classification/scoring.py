@@ -51,9 +51,11 @@ class Scorer:
     Attributes:
         network: images to logits.
         several_labels: whether an image has several labels (`label_scoring.py`).
+        layer: whose output are the features, '' for what the last dense layer takes.
     """
 
     several_labels = False
+    layer = ""
 
     def __init__(
         self,
@@ -77,6 +79,7 @@ class Scorer:
             self.probabilities, input_signature=self._signature, autograph=False
         )
         self._features: Any = None  # traced if anybody asks
+        self._both: Any = None
 
     def build(
         self, network: Any, size: Any, image_shape: Tuple[int, int, int], classes: int
@@ -134,8 +137,15 @@ class Scorer:
         """Features and logits of many images in one pass; arguments of `predict`.
 
         Returns:
-            float32 [n, F], what the last dense layer takes, and [n, classes].
+            float32 [n, F], as of `features`, and [n, classes].
         """
+        if self.layer:
+            if self._both is None:
+                self._both = self._compiled(features.with_features)
+            both = self._both
+            found = self._map(lambda x: tf.concat(both(x), 1), weights, images, poll)
+            classes = int(self.network.output_shape[-1])
+            return found[:, :-classes], found[:, -classes:]
         found = self.features(weights, images, poll)
         head = features.head(self.network)
         kernel, *bias = head.get_weights()  # whitened_cnn's has no bias
@@ -148,19 +158,23 @@ class Scorer:
         images: np.ndarray,
         poll: Callable[[], None] = lambda: None,
     ) -> np.ndarray:
-        """What the last dense layer takes; arguments of `predict`.
+        """What the last dense layer takes, or `layer` gives; arguments of `predict`.
 
         Returns:
             float32 [n, F].
         """
         if self._features is None:
-            extractor = features.extractor(self.network)
-            self._features = tf.function(
-                lambda images: extractor(to_float(images), training=False),
-                input_signature=self._signature,
-                autograph=False,
-            )
+            self._features = self._compiled(features.extractor)
         return self._map(self._features, weights, images, poll)
+
+    def _compiled(self, part: Callable[[keras.Model, str], keras.Model]) -> Any:
+        """A function of uint8 images, of what a function makes of the network."""
+        model = part(self.network, self.layer)
+        return tf.function(
+            lambda images: model(to_float(images), training=False),
+            input_signature=self._signature,
+            autograph=False,
+        )
 
     def _map(
         self,

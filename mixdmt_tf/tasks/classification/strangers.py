@@ -28,6 +28,7 @@ from mixdmt_tf.runs.checkpoints import Checkpoints
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.trained import Trained
 
+OF_IMAGES = "scores of another run"  # which a run's checkpoints have
 CHUNK = 5000  # images that are compared with the labelled ones at a time
 
 
@@ -73,7 +74,9 @@ def score_name(experiment: Experiment, given: str) -> str:
         UsageError: if the run did not compute the score that is asked for.
     """
     own = getattr(experiment.method, "ood_score", "softmax")
-    if own == "oracle" or (own in FIXED and not _rate(experiment)):
+    if getattr(experiment.method, "ood_scores_from", "") and rate(experiment):
+        own = OF_IMAGES
+    if own == "oracle" or (own in FIXED and not rate(experiment)):
         own = "softmax"  # nor are there scores from before training without a mask
     if given == "auto":
         return own
@@ -100,10 +103,15 @@ def scores(
     Raises:
         UserError: if the score is in the run's checkpoint, and that is damaged.
     """
+    if name in (*FIXED, OF_IMAGES):
+        return _kept(folder, "scores", [len(split.unlabeled)])
+    return ranked(name, judged, source, split)
+
+
+def ranked(name: str, judged: Judged, source: Source, split: Split) -> np.ndarray:
+    """The score, of `OF_LOGITS` or `OF_FEATURES`, of each unlabelled image [N]."""
     if name in OF_LOGITS:
         return OF_LOGITS[name](tf.constant(judged.logits)).numpy()
-    if name in FIXED:
-        return _kept(folder, "scores", [len(split.unlabeled)])
     references = tf.constant(judged.labeled)
     classes = tf.constant(source.train.labels[split.labeled])
     parts = [
@@ -117,16 +125,16 @@ def scores(
 
 def masked_share(experiment: Experiment, folder: pathlib.Path) -> float:
     """The share of the unlabelled images that the run's mask rejects, in [0, 1]."""
-    rate = _rate(experiment)
-    return float(_kept(folder, "rate", []) if rate == "auto" else rate)
+    found = rate(experiment)
+    return float(_kept(folder, "rate", []) if found == "auto" else found)
 
 
-def _rate(experiment: Experiment) -> Union[float, str]:
+def rate(experiment: Experiment) -> Union[float, str]:
     """The rate of the run's mask, or 'auto'; 0 without one."""
-    rate: Any = getattr(experiment.method, "ood_rate", 0.0)
-    if rate is None:
+    given: Any = getattr(experiment.method, "ood_rate", 0.0)
+    if given is None:
         return min((experiment.data.mismatch or 0) / 100, HIGHEST_RATE)
-    return rate
+    return given
 
 
 def rejected(found: np.ndarray, share: float) -> np.ndarray:

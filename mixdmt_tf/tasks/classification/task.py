@@ -28,6 +28,7 @@ from mixdmt_tf.runs.task import Task
 from mixdmt_tf.tasks.classification import (
     detection,
     dry_run,
+    fixed_scores,
     preparation,
     results,
     several_labels,
@@ -171,6 +172,15 @@ class Classification:
         else:
             preparation.make_copies(self.experiment, copies, part)
 
+    def begin(
+        self,
+        algorithm: base.Algorithm,
+        pipeline: Pipeline,
+        folder: Optional[pathlib.Path],
+    ) -> None:
+        """Has the method begin, with the scores that its mask rests on."""
+        fixed_scores.begin(self, algorithm, pipeline, folder)
+
     def network(self) -> keras.Model:
         """The network, untrained."""
         source = self.source
@@ -214,8 +224,7 @@ class Classification:
             **self.experiment.network.layer_rates(),
             unlabeled=len(split.unlabeled),
             noise_rate=self._noise_rate(split),
-            pretrained=bool(self.experiment.run.init_from)
-            or self.experiment.network.pretrained not in ("", "none"),
+            pretrained=fixed_scores.begins_trained(self, split),
         )
 
     def _noise_rate(self, split: Split) -> float:
@@ -267,12 +276,16 @@ class Classification:
     def load_scorer(self, facts: Mapping[str, Any]) -> Scorer:
         """The scorer of a trained run, from what `model_facts` said."""
         scorer = LabelScorer if facts.get("several_labels") else Scorer
-        return scorer(
+        made = scorer(
             self.experiment.network,
             tuple(facts["image_shape"]),
             len(facts["class_names"]),
             facts.get("network_size"),  # older runs took images as they are
         )
+        method = self.experiment.method
+        if not getattr(method, "ood_scores_from", ""):  # else it is another network's
+            made.layer = getattr(method, "ood_layer", "")
+        return made
 
     def summarize(self, rows: List[Row]) -> Dict[str, Any]:
         """The scores of `results.json`."""

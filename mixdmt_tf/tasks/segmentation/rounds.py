@@ -94,6 +94,13 @@ class Rounds:
         if self.experiment.run.init_from:
             require_base(self.task, self.split)
 
+    def prepare(self) -> None:
+        """Nothing: stages have nothing in common but the data."""
+
+    def found(self) -> Dict[str, Any]:
+        """Nothing."""
+        return {}
+
     def validation_images(self) -> int:
         """The number of images that stages can be compared on."""
         return len(self.task.source.validation)

@@ -132,6 +132,10 @@ class Segmentation:
             labels = tf.concat([labels, batch["u_label"]], 0)
         log.show_batch(images[:8].numpy(), labels[:8].numpy())
 
+    def begin(self, algorithm: base.Algorithm, pipeline: Pipeline, folder: Any) -> None:
+        """Has the method begin."""
+        algorithm.begin(pipeline)
+
     def network(self) -> keras.Model:
         """The network, untrained."""
         crop = self.experiment.data.crop_size or self.source.crop

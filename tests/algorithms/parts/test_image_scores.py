@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import types
 
 import keras
 import numpy as np
 import pytest
+import scipy.stats  # not to be imported while memory is counted
 import tensorflow as tf
 
 from mixdmt_tf.algorithms.parts import domain_scores, frozen_scores
@@ -142,13 +144,14 @@ def test_nobody_is_scored_by_who_has_seen_him(monkeypatch):
     """Networks that know the pictures of their training by heart."""
     seen = []
 
-    def trained(images, wanted, pool, fold, progress):
-        seen.append((set(np.flatnonzero(wanted)), set(pool), fold))
-        known = {images.labeled[i].tobytes() for i in np.flatnonzero(wanted)}
-        known |= {images.unlabeled[i].astype(np.float32).tobytes() for i in pool}
+    def trained(images, fold, progress):
+        labeled = {each.tobytes() for each in images.labeled}
+        pool = {each.tobytes() for each in images.unlabeled.astype(np.float32)}
+        seen.append((labeled, pool))
 
         def compute(batch):
-            assert not any(image.tobytes() in known for image in batch.numpy())
+            shown = {image.tobytes() for image in batch.numpy()}
+            assert not shown & (labeled | pool)
             return tf.zeros(len(batch))
 
         return compute
@@ -157,10 +160,41 @@ def test_nobody_is_scored_by_who_has_seen_him(monkeypatch):
     given = pipeline()
     domain_scores.domain_scores(given)
     assert len(seen) == 5
-    labeled = [wanted for wanted, _, _ in seen]
-    for image in range(len(given.x)):
-        assert sum(image in wanted for wanted in labeled) == 4
+    for image in given.x:
+        assert sum(image.tobytes() in labeled for labeled, _ in seen) == 4
     assert seen[0][1].isdisjoint(seen[1][1]) and seen[0][1] == seen[2][1]
+    assert len(seen[0][1] | seen[1][1]) == len(given.u)
+
+
+def test_few_unlabelled_images_are_in_memory_at_a_time(monkeypatch):
+    """Those that a network learns from, and a pass of the others."""
+    number, size, most = 3000, 24, 40
+    image = np.zeros((size, size, 3), np.float32)
+
+    def unlabeled(places=None):
+        wanted = np.arange(number) if places is None else places
+        for start in range(0, len(wanted), 25):  # NumPy's memory can be counted
+            yield np.stack([image] * len(wanted[start : start + 25]))
+
+    held = []
+
+    def trained(images, fold, progress):
+        held.append(len(images.unlabeled))
+        return lambda batch: tf.zeros(len(batch))
+
+    monkeypatch.setattr(domain_scores, "POOL", most)
+    monkeypatch.setattr(domain_scores, "_trained", trained)
+    given = pipeline(each=5)
+    given.labeled_images = lambda: [(np.stack([image] * 10), np.arange(10) % 2)]
+    given.unlabeled_images = unlabeled
+    given.split.unlabeled = np.arange(number)
+    assert scipy.stats.kruskal
+    tracemalloc.start()
+    found = domain_scores.domain_scores(given)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert held == [most] * 5 and found.scores.shape == (number,)
+    assert peak / (image.nbytes / 2) < 500  # in images as they are kept, of 3,000
 
 
 def test_the_classes_that_look_present():

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import types
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from mixdmt_tf.algorithms.base import RunFacts
 from mixdmt_tf.algorithms.classification import realmix
-from mixdmt_tf.algorithms.parts import ood_mask
-from mixdmt_tf.algorithms.parts.image_scores import ImageScores
+from mixdmt_tf.algorithms.parts import fixed_scores, means
+from mixdmt_tf.algorithms.parts.image_scores import ImageScores, stranger_share
 from mixdmt_tf.equations import ood_mask as lowest
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.models import features
-from mixdmt_tf.runs.runtime import mirrored_strategy
 from tests.algorithms.classification import batches
-from tests.conformance import test_replicas
 from tests.oracles import ood_scores as oracle
 
 ROWS = 8
@@ -141,24 +138,102 @@ def test_a_rate_of_zero_looks_at_nothing(score):
     np.testing.assert_array_equal(kept(method, batch_for(method)), 1)
 
 
-def test_an_estimated_rate_is_that_of_the_mask(monkeypatch):
-    method = build("softmax", ood_rate="auto")
-    share = ood_mask.stranger_share
-    scores = ImageScores(
+def evidence():
+    """Half of the unlabelled images look like no labelled one."""
+    return ImageScores(
         np.arange(64, dtype=np.float32),
         np.linspace(0, 1, 200),
         np.r_[np.linspace(0, 1, 1000), np.full(1000, -1.0)],
     )
-    monkeypatch.setattr(ood_mask, "frozen_scores", lambda *_: scores)
+
+
+@pytest.mark.parametrize("name", ["realmix", "mixdmt"])
+def test_an_estimated_rate_is_that_of_the_mask(monkeypatch, name):
+    settings = {"unlabeled_ratio": 1} if name == "mixdmt" else {"tsa": "none"}
+    method = batches.build(name, ood_rate="auto", **settings)
+    monkeypatch.setattr(fixed_scores, "frozen_scores", lambda *_: evidence())
     method.begin(None)
-    rate = share(scores).rate
-    assert 0.35 < rate < 0.55
-    assert float(method.ood.rate) == pytest.approx(rate)
-    assert 0.45 < float(method.ood.estimate) < 0.6
-    found = kept(method, batch_for(method))
-    assert found.sum() == 16 - int(16 * rate) - 1
-    _, reports = method.step_losses(batch_for(method))
-    assert float(reports["ood_rate_estimate"]) >= float(reports["ood_rate"]) > 0
+    share = stranger_share(evidence())
+    assert 0.35 < share.rate < 0.55 and 0.45 < share.estimate < 0.6
+    batch = batch_for(method)
+    found = kept(method, batch)
+    assert found.sum() == 16 - int(16 * share.rate) - 1
+    _, reports = method.step_losses(batch)
+    expected = (share.estimate, share.low, share.high)
+    names = ("ood_rate_estimate", "ood_rate_low", "ood_rate_high")
+    for each, value in zip(names, expected):
+        assert float(reports[each][0]) == pytest.approx(value)
+        assert float(reports[each][1]) == 1
+    assert float(reports["ood_rate"]) == pytest.approx(share.rate)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.5])
+def test_of_a_given_rate_no_estimate_is_reported(rate):
+    method = build("softmax", ood_rate=rate)
+    method.train_step(batch_for(method))
+    read = method_means(method)
+    assert read["ood_rate"] == rate
+    assert not {name for name in read if name.startswith("ood_rate_")}
+
+
+def method_means(method):
+    return means.reader(method.means)()
+
+
+def test_scores_that_another_run_gave_mask_images_whatever_they_are_called():
+    method = build("knn", ood_rate=0.25, ood_scores_from="RUN")
+    scores = np.random.default_rng(2).permutation(64).astype(np.float32)
+    method.ood.given = fixed_scores.FixedScores(scores)
+    method.begin(None)
+    batch = batch_for(method)
+    expected = np.tile(scores[batch["u_index"].numpy()] > 16, 2)
+    np.testing.assert_array_equal(kept(method, batch), expected)
+    assert method.ood.references is None and method.ood.fixed_score == "knn"
+
+
+@pytest.mark.parametrize("score", ["domain", "oracle"])
+def test_scores_of_no_network_are_not_those_of_another_run(score):
+    with pytest.raises(UsageError, match=f"--ood_score={score} asks no network"):
+        build(score, ood_scores_from="RUN")
+
+
+@pytest.mark.parametrize("score", ["knn", "mahalanobis"])
+def test_features_of_a_named_layer(score):
+    method, pipeline = build(score, ood_layer="conv2d"), labeled_images()
+    method.begin(pipeline)
+    extract = features.extractor(method.network, "conv2d")
+    rows = extract(pipeline.images).numpy()
+    np.testing.assert_allclose(method.ood.references, rows, rtol=1e-5, atol=1e-6)
+    batch = batch_for(method)
+    found = kept(method, batch)
+    views = [extract(v, training=True).numpy() for v in tf.unstack(batch["u"], axis=1)]
+    references = method.ood.references.numpy()
+    scores = FEATURES[score](np.mean(views, 0), references, pipeline.labels)
+    expected = np.tile(lowest(tf.constant(scores, tf.float32), 0.5), 2)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_frozen_features_of_a_named_layer(monkeypatch):
+    method, seen = build("frozen", ood_layer="conv2d"), []
+
+    def scores(extractor, _):
+        seen.append(extractor)
+        return evidence()
+
+    monkeypatch.setattr(fixed_scores, "frozen_scores", scores)
+    method.begin(None)
+    images = labeled_images().images
+    expected = features.extractor(method.network, "conv2d")(images)
+    np.testing.assert_array_equal(seen[0](images), expected)
+
+
+@pytest.mark.parametrize("score", ["softmax", "domain", "oracle"])
+def test_a_layer_that_no_score_asks_for_is_refused(score):
+    with pytest.raises(UsageError, match=f"--ood_score={score} compares no features"):
+        build(score, ood_layer="conv2d")
+    build(
+        score if score == "oracle" else "softmax", ood_rate="auto", ood_layer="conv2d"
+    )
 
 
 def test_frozen_features_have_to_be_trained_ones():
@@ -175,44 +250,3 @@ def test_the_state_is_part_of_the_method():
         method = build(score, ood_rate="auto")
         state = method.own_state
         assert {f"ood.{wanted}", "ood.rate", "ood.scores"} <= set(state)
-
-
-def test_two_replicas_remember_what_one_does():
-    alone = build("knn")
-    strategy = mirrored_strategy()
-    with strategy.scope():
-        together = build("knn")
-        together.compile(keras.optimizers.SGD(0.5))
-    alone.compile(keras.optimizers.SGD(0.5))
-    together.network.set_weights(alone.network.get_weights())
-    recipe = alone.recipe(alone.config)
-    pairs = [
-        [batches.make(recipe, 4, step=step, seed=2 * step + r) for r in (0, 1)]
-        for step in range(2)
-    ]
-    for method in (alone, together):
-        method.begin(labeled_images())
-    test_replicas.run(strategy, together, pairs)
-    for first, second in pairs:
-        alone.train_step(batches.merge(first, second))
-    np.testing.assert_allclose(
-        together.ood.references.numpy(), alone.ood.references, rtol=1e-3, atol=1e-4
-    )
-
-
-def test_a_percentile_of_the_whole_batch():
-    """Two devices mask what one does; each masking its own share is something else."""
-    scores = tf.constant([0.9, 0.8, 0.7, 0.6, 0.1, 0.2, 0.3, 0.4])
-    strategy, masks = mirrored_strategy(), {}
-    for of in ("device", "batch"):
-        mask = build("softmax", ood_percentile=of).ood
-
-        def on_replica(mask=mask):
-            index = tf.distribute.get_replica_context().replica_id_in_sync_group
-            return mask._masked(scores[4 * index : 4 * index + 4], 0.5)
-
-        parts = strategy.experimental_local_results(strategy.run(on_replica))
-        masks[of] = np.concatenate(parts).tolist()
-    assert masks["batch"] == lowest(scores, 0.5).numpy().tolist()
-    assert masks["batch"] == [1, 1, 1, 0, 0, 0, 0, 0]
-    assert masks["device"] == [1, 0, 0, 0, 0, 0, 0, 1]

@@ -79,6 +79,17 @@ def test_the_mask_rejects_the_lowest_scores_and_says_how_many_are_strangers():
     assert "unlabelled" not in gallery.pictures[0].alt
 
 
+@pytest.mark.parametrize("scores", [None, np.array([0.1, 0.2], np.float32)])
+@pytest.mark.parametrize("rejected", [0.0, 0.5])
+def test_the_estimated_share_of_strangers_with_its_interval(scores, rejected):
+    more = {"scores": scores, "rejected": rejected}
+    sections, shown = page(found([0, -2], strangers=(0.72, 0.655, 0.8), **more))
+    assert "estimated as 72.0 % (65.5 % to 80.0 %: 5 and 95 % quantiles" in shown.text
+    assert MASK in sections
+    sections, shown = page(found([0, -2], **more))
+    assert "estimated" not in shown.text
+
+
 def test_a_mask_whose_scores_are_not_known():
     sections, shown = page(found([0, 1], rejected=0.25))
     assert "The mask left out 25.0 % of the unlabelled images" in shown.text
