@@ -71,6 +71,14 @@ class Network:
         return False
 
     @property
+    def shares_gradients(self) -> bool:
+        """Whether sums of convolutions in it are inexact in bfloat16 on CPUs.
+
+        `layers.sums.shared` finds them; a test does in all networks of the package.
+        """
+        return False
+
+    @property
     def new(self) -> Tuple[str, ...]:
         """How the names of layers begin that published weights have nothing for."""
         return (*self.decoder_layers, *self.head)

@@ -112,7 +112,9 @@ def _precision(task: Task) -> str:
         steps = None if None in lengths else sum(lengths)  # or in epochs, of long runs
     each = images_per_step(experiment)
     if steps is not None and steps * each < precision.LONG:
-        return precision.suggested(experiment.network)
+        return precision.suggested(experiment.network, run.deterministic)
+    if run.deterministic and precision.inexact(experiment.network):
+        return "float32"
     memory.require(task, each // run.batch)
     return precision.measured(memory.network_key(task), task.network)
 
