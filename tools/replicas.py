@@ -9,7 +9,7 @@ of each initialized network moved by a unit in its last place. A cell is the lar
 difference of a weight, an average or a running statistic at the end. What comes of the
 nudged weight says how much of a difference rounding alone makes: devices add up in
 another order, which no implementation can avoid. Runs that are in DIR already are not
-trained again. Takes some four minutes of one core.
+trained again. Takes five minutes of one core.
 """
 
 from __future__ import annotations
