@@ -12,7 +12,7 @@ QUICK := tests/equations tests/algorithms tests/tables $(wildcard tests/test_*.p
 BENCH := networks step waiting evaluation augmentations copies sizes commands
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test test-other test-stacks quick torture docs format check clean FORCE
+.PHONY: help install train test test-other test-stacks test-beam quick torture docs format check clean FORCE
 
 help: ## say what can be made
 	@echo "make TARGET [PYTHON=python3.11] [ARGS='...']"
@@ -34,6 +34,14 @@ test-other: install ## run a short part of the tests with the other TensorFlow
 
 test-stacks: install ## compare both TensorFlows: batches, steps, runs (ARGS=--quick)
 	@$(RUN) -m tools.stacks $(ARGS)
+
+# Beam's own requirements would change what the other tests run with.
+test-beam: ## run the tests of --runner with Apache Beam, in .venv-beam (Python 3.10, 3.11)
+	@PYTHON="$(PYTHON)" VENV=.venv-beam tools/install.sh test,beam
+	@.venv-beam/bin/python -c "import apache_beam" || { \
+	    echo "Beam is for Python 3.10 and 3.11: make test-beam PYTHON=python3.11" >&2; \
+	    exit 1; }
+	@.venv-beam/bin/python -m pytest -q tests/cli/test_beam.py $(ARGS)
 
 torture: install ## kill, damage, fill disks, fuzz: for hours (ARGS="kills damage" for a part)
 	@tools/torture/all.sh $(ARGS)

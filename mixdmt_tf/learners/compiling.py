@@ -10,7 +10,6 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional
 import keras
 import tensorflow as tf
 
-from mixdmt_tf import compat
 from mixdmt_tf.errors import ArgumentError, UsageError
 
 OPTIONS = ("run_eagerly", "jit_compile", "steps_per_execution")
@@ -189,8 +188,3 @@ def require_keras_file(path: Any) -> None:
             f"{path}: models are saved as .keras files, with all settings and "
             f"the average in them.\nName it {path}.keras; export writes a SavedModel."
         )
-
-
-def is_compiled(model: keras.Model) -> bool:
-    """Whether `compile` was called, under either Keras."""
-    return bool(model.compiled if compat.KERAS_3 else model._is_compiled)

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from mixdmt_tf import compat
 from mixdmt_tf.algorithms.parts.moving_average import MovingAverage
 from mixdmt_tf.errors import ArgumentError
 from mixdmt_tf.learners import compiling, networks
@@ -67,7 +68,7 @@ class TrainedModel(BaseModel):
             self.take(scale)
             x, y = batched(part, batch_size or BATCH), None
             batch_size = None
-        if not compiling.is_compiled(self):
+        if not compat.is_compiled(self):
             self._keras_compile()
         kwargs.update(verbose=verbose, callbacks=callbacks, return_dict=return_dict)
         with self._using(averaged):

@@ -23,6 +23,7 @@ import keras
 
 from mixdmt_tf.models.layers.normalization import batch_normalization
 from mixdmt_tf.models.layers.pooling import GridMeans
+from mixdmt_tf.models.layers.sums import Add
 from mixdmt_tf.models.layers.upsampling import Upsampling
 
 Features = Dict[int, Any]
@@ -65,7 +66,7 @@ def _deeplab_v2(features: Features, classes: int, width: int, momentum: float) -
         )(features[16])
         for index, rate in enumerate((3, 6, 9, 12))  # 6, 12, 18, 24 at stride 8
     ]
-    return keras.layers.Add(name="classes", dtype="float32")(branches)
+    return Add(name="classes", dtype="float32")(branches)
 
 
 def _deeplab_v3_plus(

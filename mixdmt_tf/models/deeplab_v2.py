@@ -22,6 +22,7 @@ from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import expanded
 from mixdmt_tf.models import resnet, weights
 from mixdmt_tf.models.layers.input_normalization import InputNormalization
+from mixdmt_tf.models.layers.sums import Add
 from mixdmt_tf.models.layers.upsampling import Upsampling
 from mixdmt_tf.settings import setting
 
@@ -182,7 +183,7 @@ class DeepLabV2(resnet.ResNet):
         ]
         logits = branches[0]
         if len(branches) > 1:
-            logits = keras.layers.Add(name="aspp_sum", dtype="float32")(branches)
+            logits = Add(name="aspp_sum", dtype="float32")(branches)
         logits = Upsampling(name="logits")([logits, images])
         model = keras.Model(images, logits, name="deeplab_v2")
         for layer in model.layers if self.freeze_batch_norm else ():

@@ -9,14 +9,17 @@ application wants them.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
 from typing import Any, Dict, Optional, Tuple
 
 import keras
 import tensorflow as tf
 
+from mixdmt_tf import compat
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.models.copies import settle
+from mixdmt_tf.models.layers import sums
 from mixdmt_tf.models.pretrained import Pretrained
 from mixdmt_tf.settings import setting
 
@@ -114,6 +117,11 @@ class KerasApplication(Pretrained):
     def depthwise(self) -> bool:
         """Whether it is made of depthwise or grouped convolutions."""
         return not self.application.startswith(("DenseNet", "Incep", "ResNet", "VGG"))
+
+    @property
+    def shares_gradients(self) -> bool:
+        """Whether the application has such sums."""
+        return _shares_gradients(self.application)
 
     def build(
         self,
@@ -224,6 +232,13 @@ class KerasApplication(Pretrained):
         settle(inner)
         number = sum(len(layer.weights) for layer in given)
         return f"{self.application}: {number} ImageNet weights loaded"
+
+
+@functools.lru_cache(maxsize=None)
+def _shares_gradients(application: str) -> bool:
+    make = getattr(keras.applications, application)
+    with compat.without_memory():
+        return bool(sums.shared(make(include_top=False, weights=None)))
 
 
 def _itself(model: keras.Model) -> keras.Model:

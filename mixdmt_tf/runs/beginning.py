@@ -52,9 +52,9 @@ def algorithm(task: Task, split: Split, strategy: tf.distribute.Strategy) -> Alg
     experiment = task.experiment
     with strategy.scope(), replica_statistics.statistics_of_replicas():
         network = task.network()
-        if experiment.run.sync_batch_norm:
-            replica_statistics.synchronize(network)
         made = experiment.method_class()(network, experiment.method, task.facts(split))
+        if experiment.run.sync_batch_norm:  # of copies too, such as teachers
+            replica_statistics.synchronize(made)
         made.compile()
         if experiment.run.remat:
             memory.rematerialize(made)

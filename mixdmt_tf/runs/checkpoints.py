@@ -183,7 +183,7 @@ class Checkpoints:
                 )
             written.write(str(beside / "state"))
             self._copy_run_files(beside)
-            manifests.write(beside, step, self._split, note, 2 + compat.KERAS_3)
+            manifests.write(beside, step, self._split, note, compat.MAJOR)
             shutil.rmtree(final, ignore_errors=True)
             os.rename(beside, final)
         except (OSError, tf.errors.OpError) as error:
@@ -236,7 +236,7 @@ class Checkpoints:
 
     def _read(self, step: int, version: Optional[int]) -> None:
         checkpoint = self._checkpoint
-        if self._portable is not None and version not in (None, 2 + compat.KERAS_3):
+        if self._portable is not None and version not in (None, compat.MAJOR):
             checkpoint = tf.train.Checkpoint(portable=self._portable)
         try:
             status = checkpoint.read(str(self._path(step) / "state"))

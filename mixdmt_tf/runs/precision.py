@@ -21,9 +21,12 @@ from mixdmt_tf import bounds
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.files import cache_folder, write_atomically
 from mixdmt_tf.models.base import Network
+from mixdmt_tf.models.layers import sums
+from mixdmt_tf.runs import config
 from mixdmt_tf.runs.environment import machine, versions
 
 FILE = "precisions.json"
+HALF = "mixed_bfloat16"  # what CPUs compute in besides float32
 ROUNDS, PIXELS = 3, 32 * 32 * 32  # passes of each precision, and pixels of each pass
 # Passes of a run from which a measurement is worth its seconds, which are about a tenth
 # of theirs at most: tracing a network takes as long as a few dozen.
@@ -41,19 +44,47 @@ def candidates() -> List[str]:
     if tf.config.list_physical_devices("GPU"):
         capability = _gpu().get("compute_capability", (0, 0))
         if capability >= (8, 0):
-            return ["mixed_bfloat16", "float32"]
+            return [HALF, "float32"]
         return ["mixed_float16", "float32"] if capability >= (7, 0) else ["float32"]
     bfloat16 = "avx512_bf16" in _cpu("flags").split()
-    return ["mixed_bfloat16", "float32"] if bfloat16 else ["float32"]
+    return [HALF, "float32"] if bfloat16 else ["float32"]
 
 
-def suggested(network: Network) -> str:
+def suggested(network: Network, deterministic: bool = False) -> str:
     """The precision that is usually fastest for such a network on this hardware.
 
     Depthwise convolutions take a CPU twice as long in bfloat16.
+
+    Args:
+        network: its settings.
+        deterministic: whether the same run has to give the same weights.
     """
     on_cpu = not tf.config.list_physical_devices("GPU")
-    return "float32" if on_cpu and network.depthwise else candidates()[0]
+    if on_cpu and network.depthwise or deterministic and inexact(network):
+        return "float32"
+    return candidates()[0]
+
+
+def inexact(network: Network) -> bool:
+    """Whether runs are not exact in the precision that is usually fastest here."""
+    on_cpu = not tf.config.list_physical_devices("GPU")
+    return on_cpu and candidates()[0] == HALF and network.shares_gradients
+
+
+def note(run: config.Config, network: keras.Model) -> str:
+    """A line on a run that is deterministic but for this network; '' of all others."""
+    on_cpu = not tf.config.list_physical_devices("GPU")
+    if not (on_cpu and run.deterministic and run.precision == HALF):
+        return ""
+    found = sums.shared(network)
+    if not found:
+        return ""
+    others = f" and {len(found) - 1} more" if found[1:] else ""
+    return (
+        f"note: {found[0]}{others} add up convolutions with biases: in {HALF} on a CPU "
+        "a repeated run may differ in the last digits of these, and then in others; "
+        "--precision=float32 is exact"
+    )
 
 
 def is_worth_it(images: int, pixels: int) -> bool:

@@ -27,7 +27,7 @@ def resolve(run: config.Config, network: Network) -> config.Config:
     gpus = tf.config.list_physical_devices("GPU")
     changes: Dict[str, Any] = {}
     if run.precision == "auto":
-        changes["precision"] = precision.suggested(network)
+        changes["precision"] = precision.suggested(network, run.deterministic)
     if run.strategy == "auto":
         several = "mirrored" if len(gpus) > 1 else "none"
         changes["strategy"] = "multi_worker" if cluster.read().several else several

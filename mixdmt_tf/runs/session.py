@@ -21,6 +21,7 @@ from mixdmt_tf.runs import (
     data_service,
     export,
     owners,
+    precision,
     results,
     trained,
     training_loop,
@@ -133,6 +134,9 @@ class Session:
             f"run folder {remote.shown(self.path)}",
             flush=True,
         )
+        note = precision.note(run, self.algorithm.network)
+        if note:
+            print(note, flush=True)
         if 0 < start < run.steps:
             share = 100 * start / run.steps
             print(f"resuming at step {start:,} ({share:.0f} % done)", flush=True)

@@ -116,15 +116,17 @@ def _precision(task: Task) -> str:
         steps = None  # or in epochs, of long runs
         if None not in lengths:
             steps = lengths[0] + method.rounds * lengths[1]
-    if minutes is not None and minutes < precision.MINUTES:
-        return precision.suggested(experiment.network)
     each = images_per_step(experiment)
-    if len(precision.candidates()) == 1:
-        return precision.suggested(experiment.network)
+    usual = precision.suggested(experiment.network, run.deterministic)
+    if minutes is not None and minutes < precision.MINUTES:
+        return usual
+    inexact = run.deterministic and precision.inexact(experiment.network)
+    if inexact or len(precision.candidates()) == 1:
+        return usual
     # Of so few images there is no need to look, for which data have to be loaded.
     few = steps is not None and steps * each < precision.LONG
     if few or not (steps is None or precision.is_worth_it(steps * each, _pixels(task))):
-        return precision.suggested(experiment.network)
+        return usual
     memory.require(task, each // run.batch)
     return precision.measured(memory.network_key(task), task.network)
 

@@ -14,7 +14,7 @@ from tests.tasks.classification import tiny
 
 needs_beam = pytest.mark.skipif(
     importlib.util.find_spec("apache_beam") is None,
-    reason='Apache Beam is not installed: pip install "mixdmt_tf[beam]"',
+    reason="Apache Beam is not installed: make test-beam runs this with it",
 )
 DIRECT = ("--runner=DirectRunner", "--parts=3")
 

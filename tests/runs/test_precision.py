@@ -7,8 +7,12 @@ import keras
 import pytest
 
 from mixdmt_tf.files import cache_folder
+from mixdmt_tf.models.base import Network
+from mixdmt_tf.models.layers import sums
 from mixdmt_tf.models.small_cnn import SmallCNN
 from mixdmt_tf.runs import precision
+from mixdmt_tf.runs.config import Config
+from tests.tasks.classification import tiny
 
 NETWORK = SmallCNN(filters=2)
 HALF = "mixed_bfloat16"
@@ -113,3 +117,49 @@ def test_of_another_processor_it_is_measured_anew(measured, clock, monkeypatch):
     monkeypatch.setattr(precision, "candidates", lambda: ["mixed_float16", "float32"])
     monkeypatch.setattr(precision, "_gpu", lambda: {"device_name": "V100"})
     assert measured() == "mixed_float16"
+
+
+class Sharing(Network):
+    """A network of Keras's layers that adds up convolutions with biases."""
+
+    shares_gradients = True
+
+    def build(self, *_):
+        images = x = keras.Input((4, 4, 2))
+        for name in ("one", "other"):
+            terms = [keras.layers.Conv2D(2, 1)(x) for _ in range(2)]
+            x = keras.layers.ReLU()(keras.layers.Add(name=name)(terms))
+        return keras.Model(images, x)
+
+
+def test_of_such_sums_float32_is_exact():
+    assert precision.suggested(Network(), deterministic=True) == HALF
+    assert precision.suggested(Sharing(), deterministic=True) == "float32"
+    assert precision.suggested(Sharing(), deterministic=False) == HALF
+
+
+def test_on_a_gpu_it_does_not_matter(monkeypatch):
+    monkeypatch.setattr(
+        precision.tf.config, "list_physical_devices", lambda kind: [kind]
+    )
+    assert precision.suggested(Sharing(), deterministic=True) == HALF
+    assert not precision.note(Config(precision=HALF), Sharing().build())
+
+
+def test_a_note_names_such_sums():
+    network = Sharing().build()
+    assert sorted(sums.shared(network)) == ["one", "other"]
+    said = precision.note(Config(precision=HALF), network)
+    assert " and 1 more add up convolutions with biases" in said
+    assert "--precision=float32 is exact" in said and "\n" not in said
+    assert not precision.note(Config(precision="float32"), network)
+    assert not precision.note(Config(precision=HALF, deterministic=False), network)
+    assert not precision.note(Config(precision=HALF), NETWORK.build((8, 8, 3), 4))
+
+
+def test_a_run_begins_with_the_note(tmp_path, monkeypatch):
+    monkeypatch.setattr(sums, "shared", lambda network: ["one"])
+    flags = (tiny.SUPERVISED, "--steps=2", "--eval_every=2", f"--precision={HALF}")
+    done = tiny.session(tmp_path, *flags)
+    assert done.code == 0, done.err
+    assert done.out.count("note: one add up convolutions with biases") == 1

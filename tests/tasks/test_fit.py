@@ -194,8 +194,14 @@ def test_long_runs_measure_which_precision_is_fastest(
     monkeypatch.setattr(precision, "candidates", lambda: ["mixed_bfloat16", "float32"])
     monkeypatch.setattr(precision, "measured", lambda *_: calls.append(1) or "float32")
     task = open_task(tiny.experiment(tmp_path, tiny.SUPERVISED, *flags))
-    fit._precision(task.replace(task.resolve()))
+    task = task.replace(task.resolve())
+    fit._precision(task)
     assert bool(calls) == asked
+    monkeypatch.setattr(precision, "inexact", lambda network: True)
+    calls.clear()
+    if "--precision=auto" in flags:
+        assert fit._precision(task) == "float32"
+    assert not calls
 
 
 @pytest.mark.parametrize("minutes, expected", [(3, "mixed_bfloat16"), (1, "float32")])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
-from typing import Any, Callable, Iterable, Iterator, Type
+from typing import Any, Callable, Iterable, Iterator, Sequence, Tuple, Type
 
 import keras
 import tensorflow as tf
@@ -26,19 +26,44 @@ def synchronize(network: keras.Model) -> None:
             layer.synchronized = True
             layer.fused = False  # of Keras 2: a kernel that sees one device only
             layer.__dict__["_usual"] = layer.__dict__.pop("momentum")
-            layer.__class__ = _of_threads(type(layer))
+            layer.__class__ = _of_all(type(layer))
+
+
+def moments_of_all(x: tf.Tensor, axes: Sequence[int]) -> Tuple[tf.Tensor, tf.Tensor]:
+    """Mean and variance over the rows of all replicas; on a replica.
+
+    Keras subtracts the square of the mean from the mean of the squares. Where the mean
+    is larger than the deviation that leaves few digits, and which ones they are depends
+    on the order of the sums, hence on the number of replicas. Here the squares are of
+    what is left without the mean, which has to be exchanged before.
+
+    Args:
+        x: float [..., C] or with its channels elsewhere.
+        axes: all but that of the channels.
+
+    Returns:
+        Two tensors [C].
+    """
+    all_reduce = tf.distribute.get_replica_context().all_reduce
+    total = tf.distribute.ReduceOp.SUM
+    own = tf.reduce_sum(x, axes, keepdims=True)
+    rows = tf.cast(tf.size(x) // tf.size(own), x.dtype)
+    sums, rows = all_reduce(total, [own, rows])
+    mean = sums / rows
+    squares = tf.reduce_sum(tf.math.squared_difference(x, mean), axes)
+    return tf.reshape(mean, [-1]), all_reduce(total, squares) / rows
 
 
 @functools.lru_cache(maxsize=None)
-def _of_threads(kind: Type[keras.layers.Layer]) -> Type[keras.layers.Layer]:
-    """A kind of layer whose momentum is each thread's own.
+def _of_all(kind: Type[keras.layers.Layer]) -> Type[keras.layers.Layer]:
+    """A kind of layer with moments of all rows, whose momentum is each thread's own.
 
     `tf.distribute` traces a step once for each replica, in threads that take turns
     where replicas exchange something: here in the middle of a forward pass. While one
     replica has the statistics frozen, another one may not.
     """
 
-    class OfThreads(kind):  # type: ignore[misc, valid-type]
+    class OfAll(kind):  # type: ignore[misc, valid-type]
         @property
         def momentum(self) -> float:
             found: float = getattr(self._local(), "momentum", self.__dict__["_usual"])
@@ -54,8 +79,19 @@ def _of_threads(kind: Type[keras.layers.Layer]) -> Type[keras.layers.Layer]:
             )
             return found
 
-    OfThreads.__name__ = kind.__name__
-    return OfThreads
+        def _moments(self, inputs: Any, *rest: Any, **more: Any) -> Any:
+            masked = any(map(tf.is_tensor, (*rest, *more.values())))
+            axis = self.axis if isinstance(self.axis, int) else self.axis[0]
+            axes = [*range(len(inputs.shape))]
+            # Nobody's rows are seen while a copy of a network is built.
+            built = tf.distribute.get_replica_context() is None
+            if masked or built or not isinstance(self.axis, int) and self.axis[1:]:
+                return super()._moments(inputs, *rest, **more)
+            del axes[axis]
+            return moments_of_all(inputs, axes)
+
+    OfAll.__name__ = kind.__name__
+    return OfAll
 
 
 @contextlib.contextmanager

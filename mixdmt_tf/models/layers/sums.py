@@ -1,8 +1,11 @@
-"""Sums of two convolutions whose gradients TensorFlow does not take for one."""
+"""Sums of convolutions whose gradients TensorFlow does not take for one."""
 
 from __future__ import annotations
 
-from typing import Any, Sequence, Tuple
+import collections
+import functools
+import operator
+from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import keras
 import tensorflow as tf
@@ -15,8 +18,8 @@ def _copied(x: tf.Tensor) -> Tuple[tf.Tensor, Any]:
 
 
 @tf.custom_gradient
-def added(x: tf.Tensor, y: tf.Tensor) -> Tuple[tf.Tensor, Any]:
-    """The sum of two tensors, of which `y` gets a copy of the gradient.
+def added(*terms: tf.Tensor) -> Tuple[tf.Tensor, Callable[[tf.Tensor], Any]]:
+    """The sum of tensors, each of which gets a gradient of its own: copies of one.
 
     On a CPU the gradient of a convolution's bias is computed along with that of a
     kernel. Where two convolutions have one and the same upstream gradient, TensorFlow
@@ -25,20 +28,102 @@ def added(x: tf.Tensor, y: tf.Tensor) -> Tuple[tf.Tensor, Any]:
     in bfloat16 that is seen (`docs/reliability.md`).
 
     Args:
-        x: any floating tensor.
-        y: another one of its shape and dtype.
+        *terms: floating tensors of one shape and dtype.
 
     Returns:
         A tensor of their shape and dtype.
     """
-    return x + y, lambda dy: (dy, _copied(dy))
+
+    def gradients(dy: tf.Tensor) -> List[tf.Tensor]:
+        found = [dy]
+        for _ in terms[1:]:  # a copy of the copy: two copies of one thing would be one
+            found.append(_copied(found[-1]))
+        return found
+
+    return functools.reduce(operator.add, terms), gradients
 
 
 @keras.saving.register_keras_serializable("mixdmt_tf")
 class Add(keras.layers.Add):
-    """`added` as a layer: Keras's own, of two convolutions with biases."""
+    """`added` as a layer: Keras's own, of convolutions with biases."""
 
     def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
-        """The sum of two tensors of one shape and dtype."""
-        x, y = inputs
-        return added(x, y)
+        """The sum of tensors of one shape and dtype."""
+        return added(*inputs)
+
+
+Place = Tuple[Any, int, int]  # of a tensor: layer, which call of it, which output
+
+
+def shared(model: keras.Model) -> List[str]:
+    """Names of the sums of convolutions with biases that share one gradient.
+
+    A walk over the graph of layers, from the outputs on; weights need no values. Sums
+    within layers that somebody wrote are not seen.
+
+    Args:
+        model: a functional or sequential network, with others in it or not.
+
+    Returns:
+        Names of Keras's own `Add`, and of `x + y`, with two or more such terms.
+    """
+    nodes = _nodes(model)
+    uses = collections.Counter(place for inputs in nodes.values() for place in inputs)
+
+    def convolutions(place: Place) -> int:
+        """How many convolutions have the gradient of this tensor as theirs."""
+        place = _inner(place)
+        layer, call, _ = place
+        if isinstance(layer, keras.layers.Conv2D):
+            linear = layer.activation in (None, keras.activations.linear)
+            return int(layer.use_bias and linear)
+        if _adds(layer) and uses[place] == 1:
+            return sum(map(convolutions, nodes[layer, call]))
+        return 0
+
+    return [
+        layer.name
+        for (layer, _), inputs in nodes.items()
+        if _adds(layer) and sum(map(convolutions, inputs)) > 1
+    ]
+
+
+def _adds(layer: Any) -> bool:
+    """Whether it is a sum of Keras, a layer or what `x + y` makes of symbols."""
+    operator = getattr(layer, "symbol", type(layer).__name__)
+    symbols = ("Add", "__operators__.add", "math.add")
+    plain = isinstance(layer, keras.layers.Add) or operator in symbols
+    return plain and not isinstance(layer, Add)
+
+
+def _nodes(model: keras.Model) -> Dict[Tuple[Any, int], List[Place]]:
+    """Every call of a layer, and the places of what it was given."""
+    nodes: Dict[Tuple[Any, int], List[Place]] = {}
+    waiting = [_place(each) for each in model.outputs]
+    while waiting:
+        layer, call, _ = waiting.pop()
+        if (layer, call) in nodes:
+            continue
+        node = layer._inbound_nodes[call]
+        # Keras 2 has all that `x + y` was given under another name than Keras 3.
+        given = getattr(node, "keras_inputs", None) or node.input_tensors
+        nodes[layer, call] = [_place(each) for each in tf.nest.flatten(given)]
+        waiting += nodes[layer, call] + [_place(each) for each in _outputs(layer)]
+    return nodes
+
+
+def _place(tensor: Any) -> Place:
+    layer, call, output = tensor._keras_history
+    return layer, call, output
+
+
+def _outputs(layer: Any) -> Sequence[Any]:
+    """Of a model in the model, in terms of its own layers."""
+    return layer.outputs or () if isinstance(layer, keras.Model) else ()
+
+
+def _inner(place: Place) -> Place:
+    """The place of the same tensor within the model in the model that it is from."""
+    while _outputs(place[0]):
+        place = _place(_outputs(place[0])[place[2]])
+    return place

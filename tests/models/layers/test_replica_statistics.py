@@ -10,6 +10,7 @@ from mixdmt_tf import compat
 from mixdmt_tf.models.layers.normalization import frozen_statistics
 from mixdmt_tf.models.layers.replica_statistics import (
     average_of_replicas,
+    moments_of_all,
     statistics_of_replicas,
     synchronize,
 )
@@ -41,6 +42,42 @@ def test_synchronized_devices_normalize_as_one():
     assert np.abs(on_two(apart, images()) - expected).max() > 0.01
     for got, wanted in zip(statistics(together), statistics(alone)):
         np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-6)
+
+
+def test_digits_of_the_variance_do_not_drown_in_the_mean():
+    """Those of float32, of numbers a thousand times as large as their deviation."""
+    with mirrored_strategy().scope():
+        model = network()
+    synchronize(model)
+    x = images() + 2000
+    exact = x.astype(np.float64)
+    for _ in model.layers:  # the second layer finds the first one's outputs normalized
+        exact = exact - exact.mean((0, 1, 2))
+        exact = exact / np.sqrt(exact.var((0, 1, 2)) + 1e-3)
+    np.testing.assert_allclose(on_two(model, x), exact, atol=1e-4)
+
+
+def test_moments_can_be_differentiated_twice():
+    x = tf.constant(images(), tf.float64)
+
+    def second(moments):
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                mean, variance = moments(x)
+                loss = tf.reduce_sum(mean**3 * variance)
+            first = tape.gradient(loss, x)
+            cubes = tf.reduce_sum(first**3)
+        return mean, variance, first, outer.gradient(cubes, x)
+
+    def plain(x):
+        mean = tf.reduce_mean(x, (0, 1, 2))
+        return mean, tf.reduce_mean((x - mean) ** 2, (0, 1, 2))
+
+    expected = second(plain)
+    for got, wanted in zip(second(lambda x: moments_of_all(x, (0, 1, 2))), expected):
+        np.testing.assert_allclose(got, wanted, rtol=1e-9)
 
 
 @pytest.mark.skipif(

@@ -1,0 +1,198 @@
+"""How far runs on several devices end from the same run on one: a table.
+
+    .venv/bin/python -m tools.replicas [--steps=50] [--devices=2,4] [--only=TEXT]
+        [--dir=DIR]
+
+Devices are logical ones of one CPU. Each run of `RUNS` is trained in float32, with one
+seed, on one device, on each number of devices, and on one device again with one weight
+of each initialized network moved by a unit in its last place. A cell is the largest
+difference of a weight, an average or a running statistic at the end. What comes of the
+nudged weight says how much of a difference rounding alone makes: devices add up in
+another order, which no implementation can avoid. Runs that are in DIR already are not
+trained again. Takes five minutes of one core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+from typing import Any, Dict, Iterator, List, Sequence
+from unittest import mock
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+COMMON = (
+    *("--precision=float32", "--nodeterministic", "--ema_decay=0.9", "--noema_warmup"),
+    *("--noreport", "--noexport"),
+)
+DIGITS = (
+    *("--dataset=digits", "--labels=50", "--validation=50", "--batch=16", "--copies=2"),
+    *("--copies_store=virtual", "--mixup_parts=4", *COMMON),
+)
+CNN = (*DIGITS, "--network=small_cnn", "--filters=8")
+WRN = (*DIGITS, "--network=wide_resnet", "--depth=10", "--width=1")
+SYNC = ("--sync_batch_norm", "--nointerleave")
+SHARE = ("--ood_rate=0.25", "--ood_percentile=batch")
+SCENES = (
+    *("--dataset=digit_scenes", "--network=small_segmenter", "--width=8", "--depth=2"),
+    *("--crop=25", "--labels=8", "--batch=4", "--sync_batch_norm", *COMMON),
+)
+RUNS: Dict[str, Sequence[str]] = {
+    "RealMix, small CNN": (*CNN, "--algorithm=realmix", *SHARE),
+    "MixMatch, small CNN": (*CNN, "--algorithm=mixmatch"),
+    "Mean Teacher, small CNN": (*CNN, "--algorithm=mean_teacher"),
+    "DMT, small CNN": (*CNN, "--algorithm=dmt"),
+    "RealMix, WRN-10-1": (*WRN, "--algorithm=realmix", *SHARE, *SYNC),
+    "Mean Teacher for segmentation": (*SCENES, "--algorithm=mean_teacher"),
+    "DMT for segmentation": (*SCENES, "--algorithm=dmt"),
+}
+ONE, NUDGED = "1", "1 nudged"
+
+
+def lengths(name: str, steps: int) -> List[str]:
+    """Flags for a length; runs in rounds have half of it in the base model."""
+    if not name.startswith("DMT"):
+        return [f"--steps={steps}", f"--eval_every={steps}"]
+    batch = 4 if "segmentation" in name else 16
+    halves = [f"--base_steps={steps - steps // 2}", f"--round_steps={steps // 2}"]
+    more = ["--rounds=1", f"--base_batch={batch}", f"--eval_every={steps}"]
+    return [*halves, *more]
+
+
+@contextlib.contextmanager
+def nudged() -> Iterator[None]:
+    """Within it, networks begin with one weight moved by a unit in its last place."""
+    from mixdmt_tf.runs import beginning
+
+    initialize = beginning.initialize
+
+    def moved(made: Any, task: Any) -> None:
+        initialize(made, task)
+        weight = made.trained_weights[0]
+        values = np.array(weight)
+        values.flat[0] = np.nextafter(values.flat[0], np.float32(np.inf))
+        weight.assign(values)
+        made.weights_replaced()
+
+    with mock.patch.object(beginning, "initialize", moved):
+        yield
+
+
+def start(devices: int) -> None:
+    """Starts TensorFlow with so many logical devices; scenes become few."""
+    import tensorflow as tf
+
+    from mixdmt_tf.data.segmentation.datasets import digit_scenes
+
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0],
+        [tf.config.LogicalDeviceConfiguration()] * devices,
+    )
+    digit_scenes.COUNTS.update(train=24, validation=4, test=4)
+
+
+def train(folder: pathlib.Path, devices: str, names: Sequence[str], steps: int) -> None:
+    """Trains runs in this process, on all of its devices or on one.
+
+    Args:
+        folder: has a folder for each run, named after its place in `RUNS`.
+        devices: of a column.
+        names: of the runs.
+        steps: of each.
+    """
+    from mixdmt_tf.cli import train as command
+
+    strategy = "none" if devices in (ONE, NUDGED) else "mirrored"
+    with nudged() if devices == NUDGED else contextlib.nullcontext():
+        for name in missing(folder, names):
+            place = f"--workdir={folder / place_of(name)}"
+            more = [*lengths(name, steps), f"--strategy={strategy}", place]
+            code = command.main([*RUNS[name], *more])
+            if code:
+                sys.exit(code)
+
+
+def place_of(name: str) -> str:
+    """The folder of a run's name."""
+    return str([*RUNS].index(name))
+
+
+def missing(folder: pathlib.Path, names: Sequence[str]) -> List[str]:
+    """Those of the runs that did not end yet."""
+    ends = {name: folder / place_of(name) / "results.json" for name in names}
+    return [name for name, end in ends.items() if not end.exists()]
+
+
+def weights(run: pathlib.Path) -> Dict[str, np.ndarray]:
+    """Weights, averages and running statistics at the end of all stages of a run."""
+    import tensorflow as tf
+
+    found = {}
+    last = {step.parent: step for step in sorted(run.rglob("step-*"))}
+    for folder, step in last.items():
+        reader = tf.train.load_checkpoint(str(step / "state"))
+        for key in reader.get_variable_to_shape_map():
+            if key.startswith(("network/", "average/")):
+                found[f"{folder.relative_to(run)}/{key}"] = reader.get_tensor(key)
+    return found
+
+
+def largest(one: Dict[str, np.ndarray], other: Dict[str, np.ndarray]) -> float:
+    """The largest absolute difference of two runs' weights."""
+    if not one or one.keys() != other.keys():
+        raise ValueError("the runs do not have the same variables")
+    return max(float(np.max(np.abs(one[key] - other[key]))) for key in one)
+
+
+def main() -> int:
+    """Trains all runs, each number of devices in a process, and prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--devices", default="2,4", help="numbers to compare with 1")
+    parser.add_argument("--only", default="", help="part of the names of runs")
+    parser.add_argument("--dir", default="", help="keeps the runs")
+    parser.add_argument("--train", nargs=2, metavar=("DEVICES", "DIR"), help="a child")
+    options = parser.parse_args()
+    names = [name for name in RUNS if options.only.lower() in name.lower()]
+    if options.train:
+        devices, folder = options.train
+        start(1 if devices == NUDGED else int(devices))
+        train(pathlib.Path(folder), devices, names, options.steps)
+        return 0
+    columns = [ONE, *options.devices.split(","), NUDGED]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    with tempfile.TemporaryDirectory() as passing:
+        root = options.dir or passing
+        for devices in columns:
+            if not missing(pathlib.Path(root, devices), names):
+                continue
+            command = [sys.executable, "-m", "tools.replicas", "--train", devices]
+            more = [f"{root}/{devices}", f"--steps={options.steps}"]
+            done = subprocess.run(
+                [*command, *more, f"--only={options.only}"],
+                cwd=ROOT,
+                env=environment,
+                stdout=sys.stderr,
+            )
+            if done.returncode:
+                return done.returncode
+        print("| run | " + " | ".join(columns[1:]) + " |")
+        print("|---" * len(columns) + "|")
+        for name in names:
+            ends = [
+                weights(pathlib.Path(root, each, place_of(name))) for each in columns
+            ]
+            cells = [f"{largest(ends[0], end):.0e}" for end in ends[1:]]
+            print(f"| {name} | {' | '.join(cells)} |", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
