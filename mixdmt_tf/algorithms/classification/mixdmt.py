@@ -54,6 +54,7 @@ from mixdmt_tf.settings import override, setting
 
 @dataclasses.dataclass(frozen=True)
 class Config(
+    realmix.Annealing,
     rounds.Rounds,
     label_sources.LabelSource,
     classification_rounds.Selection,
@@ -61,8 +62,9 @@ class Config(
     ood_settings.Config,
     mixmatch.Config,
 ):
-    """Those of rounds, of the dynamic weight, of the mask, and of MixMatch."""
+    """Those of rounds, of the dynamic weight, and of RealMix."""
 
+    tsa: str = override("auto", "of the base models: in rounds all labels count")
     base_learning_rate: float = override(0.002, "RealMix's")
     base_batch: int = override(64)
     unlabeled_ratio: int = override(1, "as RealMix; each is shown in K views")

@@ -37,8 +37,8 @@ from mixdmt_tf.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(mixmatch.Config, ood_settings.Config):
-    """Settings of RealMix; the paper follows MixMatch where it names no value."""
+class Annealing:
+    """Training signal annealing, section 3.5; to be combined with other settings."""
 
     tsa: str = setting(
         "auto",
@@ -55,6 +55,11 @@ class Config(mixmatch.Config, ood_settings.Config):
         "which masks almost nothing",
         choices=("label", "logit"),
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(Annealing, mixmatch.Config, ood_settings.Config):
+    """Settings of RealMix; the paper follows MixMatch where it names no value."""
 
 
 class RealMix(mixmatch.MixMatch):

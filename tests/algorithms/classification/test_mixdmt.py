@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from mixdmt_tf.algorithms import base
-from mixdmt_tf.algorithms.classification import mixdmt
+from mixdmt_tf.algorithms.classification import mixdmt, realmix
 from mixdmt_tf.equations import masked_mean
 from mixdmt_tf.rounds import plan
 from tests.algorithms.classification import batches, stepping
@@ -112,3 +114,12 @@ def test_it_has_two_learners_that_realmix_begins():
     names = [each.name for each in plan.stages((0.5, 1.0), config.models, False)]
     assert names[:2] == ["base_a", "base_b"] and len(names) == 6
     assert isinstance(mixdmt.MixDMT, type) and issubclass(mixdmt.MixDMT, base.Algorithm)
+
+
+def test_all_settings_of_the_base_models_can_be_given():
+    """Stages take those that both have: others would stay at RealMix's defaults."""
+    own, base_models = (
+        {each.name for each in dataclasses.fields(config)}
+        for config in (mixdmt.Config, realmix.Config)
+    )
+    assert base_models <= own
