@@ -60,8 +60,17 @@ def without_memory() -> Iterator[None]:
     Running statistics have, which some layers compute with when they are built.
     """
     if KERAS_3:
-        with keras.StatelessScope(initialize_variables=False):
-            yield
+        # There is no public name for the list of what Keras gives values to when any
+        # scope ends, that of a layer's shapes too: on each worker other variables.
+        from keras.src.backend.common import global_state
+
+        name = "uninitialized_variables"
+        before = list(global_state.get_global_attribute(name) or ())
+        try:
+            with keras.StatelessScope(initialize_variables=False):
+                yield
+        finally:
+            global_state.set_global_attribute(name, before)
     else:
         with tf.variable_creator_scope(_without_value):
             yield

@@ -10,14 +10,10 @@ import sys
 import numpy as np
 import pytest
 
-from mixdmt_tf import compat
 from mixdmt_tf.runs import trained
 from mixdmt_tf.tasks import open_task
 from tests.tasks.classification import tiny
 
-pytestmark = pytest.mark.skipif(
-    compat.KERAS_3, reason="Keras 3 does not train on several machines"
-)
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SECONDS = 120  # for what takes ten
 ROUNDS = (
