@@ -79,7 +79,7 @@ def _train(
         words = _by_length(task.experiment, left_open)
         print(f"{words}{needed}", flush=True)
         if task.experiment.in_rounds:
-            loop = Loop(task, path, train)
+            loop = Loop(task, path, train, workers)
             if unchosen and "round_steps" in left_open:
                 size = loop.steps, loop.images
                 print(before_the_first_step(task.experiment, *size), end="")
