@@ -126,6 +126,12 @@ class Classification:
             batches, store=store, store_size=len(copies), pseudo=pseudo
         )
 
+    def share_copies(self, split: Split, part: Part) -> None:
+        """Makes a part of the copies that `pipeline` reads from a disk, if it does."""
+        if self._recipe().unlabeled_views and len(split.unlabeled):
+            copies = preparation.unlabeled_copies(self.experiment, self.source, split)
+            preparation.share_copies(self.experiment, copies, part)
+
     def _mixup_parts(self, replicas: int) -> int:
         """`mixup_parts`; 0: as many as replicas."""
         parts, batch = self.experiment.data.mixup_parts or 0, self.experiment.run.batch
