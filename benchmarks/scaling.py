@@ -4,7 +4,8 @@
 
 Speeds of devices, disks and networks are what you say; bytes and operations follow from
 the sizes. What this package itself takes for each file and row was measured by
-index_size.py and pseudo_label_rows.py.
+index_size.py and pseudo_label_rows.py. scaling_measured.py compares the formulas with
+what a machine takes.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import argparse
 import dataclasses
 from typing import Dict
 
-# Measured on one core of a busy machine, per file or row.
-FILE_SECONDS, FILE_BYTES = 25e-6, 150  # listing, asking for size and time; memory
+# Measured on one core of a busy machine, per folder, file or row.
+FOLDER_SECONDS = 0.3e-3  # opening it for its names, whatever is in it
+FILE_SECONDS, FILE_BYTES = 22e-6, 150  # listing, asking for size and time; memory
 ROW_SECONDS, ROW_BYTES = 6.5e-6, 68  # selecting, judging, writing, reading; memory
 ROW_DISK, ID_DISK = 7, 8.5  # of pseudo labels and of split.json
 
@@ -25,6 +27,7 @@ class Size:
 
     Attributes:
         pictures: N.
+        folders: that they are in.
         picture: n, bytes of one as it is stored.
         copies: K of each picture.
         flops: F of a forward pass of one picture.
@@ -34,6 +37,7 @@ class Size:
     """
 
     pictures: int
+    folders: int
     picture: int
     copies: int
     flops: float
@@ -43,10 +47,17 @@ class Size:
 
 
 SIZES = {
-    "CIFAR-10, WRN-28-2": Size(50_000, 3072, 50, 0.43e9, 1.47e6, 512, 97_600),
-    "ImageNet, ResNet-50": Size(1_280_000, 150_528, 10, 8.2e9, 25.6e6, 2048, 62_500),
-    "100 M, ResNet-50": Size(10**8, 150_528, 1, 8.2e9, 25.6e6, 8192, 122_000),
+    "CIFAR-10, WRN-28-2": Size(50_000, 10, 3072, 50, 0.43e9, 1.47e6, 512, 97_600),
+    "ImageNet, ResNet-50": Size(
+        1_280_000, 1000, 150_528, 10, 8.2e9, 25.6e6, 2048, 62_500
+    ),
+    "100 M, ResNet-50": Size(10**8, 1000, 150_528, 1, 8.2e9, 25.6e6, 8192, 122_000),
 }
+
+
+def listing(files: int, folders: int) -> float:
+    """Seconds until it is known which files there are, with size and time of each."""
+    return files * FILE_SECONDS + folders * FOLDER_SECONDS
 
 
 def costs(
@@ -62,7 +73,7 @@ def costs(
     round_ = labelling + size.steps * step
     return {
         "index: memory": amount(n * FILE_BYTES),
-        "index: start": duration(n * FILE_SECONDS),
+        "index: start": duration(listing(n, size.folders)),
         "decoded pictures": amount(n * size.picture),
         "digest and fingerprint": duration(2 * n * size.picture / disk),
         "copies": amount(copies),

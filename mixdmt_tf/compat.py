@@ -17,6 +17,8 @@ KERAS_3 = MAJOR >= 3
 # Keras 3's layers for images take it that they are training, unless they are told, and
 # every layer behind them believes it.
 NOT_TRAINING = {"training": False} if KERAS_3 else {}
+_WEIGHTS = (tf.Variable, keras.Variable) if KERAS_3 else tf.Variable
+_scaling = keras.optimizers if KERAS_3 else keras.mixed_precision
 
 
 def tf_variable(variable: Any) -> tf.Variable:
@@ -31,9 +33,7 @@ def depthwise_kernel(layer: Any) -> Any:
 
 def is_variable(value: Any) -> bool:
     """Whether it is a `tf.Variable` or a Keras weight."""
-    return isinstance(value, tf.Variable) or (
-        KERAS_3 and isinstance(value, keras.Variable)
-    )
+    return isinstance(value, _WEIGHTS)
 
 
 def is_compiled(model: keras.Model) -> bool:
@@ -69,8 +69,17 @@ def without_memory() -> Iterator[None]:
     Running statistics have, which some layers compute with when they are built.
     """
     if KERAS_3:
-        with keras.StatelessScope(initialize_variables=False):
-            yield
+        # There is no public name for the list of what Keras gives values to when any
+        # scope ends, that of a layer's shapes too: on each worker other variables.
+        from keras.src.backend.common import global_state
+
+        name = "uninitialized_variables"
+        before = list(global_state.get_global_attribute(name) or ())
+        try:
+            with keras.StatelessScope(initialize_variables=False):
+                yield
+        finally:
+            global_state.set_global_attribute(name, before)
     else:
         with tf.variable_creator_scope(_without_value):
             yield
@@ -88,16 +97,12 @@ def _without_value(next_creator: Callable[..., Any], **settings: Any) -> Any:
 
 def is_loss_scaling(optimizer: Any) -> bool:
     """Whether the optimizer scales the loss (mixed_float16)."""
-    if KERAS_3:
-        return isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
-    return isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer)
+    return isinstance(optimizer, _scaling.LossScaleOptimizer)
 
 
 def loss_scaling(optimizer: Any) -> Any:
     """The optimizer with dynamic loss scaling, as Keras wraps it for mixed_float16."""
-    if KERAS_3:
-        return keras.optimizers.LossScaleOptimizer(optimizer)
-    return keras.mixed_precision.LossScaleOptimizer(optimizer)
+    return _scaling.LossScaleOptimizer(optimizer)
 
 
 def scale_loss(optimizer: Any, loss: tf.Tensor) -> tf.Tensor:
@@ -108,10 +113,6 @@ def scale_loss(optimizer: Any, loss: tf.Tensor) -> tf.Tensor:
 
 
 def before_applying(optimizer: Any, gradients: List[Any]) -> List[Any]:
-    """Gradients of a scaled loss as `apply_gradients` expects them.
-
-    Keras 2 expects them unscaled, Keras 3 scaled.
-    """
-    if KERAS_3 or not is_loss_scaling(optimizer):
-        return gradients
-    return optimizer.get_unscaled_gradients(gradients)
+    """Gradients of a scaled loss as `apply_gradients` takes them: scaled by Keras 3."""
+    unscale = is_loss_scaling(optimizer) and not KERAS_3
+    return optimizer.get_unscaled_gradients(gradients) if unscale else gradients

@@ -64,3 +64,34 @@ def test_whether_a_model_is_compiled():
     assert not compat.is_compiled(model)
     model.compile(sgd(), "mse")
     assert compat.is_compiled(model)
+
+
+def test_what_has_no_memory_gets_none_later():
+    """Keras 3 remembers what has no value yet, for the end of any other scope."""
+    with compat.without_memory():
+        looked_at = layer_of_some_shape()
+    made = layer_of_some_shape()
+
+    assert not has_memory(looked_at.kernel)
+    assert has_memory(made.kernel)
+
+
+def layer_of_some_shape():
+    """A built layer, before one whose output's shape Keras 3 finds by tracing it."""
+    images, dense = keras.Input([2]), keras.layers.Dense(1)
+    Traced()(dense(images))
+    return dense
+
+
+class Traced(keras.layers.Layer):
+    """A layer that does not say what shape its output has."""
+
+    def call(self, inputs):
+        return inputs
+
+
+def has_memory(weight):
+    """Whether a weight has a value."""
+    if compat.KERAS_3:
+        return weight._value is not None
+    return "Uninitialized" not in type(weight).__name__

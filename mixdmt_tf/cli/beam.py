@@ -33,7 +33,13 @@ class Engine:
     parts: int = setting(16, "parts of a pipeline", low=1, high=999999)
 
 
-def run(command: str, argv: Sequence[str], engine: Engine, shard: str) -> None:
+def run(
+    command: str,
+    argv: Sequence[str],
+    engine: Engine,
+    shard: str,
+    joins: bool = False,
+) -> None:
     """Runs all parts of a command as a pipeline, and waits for its end.
 
     Args:
@@ -41,6 +47,8 @@ def run(command: str, argv: Sequence[str], engine: Engine, shard: str) -> None:
         argv: its command line, which was found to be right.
         engine: settings of the pipeline.
         shard: the flag of a single part.
+        joins: whether the part that ends last joins all of them. Where each sees what
+            was there when it began, none may: so a part is run once more here.
 
     Raises:
         UsageError: if it is given as well.
@@ -70,6 +78,8 @@ def run(command: str, argv: Sequence[str], engine: Engine, shard: str) -> None:
                 | "parts" >> beam.Create(parts, reshuffle=True)
                 | command >> beam.Map(run_part, command, list(argv))
             )
+        if joins:
+            run_part(parts[-1], command, list(argv))
     except Exception as error:  # engines wrap what a part raised in what they like
         lines = [each for each in str(error).splitlines() if _ENDED in each]
         if not lines:

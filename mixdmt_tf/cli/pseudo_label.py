@@ -107,7 +107,7 @@ def _label(argv: Sequence[str]) -> None:
         if not output.parent.is_dir():
             raise UsageError(f"--output={output}: there is no folder {output.parent}")
     if config.runner:
-        beam.run("pseudo_label", argv, config, config.shard)
+        beam.run("pseudo_label", argv, config, config.shard, joins=True)
         return
     output = remote.written(config.output)
     experiment = build()

@@ -82,6 +82,15 @@ def open_store(
     return gatherer(OnDisk(copies, folder, report, SHARD_BYTES))
 
 
+def on_disk(
+    copies: Copies, kind: str, cache_dir: pathlib.Path, read: Optional[int] = None
+) -> bool:
+    """Whether `open_store` reads them from files; the arguments are its own."""
+    if copies.plain or kind not in ("auto", "disk"):
+        return False
+    return kind == "disk" or not _auto(copies, _folder(copies, cache_dir), read)
+
+
 def make_part(
     copies: Copies,
     cache_dir: pathlib.Path,

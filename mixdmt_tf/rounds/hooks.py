@@ -16,6 +16,7 @@ from typing import (
 
 import numpy as np
 
+from mixdmt_tf.data.part import Part
 from mixdmt_tf.rounds.plan import Stage
 
 if TYPE_CHECKING:  # which import this module
@@ -64,8 +65,24 @@ class Hooks(Protocol):
     def validation_images(self) -> int:
         """The number of images that stages can be compared on."""
 
-    def label(self, stages: Stages, stage: Stage) -> None:
-        """Asks the teacher of a stage for labels, unless its answers are there."""
+    def begin_labels(self, stages: Stages, stage: Stage) -> bool:
+        """Makes ready for the parts of several workers (`guess`).
+
+        Returns:
+            Whether there is something to label that has parts.
+        """
+
+    def guess(self, stages: Stages, stage: Stage, part: Part) -> None:
+        """Writes what the teacher of a stage says of a part of the images."""
+
+    def label(self, stages: Stages, stage: Stage, parts: int = 1) -> None:
+        """Asks the teacher of a stage for labels, unless its answers are there.
+
+        Args:
+            stages: of the run.
+            stage: that learns from them.
+            parts: how many workers have written theirs.
+        """
 
     def results(self, stages: Stages, stage: Stage, results: Results) -> Dict[str, Any]:
         """Results of a finished stage: those of the checkpoint that counts."""

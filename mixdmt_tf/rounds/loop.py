@@ -17,7 +17,7 @@ from __future__ import annotations
 import gc
 import json
 import pathlib
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Optional
 
 import keras
 
@@ -25,8 +25,7 @@ from mixdmt_tf import digests, remote
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import copy_atomically
 from mixdmt_tf.progress import duration
-from mixdmt_tf.rounds import plan, records
-from mixdmt_tf.rounds.stages import Stages
+from mixdmt_tf.rounds import plan, records, sharing, stages
 from mixdmt_tf.runs import export, finished, predictions, trained
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.pace import Pace
@@ -34,6 +33,7 @@ from mixdmt_tf.runs.run_folder import read_results
 from mixdmt_tf.runs.splits import find_split, open_split
 from mixdmt_tf.runs.task import Task
 from mixdmt_tf.runs.warnings import images_per_step
+from mixdmt_tf.runs.workers import Workers
 
 Train = Callable[[Experiment, Any, Pace], Dict[str, Any]]
 
@@ -47,24 +47,29 @@ class Loop:
         warnings: what got worse, in sentences.
     """
 
-    def __init__(self, task: Task, path: pathlib.Path, train: Train):
+    def __init__(
+        self,
+        task: Task,
+        path: pathlib.Path,
+        train: Train,
+        workers: Optional[Workers] = None,
+    ):
         """Makes the plan.
 
         Args:
             task: of an experiment, resolved, whose method learns in rounds.
             path: the run's folder, opened.
             train: trains one stage, or resumes training it, and returns its results.
+            workers: that label together, of which this is the chief; None: alone.
         """
         self.task = task
         self.experiment = task.experiment
         self.path = path
         self.train = train
+        self.workers = workers
         self.split = find_split(task, path)
-        self.hooks = task.rounds(path, self.split)
-        method = self.experiment.method
-        shares = plan.fractions(method.fractions, method.rounds)
-        planned = plan.stages(shares, method.models, method.restart)
-        self.stages = Stages(self.experiment, path, self.split, self.hooks, planned)
+        self.stages = stages.of_run(task, path, self.split)
+        self.hooks = self.stages.hooks
         self.results: Dict[str, Dict[str, Any]] = {}
         self.entries: List[Dict[str, Any]] = []
         self.warnings: List[str] = []
@@ -101,7 +106,7 @@ class Loop:
         for number, stage in enumerate(planned, start=1):
             print(f"[{number}/{len(planned)}] {self._in_words(stage)}", flush=True)
             if stage.teacher:
-                self.hooks.label(self.stages, stage)
+                sharing.label(self.stages, stage, self.workers)
             self._train(stage)
             if stage.teacher:
                 self._record(stage)

@@ -14,6 +14,7 @@ from mixdmt_tf.rounds.hooks import Hooks
 from mixdmt_tf.runs import finished, repair
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.run_folder import read_results
+from mixdmt_tf.runs.task import Task
 
 
 def divided(experiment: Experiment) -> Experiment:
@@ -26,6 +27,20 @@ def divided(experiment: Experiment) -> Experiment:
     run = dataclasses.replace(experiment.run, steps=None)
     method = dataclasses.replace(experiment.method, **found)
     return dataclasses.replace(experiment, run=run, method=method)
+
+
+def of_run(task: Task, path: pathlib.Path, split: Split) -> Stages:
+    """The stages of a run in rounds.
+
+    Args:
+        task: of its experiment, with the number of its rounds.
+        path: its folder.
+        split: its.
+    """
+    method = task.experiment.method
+    shares = plan.fractions(method.fractions, method.rounds)
+    planned = plan.stages(shares, method.models, method.restart)
+    return Stages(task.experiment, path, split, task.rounds(path, split), planned)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

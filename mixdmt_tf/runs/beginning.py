@@ -7,12 +7,14 @@ from typing import Optional
 import tensorflow as tf
 
 from mixdmt_tf.algorithms.base import Algorithm
+from mixdmt_tf.data.part import Part
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import expanded
 from mixdmt_tf.models.layers import replica_statistics
 from mixdmt_tf.runs import memory, transfer
 from mixdmt_tf.runs.task import PseudoLabels, Task
+from mixdmt_tf.runs.workers import Workers
 
 
 def pseudo_labels(task: Task, split: Split) -> Optional[PseudoLabels]:
@@ -34,6 +36,22 @@ def pseudo_labels(task: Task, split: Split) -> Optional[PseudoLabels]:
             "Leave it out, or choose a method such as --algorithm=dmt."
         )
     return None
+
+
+def copies(task: Task, split: Split, workers: Workers) -> None:
+    """Has each worker make its part of the copies on the disk, before all read them.
+
+    One who does not share the folder of the others finds its own part alone there, and
+    makes the rest when it opens them.
+
+    Args:
+        task: of the run.
+        split: of the run.
+        workers: all of them, which call this together.
+    """
+    if workers.number > 1:
+        task.share_copies(split, Part(workers.index + 1, workers.number))
+        workers.hear()  # which waits until all have done their part
 
 
 def state(split: Split, pseudo: Optional[PseudoLabels]) -> str:

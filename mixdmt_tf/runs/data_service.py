@@ -10,11 +10,14 @@ their number, and here they are put in order again.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import pathlib
+import queue
 import re
 import socket
-from typing import Any, Dict, Iterable, Iterator, Optional, Tuple
+import threading
+from typing import Any, Dict, Iterable, Iterator, Optional, Set, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -26,6 +29,7 @@ from mixdmt_tf.errors import UserError
 # first function that a process registers, which a worker sees to.
 TOKEN = "pyfunc_0"
 MOST_WAITING = 256  # batches that came too early, until one that is missing is lost
+SILENCE = 30.0  # seconds without a batch, until it is asked who is still there
 _AHEAD = 8  # batches that are asked for at a time
 _SECONDS = 10.0  # to find somebody at the address
 
@@ -78,7 +82,7 @@ class Remote:
                     tf.constant(replicas, tf.int64),
                 ],
                 token=TOKEN,
-                Tout=[spec[name].dtype for name in names],
+                Tout=[tf.string, *(spec[name].dtype for name in names)],
             )
             return (element, *made)
 
@@ -92,11 +96,84 @@ class Remote:
             )
         )
         ordered = tf.data.Dataset.from_generator(
-            lambda: in_order(untuned(remote).as_numpy_iterator(), first, last),
+            lambda: in_order(
+                watched(untuned(remote).as_numpy_iterator(), self.address), first, last
+            ),
             output_signature=tuple(spec[name] for name in names),
         )
         named = ordered.map(as_it_is(lambda *values: dict(zip(names, values))))
         return named.prefetch(2)
+
+
+def watched(
+    elements: Iterable[Tuple[Any, ...]], address: str
+) -> Iterator[Tuple[Any, ...]]:
+    """Elements of a service as they come, for which TensorFlow alone waits for ever.
+
+    Args:
+        elements: (number, address of the worker that made it, value, ...).
+        address: of the dispatcher.
+
+    Yields:
+        (number, value, ...)
+
+    Raises:
+        UserError: if none comes, and the dispatcher or a worker is gone.
+    """
+    came: queue.Queue[Tuple[Any, ...]] = queue.Queue(1)
+    ended = threading.Event()
+
+    def put(*entry: Any) -> None:
+        while not ended.is_set():
+            with contextlib.suppress(queue.Full):
+                came.put(entry, timeout=1.0)
+                return
+
+    def read() -> None:
+        try:
+            for element in elements:
+                put(element, None)
+                if ended.is_set():
+                    return
+            put(None, None)
+        except Exception as error:  # for the thread that waits for elements
+            put(None, error)
+
+    threading.Thread(target=read, daemon=True).start()
+    workers: Set[str] = set()
+    try:
+        while True:
+            try:
+                element, error = came.get(timeout=SILENCE)
+            except queue.Empty:
+                _require_all(address, workers)
+                continue
+            if error is not None:
+                raise error
+            if element is None:
+                return
+            number, worker, *values = element
+            workers.add(worker.decode())
+            yield (number, *values)
+    finally:
+        ended.set()
+
+
+def _require_all(address: str, workers: Set[str]) -> None:
+    """Makes sure that a dispatcher and the workers that are known answer.
+
+    Raises:
+        UserError: naming those that do not.
+    """
+    asked = {f"the dispatcher {address}": address}
+    asked.update({f"the worker {each}": f"grpc://{each}" for each in sorted(workers)})
+    gone = [who for who, place in asked.items() if _refusal(place) is not None]
+    if gone:
+        raise UserError(
+            f"--data_service: no batch has come for {SILENCE:g} seconds, and nobody "
+            f"answers at {', '.join(gone)}.\nThe same command goes on from the last "
+            "checkpoint; if the dispatcher is gone, start bin/data_service first."
+        )
 
 
 def in_order(
@@ -148,14 +225,21 @@ def require_somebody(address: str) -> None:
     """
     if not address:
         return
-    host, port = host_and_port(address)
-    try:
-        socket.create_connection((host, port), _SECONDS).close()
-    except (OSError, UnicodeError) as error:  # the latter of what is no name of a host
+    error = _refusal(address)
+    if error is not None:
         raise UserError(
             f"--data_service={address}: nobody answers ({error}).\n"
             "Start bin/data_service there first."
-        ) from None
+        )
+
+
+def _refusal(address: str) -> Optional[Exception]:
+    """Why nobody can be reached at an address; None if somebody can."""
+    try:
+        socket.create_connection(host_and_port(address), _SECONDS).close()
+    except (OSError, UnicodeError) as error:  # the latter of what is no name of a host
+        return error
+    return None
 
 
 def host_and_port(address: str) -> Tuple[str, int]:

@@ -2,7 +2,7 @@
 
 It computes its rows of each step and keeps its copy of the weights. Everything else,
 files, scores, printed lines, is the chief's (`session.py`), which has written the run's
-settings, split and copies before it calls the others, and waits for nobody to read.
+settings and split before it calls the others, and waits for nobody to read.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ def follow(
     split = find_split(task, path)
     pseudo = beginning.pseudo_labels(task, split)
     parts = strategy.num_replicas_in_sync * run.accumulate
+    beginning.copies(task, split, workers)
     pipeline = task.pipeline(split, pseudo, parts)
     algorithm = beginning.algorithm(task, split, strategy)
     start, evaluated = map(int, workers.hear().split())

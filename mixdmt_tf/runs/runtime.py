@@ -9,7 +9,6 @@ from typing import Any, Dict
 import keras
 import tensorflow as tf
 
-from mixdmt_tf import compat
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.models.base import Network
 from mixdmt_tf.runs import cluster, config, interrupts, precision, workers
@@ -114,11 +113,6 @@ def join(run: config.Config) -> workers.Workers:
     """
     if not cluster.of_run(run.strategy).addresses:
         return workers_of(tf.distribute.get_strategy())
-    if compat.KERAS_3:
-        raise UsageError(
-            "--strategy=multi_worker needs Keras 2: Keras 3 does not train under "
-            "MultiWorkerMirroredStrategy.\nUse Python 3.9 to 3.11, or unset TF_CONFIG."
-        )
     return workers_of(_of_workers())
 
 

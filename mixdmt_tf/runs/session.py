@@ -87,8 +87,9 @@ class Session:
         """
         task, run = self.task, self.experiment.run
         parts = self.strategy.num_replicas_in_sync * run.accumulate
-        pipeline = task.pipeline(self.split, self.pseudo, parts)
         self.workers.hear(str(self.path))  # from here on all of them are needed
+        beginning.copies(task, self.split, self.workers)
+        pipeline = task.pipeline(self.split, self.pseudo, parts)
         self.algorithm = beginning.algorithm(task, self.split, self.strategy)
         self.scorer = task.scorer()
         self.evaluation = task.evaluation(self.split, self.scorer, self.log)

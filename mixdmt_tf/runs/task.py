@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from mixdmt_tf.algorithms.base import Algorithm, RunFacts
+from mixdmt_tf.data.part import Part
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.log import Log
@@ -128,6 +129,14 @@ class Task(Protocol):
 
         Raises:
             UserError: if they are missing, damaged or of another split.
+        """
+
+    def share_copies(self, split: Split, part: Part) -> None:
+        """Makes a part of the copies that `pipeline` reads from a disk, if it does.
+
+        Args:
+            split: of the run.
+            part: of the files.
         """
 
     def pipeline(

@@ -24,6 +24,7 @@ class Batches:
 
     Attributes:
         made: how many so far.
+        address: 'host:port' of who makes them, which goes with each.
     """
 
     def __init__(self, read: Read):
@@ -33,13 +34,14 @@ class Batches:
             read: the experiment of a run folder.
         """
         self.made = 0
+        self.address = ""
         self._read = read
         self._makers: Dict[Tuple[str, str, int], Make] = {}
         self._lock = threading.Lock()
 
     def __call__(
         self, about: np.ndarray, step: int, replica: int, replicas: int
-    ) -> List[np.ndarray]:
+    ) -> List[Any]:
         """One replica's rows of a step, as `data_service.Remote` asks for them.
 
         Args:
@@ -49,7 +51,8 @@ class Batches:
             replicas: number of replicas.
 
         Returns:
-            The entries of the batch in the order of their names.
+            The worker's address, and the entries of the batch in the order of their
+            names.
 
         Raises:
             UserError: if the folder is not there or holds another split.
@@ -62,7 +65,7 @@ class Batches:
             make = self._makers[key]
             self.made += 1
         batch = make(tf.constant(step, tf.int64), tf.constant(replica, tf.int64))
-        return [batch[name].numpy() for name in sorted(batch)]
+        return [self.address, *(batch[name].numpy() for name in sorted(batch))]
 
     def _open(self, folder: str, state: str, replicas: int) -> Make:
         task = open_task(self._read(folder))
@@ -115,5 +118,6 @@ def serve(batches: Batches, dispatcher: str, host: str, port: int) -> Any:
             port=port,
         )
     )
+    batches.address = "{}:{}".format(host, server._address.rpartition(":")[2])
     server.kept = graph  # TensorFlow forgets functions that nobody holds
     return server

@@ -85,7 +85,7 @@ def _train(
         print(f"{words}{needed}", flush=True)
         measured = budget.measured(task, train) if timed else None
         strategy = runtime.start(run)
-        loop = Loop(task, path, train) if task.experiment.in_rounds else None
+        loop = Loop(task, path, train, workers) if task.experiment.in_rounds else None
         if measured:
             print(budget.forecast(given, task.experiment, measured, loop), flush=True)
         if loop:

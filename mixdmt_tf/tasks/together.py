@@ -2,8 +2,8 @@
 
 The chief does what it does alone, whatever that is: runs one after the other, rounds of
 labelling in between. At each run it calls the others by the run's folder, in which they
-find settings, split and pseudo labels. A folder of this name has to be there for all of
-them, on a file system that they share.
+find settings, split and pseudo labels, and at each labelling by the folder and a stage.
+A folder of this name has to be there for all of them, on a file system that they share.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Callable, Dict, Optional
 
 import keras
 
+from mixdmt_tf.rounds import sharing
 from mixdmt_tf.runs import followers, runtime
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.interrupts import Interrupts
@@ -52,11 +53,14 @@ def _follow(read: Read, workers: Workers) -> None:
     print(f"worker {workers.index} of {workers.number} follows the chief", flush=True)
     with Interrupts() as interrupts:
         while True:
-            folder = workers.hear()
+            folder, _, stage = workers.hear().partition("\n")
             if not folder:
                 return
             keras.backend.clear_session()
-            task = open_task(read(folder), source)
-            strategy = runtime.start(task.experiment.run)
-            followers.follow(task, pathlib.Path(folder), strategy, workers, interrupts)
+            path, task = pathlib.Path(folder), open_task(read(folder), source)
+            if stage:
+                sharing.follow(task, path, stage, workers)
+            else:
+                strategy = runtime.start(task.experiment.run)
+                followers.follow(task, path, strategy, workers, interrupts)
             source = task.source

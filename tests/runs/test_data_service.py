@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import pathlib
+import signal
+import socket
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -21,16 +26,26 @@ from tests.tasks.classification import tiny
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(name="address", scope="module")
-def fixture_address():
-    """A dispatcher and two workers, in three processes."""
-    command = [sys.executable, "bin/data_service", "--port=0", "--workers=2"]
+@contextlib.contextmanager
+def serving(workers):
+    """A dispatcher and workers, in processes of their own; and its address."""
+    command = [sys.executable, "bin/data_service", "--port=0", f"--workers={workers}"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     line = process.stdout.readline()
-    yield line.strip().partition("=")[2]
-    process.terminate()
-    process.stdout.close()
-    assert process.wait(60) == 128 + 15
+    try:
+        yield process, line.strip().partition("=")[2]
+    finally:
+        process.terminate()
+        process.stdout.close()
+        process.wait(60)
+
+
+@pytest.fixture(name="address", scope="module")
+def fixture_address():
+    """Of a dispatcher with two workers."""
+    with serving(2) as (process, address):
+        yield address
+    assert process.returncode == 128 + 15
 
 
 def compare(made, local, number):
@@ -92,6 +107,58 @@ def test_an_address_that_is_none():
 def test_without_a_service_batches_are_made_here():
     pipeline = object()
     assert data_service.of_run(pipeline, "", pathlib.Path("x"), "") is pipeline
+
+
+# --- Who is gone ---
+
+
+def test_a_training_ends_when_its_only_worker_dies(tmp_path, monkeypatch):
+    """TensorFlow would wait for minutes."""
+    monkeypatch.setattr(data_service, "SILENCE", 1.0)
+    with serving(1) as (process, address):
+        children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        (worker,) = map(int, children.read_text().split())
+        done = tiny.session(
+            tmp_path / "run",
+            *("--steps=1000", "--eval_every=1000", f"--data_service={address}"),
+            moments={("progress", 2): lambda: os.kill(worker, signal.SIGKILL)},
+        )
+        assert process.wait(60) == 1
+    assert done.code == 1 and len(done.steps) < 100
+    assert "no batch has come for 1 seconds, and nobody answers at" in done.err
+    assert f"the dispatcher {address}" in done.err
+    assert "the worker localhost:" in done.err and "Traceback" not in done.err
+
+
+def test_a_worker_that_is_gone_is_named_and_a_slow_one_waited_for(monkeypatch):
+    monkeypatch.setattr(data_service, "SILENCE", 0.05)
+    with socket.socket() as there, socket.socket() as taken:
+        there.bind(("127.0.0.1", 0))
+        there.listen()
+        address = f"grpc://127.0.0.1:{there.getsockname()[1]}"
+        taken.bind(("127.0.0.1", 0))  # nobody else gets the port, and nobody listens
+        gone = f"127.0.0.1:{taken.getsockname()[1]}"
+
+        def slow():
+            yield (0, address[len("grpc://") :].encode(), "x")
+            time.sleep(0.3)
+            yield (1, gone.encode(), "y")
+            time.sleep(60)
+
+        elements = data_service.watched(slow(), address)
+        assert [next(elements), next(elements)] == [(0, "x"), (1, "y")]
+        with pytest.raises(UserError) as said:
+            next(elements)
+    assert f"nobody answers at the worker {gone}.\n" in str(said.value)
+
+
+def test_what_a_service_says_is_passed_on():
+    def failing():
+        yield (0, b"a:1", "x")
+        raise ValueError("such as another split")
+
+    with pytest.raises(ValueError, match="such as another split"):
+        list(data_service.watched(failing(), "grpc://a:1"))
 
 
 # --- Order ---

@@ -9,7 +9,6 @@ import keras
 import pytest
 import tensorflow as tf
 
-from mixdmt_tf import compat
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.models.base import Network
 from mixdmt_tf.models.efficientnet_lite0 import EfficientNetLite0
@@ -157,12 +156,10 @@ def test_without_other_machines_there_is_nobody_to_join(monkeypatch):
 
 
 def test_several_machines_come_first_in_a_process(monkeypatch):
-    """Here an operation has run; it does not wait for anybody, or is Keras 3, which
-    can't."""
+    """Here an operation has run, and it does not wait for anybody."""
     tf.zeros([])
     monkeypatch.setenv("TF_CONFIG", cluster.text(("127.0.0.1:1",), 0))
-    said = "needs Keras 2" if compat.KERAS_3 else "has to be first in a process"
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match="has to be first in a process"):
         runtime.join(Config(strategy="multi_worker"))
 
 

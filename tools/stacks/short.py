@@ -3,9 +3,9 @@
     .venv/bin/python -m tools.stacks.short [options of pytest]
 
 Chosen is what differs when something differs between the stacks: every equation, the
-first steps of every method against the golden values, replicas, precision, XLA,
-optimizers, weights of files, and checkpoints of the other stack. Where no Python of the
-other stack is found a line says so, and nothing is run.
+first steps of every method against the golden values, replicas, two workers,
+precision, XLA, optimizers, weights of files, and checkpoints of the other stack. Where
+no Python of the other stack is found a line says so, and nothing is run.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ TESTS = (
     "tests/models/layers",
     "tests/models/test_weights.py",
     "tests/runs/test_portable_checkpoints.py",
+    "tests/tasks/test_together.py::test_and_labels_of_pixels",
     "tests/test_compat.py",
 )
 

@@ -25,10 +25,14 @@ VERSION = 1
 Guesses = Tuple[np.ndarray, np.ndarray]
 
 
+def folder_of(output: pathlib.Path) -> pathlib.Path:
+    """The folder of all parts of pseudo labels that are to be in `output`."""
+    return output.with_name(f"{output.name}.parts")
+
+
 def path_of(output: pathlib.Path, part: Part) -> pathlib.Path:
     """The file of one part, of pseudo labels that are to be in `output`."""
-    folder = output.with_name(f"{output.name}.parts")
-    return folder / f"{part.number}-of-{part.of}.npz"
+    return folder_of(output) / f"{part.number}-of-{part.of}.npz"
 
 
 def write(

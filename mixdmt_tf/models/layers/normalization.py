@@ -102,9 +102,13 @@ def average_statistics(network: keras.Model) -> None:
         for variable, mean in zip(statistics, means):
             strategy.extended.update(variable, lambda v, m: v.assign(m), args=(mean,))
 
-    held = [tf.convert_to_tensor(each) for each in statistics]
+    # As one tensor: it is one exchange, and its device is known. That of a variable
+    # which was read is not, and several machines refuse to exchange it.
+    held = tf.concat([tf.reshape(each, [-1]) for each in statistics], 0)
     means = replica.all_reduce(tf.distribute.ReduceOp.MEAN, held)
-    replica.merge_call(assign, args=(means,))
+    parts = tf.split(means, [each.shape.num_elements() for each in statistics])
+    shaped = [tf.reshape(p, each.shape) for p, each in zip(parts, statistics)]
+    replica.merge_call(assign, args=(shaped,))
 
 
 def _normalizing(network: keras.Model) -> List[keras.layers.Layer]:

@@ -6,12 +6,15 @@ from typing import Dict, Optional
 
 import numpy as np
 
-from mixdmt_tf.data.classification import splits
+from mixdmt_tf.data.classification import pseudo_labels, splits
 from mixdmt_tf.data.classification.pseudo_labels import PseudoLabels
 from mixdmt_tf.data.classification.source import Source
 from mixdmt_tf.data.lazy_images import take
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.equations import at_temperature, fitted_temperature
+from mixdmt_tf.errors import UsageError
+from mixdmt_tf.files import expanded
+from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.trained import Trained
 
 
@@ -58,3 +61,29 @@ def estimate(
     kept = predict(take(source.train.images, pseudo.ids[pseudo.kept]))
     confidence = at_temperature(kept, temperature).max(-1)
     return {"validation": error, "confidence": float(1 - confidence.mean())}
+
+
+def of_run(experiment: Experiment, split: Split, num_classes: int) -> float:
+    """The estimate in the file of pseudo labels; 0 for methods that do not ask for it.
+
+    Args:
+        experiment: all settings.
+        split: of the run.
+        num_classes: C.
+
+    Raises:
+        UsageError: if the file has no such estimate.
+    """
+    method = experiment.method
+    if not hasattr(method, "noise_from") or method.noise_rate is not None:
+        return 0.0
+    place = expanded(experiment.data.pseudo_labels)
+    pseudo = pseudo_labels.read(place, split, num_classes)
+    found = pseudo.facts.get("noise", {}).get(method.noise_from)
+    if found is None:
+        raise UsageError(
+            f"--noise_from={method.noise_from}: {place} has no such estimate, "
+            "which needs labels by the network, and for 'validation' validation "
+            "images.\nGive --noise_rate, the expected share of wrong labels."
+        )
+    return float(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import pathlib
@@ -14,7 +15,7 @@ from mixdmt_tf.data.classification.config import FOLDERS
 from mixdmt_tf.data.classification.copies import Copies, fill_in, of_split
 from mixdmt_tf.data.classification.source import Source
 from mixdmt_tf.data.part import Part, listed
-from mixdmt_tf.data.precomputed import Store, make_part, open_store
+from mixdmt_tf.data.precomputed import Store, make_part, on_disk, open_store
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.files import expanded
 from mixdmt_tf.progress import Progress
@@ -93,6 +94,14 @@ def open_copies(experiment: Experiment, copies: Copies) -> Store:
         )
     finally:
         progress.close()
+
+
+def share_copies(experiment: Experiment, copies: Copies, part: Part) -> None:
+    """Makes one part of what `open_copies` reads from a disk; if it does."""
+    data, folder = experiment.data, experiment.data.cache_folder()
+    if on_disk(copies, data.copies_store, folder, _shown(experiment)):
+        with contextlib.closing(Progress("copies", "images")) as progress:
+            make_part(copies, folder, part, progress.update, progress.say)
 
 
 def make_copies(experiment: Experiment, copies: Copies, part: Part) -> None:

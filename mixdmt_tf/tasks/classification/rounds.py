@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import shutil
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 import numpy as np
 
 from mixdmt_tf.algorithms.parts import ood_mask
 from mixdmt_tf.data import draws
-from mixdmt_tf.data.classification import pseudo_labels, splits
+from mixdmt_tf.data.classification import label_parts, pseudo_labels, splits
 from mixdmt_tf.data.classification.pseudo_labels import PseudoLabels
+from mixdmt_tf.data.part import Part
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.equations import difference_maximized, error_difference_deviation
 from mixdmt_tf.errors import UsageError
@@ -137,12 +139,38 @@ class Rounds:
         held_out = splits.validation_images(self.split, self.task.source)
         return 0 if held_out is None else len(held_out)
 
-    def label(self, stages: Stages, stage: plan.Stage) -> None:
+    def begin_labels(self, stages: Stages, stage: plan.Stage) -> bool:
+        """Makes the folder; a graph connects all images and has no parts."""
+        file = self.labels_place(stage)
+        file.parent.mkdir(exist_ok=True)
+        by_network = self.experiment.method.labeling == "network"
+        return by_network and not file.exists()
+
+    def guess(self, stages: Stages, stage: plan.Stage, part: Part) -> None:
+        """Writes the teacher's guesses for a part of the images."""
+        self._guesses(self._teacher(stages, stage), stage, part)
+
+    def _teacher(self, stages: Stages, stage: plan.Stage) -> trained.Trained:
+        return trained.load(self.task, stages.folder(str(stage.teacher)))
+
+    def _guesses(
+        self, model: trained.Trained, stage: plan.Stage, part: Part
+    ) -> labeling.Guesses:
+        file, weights = self.labels_place(stage), self.experiment.run.init_weights
+        return labeling.guess_part(
+            model, self.task.source, self.split, file, weights, part
+        )
+
+    def label(self, stages: Stages, stage: plan.Stage, parts: int = 1) -> None:
         """Writes the teacher's labels, unless the file is there."""
         file = self.labels_place(stage)
         if file.exists():
             return
-        model = trained.load(self.task, stages.folder(str(stage.teacher)))
+        model = self._teacher(stages, stage)
+        guesses = None
+        if parts > 1 and self.begin_labels(stages, stage):
+            each = [self._guesses(model, stage, p) for p in Part(1, parts).all()]
+            guesses = label_parts.join(each)
         pseudo = labeling.label(
             model,
             self.task.source,
@@ -151,6 +179,7 @@ class Rounds:
             self.experiment.method.count,
             self.experiment.run.init_weights,
             by=labeling.source_of(self.experiment.method),
+            guesses=guesses,
         )
         if hasattr(self.experiment.method, "noise_from"):
             pseudo = self._with_noise(model, pseudo)
@@ -198,7 +227,9 @@ class Rounds:
         round_plots.write(self.path, entries, errors)
 
     def clean_up(self, stage: plan.Stage) -> None:
-        """Nothing: a file of pseudo labels is small."""
+        """Removes the parts of workers; a file of pseudo labels is small."""
+        folder = label_parts.folder_of(self.labels_place(stage))
+        shutil.rmtree(folder, ignore_errors=True)
 
     def rank(self, results: Results) -> float:
         """The validation error, in percent."""

@@ -19,7 +19,7 @@ from mixdmt_tf.data.part import Part
 from mixdmt_tf.data.pixels import to_float
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.files import expanded, write_atomically
+from mixdmt_tf.files import write_atomically
 from mixdmt_tf.models import label_pairs
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.rows import Row
@@ -29,6 +29,7 @@ from mixdmt_tf.tasks.classification import (
     detection,
     dry_run,
     fixed_scores,
+    noise,
     preparation,
     results,
     several_labels,
@@ -127,6 +128,12 @@ class Classification:
             batches, store=store, store_size=len(copies), pseudo=pseudo
         )
 
+    def share_copies(self, split: Split, part: Part) -> None:
+        """Makes a part of the copies that `pipeline` reads from a disk, if it does."""
+        if self._recipe().unlabeled_views and len(split.unlabeled):
+            copies = preparation.unlabeled_copies(self.experiment, self.source, split)
+            preparation.share_copies(self.experiment, copies, part)
+
     def _mixup_parts(self, replicas: int) -> int:
         """`mixup_parts`; 0: as many as replicas."""
         parts, batch = self.experiment.data.mixup_parts or 0, self.experiment.run.batch
@@ -223,26 +230,9 @@ class Classification:
             (self.experiment.data.mismatch or 0) / 100,
             **self.experiment.network.layer_rates(),
             unlabeled=len(split.unlabeled),
-            noise_rate=self._noise_rate(split),
+            noise_rate=noise.of_run(self.experiment, split, self.source.num_classes),
             pretrained=fixed_scores.begins_trained(self, split),
         )
-
-    def _noise_rate(self, split: Split) -> float:
-        """The estimate in the file of pseudo labels, for methods that ask for it."""
-        method = self.experiment.method
-        asks = hasattr(method, "noise_from") and method.noise_rate is None
-        if not asks:
-            return 0.0
-        place = expanded(self.experiment.data.pseudo_labels)
-        pseudo = pseudo_labels.read(place, split, self.source.num_classes)
-        found = pseudo.facts.get("noise", {}).get(method.noise_from)
-        if found is None:
-            raise UsageError(
-                f"--noise_from={method.noise_from}: {place} has no such estimate, "
-                "which needs labels by the network, and for 'validation' validation "
-                "images.\nGive --noise_rate, the expected share of wrong labels."
-            )
-        return float(found)
 
     def log(self, folder: pathlib.Path) -> Recorder:
         """The run's TensorBoard files and `metrics.csv`."""

@@ -8,6 +8,7 @@ a folder, `RUN/pseudo_labels/round_1_b/`; `RUN/pictures/` shows some of them.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -17,6 +18,7 @@ from typing import Any, Dict, List, Mapping, Sequence, Tuple
 import numpy as np
 
 from mixdmt_tf import digests
+from mixdmt_tf.data.part import Part
 from mixdmt_tf.data.segmentation import pseudo_labels, splits
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.equations import miou_difference_deviation
@@ -29,6 +31,7 @@ from mixdmt_tf.rounds.stages import Stages
 from mixdmt_tf.runs import trained
 from mixdmt_tf.runs.rows import read_rows
 from mixdmt_tf.runs.task import Task
+from mixdmt_tf.runs.trained import weights_digest
 from mixdmt_tf.tasks.segmentation import (
     inspection,
     labeling,
@@ -110,14 +113,45 @@ class Rounds:
         task = self.task.replace(stages.of_model(stage))
         return trained.load(task, stages.folder(name), stages.snapshot)
 
-    def label(self, stages: Stages, stage: plan.Stage) -> None:
-        """Has the teacher label all images, unless it was done; notes their worth."""
+    def _is_labelled(self, stages: Stages, stage: plan.Stage) -> bool:
+        """Whether there is nothing to ask the teacher."""
         folder = self.labels_place(stage)
         judged = digests.is_sound(folder / QUALITY)
         whole = pseudo_labels.is_whole(folder, self.split)
-        if judged and (whole or stages.is_finished(stage)):
+        return judged and (whole or stages.is_finished(stage))
+
+    def begin_labels(self, stages: Stages, stage: plan.Stage) -> bool:
+        """Makes the folder, without guesses of other networks."""
+        if self._is_labelled(stages, stage):
+            return False
+        model = self._model(stages, str(stage.teacher), stage)
+        teacher = weights_digest(model.weights(self.experiment.run.init_weights))
+        pseudo_labels.begin(self.labels_place(stage), self.split, teacher)
+        return True
+
+    def guess(self, stages: Stages, stage: plan.Stage, part: Part) -> None:
+        """Writes the teacher's guesses for a part of the images."""
+        progress = Progress("labelling", "images")
+        shown = {"progress": progress.update} if part.number == 1 else {}
+        with contextlib.closing(progress):
+            labeling.guess(
+                self._model(stages, str(stage.teacher), stage),
+                self.task.source,
+                self.split,
+                self.labels_place(stage),
+                self.experiment.run.init_weights,
+                part=part,
+                **shown,
+            )
+
+    def label(self, stages: Stages, stage: plan.Stage, parts: int = 1) -> None:
+        """Has the teacher label all images, unless it was done; notes their worth.
+
+        Files of images that workers have labelled in `parts` are there already.
+        """
+        if self._is_labelled(stages, stage):
             return
-        method = self.experiment.method
+        folder, method = self.labels_place(stage), self.experiment.method
         model = self._model(stages, str(stage.teacher), stage)
         progress = Progress("labelling", "images")
         try:

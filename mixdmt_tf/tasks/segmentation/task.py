@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf.algorithms import base
+from mixdmt_tf.data.part import Part
 from mixdmt_tf.data.segmentation import pseudo_labels, splits
 from mixdmt_tf.data.segmentation.pipeline import Pipeline
 from mixdmt_tf.data.segmentation.source import Source
@@ -88,6 +89,9 @@ class Segmentation:
     ) -> pseudo_labels.PseudoLabels:
         """Opens a folder of pseudo labels."""
         return pseudo_labels.read(place, split, self.source.num_classes)
+
+    def share_copies(self, split: Split, part: Part) -> None:
+        """Nothing: crops are not stored."""
 
     def pipeline(
         self,

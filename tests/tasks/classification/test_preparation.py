@@ -8,7 +8,9 @@ from PIL import Image
 
 from mixdmt_tf.algorithms.classification import dmt, mixmatch
 from mixdmt_tf.cli import experiments
+from mixdmt_tf.data import precomputed
 from mixdmt_tf.data.classification import datasets, splits
+from mixdmt_tf.data.part import Part
 from mixdmt_tf.data.splits import write_split
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.runs.splits import choose_split, open_split
@@ -189,6 +191,34 @@ def test_a_run_that_shows_copies_once_at_most_writes_none(
         assert f"the run takes 32 of {len(copies):,}" in said and not written
     else:
         assert len(written) == 1
+
+
+def test_workers_make_parts_of_the_copies_that_a_run_reads(
+    source, tmp_path, capsys, monkeypatch
+):
+    """Also one who does not see the parts of the others."""
+    monkeypatch.setattr(precomputed, "SHARD_BYTES", 64 * 400)  # seven files
+
+    def of(cache, store="disk"):
+        argv = (f"--copies_store={store}", f"--cache_dir={tmp_path / cache}")
+        return open_task(tiny.experiment("runs/x", *argv), source)
+
+    def files(cache):
+        return {e.name: e.read_bytes() for e in (tmp_path / cache).rglob("*.u8")}
+
+    split = choose_split(of("alone"))
+    of("alone").pipeline(split, None, 1)
+    for cache, parts in (("shared", (1, 2)), ("own", (2,))):
+        for number in parts:
+            of(cache).share_copies(split, Part(number, 2))
+        assert len(files(cache)) == (7 if parts == (1, 2) else 4)
+        of(cache).pipeline(split, None, 1)
+        assert files(cache) == files("alone") and len(files(cache)) == 7
+    # A run of twelve steps takes no copy twice: they are made on the fly.
+    for store in ("virtual", "auto"):
+        of(store, store).share_copies(split, Part(1, 2))
+        assert not files(store)
+    assert "copies: part 2/2 of 2,744 images" in capsys.readouterr().out
 
 
 def test_asked_for_on_the_disk_all_copies_are_made(source, tmp_path, capsys):

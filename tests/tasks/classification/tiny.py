@@ -80,7 +80,7 @@ class Watch:
     """Sees what is trained, and does something at given moments of it.
 
     A moment is the name of one of the loop's hooks and the step it is called with; what
-    is to be done is done just before the run's own hook.
+    is to be done is done just before the run's own hook, of 'evaluated' just after it.
     """
 
     def __init__(self, moments: Optional[Moments] = None):
@@ -122,6 +122,7 @@ class Watch:
                 self.steps.append(step)
             self.moments.get((name, step), lambda: None)()
             hook(step, *rest)
+            self.moments.get((f"{name}d", step), lambda: None)()
 
         return called
 
