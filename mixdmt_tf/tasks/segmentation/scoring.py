@@ -52,9 +52,13 @@ class Scorer:
         self.stride = max(STRIDE, getattr(network, "output_stride", STRIDE))
         # Networks of others, such as U-Nets, want sides that are multiples instead.
         self.rest = getattr(network, "rest", 1)
-        signature = [tf.TensorSpec((None, None, None, channels), tf.uint8)]
-        self._guess = tf.function(
-            self._guesses, input_signature=signature, autograph=False
+        self._classes, self._guess = (
+            tf.function(
+                function,
+                input_signature=[tf.TensorSpec((None, None, None, channels), tf.uint8)],
+                autograph=False,
+            )
+            for function in (self._likeliest, self._guesses)
         )
 
     def probabilities(self, images: tf.Tensor) -> tf.Tensor:
@@ -95,6 +99,18 @@ class Scorer:
         probabilities: np.ndarray = self.probabilities(tf.constant(images)).numpy()
         return probabilities
 
+    def classes(self, image: np.ndarray) -> np.ndarray:
+        """The likeliest class of every pixel, all that scores are made of.
+
+        Args:
+            image: uint8 [H, W, 3].
+
+        Returns:
+            uint8 [H, W], those of `guess`.
+        """
+        found: np.ndarray = self._classes(image[np.newaxis])[0].numpy()
+        return found
+
     def guess(self, image: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """The likeliest class of every pixel, and the doubt about it.
 
@@ -106,6 +122,10 @@ class Scorer:
         """
         classes, doubt = self._guess(image[np.newaxis])
         return classes[0].numpy(), doubt[0].numpy()
+
+    def _likeliest(self, images: tf.Tensor) -> tf.Tensor:
+        # Of probabilities, as everywhere: rounding makes ties of logits that differ.
+        return tf.cast(tf.argmax(self.probabilities(images), -1), tf.uint8)
 
     def _guesses(self, images: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
         probs = self.probabilities(images)
@@ -170,7 +190,7 @@ def confusions(
 
     for _, (image, labels) in read_ahead(read, samples):
         poll()
-        yield confusion_counts(labels, scorer.guess(image)[0], classes)
+        yield confusion_counts(labels, scorer.classes(image), classes)
 
 
 def score(
