@@ -6,6 +6,7 @@ import dataclasses
 import json
 import shutil
 import statistics
+from unittest import mock
 
 import pytest
 
@@ -16,9 +17,12 @@ from mixdmt_tf.data.classification.datasets import digits
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.models.base import Network
 from mixdmt_tf.runs import precision, runtime
+from mixdmt_tf.runs.session import Session
 from mixdmt_tf.settings import settings_of, to_text
 from mixdmt_tf.tasks import fit, open_task
 from mixdmt_tf.tasks.classification import recorder
+from mixdmt_tf.tasks.classification.scoring import Scorer
+from mixdmt_tf.tasks.classification.task import Classification
 from tests.tasks.classification import tiny
 
 
@@ -189,3 +193,13 @@ def test_long_runs_measure_which_precision_is_fastest(
     task = open_task(tiny.experiment(tmp_path, tiny.SUPERVISED, *flags))
     fit._precision(task.replace(task.resolve()))
     assert bool(calls) == asked
+
+
+def test_what_only_evaluation_needs_is_made_after_the_first_step(tmp_path, monkeypatch):
+    later = mock.Mock(side_effect=AssertionError("too early"))
+    monkeypatch.setattr(Scorer, "build", later)
+    monkeypatch.setattr(Classification, "show_inputs", later)
+    begun = mock.Mock(side_effect=KeyboardInterrupt)
+    monkeypatch.setattr(Session, "_begun", begun)
+    done = tiny.session(tmp_path, tiny.SUPERVISED)
+    assert (done.code, done.steps, begun.call_count) == (130, (), 1), done.err

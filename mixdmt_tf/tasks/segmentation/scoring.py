@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
+import functools
 from typing import (
     Any,
     Callable,
@@ -38,17 +39,14 @@ class Scorer:
     """A float32 copy of the network that predicts every pixel of images of any size."""
 
     def __init__(self, network: Any, num_classes: int, channels: int = 3):
-        """Builds the network.
+        """Remembers what the network is made of.
 
         Args:
             network: settings of the network (`models.base.Network`).
             num_classes: C.
             channels: of the images.
         """
-        with in_float32():
-            self.network = network.build_segmenter(
-                (None, None, channels), num_classes, portable=True
-            )
+        self._made_of = (network, (None, None, channels), num_classes)
         self.stride = max(STRIDE, getattr(network, "output_stride", STRIDE))
         # Networks of others, such as U-Nets, want sides that are multiples instead.
         self.rest = getattr(network, "rest", 1)
@@ -60,6 +58,13 @@ class Scorer:
             )
             for function in (self._likeliest, self._guesses)
         )
+
+    @functools.cached_property
+    def network(self) -> keras.Model:
+        """Images to logits; built when it is asked for, as that of classification."""
+        settings, shape, classes = self._made_of
+        with tf.init_scope(), in_float32():  # or within a graph that is traced
+            return settings.build_segmenter(shape, classes, portable=True)
 
     def probabilities(self, images: tf.Tensor) -> tf.Tensor:
         """uint8 images [n, H, W, 3] to float32 probabilities [n, H, W, classes]."""
