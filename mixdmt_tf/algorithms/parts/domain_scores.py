@@ -17,12 +17,14 @@ labelled ones.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any, List, Tuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from mixdmt_tf import compat
 from mixdmt_tf.algorithms.parts.image_scores import ImageScores
 from mixdmt_tf.data import draws
 from mixdmt_tf.data.augment import crop_flip
@@ -55,6 +57,11 @@ class Images:
     unlabeled: np.ndarray
     flip: bool
     seed: int
+
+    @functools.cached_property
+    def detector(self) -> _Detector:
+        """What is trained on them, once for each fold."""
+        return _Detector(self.labeled.shape[1:], self.flip)
 
 
 def domain_scores(pipeline: Any) -> ImageScores:
@@ -187,36 +194,66 @@ def network(input_shape: Tuple[int, ...], seed: int) -> keras.Model:
     return keras.Sequential(layers)
 
 
+class _Detector:
+    """The network, its training step and its answers, traced once for all folds."""
+
+    def __init__(self, shape: Tuple[int, ...], flip: bool):
+        """Makes what each fold begins anew.
+
+        Args:
+            shape: of an image.
+            flip: whether mirror images are as good.
+        """
+        self.shape, self.flip = shape, flip
+        self.model = network(shape, 0)
+        self.optimizer = keras.optimizers.Adam(1e-3)
+        self.optimizer.build(self.model.trainable_variables)
+        self._beginning = [v.numpy() for v in compat.variables(self.optimizer)]
+        self.step = tf.function(self._step, autograph=False)
+        self.logits = tf.function(
+            lambda x: self.model(x, training=False)[:, 0],
+            autograph=False,
+            reduce_retracing=True,
+        )
+
+    def begin(self, seed: int) -> None:
+        """Forgets all training."""
+        self.model.set_weights(network(self.shape, seed).get_weights())
+        for variable, value in zip(compat.variables(self.optimizer), self._beginning):
+            variable.assign(value)
+
+    def _step(self, x: tf.Tensor, key: tf.Tensor) -> None:
+        """Learns from as many images of the one kind as of the other."""
+        truth = tf.constant([1.0] * ROWS + [0.0] * ROWS)
+        moves = draws.uniform(key, [2 * ROWS, crop_flip.UNIFORMS])
+        x = crop_flip.crop_flip(x, moves, SHIFT, self.flip, None)
+        with tf.GradientTape() as tape:
+            logits = self.model(x, training=True)[:, 0]
+            losses = tf.nn.sigmoid_cross_entropy_with_logits(truth, logits)
+            loss = tf.reduce_mean(losses)
+        variables = self.model.trainable_variables
+        gradients = tape.gradient(loss, variables)
+        self.optimizer.apply_gradients(zip(gradients, variables))
+
+
 def _trained(
     images: Images, wanted: np.ndarray, pool: np.ndarray, fold: int, progress: Progress
 ) -> Any:
-    """A function from images to logits, trained on these against those."""
-    model = network(images.labeled.shape[1:], images.seed * FOLDS + fold)
-    optimizer = keras.optimizers.Adam(1e-3)
-    truth = tf.constant([1.0] * ROWS + [0.0] * ROWS)
-    purpose = f"domain{fold}"
+    """A function from images to logits, trained on these against those.
 
-    @tf.function
-    def step(x: tf.Tensor, number: tf.Tensor) -> None:
-        key = draws.step_key(images.seed, purpose, number)
-        moves = draws.uniform(key, [2 * ROWS, crop_flip.UNIFORMS])
-        x = crop_flip.crop_flip(x, moves, SHIFT, images.flip, None)
-        with tf.GradientTape() as tape:
-            logits = model(x, training=True)[:, 0]
-            losses = tf.nn.sigmoid_cross_entropy_with_logits(truth, logits)
-            loss = tf.reduce_mean(losses)
-        variables = model.trainable_variables
-        gradients = tape.gradient(loss, variables)
-        optimizer.apply_gradients(zip(gradients, variables))
-
+    It is that of the next fold, too, once that one is trained.
+    """
+    detector, purpose = images.detector, f"domain{fold}"
+    detector.begin(images.seed * FOLDS + fold)
     rng = np.random.default_rng([images.seed, fold])
     labeled = np.flatnonzero(wanted)
     for number in range(STEPS):
         x = images.labeled[rng.choice(labeled, ROWS)]
         u = images.unlabeled[rng.choice(pool, ROWS)].astype(np.float32)
-        step(tf.constant(np.concatenate([x, u])), tf.constant(number, tf.int64))
+        key = draws.step_key(images.seed, purpose, number)
+        detector.step(tf.constant(np.concatenate([x, u])), key)
         progress.update(fold * STEPS + number + 1, FOLDS * STEPS)
-    return tf.function(lambda x: model(x, training=False)[:, 0], reduce_retracing=True)
+    return detector.logits
 
 
 def _map(compute: Any, images: np.ndarray) -> np.ndarray:
