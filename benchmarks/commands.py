@@ -3,17 +3,23 @@
     .venv/bin/python benchmarks/commands.py [--rounds=5] [--json=FILE]
 
 `--help` and a mistyped flag are compared with the same of an absl program of two
-flags, a run of one step on handwritten digits with importing TensorFlow. The commands
-take turns; the medians' ratio is what counts.
+flags, a run with importing TensorFlow: until its first step is finished, where the
+process is ended, and as a whole, with evaluation, checkpoint and log. Images are
+handwritten digits of 8x8, or random ones of 32x32 and as many as CIFAR-10's. The
+commands take turns; the medians' ratio is what counts. On a machine that has other
+things to do, that of their CPU seconds is steadier.
 """
 
 from __future__ import annotations
 
+import itertools
+import os
 import pathlib
+import statistics
 import subprocess
 import sys
 import tempfile
-from typing import Callable, List
+from typing import Any, Callable, Dict, List
 
 import figures
 from turns import medians_in_turns
@@ -26,15 +32,55 @@ flags.DEFINE_string("dataset", "cifar10", "data set")
 app.run(lambda argv: None)
 """
 TENSORFLOW = [sys.executable, "-c", "import tensorflow"]
+# Ends at its first finished step, or on other images, as its first two words say.
+TRAIN = """
+import os, sys
+import numpy as np
+from mixdmt_tf.cli import train
+from mixdmt_tf.data.classification.datasets import digits
+from mixdmt_tf.data.classification.source import Images, Source
+from mixdmt_tf.runs.session import Session
+until, images = sys.argv[1:3]
+def large(config):
+    pixels = np.random.default_rng(0).integers(0, 256, (50_000, 32, 32, 3), np.uint8)
+    labels = (np.arange(50_000) % 10).astype(np.int32)
+    made = Images(pixels, labels)
+    few = Images(pixels[:1000], labels[:1000])
+    return Source("random", tuple("0123456789"), made, few, None, True, 4)
+if images == "32x32":
+    digits.load = large
+if until == "step":
+    Session._begun = lambda *_: os._exit(0)
+sys.exit(train.main(sys.argv[3:]))
+"""
 
 
-def command(line: List[str]) -> Callable[[], None]:
-    """Runs it without showing what it prints, whatever its exit code."""
+class Commands:
+    """Commands, and the CPU seconds that each call of one took."""
 
-    def run() -> None:
-        subprocess.run(line, cwd=ROOT, capture_output=True, check=False)
+    def __init__(self) -> None:
+        self.cpu: Dict[str, List[float]] = {}
 
-    return run
+    def command(self, name: str, line: List[str], code: int = 0) -> Callable[[], None]:
+        """Runs it without showing what it prints.
+
+        Args:
+            name: of the command.
+            line: its words.
+            code: what it is to exit with.
+        """
+
+        def run() -> None:
+            before = os.times()
+            done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
+            after = os.times()
+            if done.returncode != code:
+                sys.exit(f"{name} ended with {done.returncode}:\n{done.stderr}")
+            taken = after.children_user - before.children_user
+            taken += after.children_system - before.children_system
+            self.cpu.setdefault(name, []).append(taken)
+
+        return run
 
 
 def main() -> None:
@@ -46,32 +92,35 @@ def main() -> None:
         train = [sys.executable, "-m", "mixdmt_tf", "train"]
         step = ["--dataset=digits", "--labels=20", "--steps=1", "--noexport"]
         short = ["--network=wide_resnet", "--noreport", "--validation=0"]
-        runs = [0]
+        runs, commands = [0], Commands()
 
-        def first_step(*more: str) -> Callable[[], None]:
+        def first_step(name: str, until: str, images: str, algorithm: str) -> Any:
             def run() -> None:
                 runs[0] += 1
-                workdir = f"--workdir={folder}/{runs[0]}"
-                command([*train, *step, *short, *more, workdir])()
+                more = [f"--algorithm={algorithm}", f"--workdir={folder}/{runs[0]}"]
+                line = [sys.executable, "-c", TRAIN, until, images, *step, *short]
+                commands.command(name, [*line, *more])()
 
             return run
 
-        lines = {
-            "absl, --help": command([sys.executable, str(absl), "--help"]),
-            "absl, mistyped flag": command([sys.executable, str(absl), "--labls=1"]),
-            "import tensorflow": command(TENSORFLOW),
-            "--help": command([*train, "--help"]),
-            "mistyped flag": command([*train, "--labls=250"]),
-            "one step of labels alone": first_step("--algorithm=supervised"),
-            "one step of RealMix": first_step("--algorithm=realmix"),
+        plain = {
+            "absl, --help": ([sys.executable, str(absl), "--help"], 1),
+            "absl, mistyped flag": ([sys.executable, str(absl), "--labls=1"], 1),
+            "import tensorflow": (TENSORFLOW, 0),
+            "--help": ([*train, "--help"], 0),
+            "mistyped flag": ([*train, "--labls=250"], 2),
         }
+        lines = {name: commands.command(name, *each) for name, each in plain.items()}
+        peers = {"--help": "absl, --help", "mistyped flag": "absl, mistyped flag"}
+        for algorithm, images, until in itertools.product(
+            ("supervised", "realmix"), ("8x8", "32x32"), ("step", "end")
+        ):
+            what = {"step": "until its first step", "end": "of one step, whole"}[until]
+            name = f"{algorithm} on {images}, {what}"
+            lines[name] = first_step(name, until, images, algorithm)
+            peers[name] = "import tensorflow"
         medians = medians_in_turns(lines, arguments.rounds)
-    peers = {
-        "--help": "absl, --help",
-        "mistyped flag": "absl, mistyped flag",
-        "one step of labels alone": "import tensorflow",
-        "one step of RealMix": "import tensorflow",
-    }
+    cpu = {name: statistics.median(taken) for name, taken in commands.cpu.items()}
     rows = [
         {
             "command": name,
@@ -79,6 +128,8 @@ def main() -> None:
             "against": peer,
             "its seconds": medians[peer],
             "ratio": medians[name] / medians[peer],
+            "CPU seconds": cpu[name],
+            "ratio of CPU": cpu[name] / cpu[peer],
         }
         for name, peer in peers.items()
     ]

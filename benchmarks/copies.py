@@ -5,24 +5,73 @@
 
 Copies of random images of 32x32 are made and written to a new cache; `cp` then copies
 its files. Both end with the bytes on the disk (`sync`). Also printed: the largest
-resident memory of the process, TensorFlow's own included.
+resident memory of the process, TensorFlow's own included, and of a making what its
+parts take, summed over all threads, which work side by side: the images themselves,
+their digest, waiting for the disk (`fsync`), and the rest, which is writing.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import pathlib
 import resource
 import shutil
 import subprocess
 import tempfile
+import threading
+import time
+import types
+from typing import Any, Callable, Dict, Iterator
+from unittest import mock
 
 import figures
 import numpy as np
 from turns import medians_in_turns
 
-from mixdmt_tf.data import precomputed
+from mixdmt_tf.data import precomputed, shard_files
 from mixdmt_tf.data.classification.copies import Copies
+
+
+class Timers:
+    """Seconds of the calls of functions, by name, summed over all threads."""
+
+    def __init__(self) -> None:
+        self.seconds: Dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def timed(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, whose calls are timed."""
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            begun = time.perf_counter()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                taken = time.perf_counter() - begun
+                with self._lock:
+                    self.seconds[name] = self.seconds.get(name, 0.0) + taken
+
+        return call
+
+    @contextlib.contextmanager
+    def of_files(self) -> Iterator[None]:
+        """Times the parts of what makes files."""
+        files, build = shard_files.ShardFiles, shard_files.ShardFiles._build
+        digest = types.SimpleNamespace(sha256=self.timed("digest", hashlib.sha256))
+        with contextlib.ExitStack() as patches:
+            for owner, name, value in (
+                (files, "_build", self.timed("whole", build)),
+                (precomputed, "_fill", self.timed("making", precomputed._fill)),
+                (shard_files, "hashlib", digest),
+                (os, "fsync", self.timed("fsync", os.fsync)),
+            ):
+                patches.enter_context(mock.patch.object(owner, name, value))
+            yield
+        parts = ("making", "digest", "fsync")
+        whole = self.seconds.pop("whole")
+        self.seconds["writing"] = whole - sum(self.seconds[part] for part in parts)
 
 
 def main() -> None:
@@ -52,6 +101,9 @@ def main() -> None:
 
         make()
         medians = medians_in_turns({"make": make, "cp": copy}, arguments.rounds)
+        timers = Timers()
+        with timers.of_files():
+            make()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     row = {
         "copies": len(copies),
@@ -61,6 +113,7 @@ def main() -> None:
         "ratio": medians["make"] / medians["cp"],
         "copies per second": len(copies) / medians["make"],
         "memory (GiB)": peak,
+        **{f"{name} (s)": taken for name, taken in timers.seconds.items()},
     }
     figures.show([row], arguments.json)
 

@@ -4,13 +4,18 @@
 
 The bare passes are those of the same float32 network over the same arrays. Images are
 random, 2,000 of 32x32 for a WRN-28-2, and 40 scenes of 240x320 for the small segmenter.
-Labels of scenes are also written to the disk, as a round does it.
+Images are scored, given pseudo labels, and predicted from PNG files. Of scenes, each
+row adds one thing to the row above that the bare passes lack, up to labels that are
+written to the disk as a round does it. The check of an exported model is compared with
+writing the model alone.
 """
 
 from __future__ import annotations
 
 import pathlib
+import shutil
 import tempfile
+import types
 from typing import Any, Callable, Dict
 
 import figures
@@ -19,21 +24,27 @@ import tensorflow as tf
 from PIL import Image
 from turns import medians_in_turns
 
-from mixdmt_tf.data.classification.source import Images
+from mixdmt_tf.data.classification import splits
+from mixdmt_tf.data.classification.source import Images, Source
 from mixdmt_tf.data.pixels import to_float
+from mixdmt_tf.models.layers.borders import repeated_border
 from mixdmt_tf.models.small_segmenter import SmallSegmenter
 from mixdmt_tf.models.wide_resnet import WideResNet
-from mixdmt_tf.tasks.classification import scoring
+from mixdmt_tf.runs import export
+from mixdmt_tf.runs.trained import Trained
+from mixdmt_tf.tasks.classification import commands, labeling, scoring
 from mixdmt_tf.tasks.segmentation import scoring as scene_scoring
 
 IMAGES, SCENES, SIDES = 2000, 40, (240, 320)
+NAMES = tuple(map(str, range(10)))
+Functions = Dict[str, Callable[[], Any]]  # the first one is what others are compared to
 
 
-def of_images() -> Dict[str, Callable[[], Any]]:
-    """Bare passes, and the score, of images with one class each."""
+def of_images(folder: pathlib.Path) -> Functions:
+    """Bare passes of images with one class each; scores, labels, predictions."""
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (IMAGES, 32, 32, 3), np.uint8)
-    labels = rng.integers(0, 10, IMAGES).astype(np.int32)
+    labels = (np.arange(IMAGES) % 10).astype(np.int32)
     scorer = scoring.Scorer(WideResNet(), (32, 32, 3), 10)
     weights = scorer.network.get_weights()
     forward = tf.function(lambda x: scorer.network(to_float(x)), autograph=False)
@@ -41,23 +52,56 @@ def of_images() -> Dict[str, Callable[[], Any]]:
         tf.constant(pixels[start : start + scoring.BATCH])
         for start in range(0, IMAGES, scoring.BATCH)
     ]
+    # Ten labelled images beside those that all are labelled here.
+    more = np.concatenate([pixels[:10], pixels]), np.concatenate([labels[:10], labels])
+    source = Source("random", NAMES, Images(*more), None, None, True, 4)
+    split = splits.make_split(source, 10, 0, seed=1)
+    model = Trained(scorer, weights, weights, NAMES, (32, 32, 3), 0)
+    paths = [folder / f"{index:04}.png" for index in range(IMAGES)]
+    for path, picture in zip(paths, pixels):
+        Image.fromarray(picture).save(path)
+    settings = types.SimpleNamespace(
+        weights="ema", on_bad_image="error", raw_names=False, output=folder / "a.csv"
+    )
     return {
         "bare": lambda: [forward(part).numpy() for part in parts],
-        "whole": lambda: scoring.score(scorer, weights, Images(pixels, labels)),
+        "score of images": lambda: scoring.score(
+            scorer, weights, Images(pixels, labels)
+        ),
+        "pseudo labels of images": lambda: labeling.label(model, source, split, 0.5),
+        "predictions of PNG files": lambda: commands.predict(
+            model, folder, paths, settings
+        ),
     }
 
 
-def of_scenes(folder: pathlib.Path) -> Dict[str, Callable[[], Any]]:
-    """Bare passes of scenes, labels of them, and labels that are written as PNG."""
+def of_scenes(folder: pathlib.Path) -> Functions:
+    """Bare passes of scenes, and what is added to them one after the other."""
     rng = np.random.default_rng(0)
     scenes = rng.integers(0, 256, (SCENES, *SIDES, 3), np.uint8)
     scorer = scene_scoring.Scorer(SmallSegmenter(), 11)
-    forward = tf.function(
-        lambda x: tf.argmax(scorer.network(to_float(x)), -1), autograph=False
-    )
     height, width = (-(-(side - 1) // 8) * 8 + 1 for side in SIDES)
     padding = ((0, height - SIDES[0]), (0, width - SIDES[1]), (0, 0))
     ready = [tf.constant(np.pad(s, padding, mode="edge")[np.newaxis]) for s in scenes]
+    given = [tf.constant(scene[np.newaxis]) for scene in scenes]
+
+    def bare(padded: tf.Tensor) -> tf.Tensor:
+        return tf.argmax(scorer.network(to_float(padded)), -1)
+
+    def padded(scene: tf.Tensor) -> tf.Tensor:
+        logits = scorer.network(to_float(repeated_border(scene, scorer.stride)))
+        return tf.argmax(logits[:, : SIDES[0], : SIDES[1]], -1)
+
+    def softmax(scene: tf.Tensor) -> tf.Tensor:
+        return tf.argmax(scorer.probabilities(scene), -1)
+
+    def largest(scene: tf.Tensor) -> Any:
+        probs = scorer.probabilities(scene)
+        return tf.argmax(probs, -1), tf.reduce_max(probs, -1)
+
+    def each(function: Callable[..., Any], arrays: Any) -> Callable[[], Any]:
+        compiled = tf.function(function, autograph=False)
+        return lambda: [tf.nest.map_structure(np.asarray, compiled(a)) for a in arrays]
 
     def written() -> None:
         for index, scene in enumerate(scenes):
@@ -66,34 +110,50 @@ def of_scenes(folder: pathlib.Path) -> Dict[str, Callable[[], Any]]:
             np.save(folder / f"{index}.npy", doubt)
 
     return {
-        "bare": lambda: [forward(scene).numpy() for scene in ready],
-        "whole": lambda: [scorer.guess(scene) for scene in scenes],
-        "written": written,
+        "bare": each(bare, ready),
+        "scenes: border": each(padded, given),
+        "scenes: and softmax": each(softmax, given),
+        "scenes: scored": lambda: [scorer.classes(scene) for scene in scenes],
+        "scenes: and the largest probability": each(largest, given),
+        "scenes: labels, with float16 doubt": lambda: [scorer.guess(s) for s in scenes],
+        "scenes: labels, written": written,
     }
+
+
+def of_export(folder: pathlib.Path) -> Functions:
+    """Writing a SavedModel, and with loading and comparing it."""
+    scorer = scoring.Scorer(WideResNet(), (32, 32, 3), 10)
+    weights = scorer.network.get_weights()
+
+    def write() -> None:
+        shutil.rmtree(folder / "bare", ignore_errors=True)
+        export._saved_model(scorer, folder / "bare", NAMES, None, None)
+
+    def checked() -> None:
+        export.export("saved_model", scorer, weights, NAMES, folder / "checked")
+
+    return {"bare": write, "export, checked": checked}
 
 
 def main() -> None:
     """Runs them in turns and prints the medians."""
     arguments = figures.parser(__doc__, rounds=5).parse_args()
     rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        measured = {
-            "score of images": of_images(),
-            "labels of scenes": of_scenes(pathlib.Path(folder)),
-        }
-        for name, functions in measured.items():
+    for make in (of_images, of_scenes, of_export):
+        with tempfile.TemporaryDirectory() as folder:
+            functions = make(pathlib.Path(folder))
             for function in functions.values():
                 function()
             medians = medians_in_turns(functions, arguments.rounds)
-            for kind in list(functions)[1:]:
-                rows.append(
-                    {
-                        "what": name if kind == "whole" else f"{name}, {kind}",
-                        "bare passes (s)": medians["bare"],
-                        "seconds": medians[kind],
-                        "ratio": medians[kind] / medians["bare"],
-                    }
-                )
+        for name in list(functions)[1:]:
+            rows.append(
+                {
+                    "what": name,
+                    "bare (s)": medians["bare"],
+                    "seconds": medians[name],
+                    "ratio": medians[name] / medians["bare"],
+                }
+            )
     figures.show(rows, arguments.json)
 
 

@@ -23,17 +23,23 @@ def parser(text: Optional[str], rounds: int) -> argparse.ArgumentParser:
         description=text, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     found.add_argument("--rounds", type=int, default=rounds, help="calls of each")
-    found.add_argument("--json", help="file that gets the figures and the machine")
+    add_json(found)
     return found
 
 
-def show(rows: List[Row], path: Optional[str]) -> None:
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """The argument of benchmarks that have no rounds."""
+    parser.add_argument("--json", help="file that gets the figures and the machine")
+
+
+def show(rows: List[Row], path: Optional[str], **more: Any) -> None:
     """Prints rows, which have the same keys, as a Markdown table.
 
     Args:
         rows: text and numbers, of which the first of a row says what it is about.
         path: of a JSON file that gets them too, with machine, threads, versions and
             command.
+        **more: what else belongs into that file.
     """
     names = list(rows[0])
     cells = [names, *([_text(row[name]) for name in names] for row in rows)]
@@ -51,6 +57,7 @@ def show(rows: List[Row], path: Optional[str]) -> None:
             "threads": os.environ.get("TF_NUM_INTRAOP_THREADS", "all"),
             "versions": environment.versions(),
             "rows": rows,
+            **more,
         }
         pathlib.Path(path).write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
 

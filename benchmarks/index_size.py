@@ -1,6 +1,6 @@
 """Time and memory of the index of many image files: listing, and what is known of them.
 
-    python benchmarks/index_size.py --images=1300000 --folder=/tmp/tree
+    python benchmarks/index_size.py --images=1300000 --folder=DIR [--json=FILE]
 
 makes that many empty files in 1,000 class folders, unless they are there, and lists
 them as `--dataset=folder` does: once when nothing is known of them, and once more. What
@@ -17,6 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import figures
 
 CLASSES = 1000
 
@@ -63,18 +65,21 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--folder", type=pathlib.Path, required=True)
     parser.add_argument("--measure", type=pathlib.Path, help=argparse.SUPPRESS)
+    figures.add_json(parser)
     args = parser.parse_args()
     if args.measure:
         measure(args.folder, args.measure)
         return
     if not args.folder.exists():
         make(args.folder, args.images)
+    rows = []
     with tempfile.TemporaryDirectory() as cache:
         for state in ("first time", "again"):
             command = [sys.executable, __file__, f"--folder={args.folder}"]
             command += [f"--measure={cache}/index"]
-            print(f"{state}: ", end="", flush=True)
-            subprocess.run(command, check=True)
+            done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+            rows.append({"index": state, **json.loads(done.stdout.splitlines()[-1])})
+    figures.show(rows, args.json)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,21 @@
 """Peak memory and time of a training step with and without --remat, and with parts.
 
     python benchmarks/rematerialization.py --network=wide_resnet --depth=28 --width=2 \
-        --images=32 --size=32 --parts=4
+        --images=32 --size=32 --parts=4 [--json=FILE]
 
-Each line is one process: the memory that it took beyond what it had before the step.
+Each row is one process: the memory that it took beyond what it had before the step.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import resource
 import subprocess
 import sys
 import time
+
+import figures
 
 VARIANTS = (("plain", 0, 1), ("remat", 1, 1), ("parts", 0, 0), ("both", 1, 0))
 
@@ -59,7 +62,7 @@ def measure(args: argparse.Namespace) -> None:
     between, block = rematerialization.kept(build(shape, args.classes))
     held = between + block / 2 if args.remat else outputs / 2
     estimate = 4 * rows * held / 2**30
-    print(f"{min(times):8.2f} s {grown:8.2f} GiB, estimated {estimate:.2f}", flush=True)
+    print(json.dumps([min(times), grown, estimate]), flush=True)
 
 
 def main() -> None:
@@ -74,14 +77,20 @@ def main() -> None:
     parser.add_argument("--parts", type=int, default=4)
     parser.add_argument("--steps", type=int, default=2)
     parser.add_argument("--remat", type=int, default=-1, help=argparse.SUPPRESS)
+    figures.add_json(parser)
     args = parser.parse_args()
     if args.remat >= 0:
         measure(args)
         return
+    rows = []
+    names = ("step (s)", "memory (GiB)", "estimated (GiB)")
     for title, remat, parts in VARIANTS:
-        print(f"{title:<6}", end="", flush=True)
         own = [f"--remat={remat}", f"--parts={parts or args.parts}"]
-        subprocess.run([sys.executable, *sys.argv, *own], check=True)
+        command = [sys.executable, *sys.argv, *own]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+        found = json.loads(done.stdout.splitlines()[-1])
+        rows.append({"step": title, **dict(zip(names, found))})
+    figures.show(rows, args.json)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What a run costs at three sizes, by the formulas of docs/scaling.md.
 
     python benchmarks/scaling.py [--teraflops=50] [--disk=500e6] [--network=1.25e9]
+        [--json=FILE]
 
 Speeds of devices, disks and networks are what you say; bytes and operations follow from
 the sizes. What this package itself takes for each file and row was measured by
@@ -13,6 +14,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from typing import Dict
+
+import figures
 
 # Measured on one core of a busy machine, per folder, file or row.
 FOLDER_SECONDS = 0.3e-3  # opening it for its names, whatever is in it
@@ -115,12 +118,15 @@ def main() -> None:
     parser.add_argument("--disk", type=float, default=500e6, help="bytes a second")
     parser.add_argument("--network", type=float, default=1.25e9, help="bytes a second")
     parser.add_argument("--replicas", type=int, default=8)
+    figures.add_json(parser)
     args = parser.parse_args()
-    columns = [costs(size, **vars(args)) for size in SIZES.values()]
-    print(f"| | {' | '.join(SIZES)} |")
-    print("|---" * (len(SIZES) + 1) + "|")
-    for name in columns[0]:
-        print(f"| {name} | {' | '.join(each[name] for each in columns)} |")
+    speeds = {name: value for name, value in vars(args).items() if name != "json"}
+    columns = {title: costs(size, **speeds) for title, size in SIZES.items()}
+    rows = [
+        {"": name, **{title: each[name] for title, each in columns.items()}}
+        for name in columns["CIFAR-10, WRN-28-2"]
+    ]
+    figures.show(rows, args.json, speeds=speeds)
 
 
 if __name__ == "__main__":

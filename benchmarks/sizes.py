@@ -1,27 +1,35 @@
 """What a step costs as the data grow: time and memory.
 
     .venv/bin/python benchmarks/sizes.py [--rounds=20] [--json=FILE]
-        [--images=1000,10000,100000,1000000] [--copies=1,50]
+        [--images=1000,10000,100000,1000000] [--copies=1,50] [--store=folder]
 
 Steps of MixMatch on a small network, whose own cost hides little, with random images
 of 8x8, 1,000 of them labelled, and copies made on the fly. All sizes take turns, so
-that all images are in memory at once; `index` is what a pipeline adds to them.
+that all images are in memory at once; `index` is what a pipeline adds to them. With
+`--store=folder` they are PNG files in folders of their classes, up to 100,000 or so,
+which `--dataset=folder` finds and decodes into a cache of its own: `found` are the
+seconds of that, `again` those of a second time.
 """
 
 from __future__ import annotations
 
+import pathlib
 import resource
-from typing import Any, Callable, Tuple
+import tempfile
+import time
+from typing import Any, Callable, Dict, Tuple
 
 import figures
 import keras
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 from turns import medians_in_turns
 
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.algorithms.classification import mixmatch
-from mixdmt_tf.data.classification import splits
+from mixdmt_tf.data.classification import datasets, splits
+from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.data.classification.copies import Copies
 from mixdmt_tf.data.classification.pipeline import Pipeline
 from mixdmt_tf.data.classification.source import Images, Source
@@ -35,13 +43,40 @@ def resident() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def stepping(number: int, copies: int) -> Tuple[Callable[[], Any], float]:
-    """A step on so many images, and the MiB that getting there took besides them."""
+def random_images(number: int) -> Source:
+    """So many images in memory."""
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (number, SIDE, SIDE, 3), np.uint8)
     labels = (np.arange(number) % CLASSES).astype(np.int32)
     names = tuple(map(str, range(CLASSES)))
-    source = Source("random", names, Images(pixels, labels), None, None, True, 1)
+    return Source("random", names, Images(pixels, labels), None, None, True, 1)
+
+
+def files(number: int, place: pathlib.Path) -> Tuple[Source, Dict[str, float]]:
+    """The same images as PNG files; and the seconds of loading them, twice."""
+    images = random_images(number).train
+    for index, (picture, label) in enumerate(zip(images.images, images.labels)):
+        folder = place / "train" / str(label)
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(folder / f"{index:07}.png")
+    config = Config(
+        dataset="folder",
+        data_dir=str(place),
+        cache_dir=str(place / "cache"),
+        image_size=SIDE,
+        image_store="disk",
+    )
+    seconds = {}
+    for when in ("found (s)", "again (s)"):
+        begun = time.perf_counter()
+        source = datasets.load(config)
+        seconds[when] = time.perf_counter() - begun
+    return source, seconds
+
+
+def stepping(source: Source, copies: int) -> Tuple[Callable[[], Any], float]:
+    """A step on these images, and the MiB that getting there took besides them."""
+    number, pixels = len(source.train), source.train.images
     before = resident()
     split = splits.make_split(source, min(1000, number // 2), 0, seed=1)
     settings = mixmatch.Config()
@@ -64,16 +99,27 @@ def main() -> None:
     parser = figures.parser(__doc__, rounds=20)
     parser.add_argument("--images", default="1000,10000,100000,1000000")
     parser.add_argument("--copies", default="1,50")
+    parser.add_argument("--store", default="memory", choices=("memory", "folder"))
     arguments = parser.parse_args()
     keras.utils.set_random_seed(1)
     numbers, kinds = (
         [int(each) for each in text.split(",")]
         for text in (arguments.images, arguments.copies)
     )
-    stepping(1000, 1)  # so that none pays for what TensorFlow sets up once
-    cases = {(n, c): stepping(n, c) for n in numbers for c in kinds}
-    functions = {case: step for case, (step, _) in cases.items()}
-    medians = medians_in_turns(functions, arguments.rounds)
+    # So that none pays for what TensorFlow sets up once.
+    stepping(random_images(1000), 1)
+    cases, loading = {}, {}
+    with tempfile.TemporaryDirectory() as place:
+        for number in numbers:
+            loading[number] = {}
+            if arguments.store == "folder":
+                folder = pathlib.Path(place, str(number))
+                source, loading[number] = files(number, folder)
+            else:
+                source = random_images(number)
+            cases.update({(number, c): stepping(source, c) for c in kinds})
+        functions = {case: step for case, (step, _) in cases.items()}
+        medians = medians_in_turns(functions, arguments.rounds)
     smallest = medians[numbers[0], kinds[0]]
     rows = [
         {
@@ -82,6 +128,7 @@ def main() -> None:
             "step (ms)": 1000 * medians[images, copies],
             "of the smallest": medians[images, copies] / smallest,
             "index (MiB)": cases[images, copies][1],
+            **loading[images],
         }
         for images, copies in cases
     ]

@@ -110,7 +110,6 @@ class Session:
         if not start:
             beginning.initialize(self.algorithm, task)
             task.begin(self.algorithm, pipeline, self.path)
-            task.show_inputs(self.log, pipeline)
         self._announce(start)
         self.evaluated = {int(row["step"]) for row in self.log.rows}
         self.workers.hear(f"{start} {int(start in self.evaluated)}")
@@ -152,7 +151,7 @@ class Session:
             self._note_and_save,
             self._show,
             lambda: self.interrupts.agreed(self.workers),
-            self._begun,
+            lambda: self._begun(pipeline, start),
             self._chosen,
         )
         self.pace.begin(start)
@@ -199,9 +198,11 @@ class Session:
     def _asked_to_stop(self) -> bool:
         return self.interrupts.requested is not None
 
-    def _begun(self) -> None:
-        """From the first step on there is something to lose."""
+    def _begun(self, pipeline: Any, start: int) -> None:
+        """From the first step on there is something to lose, and time for pictures."""
         self.interrupts.deferred = True
+        if not start:
+            self.task.show_inputs(self.log, pipeline)
 
     def _chosen(self, steps: int) -> None:
         """Keeps the steps of an execution, so that a resumed run has as many."""

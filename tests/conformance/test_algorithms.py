@@ -19,7 +19,9 @@ from tests.conformance import steps
 
 NAMES = steps.of_their_own()
 ROWS = 8
-LARGER = WideResNet(depth=10, width=1)  # in which a batch can be memorized
+# In which a batch can be memorized, by the slowest method in one stage more.
+LARGER = WideResNet(depth=10, width=1, stages=2)
+LARGEST = {"self_training": WideResNet(depth=10, width=1)}
 SUPERVISED = {"loss_x", "loss_x_peer"}
 
 pytestmark = pytest.mark.parametrize("name", NAMES)
@@ -250,7 +252,8 @@ def test_reported_names_are_what_losses_returns(name):
 
 
 def test_loss_falls_on_data_that_can_be_memorized(name):
-    method = batches.build(name, network=LARGER, weight_decay=0.0)
+    network = LARGEST.get(name, LARGER)
+    method = batches.build(name, network=network, weight_decay=0.0)
     batch = batch_for(method, step=100)
     if method.recipe(method.config).mixup_shared:
         batch["lam"] = tf.ones_like(batch["lam"])  # mixtures of all rows are harder
@@ -269,7 +272,7 @@ def test_the_same_seed_gives_the_same_weights(name):
     for _ in range(2):
         keras.utils.set_random_seed(5)
         method = batches.build(name)
-        for seed in range(3):
+        for seed in range(2):
             method.train_step(batch_for(method, seed))
         outcomes.append(all_weights(method))
     for one, other in zip(*outcomes):

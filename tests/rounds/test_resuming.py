@@ -57,7 +57,7 @@ def before_stage(finished, folder, stage):
     removed([*missing, *labels, *folder.glob("*.png")])
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", STAGES[:2])
 def test_stopped_in_the_middle_of_a_stage(stage, finished_rounds, straight, tmp_path):
     folder = tmp_path / "run"
     if stage != "base":
@@ -93,44 +93,49 @@ def nothing():
     pass
 
 
-TABLE = "before_the_table_of_round_1"
-# A function of a module, and whether before its work or after.
-BETWEEN = {
-    "before_labels_of_round_2": (pseudo_labels, "write", True),
-    "after_labels_of_round_2": (pseudo_labels, "write", False),
-    TABLE: (round_records, "write", True),
-    "before_the_export": (export, "export", True),
-    "before_the_results": (records, "run_summary", True),
-}
+# In their order: a function of a module, whether before its work or after, and whether
+# the labels of round 2 are there then.
+BETWEEN = (
+    (round_records, "write", True, False),  # the table of round 1
+    (pseudo_labels, "write", True, False),  # labels of round 2
+    (pseudo_labels, "write", False, True),
+    (export, "export", True, True),
+    (records, "run_summary", True, True),  # the results
+)
 
 
-def begun(finished, folder, moment):
-    """What a run has in its folder by the stage before which it will be stopped."""
-    shutil.copytree(finished.folder, folder)
-    missing = [folder / name for name in ENDINGS]
-    if not moment.startswith("before_the_") or moment == TABLE:
-        missing += [folder / "round_2", folder / "pseudo_labels" / "round_2.npz"]
-    if moment == TABLE:
-        missing += [folder / "rounds.csv", *folder.glob("*.png")]
-    removed(missing)
-    return folder
-
-
-@pytest.mark.parametrize("moment", BETWEEN)
-def test_stopped_between_two_stages(moment, finished_rounds, straight, tmp_path):
-    folder = begun(finished_rounds, tmp_path / "run", moment)
-    module, name, first = BETWEEN[moment]
-    exported = (tiny.EXPORT,) if module is export else ()
+def stopped_at(folder, module, name, first):
+    """A session that is asked to stop when a function is called."""
     strike = at_call(1, tiny.TERMINATE)
     hooks = (strike, nothing) if first else (nothing, strike)
     with mock.patch.object(module, name, wrapped(getattr(module, name), *hooks)):
-        stopped = tiny.session(folder, *FLAGS, *exported)
-    assert stopped.code == 143, stopped.err
-    written = (folder / "pseudo_labels" / "round_2.npz").exists()
-    assert written == (moment not in ("before_labels_of_round_2", TABLE))
-    assert not (folder / "results.json").exists()
-    resumed = tiny.session(folder, *FLAGS, *exported)
-    assert resumed.code == 0, resumed.err
+        return tiny.session(folder, *FLAGS, f"--export={module is export}")
+
+
+def test_stopped_between_stages_and_in_the_last_one(
+    finished_rounds, straight, tmp_path
+):
+    """One run, stopped again and again: what one stop left, the next session takes."""
+    folder = tmp_path / "run"
+    shutil.copytree(finished_rounds.folder, folder)
+    missing = (*ENDINGS, "rounds.csv", "round_2", "pseudo_labels/round_2.npz")
+    removed([folder / name for name in missing] + [*folder.glob("*.png")])
+    labels = folder / "pseudo_labels" / "round_2.npz"
+    for module, name, first, labelled in BETWEEN:
+        stopped = stopped_at(folder, module, name, first)
+        assert stopped.code == 143, (name, stopped.err)
+        assert labels.exists() == labelled, name
+        assert not (folder / "results.json").exists()
+        if (name, first) == ("write", False):  # go on, to the middle of the round
+            moments = {("progress", 4): tiny.TERMINATE}
+            middle = tiny.session(folder, *FLAGS, moments=moments)
+            assert (middle.code, middle.steps) == (143, (1, 2, 3, 4)), middle.err
+        if module is export:  # which the rest of the round came before
+            assert stopped.steps == (5, 6)
+            assert stopped.last_digest == finished_rounds.session.last_digest
+    resumed = tiny.session(folder, *FLAGS, tiny.EXPORT)
+    assert (resumed.code, resumed.steps) == (0, ()), resumed.err
+    assert (folder / "export" / "saved_model.pb").exists()
     assert facts(folder, *FLAGS) == straight
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import shutil
 import statistics
+from unittest import mock
 
 import pytest
 
@@ -16,9 +17,12 @@ from mixdmt_tf.data.classification.datasets import digits
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.models.base import Network
 from mixdmt_tf.runs import precision, runtime
+from mixdmt_tf.runs.session import Session
 from mixdmt_tf.settings import settings_of, to_text
 from mixdmt_tf.tasks import fit, open_task
 from mixdmt_tf.tasks.classification import recorder
+from mixdmt_tf.tasks.classification.scoring import Scorer
+from mixdmt_tf.tasks.classification.task import Classification
 from tests.tasks.classification import tiny
 from tests.tasks.segmentation import short
 
@@ -237,3 +241,14 @@ def test_pixels_of_scenes_are_those_of_crops(tmp_path):
     flags = (*short.SINGLE, "--algorithm=supervised", "--crop=17x33")
     with short.few_samples():
         assert fit._pixels(open_task(short.experiment(tmp_path, *flags))) == 17 * 33
+
+
+def test_what_only_evaluation_needs_is_made_after_the_first_step(tmp_path, monkeypatch):
+    later = mock.Mock(side_effect=AssertionError("too early"))
+    monkeypatch.setattr(Scorer, "build", later)
+    monkeypatch.setattr(Classification, "show_inputs", later)
+    begun = mock.Mock(side_effect=KeyboardInterrupt)
+    monkeypatch.setattr(Session, "_begun", begun)
+    # With a network of its own: other runs of the tests may have left a scorer.
+    done = tiny.session(tmp_path, tiny.SUPERVISED, "--filters=3")
+    assert (done.code, done.steps, begun.call_count) == (130, (), 1), done.err

@@ -17,12 +17,14 @@ labelled ones.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, List, Sequence, Tuple
+import functools
+from typing import Any, Callable, List, Sequence, Tuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from mixdmt_tf import compat
 from mixdmt_tf.algorithms.parts.image_scores import ImageScores
 from mixdmt_tf.data import draws
 from mixdmt_tf.data.augment import crop_flip
@@ -45,13 +47,11 @@ class Images:
     Attributes:
         labeled: float32 [n, S, S, channels].
         unlabeled: float16 [m, S, S, channels], at most `POOL`.
-        flip: whether mirror images are as good.
         seed: the run's.
     """
 
     labeled: np.ndarray
     unlabeled: np.ndarray
-    flip: bool
     seed: int
 
 
@@ -74,12 +74,13 @@ def domain_scores(pipeline: Any) -> ImageScores:
     folds = _folds(classes, rng)
     halves = rng.permutation(number) % 2
     progress = Progress("detector of strangers", "steps")
+    detector = _Detector(labeled.shape[1:], pipeline.source.flip)
     networks = []
     for fold in range(FOLDS):
         own = rng.permutation(np.flatnonzero(halves == fold % 2))[:POOL]
         unlabeled = _read(pipeline, own, labeled.shape[1:])
-        images = Images(labeled[folds != fold], unlabeled, pipeline.source.flip, seed)
-        networks.append(_trained(images, fold, progress))
+        images = Images(labeled[folds != fold], unlabeled, seed)
+        networks.append(_trained(detector, images, fold, progress))
     progress.close()
     logits = _unlabeled_logits(networks, halves, pipeline)
     total, times, held_out = np.zeros(number), np.zeros(number), np.zeros(len(labeled))
@@ -207,34 +208,68 @@ def network(input_shape: Tuple[int, ...], seed: int) -> keras.Model:
     return keras.Sequential(layers)
 
 
-def _trained(images: Images, fold: int, progress: Progress) -> Any:
-    """A function from images to logits, trained on labelled against unlabelled ones."""
-    model = network(images.labeled.shape[1:], images.seed * FOLDS + fold)
-    optimizer = keras.optimizers.Adam(1e-3)
-    truth = tf.constant([1.0] * ROWS + [0.0] * ROWS)
-    purpose = f"domain{fold}"
+class _Detector:
+    """The network, its training step and its answers, traced once for all folds."""
 
-    @tf.function
-    def step(x: tf.Tensor, number: tf.Tensor) -> None:
-        key = draws.step_key(images.seed, purpose, number)
+    def __init__(self, shape: Tuple[int, ...], flip: bool):
+        """Makes what each fold begins anew.
+
+        Args:
+            shape: of an image.
+            flip: whether mirror images are as good.
+        """
+        self.shape, self.flip = shape, flip
+        self.model = network(shape, 0)
+        self.optimizer = keras.optimizers.Adam(1e-3)
+        self.optimizer.build(self.model.trainable_variables)
+        self._beginning = [v.numpy() for v in compat.variables(self.optimizer)]
+        self.step = tf.function(self._step, autograph=False)
+        self.logits = tf.function(
+            lambda x: self.model(x, training=False)[:, 0],
+            autograph=False,
+            reduce_retracing=True,
+        )
+
+    def begin(self, seed: int) -> None:
+        """Forgets all training."""
+        self.model.set_weights(network(self.shape, seed).get_weights())
+        for variable, value in zip(compat.variables(self.optimizer), self._beginning):
+            variable.assign(value)
+
+    def answer(self, weights: List[np.ndarray], x: tf.Tensor) -> tf.Tensor:
+        """Logits [n] of images with these weights of the model."""
+        self.model.set_weights(weights)
+        return self.logits(x)
+
+    def _step(self, x: tf.Tensor, key: tf.Tensor) -> None:
+        """Learns from as many images of the one kind as of the other."""
+        truth = tf.constant([1.0] * ROWS + [0.0] * ROWS)
         moves = draws.uniform(key, [2 * ROWS, crop_flip.UNIFORMS])
-        x = crop_flip.crop_flip(x, moves, SHIFT, images.flip, None)
+        x = crop_flip.crop_flip(x, moves, SHIFT, self.flip, None)
         with tf.GradientTape() as tape:
-            logits = model(x, training=True)[:, 0]
+            logits = self.model(x, training=True)[:, 0]
             losses = tf.nn.sigmoid_cross_entropy_with_logits(truth, logits)
             loss = tf.reduce_mean(losses)
-        variables = model.trainable_variables
+        variables = self.model.trainable_variables
         gradients = tape.gradient(loss, variables)
-        optimizer.apply_gradients(zip(gradients, variables))
+        self.optimizer.apply_gradients(zip(gradients, variables))
 
+
+def _trained(
+    detector: _Detector, images: Images, fold: int, progress: Progress
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A function from images to logits, trained on labelled against unlabelled ones."""
+    purpose = f"domain{fold}"
+    detector.begin(images.seed * FOLDS + fold)
     rng = np.random.default_rng([images.seed, fold])
     for number in range(STEPS):
         x = images.labeled[rng.choice(len(images.labeled), ROWS)]
         u = images.unlabeled[rng.choice(len(images.unlabeled), ROWS)]
         u = u.astype(np.float32)
-        step(tf.constant(np.concatenate([x, u])), tf.constant(number, tf.int64))
+        key = draws.step_key(images.seed, purpose, number)
+        detector.step(tf.constant(np.concatenate([x, u])), key)
         progress.update(fold * STEPS + number + 1, FOLDS * STEPS)
-    return tf.function(lambda x: model(x, training=False)[:, 0], reduce_retracing=True)
+    return functools.partial(detector.answer, detector.model.get_weights())
 
 
 def _map(compute: Any, images: np.ndarray) -> np.ndarray:

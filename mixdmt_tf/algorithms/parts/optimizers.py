@@ -23,8 +23,6 @@ def optimizer(
         rate: learning rate, from `momentum.learning_rate`.
         rates: of groups of layers.
     """
-    if config.optimizer == "adam" and rates.even:
-        return keras.optimizers.Adam(rate, epsilon=config.adam_epsilon)
     by_layer = dataclasses.asdict(rates)
     if config.optimizer == "adam":
         return Adam(rate, epsilon=config.adam_epsilon, **by_layer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 from typing import (
     Any,
     Callable,
@@ -49,7 +50,6 @@ class Scorer:
     and an interruption during an evaluation cannot mix up the two.
 
     Attributes:
-        network: images to logits.
         several_labels: whether an image has several labels (`label_scoring.py`).
         layer: whose output are the features, '' for what the last dense layer takes.
     """
@@ -64,7 +64,7 @@ class Scorer:
         num_classes: int,
         size: Optional[int] = None,
     ):
-        """Builds the network from stock Keras layers in float32.
+        """Remembers what the network is made of.
 
         Args:
             network: settings of the network (`models.base.Network`).
@@ -72,14 +72,22 @@ class Scorer:
             num_classes: C.
             size: height and width within the network, if not those of the images.
         """
-        with in_float32():
-            self.network = self.build(network, size, image_shape, num_classes)
+        self._made_of = (network, size, tuple(image_shape), num_classes)
         self._signature = [tf.TensorSpec((None,) + tuple(image_shape), tf.uint8)]
         self._predict = tf.function(
             self.probabilities, input_signature=self._signature, autograph=False
         )
         self._features: Any = None  # traced if anybody asks
         self._both: Any = None
+
+    @functools.cached_property
+    def network(self) -> keras.Model:
+        """Images to logits, of stock Keras layers in float32.
+
+        Built when it is asked for: no training waits for it before its first step.
+        """
+        with tf.init_scope(), in_float32():  # or within a graph that is traced
+            return self.build(*self._made_of)
 
     def build(
         self, network: Any, size: Any, image_shape: Tuple[int, int, int], classes: int

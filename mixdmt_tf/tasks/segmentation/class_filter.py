@@ -71,6 +71,10 @@ class FilteredScorer:
         """Segments with these weights from now on."""
         self.scorer.use(weights)
 
+    def classes(self, image: np.ndarray) -> np.ndarray:
+        """As `Scorer.classes`, among the classes that are kept."""
+        return self.guess(image)[0]
+
     def guess(self, image: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """As `Scorer.guess`, among the classes that are kept."""
         logits = self.scorer.logits(tf.constant(image[np.newaxis]))

@@ -183,7 +183,7 @@ def write(
 
 def _labels(model: Trained, sample: FileSample, image: np.ndarray) -> np.ndarray:
     try:
-        labels: np.ndarray = model.scorer.guess(image)[0]
+        labels: np.ndarray = model.scorer.classes(image)
     except tf.errors.ResourceExhaustedError:
         raise UserError(
             f"{image_files.printable(sample.image_path)}: {image.shape[1]} x "

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
+import functools
 from typing import (
     Any,
     Callable,
@@ -38,24 +39,32 @@ class Scorer:
     """A float32 copy of the network that predicts every pixel of images of any size."""
 
     def __init__(self, network: Any, num_classes: int, channels: int = 3):
-        """Builds the network.
+        """Remembers what the network is made of.
 
         Args:
             network: settings of the network (`models.base.Network`).
             num_classes: C.
             channels: of the images.
         """
-        with in_float32():
-            self.network = network.build_segmenter(
-                (None, None, channels), num_classes, portable=True
-            )
+        self._made_of = (network, (None, None, channels), num_classes)
         self.stride = max(STRIDE, getattr(network, "output_stride", STRIDE))
         # Networks of others, such as U-Nets, want sides that are multiples instead.
         self.rest = getattr(network, "rest", 1)
-        signature = [tf.TensorSpec((None, None, None, channels), tf.uint8)]
-        self._guess = tf.function(
-            self._guesses, input_signature=signature, autograph=False
+        self._classes, self._guess = (
+            tf.function(
+                function,
+                input_signature=[tf.TensorSpec((None, None, None, channels), tf.uint8)],
+                autograph=False,
+            )
+            for function in (self._likeliest, self._guesses)
         )
+
+    @functools.cached_property
+    def network(self) -> keras.Model:
+        """Images to logits; built when it is asked for, as that of classification."""
+        settings, shape, classes = self._made_of
+        with tf.init_scope(), in_float32():  # or within a graph that is traced
+            return settings.build_segmenter(shape, classes, portable=True)
 
     def probabilities(self, images: tf.Tensor) -> tf.Tensor:
         """uint8 images [n, H, W, 3] to float32 probabilities [n, H, W, classes]."""
@@ -95,6 +104,18 @@ class Scorer:
         probabilities: np.ndarray = self.probabilities(tf.constant(images)).numpy()
         return probabilities
 
+    def classes(self, image: np.ndarray) -> np.ndarray:
+        """The likeliest class of every pixel, all that scores are made of.
+
+        Args:
+            image: uint8 [H, W, 3].
+
+        Returns:
+            uint8 [H, W], those of `guess`.
+        """
+        found: np.ndarray = self._classes(image[np.newaxis])[0].numpy()
+        return found
+
     def guess(self, image: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """The likeliest class of every pixel, and the doubt about it.
 
@@ -106,6 +127,10 @@ class Scorer:
         """
         classes, doubt = self._guess(image[np.newaxis])
         return classes[0].numpy(), doubt[0].numpy()
+
+    def _likeliest(self, images: tf.Tensor) -> tf.Tensor:
+        # Of probabilities, as everywhere: rounding makes ties of logits that differ.
+        return tf.cast(tf.argmax(self.probabilities(images), -1), tf.uint8)
 
     def _guesses(self, images: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
         probs = self.probabilities(images)
@@ -170,7 +195,7 @@ def confusions(
 
     for _, (image, labels) in read_ahead(read, samples):
         poll()
-        yield confusion_counts(labels, scorer.guess(image)[0], classes)
+        yield confusion_counts(labels, scorer.classes(image), classes)
 
 
 def score(

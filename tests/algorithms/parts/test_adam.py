@@ -69,7 +69,26 @@ def test_with_even_rates_its_steps_are_those_of_keras(traced):
         for gradient in gradients:
             step({name: tf.constant(g, tf.float32) for name, g in gradient.items()})
     for one, other in zip(models[0].get_weights(), models[1].get_weights()):
-        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_equal(one, other)
+
+
+def test_what_all_weights_share_is_computed_once_a_step():
+    model = network()
+    optimizer = Adam(0.03, **GROUPS)
+    optimizer.build(model.trainable_variables)
+
+    @tf.function
+    def steps(gradient):
+        apply(optimizer, model, gradient)
+        apply(optimizer, model, gradient)
+
+    gradient = random_gradients(model)[0]
+    graph = steps.get_concrete_function(
+        {name: tf.constant(g, tf.float32) for name, g in gradient.items()}
+    ).graph
+    powers = [each for each in graph.get_operations() if each.type == "Pow"]
+    # b1^t and b2^t in each of two steps, for each of three rates.
+    assert len(powers) == 2 * 2 * 3 < 2 * 2 * len(model.trainable_variables)
 
 
 @pytest.mark.parametrize("make", [Adam, Momentum])

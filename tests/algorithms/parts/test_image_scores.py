@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 import types
+from unittest import mock
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ import tensorflow as tf
 
 from mixdmt_tf.algorithms.parts import domain_scores, frozen_scores
 from mixdmt_tf.algorithms.parts.image_scores import ImageScores, stranger_share
+from mixdmt_tf.data.augment import crop_flip
 from mixdmt_tf.equations import auroc
 
 SIZE = 8
@@ -127,12 +129,15 @@ def test_neighbours_vote_with_their_cosines():
 
 def test_domain_scores_tell_strangers(monkeypatch):
     monkeypatch.setattr(domain_scores, "STEPS", 40)
-    monkeypatch.setattr(domain_scores, "FOLDS", 2)  # each is traced anew
+    monkeypatch.setattr(domain_scores, "FOLDS", 2)
+    traced = mock.Mock(wraps=crop_flip.crop_flip)
+    monkeypatch.setattr(crop_flip, "crop_flip", traced)
     given = pipeline(each=20, known=60, strangers=60)
     found = domain_scores.domain_scores(given)
     assert found.scores.shape == (120,) and found.scores.dtype == np.float32
     assert ((found.scores >= 0) & (found.scores < 1)).all()
     assert auroc(given.inside, found.scores) > 0.9
+    assert traced.call_count == 1  # by both networks together
     assert 0.3 < stranger_share(found).estimate < 0.65
     again = domain_scores.domain_scores(given)
     np.testing.assert_array_equal(found.scores, again.scores)

@@ -18,6 +18,8 @@ from mixdmt_tf.algorithms.base import Algorithm
 from mixdmt_tf.cli import experiments, train
 from mixdmt_tf.runs import checkpoints, training_loop
 from mixdmt_tf.runs.experiment import Experiment
+from mixdmt_tf.tasks.classification.task import Classification
+from tests.tasks import scorers
 
 STEPS = 12
 FLAGS = (
@@ -156,7 +158,7 @@ def session(
     policy = keras.mixed_precision.global_policy()
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            with Watch(moments) as watch:
+            with Watch(moments) as watch, scorers.kept(Classification):
                 code = train.main(flags(workdir, *more))
     finally:
         keras.mixed_precision.set_global_policy(policy)

@@ -30,6 +30,8 @@ from mixdmt_tf.data.segmentation.config import Config
 from mixdmt_tf.data.segmentation.datasets import digit_scenes
 from mixdmt_tf.data.segmentation.source import Source
 from mixdmt_tf.runs.experiment import Experiment
+from mixdmt_tf.tasks.segmentation.task import Segmentation
+from tests.tasks import scorers
 from tests.tasks.classification.tiny import Finished, Moments, Session, Watch
 
 COUNTS = {"train": 20, "validation": 4, "test": 4}
@@ -98,7 +100,7 @@ def session(
     out, err = io.StringIO(), io.StringIO()
     policy = keras.mixed_precision.global_policy()
     try:
-        with few_samples(), Watch(moments) as watch:
+        with few_samples(), Watch(moments) as watch, scorers.kept(Segmentation):
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 code = train.main(flags(workdir, *more))
     finally:

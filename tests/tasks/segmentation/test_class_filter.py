@@ -68,6 +68,7 @@ def test_the_likeliest_class_among_those_that_are_left(judge, released):
     )
     filtered.use(weights)
     classes, doubt = filtered.guess(image())
+    np.testing.assert_array_equal(filtered.classes(image()), classes)
     z, changed = logits_of(scorer, image()), 0
     for i in np.ndindex(*classes.shape):
         left = [

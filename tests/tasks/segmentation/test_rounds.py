@@ -182,7 +182,7 @@ MOMENTS = (
     (round_plots, "of_round", 1, False),  # nobody has noted what the labels are worth
     ("progress", 2),  # in the middle of the round
     # The weights of step 2 are scored, and when those of step 4 are, it is stopped.
-    (Scorer, "guess", 8 + 3),
+    (Scorer, "classes", 8 + 3),
     (round_records, "write"),  # before the table of rounds
     (digests, "copy", 1),  # the result is there in part
     (records, "run_summary"),  # before the results

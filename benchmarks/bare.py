@@ -1,0 +1,130 @@
+"""What a bare pass of WRN-28-2 costs beyond its convolutions, and what PyTorch takes.
+
+    .venv/bin/python benchmarks/bare.py [--rounds=8] [--json=FILE]
+        [--precision=mixed_bfloat16] [--batch=64] [--depth=28] [--width=2]
+        [--torch=FILE]
+
+`whole` is the network of the papers; the other rows lack its activations, its batch
+normalization, or both: convolutions alone are the least that any step can take. The
+step is RealMix's: two batches forward without a gradient, three forward and backward,
+Adam, on arrays that lie ready. All take turns.
+
+`--torch` is a Python that has PyTorch; without it that row is left out. It runs
+`peers/torch_step.py`, the same step written in PyTorch, in a process that lives through
+all turns and is told when it is its turn.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import subprocess
+from typing import Any, Callable, Dict, Iterator, List, Tuple
+from unittest import mock
+
+import figures
+import keras
+import passes
+import tensorflow as tf
+from turns import medians_in_turns
+
+from mixdmt_tf.models import wide_resnet
+
+PEER = pathlib.Path(__file__).with_name("peers") / "torch_step.py"
+KINDS = {
+    "whole": (),
+    "without activations": ("LeakyReLU",),
+    "without batch normalization": ("BatchNormalization",),
+    "convolutions alone": ("LeakyReLU", "BatchNormalization"),
+}
+
+
+@contextlib.contextmanager
+def without(kinds: Tuple[str, ...]) -> Iterator[None]:
+    """Within it, layers of these kinds leave everything as it is."""
+
+    def call(self: Any, inputs: Any, *_: Any, **__: Any) -> Any:
+        return inputs
+
+    with contextlib.ExitStack() as patches:
+        for kind in kinds:
+            for owner in classes(kind):
+                patches.enter_context(mock.patch.object(owner, "call", call))
+        yield
+
+
+def classes(kind: str) -> Tuple[type, ...]:
+    """All layers of that name which a network may have."""
+    from mixdmt_tf.models.layers import activations, normalization
+
+    places = (activations, normalization, keras.layers)
+    return tuple({getattr(each, kind) for each in places if hasattr(each, kind)})
+
+
+def step(config: Any, batch: int, kinds: Tuple[str, ...]) -> Callable[[], Any]:
+    """The bare step of RealMix on a network that lacks these layers; traced."""
+    network = config.build((32, 32, 3), 10)
+    taken = [
+        passes.Pass(network, (batch, 32, 32, 3), tf.float32, True, learns)
+        for learns in (False, False, True, True, True)
+    ]
+    run = passes.bare(taken)
+    with without(kinds):
+        run()
+    return run
+
+
+@contextlib.contextmanager
+def of_torch(python: str, flags: List[str]) -> Iterator[Callable[[], Any]]:
+    """A step of the other process, each time it is called."""
+    command = [python, str(PEER), f"--threads={os.cpu_count()}", *flags]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        asking, answers = process.stdin, process.stdout
+
+        def run() -> float:
+            print("step", file=asking, flush=True)
+            return float(json.loads(answers.readline()))
+
+        yield run
+        asking.close()
+
+
+def main() -> None:
+    """Runs all in turns and prints the medians."""
+    parser = figures.parser(__doc__, rounds=8)
+    parser.add_argument("--precision", default="mixed_bfloat16")
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--depth", type=int, default=28)
+    parser.add_argument("--width", type=int, default=2)
+    parser.add_argument("--torch", help="a Python that has PyTorch")
+    arguments = parser.parse_args()
+    keras.mixed_precision.set_global_policy(arguments.precision)
+    config = wide_resnet.WideResNet(depth=arguments.depth, width=arguments.width)
+    functions: Dict[str, Callable[[], Any]] = {
+        name: step(config, arguments.batch, kinds) for name, kinds in KINDS.items()
+    }
+    with contextlib.ExitStack() as stack:
+        if arguments.torch:
+            names = ("batch", "depth", "width", "precision")
+            flags = [f"--{name}={getattr(arguments, name)}" for name in names]
+            peer = of_torch(arguments.torch, flags)
+            functions["PyTorch"] = stack.enter_context(peer)
+            functions["PyTorch"]()  # imports and warms up
+        medians = medians_in_turns(functions, arguments.rounds)
+    rows = [
+        {
+            "step": name,
+            "seconds": seconds,
+            "of convolutions alone": seconds / medians["convolutions alone"],
+        }
+        for name, seconds in medians.items()
+    ]
+    figures.show(rows, arguments.json)
+
+
+if __name__ == "__main__":
+    main()
