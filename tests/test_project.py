@@ -134,7 +134,6 @@ def test_no_file_is_longer_than_300_lines(path):
 OF_ONE_KERAS = {
     "mixdmt_tf/data/augment/transform.py",
     "mixdmt_tf/models/layers/normalization.py",
-    "mixdmt_tf/runs/runtime.py",
 }
 
 

@@ -18,7 +18,7 @@ from mixdmt_tf.runs import predictions
 from mixdmt_tf.runs.rows import Row
 from mixdmt_tf.runs.task import Task
 from mixdmt_tf.runs.trained import Trained
-from mixdmt_tf.tasks.classification.scoring import Score
+from mixdmt_tf.tasks.classification.scores import Score
 
 _FIXED = "ood_scores"
 REFERENCES = 2000  # labelled images that features are compared with

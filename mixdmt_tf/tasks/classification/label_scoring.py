@@ -19,7 +19,7 @@ THRESHOLD = 0.5  # probability from which on an image is said to have a label
 
 @dataclasses.dataclass(frozen=True)
 class LabelScore:
-    """As `scoring.Scored`, of images that have several labels each.
+    """As `scores.Scored`, of images that have several labels each.
 
     Attributes:
         error: percent of the known labels that are decided wrongly.

@@ -13,7 +13,7 @@ from mixdmt_tf.runs import tags
 from mixdmt_tf.runs.image_grids import confusion_matrix, grid, matrix_picture
 from mixdmt_tf.runs.log import Log, write_numbers
 from mixdmt_tf.runs.rows import Row, read_rows
-from mixdmt_tf.tasks.classification.scoring import Scored
+from mixdmt_tf.tasks.classification.scores import Scored
 
 __all__ = ["Recorder", "Row", "read_rows"]
 

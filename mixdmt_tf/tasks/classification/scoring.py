@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
 from typing import (
     Any,
@@ -12,8 +11,6 @@ from typing import (
     Iterator,
     List,
     Optional,
-    Protocol,
-    Sequence,
     Tuple,
 )
 
@@ -27,6 +24,7 @@ from mixdmt_tf.data.lazy_images import ImageArray
 from mixdmt_tf.data.pixels import to_float
 from mixdmt_tf.equations import accuracy_by_class, error_rate, fine_grained_accuracy
 from mixdmt_tf.models import features
+from mixdmt_tf.tasks.classification.scores import Score, Scored
 
 BATCH = 500  # images per pass, if they are not
 LARGE = 64 * 64  # pixels or more: fewer then, for memory
@@ -204,69 +202,6 @@ def images_per_pass(images: ImageArray) -> int:
     """How many of these images, uint8 [n, H, W, C], a scorer takes at a time."""
     pixels = max(LARGE, int(np.prod(images.shape[1:3])))
     return max(1, BATCH * LARGE // pixels)
-
-
-class Scored(Protocol):
-    """How good predictions for one set of images are.
-
-    Attributes:
-        error: percent.
-        probabilities: float32 [n, C], of C classes or labels.
-    """
-
-    error: float
-    probabilities: np.ndarray
-
-    @property
-    def numbers(self) -> Dict[str, float]:
-        """Percentages by the name of their column, `error` first."""
-
-    def by_class(self) -> Dict[str, np.ndarray]:
-        """Percentages [C] by name; NaN where there is nothing to score."""
-
-    def lines(self, names: Sequence[str]) -> List[str]:
-        """A line for each class, in words."""
-
-    def words(self) -> str:
-        """What belongs beside the error, in words."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Score:
-    """As `Scored`, of images that have one class each.
-
-    Attributes:
-        error: percent.
-        fine_grained: percent, the accuracy of fine-grained testing (DMT appendix C).
-        accuracy_by_class: percent [C].
-        probabilities: float32 [n, C].
-    """
-
-    error: float
-    fine_grained: float
-    accuracy_by_class: np.ndarray
-    probabilities: np.ndarray
-
-    @property
-    def numbers(self) -> Dict[str, float]:
-        """Error and fine-grained accuracy."""
-        return {"error": self.error, "fine_grained": self.fine_grained}
-
-    def by_class(self) -> Dict[str, np.ndarray]:
-        """The accuracy, which is the recall of a class."""
-        return {"recall": self.accuracy_by_class}
-
-    def lines(self, names: Sequence[str]) -> List[str]:
-        """A line for each class."""
-        width = max(map(len, names))
-        return [
-            f"  {name:<{width}}  accuracy {accuracy:6.2f} %"
-            for name, accuracy in zip(names, self.accuracy_by_class)
-        ]
-
-    def words(self) -> str:
-        """What belongs beside the error."""
-        return f"fine-grained accuracy {self.fine_grained:.2f} %"
 
 
 def score(

@@ -22,7 +22,7 @@ from tensorboard.plugins.hparams.api_pb2 import (
 from mixdmt_tf.data.classification.source import Images
 from mixdmt_tf.runs import log, tags
 from mixdmt_tf.tasks.classification.recorder import Recorder, read_rows
-from mixdmt_tf.tasks.classification.scoring import Score
+from mixdmt_tf.tasks.classification.scores import Score
 from tests.data.classification import made_up
 from tests.tasks.classification import tiny
 

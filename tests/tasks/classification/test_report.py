@@ -11,7 +11,7 @@ from mixdmt_tf.data.classification.source import Images
 from mixdmt_tf.report.page import Page, html
 from mixdmt_tf.tasks.classification import findings, report
 from mixdmt_tf.tasks.classification.findings import Findings, Guessed, Judged
-from mixdmt_tf.tasks.classification.scoring import Score
+from mixdmt_tf.tasks.classification.scores import Score
 from tests.data.classification import made_up
 from tests.report.reading import read
 
