@@ -103,7 +103,8 @@ def _known(experiment: Any) -> Mapping[str, str]:
     from mixdmt_tf.settings import to_text
     from mixdmt_tf.tasks.classification import preparation
 
-    return {"image_size": to_text(preparation.sized(experiment).data.image_size)}
+    data: Any = preparation.sized(experiment).data
+    return {"image_size": to_text(data.image_size)}
 
 
 def _require_alone(run: Mapping[str, Any], only_dry: bool) -> None:
