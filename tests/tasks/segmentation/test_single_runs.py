@@ -274,8 +274,10 @@ def test_a_file_that_is_damaged_while_the_training_goes_on(tmp_path):
 
     flags = (*data, *SUPERVISED, "--labels=2", "--validation=2")
     with mock.patch.object(Recorder, "show_batch", damage):
-        said = refusal(tmp_path / "run", *flags, code=1)
-    assert any(f"{path}: " in said for path in masks) and len(said.splitlines()) <= 3
+        done = short.session(tmp_path / "run", *flags)
+    assert done.code == 1 and "Traceback" not in done.err
+    said = done.err.splitlines()
+    assert any(f"{path}: " in done.err for path in masks) and len(said) <= 3
 
 
 def test_nothing_to_be_scored_on(tmp_path):

@@ -125,7 +125,7 @@ def test_lengths_by_passes(dmt, tmp_path):
 
 def test_a_network_that_knows_no_second_one_is_the_same(dmt, tmp_path):
     found = stages(dmt, tmp_path)
-    assert {id(found.settings(each).network) for each in found.all} == {id(dmt.network)}
+    assert all(found.settings(each).network == dmt.network for each in found.all)
 
 
 def test_the_second_network_may_be_another(dmt, tmp_path):
