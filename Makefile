@@ -12,7 +12,7 @@ QUICK := tests/equations tests/algorithms tests/tables $(wildcard tests/test_*.p
 BENCH := networks step waiting evaluation augmentations copies sizes commands
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test test-other test-stacks test-beam quick torture docs format check clean FORCE
+.PHONY: help install train test test-long test-other test-stacks test-beam quick torture docs format check clean FORCE
 
 help: ## say what can be made
 	@echo "make TARGET [PYTHON=python3.11] [ARGS='...']"
@@ -25,6 +25,9 @@ train: install ## train RealMix on handwritten digits with 20 labels, in two min
 
 test: install ## run the tests (a part: ARGS="tests/equations -k sharpen")
 	@$(RUN) $(if $(ARGS),-m pytest,tools/run_tests.py) $(PYTEST) $(ARGS)
+
+test-long: install ## run the tests that make test leaves out: more of the same, for minutes
+	@$(RUN) -m pytest $(PYTEST) -q -m long $(ARGS)
 
 quick: install ## run a good third of the tests, in a minute and a half
 	@$(RUN) -m pytest $(PYTEST) -q $(QUICK)

@@ -104,7 +104,8 @@ def write_bytes_atomically(path: pathlib.Path, content: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(beside, path)
     except OSError as error:  # a full disk does not say what was written
-        error.filename = error.filename or str(path)
+        if error.errno is not None:
+            error.filename = error.filename or str(path)
         raise
     finally:
         beside.unlink(missing_ok=True)

@@ -19,6 +19,7 @@ os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 import pytest
 
 from mixdmt_tf import plots, source_text
+from tests import long
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -36,6 +37,14 @@ def pytest_configure(config):
         tf.config.list_physical_devices("CPU")[0],
         [tf.config.LogicalDeviceConfiguration()] * 2,
     )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Marks what is left out unless it is asked for; before any are."""
+    for item in items:
+        if long.is_long(item):
+            item.add_marker(pytest.mark.long)
 
 
 def pytest_collection_finish():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.torture import damage, flags, images, parsers, phases
+from tools.torture import damage, flags, images, parsers, phases, readers
 
 ROOT = Path(__file__).resolve().parent.parent
 # Which scripts share.
@@ -36,7 +36,7 @@ def test_a_few_trials(name, capsys):
 
 def test_a_reader_that_is_at_fault_is_counted(monkeypatch, capsys):
     monkeypatch.setattr(
-        parsers, "readers", lambda: {"broken": (lambda path: 1 // 0, [b"abc"])}
+        readers, "readers", lambda _: {"broken": (lambda path: 1 // 0, [b"abc"])}
     )
     assert parsers.main(3, seed=1) == 1
     assert "3 wrong" in capsys.readouterr().out

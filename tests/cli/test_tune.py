@@ -77,7 +77,7 @@ def test_a_dry_run_needs_no_tensorflow_and_leaves_nothing(tmp_path):
         (["--tune=tsa:log,exp", "--tune=tsa:log,none"], "each once"),
         (["--tune=tsa:log,exp", "--export"], "--export is given twice"),
         (["--tune=tsa:log,exp", "--seed=3"], "all trials have the same one"),
-        (["--tune=tsa:log,exp", "--trials=0"], "--trials=0: expected an integer >= 1"),
+        (["--tune=tsa:log,exp", "--trials=0"], "--trials=0: expected an integer from"),
     ],
 )
 def test_what_cannot_be_searched(flags, said, capsys, tmp_path):

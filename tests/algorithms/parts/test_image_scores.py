@@ -149,7 +149,7 @@ def test_nobody_is_scored_by_who_has_seen_him(monkeypatch):
     """Networks that know the pictures of their training by heart."""
     seen = []
 
-    def trained(images, fold, progress):
+    def trained(detector, images, fold, progress):
         labeled = {each.tobytes() for each in images.labeled}
         pool = {each.tobytes() for each in images.unlabeled.astype(np.float32)}
         seen.append((labeled, pool))
@@ -183,11 +183,12 @@ def test_few_unlabelled_images_are_in_memory_at_a_time(monkeypatch):
 
     held = []
 
-    def trained(images, fold, progress):
+    def trained(detector, images, fold, progress):
         held.append(len(images.unlabeled))
         return lambda batch: tf.zeros(len(batch))
 
     monkeypatch.setattr(domain_scores, "POOL", most)
+    monkeypatch.setattr(domain_scores, "_Detector", lambda *_: None)
     monkeypatch.setattr(domain_scores, "_trained", trained)
     given = pipeline(each=5)
     given.labeled_images = lambda: [(np.stack([image] * 10), np.arange(10) % 2)]

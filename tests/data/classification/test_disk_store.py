@@ -102,7 +102,7 @@ def test_progress_is_reported(tmp_path):
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
 def test_an_interrupted_build_goes_on(error, tmp_path, monkeypatch):
     """What was finished stays, what was half written counts for nothing."""
-    monkeypatch.setattr(precomputed.os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
     many = patterns(count=300)
 
     def interrupt(done, total):
@@ -169,7 +169,7 @@ def test_shards_of_another_size_are_made_again(shard_bytes, tmp_path):
 
 def test_memory_is_bounded_by_a_shard_for_each_thread(tmp_path, monkeypatch):
     """Twelve shards, two threads: far from all of them are alive at once."""
-    monkeypatch.setattr(precomputed.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
     large = patterns(count=1200, shape=(64, 64, 3))
     on_disk(tmp_path / "small")  # what TensorFlow imports and keeps, once
 
@@ -204,7 +204,7 @@ def test_a_disk_that_fills_up_meanwhile(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(precomputed.os, "link", full)
+        patch.setattr(os, "link", full)
         with pytest.raises(UserError, match="No space left on device"):
             on_disk(tmp_path)
 
