@@ -1,37 +1,16 @@
 """Steps along the gradients of a scaled loss, on one device."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from mixdmt_tf import compat
 from mixdmt_tf.algorithms.parts.scaled_gradients import apply_scaled_gradients
-
-SCALE = 8.0
-
-
-def sgd():
-    return keras.optimizers.SGD(0.5)
-
-
-def loss_scaling():
-    """SGD as the mixed_float16 policy wraps it, with a small scale."""
-    if compat.KERAS_3:
-        return keras.optimizers.LossScaleOptimizer(sgd(), initial_scale=SCALE)
-    return keras.mixed_precision.LossScaleOptimizer(sgd(), initial_scale=SCALE)
+from tests.test_compat import SCALE, layer, loss_scaling, sgd
 
 
 def scale_of(optimizer):
     return float(optimizer.dynamic_scale if compat.KERAS_3 else optimizer.loss_scale)
-
-
-def layer():
-    """A layer with the weights [[1], [2]] and [0]."""
-    dense = keras.layers.Dense(1)
-    dense.build((None, 2))
-    dense.set_weights([np.array([[1.0], [2.0]]), np.array([0.0])])
-    return dense
 
 
 @pytest.mark.parametrize("make", [sgd, loss_scaling])
