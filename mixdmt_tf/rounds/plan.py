@@ -86,7 +86,7 @@ def stage_lengths(steps: Optional[int], method: Mapping[str, Any]) -> Dict[str, 
     """
     text = method["fractions"].strip()
     number = method["rounds"] or (len(text.split(",")) if text else 0)
-    own = {name: method[name] for name in ("base_steps", "round_steps")}
+    own = {name: method[name] for name in lengths.STAGES}
     if steps is None:
         return {"rounds": number or lengths.ROUNDS, **own}
     divided = lengths.rounds(steps, method["models"], method["restart"], number)
@@ -115,7 +115,7 @@ def in_proportion(steps: int, method: Mapping[str, Any]) -> Dict[str, Any]:
     """
     base, each = method["base_steps"], method["round_steps"]
     if base is None or each is None:
-        return stage_lengths(steps, {**method, "base_steps": None, "round_steps": None})
+        return stage_lengths(steps, {**method, **dict.fromkeys(lengths.STAGES)})
     number = stage_lengths(None, method)["rounds"]
     part = steps / (method["models"] * (base + number * each))
     return {

@@ -118,7 +118,7 @@ class Experiment:
 
     def with_steps_of(self, flagfile: str) -> Experiment:
         """These settings with the steps that the run, or its stages, started with."""
-        return self.taking(("steps", "base_steps", "round_steps"), flagfile)
+        return self.taking(("steps", *lengths.STAGES), flagfile)
 
     def taking(self, names: Iterable[str], flagfile: str) -> Experiment:
         """These settings with those of them that the run was started with."""

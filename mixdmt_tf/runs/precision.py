@@ -41,13 +41,17 @@ def candidates() -> List[str]:
 
     bfloat16 where there are instructions for it, float16 on older tensor cores.
     """
-    if tf.config.list_physical_devices("GPU"):
+    if not _on_cpu():
         capability = _gpu().get("compute_capability", (0, 0))
         if capability >= (8, 0):
             return [HALF, "float32"]
         return ["mixed_float16", "float32"] if capability >= (7, 0) else ["float32"]
     bfloat16 = "avx512_bf16" in _cpu("flags").split()
     return [HALF, "float32"] if bfloat16 else ["float32"]
+
+
+def _on_cpu() -> bool:
+    return not tf.config.list_physical_devices("GPU")
 
 
 def suggested(network: Network, deterministic: bool = False) -> str:
@@ -59,22 +63,19 @@ def suggested(network: Network, deterministic: bool = False) -> str:
         network: its settings.
         deterministic: whether the same run has to give the same weights.
     """
-    on_cpu = not tf.config.list_physical_devices("GPU")
-    if on_cpu and network.depthwise or deterministic and inexact(network):
+    if _on_cpu() and network.depthwise or deterministic and inexact(network):
         return "float32"
     return candidates()[0]
 
 
 def inexact(network: Network) -> bool:
     """Whether runs are not exact in the precision that is usually fastest here."""
-    on_cpu = not tf.config.list_physical_devices("GPU")
-    return on_cpu and candidates()[0] == HALF and network.shares_gradients
+    return _on_cpu() and candidates()[0] == HALF and network.shares_gradients
 
 
 def note(run: config.Config, network: keras.Model) -> str:
     """A line on a run that is deterministic but for this network; '' of all others."""
-    on_cpu = not tf.config.list_physical_devices("GPU")
-    if not (on_cpu and run.deterministic and run.precision == HALF):
+    if not (_on_cpu() and run.deterministic and run.precision == HALF):
         return ""
     found = sums.shared(network)
     if not found:

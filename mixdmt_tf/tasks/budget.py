@@ -10,7 +10,7 @@ import dataclasses
 import io
 import pathlib
 import tempfile
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import keras
 
@@ -63,7 +63,7 @@ def within_minutes(task: Task, train: Train) -> Experiment:
     seconds = cost(task, *measured(task, train))
     steps = most(seconds, 60 * minutes)
     found: Dict[str, Any] = {"steps": steps}
-    if experiment.in_rounds and None not in _stages(experiment).values():
+    if experiment.in_rounds and None not in _stage_lengths(experiment):
         found = plan.in_proportion(steps, vars(experiment.method))
     print(
         f"--max_minutes={minutes:g}: "
@@ -72,7 +72,7 @@ def within_minutes(task: Task, train: Train) -> Experiment:
         flush=True,
     )
     if experiment.in_rounds and "steps" in found:  # which divides all of them
-        found.update(dict.fromkeys(_stages(experiment)))
+        found.update(dict.fromkeys(lengths.STAGES))
     return experiment.replace(found)
 
 
@@ -81,17 +81,14 @@ def is_asked_for(experiment: Experiment) -> bool:
     return experiment.run.max_minutes is not None and experiment.run.steps is None
 
 
-def _stages(experiment: Experiment) -> Dict[str, Optional[int]]:
-    """Lengths of base models and of rounds, of a method that has them."""
-    names = ("base_steps", "round_steps")
-    return {name: getattr(experiment.method, name) for name in names}
+def _stage_lengths(experiment: Experiment) -> List[Optional[int]]:
+    """Lengths of base models and of rounds; None where there are none, or open ones."""
+    return [getattr(experiment.method, name, None) for name in lengths.STAGES]
 
 
 def is_open(experiment: Experiment) -> bool:
     """Whether nobody chose the length of a run, so that it is worth a word."""
-    names = ("base_steps", "round_steps")
-    given = [getattr(experiment.method, each, None) for each in names]
-    return experiment.run.steps is None and given.count(None) == len(names)
+    return experiment.run.steps is None and not any(_stage_lengths(experiment))
 
 
 def forecast(

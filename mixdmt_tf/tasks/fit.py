@@ -123,10 +123,11 @@ def _precision(task: Task) -> str:
     inexact = run.deterministic and precision.inexact(experiment.network)
     if inexact or len(precision.candidates()) == 1:
         return usual
-    # Of so few images there is no need to look, for which data have to be loaded.
-    few = steps is not None and steps * each < precision.LONG
-    if few or not (steps is None or precision.is_worth_it(steps * each, _pixels(task))):
-        return usual
+    if steps is not None:
+        images = steps * each
+        # Of so few there is no need to look, for which data have to be loaded.
+        if images < precision.LONG or not precision.is_worth_it(images, _pixels(task)):
+            return usual
     memory.require(task, each // run.batch)
     return precision.measured(memory.network_key(task), task.network)
 

@@ -79,14 +79,17 @@ def test_evaluations_are_counted():
     assert seconds(11) == 11 * 5 + 2 * 100 / 50 * 2
 
 
-def test_of_rounds_every_stage_and_its_labels_are_counted():
-    experiment = tiny.experiment(
-        "runs/x", "--algorithm=dmt", "--steps=none", "--rounds=2", "--eval_every=5"
-    )
+def cost_of_two_rounds(*flags):
+    """From a number of steps to the seconds of DMT on 60 images."""
+    rounds = ("--algorithm=dmt", "--steps=none", "--rounds=2")
+    experiment = tiny.experiment("runs/x", *rounds, *flags)
     source = types.SimpleNamespace(test=range(10), validation=None, train=range(60))
     task = with_split(0, experiment=experiment, source=source)
-    paces = {"base": Fixed(), "round_1": Fixed()}
-    seconds = budget.cost(task, paces, few=10)
+    return budget.cost(task, {"base": Fixed(), "round_1": Fixed()}, few=10)
+
+
+def test_of_rounds_every_stage_and_its_labels_are_counted():
+    seconds = cost_of_two_rounds("--eval_every=5")
     # Three stages of 5 steps with an evaluation each, and two times 60 labels.
     assert seconds(15) == 3 * (5 * 5 + 2) + 2 * 60 / 10 * 2
 
@@ -112,13 +115,8 @@ def test_lengths_of_rounds_are_proportions(suffixes, monkeypatch, capsys):
 
 
 def test_a_base_model_that_is_given_takes_no_time():
-    experiment = tiny.experiment(
-        "runs/x", "--algorithm=dmt", "--steps=none", "--rounds=2", "--init_from=runs/b"
-    )
-    source = types.SimpleNamespace(test=range(10), validation=None, train=range(60))
-    task = with_split(0, experiment=experiment, source=source)
-    paces = {"base": Fixed(), "round_1": Fixed()}
-    assert budget.cost(task, paces, few=10)(15) == 2 * (5 * 5 + 2 * 2) + 2 * 60 / 5
+    seconds = cost_of_two_rounds("--init_from=runs/b")
+    assert seconds(15) == 2 * (5 * 5 + 2 * 2) + 2 * 60 / 5
 
 
 def test_one_round_on_given_labels_is_measured_as_a_round(tmp_path, monkeypatch):

@@ -95,7 +95,7 @@ class RealMix(mixmatch.MixMatch):
         """That of MixMatch, from 50 copies with random erasing."""
         plain = super().recipe(config)
         # Scores of single images and memories of labelled ones say whose they are.
-        indices = ood_mask.of_images(config)
+        indices = ood_mask.asks_indices(config)
         return dataclasses.replace(
             plain, copies=50, copies_augment="cutout", indices=indices
         )

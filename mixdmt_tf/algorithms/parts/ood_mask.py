@@ -98,7 +98,7 @@ class OodMask:
         """
         self.score, self.num_classes = config.ood_score, facts.num_classes
         self.of_batch = config.ood_percentile == "batch"
-        self.of_images = self.score in FIXED or bool(config.ood_scores_from)
+        self.of_images = ranks_images(config)
         given = config.ood_rate
         self.estimates = given == "auto"
         self.rate = self._rate(given, facts)
@@ -241,10 +241,14 @@ class OodMask:
         return own_rows(ood_mask(rows_of_all(scores), rate), tf.shape(scores)[0])
 
 
-def of_images(config: Any) -> bool:
+def ranks_images(config: Any) -> bool:
+    """Whether settings have the mask rank by fixed scores of images."""
+    return config.ood_score in FIXED or bool(config.ood_scores_from)
+
+
+def asks_indices(config: Any) -> bool:
     """Whether settings ask for scores of images or features, which have an index."""
-    fixed = config.ood_score in FIXED or bool(config.ood_scores_from)
-    return fixed or config.ood_score in OF_FEATURES
+    return ranks_images(config) or config.ood_score in OF_FEATURES
 
 
 def require_fitting(config: Any, facts: RunFacts) -> None:

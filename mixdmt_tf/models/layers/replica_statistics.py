@@ -81,13 +81,13 @@ def _of_all(kind: Type[keras.layers.Layer]) -> Type[keras.layers.Layer]:
 
         def _moments(self, inputs: Any, *rest: Any, **more: Any) -> Any:
             masked = any(map(tf.is_tensor, (*rest, *more.values())))
-            axis = self.axis if isinstance(self.axis, int) else self.axis[0]
-            axes = [*range(len(inputs.shape))]
             # Nobody's rows are seen while a copy of a network is built.
             built = tf.distribute.get_replica_context() is None
-            if masked or built or not isinstance(self.axis, int) and self.axis[1:]:
+            channels = tf.nest.flatten(self.axis)  # of Keras 2 it is a list
+            if masked or built or len(channels) > 1:
                 return super()._moments(inputs, *rest, **more)
-            del axes[axis]
+            axes = [*range(len(inputs.shape))]
+            del axes[channels[0]]
             return moments_of_all(inputs, axes)
 
     OfAll.__name__ = kind.__name__

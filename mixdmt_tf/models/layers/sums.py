@@ -90,9 +90,9 @@ def shared(model: keras.Model) -> List[str]:
 
 def _adds(layer: Any) -> bool:
     """Whether it is a sum of Keras, a layer or what `x + y` makes of symbols."""
-    operator = getattr(layer, "symbol", type(layer).__name__)
+    symbol = getattr(layer, "symbol", type(layer).__name__)
     symbols = ("Add", "__operators__.add", "math.add")
-    plain = isinstance(layer, keras.layers.Add) or operator in symbols
+    plain = isinstance(layer, keras.layers.Add) or symbol in symbols
     return plain and not isinstance(layer, Add)
 
 

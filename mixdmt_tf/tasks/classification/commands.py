@@ -27,7 +27,13 @@ from mixdmt_tf.rounds import curves
 from mixdmt_tf.runs.agreement import Samples
 from mixdmt_tf.runs.task import Task
 from mixdmt_tf.runs.trained import Trained, weights_digest
-from mixdmt_tf.tasks.classification import label_scoring, labeling, noise, scoring
+from mixdmt_tf.tasks.classification import (
+    guessed_parts,
+    label_scoring,
+    labeling,
+    noise,
+    scoring,
+)
 
 COMPARED, CALIBRATING = 200, 100  # images that exported models are tried on
 PSEUDO_LABELS = "pseudo_labels.npz"  # in the run's folder
@@ -247,8 +253,7 @@ def _by_parts(
     teacher = weights_digest(model.weights(weights))
 
     def found(each: Part) -> Optional[labeling.Guesses]:
-        rows = len(labeling.rows_of(each, source, split))
-        return label_parts.read(output, each, split, teacher, rows)
+        return guessed_parts.read(output, each, source, split, teacher)
 
     own = found(part)
     if own is None:
@@ -258,8 +263,7 @@ def _by_parts(
         return None
     try:
         if own is None:
-            guesses = labeling.guess(model, source, split, weights, part=part)
-            label_parts.write(output, part, split, teacher, guesses)
+            guessed_parts.read_or_guess(model, source, split, output, weights, part)
     except OSError as error:
         raise UserError(
             f"--output={output} cannot be written: {error.strerror}"

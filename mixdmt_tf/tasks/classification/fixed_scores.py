@@ -20,7 +20,7 @@ from mixdmt_tf.algorithms.base import Algorithm
 from mixdmt_tf.algorithms.parts.fixed_scores import FixedScores, find
 from mixdmt_tf.algorithms.parts.frozen_scores import frozen_scores
 from mixdmt_tf.algorithms.parts.image_scores import stranger_share
-from mixdmt_tf.algorithms.parts.ood_mask import FIXED
+from mixdmt_tf.algorithms.parts.ood_mask import ranks_images
 from mixdmt_tf.data.classification.pipeline import Pipeline
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UserError
@@ -76,8 +76,7 @@ def needed(task: Task) -> bool:
     if not hasattr(method, "ood_scores_from"):
         return False
     rate = strangers.rate(task.experiment)
-    of_images = method.ood_score in FIXED or method.ood_scores_from
-    return rate == "auto" or bool(of_images and rate > 0)
+    return rate == "auto" or (ranks_images(method) and rate > 0)
 
 
 def begins_trained(task: Task, split: Split) -> bool:

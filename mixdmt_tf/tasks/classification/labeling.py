@@ -6,13 +6,11 @@ DMT algorithm 1, step 5, and figure 1.
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
 from mixdmt_tf.algorithms.parts.label_sources import LabelSource
-from mixdmt_tf.data.classification import label_parts
 from mixdmt_tf.data.classification.pseudo_labels import PseudoLabels
 from mixdmt_tf.data.classification.source import UNKNOWN, Source
 from mixdmt_tf.data.lazy_images import take
@@ -26,7 +24,7 @@ from mixdmt_tf.equations import (
     top_count_released,
 )
 from mixdmt_tf.errors import UserError
-from mixdmt_tf.runs.trained import Trained, weights_digest
+from mixdmt_tf.runs.trained import Trained
 from mixdmt_tf.tasks.classification import graph_labeling
 from mixdmt_tf.tasks.classification.scoring import images_per_pass
 
@@ -135,33 +133,6 @@ def guess(
         probs = model.scorer.predict(chosen, take(source.train.images, ids), poll)
         labels[some], confidence[some] = probs.argmax(-1), probs.max(-1)
     return labels, confidence
-
-
-def guess_part(
-    model: Trained,
-    source: Source,
-    split: Split,
-    output: pathlib.Path,
-    weights: str,
-    part: Part,
-) -> Guesses:
-    """As `guess`, unless the part is in its file, which is written else.
-
-    Args:
-        model: the network that is asked.
-        source: the data set.
-        split: of which the unlabelled images are labelled.
-        output: the file of pseudo labels that comes of all parts.
-        weights: 'ema' or 'raw'.
-        part: of the unlabelled images.
-    """
-    teacher = weights_digest(model.weights(weights))
-    rows = len(rows_of(part, source, split))
-    found = label_parts.read(output, part, split, teacher, rows)
-    if found is None:
-        found = guess(model, source, split, weights, part=part)
-        label_parts.write(output, part, split, teacher, found)
-    return found
 
 
 def rows_of(part: Part, source: Source, split: Split) -> range:

@@ -29,6 +29,7 @@ from mixdmt_tf.runs import trained
 from mixdmt_tf.runs.task import Task
 from mixdmt_tf.tasks.classification import (
     fixed_scores,
+    guessed_parts,
     labeling,
     noise,
     results,
@@ -157,7 +158,7 @@ class Rounds:
         self, model: trained.Trained, stage: plan.Stage, part: Part
     ) -> labeling.Guesses:
         file, weights = self.labels_place(stage), self.experiment.run.init_weights
-        return labeling.guess_part(
+        return guessed_parts.read_or_guess(
             model, self.task.source, self.split, file, weights, part
         )
 
