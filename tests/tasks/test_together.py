@@ -131,8 +131,8 @@ def test_a_dead_chief_ends_the_other_one(again):
     assert again.after < MOST
 
 
-def test_the_chief_alone_writes(killed):
-    folder, done = killed
+def test_the_chief_alone_writes(untouched):
+    folder, done = untouched
     events = [*folder.rglob("events.out.tfevents*")]
     assert len(events) == len({each.parent for each in events})
     assert "[0] base: labels alone" in done.out.replace("[1/2] ", "")
