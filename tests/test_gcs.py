@@ -45,6 +45,7 @@ except stores.UserError as error:
 """
 
 
+@pytest.mark.long
 def test_a_run_a_table_and_what_is_missing(tmp_path):
     """Every so many requests fail, which the client and ours put up with."""
     (tmp_path / "cache").mkdir()

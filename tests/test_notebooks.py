@@ -25,6 +25,7 @@ def cells(path):
             yield "".join(cell["source"]), cell["metadata"].get("tags", [])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", sorted(PRINTED))
 def test_a_notebook_runs_from_start_to_end(name, tmp_path, monkeypatch, capsys):
     path = NOTEBOOKS / f"{name}.ipynb"

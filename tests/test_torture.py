@@ -149,6 +149,7 @@ def fixture_trials():
     return done.stdout
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name", ["kills", "damage", "soak", "twins", "owners", "disk_full"]
 )
@@ -162,6 +163,7 @@ def test_a_trial_of_a_run(name, trials):
         assert " MB for 1,000 steps" in trials
 
 
+@pytest.mark.long
 def test_kills_are_aimed_and_said(trials):
     assert "undisturbed after" in trials
     assert ": aimed: " in trials

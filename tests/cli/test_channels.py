@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from mixdmt_tf.cli import predict, train
@@ -35,6 +36,7 @@ def test_images_of_four_channels_are_classified(tmp_path, monkeypatch, capsys):
     assert [row["file"] for row in rows] == [f"{n}.npy" for n in range(4)]
 
 
+@pytest.mark.long
 def test_images_of_five_channels_are_labelled_pixel_by_pixel(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data" / "images").mkdir(parents=True)

@@ -144,6 +144,7 @@ def test_a_spoilt_flagfile_is_refused(tmp_path):
         experiments.read_run(str(tmp_path))
 
 
+@pytest.mark.long
 def test_a_run_in_rounds_gives_its_experiment_and_those_of_its_stages_back(
     tmp_path_factory,
 ):

@@ -95,6 +95,7 @@ def test_count_and_weights(finished, labelled, tmp_path):
     assert not np.array_equal(averaged.confidence, raw.confidence)
 
 
+@pytest.mark.long
 def test_a_whole_run_in_rounds_is_asked_for_its_result(tmp_path_factory, tmp_path):
     folder = tiny.finished_rounds(tmp_path_factory).folder
     for name in ("", "base"):

@@ -200,6 +200,7 @@ def rounds_table(tmp_path):
     return [*argv, "--columns=20", "--seeds=1"], tmp_path / "r" / "made" / "1" / "cpu"
 
 
+@pytest.mark.long
 def test_a_run_in_rounds_takes_another_row_for_its_base_model(rounds_table, capfd):
     argv, folder = rounds_table
     assert main([*argv, "--rows=clever"]) == 0

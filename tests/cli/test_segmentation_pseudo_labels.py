@@ -144,6 +144,7 @@ def test_runs_on_images_rank_no_pixels(tmp_path, capsys):
 ROUND = ("--algorithm=dmt", "--batch=1", "--unlabeled_ratio=2", "--noexport")
 
 
+@pytest.mark.long
 def test_one_round_from_the_folder(run, labelled, capsys, tmp_path):
     more = (
         f"--pseudo_labels={labelled}",

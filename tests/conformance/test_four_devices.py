@@ -19,6 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOLERANCE = 1e-6
 
 
+@pytest.mark.long
 def test_four_devices_end_where_one_ends():
     """Ten steps of a method of each task."""
     done = subprocess.run(

@@ -6,11 +6,14 @@ checkpoint averages them.
 
 from __future__ import annotations
 
+import pytest
+
 from tests.tasks.classification import tiny
 
 MIRRORED = ("--strategy=mirrored", "--compare_supervised", "--steps_per_execution=2")
 
 
+@pytest.mark.long
 def test_stopped_and_resumed_equals_uninterrupted(tmp_path):
     straight = tiny.session(tmp_path / "straight", *MIRRORED)
     assert straight.code == 0, straight.err

@@ -6,6 +6,7 @@ They are for people: no code of the package reads them.
 from __future__ import annotations
 
 import configparser
+import functools
 import re
 
 import pytest
@@ -55,12 +56,17 @@ def place(table, row):
     return f", {where}{where_in}, row {row.label.rstrip('.')}."
 
 
-def published(table, row):
-    """The setting of `table.ini` as it is written there."""
+@functools.lru_cache(maxsize=None)
+def settings(folder):
+    """What `table.ini` says, as it is written there."""
     parser = configparser.ConfigParser(interpolation=None)
-    parser.read(table.folder / "table.ini", "utf-8")
+    parser.read(folder / "table.ini", "utf-8")
+    return parser
+
+
+def published(table, row):
     kind = "row" if row.name in table.rows else "before"
-    return parser[f"{kind} {row.name}"].get("published", "none")
+    return settings(table.folder)[f"{kind} {row.name}"].get("published", "none")
 
 
 @pytest.mark.parametrize("table", TABLES, ids=[table.name for table in TABLES])

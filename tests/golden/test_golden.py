@@ -50,6 +50,7 @@ def test_splits_and_copies(golden):
     assert steps.digests() == golden["digests"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("task", RUNS)
 def test_a_run_in_rounds(golden, tmp_path, task):
     expected = golden["rounds"][task]

@@ -127,6 +127,7 @@ def test_a_checkpoint_of_keras_goes_on_bit_by_bit(trained):
     assert last.evaluate(HELD_OUT, verbose=0) == found.evaluate(HELD_OUT, verbose=0)
 
 
+@pytest.mark.long
 def test_what_was_stopped_goes_on_with_more_epochs():
     results = []
     for stop in (None, 1):

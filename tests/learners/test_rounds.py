@@ -85,6 +85,7 @@ def test_files_of_it(trained, tmp_path):
     np.testing.assert_array_equal(loaded.predict(UNLABELED, verbose=0), expected)
 
 
+@pytest.mark.long
 def test_two_models_that_teach_each_other_for_segmentation():
     (images, labels), unlabeled, held_out = made.scenes()
     lengths = {"rounds": 1, "base_steps": 1, "round_steps": 1, "base_batch": 2}

@@ -172,6 +172,7 @@ def test_rates_of_its_parts():
     }
 
 
+@pytest.mark.long
 def test_learns():
     """Which half of an image is brighter, pixel by pixel, in a few steps."""
     keras.utils.set_random_seed(1)

@@ -203,6 +203,7 @@ def test_values_out_of_range_are_refused():
         Small(batch_norm_momentum=2.0)
 
 
+@pytest.mark.long
 def test_weights_of_an_application_reach_it_where_images_are_enlarged(monkeypatch):
     """Keras would fetch them: random ones come in their place."""
     made = []

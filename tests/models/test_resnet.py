@@ -46,6 +46,7 @@ def learned(model):
     return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
 
 
+@pytest.mark.long
 def test_equals_keras_applications_at_output_stride_32():
     """ResNet-50 in the layout keras: same names, same shapes, same values."""
     theirs = randomized(
@@ -121,6 +122,7 @@ def test_dilation_is_the_dense_evaluation(layout):
         np.testing.assert_allclose(shifted[:, 3:4, 3:4], inner, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("depth", "layout", "expected"),
     [

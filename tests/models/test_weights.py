@@ -127,6 +127,7 @@ def test_files_of_keras_are_loaded_by_layer_and_position(tmp_path):
                 np.testing.assert_array_equal(value, expected[1])
 
 
+@pytest.mark.long
 def test_weights_that_keras_applications_saved(tmp_path):
     """Its own names of layers: all of ResNet-50's backbone, and the same features."""
     theirs = keras.applications.ResNet50(False, None, input_shape=(None, None, 3))

@@ -57,6 +57,7 @@ def before_stage(finished, folder, stage):
     removed([*missing, *labels, *folder.glob("*.png")])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stage", STAGES[:2])
 def test_stopped_in_the_middle_of_a_stage(stage, finished_rounds, straight, tmp_path):
     folder = tmp_path / "run"
@@ -139,6 +140,7 @@ def test_stopped_between_stages_and_in_the_last_one(
     assert facts(folder, *FLAGS) == straight
 
 
+@pytest.mark.long
 def test_killed_in_a_process_of_its_own(tmp_path):
     """A fresh process trains as one does that has built other networks before."""
     flags = (

@@ -112,6 +112,7 @@ def test_without_a_service_batches_are_made_here():
 # --- Who is gone ---
 
 
+@pytest.mark.long
 def test_a_training_ends_when_its_only_worker_dies(tmp_path, monkeypatch):
     """TensorFlow would wait for minutes."""
     monkeypatch.setattr(data_service, "SILENCE", 1.0)

@@ -178,6 +178,7 @@ def test_weights_of_a_run_are_not_started_from_if_they_are_older(copied, tmp_pat
     assert f"{place} is damaged: changed since it was written" in done.err
 
 
+@pytest.mark.long
 def test_the_training_command_restores_checkpoints(tmp_path_factory, tmp_path):
     """Those of the comparison with labels alone, too."""
     whole = tiny.finished(tmp_path_factory).folder
@@ -253,6 +254,7 @@ def test_a_damaged_result_is_not_read(copied):
         read_results(copied)
 
 
+@pytest.mark.long
 def test_flags_of_a_run_in_rounds_are_not_those_of_a_stage(tmp_path_factory, tmp_path):
     finished = tiny.finished_rounds(tmp_path_factory)
     folder = shutil.copytree(finished.folder, tmp_path / "run")

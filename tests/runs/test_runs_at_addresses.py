@@ -41,6 +41,7 @@ def lost(place, patch, last):
     return files.calls
 
 
+@pytest.mark.long
 def test_a_machine_is_lost_and_another_one_goes_on(machine, whole, monkeypatch):
     """Whatever the last request was; `test_mirrors.py` has every one. Empty disks."""
     for last in (90, 180):
@@ -99,6 +100,7 @@ def test_a_signal_stops_it_with_everything_sent(machine, whole):
     assert done.steps[0] == 6 and "was in use" not in done.out
 
 
+@pytest.mark.long
 def test_a_process_is_killed(machine, whole, tmp_path):
     """A real one, in the middle of a checkpoint; and then one with an empty disk."""
     place = f"file://{tmp_path}/store/run"
@@ -111,6 +113,7 @@ def test_a_process_is_killed(machine, whole, tmp_path):
     assert done.steps[0] == 9
 
 
+@pytest.mark.long
 def test_rounds_go_on_elsewhere(machine, finished_rounds, monkeypatch):
     flags = (*tiny.ROUNDS, "--compare_supervised", tiny.EXPORT)
     place = stored.address()

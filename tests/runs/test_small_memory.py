@@ -12,6 +12,7 @@ from tests.tasks.classification import tiny
 WIDE = ("--network=wide_resnet", "--depth=10", "--width=1", "--steps=2")
 
 
+@pytest.mark.long
 def test_parts_of_a_batch_and_a_resumed_run(tmp_path):
     """The same run, stopped in between; the estimate says what is in memory."""
     more = (tiny.SUPERVISED, "--steps=6", "--accumulate=4")
@@ -35,6 +36,7 @@ def losses(folder):
         return [float(row["train_loss"]) for row in csv.DictReader(file)]
 
 
+@pytest.mark.long
 def test_blocks_that_are_computed_again(tmp_path, monkeypatch):
     """The run's weights are the same to the bit, where there is one pass a step."""
     ours = [each for each in tiny.FLAGS if not each.startswith("--filters")]

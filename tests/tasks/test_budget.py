@@ -238,6 +238,7 @@ def test_a_resumed_run_keeps_its_steps(tmp_path, monkeypatch, slow):
     assert flags_of(tmp_path)["steps"] == longer
 
 
+@pytest.mark.long
 def test_rounds_are_divided(slow, tmp_path, capsys, monkeypatch):
     """Here of a model that has a base and rounds, in the proportion of 3 to 1."""
     flags = ("--algorithm=cbst", "--rounds=1", *short.ROUNDS, *MINUTE)

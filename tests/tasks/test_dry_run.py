@@ -123,6 +123,7 @@ def watched(monkeypatch):
 LONG = ("--algorithm=dmt", "--steps=none", "--base_batch=8", "--unlabeled_ratio=2")
 
 
+@pytest.mark.long
 def test_a_run_in_rounds(tmp_path, watched, capsys):
     """Everything twice, and the second time it resumes from the checkpoints."""
     more = ("--rounds=3", "--fractions=1,2,100", "--select_on=valtiny")

@@ -115,6 +115,7 @@ def fixture_untouched(tmp_path_factory):
     return folder, two_workers(folder, "never")
 
 
+@pytest.mark.long
 def test_a_dead_worker_ends_the_chief_which_evaluates(killed):
     _, done = killed
     assert done.code == 128 + 9, done.err
@@ -124,6 +125,7 @@ def test_a_dead_worker_ends_the_chief_which_evaluates(killed):
     assert done.after < MOST
 
 
+@pytest.mark.long
 def test_a_dead_chief_ends_the_other_one(again):
     assert again.code == 128 + 9, again.err
     assert "worker 0 was ended by SIGKILL; the others end" in again.err
@@ -140,6 +142,7 @@ def test_the_chief_alone_writes(untouched):
     assert "[1] total" not in done.out
 
 
+@pytest.mark.long
 def test_after_two_deaths_weights_are_those_of_a_run_without(at_last, untouched):
     assert at_last.code == 0, at_last.err
     assert "resuming at step 3" in at_last.out
@@ -183,6 +186,7 @@ def test_they_share_copies_and_labels(untouched, tmp_path):
     assert [each.name for each in found.parent.glob("*.parts")] == []
 
 
+@pytest.mark.long
 def test_and_labels_of_pixels(tmp_path):
     """Of a network with batch normalization, whose statistics all workers share."""
     folder = tmp_path / "run"

@@ -82,6 +82,7 @@ def test_a_step_with_one_perturbation_follows_the_paper(kind):
     assert expected["loss_u"] > 0.01 and 0 < expected["foreground"] < 1
 
 
+@pytest.mark.long
 def test_a_step_with_all_of_them():
     """The weight grows over 10 of 100 steps."""
     method = build(**dict.fromkeys(KINDS, 1))

@@ -82,6 +82,7 @@ def test_confidence_in_place_of_a_detector():
     assert {name: logs[name] for name in expected} == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.long
 def test_the_detector_learns_where_errors_are():
     method = plain(discriminator_learning_rate=0.01)
     method.compile(keras.optimizers.SGD(0.0))

@@ -41,6 +41,7 @@ def test_so_are_a_teacher_and_a_second_network(algorithm, tmp_path):
     assert np.abs(ours[1]).max() > 0  # the bias, which is 0 before
 
 
+@pytest.mark.long
 def test_a_teacher_has_frozen_layers_of_the_network_after_a_stop(tmp_path):
     """Checkpoints hold weights of the network, and averages of those in training."""
     flags = ("--network=whitened_cnn", "--filters=2", "--algorithm=mean_teacher")

@@ -108,6 +108,7 @@ def test_a_run_writes_what_it_measured(tmp_path):
     assert results["ood_rate_estimate"] is results["ood_rate_interval"] is None
 
 
+@pytest.mark.long
 def test_a_run_that_estimates_the_share_resumes(tmp_path, monkeypatch):
     """With the scores of the images and the rate that it began with."""
     monkeypatch.setattr(domain_scores, "STEPS", 60)

@@ -111,6 +111,7 @@ def test_the_command_writes_labels_that_a_round_can_learn_from(finished, tmp_pat
     assert run.code == 0, run.err
 
 
+@pytest.mark.long
 def test_a_run_in_rounds_is_labelled_by_the_graph(tmp_path):
     run = tiny.session(
         tmp_path, *tiny.ROUNDS, "--labeling=graph", "--graph_neighbours=7"

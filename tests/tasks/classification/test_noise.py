@@ -80,6 +80,7 @@ def test_of_labels_from_a_graph_there_is_none(source):
     assert found == {"validation": None, "confidence": None}
 
 
+@pytest.mark.long
 def test_a_run_in_rounds_estimates_in_each(tmp_path):
     run = tiny.session(tmp_path, *ROUNDS)
     assert run.code == 0, run.err

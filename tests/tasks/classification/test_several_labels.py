@@ -158,6 +158,7 @@ def test_a_model_is_not_served_as_if_it_told_classes(run):
         ServedModel(run.folder / "export")
 
 
+@pytest.mark.long
 def test_a_dry_run(data, tmp_path, capsys):
     flags = tiny.flags(tmp_path / "run", *FLAGS, f"--data_dir={data}")
     assert train.main([*flags, f"--cache_dir={tmp_path}", "--dry_run"]) == 0

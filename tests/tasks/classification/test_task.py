@@ -97,6 +97,7 @@ def test_killed_in_training_and_resumed(finished, tmp_path):
     assert scores(tmp_path) == scores(finished.folder)
 
 
+@pytest.mark.long
 def test_killed_while_a_checkpoint_is_written_and_resumed(finished, tmp_path):
     assert child(tmp_path, "write:9:KILL").returncode == -9
     assert steps(tmp_path) == ([4, 8], [4, 6])
@@ -157,8 +158,7 @@ def test_ctrl_c_saves_too(interrupted):
 def test_stopped_after_the_last_step(supervised, moment, tmp_path):
     moments = {(moment, 12): tiny.TERMINATE}
     done = tiny.session(tmp_path, tiny.SUPERVISED, moments=moments)
-    assert done.code == 143
-    assert "stopped after step 12, saved" in done.err
+    assert done.code == 143 and "stopped after step 12, saved" in done.err
     assert not (tmp_path / "results.json").exists()
     again = tiny.session(tmp_path, tiny.SUPERVISED)
     assert (again.code, again.steps) == (0, ())

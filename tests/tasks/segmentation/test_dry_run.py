@@ -70,6 +70,7 @@ def watched(monkeypatch):
     return seen
 
 
+@pytest.mark.long
 def test_a_run_in_rounds(watched, tmp_path, capsys):
     """Everything twice, and the second time it resumes from the checkpoints."""
     more = ("--algorithm=dmt", "--rounds=1", "--fractions=20", "--crop=33x41")

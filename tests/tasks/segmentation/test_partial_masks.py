@@ -38,6 +38,7 @@ def trained(folder, workdir, *more):
     return done, json.loads((workdir / "results.json").read_text())
 
 
+@pytest.mark.long
 def test_a_whole_run_with_masks_for_labelled_images_only(folder, tmp_path):
     more = ("--algorithm=dmt", "--models=1", "--labels=")
     done, found = trained(folder, tmp_path / "run", *more)
@@ -51,6 +52,7 @@ def test_a_whole_run_with_masks_for_labelled_images_only(folder, tmp_path):
     assert (tmp_path / "run" / "pseudo_labels.png").exists()
 
 
+@pytest.mark.long
 def test_hidden_masks_that_cannot_be_read_are_none(folder, tmp_path):
     """Nobody has looked at them; the one that is sound is what the run reports on."""
     (folder / "SegmentationClass" / "n3.png").write_text("hello")

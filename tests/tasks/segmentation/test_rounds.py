@@ -189,6 +189,7 @@ MOMENTS = (
 )
 
 
+@pytest.mark.long
 def test_a_last_stage_stopped_wherever_it_can_be(finished, tmp_path):
     """Killed while it labels, then asked to stop again and again."""
     folder, stage = tmp_path / "run", STAGES[-1]
@@ -221,6 +222,7 @@ def test_a_last_stage_stopped_wherever_it_can_be(finished, tmp_path):
     assert pseudo_labels.is_whole(labels, split)
 
 
+@pytest.mark.long
 def test_a_base_model_that_was_stopped(tmp_path, finished):
     """It ends as if it had not been, and the next one begins as it did."""
     folder = tmp_path / "run"
@@ -254,6 +256,7 @@ def test_other_settings_in_the_folder(finished, flag, line):
     assert done.err.startswith("error: ") and line in done.err.splitlines()
 
 
+@pytest.mark.long
 def test_a_run_that_was_moved_goes_on_in_the_middle_of_a_stage(finished, tmp_path):
     folder = shutil.copytree(finished.folder, tmp_path / "moved")
     (folder / "round_2_a" / "results.json").unlink()
