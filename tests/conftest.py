@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import gc
+import inspect
 import os
 import runpy
 import sys
@@ -54,6 +56,17 @@ def pytest_collection_finish():
     gc.set_threshold(5000, 10, 10)
 
 
+@functools.lru_cache(maxsize=None)
+def _clear_session():
+    """Keras's own, which in Keras 3 would look for garbage after each test."""
+    import keras
+
+    clear = keras.backend.clear_session
+    if "free_memory" in inspect.signature(clear).parameters:
+        return functools.partial(clear, free_memory=False)
+    return clear
+
+
 @pytest.fixture(autouse=True)
 def clean_state(request):
     """Tests neither inherit nor leave a precision policy, a seed or layer names."""
@@ -71,7 +84,7 @@ def clean_state(request):
     yield
     keras.mixed_precision.set_global_policy("float32")
     with kept_kernels():
-        keras.backend.clear_session()
+        _clear_session()()
 
 
 @pytest.fixture(scope="session", autouse=True)
