@@ -81,9 +81,11 @@ class Mirror:
                 store_index.settle(self.store, index)
             self.store.remove_folder(SENDING)
         except BaseException:
-            with contextlib.suppress(UserError):  # of the network
-                self._lock.release()
-            owner.close()
+            try:
+                with contextlib.suppress(UserError):  # of the network
+                    self._lock.release()
+            finally:
+                owner.close()
             raise
         self._owner = owner
 
