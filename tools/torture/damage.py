@@ -6,8 +6,9 @@ A trial damages one file of a finished run, or of one that was stopped: a bit, a
 its end, all of it. Runs are of both tasks, with and without rounds, with copies and
 decoded images, a comparison and a table (`subjects.py`). Then a command that reads
 must refuse in words or say what it said of the undamaged run, and the training command
-must end with that run's results and weights, or refuse in words. Whoever says other
-numbers is wrong, with a message too; so is a traceback.
+must end with that run's results and weights, or refuse in words. Of a stopped run it
+may say what it says where that checkpoint was never written, if it names the damage.
+Whoever says other numbers is wrong, with a message too; so is a traceback.
 
 What is done depends on the seed and the number of the trial: --first goes on with a
 trial that was printed.
@@ -59,7 +60,30 @@ class Base(NamedTuple):
     folder: pathlib.Path
     subject: subjects.Subject
     said: List[Any]  # by each of the readers
+    said_stopped: List[Any]  # by them, had the run been stopped; None: refused
     ended: Any  # with the training command
+
+
+def _copy(folder: pathlib.Path, stopped: bool) -> pathlib.Path:
+    """A copy at the place of all trials, as if the run had been stopped at its end."""
+    copy = folder.with_name("trial")  # answers can hold names of the folder
+    shutil.copytree(folder, copy)
+    if stopped:
+        for path in copy.glob("run/**/results.json"):
+            path.unlink()
+    return copy
+
+
+def _said(
+    command: subjects.Command, folder: pathlib.Path, stopped: bool, without: str = ""
+) -> Tuple[commands.Outcome, Any]:
+    """What a command says of an undamaged run, which may lack one of its folders."""
+    copy = _copy(folder, stopped)
+    if without:
+        shutil.rmtree(copy / without)
+    answered = subjects.answer(command, copy)
+    shutil.rmtree(copy)
+    return answered
 
 
 def made(place: pathlib.Path, names: List[str]) -> Dict[str, Base]:
@@ -71,16 +95,14 @@ def made(place: pathlib.Path, names: List[str]) -> Dict[str, Base]:
         done, ended = subjects.answer(every[name].again, folder)
         if done.code:
             sys.exit(f"{name}: the first run failed:\n{done.text}")
-        said = []
+        said, said_stopped = [], []
         for command in every[name].readers:
-            copy = place / "trial"  # answers can hold names of the folder
-            shutil.copytree(folder, copy)
-            done, each = subjects.answer(command, copy)
+            done, each = _said(command, folder, stopped=False)
             if done.code or not each:
                 sys.exit(f"{name}: bin/{command.name} failed:\n{done.text}")
             said.append(each)
-            shutil.rmtree(copy)
-        found[name] = Base(folder, every[name], said, ended)
+            said_stopped.append(_said(command, folder, stopped=True)[1])
+        found[name] = Base(folder, every[name], said, said_stopped, ended)
     return found
 
 
@@ -96,17 +118,17 @@ def _hit(folder: pathlib.Path, draw: random.Random) -> Tuple[str, pathlib.Path]:
 
 def trial(base: Base, draw: random.Random) -> Tuple[str, str, str]:
     """Damages a copy of a run; what was done, what came of it, and what is wrong."""
-    folder = base.folder.with_name("trial")
-    shutil.copytree(base.folder, folder)
-    if draw.random() < 0.5:  # as if it had been stopped before its end
-        for path in folder.glob("run/**/results.json"):
-            path.unlink()
+    stopped = draw.random() < 0.5
+    folder = _copy(base.folder, stopped)
     kind, path = _hit(folder, draw)
-    where, problem, noticed = f"{kind} in {path.relative_to(folder)}", "", False
+    hit = path.relative_to(folder)
+    where, problem, noticed = f"{kind} in {hit}", "", False
     number = draw.randrange(max(1, len(base.said)))
     asked = [(base.subject.again, base.ended)]
     if base.said:
-        asked.insert(0, (base.subject.readers[number], base.said[number]))
+        said_before = (base.said_stopped if stopped else base.said)[number]
+        asked.insert(0, (base.subject.readers[number], said_before))
+    passed_over = []  # commands that may have taken the checkpoint before
     for command, expected in asked:
         done, said = subjects.answer(command, folder)
         noticed |= done.code != 0 or "damaged" in done.text
@@ -117,9 +139,17 @@ def trial(base: Base, draw: random.Random) -> Tuple[str, str, str]:
             # An older checkpoint, which nobody reads, stays as it was hit.
             itself = "/".join(path.parts[-3:])
             differing = subjects.differing(expected, said, itself)
-            if differing:
+            unused = f"{hit.parent.name} is damaged and is not used" in done.text
+            if differing and stopped and unused and command in base.subject.readers:
+                passed_over.append((command, said))
+            elif differing:
                 problem = problem or f"{where} said otherwise: {differing}"
     shutil.rmtree(folder)
+    for command, said in passed_over:
+        _, expected = _said(command, base.folder, stopped, without=str(hit.parent))
+        if said != expected:
+            differing = subjects.differing(expected, said)
+            problem = problem or f"{where} said nothing known: {differing}"
     return where, "noticed" if noticed else "harmless", problem
 
 
