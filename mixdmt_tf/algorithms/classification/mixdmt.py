@@ -11,8 +11,9 @@ its target is
 
 the other network's label as far as this one can believe it, and its own sharpened guess
 for the rest (DivideMix, arXiv:2002.07394, Eq. 3). Images whose pseudo label was not
-kept, or is disbelieved, are not thrown away: of them w is 0. Targets, images and
-weights are mixed up with those of all other rows. RealMix's mask leaves out images that
+kept, or is disbelieved, are not thrown away: of them w is 0 (`--unkept=false` leaves
+out the former, as DMT does). Targets, images and weights are mixed up with those of all
+other rows. RealMix's mask leaves out images that
 look like none of the classes.
 
     L = L_x + lambda_p mean w' H(t', p) + lambda_u mean (t' - p)^2
@@ -75,6 +76,11 @@ class Config(
     lambda_p: float = setting(
         1.0, "weight of the cross-entropy with labels of the other network", low=0.0
     )
+    unkept: bool = setting(
+        True,
+        "learn from images whose pseudo label was not kept, too, by the network's own "
+        "guesses; off: as DMT from the kept ones, of which a step then has more",
+    )
 
 
 class MixDMT(realmix.RealMix):
@@ -109,7 +115,7 @@ class MixDMT(realmix.RealMix):
             unlabeled_ratio=ratio,
             mixup_groups=groups,
             pseudo=True,
-            unkept=True,
+            unkept=config.unkept,
         )
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
@@ -118,7 +124,8 @@ class MixDMT(realmix.RealMix):
         views = tf.unstack(batch["u"], axis=1)  # K times [n, H, W, channels]
         p, outputs = self.guess(views)  # [n, C]
         labels = tf.one_hot(batch["u_label"], self.facts.num_classes)
-        labels *= batch["u_kept"][:, None]
+        if config.unkept:
+            labels *= batch["u_kept"][:, None]
         trust = dynamic_weight(
             labels, batch["u_confidence"], p, config.gamma1, config.gamma2
         )

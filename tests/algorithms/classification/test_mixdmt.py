@@ -79,6 +79,20 @@ def test_without_labels_of_another_network_it_is_mixmatch():
     assert (peers[partners >= ROWS] == 0).all() and (peers[partners < ROWS] > 0).any()
 
 
+def test_of_kept_images_alone_all_labels_count():
+    method = trained_a_little(unkept=False)
+    batch = batch_for(method)
+    assert "u_kept" not in batch
+    terms, reports = method.step_losses(batch)
+    *expected, trust = oracle(
+        method, {**batch, "u_kept": tf.ones_like(batch["u_weight"])}
+    )
+    for name, wanted in zip(("loss_x", "loss_p", "loss_u"), expected):
+        assert value(terms[name]) == pytest.approx(wanted, rel=1e-4), name
+    np.testing.assert_allclose(reports["weight"], trust, rtol=1e-4, atol=1e-6)
+    assert np.count_nonzero(trust) == len(trust)
+
+
 def test_masked_images_do_not_count():
     method = trained_a_little(ood_score="oracle", unlabeled_ratio=1)
     truth = np.array([0, -2, -1, -3, 2, 1], np.int32)
