@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 
@@ -182,6 +183,27 @@ def test_an_output_that_cannot_be_written(run, photos, tmp_path, capsys):
     output = tmp_path / "file" / "out"
     said = commands.refusal(capsys, main, *argv, f"--output={output}", code=1)
     assert f"--output={output} cannot be written: Not a directory" in said
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_disk_that_is_full_at_the_beginning(
+    number, run, photos, tmp_path, monkeypatch, capsys
+):
+    """Of the first two files none may keep the same command from going on later."""
+    write, calls = prediction.write_bytes_atomically, []
+
+    def fail(path, content):
+        calls.append(path)
+        if len(calls) == number:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(path, content)
+
+    argv = [f"--workdir={run.folder}", f"--output={tmp_path / 'out'}", str(photos)]
+    with monkeypatch.context() as patch:
+        patch.setattr(prediction, "write_bytes_atomically", fail)
+        said = commands.refusal(capsys, main, *argv, code=1)
+    assert "No space left on device" in said
+    assert main(argv) == 0
 
 
 def test_a_large_picture_is_shown_smaller():

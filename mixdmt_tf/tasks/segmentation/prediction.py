@@ -98,14 +98,17 @@ def open_gallery(
         raise UserError(
             f"--output={output} is a file; expected a folder, or a new name"
         )
+    same = _names_them(output / CLASSES, _class_names(model))
     if is_ours(output):
-        if not _names_them(output / CLASSES, _class_names(model)):
+        if not same:
             raise UserError(
                 f"--output={output} has labels of other classes: see {CLASSES} there.\n"
                 "Choose another folder."
             )
     else:
-        there = [output / name for name in files if (output / name).exists()]
+        # An earlier call may have ended with the first file that it writes.
+        others = files[1:] if same else files
+        there = [output / name for name in others if (output / name).exists()]
         if there:
             raise UserError(
                 f"{image_files.printable(there[0])} is there already, and not written "
@@ -162,8 +165,8 @@ def write(
     palette = paint(np.arange(256, dtype=np.uint8)[np.newaxis], colours)[0]
     try:
         gallery.output.mkdir(parents=True, exist_ok=True)
-        _save(legend(model.class_names, colours), gallery.output / LEGEND)
         write_bytes_atomically(gallery.output / CLASSES, _class_names(model))
+        _save(legend(model.class_names, colours), gallery.output / LEGEND)
         model.scorer.use(weights)
         samples = gallery.source.train
         for done, (sample, image) in enumerate(read_ahead(FileSample.image, samples)):
@@ -241,7 +244,7 @@ def legend(class_names: Sequence[str], colours: np.ndarray) -> Image.Image:
 def _names_them(path: pathlib.Path, names: bytes) -> bool:
     try:
         return bounds.read_bytes(path, bounds.TEXT_BYTES) == names
-    except bounds.TooLarge:
+    except (OSError, bounds.TooLarge):
         return False
 
 
