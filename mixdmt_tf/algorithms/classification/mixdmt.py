@@ -20,7 +20,9 @@ look like none of the classes.
 
 with ' for what is mixed up, H the cross-entropy, L_x that of the labelled rows, and
 means over the unlabelled rows that the mask keeps. With w = 0 everywhere and no mask
-that is MixMatch; the networks that begin are RealMix's.
+that is MixMatch; the networks that begin are RealMix's. The cross-entropy pulls
+towards y_A by w^2 in this form. With `--refine=false` it is DMT's, w' H(y_A', p), and
+the squared error that of MixMatch, with sharpen(p_B)' alone.
 """
 
 from __future__ import annotations
@@ -76,6 +78,11 @@ class Config(
     lambda_p: float = setting(
         1.0, "weight of the cross-entropy with labels of the other network", low=0.0
     )
+    refine: bool = setting(
+        True,
+        "targets are the other network's label and the own guess together; off: the "
+        "label of the cross-entropy, the guess of the squared error",
+    )
     unkept: bool = setting(
         True,
         "learn from images whose pseudo label was not kept, too, by the network's own "
@@ -129,21 +136,25 @@ class MixDMT(realmix.RealMix):
         trust = dynamic_weight(
             labels, batch["u_confidence"], p, config.gamma1, config.gamma2
         )
-        targets = refine(labels, sharpen(p, config.temperature), trust)
+        theirs, own = labels, sharpen(p, config.temperature)
+        if config.refine:
+            theirs = own = refine(labels, own, trust)
         trust *= batch["u_weight"]
-        mixed, weights = self.mixed(batch, views, p, outputs, targets, trust)
+        mixed, targets, weights = self.mixed(
+            batch, views, (p, outputs), (theirs, own), trust
+        )
 
         probs = tf.nn.softmax(mixed.logits_u)
         self.ood.remember(self.network, batch)
         inside = self.ood(batch, self.ranked(mixed), mixed.views)
         lambda_u = self.lambda_u(batch["step"])
         peers = weights * cross_entropy(mixed.labels_u, mixed.logits_u)
-        own = squared_error(mixed.labels_u, probs)
+        squares = squared_error(targets, probs)
         return (
             {
                 "loss_x": base.Term(cross_entropy(mixed.labels_x, mixed.logits_x)),
                 "loss_p": base.Term(peers, inside, config.lambda_p),
-                "loss_u": base.Term(own, inside, lambda_u),
+                "loss_u": base.Term(squares, inside, lambda_u),
             },
             {
                 "lambda_u": lambda_u,
@@ -159,36 +170,36 @@ class MixDMT(realmix.RealMix):
         self,
         batch: Dict[str, tf.Tensor],
         views: Any,
-        p: tf.Tensor,
-        outputs: tf.Tensor,
-        targets: tf.Tensor,
+        guessed: Tuple[tf.Tensor, tf.Tensor],
+        targets: Tuple[tf.Tensor, tf.Tensor],
         trust: tf.Tensor,
-    ) -> Tuple[mixmatch.Mixed, tf.Tensor]:
+    ) -> Tuple[mixmatch.Mixed, tf.Tensor, tf.Tensor]:
         """Images, targets and weights mixed up, and what the network says of them.
 
         Args:
             batch: of the step.
             views: K times float32 [n, H, W, channels].
-            p: float32 [n, C], the guesses.
-            outputs: what `guess` returned besides.
-            targets: float32 [n, C].
+            guessed: what `guess` returned, the guesses float32 [n, C].
+            targets: of the cross-entropy and of the squared error, float32 [n, C].
             trust: float32 [n], weights of the pseudo labels; labels have 1.
 
         Returns:
-            The mixed-up rows, and the weights of the unlabelled ones, float32 [K n].
+            The mixed-up rows with the targets of the cross-entropy; of the unlabelled
+            ones those of the squared error, float32 [K n, C], and the weights,
+            float32 [K n].
         """
         y, number = tf.one_hot(batch["y"], self.facts.num_classes), len(views)
 
-        def mixed_up(rows: tf.Tensor) -> tf.Tensor:
+        def mixed_up(labeled: tf.Tensor, unlabeled: Any) -> tf.Tensor:
+            rows = tf.concat([labeled, *unlabeled], 0)
             return mix(rows, tf.gather(rows, batch["partner"]), batch["lam"])
 
-        images = mixed_up(tf.concat([batch["x"], *views], 0))
-        labels = mixed_up(tf.concat([y] + [targets] * number, 0))
-        ones = tf.ones_like(batch["x_weight"])
-        weights = mixed_up(tf.concat([ones] + [trust] * number, 0))
+        images = mixed_up(batch["x"], views)
+        theirs, own = (mixed_up(y, [each] * number) for each in targets)
+        weights = mixed_up(tf.ones_like(batch["x_weight"]), [trust] * number)
         blocks = 1 + number * self.config.unlabeled_ratio
         logits_x, logits_u = self.forward(images, blocks)
         rows = [tf.shape(y)[0], -1]
-        labels_x, labels_u = tf.split(labels, rows)
-        found = mixmatch.Mixed(p, outputs, labels_x, logits_x, labels_u, logits_u)
-        return found, tf.split(weights, rows)[1]
+        labels_x, labels_u = tf.split(theirs, rows)
+        found = mixmatch.Mixed(*guessed, labels_x, logits_x, labels_u, logits_u)
+        return found, tf.split(own, rows)[1], tf.split(weights, rows)[1]

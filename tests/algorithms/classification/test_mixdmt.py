@@ -79,6 +79,17 @@ def test_without_labels_of_another_network_it_is_mixmatch():
     assert (peers[partners >= ROWS] == 0).all() and (peers[partners < ROWS] > 0).any()
 
 
+def test_without_refinement_each_loss_has_a_target_of_its_own():
+    method = trained_a_little(refine=False)
+    batch = batch_for(method)
+    terms, _ = method.step_losses(batch)
+    *expected, _ = oracle(method, batch, refined=False)
+    *refined, _ = oracle(method, batch)
+    assert expected[1] != pytest.approx(refined[1], rel=1e-2)
+    for name, wanted in zip(("loss_x", "loss_p", "loss_u"), expected):
+        assert value(terms[name]) == pytest.approx(wanted, rel=1e-4), name
+
+
 def test_of_kept_images_alone_all_labels_count():
     method = trained_a_little(unkept=False)
     batch = batch_for(method)
