@@ -14,7 +14,6 @@ there. Whatever moment the process is killed at, the same command resumes from i
 
 from __future__ import annotations
 
-import gc
 import json
 import pathlib
 from typing import Any, Callable, Dict, List, Optional
@@ -25,7 +24,7 @@ from mixdmt_tf import digests, remote
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import copy_atomically
 from mixdmt_tf.progress import duration
-from mixdmt_tf.rounds import plan, records, sharing, stages
+from mixdmt_tf.rounds import graphs, plan, records, sharing, stages
 from mixdmt_tf.runs import export, finished, predictions, trained
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.pace import Pace
@@ -105,11 +104,12 @@ class Loop:
         planned = self.stages.all
         for number, stage in enumerate(planned, start=1):
             print(f"[{number}/{len(planned)}] {self._in_words(stage)}", flush=True)
-            if stage.teacher:
-                sharing.label(self.stages, stage, self.workers)
-            self._train(stage)
-            if stage.teacher:
-                self._record(stage)
+            with graphs.released():
+                if stage.teacher:
+                    sharing.label(self.stages, stage, self.workers)
+                self._train(stage)
+                if stage.teacher:
+                    self._record(stage)
             remote.update(self.path)
         return self._finish()
 
@@ -201,7 +201,6 @@ class Loop:
                 again = f"{stage.name} is trained again from the checkpoint before it"
                 print(f"{place} is damaged or missing: {again}", flush=True)
             keras.backend.clear_session()
-            gc.collect()  # the stage before held a copy of all images in its graphs
             pace = Pace(later=self._images_after(stage), whole=self.experiment)
             results = self.train(self.stages.settings(stage), self.task.source, pace)
         self.results[stage.name] = self.hooks.results(self.stages, stage, results)
