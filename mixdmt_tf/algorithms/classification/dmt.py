@@ -29,6 +29,13 @@ class Gammas(weighting.Gammas):
         "nothing to say at first (section 4.2.1)",
     )
 
+    def at(self, batch: Dict[str, tf.Tensor], steps: int) -> weighting.Powers:
+        """gamma_1 and gamma_2 at the step of a batch, in a round with so many."""
+        factor = tf.constant(1.0)
+        if self.gamma_ramp:
+            factor = sigmoid_ramp(batch["step"], steps)
+        return self.gamma1 * factor, self.gamma2 * factor
+
 
 @dataclasses.dataclass(frozen=True)
 class Config(Gammas, classification_rounds.Config):
@@ -63,11 +70,8 @@ class DMT(classification_rounds.Round):
         """
         logits = self.network(images, training=True)
         probs = tf.stop_gradient(tf.nn.softmax(logits[-tf.shape(labels)[0] :]))
-        confidence, config = batch["u_confidence"], self.config
-        factor = tf.constant(1.0)
-        if config.gamma_ramp:
-            factor = sigmoid_ramp(batch["step"], self.facts.steps)
-        gammas = config.gamma1 * factor, config.gamma2 * factor
+        confidence = batch["u_confidence"]
+        gammas = self.config.at(batch, self.facts.steps)
         targets, weights = self.rule(labels, confidence, probs, gammas)
         return (
             targets,

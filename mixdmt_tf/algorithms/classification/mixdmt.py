@@ -33,7 +33,7 @@ from typing import Any, Dict, Tuple
 import tensorflow as tf
 
 from mixdmt_tf.algorithms import base
-from mixdmt_tf.algorithms.classification import mixmatch, realmix
+from mixdmt_tf.algorithms.classification import dmt, mixmatch, realmix
 from mixdmt_tf.algorithms.parts import (
     classification_rounds,
     label_sources,
@@ -61,7 +61,7 @@ class Config(
     rounds.Rounds,
     label_sources.LabelSource,
     classification_rounds.Selection,
-    weighting.Gammas,
+    dmt.Gammas,
     ood_settings.Config,
     mixmatch.Config,
 ):
@@ -75,6 +75,7 @@ class Config(
     models: int = override(2)
     gamma1: float = override(2.0)
     gamma2: float = override(2.0)
+    gamma_ramp: bool = override(False, "for rounds with `restart`")
     lambda_p: float = setting(
         1.0, "weight of the cross-entropy with labels of the other network", low=0.0
     )
@@ -133,9 +134,8 @@ class MixDMT(realmix.RealMix):
         labels = tf.one_hot(batch["u_label"], self.facts.num_classes)
         if config.unkept:
             labels *= batch["u_kept"][:, None]
-        trust = dynamic_weight(
-            labels, batch["u_confidence"], p, config.gamma1, config.gamma2
-        )
+        gammas = config.at(batch, self.facts.steps)
+        trust = dynamic_weight(labels, batch["u_confidence"], p, *gammas)
         theirs, own = labels, sharpen(p, config.temperature)
         if config.refine:
             theirs = own = refine(labels, own, trust)

@@ -79,6 +79,19 @@ def test_without_labels_of_another_network_it_is_mixmatch():
     assert (peers[partners >= ROWS] == 0).all() and (peers[partners < ROWS] > 0).any()
 
 
+def test_gammas_grow_if_they_are_asked_to():
+    """Else a network that begins anew believes no label before it has learned some."""
+    early, late = {}, {}
+    for ramp in (False, True):
+        method = trained_a_little(gamma_ramp=ramp)
+        batch = batch_for(method)
+        for found, step in ((early, 1), (late, method.facts.steps)):
+            _, reports = method.step_losses({**batch, "step": tf.constant(step)})
+            found[ramp] = reports["weight"].numpy()
+    np.testing.assert_allclose(late[True], late[False], rtol=1e-5)
+    assert early[True].sum() > early[False].sum()
+
+
 def test_without_refinement_each_loss_has_a_target_of_its_own():
     method = trained_a_little(refine=False)
     batch = batch_for(method)
