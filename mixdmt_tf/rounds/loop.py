@@ -104,9 +104,10 @@ class Loop:
         planned = self.stages.all
         for number, stage in enumerate(planned, start=1):
             print(f"[{number}/{len(planned)}] {self._in_words(stage)}", flush=True)
-            with graphs.released():
-                if stage.teacher:
+            if stage.teacher:
+                with graphs.released():
                     sharing.label(self.stages, stage, self.workers)
+            with graphs.released():
                 self._train(stage)
                 if stage.teacher:
                     self._record(stage)

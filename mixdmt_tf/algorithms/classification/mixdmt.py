@@ -13,8 +13,7 @@ the other network's label as far as this one can believe it, and its own sharpen
 for the rest (DivideMix, arXiv:2002.07394, Eq. 3). Images whose pseudo label was not
 kept, or is disbelieved, are not thrown away: of them w is 0 (`--unkept=false` leaves
 out the former, as DMT does). Targets, images and weights are mixed up with those of all
-other rows. RealMix's mask leaves out images that
-look like none of the classes.
+other rows. RealMix's mask leaves out images that look like none of the classes.
 
     L = L_x + lambda_p mean w' H(t', p) + lambda_u mean (t' - p)^2
 

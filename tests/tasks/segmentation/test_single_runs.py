@@ -87,11 +87,12 @@ def test_one_network_that_begins_with_a_finished_run(self_training, supervised):
     assert f"finished: {supervised.folder}\n" in self_training.session.out
     assert self_training.session.out.count("8 labelled, 12 unlabelled") == 1
     assert (found["steps"], found["result_of"]) == (4, "round_1")
+    assert not (folder / "base").exists() and (folder / "round_1").exists()
     assert found["base_mious"] == {"base": supervised.results["test_miou"]}
     (entry,) = found["rounds"]
     assert entry["mean_weight"] is None and set(entry["cases"].values()) == {None}
     assert (entry["teacher"], entry["fraction"]) == ("base", 100)
-    assert not (folder / "base").exists() and (folder / "pseudo_labels.png").exists()
+    assert (folder / "pseudo_labels.png").exists()
 
 
 def test_other_pseudo_labels_under_a_checkpoint(self_training, supervised, tmp_path):
@@ -296,5 +297,4 @@ def test_nothing_to_be_scored_on(tmp_path):
     assert "--validation=N holds some out" in found["warnings"][0]
     assert "cbst: no labelled images to score" in done.out
     assert np.isfinite(found["rounds"][0]["share_labeled"])
-    labels = tmp_path / "run" / "pseudo_labels" / "round_1"
-    assert (labels / pseudo_labels.INDEX).exists()
+    assert (tmp_path / "run/pseudo_labels/round_1" / pseudo_labels.INDEX).exists()
