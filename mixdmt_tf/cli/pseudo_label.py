@@ -38,8 +38,9 @@ class Config(label_sources.LabelSource, beam.Engine):
     count: str = setting(
         "exact",
         "exact: round(alpha N) pseudo labels; released: alpha N - 2, as DMT's release; "
-        "of segmentation floor(alpha n) + 1 of the n ranked pixels of a class",
-        choices=("exact", "released"),
+        "of segmentation floor(alpha n) + 1 of the n ranked pixels of a class; "
+        "per_class: of images, too, the surest of each predicted class",
+        choices=("exact", "released", "per_class"),
     )
     rank_every: int = setting(
         16,

@@ -119,7 +119,7 @@ class Loop:
         method = self.experiment.method
         if not len(self.split.unlabeled):
             name = self.experiment.algorithm
-            base = self.experiment.method_class().base_method
+            base = stages.base_method(self.experiment)
             raise UsageError(
                 f"--algorithm={name} needs unlabelled images, and all "
                 f"{len(self.split.labeled)} of {self.split.dataset} are labelled.\n"

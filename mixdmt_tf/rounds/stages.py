@@ -43,6 +43,12 @@ def of_run(task: Task, path: pathlib.Path, split: Split) -> Stages:
     return Stages(task.experiment, path, split, task.rounds(path, split), planned)
 
 
+def base_method(experiment: Experiment) -> str:
+    """The method of the base models: that of the method, unless settings name one."""
+    own = experiment.method_class().base_method
+    return str(getattr(experiment.method, "base", own))
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Stages:
     """The training runs that a run in rounds is made of.
@@ -171,14 +177,13 @@ class Stages:
             file = self.path / f"split_{stage.model}.json"
             write_split(file, own)
             data = dataclasses.replace(data, split=str(file))
-        name = experiment.method_class().base_method
+        name = base_method(experiment)
         config = experiment.method_class(name).config_class
-        shared = {
-            field.name: getattr(method, field.name)
-            for field in dataclasses.fields(config)
-            if hasattr(method, field.name)
-        }
-        shared["learning_rate"] = method.base_learning_rate
+        shared = {}
+        for field in dataclasses.fields(config):
+            for given in (field.name, f"base_{field.name}"):
+                if hasattr(method, given):
+                    shared[field.name] = getattr(method, given)
         run = dataclasses.replace(
             experiment.run, algorithm=name, batch=method.base_batch
         )

@@ -16,6 +16,7 @@ from mixdmt_tf.tasks.classification import preparation
 from tests.tasks.classification import tiny
 
 LONG = ("--base_steps=none", "--round_steps=none")
+MIXDMT = tiny.SHORT_ROUNDS
 MUTUAL = ("--algorithm=dmt_mutual", *tiny.SHORT_ROUNDS)
 
 
@@ -46,6 +47,18 @@ def test_the_base_model_is_a_run_of_the_baseline(tmp_path):
     assert not run.export and not run.compare_supervised
     assert base.data.split == str(tmp_path / "run" / "split.json")
     assert base.network == found.experiment.network
+
+
+def test_settings_may_name_the_method_of_the_base_models(tmp_path):
+    more = ("--algorithm=mixdmt", "--models=1", "--base_augment=autoaugment")
+    names = {}
+    for given in ("realmix", "dmt_baseline"):
+        (tmp_path / given).mkdir()
+        found = stages(tmp_path / given, *more, f"--base={given}", flags=MIXDMT)
+        names[given] = found.settings(found.all[0])
+        assert names[given].algorithm == given
+    assert names["dmt_baseline"].method.augment == "autoaugment"
+    assert names["realmix"].method.learning_rate == 0.002
 
 
 def test_a_round_is_a_run_of_the_method_itself(tmp_path):

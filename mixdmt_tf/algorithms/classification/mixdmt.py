@@ -67,6 +67,17 @@ class Config(
     """Those of rounds, of the dynamic weight, and of RealMix."""
 
     tsa: str = override("auto", "of the base models: in rounds all labels count")
+    base: str = setting(
+        "realmix",
+        "method of the base models; dmt_baseline: from labels alone, with MixUp, as "
+        "DMT's, which takes a third of the time",
+        choices=("realmix", "dmt_baseline"),
+    )
+    base_augment: str = setting(
+        "randaugment_dmt",
+        "what base=dmt_baseline does to every image after shift and flip",
+        choices=("randaugment_dmt", "randaugment_fixmatch", "autoaugment", "none"),
+    )
     base_learning_rate: float = override(0.002, "RealMix's")
     base_batch: int = override(64)
     unlabeled_ratio: int = override(1, "as RealMix; each is shown in K views")

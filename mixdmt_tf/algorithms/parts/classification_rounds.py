@@ -30,8 +30,11 @@ class Selection:
 
     count: str = setting(
         "exact",
-        "exact: round(alpha N) pseudo labels; released: alpha N - 2, as DMT's release",
-        choices=("exact", "released"),
+        "which labels are kept; exact: the surest round(alpha N); released: alpha N - "
+        "2, as DMT's release; per_class: the surest alpha of each predicted class, as "
+        "of pixels (algorithm 2), so that classes that the network is less sure of "
+        "are learned, too",
+        choices=("exact", "released", "per_class"),
     )
     select_on: str = setting(
         "best",

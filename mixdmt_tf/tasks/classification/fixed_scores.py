@@ -14,14 +14,16 @@ import pathlib
 from typing import Any, Optional
 
 import keras
+import numpy as np
 
 from mixdmt_tf import digests
 from mixdmt_tf.algorithms.base import Algorithm
 from mixdmt_tf.algorithms.parts.fixed_scores import FixedScores, find
 from mixdmt_tf.algorithms.parts.frozen_scores import frozen_scores
 from mixdmt_tf.algorithms.parts.image_scores import stranger_share
-from mixdmt_tf.algorithms.parts.ood_mask import ranks_images
+from mixdmt_tf.algorithms.parts.ood_mask import HIGHEST_RATE, ranks_images
 from mixdmt_tf.data.classification.pipeline import Pipeline
+from mixdmt_tf.data.classification.source import UNKNOWN
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.files import expanded
@@ -77,6 +79,30 @@ def needed(task: Task) -> bool:
         return False
     rate = strangers.rate(task.experiment)
     return rate == "auto" or (ranks_images(method) and rate > 0)
+
+
+def inside(task: Task, split: Split, folder: pathlib.Path) -> Optional[np.ndarray]:
+    """Which images the mask of a run in rounds leaves in, by what was found before.
+
+    Args:
+        task: of the run.
+        split: of the run.
+        folder: the run's, with the scores of `of_whole_run`.
+
+    Returns:
+        bool [N] of the unlabelled images; None: no mask, or none that is fixed.
+    """
+    method: Any = task.experiment.method
+    if getattr(method, "ood_score", "") == "oracle":
+        return np.asarray(task.source.train.labels[split.unlabeled] >= UNKNOWN)
+    if not (needed(task) and ranks_images(method)):
+        return None
+    found = score_files.read(folder / score_files.NAME, split)
+    rate = strangers.rate(task.experiment)
+    if rate == "auto":
+        assert found.share is not None
+        rate = min(found.share.rate, HIGHEST_RATE)
+    return ~strangers.rejected(found.scores, rate)
 
 
 def begins_trained(task: Task, split: Split) -> bool:

@@ -19,6 +19,8 @@ from mixdmt_tf.data.splits import Split
 from mixdmt_tf.equations import (
     accuracy_by_confidence,
     balanced_class_weights,
+    class_thresholds,
+    threshold_labels,
     top_confident,
     top_count,
     top_count_released,
@@ -33,7 +35,7 @@ BINS = 10  # of confidence, equally wide
 BLOCK = 40  # passes of which all probabilities are in memory at a time
 Guesses = Tuple[np.ndarray, np.ndarray]  # classes int32 [n], confidence float32 [n]
 SHARES = (20, 40, 60, 80, 100)  # percent, the most confident first, as in figure 1
-COUNTS = {"exact": top_count, "released": top_count_released}
+COUNTS = {"exact": top_count, "released": top_count_released, "per_class": top_count}
 
 
 def label(
@@ -46,6 +48,7 @@ def label(
     poll: Callable[[], None] = lambda: None,
     by: LabelSource = BY_NETWORK,
     guesses: Optional[Guesses] = None,
+    inside: Optional[np.ndarray] = None,
 ) -> PseudoLabels:
     """Labels all unlabelled images, as they are, and keeps the most confident ones.
 
@@ -57,16 +60,20 @@ def label(
         source: the data set.
         split: of which the unlabelled images are labelled.
         fraction: share that is kept, in (0, 1].
-        count: 'exact' or 'released': which number a share is.
+        count: 'exact' or 'released': which number a share is; 'per_class': of each
+            predicted class by itself (algorithm 2, there of pixels).
         weights: 'ema' or 'raw'.
         poll: called now and then; may raise to stop.
         by: who labels them, the network or a graph.
         guesses: of the network for all unlabelled images, if it was asked before.
+        inside: bool [N], which of the unlabelled images may be kept; None: all.
 
     Raises:
         UserError: if nothing would be kept.
     """
-    images = len(split.unlabeled)
+    if inside is None:
+        inside = np.ones(len(split.unlabeled), bool)
+    images = int(inside.sum())
     number = COUNTS[count](images, fraction)
     if not number:
         raise UserError(
@@ -78,11 +85,18 @@ def label(
         labels, confidence = found.labels, found.certainty
     else:
         labels, confidence = guesses or guess(model, source, split, weights, poll)
-    ids, threshold = top_confident(split.unlabeled, confidence, number)
-    kept = np.isin(split.unlabeled, ids)
+    if count == "per_class":
+        classes = source.num_classes
+        ranked = labels[inside], confidence[inside]
+        lowest = class_thresholds(*ranked, classes, fraction)
+        kept = threshold_labels(labels, confidence, lowest, UNKNOWN) != UNKNOWN
+        kept &= inside
+    else:
+        ids, _ = top_confident(split.unlabeled[inside], confidence[inside], number)
+        kept = np.isin(split.unlabeled, ids)
     facts = {
         "fraction": fraction,
-        "lowest_confidence": threshold,
+        "lowest_confidence": float(confidence[kept].min()),
         "step": model.step,
         "network": dict(model.network),
     }

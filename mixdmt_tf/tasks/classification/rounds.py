@@ -181,6 +181,7 @@ class Rounds:
             self.experiment.run.init_weights,
             by=labeling.source_of(self.experiment.method),
             guesses=guesses,
+            inside=fixed_scores.inside(self.task, self.split, self.path),
         )
         if hasattr(self.experiment.method, "noise_from"):
             pseudo = self._with_noise(model, pseudo)

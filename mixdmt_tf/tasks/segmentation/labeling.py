@@ -26,7 +26,11 @@ from mixdmt_tf.equations import (
 from mixdmt_tf.runs.trained import Trained, weights_digest
 from mixdmt_tf.tasks.segmentation.scoring import read_ahead
 
-THRESHOLDS = {"exact": class_thresholds, "released": class_thresholds_released}
+THRESHOLDS = {
+    "exact": class_thresholds,
+    "released": class_thresholds_released,
+    "per_class": class_thresholds,  # pixels are ranked so anyway
+}
 
 
 def label(

@@ -15,6 +15,7 @@ from mixdmt_tf.algorithms.parts import fixed_scores as parts
 from mixdmt_tf.algorithms.parts.fixed_scores import FixedScores
 from mixdmt_tf.algorithms.parts.frozen_scores import frozen_scores
 from mixdmt_tf.algorithms.parts.image_scores import ImageScores, stranger_share
+from mixdmt_tf.data.classification import pseudo_labels
 from mixdmt_tf.data.classification.pipeline import Pipeline
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.models import features
@@ -102,6 +103,14 @@ def test_all_stages_of_a_run_in_rounds_mask_by_what_was_found_once(tmp_path, ask
     split = open_task(tiny.experiment(run)).read_split(run / "split.json")
     found = score_files.read(run / score_files.NAME, split)
     np.testing.assert_array_equal(found.scores, scores)
+    # Who is masked is not among the surest, of whom a round learns.
+    inside = kept(run / "round_2", "kept", [number]) == 1
+    assert 0.3 < inside.mean() < 0.8
+    labels = run / "pseudo_labels" / "round_2.npz"
+    pseudo = pseudo_labels.read(labels, split, 10)
+    np.testing.assert_array_equal(pseudo.kept, inside)  # of the last round all
+    first = pseudo_labels.read(labels.with_name("round_1.npz"), split, 10)
+    assert first.kept.sum() == round(inside.sum() * 0.5) and inside[first.kept].all()
 
 
 def test_rounds_without_such_features_are_refused_before_anything_is_made(tmp_path):
@@ -240,6 +249,15 @@ def test_a_dry_run_takes_no_scores_of_all_images(tmp_path):
         "softmax",
         0.5,
     )
+
+
+def test_with_the_hidden_truth_as_the_mask_rounds_learn_from_no_stranger(tmp_path):
+    shift = ("--labeled_classes=0,1,2", "--unlabeled_classes=2,3")
+    task, pipeline = opened(*ROUNDS, *shift, "--ood_score=oracle")
+    inside = fixed_scores.inside(task, pipeline.split, tmp_path)
+    names = task.source.train.labels[pipeline.split.unlabeled]
+    assert 0 < inside.sum() < len(inside)
+    np.testing.assert_array_equal(inside, names >= -1)
 
 
 def test_a_run_that_cannot_give_scores_is_refused(run, tmp_path):

@@ -100,6 +100,17 @@ def test_raw_weights_counts_and_being_stopped(source, split):
         labeling.label(model, source, split, 0.5, poll=stop)
 
 
+def test_each_class_has_its_share_of_the_surest(source, split):
+    confidence = [0.95, 0.9, 0.9, 0.85, 0.8, 0.8, 0.75, 0.7, 0.6, 0.5, 0.45, 0.4]
+    labels = [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2]
+    model = Asked(probs(confidence, labels))
+    found = labeling.label(model, source, split, 0.5, "per_class")
+    # Of one ranking class 0 would have all six, and the others none.
+    assert np.flatnonzero(found.kept).tolist() == [0, 1, 2, 6, 7, 10]
+    assert found.facts["lowest_confidence"] == pytest.approx(0.45)
+    assert labeling.label(model, source, split, 1.0, "per_class").kept.all()
+
+
 def test_a_share_of_nothing(source, split):
     model = Asked(probs(CONFIDENCE, LABELS))
     with pytest.raises(UserError, match="1 % of 12 unlabelled images is none"):
