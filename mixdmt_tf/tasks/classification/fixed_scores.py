@@ -97,10 +97,9 @@ def inside(task: Task, split: Split, folder: pathlib.Path) -> Optional[np.ndarra
         return np.asarray(task.source.train.labels[split.unlabeled] >= UNKNOWN)
     if not (needed(task) and ranks_images(method)):
         return None
-    found = score_files.read(folder / score_files.NAME, split)
-    rate = strangers.rate(task.experiment)
+    found: Any = score_files.read(folder / score_files.NAME, split)
+    rate: Any = strangers.rate(task.experiment)
     if rate == "auto":
-        assert found.share is not None
         rate = min(found.share.rate, HIGHEST_RATE)
     return ~strangers.rejected(found.scores, rate)
 
