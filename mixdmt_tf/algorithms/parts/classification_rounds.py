@@ -36,6 +36,13 @@ class Selection:
         "are learned, too",
         choices=("exact", "released", "per_class"),
     )
+    teachers: str = setting(
+        "last",
+        "who labels; last: the network of the round before; all: the mean of its "
+        "probabilities and those of all that taught it, the base model first, of "
+        "which N x C x 4 bytes are kept",
+        choices=("last", "all"),
+    )
     select_on: str = setting(
         "best",
         "which network is the result; best: the one with the smallest validation "

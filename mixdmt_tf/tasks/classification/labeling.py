@@ -6,7 +6,7 @@ DMT algorithm 1, step 5, and figure 1.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 import numpy as np
 
@@ -138,15 +138,33 @@ def guess(
         part: of the unlabelled images.
     """
     rows = rows_of(part, source, split)
+    labels, confidence = np.empty(len(rows), np.int32), np.empty(len(rows), np.float32)
+    for some, probs in probabilities(model, source, split, weights, poll, part):
+        labels[some], confidence[some] = probs.argmax(-1), probs.max(-1)
+    return labels, confidence
+
+
+def probabilities(
+    model: Trained,
+    source: Source,
+    split: Split,
+    weights: str = "ema",
+    poll: Callable[[], None] = lambda: None,
+    part: Part = WHOLE,
+) -> Iterator[Tuple[slice, np.ndarray]]:
+    """As `guess`, but everything that the network says, block by block.
+
+    Yields:
+        Which rows of the part, and their probabilities, float32 [n, C].
+    """
+    rows = rows_of(part, source, split)
     step = BLOCK * images_per_pass(source.train.images)
     chosen = model.weights(weights)
-    labels, confidence = np.empty(len(rows), np.int32), np.empty(len(rows), np.float32)
     for start in range(0, len(rows), step):
         some = slice(start, min(start + step, len(rows)))
         ids = split.unlabeled[rows.start + some.start : rows.start + some.stop]
-        probs = model.scorer.predict(chosen, take(source.train.images, ids), poll)
-        labels[some], confidence[some] = probs.argmax(-1), probs.max(-1)
-    return labels, confidence
+        images = take(source.train.images, ids)
+        yield some, model.scorer.predict(chosen, images, poll)
 
 
 def rows_of(part: Part, source: Source, split: Split) -> range:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import shutil
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -32,6 +32,7 @@ from mixdmt_tf.tasks.classification import (
     guessed_parts,
     labeling,
     noise,
+    probability_sums,
     results,
     round_plots,
     round_records,
@@ -95,6 +96,11 @@ class Rounds:
                 "--select_on=valtiny needs validation images.\n"
                 "Hold some out, such as --validation=200, or use --select_on=last."
             )
+        if (method.teachers, method.labeling) == ("all", "graph"):
+            raise UsageError(
+                "--teachers=all: --labeling=graph asks one network for features.\n"
+                "Leave out one of the two."
+            )
         self._check_noise()
         if hasattr(method, "ood_scores_from"):
             ood_mask.require_fitting(method, self.task.facts(self.split))
@@ -144,8 +150,9 @@ class Rounds:
         """Makes the folder; a graph connects all images and has no parts."""
         file = self.labels_place(stage)
         file.parent.mkdir(exist_ok=True)
-        by_network = self.experiment.method.labeling == "network"
-        return by_network and not file.exists()
+        method = self.experiment.method
+        by_one = method.labeling == "network" and method.teachers == "last"
+        return by_one and not file.exists()
 
     def guess(self, stages: Stages, stage: plan.Stage, part: Part) -> None:
         """Writes the teacher's guesses for a part of the images."""
@@ -172,6 +179,8 @@ class Rounds:
         if parts > 1 and self.begin_labels(stages, stage):
             each = [self._guesses(model, stage, p) for p in Part(1, parts).all()]
             guesses = label_parts.join(each)
+        if self.experiment.method.teachers == "all":
+            guesses = probability_sums.guesses(self._sums(stages, stage, model))
         pseudo = labeling.label(
             model,
             self.task.source,
@@ -187,6 +196,26 @@ class Rounds:
             pseudo = self._with_noise(model, pseudo)
         file.parent.mkdir(exist_ok=True)
         pseudo_labels.write(file, pseudo, self.split)
+
+    def _sums(
+        self, stages: Stages, stage: plan.Stage, model: Optional[trained.Trained] = None
+    ) -> np.ndarray:
+        """Probabilities of a stage's teacher and of all who taught that one, added."""
+        source, split = self.task.source, self.split
+        path = probability_sums.place(self.labels_place(stage))
+        sums = probability_sums.read(path, split, source.num_classes)
+        if sums is None:
+            (before,) = (each for each in stages.all if each.name == stage.teacher)
+            sums = np.zeros((len(split.unlabeled), source.num_classes), np.float32)
+            if before.teacher:
+                sums = self._sums(stages, before)
+            model = model or self._teacher(stages, stage)
+            weights = self.experiment.run.init_weights
+            for rows, found in labeling.probabilities(model, source, split, weights):
+                sums[rows] += found
+            path.parent.mkdir(exist_ok=True)
+            probability_sums.write(path, sums, split)
+        return sums
 
     def _with_noise(self, model: trained.Trained, pseudo: PseudoLabels) -> PseudoLabels:
         """The labels with an estimate of how many are wrong."""
@@ -232,6 +261,8 @@ class Rounds:
         """Removes the parts of workers; a file of pseudo labels is small."""
         folder = label_parts.folder_of(self.labels_place(stage))
         shutil.rmtree(folder, ignore_errors=True)
+        taught = self.labels_place(stage).with_name(f"{stage.teacher}.npz")
+        probability_sums.place(taught).unlink(missing_ok=True)
 
     def rank(self, results: Results) -> float:
         """The validation error, in percent."""
