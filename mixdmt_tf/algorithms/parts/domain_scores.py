@@ -94,7 +94,7 @@ def domain_scores(pipeline: Any) -> ImageScores:
         total[other] += ranks(logits[fold][other])
         times[other] += 1
         held_out[folds == fold] = ranks(_map(compute, labeled[folds == fold]))
-    kept, note = present_classes(held_out, classes)
+    kept, note = present_classes(held_out, classes, pipeline.source.class_names)
     return ImageScores(
         (total / np.maximum(times, 1)).astype(np.float32),
         held_out[kept],
@@ -119,12 +119,15 @@ def _unlabeled_logits(
     return logits
 
 
-def present_classes(ranks: np.ndarray, classes: np.ndarray) -> Tuple[np.ndarray, str]:
+def present_classes(
+    ranks: np.ndarray, classes: np.ndarray, names: Sequence[str]
+) -> Tuple[np.ndarray, str]:
     """Of which labelled images the share of strangers is to be estimated.
 
     Args:
         ranks: float [n], larger means less like unlabelled images.
         classes: int [n].
+        names: of the classes 0, 1, ...
 
     Returns:
         bool [n], and a note on classes that seem to be absent, '' if none does.
@@ -139,9 +142,9 @@ def present_classes(ranks: np.ndarray, classes: np.ndarray) -> Tuple[np.ndarray,
     deviation = np.sqrt(np.mean([np.var(each, ddof=1) for each in groups]))
     means = np.array([each.mean() for each in groups])
     present = means <= means.min() + 2 * deviation / np.sqrt(counts)
-    missing = ", ".join(str(c) for c in found[~present])
+    missing = ", ".join(names[c] for c in found[~present])
     note = (
-        f"the unlabelled images seem to lack classes {missing}, or to have few of "
+        f"the unlabelled images seem to lack {missing}, or to have few of "
         "them; the share of strangers is estimated from the others"
     )
     return np.isin(classes, found[present]), note

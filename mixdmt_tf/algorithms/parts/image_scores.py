@@ -9,6 +9,7 @@ import numpy as np
 from mixdmt_tf.equations import bootstrapped_share, known_share
 
 NO_EVIDENCE = 0.2  # estimated shares below are not told from 0
+HIGHEST_RATE = 0.9  # of a mask: at a mismatch of 100 % the share itself leaves nothing
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -49,18 +50,22 @@ class StrangerShare:
     def rate(self) -> float:
         """The share to mask: rather too little, since what is masked is lost.
 
-        The lower quartile; 0 where the images are no evidence of strangers.
+        The lower quartile, at most 0.9; 0 where the images are no evidence of
+        strangers.
         """
         if self.low <= 0 or min(self.estimate, self.quartile) < NO_EVIDENCE:
             return 0.0
-        return min(self.estimate, self.quartile)
+        return min(self.estimate, self.quartile, HIGHEST_RATE)
 
     def describe(self) -> str:
         """A line for the terminal."""
-        return (
+        found = (
             f"unlabelled images of none of the classes: about {self.estimate:.0%} "
-            f"({self.low:.0%} to {self.high:.0%}); {self.rate:.0%} are masked"
+            f"({self.low:.0%} to {self.high:.0%}); "
         )
+        if self.rate:
+            return f"{found}{self.rate:.0%} are masked"
+        return f"{found}no evidence that there are any, so none are masked"
 
 
 def stranger_share(found: ImageScores) -> StrangerShare:

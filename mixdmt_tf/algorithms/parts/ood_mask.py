@@ -17,6 +17,7 @@ import tensorflow as tf
 from mixdmt_tf.algorithms.parts import own_state
 from mixdmt_tf.algorithms.parts.fixed_scores import FixedScores, find
 from mixdmt_tf.algorithms.parts.frozen_scores import NEIGHBOURS
+from mixdmt_tf.algorithms.parts.image_scores import HIGHEST_RATE
 from mixdmt_tf.algorithms.parts.run_facts import RunFacts
 from mixdmt_tf.algorithms.parts.terms import own_rows, rows_of_all
 from mixdmt_tf.equations import (
@@ -32,9 +33,6 @@ from mixdmt_tf.equations import (
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.models import features
 from mixdmt_tf.models.layers.normalization import frozen_statistics
-
-# At a mismatch of 100 % the paper's rate, the level itself, would leave nothing.
-HIGHEST_RATE = 0.9
 
 OF_LOGITS = {
     "softmax": largest_probability,
@@ -167,7 +165,7 @@ class OodMask:
         self.scores.assign(found.scores)
         if self.estimates:
             share = found.share
-            self.rate.assign(min(share.rate, HIGHEST_RATE))
+            self.rate.assign(share.rate)
             self.estimate.assign([share.estimate, share.low, share.high])
             print("\n".join(filter(None, [found.note, share.describe()])), flush=True)
         if self.of_images:

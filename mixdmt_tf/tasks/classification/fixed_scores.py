@@ -21,7 +21,7 @@ from mixdmt_tf.algorithms.base import Algorithm
 from mixdmt_tf.algorithms.parts.fixed_scores import FixedScores, find
 from mixdmt_tf.algorithms.parts.frozen_scores import frozen_scores
 from mixdmt_tf.algorithms.parts.image_scores import stranger_share
-from mixdmt_tf.algorithms.parts.ood_mask import HIGHEST_RATE, ranks_images
+from mixdmt_tf.algorithms.parts.ood_mask import ranks_images
 from mixdmt_tf.data.classification.pipeline import Pipeline
 from mixdmt_tf.data.classification.source import UNKNOWN
 from mixdmt_tf.data.splits import Split
@@ -100,7 +100,7 @@ def inside(task: Task, split: Split, folder: pathlib.Path) -> Optional[np.ndarra
     found: Any = score_files.read(folder / score_files.NAME, split)
     rate: Any = strangers.rate(task.experiment)
     if rate == "auto":
-        rate = min(found.share.rate, HIGHEST_RATE)
+        rate = found.share.rate
     return ~strangers.rejected(found.scores, rate)
 
 

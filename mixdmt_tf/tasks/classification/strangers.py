@@ -13,9 +13,9 @@ from typing import Any, Optional, Tuple, Union
 import numpy as np
 import tensorflow as tf
 
+from mixdmt_tf.algorithms.parts.image_scores import HIGHEST_RATE
 from mixdmt_tf.algorithms.parts.ood_mask import (
     FIXED,
-    HIGHEST_RATE,
     OF_FEATURES,
     OF_LOGITS,
     score_of_features,

@@ -13,7 +13,11 @@ import scipy.stats  # not to be imported while memory is counted
 import tensorflow as tf
 
 from mixdmt_tf.algorithms.parts import domain_scores, frozen_scores
-from mixdmt_tf.algorithms.parts.image_scores import ImageScores, stranger_share
+from mixdmt_tf.algorithms.parts.image_scores import (
+    ImageScores,
+    StrangerShare,
+    stranger_share,
+)
 from mixdmt_tf.data.augment import crop_flip
 from mixdmt_tf.equations import auroc
 
@@ -49,7 +53,7 @@ def pipeline(each=12, known=40, strangers=40, seed=0):
         ],
         unlabeled_images=unlabeled,
         split=types.SimpleNamespace(unlabeled=np.arange(len(u))),
-        source=types.SimpleNamespace(flip=False),
+        source=types.SimpleNamespace(flip=False, class_names=("down", "across")),
         seed=seed,
         x=x,
         y=y,
@@ -204,17 +208,18 @@ def test_few_unlabelled_images_are_in_memory_at_a_time(monkeypatch):
 
 
 def test_the_classes_that_look_present():
+    names = ("ant", "bee", "cat", "dog")
     rng = np.random.default_rng(5)
     classes = np.repeat(np.arange(4), 50)
     alike = rng.uniform(size=200)
-    kept, note = domain_scores.present_classes(alike, classes)
+    kept, note = domain_scores.present_classes(alike, classes, names)
     assert kept.all() and note == ""
     absent = np.where(classes < 2, 0.7 + 0.3 * alike, 0.9 * alike)
-    kept, note = domain_scores.present_classes(absent, classes)
+    kept, note = domain_scores.present_classes(absent, classes, names)
     np.testing.assert_array_equal(kept, classes >= 2)
-    assert "0, 1" in note
+    assert "seem to lack ant, bee, or" in note
     # All are surely labelled ones: nothing tells classes apart.
-    kept, note = domain_scores.present_classes(np.ones(200), classes)
+    kept, note = domain_scores.present_classes(np.ones(200), classes, names)
     assert kept.all() and note == ""
 
 
@@ -230,4 +235,10 @@ def test_fewer_labelled_images_than_folds(monkeypatch):
 def test_no_evidence_is_no_mask():
     few = ImageScores(np.zeros(3), np.linspace(0, 1, 6), np.linspace(0, 1, 100))
     share = stranger_share(few)
-    assert share.rate == 0 and "0% are masked" in share.describe()
+    said = share.describe()
+    assert share.rate == 0 and "no evidence" in said and "none are masked" in said
+
+
+def test_a_mask_leaves_a_tenth_and_says_so():
+    share = StrangerShare(0.97, 0.93, 0.95, 1.0)
+    assert share.rate == 0.9 and "90% are masked" in share.describe()
