@@ -36,6 +36,7 @@ def run(folder, seed, error):
         "ood_auroc": None,
         "flags": {"workdir": "/secret", "labels": "50", "split": "/x"},
         "rounds": [{"stage": "round_1", "test_error": 7.0, "cases": [1, 2]}],
+        "ood_aurocs": {"knn": 80.0 + seed, "softmax": 60.0},
     }
     (folder / "results.json").write_text(json.dumps(results))
     return str(folder)
@@ -50,10 +51,21 @@ def test_runs_become_a_table(tool, tmp_path):
     page = (tmp_path / "results.md").read_text()
     assert page.startswith("above\n<!-- results new -->\n\n|  | 50 labels | 100 labels")
     assert page.endswith("\n<!-- end -->\nbelow\n") and "old" not in page
-    assert "| DMT | 5.00 ± 1.41 | 5.00 | 1, 2 | 1.0 |" in page
+    assert "| DMT | 5.00 ± 1.41 | 5.00 (1) | 1, 2 | 1.0 |" in page
     text = (tmp_path / "kept" / "new.json").read_text()
     assert "secret" not in text and '"labels": "50"' in text
     assert json.loads(text)[0]["rounds"] == [{"stage": "round_1", "test_error": 7.0}]
+
+
+def test_of_several_numbers_each_has_a_column(tool, tmp_path):
+    runs = [run(tmp_path / f"r{seed}", seed, 4.0) for seed in (1, 2)]
+    (tmp_path / "results.md").write_text(
+        "<!-- results new ood_aurocs -->\n<!-- end -->\n"
+    )
+    assert tool["main"](["add", "new", "DMT", "75 %", *runs]) == 0
+    page = (tmp_path / "results.md").read_text()
+    assert "|  | knn | softmax | seeds | minutes |" in page
+    assert "| DMT, 75 % | 81.50 ± 0.71 | 60.00 ± 0.00 | 1, 2 | 1.0 |" in page
 
 
 def test_a_wrong_command_says_how(tool, capsys):

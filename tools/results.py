@@ -7,7 +7,9 @@
 `add` takes what counts of the runs' results.json into docs/results/NAME.json, in place
 of an earlier one of the same row, column and seed. `write` makes each table in
 docs/results.md that stands between `<!-- results NAME -->` and `<!-- end -->` anew; of
-another number than the test score with `<!-- results NAME ood_auroc -->`.
+another number than the test score with `<!-- results NAME ood_auroc -->`, of several
+numbers of each run, such as `ood_aurocs`, with one column for each. A cell of fewer
+seeds than its row has names them.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import re
 import shlex
 import statistics
 import sys
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "results"
@@ -31,6 +33,8 @@ KEPT = (
     "steps",
     "seconds",
     *(f"{measure}{weights}" for measure in MEASURES for weights in ("", "_raw")),
+    "validation_error",
+    "validation_miou",
     "base_error",
     "ood_auroc",
     "ood_aurocs",
@@ -38,6 +42,17 @@ KEPT = (
     "ood_rate_interval",
     "machine",
     "versions",
+)
+OF_ROUNDS = (
+    "stage",
+    "pseudo_accuracy",
+    "accuracy_of_all",
+    "weight_right",
+    "weight_wrong",
+    "agree",
+    "validation_error",
+    "validation_miou",
+    *MEASURES,
 )
 LOCAL = ("workdir", "data_dir", "cache_dir", "split", "init_from", "pseudo_labels")
 LOCAL += ("ood_scores_from", "ood_scores")
@@ -54,11 +69,7 @@ def kept(run: pathlib.Path) -> Dict[str, Any]:
     found["flags"] = {key: flags[key] for key in flags if key not in LOCAL}
     if "rounds" in results:
         found["rounds"] = [
-            {
-                key: each.get(key)
-                for key in ("stage", "pseudo_accuracy", *MEASURES)
-                if each.get(key) is not None
-            }
+            {key: each.get(key) for key in OF_ROUNDS if each.get(key) is not None}
             for each in results["rounds"]
         ]
     return found
@@ -79,30 +90,51 @@ def add(name: str, row: str, column: str, runs: Sequence[pathlib.Path]) -> None:
     path.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
-def cell(values: Sequence[float]) -> str:
-    """Mean, and deviation where there are several."""
+def cell(values: Dict[int, float], seeds: Sequence[int]) -> str:
+    """Mean, and deviation where there are several; by their seeds.
+
+    Args:
+        values: of each seed.
+        seeds: of the row; where these are fewer, the cell says which.
+    """
     if not values:
         return ""
-    text = f"{statistics.fmean(values):.2f}"
-    return text + (f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else "")
+    text = f"{statistics.fmean(values.values()):.2f}"
+    if len(values) > 1:
+        text += f" ± {statistics.stdev(values.values()):.2f}"
+    if set(values) == set(seeds):
+        return text
+    return f"{text} ({', '.join(map(str, sorted(values)))})"
 
 
 def table(rows: Sequence[Dict[str, Any]], measure: Optional[str] = None) -> str:
     """A Markdown table: rows and columns in the order in which they came."""
     measure = measure or next(m for m in MEASURES if m in rows[0])
+    if any(isinstance(each.get(measure), dict) for each in rows):
+        rows = list(one_by_one(rows, measure))
     names = list(dict.fromkeys(each["row"] for each in rows))
     columns = list(dict.fromkeys(each["column"] for each in rows))
     lines = [["", *columns, "seeds", "minutes"], ["---"] * (len(columns) + 3)]
     for name in names:
         own = [each for each in rows if each["row"] == name]
-        cells = [
-            cell([e[measure] for e in own if e["column"] == column and measure in e])
-            for column in columns
-        ]
-        seeds = ", ".join(map(str, sorted({each["seed"] for each in own})))
+        seeds = sorted({each["seed"] for each in own})
+        cells = []
+        for column in columns:
+            found = [e for e in own if e["column"] == column and measure in e]
+            cells.append(cell({e["seed"]: e[measure] for e in found}, seeds))
         minutes = statistics.fmean(each["seconds"] for each in own) / 60
-        lines.append([name, *cells, seeds, f"{minutes:.1f}"])
+        lines.append([name, *cells, ", ".join(map(str, seeds)), f"{minutes:.1f}"])
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def one_by_one(
+    rows: Sequence[Dict[str, Any]], measure: str
+) -> Iterator[Dict[str, Any]]:
+    """Results with several numbers each, as results with one, a column of its name."""
+    for each in rows:
+        for name, value in each.get(measure, {}).items():
+            row = f"{each['row']}, {each['column']}"
+            yield {**each, "row": row, "column": name, measure: value}
 
 
 def rewritten(page: str) -> str:

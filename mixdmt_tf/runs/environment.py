@@ -22,5 +22,27 @@ def versions() -> Dict[str, str]:
 
 
 def machine() -> str:
-    """System, processor and number of cores of the machine that we are on."""
-    return f"{platform.platform()}, {os.cpu_count()} cores"
+    """System, processor and number of cores of the machine that we are on.
+
+    Where fewer cores are ours than there are, both numbers.
+    """
+    all_cores, system = os.cpu_count() or 1, platform.platform()
+    ours = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+    cores = f"{all_cores} cores"
+    if 0 < ours < all_cores:
+        cores = f"{ours} of {cores}"
+    return ", ".join(filter(None, [system, processor("model name"), cores]))
+
+
+def processor(fact: str) -> str:
+    """What Linux says of the first processor; elsewhere its name, or ''.
+
+    Args:
+        fact: the beginning of a line of /proc/cpuinfo, such as 'model name'.
+    """
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            line = next((line for line in file if line.startswith(fact)), "")
+    except OSError:
+        return platform.processor() if fact == "model name" else ""
+    return line.partition(":")[2].strip()

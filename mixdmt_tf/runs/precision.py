@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 import statistics
 import time
 from typing import Any, Callable, Dict, List, Sequence
@@ -23,7 +22,7 @@ from mixdmt_tf.files import cache_folder, write_atomically
 from mixdmt_tf.models.base import Network
 from mixdmt_tf.models.layers import sums
 from mixdmt_tf.runs import config
-from mixdmt_tf.runs.environment import machine, versions
+from mixdmt_tf.runs.environment import machine, processor, versions
 
 FILE = "precisions.json"
 HALF = "mixed_bfloat16"  # what CPUs compute in besides float32
@@ -46,7 +45,7 @@ def candidates() -> List[str]:
         if capability >= (8, 0):
             return [HALF, "float32"]
         return ["mixed_float16", "float32"] if capability >= (7, 0) else ["float32"]
-    bfloat16 = "avx512_bf16" in _cpu("flags").split()
+    bfloat16 = "avx512_bf16" in processor("flags").split()
     return [HALF, "float32"] if bfloat16 else ["float32"]
 
 
@@ -163,7 +162,7 @@ def _pass(network: keras.Model) -> Callable[[], Any]:
 
 def _key(network: str) -> str:
     """What the time depends on, as a short name."""
-    facts = [network, machine(), _cpu("model name"), versions(), _gpu()]
+    facts = [network, machine(), versions(), _gpu()]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
@@ -174,16 +173,6 @@ def _gpu() -> Dict[str, Any]:
     if gpus:
         found.update(tf.config.experimental.get_device_details(gpus[0]))
     return found
-
-
-def _cpu(name: str) -> str:
-    """A line of what Linux says of its first processor, '' elsewhere."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            line = next((line for line in file if line.startswith(name)), "")
-    except OSError:
-        return platform.processor() if name == "model name" else ""
-    return line.partition(":")[2].strip()
 
 
 def _read() -> Dict[str, Dict[str, float]]:

@@ -12,7 +12,7 @@ import tensorflow as tf
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.models.base import Network
 from mixdmt_tf.models.efficientnet_lite0 import EfficientNetLite0
-from mixdmt_tf.runs import cluster, precision, runtime
+from mixdmt_tf.runs import cluster, environment, runtime
 from mixdmt_tf.runs.config import Config
 
 
@@ -31,7 +31,7 @@ def hardware(monkeypatch):
         )
         text = f"processor : 0\nflags\t\t: {cpu}\nprocessor : 1\n"
         monkeypatch.setattr(
-            precision, "open", lambda *_, **__: io.StringIO(text), raising=False
+            environment, "open", lambda *_, **__: io.StringIO(text), raising=False
         )
 
     return pretend
@@ -67,7 +67,7 @@ def test_an_unknown_cpu_computes_in_float32(hardware, monkeypatch):
     def missing(*_, **__):
         raise FileNotFoundError(2, "no /proc here")
 
-    monkeypatch.setattr(precision, "open", missing, raising=False)
+    monkeypatch.setattr(environment, "open", missing, raising=False)
     assert runtime.resolve(Config(), Network()).precision == "float32"
 
 
