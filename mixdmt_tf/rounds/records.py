@@ -122,7 +122,7 @@ def run_summary(
         "steps": sum(each["steps"] for each in trained),
         "seconds": round(sum(each["seconds"] for each in trained), 1),
         "result_of": final,
-        "warnings": list(warnings),
+        "warnings": [*results[final].get("warnings", []), *warnings],
         "rounds": list(entries),
         "versions": versions(),
         "flags": experiment.to_flags(),

@@ -9,7 +9,7 @@ import tensorflow as tf
 from mixdmt_tf.algorithms.parts import domain_scores
 from mixdmt_tf.data.classification.source import Images
 from mixdmt_tf.data.classification.splits import make_split
-from mixdmt_tf.tasks.classification import detection, recorder
+from mixdmt_tf.tasks.classification import detection, recorder, results
 from tests.data.classification import made_up
 from tests.tasks.classification import tiny
 
@@ -100,12 +100,12 @@ def test_a_run_writes_what_it_measured(tmp_path):
     for row in rows:
         assert 0 < row["ood_auroc"] < 100
         assert 0 <= row["train_ood_precision"] <= 1
-    results = tiny.Finished(tmp_path / "run", done).results
-    assert results["ood_auroc"] == rows[-1]["ood_auroc"]
-    assert results["ood_precision"] == rows[-1]["ood_precision"]
-    assert len(results["ood_aurocs"]) == 7
-    assert results["ood_aurocs"]["softmax"] == results["ood_auroc"]
-    assert results["ood_rate_estimate"] is results["ood_rate_interval"] is None
+    found = tiny.Finished(tmp_path / "run", done).results
+    assert found["ood_auroc"] == rows[-1]["ood_auroc"]
+    assert found["ood_precision"] == rows[-1]["ood_precision"]
+    assert len(found["ood_aurocs"]) == 7
+    assert found["ood_aurocs"]["softmax"] == found["ood_auroc"]
+    assert found["ood_rate_estimate"] is found["ood_rate_interval"] is None
 
 
 @pytest.mark.long
@@ -138,3 +138,13 @@ def test_a_run_that_estimates_the_share_resumes(tmp_path, monkeypatch):
     assert one["ood_aurocs"] == other["ood_aurocs"]
     assert one["ood_aurocs"]["domain"] > 70
     assert one["test_error"] == other["test_error"]
+
+
+def test_what_knows_the_hidden_truth_says_that_it_cheats(tmp_path):
+    shift = ("--labeled_classes=0,1,2", "--unlabeled_classes=2,3")
+    rounds = ("--algorithm=mixdmt", *tiny.SHORT_ROUNDS, "--models=1")
+    for name, more in (("one", ()), ("rounds", (*rounds, "--select_on=last"))):
+        done = tiny.session(tmp_path / name, *shift, *more, "--ood_score=oracle")
+        assert done.code == 0, done.err
+        found = tiny.Finished(tmp_path / name, done).results
+        assert results.CHEATING in found["warnings"] and results.CHEATING in done.out
