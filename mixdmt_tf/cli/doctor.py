@@ -14,10 +14,11 @@ from typing import Any, Iterator, Mapping, Sequence, Tuple
 
 import mixdmt_tf
 from mixdmt_tf import addresses, machine_memory
-from mixdmt_tf.cli import automatic, experiments, flagfiles, flags
+from mixdmt_tf.cli import experiments, flagfiles, flags
 from mixdmt_tf.cli.main import run
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.files import cache_folder, expanded, size_text
+from mixdmt_tf.runs import small_machines
 from mixdmt_tf.settings import modules, setting
 
 LITTLE = 1_000_000_000  # bytes of disk that a run's checkpoints and copies soon fill
@@ -199,7 +200,7 @@ def weights() -> Iterator[Line]:
 def choices() -> Iterator[Line]:
     """What the settings that are 'auto' become on this machine."""
     for task in experiments.TASKS:
-        yield f"--network, {task}", automatic.network(task)
+        yield f"--network, {task}", small_machines.network(task)
     try:
         from mixdmt_tf import models
         from mixdmt_tf.runs import runtime

@@ -27,6 +27,7 @@ from typing import (
 from mixdmt_tf import digests, remote
 from mixdmt_tf.cli import automatic, flags, run_lengths
 from mixdmt_tf.errors import UsageError
+from mixdmt_tf.runs import small_machines
 from mixdmt_tf.settings import assumed, classes, modules
 from mixdmt_tf.source_text import annotates
 from mixdmt_tf.tasks.classification import several_labels
@@ -88,7 +89,8 @@ def groups_for(algorithm: Optional[str] = None, *more: flags.Group) -> flags.Gro
         method = f"mixdmt_tf.algorithms.{task}.{pick('algorithm', usual)}"
         brought = assumed(method, f"mixdmt_tf.data.{task}.datasets.{dataset}")
         network = pick("network", str(brought.get("network", "wide_resnet")))
-        network = automatic.network(task) if network == automatic.AUTO else network
+        if network == automatic.AUTO:
+            network = small_machines.network(task)
         defaults = {**brought, "algorithm": usual, "dataset": dataset}
 
         def group(name: str, module: str, title: str = "") -> flags.Group:

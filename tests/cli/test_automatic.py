@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from mixdmt_tf.cli import automatic, experiments, train
+from mixdmt_tf.cli import experiments, train
 from mixdmt_tf.errors import UsageError
+from mixdmt_tf.runs import small_machines
 from tests.cli import commands
 
 FOLDER = ("--dataset=folder", "--data_dir=images")
@@ -17,7 +18,7 @@ def fixture_parse(monkeypatch):
     """All values of a command line, on a machine with or without ImageNet weights."""
 
     def parse(*argv, weights=True):
-        monkeypatch.setattr(automatic, "weights_are_there", lambda: weights)
+        monkeypatch.setattr(small_machines, "weights_are_there", lambda: weights)
         parsed = experiments.parse(argv, "train", "")
         experiments.check(parsed)
         return {k: v for group in parsed.values.values() for k, v in group.items()}
@@ -81,9 +82,19 @@ def test_the_papers_network_can_still_be_had(parse):
         ("dmt", ["--steps=900"], {"steps": 900, "base_steps": None, "rounds": 3}),
         ("dmt", ["--max_minutes=2"], {"base_steps": 300, "round_steps": 400}),
         ("dmt", ["--rounds=2"], {"rounds": 2, "fractions": "", "base_steps": 300}),
-        # Who chooses a learning rate or an optimizer has settings to go with it.
-        ("fixmatch", ["--learning_rate=0.1"], {"steps": None, "batch": 64}),
-        ("fixmatch", ["--optimizer=sgd"], {"steps": None, "learning_rate": 0.03}),
+        # Who chooses a learning rate or an optimizer has settings to go with it, and
+        # not the time for 524,288 steps.
+        (
+            "fixmatch",
+            ["--learning_rate=0.1"],
+            {"learning_rate": 0.1, "optimizer": "sgd", "steps": 600, "batch": 32},
+        ),
+        ("fixmatch", ["--optimizer=sgd"], {"learning_rate": 0.03, "steps": 600}),
+        (
+            "dmt",
+            ["--base_learning_rate=0.1"],
+            {"learning_rate": 0.1, "base_steps": 300, "round_steps": 400},
+        ),
         # Done at once, with a network that it brings.
         ("linear_probe", [], {"steps": 1, "image_size": 96}),
     ],
@@ -94,15 +105,45 @@ def test_what_is_given_stays(algorithm, flags, expected, parse):
     assert found["network"] == "efficientnet_lite0"
 
 
-def test_without_weights_photos_get_a_network_without(parse):
-    found = parse(*FOLDER, "--algorithm=realmix", weights=False)
-    assert (found["network"], found["steps"]) == ("wide_resnet", None)
+@pytest.mark.parametrize(
+    "dataset, algorithm, name",
+    [
+        ("folder", "realmix", "cpu_rows"),
+        ("folder", "dual_student", "cpu_rows"),
+        ("folder", "dmt", "cpu_rounds"),
+        ("folder", "mixdmt", "cpu_rows"),
+        ("multilabel_folder", "fixmatch", "cpu_rows"),
+    ],
+)
+def test_without_weights_photos_get_a_small_network(dataset, algorithm, name, parse):
+    argv = (f"--dataset={dataset}", "--data_dir=x", f"--algorithm={algorithm}")
+    found = parse(*argv, weights=False)
+    assert found == of_flagfile(name, argv, parse)
+    assert found["network"] == "wide_resnet"
+    assert found["steps"] == 2000 or found["base_steps"] == 1000
 
 
-def test_images_of_other_channels_get_no_weights_of_photos(parse):
-    found = parse(*FOLDER, "--algorithm=realmix", "--channels=5")
+@pytest.mark.parametrize("length", ["--steps=300", "--max_minutes=2"])
+def test_what_follows_from_a_length_follows_from_the_given_one(length, parse):
+    found = parse(*FOLDER, "--algorithm=realmix", length, weights=False)
+    assert (found["network"], found["depth"]) == ("wide_resnet", 16)
+    assert found["batch_norm_momentum"] is found["eval_every"] is None
+
+
+def test_a_stage_that_is_given_needs_no_steps_of_all(parse):
+    argv = (*FOLDER, "--algorithm=mixdmt", "--base_steps=9")
+    assert parse(*argv, weights=False)["steps"] is None
+
+
+@pytest.mark.parametrize("weights", [True, False])
+def test_images_of_other_channels_get_no_weights_of_photos(weights, parse):
+    argv = (*FOLDER, "--algorithm=realmix", "--channels=5")
+    found = parse(*argv, weights=weights)
     assert (found["network"], found["image_size"]) == ("whitened_cnn", None)
-    assert "freeze_batch_norm" not in found
+    assert "freeze_batch_norm" not in found and "depth" not in found
+    assert (found["steps"], found["batch_norm_momentum"]) == (2000, 0.9)
+    found = parse(*FOLDER, "--algorithm=dmt", "--channels=5", weights=weights)
+    assert (found["base_steps"], found["round_steps"]) == (1000, 600)
     assert parse(*FOLDER, "--channels=1")["network"] == "efficientnet_lite0"
     with pytest.raises(UsageError, match="for images of 5 channels.\nGive --network="):
         parse(*FOLDER, "--channels=5", "--freeze_batch_norm")

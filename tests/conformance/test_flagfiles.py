@@ -191,6 +191,8 @@ def methods(dataset, rounds):
 @pytest.mark.parametrize(
     "flagfile, dataset, rounds, but",
     [
+        ("cpu_rows", "cifar10", False, ()),
+        ("cpu_rounds", "cifar10", True, ("mixdmt",)),
         ("pretrained", "cifar10", False, ()),
         ("pretrained_rounds", "cifar10", True, ("mixdmt",)),
         ("lite_segmenter", "voc", False, ()),
