@@ -65,8 +65,6 @@ def open_store(
     if copies.plain:
         return copies.maker()
     size = _size(copies)
-    if read is not None and read < len(copies):
-        size += f", of which the run takes {read:,}"
     folder = _folder(copies, cache_dir)
     if kind == "auto":
         reason = _auto(copies, folder, read)
@@ -75,6 +73,8 @@ def open_store(
             say(f"copies: made on the fly, {reason}")
     if kind == "virtual":
         return copies.maker()
+    if kind == "memory" or missing_bytes(folder, copies.nbytes) > 0:
+        _warn_of_too_many(copies, read, say)
     if kind == "memory":
         say(f"copies: {len(copies):,} images in memory, {size}")
         return _in_memory(copies, report)
@@ -97,6 +97,7 @@ def make_part(
     part: Part,
     report: Optional[Report] = None,
     say: Callable[[str], None] = print,
+    read: Optional[int] = None,
 ) -> List[Part]:
     """Makes one part of the files of the store on disk, as far as they are missing.
 
@@ -106,6 +107,7 @@ def make_part(
         part: of the files.
         report: called with (done, total) images of the part.
         say: receives a sentence on where they are.
+        read: how many copies the run shows, repeated ones counted; None: unknown.
 
     Returns:
         The parts of which files are missing. Whoever opens the store makes those too.
@@ -119,6 +121,8 @@ def make_part(
     folder, make = _folder(copies, cache_dir), traced(copies)
     shape = (len(copies), *copies.item_shape)
     files = ShardFiles(folder, shape, WORDS, SHARD_BYTES)
+    if missing_bytes(folder, copies.nbytes) > 0:
+        _warn_of_too_many(copies, read, say)
     say(
         f"copies: part {part} of {len(copies):,} images in {folder}, "
         f"{len(part.range(files.number))} of {files.number} files"
@@ -148,6 +152,24 @@ def _auto(copies: Copies, folder: pathlib.Path, read: Optional[int]) -> str:
     if not takes(folder, missing):
         return f"{folder.parent} cannot take {_size(copies)}"
     return ""
+
+
+def _warn_of_too_many(
+    copies: Copies, read: Optional[int], say: Callable[[str], None]
+) -> None:
+    """Says so if a run reads few of the copies that are about to be made.
+
+    All are made nevertheless: which ones a run reads is spread over all of them, and
+    they are there for longer runs and for other methods, too.
+    """
+    if read is None or read >= len(copies):
+        return
+    fewer = max(1, read // len(copies.ids))
+    say(
+        f"warning: {len(copies):,} copies are made, {_size(copies)}, and the run reads "
+        f"{read:,}: with --copies_store=auto it makes those while it trains; "
+        f"--copies={fewer} makes fewer"
+    )
 
 
 def _size(copies: Copies) -> str:

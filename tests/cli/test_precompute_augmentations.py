@@ -38,6 +38,7 @@ def test_a_run_reads_what_was_made_ahead(finished, capsys, tmp_path, monkeypatch
     assert main(tiny.flags(folder, *more)) == 0
     said = capsys.readouterr().out
     assert "copies 2,744/2,744" in said and str(cache) in said
+    assert "warning: 2,744 copies are made, 0 MB, and the run reads 96" in said
     assert not folder.exists()
     before = {each: each.stat().st_mtime_ns for each in cache.rglob("*.u8")}
     assert len(before) == 1
@@ -45,6 +46,7 @@ def test_a_run_reads_what_was_made_ahead(finished, capsys, tmp_path, monkeypatch
     done = tiny.session(folder, f"--cache_dir={cache}", "--copies_store=disk")
     assert done.code == 0
     assert "copies: 2,744 images in" in done.out and "copies 2,744/" not in done.out
+    assert "copies are made" not in done.out
     after = {each: each.stat().st_mtime_ns for each in cache.rglob("*.u8")}
     assert after == before
     # The finished run made its copies on the fly: they are the same images.
@@ -64,7 +66,9 @@ def test_parts_make_the_files_of_the_whole(of, capsys, tmp_path, monkeypatch):
         cache = f"--cache_dir={tmp_path / name}"
         argv = tiny.flags(tmp_path / "run", cache, "--copies_store=disk", *more)
         assert main(argv) == 0
-        return capsys.readouterr().out
+        said = capsys.readouterr().out
+        assert "warning: 2,744 copies are made" in said
+        return said
 
     make("whole")
     expected = cached(tmp_path / "whole")

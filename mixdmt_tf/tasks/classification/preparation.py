@@ -107,9 +107,9 @@ def share_copies(experiment: Experiment, copies: Copies, part: Part) -> None:
 def make_copies(experiment: Experiment, copies: Copies, part: Part) -> None:
     """Makes one part of the store on disk, and says which parts are still missing."""
     progress = Progress("copies", "images")
-    folder = experiment.data.cache_folder()
+    folder, read = experiment.data.cache_folder(), _shown(experiment)
     try:
-        lacking = make_part(copies, folder, part, progress.update, progress.say)
+        lacking = make_part(copies, folder, part, progress.update, progress.say, read)
     finally:
         progress.close()
     if lacking:

@@ -10,6 +10,7 @@ import tensorflow as tf
 from mixdmt_tf import machine_memory
 from mixdmt_tf.data import precomputed
 from mixdmt_tf.data.classification.copies import Copies
+from mixdmt_tf.data.part import Part
 from mixdmt_tf.data.precomputed import open_store
 from mixdmt_tf.errors import UserError
 from tests.data.classification import made_up, streams
@@ -116,6 +117,33 @@ def test_auto_writes_nothing_that_is_shown_once_at_most(read, written, tmp_path)
     assert len(list(tmp_path.glob("copies-*/shard-*.u8"))) == written
     assert ("made on the fly, the run takes 35 of 35" in said[0]) == (not written)
     np.testing.assert_array_equal(everything(store), EXPECTED)
+
+
+@pytest.mark.parametrize("kind", ["memory", "disk", "part"])
+@pytest.mark.parametrize(
+    ("read", "copies"), [(11, 2), (2, 1), (34, 6), (35, None), (None, None)]
+)
+def test_copies_that_no_step_can_read_are_told_of(kind, read, copies, tmp_path):
+    """35 of five images, with what would make fewer; they are made as asked for."""
+    said = []
+
+    def make():
+        if kind == "part":
+            part = Part(1, 1)
+            precomputed.make_part(COPIES, tmp_path, part, None, said.append, read)
+        else:
+            open_store(COPIES, kind, tmp_path, say=said.append, read=read)
+
+    make()
+    line = (
+        f"warning: 35 copies are made, 0 MB, and the run reads {read}: with "
+        f"--copies_store=auto it makes those while it trains; --copies={copies} makes "
+        "fewer"
+    )
+    assert said[:-1] == ([line] if copies else [])
+    said.clear()
+    make()
+    assert len(said) == 1 + bool(copies and kind == "memory")
 
 
 def test_auto_reads_what_is_there_however_short_the_run(tmp_path):
