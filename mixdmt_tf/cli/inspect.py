@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import pathlib
 import sys
-from typing import Any, Mapping, Sequence
+from typing import Any, Callable, Mapping, Optional, Sequence
 
 from mixdmt_tf import remote
 from mixdmt_tf.cli import flags
@@ -23,6 +23,15 @@ class Config:
     data_dir: str = setting("", "the folder, as --data_dir of a training command")
     output: str = setting(
         "contact_sheet.png", "the PNG file for a look at some images; empty: none"
+    )
+    unlabeled_dir: str = setting(
+        "", "a folder of more unlabelled images, as --unlabeled_dir of training"
+    )
+    channels: Optional[int] = setting(
+        None, "of images that are no photographs, as in training", low=1, high=64
+    )
+    pixel_range: str = setting(
+        "", "with --channels: the values that are black and white, as in training"
     )
 
 
@@ -61,11 +70,13 @@ def _inspect(argv: Sequence[str]) -> None:
     from mixdmt_tf.files import write_atomically, write_png_atomically
     from mixdmt_tf.progress import Progress
 
-    inspection = _inspection(folder)
+    inspect = _inspection(folder, config)
     with contextlib.closing(Progress("reading images", "images")) as progress:
-        report = inspection.inspect(folder, progress=progress.update)
+        report = inspect(progress.update)
     print("\n".join(report.lines))
     colours = getattr(report, "colours", "")
+    if colours and not output:
+        print(f"\nproposed colours, to be copied to colours.txt:\n{colours}", end="")
     try:
         if output and colours:
             place = output.with_name("proposed_colours.txt")
@@ -83,16 +94,34 @@ def _inspect(argv: Sequence[str]) -> None:
         ) from error
 
 
-def _inspection(folder: pathlib.Path) -> Any:
-    """The module that inspects folders of this kind."""
+def _inspection(
+    folder: pathlib.Path, config: Config
+) -> Callable[[Callable[[int, int], None]], Any]:
+    """What inspects folders of this kind, given where to report its progress."""
     from mixdmt_tf.data.segmentation import inspection as inspection_of_masks
     from mixdmt_tf.data.segmentation import listing
 
+    values = dataclasses.asdict(config)
+    more = {k: values[k] for k in ("unlabeled_dir", "channels", "pixel_range")}
     if listing.layout(folder):
-        return inspection_of_masks
+        for name in (name for name, value in more.items() if value):
+            raise UsageError(
+                f"--{name}: {folder} has images with masks, of which photographs below "
+                "--data_dir are looked at.\nLeave it out."
+            )
+        return lambda progress: inspection_of_masks.inspect(folder, progress=progress)
+    from mixdmt_tf.data.classification import config as images
     from mixdmt_tf.data.classification import inspection
     from mixdmt_tf.data.classification.datasets import folder as image_folder
+    from mixdmt_tf.data.classification.datasets import multilabel_folder
 
-    if image_folder.looks_right(folder):
-        return inspection
-    raise UserError(f"{folder}: {image_folder.LAYOUTS}")
+    dataset = "folder"
+    if not image_folder.looks_right(folder):
+        if not (folder / multilabel_folder.FILE).is_file():
+            raise UserError(
+                f"{folder}: {image_folder.LAYOUTS}, or images and "
+                f"{multilabel_folder.FILE}"
+            )
+        dataset = "multilabel_folder"
+    data = images.Config(dataset=dataset, data_dir=str(folder), **more)
+    return lambda progress: inspection.inspect(data, progress)

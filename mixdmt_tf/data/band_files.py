@@ -31,6 +31,12 @@ def size(path: pathlib.Path) -> Tuple[int, int]:
     return found
 
 
+def shown_size(path: pathlib.Path) -> Tuple[int, int]:
+    """Width and height of a file that was read, as `image_files.size_of` has them."""
+    height, width = size(path)
+    return width, height
+
+
 def image(path: pathlib.Path, bands: Bands) -> np.ndarray:
     """A file's image, uint8 [H, W, C].
 

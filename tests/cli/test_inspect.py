@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from PIL import Image
 
@@ -47,6 +49,45 @@ def test_without_a_sheet(root, tmp_path, capsys, monkeypatch):
     assert not list(tmp_path.glob("*.png"))
 
 
+def test_images_of_several_labels(tmp_path, capsys):
+    Image.new("RGB", (9, 9)).save(tmp_path / "1.png")
+    (tmp_path / "labels.csv").write_text("file,sea\n1.png,1\n")
+    assert main([f"--data_dir={tmp_path}", "--output="]) == 0
+    assert "images for --dataset=multilabel_folder" in capsys.readouterr().out
+
+
+def test_flags_of_the_data_are_those_of_training(root, tmp_path, capsys):
+    shutil.copytree(root / "test", tmp_path / "more")
+    argv = [f"--data_dir={root}", f"--unlabeled_dir={tmp_path / 'more'}", "--output="]
+    assert main(argv) == 0
+    assert "1 trained on and in test" in capsys.readouterr().out
+    assert main([*argv, "--channels=1"]) == 0
+    assert "bad files: 4" in capsys.readouterr().out
+
+
+@pytest.fixture(name="masks")
+def fixture_masks(tmp_path):
+    for name in ("images", "masks"):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (9, 9), (200, 10, 10)).save(tmp_path / name / "1.png")
+    return tmp_path
+
+
+def test_proposed_colours_without_a_sheet(masks, capsys, monkeypatch):
+    """Nothing is written then, and they are not lost."""
+    monkeypatch.chdir(masks)
+    assert main([f"--data_dir={masks}", "--output="]) == 0
+    said = capsys.readouterr().out
+    assert "proposed colours, to be copied to colours.txt:\n" in said
+    assert "200" in said.partition("proposed colours")[2]
+    assert {path.name for path in masks.iterdir()} == {"images", "masks"}
+
+
+def test_flags_that_images_with_masks_do_not_have(masks, capsys):
+    argv = (f"--data_dir={masks}", "--channels=3")
+    assert "--channels: " in commands.refusal(capsys, main, *argv)
+
+
 @pytest.mark.parametrize(
     ("argv", "code", "message"),
     [
@@ -62,10 +103,7 @@ def test_refusals(argv, code, message, root, capsys, monkeypatch):
     assert message in commands.refusal(capsys, main, *argv, code=code)
 
 
-def test_colours_that_cannot_be_written(tmp_path, capsys):
-    for name in ("images", "masks"):
-        (tmp_path / name).mkdir()
-        Image.new("RGB", (9, 9), (200, 10, 10)).save(tmp_path / name / "1.png")
-    argv = (f"--data_dir={tmp_path}", f"--output={tmp_path / 'no' / 'where.png'}")
+def test_colours_that_cannot_be_written(masks, capsys):
+    argv = (f"--data_dir={masks}", f"--output={masks / 'no' / 'where.png'}")
     said = commands.refusal(capsys, main, *argv, code=1)
     assert "cannot be written: No such file or directory" in said

@@ -13,11 +13,13 @@ from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from mixdmt_tf.data import image_files
+from mixdmt_tf.data import band_files, image_files
+from mixdmt_tf.data.bands import Bands, kinds, suffixes
 from mixdmt_tf.data.classification.config import Config
-from mixdmt_tf.data.classification.datasets import folder as image_folder
+from mixdmt_tf.data.classification.listing import NONE, UNLABELLED, Listed, listed
 from mixdmt_tf.data.classification.source import UNKNOWN
 from mixdmt_tf.data.image_files import printable
+from mixdmt_tf.files import expanded
 
 Progress = Callable[[int, int], None]
 
@@ -52,7 +54,7 @@ class _File:
     Attributes:
         path: relative to the folder.
         part: labelled, unlabelled, validation or test.
-        label: number of the class; `UNKNOWN` of unlabelled images.
+        labels: numbers of its labels, as in `Listed`.
         size: width and height in pixels, the right side up.
         digest: of the file's content.
         problem: what is wrong with it, '' if nothing.
@@ -60,79 +62,72 @@ class _File:
 
     path: str
     part: str
-    label: int
+    labels: Tuple[int, ...]
     size: Optional[Tuple[int, int]]
     digest: bytes
     problem: str
 
 
-def inspect(folder: pathlib.Path, progress: Optional[Progress] = None) -> Report:
-    """Reads all images below a folder once. Nothing is written.
+def inspect(config: Config, progress: Optional[Progress] = None) -> Report:
+    """Reads all images of users' folders once. Nothing is written.
 
     Args:
-        folder: what `--data_dir` would be.
+        config: of `folder` or `multilabel_folder`.
         progress: called with (images read, images in all).
 
     Raises:
         UserError: if the folders are not laid out as expected.
     """
-    labeled = image_folder.find(Config(dataset="folder", data_dir=str(folder)))
-    class_names, parts = image_folder.files_of(labeled)
-    words = {"train": "labelled", "val": "validation", "test": "test"}
-    listed = [
-        (path, "unlabelled" if label == UNKNOWN else words[name], label)
-        for name, files in parts.items()
-        for path, label in zip(files.paths, files.labels)
-    ]
-    left_out = sum(files.ignored for files in parts.values())
-    files, thumbnails = _look(listed, labeled.parent, progress)
+    found = listed(config)
+    files, thumbnails = _look(found, config.bands, progress)
     bad = [file for file in files if file.problem]
-    lines = [f"{printable(folder)}: images for --dataset=folder"]
-    lines += _table(files, class_names)
-    if left_out:
+    lines = [
+        f"{printable(expanded(config.data_dir))}: images for --dataset={config.dataset}"
+    ]
+    lines += _table(files, found.names)
+    if found.left_out:
         lines.append(
-            f"left out: {left_out:,} hidden or not PNG, JPEG or BMP, or outside of "
-            "class folders"
+            f"left out: {found.left_out:,} hidden or not "
+            + kinds(suffixes(config.bands))
+            + ", or outside of class folders" * (config.dataset == "folder")
         )
-    lines += ["", *_sizes(files), "", *_bad(bad), "", *_duplicates(files, class_names)]
-    sheet = _sheet(files, thumbnails, class_names)
-    return Report(tuple(lines), sheet, not bad)
+    lines += ["", *_sizes(files), "", *_bad(bad), "", *_duplicates(files)]
+    return Report(tuple(lines), _sheet(files, thumbnails, found.names), not bad)
 
 
 def _look(
-    listed: Sequence[Tuple[pathlib.Path, str, int]],
-    root: pathlib.Path,
-    progress: Optional[Progress],
+    found: Listed, bands: Optional[Bands], progress: Optional[Progress]
 ) -> Tuple[List[_File], Dict[int, np.ndarray]]:
     """Facts of all files, and some images of each class by the number of the file."""
     files: List[_File] = []
     thumbnails: Dict[int, np.ndarray] = {}
-    chosen = _chosen(listed)
+    chosen, shape = _chosen(found), (SIDE, SIDE, image_files.channels(bands))
+    size_of = band_files.shown_size if bands else image_files.size_of
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start in range(0, len(listed), _CHUNK):
-            some = listed[start : start + _CHUNK]
+        for start in range(0, len(found.files), _CHUNK):
+            some = found.files[start : start + _CHUNK]
             paths = [path for path, _, _ in some]
-            images = np.empty((len(some), SIDE, SIDE, 3), np.uint8)
-            problems = image_files.decode(paths, images)
+            images = np.empty((len(some), *shape), np.uint8)
+            problems = image_files.decode(paths, images, bands=bands)
             good = [path for row, path in enumerate(paths) if row not in problems]
-            sizes = dict(zip(good, pool.map(image_files.size_of, good)))
+            sizes = dict(zip(good, pool.map(size_of, good)))
             digests = dict(zip(good, pool.map(_digest, good)))
-            for row, (path, part, label) in enumerate(some):
-                name, problem = os.path.relpath(path, root), problems.get(row, "")
+            for row, (path, part, labels) in enumerate(some):
+                name, problem = os.path.relpath(path, found.root), problems.get(row, "")
                 facts = sizes.get(path), digests.get(path, b"")
-                files.append(_File(name, part, label, *facts, problem))
+                files.append(_File(name, part, labels, *facts, problem))
                 if not problem and start + row in chosen:
-                    thumbnails[start + row] = images[row].copy()
+                    thumbnails[start + row] = band_files.seen(images[row]).copy()
             if progress:
-                progress(len(files), len(listed))
+                progress(len(files), len(found.files))
     return files, thumbnails
 
 
-def _chosen(listed: Sequence[Tuple[pathlib.Path, str, int]]) -> Set[int]:
+def _chosen(found: Listed) -> Set[int]:
     """Numbers of some training images of each class, evenly over all of them."""
     by_label: Dict[int, List[int]] = collections.defaultdict(list)
-    for number, (_, part, label) in enumerate(listed):
-        if part in ("labelled", "unlabelled"):
+    for number, (_, part, labels) in enumerate(found.files):
+        for label in labels if part in ("labelled", UNLABELLED) else ():
             by_label[label].append(number)
     chosen: Set[int] = set()
     for own in by_label.values():
@@ -151,9 +146,12 @@ def _digest(path: pathlib.Path) -> bytes:
 
 def _table(files: Sequence[_File], class_names: Sequence[str]) -> List[str]:
     """Images per class and part, bad ones included."""
-    parts = ("labelled", "unlabelled", "validation", "test")
-    counts = collections.Counter((file.label, file.part) for file in files)
+    parts = ("labelled", UNLABELLED, "validation", "test")
+    pairs = [(label, file.part) for file in files for label in file.labels]
+    counts = collections.Counter(pairs)
     names = {**dict(enumerate(map(printable, class_names))), UNKNOWN: "(unknown)"}
+    if any(label == NONE for label, _ in pairs):
+        names[NONE] = "(none)"
     rows = [("class", *parts)]
     for label, name in names.items():
         rows.append((name, *(f"{counts[label, part]:,}" for part in parts)))
@@ -195,7 +193,7 @@ def _bad(bad: Sequence[_File]) -> List[str]:
     return lines + _more(len(bad))
 
 
-def _duplicates(files: Sequence[_File], class_names: Sequence[str]) -> List[str]:
+def _duplicates(files: Sequence[_File]) -> List[str]:
     """Groups of files with the same content, the harmful ones first."""
     groups: Dict[bytes, List[_File]] = collections.defaultdict(list)
     for file in files:
@@ -219,15 +217,15 @@ def _duplicates(files: Sequence[_File], class_names: Sequence[str]) -> List[str]
             lines.extend(_more(len(found), "    "))
 
     kind(
-        "with labels of several classes",
-        lambda group: len({file.label for file in group} - {UNKNOWN}) > 1,
+        "with different labels",
+        lambda group: len({file.labels for file in group} - {(UNKNOWN,)}) > 1,
     )
     for judged in ("test", "validation"):
         kind(
             f"trained on and in {judged}, so that its scores are too good",
             lambda group, judged=judged: (
                 judged in _parts(group)
-                and bool(_parts(group) & {"labelled", "unlabelled"})
+                and bool(_parts(group) & {"labelled", UNLABELLED})
             ),
         )
     kind(
@@ -236,7 +234,7 @@ def _duplicates(files: Sequence[_File], class_names: Sequence[str]) -> List[str]
     )
     kind(
         "both labelled and unlabelled",
-        lambda group: {"labelled", "unlabelled"} <= _parts(group),
+        lambda group: {"labelled", UNLABELLED} <= _parts(group),
     )
     kind("within one part", lambda group: True)
     return lines
@@ -258,11 +256,13 @@ def _sheet(
     """A row of images for each class, the unlabelled ones last."""
     rows: Dict[int, List[np.ndarray]] = collections.defaultdict(list)
     for number, image in thumbnails.items():
-        rows[files[number].label].append(image)
+        for label in files[number].labels:
+            rows[label].append(image)
     labels = [label for label in range(len(class_names)) if rows[label]][:MOST_CLASSES]
     titles = {label: printable(class_names[label])[:100] for label in labels}
-    if rows[UNKNOWN]:
-        titles[UNKNOWN] = "unlabelled"
+    for label, title in ((NONE, "none"), (UNKNOWN, UNLABELLED)):
+        if rows[label]:
+            titles[label] = title
     if not titles:
         return None
     font = ImageFont.load_default(13)
@@ -273,7 +273,7 @@ def _sheet(
     for place, (label, title) in enumerate(titles.items()):
         top = _MARGIN + place * step
         draw.text((_MARGIN, top), title, "black", font)
-        for column, image in enumerate(rows[label]):
+        for column, image in enumerate(rows[label][:ACROSS]):
             left = _MARGIN + column * (SIDE + _MARGIN)
             sheet.paste(Image.fromarray(image), (left, top + _LINE))
     return sheet

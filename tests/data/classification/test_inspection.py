@@ -9,6 +9,8 @@ from PIL import Image
 
 from mixdmt_tf.data import image_files
 from mixdmt_tf.data.classification import inspection
+from mixdmt_tf.data.classification.config import Config
+from mixdmt_tf.data.classification.listing import Listed
 from mixdmt_tf.errors import UserError
 
 COLOURS = {"cat": (200, 0, 0), "dog": (0, 200, 0), "unlabelled": (0, 0, 200)}
@@ -34,8 +36,12 @@ def fixture_root(tmp_path):
     return tmp_path
 
 
-def said(root):
-    report = inspection.inspect(root)
+def of(root, **more):
+    return Config(**{"dataset": "folder", "data_dir": str(root), **more})
+
+
+def said(root, **more):
+    report = inspection.inspect(of(root, **more))
     return "\n".join(report.lines), report
 
 
@@ -92,7 +98,7 @@ def test_bad_files_are_named(root):
 @pytest.mark.parametrize(
     ("one", "other", "title"),
     [
-        ("labeled/cat/00", "labeled/dog/x", "with labels of several classes"),
+        ("labeled/cat/00", "labeled/dog/x", "with different labels"),
         ("labeled/dog/00", "test/dog/x", "trained on and in test"),
         ("unlabeled/deep/00", "test/dog/x", "trained on and in test"),
         ("unlabeled/deep/00", "val/cat/x", "trained on and in validation"),
@@ -126,16 +132,67 @@ def test_the_sheet_has_a_row_for_each_class(root):
 
 def test_images_on_the_sheet_are_spread_over_the_class(root):
     """Rather than the first ones, which are often of one series."""
-    listed = [(root, "labelled", 0)] * 15 + [(root, "test", 0)] * 5
-    chosen = inspection._chosen(listed)
+    files = [(root, "labelled", (0,))] * 15 + [(root, "test", (0,))] * 5
+    chosen = inspection._chosen(Listed(root, ("cat",), files, 0))
     assert len(chosen) == 10 and {0, 14} <= chosen and max(chosen) == 14
+
+
+def test_images_of_another_folder_are_looked_at_too(root, tmp_path_factory):
+    others = tmp_path_factory.mktemp("others")
+    shutil.copy(root / "test/dog/00.png", others / "same.png")
+    text, _ = said(root, unlabeled_dir=str(others))
+    assert re.search(r"\(unknown\) +0 +5 +0 +0\n", text)
+    _, kind, files = section(text, "exact duplicates")
+    assert kind.startswith("  1 trained on and in test") and "/same.png" in files
+
+
+def test_images_that_are_no_photographs(tmp_path):
+    for number, name in enumerate(("a", "b")):
+        path = tmp_path / "train" / name / "x.npy"
+        path.parent.mkdir(parents=True)
+        np.save(path, np.full((12, 20, 5), 100 * number + np.arange(5), np.uint16))
+    text, report = said(tmp_path, channels=5, pixel_range="0,510")
+    assert re.search(r"width +20 / 20 / 20\n  height +12 ", text)
+    assert "bad files: none" in text
+    # The first three channels are what people see.
+    colour = np.asarray(report.sheet)[-inspection.SIDE // 2, 20]
+    np.testing.assert_allclose(colour, (50, 50, 51), atol=1)
+    assert "left out" not in text
+    assert "x.npy: 5 channels; expected --channels=2" in said(tmp_path, channels=2)[0]
+
+
+def test_images_of_several_labels(tmp_path):
+    """Each is counted, and shown, with each label it has."""
+    for number, name in enumerate("abcdefg"):
+        image = Image.new("RGB", (20, 12), (30 * (number - (name == "g")), 0, 9))
+        image.save(tmp_path / f"{name}.png")
+    rows = "a,,1,1 b,,1,0 c,,0,0 d,,, e,val,0,1 f,test,1,1 g,,0,1"
+    rows = "\n".join(row.replace(",", ".png,", 1) for row in rows.split())
+    (tmp_path / "labels.csv").write_text(f"file,split,sea,dune\n{rows}\n")
+    text, report = said(tmp_path, dataset="multilabel_folder")
+    rows = {line.split()[0]: line.split()[1:] for line in text.splitlines()[2:7]}
+    assert rows == {
+        "sea": ["2", "0", "0", "1"],
+        "dune": ["2", "0", "1", "1"],
+        "(unknown)": ["0", "1", "0", "0"],
+        "(none)": ["1", "0", "0", "0"],
+        "total": ["4", "1", "1", "1"],
+    }
+    _, kind, files = section(text, "exact duplicates")
+    assert kind == "  1 with different labels:"
+    assert files.split() == ["f.png", "=", "g.png"] and "left out" not in text
+    step = inspection.SIDE + inspection._LINE + inspection._MARGIN
+    assert report.sheet.height == 4 * step + inspection._MARGIN
+    (tmp_path / "b.png").unlink()
+    with pytest.raises(UserError, match="there is no PNG, JPEG or BMP image b.png"):
+        said(tmp_path, dataset="multilabel_folder")
 
 
 def test_progress_and_nothing_written(root, monkeypatch):
     monkeypatch.setattr(inspection, "_CHUNK", 10)
     before = sorted(path.stat().st_mtime_ns for path in root.rglob("*"))
     seen = []
-    inspection.inspect(root, lambda *numbers: seen.append(numbers))
+    inspection.inspect(of(root), lambda *numbers: seen.append(numbers))
     assert seen == [(10, 27), (20, 27), (27, 27)]
     assert sorted(path.stat().st_mtime_ns for path in root.rglob("*")) == before
 
@@ -151,4 +208,4 @@ def test_no_image_at_all_can_be_used(tmp_path):
 
 def test_another_layout_is_refused(tmp_path):
     with pytest.raises(UserError, match="expected train/<class>/"):
-        inspection.inspect(tmp_path)
+        inspection.inspect(of(tmp_path))

@@ -91,7 +91,7 @@ def load(config: Config) -> Source:
     unknown = [UNKNOWN] * len(names)
     named = [csv_rows.relative(path, root) for path in paths]
     entries = [rows.get(name, ("", "train", unknown)) for name in named]
-    _require_images(rows, named, root)  # before hours may go into decoding them
+    require_images(rows, named, root)  # before hours may go into decoding them
     found = decoded.decode(paths, root, size, config.image_store, config.cache_folder())
     if config.on_bad_image == "error":
         image_files.refuse(found.problems, paths, "use --on_bad_image=skip")
@@ -178,7 +178,17 @@ def _value(text: str, name: str, where: str) -> int:
     return VALUES[text]
 
 
-def _require_images(rows: Rows, named: List[str], root: pathlib.Path) -> None:
+def require_images(rows: Rows, named: List[str], root: pathlib.Path) -> None:
+    """Refuses a table that names files that are not there.
+
+    Args:
+        rows: from `read_table`.
+        named: the files that are there, as the table would name them.
+        root: the folder.
+
+    Raises:
+        UserError: naming the first row of such a file.
+    """
     there = set(named)
     for file, (where, _, _) in rows.items():
         if file not in there:
