@@ -223,7 +223,7 @@ def test_methods_that_mix_do_it_less_from_pretrained_weights(name):
 
 
 def test_mixdmt_has_rounds_from_pretrained_weights_as_dmt_has():
-    """Its base models are RealMix's, and as long as those of labels alone."""
+    """Its base model is DMT's, and its rounds are as long."""
     flags = ["--dataset=cifar10", "--algorithm=mixdmt"]
     found = experiments.build(
         experiments.parse([*flags, "--flagfile=base/pretrained_mixdmt"], "train", "")
@@ -232,9 +232,8 @@ def test_mixdmt_has_rounds_from_pretrained_weights_as_dmt_has():
     theirs = experiments.build(rounds).to_flags()
     same = "base_steps base_batch base_learning_rate batch unlabeled_ratio mixup_beta"
     same += " rounds fractions round_steps learning_rate network freeze_batch_norm"
+    same += " restart models gamma1 gamma2 gamma_ramp"
     for name in same.split():
         assert found[name] == theirs[name], name
-    realmix = ["--dataset=cifar10", "--algorithm=realmix"]
-    values = experiments.parse(realmix, "train", "").values["method"]
-    assert found["guesses"] == str(values["guesses"])
+    assert (found["base"], found["base_augment"]) == ("dmt_baseline", theirs["augment"])
     assert (found["copies_store"], found["select_on"]) == ("virtual", "last")
