@@ -15,12 +15,17 @@ from tests.tasks.classification import tiny
 FLAGS = (*tiny.ROUNDS, "--teachers=all", "--learning_rate=0.05", "--ema_decay=0.5")
 
 
-@pytest.fixture(name="run", scope="module")
-def fixture_run(tmp_path_factory):
+@pytest.fixture(name="whole", scope="module")
+def fixture_whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("all") / "run"
     done = tiny.session(folder, *FLAGS)
     assert done.code == 0, done.err
-    return folder
+    return done, folder
+
+
+@pytest.fixture(name="run", scope="module")
+def fixture_run(whole):
+    return whole[1]
 
 
 @pytest.fixture(name="said", scope="module")
@@ -72,6 +77,25 @@ def test_what_is_not_needed_is_removed_and_what_is_lost_found_again(run, said):
     )
     hooks.clean_up(last)
     assert path.exists() and not before.exists()
+
+
+def test_a_stop_between_sums_and_labels_changes_nothing(
+    whole, run, tmp_path, monkeypatch
+):
+    write = probability_sums.write
+
+    def last(path, *rest):
+        write(path, *rest)
+        if path.name.startswith("round_2"):
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(probability_sums, "write", last)
+        assert tiny.session(tmp_path / "run", *FLAGS).code != 0
+    left = {path.name for path in (tmp_path / "run" / "pseudo_labels").iterdir()}
+    assert "round_2_probabilities.npz" in left and "round_2.npz" not in left
+    again = tiny.session(tmp_path / "run", *FLAGS)
+    assert again.code == 0 and again.last_digest == whole[0].last_digest
 
 
 def test_sums_of_other_images_are_not_read(tmp_path, said):
