@@ -80,7 +80,8 @@ def require_openable(given: object, flag: str = "") -> None:
 def cannot_open(given: str, scheme: str) -> UsageError:
     """What is said of an address that TensorFlow cannot open."""
     return UsageError(
-        f"{given}: TensorFlow opens {scheme}:// only with the package tensorflow-io, "
-        "of the version that fits it.\nInstall it: pip install tensorflow-io. Or mount "
-        "the store (s3fs, gcsfuse), and give the folder where it is mounted."
+        f"{given}: TensorFlow opens {scheme}:// only with the package tensorflow-io.\n"
+        "With TensorFlow 2.15 install it: pip install tensorflow-io==0.36.0; none fits "
+        "2.21.\nOr mount the store (s3fs, gcsfuse), and give the folder where it is "
+        "mounted."
     )

@@ -24,6 +24,15 @@ LONG = {
     "cli/test_segmentation_pseudo_labels.py": {
         "test_parts_together_are_the_whole": ("2",)
     },
+    "conformance/test_accumulation.py": {
+        "test_two_parts_equal_the_whole": (
+            "supervised",
+            "mixmatch",
+            "dual_student",
+            "realmix",
+        ),
+        "test_two_replicas_in_two_parts_equal_one_in_one": ("uda",),
+    },
     "conformance/test_algorithms.py": {
         "test_half_precision_computes_nearly_the_same_loss": (
             "mixed_bfloat16-realmix",
@@ -92,6 +101,9 @@ LONG = {
     },
     "conformance/test_runs_in_rounds.py": {
         "test_resumed_equals_uninterrupted_and_export_equals_model": ("mixdmt",)
+    },
+    "conformance/test_segmentation_accumulation.py": {
+        "test_two_parts_equal_the_whole": ("supervised", "dmt", "adversarial")
     },
     "conformance/test_segmentation_algorithms.py": {
         "test_all_precisions_compute_nearly_the_same_finite_loss": (

@@ -52,7 +52,8 @@ def test_what_cannot_be_opened_is_refused_by_its_name(monkeypatch):
             addresses.require_openable(bad, "workdir")
         message = str(refused.value)
         assert message.startswith(f"--workdir={addresses.normal(bad)}: TensorFlow")
-        assert "pip install tensorflow-io" in message
+        assert "2.15 install it: pip install tensorflow-io==0.36.0;" in message
+        assert "none fits 2.21." in message and "mount the store" in message
         assert len(message.splitlines()) <= 3
     monkeypatch.setattr(addresses.importlib.util, "find_spec", lambda name: name)
     addresses.require_openable("s3://bucket/run")

@@ -17,14 +17,14 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from mixdmt_tf import compat, lengths
 from mixdmt_tf.algorithms.parts import groups, optimizers
-from mixdmt_tf.algorithms.parts.gradient_sums import GradientSums
+from mixdmt_tf.algorithms.parts.gradient_sums import GradientSums, Shares
 from mixdmt_tf.algorithms.parts.groups import Group
 from mixdmt_tf.algorithms.parts.keras_model import KerasModel
 from mixdmt_tf.algorithms.parts.means import Reported, update
 from mixdmt_tf.algorithms.parts.momentum import learning_rate
 from mixdmt_tf.algorithms.parts.moving_average import MovingAverage
 from mixdmt_tf.algorithms.parts.run_facts import RunFacts
-from mixdmt_tf.algorithms.parts.terms import Term, counted, mean_over_replicas
+from mixdmt_tf.algorithms.parts.terms import Term, by_count, counted, mean_over_replicas
 from mixdmt_tf.data.classification.recipe import Recipe
 from mixdmt_tf.equations import decay_weight, ema, ema_decay_warmup
 from mixdmt_tf.errors import UsageError
@@ -251,25 +251,25 @@ class Algorithm(KerasModel):
         Returns:
             The means of all reported numbers.
         """
-        gradients = self.gradients(data)
-        if earlier is not None:
-            gradients = earlier.finish(gradients)
-        groups.descend(self.groups, gradients)
+        shares = self.gradients(data, in_parts=earlier is not None)
+        found = shares[0][0] if earlier is None else earlier.finish(shares)
+        groups.descend(self.groups, found)
         for network in filter(None, (self.network, self.peer)):
             average_statistics(network)
         self._decay_and_average(data["step"])
         return {name: metric.result() for name, metric in self.means.items()}
 
-    def gradients(self, data: Dict[str, tf.Tensor]) -> groups.Gradients:
-        """Gradients by group, of this replica's share of the loss times loss scales."""
-        with tf.GradientTape(persistent=len(self.groups) > 1) as tape:
+    def gradients(self, data: Dict[str, tf.Tensor], in_parts: bool = False) -> Shares:
+        """Those of this replica's share of the loss times loss scales: `by_count`."""
+        with tf.GradientTape(persistent=True) as tape:
             terms, reports = self.step_losses(data)
             terms = counted(terms, data, weighed=self.weighs_labels)
             means = {name: mean_over_replicas(term) for name, term in terms.items()}
-            losses = groups.losses(self.groups, terms, means)
-            scaled = groups.scaled(self.groups, losses)
-        update(self.means, {"loss": losses[groups.NETWORK], **means}, reports)
-        return groups.gradients(self.groups, tape, scaled)
+            loss = groups.losses(self.groups, terms, means)[groups.NETWORK]
+            shares = by_count(terms) if in_parts else [(terms, 1.0)]
+            scaled = [(groups.scaled(self.groups, e, means), n) for e, n in shares]
+        update(self.means, {"loss": loss, **means}, reports)
+        return [(groups.gradients(self.groups, tape, e), n) for e, n in scaled]
 
     def _decay_and_average(self, step: tf.Tensor) -> None:
         """Decays the kernels, then moves the average; on all replicas alike."""

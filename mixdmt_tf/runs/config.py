@@ -76,7 +76,7 @@ class Config:
         1,
         "parts in which a step takes its batch, one after the other, for small memory: "
         "the gradient is that of the whole batch, but batch normalization, mixup and "
-        "masked means see a part's rows only",
+        "percentiles see a part's rows only",
         low=1,
         high=65536,
     )

@@ -141,10 +141,7 @@ def train(
     # others have one.
     strategy.extended.experimental_enable_get_next_as_optional = False
     batches = iter(strategy.distribute_datasets_from_function(of_process))
-    sums = None
-    if parts > 1:
-        with strategy.scope():
-            sums = GradientSums(algorithm.groups, parts)
+    sums = GradientSums() if parts > 1 else None
 
     # Steps have no Python control flow of tensors: AutoGraph, which would rewrite the
     # source of everything that they call, has nothing to do but takes seconds.
@@ -154,7 +151,7 @@ def train(
 
     @functools.partial(tf.function, jit_compile=jit_compile, autograph=False)
     def part_function(batch):
-        sums.add(algorithm.gradients(batch))
+        sums.add(algorithm.gradients(batch, in_parts=True))
 
     @tf.function
     def execute(iterator, steps):

@@ -59,6 +59,24 @@ def test_a_row_of_a_table_says_itself_which_round_is_its_result(path):
         assert parsed.values["method"]["select_on"] != "best"
 
 
+# Left open where stages are as long as passes over the data take, which are given.
+PASSES = {"base_steps": "base_epochs", "round_steps": "round_epochs"}
+
+
+@per_flagfile
+def test_a_published_row_says_itself_what_would_follow_from_its_length(path):
+    """Its values stay the paper's in a shorter run, and whatever defaults become."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    parsed = parse(path)
+    # Rows for CPUs have a budget of their own, and no published number.
+    if not any(
+        line.startswith("# Published") and line[-6:] == ": none" for line in lines
+    ):
+        assert path.parent.name != "cpu"
+        passes = {name for name, epochs in PASSES.items() if epochs in parsed.given}
+        assert set(experiments.build(parsed).left_open()) <= passes
+
+
 @per_flagfile
 def test_its_command_parses(path):
     command = path.read_text(encoding="utf-8").split("# Command: ")[1].splitlines()[0]

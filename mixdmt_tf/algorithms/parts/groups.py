@@ -70,22 +70,25 @@ def losses(
 
     Args:
         groups: of a method.
-        terms: its terms of a step.
+        terms: its terms of a step, or some of them.
         means: of each term.
+
+    Returns:
+        By group, without groups that no term names.
     """
     parts: Dict[str, List[tf.Tensor]] = {name: [] for name in groups}
     for name, term in terms.items():
         parts[term.group].append(means[name] * term.weight)
-    return {name: tf.add_n(each) for name, each in parts.items()}
+    return {name: tf.add_n(each) for name, each in parts.items() if each}
 
 
 def scaled(
-    groups: Mapping[str, Group], losses: Mapping[str, tf.Tensor]
+    groups: Mapping[str, Group], terms: Mapping[str, Any], means: Mapping[str, Any]
 ) -> Dict[str, tf.Tensor]:
-    """Each group's loss times the scale of its optimizer."""
+    """`losses`, each times the scale of its group's optimizer."""
     return {
-        name: compat.scale_loss(group.optimizer, losses[name])
-        for name, group in groups.items()
+        name: compat.scale_loss(groups[name].optimizer, loss)
+        for name, loss in losses(groups, terms, means).items()
     }
 
 
@@ -102,7 +105,7 @@ def gradients(
         scaled: their losses, recorded by it.
     """
     return {
-        name: tape.gradient(scaled[name], each.weights) for name, each in groups.items()
+        name: tape.gradient(loss, groups[name].weights) for name, loss in scaled.items()
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Dict, Optional, Union
+from typing import Dict, List, Optional, Tuple, Union
 
 import tensorflow as tf
 
@@ -40,13 +40,38 @@ def mean_over_replicas(term: Term) -> tf.Tensor:
     sum(mask * values) / rows if the term is `over_all`, and so do their gradients,
     which optimizers sum.
     """
-    everything = tf.ones_like(term.values)
-    mask = everything if term.mask is None else term.mask
-    counted = everything if term.over_all else mask
-    rows = tf.distribute.get_replica_context().all_reduce(
+    mask = tf.ones_like(term.values) if term.mask is None else term.mask
+    return masked_mean(term.values, mask, _rows(term))
+
+
+def _rows(term: Term) -> tf.Tensor:
+    """What the mean of a term is divided by: rows of all replicas, float32 []."""
+    every = term.over_all or term.mask is None
+    counted = tf.ones_like(term.values) if every else term.mask
+    return tf.distribute.get_replica_context().all_reduce(
         tf.distribute.ReduceOp.SUM, tf.stop_gradient(tf.reduce_sum(counted))
     )
-    return masked_mean(term.values, mask, rows)
+
+
+def by_count(terms: Dict[str, Term]) -> List[Tuple[Dict[str, Term], tf.Tensor]]:
+    """The terms of a part of a batch, those together that are divided by one number.
+
+    That is the number of rows that a mask keeps, and another one in each part. Means
+    over all rows are divided by the same number in all parts: theirs count once each.
+
+    Args:
+        terms: by name; those with the same mask have the very same tensor.
+
+    Returns:
+        Terms by name, and their rows that count, of all replicas, float32 [].
+    """
+    shares: Dict[int, Tuple[Dict[str, Term], tf.Tensor]] = {}
+    for name, term in terms.items():
+        mask = None if term.over_all else term.mask
+        if id(mask) not in shares:
+            shares[id(mask)] = {}, tf.constant(1.0) if mask is None else _rows(term)
+        shares[id(mask)][0][name] = term
+    return [*shares.values()]
 
 
 def counted(
