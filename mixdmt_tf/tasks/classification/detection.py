@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from mixdmt_tf.algorithms.base import Algorithm
 from mixdmt_tf.algorithms.parts.ood_mask import (
+    FIXED,
     OF_FEATURES,
     OF_LOGITS,
     OodMask,
@@ -67,9 +68,14 @@ class Detection:
         for suffix, weights in (("", averaged), ("_raw", raw)):
             if not (found and all(map(np.array_equal, averaged, raw))):
                 found = self._all_scores(scorer, weights, poll)
+            name = "softmax" if mask is None else mask.score
             if mask is not None and mask.scores is not None:
-                found[mask.fixed_score] = mask.scores.numpy()[self.places]
-            chosen = found.get("softmax" if mask is None else mask.score)
+                fixed = mask.fixed_score
+                # Of another run's network, beside the same score of this one.
+                key = fixed if fixed in FIXED else f"{fixed}_given"
+                found[key] = mask.scores.numpy()[self.places]
+                name = key if name == fixed else name
+            chosen = found.get(name)
             if chosen is None:  # the truth itself, or a fixed score that masks nothing
                 chosen = found["softmax"]
             numbers[f"ood{suffix}_auroc"] = 100.0 * auroc(self.inside, chosen)

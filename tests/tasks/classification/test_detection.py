@@ -81,6 +81,10 @@ def test_the_score_of_the_mask_is_the_one_that_counts():
     got = opened().scores(Confident(), Masking())
     assert got["ood_auroc"] == got["ood_raw_auroc"] == got["ood_auroc_frozen"] == 100
     assert got["ood_auroc_softmax"] == pytest.approx(80.0)
+    Masking.ood.score = Masking.ood.fixed_score = "softmax"  # of another run
+    of_other = opened().scores(Confident(), Masking())
+    assert of_other["ood_auroc"] == of_other["ood_auroc_softmax_given"] == 100
+    assert of_other["ood_auroc_softmax"] == pytest.approx(80.0)
     Masking.ood.score = "oracle"
     assert opened().scores(Confident(), Masking())["ood_auroc"] == pytest.approx(80.0)
 
