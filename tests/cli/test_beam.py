@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-import types
 from unittest import mock
 
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from mixdmt_tf.cli import beam, precompute_augmentations, pseudo_label
 from mixdmt_tf.data import precomputed
 from mixdmt_tf.data.classification import label_parts
-from tests.cli import commands
+from tests.cli import commands, pipelines
 from tests.tasks.classification import tiny
 
 needs_beam = pytest.mark.skipif(
@@ -46,44 +45,12 @@ def test_pseudo_labels_are_those_of_the_command_alone(finished, tmp_path):
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
-class Pipeline:
-    """As much of Beam as the commands use; parts do not see each other's files."""
-
-    def __init__(self, runner, options):
-        self.steps = []
-
-    def __or__(self, step):
-        self.steps.append(step)
-        return self
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        (parts, (function, *more)) = self.steps
-        with mock.patch.object(label_parts, "read", return_value=None):
-            for part in parts:
-                function(part, *more)
-
-
-class Step(list):
-    """What a pipeline consists of; a name may stand before it."""
-
-    def __rrshift__(self, name):
-        return self
-
-
 def test_labels_are_joined_where_no_part_sees_the_others(
     finished, tmp_path, monkeypatch, capsys
 ):
-    options = types.SimpleNamespace(PipelineOptions=list)
-    stub = types.SimpleNamespace(
-        Pipeline=Pipeline,
-        options=types.SimpleNamespace(pipeline_options=options),
-        Create=lambda parts, reshuffle: Step(parts),
-        Map=lambda *arguments: Step(arguments),
-    )
-    monkeypatch.setattr(beam, "_beam", lambda: stub)
+    monkeypatch.setattr(beam, "_beam", lambda: pipelines.BEAM)
+    alone = mock.patch.object(label_parts, "read", return_value=None)
+    monkeypatch.setattr(pipelines, "PARTS", alone)
     argv = [f"--workdir={finished.folder}", "--fraction=50"]
     files = [tmp_path / "whole.npz", tmp_path / "parts.npz"]
     for file, more in zip(files, ((), ("--runner=Stub", "--parts=2"))):

@@ -7,12 +7,12 @@ import json
 import numpy as np
 import pytest
 
-from mixdmt_tf.cli import experiments, train
+from mixdmt_tf.cli import beam, experiments, train
 from mixdmt_tf.cli.pseudo_label import main
 from mixdmt_tf.data.segmentation import datasets, pseudo_labels, splits
 from mixdmt_tf.data.segmentation.source import IGNORED
 from mixdmt_tf.tasks.segmentation.scoring import Scorer
-from tests.cli import commands
+from tests.cli import commands, pipelines
 from tests.tasks.classification import tiny as images
 from tests.tasks.segmentation import tiny
 
@@ -29,6 +29,18 @@ def labelled(run, tmp_path_factory):
     argv = [f"--workdir={run.folder}", f"--output={folder}", "--fraction=50"]
     assert main([*argv, "--rank_every=1"]) == 0
     return folder
+
+
+def test_a_pipeline_labels_as_the_command_alone_does(
+    run, labelled, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(beam, "_beam", lambda: pipelines.BEAM)
+    argv = [f"--workdir={run.folder}", f"--output={tmp_path / 'parts'}"]
+    more = ("--fraction=50", "--rank_every=1", "--runner=Stub", "--parts=3")
+    assert main([*argv, *more]) == 0, capsys.readouterr().err
+    assert "still missing, --shard=" in capsys.readouterr().out
+    for file in sorted(labelled.glob("*.npz")):
+        assert (tmp_path / "parts" / file.name).read_bytes() == file.read_bytes()
 
 
 def opened(run, folder):
