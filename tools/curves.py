@@ -103,13 +103,10 @@ def draw_labels(name: str, title: str) -> pathlib.Path:
     ]
     ticks = sorted({x for row in found.values() for x in row})
     seeds = sorted({each["seed"] for each in known})
-    numbers = ", ".join(map(str, seeds))
-    of_each = {
-        name: {each["seed"] for each in known if (each["row"], each["column"]) == name}
-        for name in {(each["row"], each["column"]) for each in known}
-    }
-    alike = all(own == set(seeds) for own in of_each.values())
-    note = f"seeds {numbers}" + ("" if alike else ", of some points fewer")
+    note = f"seeds {', '.join(map(str, seeds))}"
+    points = [values for row in found.values() for values in row.values()]
+    if any(len(values) < len(seeds) for values in points):
+        note += ", of some points fewer"
     chart = plots.LineChart(
         series, title, "labelled images", SCORES[score], ticks, log_x=True, note=note
     )
