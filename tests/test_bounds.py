@@ -20,7 +20,7 @@ ALLOWED = {
     "leases.py": "a file of the system",
     "machine_memory.py": "files of the system",
     "report/page.py": "a file of the package",
-    "runs/precision.py": "a file of the system; others through bounds",
+    "runs/environment.py": "a file of the system; others through bounds",
     "serving/app.py": "a file of the package",
     "source_text.py": "modules, which are imported all the same",
     "stores.py": "a file that is sent, of which no more is in memory",
