@@ -41,7 +41,7 @@ def middle_of(name):
 
 
 @pytest.mark.parametrize(
-    "name,published", zip(NAMES, (4_652_008, 5_416_680, 6_092_072))
+    "name,published", [*zip(NAMES, (4_652_008, 5_416_680, 6_092_072))]
 )
 def test_number_of_parameters(name, published):
     model = network(name).build((224, 224, 3), 1000)
