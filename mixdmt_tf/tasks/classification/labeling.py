@@ -71,9 +71,10 @@ def label(
     Raises:
         UserError: if nothing would be kept.
     """
-    if inside is None:
-        inside = np.ones(len(split.unlabeled), bool)
-    images = int(inside.sum())
+    # Of ten million images no copy is made for a mask that there is not.
+    candidates = slice(None) if inside is None else inside
+    ids = split.unlabeled[candidates]
+    images = len(ids)
     number = COUNTS[count](images, fraction)
     if not number:
         raise UserError(
@@ -86,14 +87,13 @@ def label(
     else:
         labels, confidence = guesses or guess(model, source, split, weights, poll)
     if count == "per_class":
-        classes = source.num_classes
-        ranked = labels[inside], confidence[inside]
-        lowest = class_thresholds(*ranked, classes, fraction)
-        kept = threshold_labels(labels, confidence, lowest, UNKNOWN) != UNKNOWN
-        kept &= inside
+        ranked = labels[candidates], confidence[candidates]
+        lowest = class_thresholds(*ranked, source.num_classes, fraction)
+        kept = np.zeros(len(labels), bool)
+        kept[candidates] = threshold_labels(*ranked, lowest, UNKNOWN) != UNKNOWN
     else:
-        ids, _ = top_confident(split.unlabeled[inside], confidence[inside], number)
-        kept = np.isin(split.unlabeled, ids)
+        surest, _ = top_confident(ids, confidence[candidates], number)
+        kept = np.isin(split.unlabeled, surest)
     facts = {
         "fraction": fraction,
         "lowest_confidence": float(confidence[kept].min()),

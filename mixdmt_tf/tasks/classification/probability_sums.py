@@ -70,5 +70,6 @@ def read(path: pathlib.Path, split: Split, num_classes: int) -> Optional[np.ndar
 
 
 def _digest(sums: np.ndarray, split: Split) -> str:
-    both = split.digest().encode() + np.ascontiguousarray(sums).tobytes()
-    return hashlib.sha256(both).hexdigest()
+    digest = hashlib.sha256(split.digest().encode())
+    digest.update(np.ascontiguousarray(sums).data)
+    return digest.hexdigest()
