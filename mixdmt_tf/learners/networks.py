@@ -15,6 +15,7 @@ from mixdmt_tf.models.base import Network
 from mixdmt_tf.models.copies import copied
 from mixdmt_tf.models.keras_application import Preprocessing
 from mixdmt_tf.models.layers.input_normalization import InputNormalization
+from mixdmt_tf.models.pretrained_classifier import PretrainedClassifier
 from mixdmt_tf.settings import setting
 
 RANK = {"classification": 2, "segmentation": 4}  # of logits
@@ -124,7 +125,7 @@ def _with_head(network: keras.Model, num_classes: int, task: str) -> keras.Model
                 f"network: outputs are {list(x.shape)}; expected logits or features "
                 "[B, D], or feature maps [B, h, w, D]"
             )
-        logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(x)
+        logits = PretrainedClassifier().logits(x, num_classes)
     else:
         if len(x.shape) != 4:
             raise ArgumentError(

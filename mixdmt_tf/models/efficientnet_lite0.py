@@ -13,11 +13,11 @@ from typing import ClassVar, Tuple
 import keras
 
 from mixdmt_tf.models.encoders.efficientnet_lite import EfficientNetLite
-from mixdmt_tf.models.pretrained import Pretrained
+from mixdmt_tf.models.pretrained_classifier import PretrainedClassifier
 
 
 @dataclasses.dataclass(frozen=True)
-class EfficientNetLite0(Pretrained):
+class EfficientNetLite0(PretrainedClassifier):
     """Which weights it starts from, and what of it is trained."""
 
     size: ClassVar[int] = 0
@@ -56,8 +56,6 @@ class EfficientNetLite0(Pretrained):
         if input_shape[-1] == 1:
             x = keras.layers.Concatenate(name="three_channels")([x, x, x])
         encoder = EfficientNetLite(self.size, self.momentum, portable)
-        logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(
-            encoder.classifier_features(x)
-        )
+        logits = self.logits(encoder.classifier_features(x), num_classes)
         name = f"efficientnet_lite{self.size}"
         return self.prepare(keras.Model(images, logits, name=name))

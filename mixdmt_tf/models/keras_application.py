@@ -20,7 +20,7 @@ from mixdmt_tf import compat
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.models.copies import settle
 from mixdmt_tf.models.layers import sums
-from mixdmt_tf.models.pretrained import Pretrained
+from mixdmt_tf.models.pretrained_classifier import PretrainedClassifier
 from mixdmt_tf.settings import setting
 
 # What Keras and TensorFlow say where layers shrink images to nothing.
@@ -31,7 +31,7 @@ _OTHER_CHANNELS = (
 
 
 @dataclasses.dataclass(frozen=True)
-class KerasApplication(Pretrained):
+class KerasApplication(PretrainedClassifier):
     """Which application, and what of it is trained."""
 
     application: str = setting(
@@ -172,9 +172,7 @@ class KerasApplication(Pretrained):
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.momentum = self.momentum
         pool = keras.layers.GlobalAveragePooling2D(dtype="float32", name="features")
-        logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(
-            pool(application.output)
-        )
+        logits = self.logits(pool(application.output), num_classes)
         return self.prepare(keras.Model(images, logits, name=self.application.lower()))
 
     def _application(self, **kwargs: Any) -> keras.Model:
