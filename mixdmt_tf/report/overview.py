@@ -71,7 +71,10 @@ def _facts(run: Run) -> Dict[str, str]:
         "precision": experiment.run.precision,
         "time": duration(results["seconds"]),
     }
-    if results.get("result_of"):
+    if results.get("mean_of"):
+        names = ", ".join(each.replace("_", " ") for each in results["mean_of"])
+        facts["the result is the mean of the weights of"] = names
+    elif results.get("result_of"):
         facts["the result is that of"] = results["result_of"].replace("_", " ")
     if not run.finished:
         facts["state"] = "not finished: scores are those of the last evaluation"

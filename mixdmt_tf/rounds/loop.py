@@ -8,6 +8,7 @@ there. Whatever moment the process is killed at, the same command resumes from i
     RUN/base/                        the base model; of two models base_a/ and base_b/
     RUN/pseudo_labels/round_1...     what it says of the unlabelled images
     RUN/round_1/                     a run that learns from that, and so on
+    RUN/mean/                        the mean of all networks, if that is the result
     RUN/rounds.csv, results.json     what came of each round
     RUN/checkpoints/, export/        the resulting network, as of any run
 """
@@ -24,7 +25,7 @@ from mixdmt_tf import digests, remote
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import copy_atomically
 from mixdmt_tf.progress import duration
-from mixdmt_tf.rounds import graphs, plan, records, sharing, stages
+from mixdmt_tf.rounds import graphs, plan, records, sharing, stages, weight_means
 from mixdmt_tf.runs import export, finished, predictions, trained
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.pace import Pace
@@ -224,9 +225,15 @@ class Loop:
     def _rank(self, stage: plan.Stage) -> float:
         return self.hooks.rank(self.results[stage.name])
 
-    def _final(self) -> plan.Stage:
-        """The stage whose network is the result, as `select_on` says."""
+    def _final(self) -> str:
+        """The stage whose network is the result, as `select_on` says, or the mean."""
         select_on = self.experiment.method.select_on
+        if select_on == weight_means.NAME:
+            self.results[select_on] = weight_means.write(self.task, self.stages)
+            return select_on
+        return self._chosen(select_on).name
+
+    def _chosen(self, select_on: str) -> plan.Stage:
         held_out = self.hooks.validation_images()
         # The last stage of a round is model A's.
         if select_on == "last" or (select_on == "best" and not held_out):
@@ -259,7 +266,7 @@ class Loop:
 
     def _finish(self) -> Dict[str, Any]:
         final = self._final()
-        folder = self.stages.folder(final.name)
+        folder = self.stages.folder(final)
         finished.require(folder, self.stages.snapshot)  # of a base that was given
         copy_atomically(folder / "checkpoints", self.path / "checkpoints")
         for name in ("metrics.csv", trained.FACTS):
@@ -282,7 +289,7 @@ class Loop:
             self.results,
             self.entries,
             self.warnings,
-            final.name,
+            final,
             self.hooks.summarize(bases),
         )
         digests.write(self.path / "results.json", json.dumps(outcome, indent=1))

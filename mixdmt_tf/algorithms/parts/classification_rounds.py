@@ -49,8 +49,9 @@ class Selection:
         "error among base models and rounds, of equal ones the latest; last: the last "
         "round's (the first model's); valtiny: as best, but of two models among the "
         "last round's (algorithm 2, step 17; appendix C holds out 200 images: "
-        "--validation=200)",
-        choices=("best", "last", "valtiny"),
+        "--validation=200); mean: one whose weights are the means of those of all "
+        "rounds' networks, which began alike with published weights (model soups)",
+        choices=("best", "last", "valtiny", "mean"),
     )
 
 

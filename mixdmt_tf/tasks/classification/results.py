@@ -94,7 +94,9 @@ def describe(results: Dict[str, Any]) -> str:
             f"test error of the base model, labels alone: {results['base_error']:.2f} "
             f"% (raw weights {results['base_error_raw']:.2f} %)"
         )
-    if rounds and results["result_of"] != rounds[-1]["stage"]:
+    if results.get("mean_of"):
+        lines.append(f"the result is the mean of {', '.join(results['mean_of'])}")
+    elif rounds and results["result_of"] != rounds[-1]["stage"]:
         lines.append(f"the result is that of {results['result_of']}")
     if results["test_error"] is not None:
         lines.append(

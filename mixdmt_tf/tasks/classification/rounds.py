@@ -21,7 +21,7 @@ from mixdmt_tf.data.part import Part
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.equations import difference_maximized, error_difference_deviation
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.rounds import plan
+from mixdmt_tf.rounds import plan, weight_means
 from mixdmt_tf.rounds.bases import require_base
 from mixdmt_tf.rounds.hooks import Entry, Results
 from mixdmt_tf.rounds.stages import Stages
@@ -96,6 +96,8 @@ class Rounds:
                 "--select_on=valtiny needs validation images.\n"
                 "Hold some out, such as --validation=200, or use --select_on=last."
             )
+        if method.select_on == weight_means.NAME:
+            weight_means.require_one_beginning(self.experiment)
         if (method.teachers, method.labeling) == ("all", "graph"):
             raise UsageError(
                 "--teachers=all: --labeling=graph asks one network for features.\n"

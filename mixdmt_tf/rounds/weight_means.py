@@ -1,0 +1,109 @@
+"""The mean of the weights of all networks of a run in rounds, as its result.
+
+Model soups (Wortsman et al. 2022, arXiv:2203.05482): networks that were fine-tuned from
+the same weights can be averaged weight by weight, and the mean errs less than each of
+them, as an ensemble would, in the time of one. Networks that began with different
+random weights can't.
+
+    RUN/mean/    the mean's checkpoint and scores, as in the folder of a round
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Dict, List, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from mixdmt_tf import digests
+from mixdmt_tf.algorithms.parts.moving_average import MovingAverage
+from mixdmt_tf.errors import UsageError
+from mixdmt_tf.rounds.stages import Stages
+from mixdmt_tf.runs import finished, results, trained
+from mixdmt_tf.runs.checkpoints import Checkpoints, portable_weights
+from mixdmt_tf.runs.experiment import Experiment
+from mixdmt_tf.runs.run_folder import read_results
+from mixdmt_tf.runs.task import Task
+
+NAME = "mean"
+
+
+class _Mean:
+    """The means of networks, as an evaluation asks a method for weights."""
+
+    def __init__(self, network: Any, models: Sequence[trained.Trained]):
+        self.network = network
+        network.set_weights(_mean([each.averaged for each in models]))
+        self.average = MovingAverage(network)
+        network.set_weights(_mean([each.raw for each in models]))
+
+
+def _mean(networks: Sequence[List[np.ndarray]]) -> List[np.ndarray]:
+    """The mean of each weight, in float64 and rounded once."""
+    return [
+        np.mean(weights, 0, dtype=np.float64).astype(weights[0].dtype)
+        for weights in zip(*networks)
+    ]
+
+
+def require_one_beginning(experiment: Experiment) -> None:
+    """Refuses networks that begin with different random weights.
+
+    Raises:
+        UsageError: naming what to do.
+    """
+    apart = experiment.method.restart or experiment.method.models > 1
+    if apart and experiment.network.pretrained in ("", "none"):
+        raise UsageError(
+            f"--select_on={NAME}: networks that begin with different random weights "
+            "have no mean.\nUse a network with published weights, such as "
+            "--network=efficientnet_lite0, or --select_on=best."
+        )
+
+
+def write(task: Task, stages: Stages) -> Dict[str, Any]:
+    """Writes checkpoint and scores of the mean of all rounds, unless they are there.
+
+    Args:
+        task: of the run.
+        stages: of the run, all finished.
+
+    Returns:
+        What `results.json` of the folder holds: scores, and in `mean_of` the names of
+        the stages. The steps and the seconds are those of the stages: here 0.
+    """
+    folder, split, snapshot = stages.path / NAME, stages.split, stages.snapshot
+    folders = [stages.folder(each.name) for each in stages.all if each.teacher]
+    models = [trained.load(task, each, snapshot) for each in folders]
+    digest = [trained.weights_digest(each.averaged) for each in models]
+    step = models[-1].step
+    known = read_results(folder)
+    if known and known["mean_of_weights"] == digest and finished.is_whole(folder, step):
+        return known
+    folder.mkdir(exist_ok=True)
+    (folder / "results.json").unlink(missing_ok=True)
+    facts = digests.read_json(folders[-1] / trained.FACTS)
+    mean = _Mean(task.load_scorer(facts).network, models)
+    Checkpoints(
+        folder / "checkpoints",
+        tf.train.Checkpoint(network=mean.network, average=mean.average),
+        models[-1].split,
+        keep=1,
+        portable=portable_weights(mean.network, mean.average),
+    ).save(step)
+    digests.copy(folders[-1] / trained.FACTS, folder / trained.FACTS)
+    log = task.log(folder)
+    evaluate = task.evaluation(split, task.load_scorer(facts), log)
+    _, scores = evaluate(step, mean, {}, 0.0, lambda: None)  # type: ignore[arg-type]
+    log.close()
+    print(f"mean of {', '.join(each.name for each in folders)}: {scores}", flush=True)
+    outcome = {
+        **results.summarize(task, log.rows, split),
+        "steps": 0,
+        "seconds": 0.0,
+        "mean_of": [each.name for each in folders],
+        "mean_of_weights": digest,
+    }
+    digests.write(folder / "results.json", json.dumps(outcome, indent=1))
+    return outcome
