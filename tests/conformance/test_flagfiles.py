@@ -254,4 +254,4 @@ def test_mixdmt_has_rounds_from_pretrained_weights_as_dmt_has():
     for name in same.split():
         assert found[name] == theirs[name], name
     assert (found["base"], found["base_augment"]) == ("dmt_baseline", theirs["augment"])
-    assert (found["copies_store"], found["select_on"]) == ("virtual", "last")
+    assert (found["copies"], found["select_on"]) == ("0", "mean")
