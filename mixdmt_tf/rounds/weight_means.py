@@ -11,6 +11,7 @@ random weights can't.
 from __future__ import annotations
 
 import json
+import shutil
 from typing import Any, Dict, List, Sequence
 
 import numpy as np
@@ -23,7 +24,6 @@ from mixdmt_tf.rounds.stages import Stages
 from mixdmt_tf.runs import finished, results, trained
 from mixdmt_tf.runs.checkpoints import Checkpoints, portable_weights
 from mixdmt_tf.runs.experiment import Experiment
-from mixdmt_tf.runs.run_folder import read_results
 from mixdmt_tf.runs.task import Task
 
 NAME = "mean"
@@ -78,11 +78,13 @@ def write(task: Task, stages: Stages) -> Dict[str, Any]:
     models = [trained.load(task, each, snapshot) for each in folders]
     digest = [trained.weights_digest(each.averaged) for each in models]
     step = models[-1].step
-    known = read_results(folder)
-    if known and known["mean_of_weights"] == digest and finished.is_whole(folder, step):
-        return known
-    folder.mkdir(exist_ok=True)
-    (folder / "results.json").unlink(missing_ok=True)
+    files = ("results.json", "metrics.csv", trained.FACTS)
+    if all(digests.is_sound(folder / name) for name in files):
+        known = digests.read_json(folder / "results.json")
+        if known["mean_of_weights"] == digest and finished.is_whole(folder, step):
+            return known
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
     facts = digests.read_json(folders[-1] / trained.FACTS)
     mean = _Mean(task.load_scorer(facts).network, models)
     Checkpoints(
