@@ -10,7 +10,7 @@ The loop itself is `rounds/loop.py`.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 import keras
 import tensorflow as tf
@@ -42,6 +42,12 @@ class Selection:
         "probabilities and those of all that taught it, the base model first, of "
         "which N x C x 4 bytes are kept",
         choices=("last", "all"),
+    )
+    candidates: Optional[int] = setting(
+        None,
+        "how many unlabelled images networks are asked about, drawn once for the run, "
+        "of which fractions are kept; none: all; a short round reads few of them",
+        low=1,
     )
     select_on: str = setting(
         "best",

@@ -212,6 +212,8 @@ def quality(pseudo: PseudoLabels, truth: np.ndarray) -> Quality:
         truth: int32 [N], hidden classes, `UNKNOWN` where unknown; labels of images
             of no class, -2 and less, make any pseudo label wrong.
     """
+    asked = pseudo.confidence > 0  # candidates.py
+    pseudo, truth = _rows(pseudo, asked), truth[asked]
     known, right = truth != UNKNOWN, pseudo.labels == truth
     kept = pseudo.kept
 
@@ -262,11 +264,12 @@ def some(pseudo: PseudoLabels, number: int, seed: int) -> PseudoLabels:
         seed: of the draw.
     """
     drawn = np.random.default_rng(seed).permutation(len(pseudo.ids))[:number]
-    rows = np.sort(drawn)
+    return _rows(pseudo, np.sort(drawn))
+
+
+def _rows(pseudo: PseudoLabels, rows: np.ndarray) -> PseudoLabels:
     names = ("ids", "labels", "confidence", "kept")
-    return dataclasses.replace(
-        pseudo, **{name: getattr(pseudo, name)[rows] for name in names}
-    )
+    return dataclasses.replace(pseudo, **{n: getattr(pseudo, n)[rows] for n in names})
 
 
 def describe(quality: Quality, images: int) -> str:

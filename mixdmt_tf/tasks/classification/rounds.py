@@ -38,6 +38,7 @@ from mixdmt_tf.tasks.classification import (
     round_records,
     score_files,
 )
+from mixdmt_tf.tasks.classification.candidates import Candidates
 
 
 class Rounds:
@@ -57,6 +58,7 @@ class Rounds:
         self.experiment = task.experiment
         self.path = path
         self.split = split
+        self.candidates = Candidates(split, task.experiment.method.candidates)
 
     def labels_place(self, stage: plan.Stage) -> pathlib.Path:
         """The file of the pseudo labels that a stage learns from."""
@@ -80,7 +82,7 @@ class Rounds:
     def _kept(self, stage: plan.Stage) -> int:
         """How many pseudo labels a round learns from."""
         count = labeling.COUNTS[self.experiment.method.count]
-        return count(len(self.split.unlabeled), stage.fraction)
+        return count(len(self.candidates.split.unlabeled), stage.fraction)
 
     def parts_of_labels(self, share: float) -> Tuple[np.ndarray, np.ndarray]:
         """Two parts of the labelled images that differ as much as they can (Eq. 11)."""
@@ -110,8 +112,8 @@ class Rounds:
             if stage.teacher and not self._kept(stage):
                 raise UsageError(
                     f"--fractions: {100 * stage.fraction:g} % of "
-                    f"{len(self.split.unlabeled):,} unlabelled images is none "
-                    f"({stage.name}).\nGive larger percentages."
+                    f"{len(self.candidates.split.unlabeled):,} unlabelled images is "
+                    f"none ({stage.name}).\nGive larger percentages."
                 )
         if self.experiment.run.init_from:
             require_base(self.task, self.split)
@@ -168,7 +170,7 @@ class Rounds:
     ) -> labeling.Guesses:
         file, weights = self.labels_place(stage), self.experiment.run.init_weights
         return guessed_parts.read_or_guess(
-            model, self.task.source, self.split, file, weights, part
+            model, self.task.source, self.candidates.split, file, weights, part
         )
 
     def label(self, stages: Stages, stage: plan.Stage, parts: int = 1) -> None:
@@ -186,24 +188,26 @@ class Rounds:
         pseudo = labeling.label(
             model,
             self.task.source,
-            self.split,
+            self.candidates.split,
             stage.fraction,
             self.experiment.method.count,
             self.experiment.run.init_weights,
             by=labeling.source_of(self.experiment.method),
             guesses=guesses,
-            inside=fixed_scores.inside(self.task, self.split, self.path),
+            inside=self.candidates.of(
+                fixed_scores.inside(self.task, self.split, self.path)
+            ),
         )
         if hasattr(self.experiment.method, "noise_from"):
             pseudo = self._with_noise(model, pseudo)
         file.parent.mkdir(exist_ok=True)
-        pseudo_labels.write(file, pseudo, self.split)
+        pseudo_labels.write(file, self.candidates.among_all(pseudo), self.split)
 
     def _sums(
         self, stages: Stages, stage: plan.Stage, model: Optional[trained.Trained] = None
     ) -> np.ndarray:
         """Probabilities of a stage's teacher and of all who taught that one, added."""
-        source, split = self.task.source, self.split
+        source, split = self.task.source, self.candidates.split
         path = probability_sums.place(self.labels_place(stage))
         sums = probability_sums.read(path, split, source.num_classes)
         if sums is None:
