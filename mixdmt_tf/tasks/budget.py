@@ -221,9 +221,11 @@ def _durations(
         each = pace.seconds_per_step or 0.0
         return steps * each + evaluations * judged * per_image(pace)
 
-    asked = getattr(experiment.method, "candidates", None) or len(source.train)
-    labelled = min(asked, len(source.train))
-    return run, lambda pace: labelled * per_image(pace)
+    def labels(pace: Pace) -> float:
+        asked = getattr(experiment.method, "candidates", None) or len(source.train)
+        return min(asked, len(source.train)) * per_image(pace)
+
+    return run, labels
 
 
 def of_stages(task: Task, paces: Paces, few: int, stages: Stages) -> float:

@@ -92,6 +92,8 @@ def test_of_rounds_every_stage_and_its_labels_are_counted():
     seconds = cost_of_two_rounds("--eval_every=5")
     # Three stages of 5 steps with an evaluation each, and two times 60 labels.
     assert seconds(15) == 3 * (5 * 5 + 2) + 2 * 60 / 10 * 2
+    some = cost_of_two_rounds("--eval_every=5", "--candidates=20")
+    assert some(15) == 3 * (5 * 5 + 2) + 2 * 20 / 10 * 2
 
 
 @pytest.mark.parametrize("suffixes", [("",), ("_a", "_b")])
