@@ -14,6 +14,7 @@ import numpy as np
 from mixdmt_tf.data import draws
 from mixdmt_tf.data.classification.pseudo_labels import PseudoLabels
 from mixdmt_tf.data.splits import Split
+from mixdmt_tf.tasks.classification.labeling import CANDIDATES
 
 
 class Candidates:
@@ -55,4 +56,7 @@ class Candidates:
             theirs = getattr(pseudo, name)
             rows[name] = np.zeros(len(self._whole.unlabeled), theirs.dtype)
             rows[name][self._places] = theirs
-        return dataclasses.replace(pseudo, ids=self._whole.unlabeled, **rows)
+        facts = {**pseudo.facts, CANDIDATES: len(pseudo.ids)}
+        return dataclasses.replace(
+            pseudo, ids=self._whole.unlabeled, facts=facts, **rows
+        )

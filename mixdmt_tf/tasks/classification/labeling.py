@@ -31,6 +31,7 @@ from mixdmt_tf.tasks.classification import graph_labeling
 from mixdmt_tf.tasks.classification.scoring import images_per_pass
 
 BY_NETWORK = LabelSource()
+CANDIDATES = "candidates"  # of the facts: how many images have been asked about
 BINS = 10  # of confidence, equally wide
 BLOCK = 40  # passes of which all probabilities are in memory at a time
 Guesses = Tuple[np.ndarray, np.ndarray]  # classes int32 [n], confidence float32 [n]
@@ -212,8 +213,9 @@ def quality(pseudo: PseudoLabels, truth: np.ndarray) -> Quality:
         truth: int32 [N], hidden classes, `UNKNOWN` where unknown; labels of images
             of no class, -2 and less, make any pseudo label wrong.
     """
-    asked = pseudo.confidence > 0  # candidates.py
-    pseudo, truth = _rows(pseudo, asked), truth[asked]
+    if CANDIDATES in pseudo.facts:
+        asked = pseudo.confidence > 0
+        pseudo, truth = _rows(pseudo, asked), truth[asked]
     known, right = truth != UNKNOWN, pseudo.labels == truth
     kept = pseudo.kept
 

@@ -79,6 +79,15 @@ def test_the_quality_of_labels_is_that_of_those_who_were_asked_about():
     assert labeling.quality(labels, truth) == labeling.quality(theirs, found.of(truth))
 
 
+def test_without_candidates_a_label_without_certainty_counts_too():
+    """A graph has some."""
+    labels = pseudo(split().unlabeled)
+    labels.confidence[:10] = 0
+    truth = np.arange(50, dtype=np.int32) % 3
+    truth[:10] += 1
+    assert labeling.quality(labels, truth).accuracy_of_all == pytest.approx(80)
+
+
 def test_a_run_asks_about_no_others(tmp_path, monkeypatch):
     asked, folder = [], tmp_path / "run"
     probabilities = labeling.probabilities
