@@ -25,7 +25,13 @@ CONFIGS = {
 }
 # Settings of the data that are no matter of where they come from.
 DATA = {
-    "classification": ("copies", "copies_augment", "copies_store", "cache_dir"),
+    "classification": (
+        "copies",
+        "copies_augment",
+        "copies_store",
+        "cache_dir",
+        "border",
+    ),
     "segmentation": ("crop", "scale"),
 }
 # Of what differs from the command line: nothing is written without being asked for.

@@ -39,7 +39,7 @@ class DMTBaseline(base.Algorithm):
             mixup_beta=config.mixup_beta,
             mixup_shared=True,
             augment=config.augment,
-            fill=dmt_sgd.GREY,
+            border=dmt_sgd.BORDER,
         )
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:

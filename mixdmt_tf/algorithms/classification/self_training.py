@@ -33,7 +33,7 @@ class SelfTraining(base.Algorithm):
             unlabeled_views=1,
             unlabeled_ratio=config.unlabeled_ratio,
             augment=config.augment,
-            fill=dmt_sgd.GREY,
+            border=dmt_sgd.BORDER,
         )
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:

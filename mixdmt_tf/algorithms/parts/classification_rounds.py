@@ -102,7 +102,7 @@ class Round(base.Algorithm):
             mixup_beta=config.mixup_beta,
             mixup_shared=True,
             augment=config.augment,
-            fill=dmt_sgd.GREY,
+            border=dmt_sgd.BORDER,
             pseudo=True,
         )
 

@@ -10,8 +10,7 @@ from typing import Optional
 
 from mixdmt_tf.settings import override, setting
 
-GREY = 128  # the border that shifted images get, in the release
-
+BORDER = "grey"  # of shifted images, in the release
 
 # DMT's own WideResNet (`mixdmt_tf/models/wide_resnet.py`).
 assumes = {"network": "wide_resnet", "form": "dmt"}

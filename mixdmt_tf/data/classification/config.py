@@ -138,6 +138,13 @@ class Config:
             "none",
         ),
     )
+    border: str = setting(
+        "auto",
+        "what random shifts bring in from outside of an image; reflect: its mirror "
+        "image, grey: level 128, which pretrained networks learn from better in few "
+        "steps; auto: as the method was published, and for copies reflect",
+        choices=("auto", "reflect", "grey"),
+    )
     copies_store: str = setting(
         "auto",
         "where copies live, the same images everywhere; auto: disk if the cache has "

@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import hashlib
 import json
-from typing import Tuple
+from typing import Optional, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -18,7 +18,7 @@ import tensorflow as tf
 from mixdmt_tf.data import draws
 from mixdmt_tf.data.augment import autoaugment, crop_flip, erasing, randaugment
 from mixdmt_tf.data.classification.config import Config
-from mixdmt_tf.data.classification.recipe import Recipe
+from mixdmt_tf.data.classification.recipe import BORDERS, Recipe
 from mixdmt_tf.data.classification.source import Source
 from mixdmt_tf.data.lazy_images import ImageArray, gatherer
 from mixdmt_tf.data.splits import Split
@@ -66,6 +66,7 @@ class Copies:
         fingerprint: of the training data.
         padding: largest shift of 'simple', in pixels.
         flip: whether 'simple' flips.
+        fill: the level that shifts of 'simple' bring in; None reflects the image.
     """
 
     images: ImageArray
@@ -76,6 +77,7 @@ class Copies:
     fingerprint: str
     padding: int
     flip: bool
+    fill: Optional[int] = None
 
     def __len__(self) -> int:
         """Number of items."""
@@ -109,6 +111,8 @@ class Copies:
             "flip": self.flip,
             "shape": list(self.item_shape),
         }
+        if self.fill is not None:  # so that copies of before there was one still serve
+            facts["fill"] = self.fill
         text = json.dumps(facts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -125,7 +129,9 @@ class Copies:
                 return pictures
             if self.augment == "simple":
                 uniforms = self._uniforms(own, items // size, crop_flip.UNIFORMS)
-                return crop_flip.crop_flip(pictures, uniforms, self.padding, self.flip)
+                return crop_flip.crop_flip(
+                    pictures, uniforms, self.padding, self.flip, self.fill
+                )
             number, apply = AUGMENTATIONS[self.augment]
             return apply(pictures, self._uniforms(own, items // size, number))
 
@@ -167,7 +173,7 @@ def of_split(source: Source, split: Split, config: Config, seed: int) -> Copies:
     Args:
         source: the data set.
         split: which of its training images are unlabelled.
-        config: of which `copies` and `copies_augment` are used.
+        config: of which `copies`, `copies_augment` and `border` are used.
         seed: the run's seed.
 
     Raises:
@@ -184,4 +190,5 @@ def of_split(source: Source, split: Split, config: Config, seed: int) -> Copies:
         source.fingerprint(),
         source.crop_padding,
         source.flip,
+        BORDERS["reflect" if config.border == "auto" else config.border],
     )

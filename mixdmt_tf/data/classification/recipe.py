@@ -7,7 +7,10 @@ and no file of the data layer changes.
 from __future__ import annotations
 
 import dataclasses
-from typing import Optional, Tuple
+from typing import Dict, Optional, Tuple
+
+# What shifts bring in: the image mirrored, or a level of 0 to 255.
+BORDERS: Dict[str, Optional[int]] = {"reflect": None, "grey": 128}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Recipe:
             of one of `copies.AUGMENTATIONS`, or 'none'.
         weak_originals: do it to all but `u_original`, whose images are shifted and
             flipped only.
-        fill: the grey level, 0 to 255, that shifts bring in; None reflects the image.
+        border: what shifts bring in, unless the user says so: one of BORDERS.
         pseudo: whether `u` shows pseudo-labelled images.
         unkept: with them the images whose pseudo label was not kept, too.
         copies: augmented copies of each unlabelled image, unless the user says so.
@@ -75,11 +78,16 @@ class Recipe:
     mixup_shared: bool = False
     augment: str = "none"
     weak_originals: bool = False
-    fill: Optional[int] = None
+    border: str = "reflect"
     pseudo: bool = False
     unkept: bool = False
     copies: int = 0
     copies_augment: str = "none"
+
+    @property
+    def fill(self) -> Optional[int]:
+        """The level, 0 to 255, that shifts bring in; None reflects the image."""
+        return BORDERS[self.border]
 
     @property
     def images_per_label(self) -> int:
