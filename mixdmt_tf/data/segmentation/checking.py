@@ -10,6 +10,8 @@ from typing import Callable, List, NamedTuple, Optional, Sequence
 import numpy as np
 
 from mixdmt_tf.data import image_files
+from mixdmt_tf.data.segmentation import known_files
+from mixdmt_tf.data.segmentation.known_files import Look
 from mixdmt_tf.data.segmentation.source import IGNORED, Sample, Source
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UserError
@@ -111,20 +113,17 @@ class _Task(NamedTuple):
     with_labels: bool
 
 
-class _Look(NamedTuple):
-    """What is wrong with an image, None if nothing is; whether a pixel has a class."""
-
-    problem: Optional[str]
-    labeled: bool = False
-
-
 def _looks(
     source: Source, tasks: Sequence[_Task], progress: Optional[Progress] = None
-) -> List[_Look]:
-    """Reads the images."""
-    looks: List[_Look] = []
+) -> List[Look]:
+    """Reads the images, or finds what was found when they were read before."""
+    known = known_files.key(source, [(task.sample, task.with_labels) for task in tasks])
+    before = known and known_files.read(known, len(tasks))
+    if before:
+        return before
+    looks: List[Look] = []
 
-    def look(task: _Task) -> _Look:
+    def look(task: _Task) -> Look:
         return _look(task.sample, source.num_classes, task.with_labels)
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -132,11 +131,13 @@ def _looks(
             looks += pool.map(look, tasks[start : start + _AHEAD])
             if progress:
                 progress(min(start + _AHEAD, len(tasks)), len(tasks))
+    if known:
+        known_files.write(known, looks)
     return looks
 
 
 def _require_labels(
-    source: Source, tasks: Sequence[_Task], looks: Sequence[_Look]
+    source: Source, tasks: Sequence[_Task], looks: Sequence[Look]
 ) -> None:
     """Refuses masks that say nothing: there would be no loss, or no mean IoU."""
     for part in dict.fromkeys(task.part for task in tasks):
@@ -154,30 +155,30 @@ def _require_labels(
             )
 
 
-def _look(sample: Sample, num_classes: int, with_labels: bool) -> _Look:
+def _look(sample: Sample, num_classes: int, with_labels: bool) -> Look:
     """Reads an image and, if they are needed, its labels, 0 to C - 1 or 255."""
     name = image_files.printable(sample.labels_place())
     try:
         image = sample.image()
         labels = sample.labels() if with_labels else None
     except UserError as error:
-        return _Look(str(error))
+        return Look(str(error))
     if not with_labels:
-        return _Look(None)
+        return Look(None)
     if labels is None:
-        return _Look(f"{name}: has no labels")
+        return Look(f"{name}: has no labels")
     if labels.shape != image.shape[:2]:
-        return _Look(
+        return Look(
             f"{name}: image {_by(image)}, labels {_by(labels)}; expected the same"
         )
     wrong = np.setdiff1d(labels, [*range(num_classes), IGNORED])
     if len(wrong):
         row, column = np.argwhere(labels == wrong[0])[0]
-        return _Look(
+        return Look(
             f"{name}: label {wrong[0]} (row {row}, column {column}); "
             f"expected 0 to {num_classes - 1}, or {IGNORED}"
         )
-    return _Look(None, bool((labels != IGNORED).any()))
+    return Look(None, bool((labels != IGNORED).any()))
 
 
 def _tasks(source: Source, split: Optional[Split] = None) -> List[_Task]:

@@ -39,6 +39,18 @@ class FileSample(Sample):
         """As `Sample.labels_place`."""
         return str(self.mask_path or self.image_path)
 
+    def files(self) -> Tuple[pathlib.Path, ...]:
+        """As `Sample.files`."""
+        both = (self.image_path, self.mask_path)
+        return tuple(path for path in both if path is not None)
+
+    def reading(self) -> str:
+        """As `Sample.reading`."""
+        if self.palette is None:
+            return repr(self.bands)
+        colours = sorted(self.palette.classes.items())
+        return repr((self.bands, colours, self.palette.strict))
+
     def size(self) -> Tuple[int, int]:
         """As `Sample.size`; reads the file's header."""
         if self.bands:

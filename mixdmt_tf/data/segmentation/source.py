@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import pathlib
 from typing import Dict, Iterator, Optional, Sequence, Tuple
 
 import numpy as np
@@ -61,6 +62,14 @@ class Sample:
                 the image.
         """
         raise NotImplementedError
+
+    def files(self) -> Tuple[pathlib.Path, ...]:
+        """All files that image and labels are read from; () if there are none."""
+        return ()
+
+    def reading(self) -> str:
+        """What else than the files decides what is read, as a text."""
+        return ""
 
 
 def hidden_labels(sample: Sample) -> Optional[np.ndarray]:

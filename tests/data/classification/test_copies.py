@@ -14,7 +14,7 @@ from mixdmt_tf.data.classification.copies import (
     fill_in,
     of_split,
 )
-from mixdmt_tf.data.classification.recipe import Recipe
+from mixdmt_tf.data.classification.recipe import BORDERS, Recipe
 from mixdmt_tf.data.classification.splits import make_split
 from mixdmt_tf.settings import settings_of
 from tests.data.classification import made_up, streams
@@ -64,12 +64,13 @@ def test_size():
     assert not some.plain
 
 
-def test_simple_copies_are_shifted_and_flipped():
+@pytest.mark.parametrize("fill", [None, 128])
+def test_simple_copies_are_shifted_and_flipped(fill):
     """Every image is one of the 18 variants of its own image; all 18 occur."""
     occurring = set()
-    for pictures in by_copy(copies(count=3, augment="simple")):
+    for pictures in by_copy(copies(count=3, augment="simple", fill=fill)):
         for picture, image in zip(pictures, UNLABELED):
-            variants = oracle.variants(image, 1, True)
+            variants = oracle.variants(image, 1, True, fill)
             found = [np.array_equal(picture, each) for each in variants]
             assert sum(found) == 1
             occurring.add(found.index(True))
@@ -170,6 +171,7 @@ CHANGES = {
     "seed": 1,
     "padding": 2,
     "flip": False,
+    "fill": 128,
     "images": np.zeros((90, 5, 4, 3), np.uint8),
 }
 
@@ -202,6 +204,16 @@ def test_key_changes_with_nothing_else():
 def test_every_way_to_differ_can_be_asked_for():
     (augment,) = (each for each in settings_of(Config) if each.name == "copies_augment")
     assert set(augment.choices) == {"auto", "simple", "none", *AUGMENTATIONS}
+    (border,) = (each for each in settings_of(Config) if each.name == "border")
+    assert set(border.choices) == {"auto", *BORDERS}
+
+
+@pytest.mark.parametrize(
+    ("border", "fill"), [("auto", None), ("reflect", None), ("grey", 128)]
+)
+def test_the_border_of_copies(border, fill):
+    config = Config(copies=1, copies_augment="simple", border=border)
+    assert of_split(SOURCE, SPLIT, config, seed=0).fill == fill
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_draws_are_not_those_of_the_shift(probe):
     ("augment", "replicas"), [("randaugment_dmt", 2), ("cutout", 2), ("cutout", 4)]
 )
 def test_rows_of_all_replicas_are_the_rows_of_one_device(augment, replicas):
-    pipeline = strong(augment, dataclasses.replace(RECIPE, fill=128))
+    pipeline = strong(augment, dataclasses.replace(RECIPE, border="grey"))
     whole = pipeline.at(7)
     parts = [pipeline.at(7, replica, replicas) for replica in range(replicas)]
     for name in ("x", "u"):
@@ -142,7 +142,7 @@ def test_those_of_dmt_reach_the_batch(augment):
 def test_shifted_images_have_the_border_of_the_recipe():
     """Labelled and unlabelled ones; without a shift there is none."""
     numbered = streams.numbered(crop_padding=1)
-    recipe = dataclasses.replace(RECIPE, fill=128)
+    recipe = dataclasses.replace(RECIPE, border="grey")
     batch = streams.pipeline(recipe, numbered, batch=48).at(0)
     for name in ("x", "u"):
         rows = np.round((batch[name].numpy() + 1) * 127.5).reshape(-1, 16)

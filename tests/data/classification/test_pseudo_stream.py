@@ -93,7 +93,7 @@ def test_rows_of_all_replicas_are_the_rows_of_one_device(replicas):
 
 
 def test_a_batch_is_a_function_of_seed_and_step():
-    recipe = dataclasses.replace(RECIPE, augment="cutout", fill=128)
+    recipe = dataclasses.replace(RECIPE, augment="cutout", border="grey")
     source = made_up.source(unknown=4, crop_padding=1, flip=True)
     stream = pipeline(recipe=recipe, source=source, batch=2)
     direct = stream.at(1000)

@@ -79,6 +79,10 @@ class CocoSample(FileSample):
         """As `Sample.labels_place`."""
         return f"{self.image_path} in {self.place}"
 
+    def files(self) -> Tuple[pathlib.Path, ...]:
+        """As `Sample.files`."""
+        return (self.image_path, pathlib.Path(self.place))
+
     def labels(self) -> Optional[np.ndarray]:
         """As `Sample.labels`."""
         if not self.known:
