@@ -12,7 +12,7 @@ QUICK := tests/equations tests/algorithms tests/tables $(wildcard tests/test_*.p
 BENCH := networks step waiting evaluation augmentations copies sizes commands
 
 .DEFAULT_GOAL := help
-.PHONY: help install train test test-long test-other test-stacks test-beam quick torture docs format check clean FORCE
+.PHONY: help install train test test-long test-other test-stacks test-replicas test-beam quick torture docs format check clean FORCE
 
 help: ## say what can be made
 	@echo "make TARGET [PYTHON=python3.11] [ARGS='...']"
@@ -37,6 +37,9 @@ test-other: install ## run a short part of the tests with the other TensorFlow
 
 test-stacks: install ## compare both TensorFlows: batches, steps, runs (ARGS=--quick)
 	@$(RUN) -m tools.stacks $(ARGS)
+
+test-replicas: install ## compare fifty steps on 1, 2 and 4 devices, in five minutes
+	@$(RUN) -m tools.replicas --tolerance=1e-5 $(ARGS)
 
 # Beam's own requirements would change what the other tests run with.
 test-beam: ## run the tests of --runner with Apache Beam, in .venv-beam (Python 3.10, 3.11)

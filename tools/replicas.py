@@ -1,7 +1,7 @@
 """How far runs on several devices end from the same run on one: a table.
 
     .venv/bin/python -m tools.replicas [--steps=50] [--devices=2,4] [--only=TEXT]
-        [--dir=DIR]
+        [--dir=DIR] [--tolerance=1e-5]
 
 Devices are logical ones of one CPU. Each run of `RUNS` is trained in float32, with one
 seed, on one device, on each number of devices, and on one device again with one weight
@@ -10,6 +10,9 @@ difference of a weight, an average or a running statistic at the end. What comes
 nudged weight says how much of a difference rounding alone makes: devices add up in
 another order, which no implementation can avoid. Runs that are in DIR already are not
 trained again. Takes five minutes of one core.
+
+With a tolerance (`make test-replicas`) the exit code is 1 if devices make a larger
+difference than it and than ten times that of the nudged weight.
 """
 
 from __future__ import annotations
@@ -151,6 +154,17 @@ def largest(one: Dict[str, np.ndarray], other: Dict[str, np.ndarray]) -> float:
     return max(float(np.max(np.abs(one[key] - other[key]))) for key in one)
 
 
+def too_large(differences: Sequence[float], tolerance: float) -> bool:
+    """Whether devices make more of a difference than rounding alone.
+
+    Args:
+        differences: of each number of devices, and at last of the nudged weight.
+        tolerance: what is allowed in any case.
+    """
+    *devices, rounding = differences
+    return any(each > max(tolerance, 10 * rounding) for each in devices)
+
+
 def main() -> int:
     """Trains all runs, each number of devices in a process, and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -158,6 +172,7 @@ def main() -> int:
     parser.add_argument("--devices", default="2,4", help="numbers to compare with 1")
     parser.add_argument("--only", default="", help="part of the names of runs")
     parser.add_argument("--dir", default="", help="keeps the runs")
+    parser.add_argument("--tolerance", type=float, help="larger differences: exit 1")
     parser.add_argument("--train", nargs=2, metavar=("DEVICES", "DIR"), help="a child")
     options = parser.parse_args()
     names = [name for name in RUNS if options.only.lower() in name.lower()]
@@ -185,13 +200,19 @@ def main() -> int:
                 return done.returncode
         print("| run | " + " | ".join(columns[1:]) + " |")
         print("|---" * len(columns) + "|")
+        wrong = []
         for name in names:
             ends = [
                 weights(pathlib.Path(root, each, place_of(name))) for each in columns
             ]
-            cells = [f"{largest(ends[0], end):.0e}" for end in ends[1:]]
+            differences = [largest(ends[0], end) for end in ends[1:]]
+            cells = [f"{each:.0e}" for each in differences]
             print(f"| {name} | {' | '.join(cells)} |", flush=True)
-    return 0
+            if options.tolerance and too_large(differences, options.tolerance):
+                wrong.append(name)
+    if wrong:
+        print(f"larger than rounding and {options.tolerance:g}: {', '.join(wrong)}")
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":
