@@ -141,8 +141,8 @@ class Config:
     border: str = setting(
         "auto",
         "what random shifts bring in from outside of an image; reflect: its mirror "
-        "image, grey: level 128, which pretrained networks learn from better in few "
-        "steps; auto: as the method was published, and for copies reflect",
+        "image, grey: level 128, as DMT's release; auto: as the method was published, "
+        "and for copies reflect",
         choices=("auto", "reflect", "grey"),
     )
     copies_store: str = setting(
