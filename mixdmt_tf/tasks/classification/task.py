@@ -149,7 +149,9 @@ class Classification:
         method = self.experiment.method_class()
         recipe = method.recipe(self.experiment.method)
         border = self.experiment.data.border
-        return recipe if border == "auto" else dataclasses.replace(recipe, border=border)
+        return (
+            recipe if border == "auto" else dataclasses.replace(recipe, border=border)
+        )
 
     def show_inputs(self, log: Recorder, pipeline: Pipeline) -> None:
         """A few unlabelled images with some of their augmented copies."""

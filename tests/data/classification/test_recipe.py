@@ -45,7 +45,10 @@ def mixup(blocks):
             Recipe(1, pseudo=True, mixup_groups=(2,), mixup_shared=True),
             {**ALWAYS, **unlabeled(1), **GUESSES, **mixup(2)},
         ),
-        (Recipe(1, augment="randaugment_dmt", border="grey"), {**ALWAYS, **unlabeled(1)}),
+        (
+            Recipe(1, augment="randaugment_dmt", border="grey"),
+            {**ALWAYS, **unlabeled(1)},
+        ),
         (
             Recipe(1, indices=True),
             {

@@ -56,8 +56,6 @@ def test_of_another_split_other_labels_are_read(tmp_path, looked_at):
         assert len(looked_at) == total
 
 
-
-
 CHANGES = {
     "another image": lambda root: files.save(
         root / "JPEGImages" / "a.png", files.photo(seed=9)
@@ -127,7 +125,16 @@ def test_outlines_are_known_by_their_file(tmp_path, looked_at):
 
 @pytest.mark.parametrize(
     "content",
-    ["", "[]", "{}", "[[null]]", "[[1, true]]", '[["", 0]]', "[3]", "[[null, true, 1]]"],
+    [
+        "",
+        "[]",
+        "{}",
+        "[[null]]",
+        "[[1, true]]",
+        '[["", 0]]',
+        "[3]",
+        "[[null, true, 1]]",
+    ],
 )
 def test_a_damaged_note_counts_for_nothing(content, tmp_path, looked_at):
     root = files.voc(tmp_path / "data")
@@ -135,7 +142,9 @@ def test_a_damaged_note_counts_for_nothing(content, tmp_path, looked_at):
     (note,) = cache_folder().iterdir()
     rows = json.loads(note.read_text())
     assert rows == [[None, True]] * 4
-    note.write_text(content.replace("[[", "[[null, true], [null, true], [null, true], ["))
+    note.write_text(
+        content.replace("[[", "[[null, true], [null, true], [null, true], [")
+    )
     checking.check(load(root))
     assert len(looked_at) == 8
     assert json.loads(note.read_text()) == rows
