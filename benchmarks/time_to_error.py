@@ -38,7 +38,9 @@ import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 GRACE = 60.0  # seconds in which a process may save what it has
-_OURS = re.compile(r"step ([\d,]+): error .*\btest ([\d.]+) % \(raw ([\d.]+)\)")
+_OURS = re.compile(
+    r"(?:step ([\d,]+)|mean of \w.*): error .*\btest ([\d.]+) % \(raw ([\d.]+)\)"
+)
 Point = Dict[str, float]
 
 
@@ -51,8 +53,9 @@ def point(line: str, seconds: float) -> Optional[Point]:
     """
     ours = _OURS.search(line)
     if ours:
-        step, error, raw = (each.replace(",", "") for each in ours.groups())
-        found = {"step": int(step), "error": float(error), "raw_error": float(raw)}
+        step, error, raw = ours.groups()
+        number = int(step.replace(",", "")) if step else 0  # 0: a mean of networks
+        found = {"step": number, "error": float(error), "raw_error": float(raw)}
         return {"seconds": seconds, **found}
     if line.startswith("{"):
         try:
