@@ -21,6 +21,7 @@ import keras
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import expanded
 from mixdmt_tf.models import resnet, weights
+from mixdmt_tf.models.freezing import Freezing
 from mixdmt_tf.models.layers.input_normalization import InputNormalization
 from mixdmt_tf.models.layers.sums import Add
 from mixdmt_tf.models.layers.upsampling import Upsampling
@@ -28,13 +29,13 @@ from mixdmt_tf.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)
-class DeepLabV2(resnet.ResNet):
+class DeepLabV2(Freezing, resnet.ResNet):
     """The residual network, its head, and what its weights expect of images."""
 
     head: ClassVar[Tuple[str, ...]] = ("aspp_",)
     interchangeable: ClassVar[Tuple[str, ...]] = (
         *("batch_norm_momentum", "pretrained", "pretrained_b", "normalization_b"),
-        *("layout_b", "head_learning_rate_multiplier", "freeze_batch_norm"),
+        *("layout_b", "head_learning_rate_multiplier", "freeze", "freeze_batch_norm"),
     )
 
     rates: str = setting(
@@ -90,6 +91,7 @@ class DeepLabV2(resnet.ResNet):
     def __post_init__(self) -> None:
         """Refuses values out of range with a UsageError."""
         super().__post_init__()
+        self.check_freeze()
         _ = self.atrous_rates  # raises if they can't be read
 
     def second(self) -> DeepLabV2:
@@ -153,7 +155,8 @@ class DeepLabV2(resnet.ResNet):
             logits [B, H, W, C], whatever the precision policy.
 
         Raises:
-            UsageError: if images without three channels would have to be normalized.
+            UsageError: if images without three channels would have to be normalized, or
+                the network has no layer of the name in `freeze`.
         """
         del portable
         images = x = keras.Input(image_shape, name="image")
@@ -186,6 +189,7 @@ class DeepLabV2(resnet.ResNet):
             logits = Add(name="aspp_sum", dtype="float32")(branches)
         logits = Upsampling(name="logits")([logits, images])
         model = keras.Model(images, logits, name="deeplab_v2")
+        self.freeze_layers(model, self.new)
         for layer in model.layers if self.freeze_batch_norm else ():
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.trainable = False

@@ -5,24 +5,24 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import pathlib
-from typing import ClassVar, List, Optional, Tuple
+from typing import ClassVar, Optional, Tuple
 
 import keras
 
 from mixdmt_tf import lengths
-from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.errors import UserError
 from mixdmt_tf.files import expanded
 from mixdmt_tf.models import weights
 from mixdmt_tf.models.base import Network
+from mixdmt_tf.models.freezing import Freezing
 from mixdmt_tf.models.weight_files import SOURCES
 from mixdmt_tf.settings import setting
 
-_UNTIL = "until:"
 _MOMENTUM = 0.99  # of EfficientNet, in long runs
 
 
 @dataclasses.dataclass(frozen=True)
-class Pretrained(Network):
+class Pretrained(Freezing, Network):
     """An encoder with published weights and new layers behind it.
 
     A subclass builds the model, hands it to `prepare`, and says in `package` where its
@@ -41,12 +41,6 @@ class Pretrained(Network):
         "what the encoder starts from; imagenet: ImageNet weights, installed with the "
         "package; none: random numbers; or a file .h5, .npz, .pth or .safetensors",
         harmless=True,
-    )
-    freeze: str = setting(
-        "none",
-        "layers that keep their weights and running statistics; encoder: all with "
-        "published weights; until:LAYER: those before the layer of this name, such as "
-        "until:blocks_9_expand_conv",
     )
     freeze_batch_norm: bool = setting(
         False,
@@ -70,11 +64,7 @@ class Pretrained(Network):
     def __post_init__(self) -> None:
         """Refuses values out of range with a UsageError."""
         super().__post_init__()
-        named = self.freeze.startswith(_UNTIL) and len(self.freeze) > len(_UNTIL)
-        if self.freeze not in ("none", "encoder") and not named:
-            raise UsageError(
-                f"freeze={self.freeze!r}: expected none, encoder or {_UNTIL}LAYER"
-            )
+        self.check_freeze()
 
     def for_run(self, steps: int) -> Pretrained:
         """These settings with the momentum that suits a run's length."""
@@ -107,25 +97,11 @@ class Pretrained(Network):
         Raises:
             UsageError: if it has no layer of the name in `freeze`.
         """
-        encoder = [each for each in model.layers if not each.name.startswith(self.new)]
-        frozen: List[keras.layers.Layer] = []
-        if self.freeze == "encoder":
-            frozen = encoder
-        elif self.freeze.startswith(_UNTIL):
-            names = [each.name for each in model.layers]
-            wanted = self.freeze[len(_UNTIL) :]
-            if wanted not in names:
-                trained = [each.name for each in model.layers if each.weights]
-                raise UsageError(
-                    f"freeze={self.freeze}: {model.name} has no layer of this name.\n"
-                    f"Expected one such as {', '.join(trained[:3])}, ..., {trained[-1]}"
-                )
-            frozen = model.layers[: names.index(wanted)]
-        if self.freeze_batch_norm:
-            kind = keras.layers.BatchNormalization
-            frozen = [*frozen, *(each for each in encoder if isinstance(each, kind))]
-        for layer in frozen:
-            layer.trainable = False
+        self.freeze_layers(model, self.new)
+        encoder = (each for each in model.layers if not each.name.startswith(self.new))
+        for layer in encoder if self.freeze_batch_norm else ():
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.trainable = False
         return model
 
     def weights_file(self) -> Optional[pathlib.Path]:

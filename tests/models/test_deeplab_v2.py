@@ -205,3 +205,27 @@ def test_settings_are_declared_and_checked():
         DeepLabV2(normalization="bgr")
     kinds = next(s for s in settings_of(DeepLabV2) if s.name == "normalization").choices
     assert set(kinds) == {"none", *input_normalization._NORMALIZATIONS}
+
+
+@pytest.mark.parametrize(
+    ("freeze", "trained"),
+    [
+        ("none", ("conv1", "bn1", "layer", "aspp_")),
+        ("encoder", ("aspp_",)),
+        ("until:layer3_0_conv1", ("layer3", "layer4", "aspp_")),
+    ],
+)
+def test_first_layers_can_keep_their_weights(freeze, trained):
+    config = dataclasses.replace(SMALL, freeze=freeze)
+    model = config.build_segmenter((None, None, 3), 3)
+    learning = {each.name for each in model.layers if each.trainable_weights}
+    every = {each.name for each in model.layers if each.weights}
+    assert learning == {name for name in every if name.startswith(trained)} != set()
+
+
+def test_a_layer_to_freeze_up_to_must_be_there():
+    config = dataclasses.replace(SMALL, freeze="until:layer9")
+    with pytest.raises(UsageError, match="deeplab_v2 has no layer of this name"):
+        config.build_segmenter((None, None, 3), 3)
+    with pytest.raises(UsageError, match="expected none, encoder or until:LAYER"):
+        DeepLabV2(freeze="all")

@@ -1,0 +1,59 @@
+"""Which layers of a network with published weights keep them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Tuple
+
+import keras
+
+from mixdmt_tf.errors import UsageError
+from mixdmt_tf.settings import setting
+
+_UNTIL = "until:"
+
+
+@dataclasses.dataclass(frozen=True)
+class Freezing:
+    """The setting of networks that can keep the weights of their first layers."""
+
+    freeze: str = setting(
+        "none",
+        "layers that keep their weights and running statistics; encoder: all with "
+        "published weights; until:LAYER: those before the layer of this name, such as "
+        "until:blocks_9_expand_conv",
+    )
+
+    def check_freeze(self) -> None:
+        """Refuses what is no part of a network with a UsageError."""
+        named = self.freeze.startswith(_UNTIL) and len(self.freeze) > len(_UNTIL)
+        if self.freeze not in ("none", "encoder") and not named:
+            raise UsageError(
+                f"freeze={self.freeze!r}: expected none, encoder or {_UNTIL}LAYER"
+            )
+
+    def freeze_layers(self, model: keras.Model, new: Tuple[str, ...]) -> None:
+        """Freezes what the setting says.
+
+        Args:
+            model: built.
+            new: how the names of layers begin that have no published weights.
+
+        Raises:
+            UsageError: if it has no layer of the name in `freeze`.
+        """
+        frozen = []
+        if self.freeze == "encoder":
+            frozen = [each for each in model.layers if not each.name.startswith(new)]
+        elif self.freeze.startswith(_UNTIL):
+            names = [each.name for each in model.layers]
+            wanted = self.freeze[len(_UNTIL) :]
+            if wanted not in names:
+                trained = [each.name for each in model.layers if each.weights]
+                raise UsageError(
+                    f"freeze={self.freeze}: {model.name} has no layer of this name.\n"
+                    f"Expected one such as {', '.join(trained[:3])}, ..., {trained[-1]}"
+                )
+            frozen = model.layers[: names.index(wanted)]
+        for layer in frozen:
+            layer.trainable = False
