@@ -40,6 +40,10 @@ SELECTORS = ("dataset", "algorithm", "network")  # each decides over the next
 # Where their files are, and those that declare what they share.
 CHOSEN = ("mixdmt_tf.data", "mixdmt_tf.algorithms", "mixdmt_tf.models")
 TASKS = ("classification", "segmentation")
+_OF_NO_INTEREST = (
+    "triggered tf.function retracing",
+    "ops with unsaved custom gradients",
+)
 
 
 def task_of(dataset: str) -> str:
@@ -200,7 +204,10 @@ def build(parsed: flags.Parsed, find_data: bool = False) -> "Experiment":
     # Libraries that TensorFlow looks for in vain are of no interest to users; its
     # errors arrive as exceptions.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.getLogger("tensorflow").addFilter(_of_interest)
+    from absl import logging as absl_logging  # the rest of TensorFlow's warnings
+
+    for log in (logging.getLogger("tensorflow"), absl_logging.get_absl_logger()):
+        log.addFilter(_of_interest)
     from mixdmt_tf import algorithms, models
     from mixdmt_tf.runs.experiment import Experiment
 
@@ -210,8 +217,12 @@ def build(parsed: flags.Parsed, find_data: bool = False) -> "Experiment":
 
 
 def _of_interest(record: logging.LogRecord) -> bool:
-    """Not that functions are traced often: each round has networks of its own."""
-    return "triggered tf.function retracing" not in record.getMessage()
+    """Not that functions are traced often: each round has networks of its own.
+
+    Nor that an exported model, which is read back to be compared, can't be trained.
+    """
+    message = record.getMessage()
+    return not any(each in message for each in _OF_NO_INTEREST)
 
 
 def data_config(values: Mapping[str, Any]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 
 import pytest
 import tensorflow as tf
@@ -159,3 +160,18 @@ def test_a_run_in_rounds_gives_its_experiment_and_those_of_its_stages_back(
         assert (built.algorithm, built.run.steps) == (algorithm, steps)
         results = json.loads((folder / "results.json").read_text())
         assert built.to_flags() == results["flags"]
+
+
+@pytest.mark.parametrize("library", ["tensorflow", "absl"])
+def test_warnings_that_mean_nothing_to_users_are_kept_from_them(library):
+    tiny.experiment("runs/x")
+    log = logging.getLogger(library)
+    kept = [
+        log.filter(log.makeRecord(library, logging.WARNING, "", 0, text, (), None))
+        for text in (
+            "5 out of the last 5 calls triggered tf.function retracing.",
+            "Importing a function (f) with ops with unsaved custom gradients. Will",
+            "the disk is full",
+        )
+    ]
+    assert [bool(each) for each in kept] == [False, False, True]
