@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Callable, ClassVar, Dict, Optional, Tuple
+from typing import Any, Callable, ClassVar, Dict, List, Optional, Tuple
 
 import keras
 import numpy as np
@@ -82,6 +82,10 @@ class Network:
     def new(self) -> Tuple[str, ...]:
         """How the names of layers begin that published weights have nothing for."""
         return (*self.decoder_layers, *self.head)
+
+    def encoder_layers(self, model: keras.Model) -> List[keras.layers.Layer]:
+        """The layers of a model that published weights have something for."""
+        return [each for each in model.layers if not each.name.startswith(self.new)]
 
     def layer_rates(self) -> Dict[str, Any]:
         """Learning rates of groups of layers, as `RunFacts` takes them."""

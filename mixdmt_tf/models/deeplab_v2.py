@@ -189,7 +189,7 @@ class DeepLabV2(Freezing, resnet.ResNet):
             logits = Add(name="aspp_sum", dtype="float32")(branches)
         logits = Upsampling(name="logits")([logits, images])
         model = keras.Model(images, logits, name="deeplab_v2")
-        self.freeze_layers(model, self.new)
+        self.freeze_layers(model, self.encoder_layers(model))
         for layer in model.layers if self.freeze_batch_norm else ():
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.trainable = False

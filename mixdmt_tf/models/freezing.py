@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Tuple
+from typing import Sequence
 
 import keras
 
@@ -32,19 +32,21 @@ class Freezing:
                 f"freeze={self.freeze!r}: expected none, encoder or {_UNTIL}LAYER"
             )
 
-    def freeze_layers(self, model: keras.Model, new: Tuple[str, ...]) -> None:
+    def freeze_layers(
+        self, model: keras.Model, encoder: Sequence[keras.layers.Layer]
+    ) -> None:
         """Freezes what the setting says.
 
         Args:
             model: built.
-            new: how the names of layers begin that have no published weights.
+            encoder: its layers with published weights.
 
         Raises:
             UsageError: if it has no layer of the name in `freeze`.
         """
-        frozen = []
+        frozen: Sequence[keras.layers.Layer] = ()
         if self.freeze == "encoder":
-            frozen = [each for each in model.layers if not each.name.startswith(new)]
+            frozen = encoder
         elif self.freeze.startswith(_UNTIL):
             names = [each.name for each in model.layers]
             wanted = self.freeze[len(_UNTIL) :]

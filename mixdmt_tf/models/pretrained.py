@@ -97,8 +97,8 @@ class Pretrained(Freezing, Network):
         Raises:
             UsageError: if it has no layer of the name in `freeze`.
         """
-        self.freeze_layers(model, self.new)
-        encoder = (each for each in model.layers if not each.name.startswith(self.new))
+        encoder = self.encoder_layers(model)
+        self.freeze_layers(model, encoder)
         for layer in encoder if self.freeze_batch_norm else ():
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.trainable = False
