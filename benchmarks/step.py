@@ -7,9 +7,12 @@ The whole step is that of a run: gathering, copies made on the fly, augmentation
 targets, masks, weights, decay, averages, metrics. The bare one has the same passes on
 arrays that lie ready (`passes.py`). Both run in turns in one process; the ratio is what
 counts. Images are random, 10,000 of 32x32 with ten classes; `--dataset=digit_scenes`,
-or voc with a `--data_dir`, is for methods of segmentation.
+or voc with a `--data_dir`, is for methods of segmentation. With
+`--steps_per_execution=N|auto` the whole step is one of as many in one call, as in
+training, and both are timed in turns of as many.
 
     benchmarks/step.py --network=wide_resnet --depth=16 --width=1
+    benchmarks/step.py --network=small_cnn --steps_per_execution=auto
     benchmarks/step.py --methods=dmt --dataset=voc --data_dir=DIR --crop=321 --batch=1
 """
 
@@ -17,6 +20,7 @@ from __future__ import annotations
 
 import gc
 import resource
+import time
 from typing import Any, Callable, List, Sequence, Tuple
 
 import figures
@@ -35,6 +39,7 @@ from mixdmt_tf.data.segmentation import datasets as scenes
 from mixdmt_tf.data.segmentation import pipeline as scene_pipeline
 from mixdmt_tf.data.segmentation import splits as scene_splits
 from mixdmt_tf.runs import runtime
+from mixdmt_tf.runs.training_loop import TIMED, steps_at_once
 from mixdmt_tf.tasks import open_task
 
 SEED, STEPS = 1, 100_000
@@ -122,15 +127,46 @@ def compiled(experiment: Any) -> Tuple[Any, Any]:
     return method, batches
 
 
-def pair(name: str, flags: Sequence[str]) -> Tuple[Callable, Callable, int]:
-    """The bare and the whole step of a method, and the number of its passes."""
-    method, batches = compiled(experiment_of(name, flags))
+def pair(name: str, flags: Sequence[str]) -> Tuple[Callable, Callable, int, int]:
+    """Bare and whole steps of a method, how many a call has, and the passes of one."""
+    experiment = experiment_of(name, flags)
+    method, batches = compiled(experiment)
     found: List[passes.Pass] = []
     with passes.noted(type(method.network), found):
         method.train_step(batches.at(STEPS // 2))
     iterator = iter(batches.dataset(0, STEPS))
     step = tf.function(method.train_step, autograph=False)
-    return passes.bare(found), lambda: step(next(iterator)), len(found)
+
+    @tf.function
+    def execute(steps: tf.Tensor) -> None:
+        for _ in tf.range(steps):
+            step(next(iterator))
+
+    bare = passes.bare(found)
+    at_once = experiment.run.steps_per_execution or 1
+    if at_once == "auto":
+        at_once = measured(lambda: execute(tf.constant(1)))
+
+    @tf.function
+    def execute_bare(steps: tf.Tensor) -> tf.Tensor:
+        total = tf.constant(0.0)  # what nobody reads would be left out
+        for _ in tf.range(steps):
+            sums = [tf.cast(each, tf.float32) for each in tf.nest.flatten(bare())]
+            total += tf.add_n([tf.constant(0.0), *sums])
+        return total
+
+    steps = tf.constant(at_once)
+    return lambda: execute_bare(steps), lambda: execute(steps), at_once, len(found)
+
+
+def measured(step: Callable[[], Any]) -> int:
+    """How many steps training would have in one call, from the seconds of one."""
+    for _ in range(2):  # the first one is traced
+        step()
+    began = time.monotonic()
+    for _ in range(TIMED):
+        step()
+    return steps_at_once((time.monotonic() - began) / TIMED, STEPS)
 
 
 def main() -> None:
@@ -142,7 +178,7 @@ def main() -> None:
     keras.utils.set_random_seed(SEED)
     rows = []
     for name in arguments.methods.split(","):
-        bare, whole, number = pair(name, flags)
+        bare, whole, at_once, number = pair(name, flags)
         for function in (bare, whole):
             function()
             function()
@@ -151,8 +187,9 @@ def main() -> None:
             {
                 "method": name,
                 "passes": number,
-                "bare step (ms)": 1000 * medians["bare"],
-                "whole step (ms)": 1000 * medians["whole"],
+                "steps a call": at_once,
+                "bare step (ms)": 1000 * medians["bare"] / at_once,
+                "whole step (ms)": 1000 * medians["whole"] / at_once,
                 "ratio": medians["whole"] / medians["bare"],
             }
         )
