@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Optional, TypeVar
 
 Config = TypeVar("Config")
 
@@ -118,6 +118,22 @@ def one_pass(steps: int) -> bool:
         steps: of the run.
     """
     return steps >= LONG
+
+
+def learning_rate(rate: float, meant_for: Optional[int], steps: int) -> float:
+    """Learning rate of a run that must not go further than a run of another length.
+
+    Published weights are lost by the way that a run goes, which with Adam is about its
+    learning rate times its steps: on CIFAR-10 with 250 labels, labels alone err 28 to
+    29 % after 400 steps at 0.0003, 31.8 % after 1,500, and 27.6 % after 1,500 at
+    0.0001.
+
+    Args:
+        rate: of runs of `meant_for` steps and fewer.
+        meant_for: steps; None: of runs of any length.
+        steps: of the run.
+    """
+    return rate if meant_for is None else rate * min(1.0, meant_for / steps)
 
 
 def eval_every(task: str, steps: int) -> int:

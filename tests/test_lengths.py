@@ -171,6 +171,15 @@ def test_every_method_is_filled_in_once(task, name):
     )
 
 
+def test_a_longer_run_goes_as_far_as_the_one_that_its_rate_is_meant_for():
+    for steps in (1, 100, 400):
+        assert lengths.learning_rate(0.0003, 400, steps) == 0.0003
+    for steps in (401, 600, 1500, PAPER):
+        rate = lengths.learning_rate(0.0003, 400, steps)
+        assert rate * steps == pytest.approx(0.0003 * 400)
+        assert lengths.learning_rate(0.0003, None, steps) == 0.0003
+
+
 @pytest.mark.parametrize("name", ["wide_resnet", "deeplab_v2"])
 def test_networks_are_filled_in_once(name):
     config = models.network(name)()

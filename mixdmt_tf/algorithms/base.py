@@ -9,11 +9,10 @@ the same under float32, mixed_bfloat16 and mixed_float16, on one device and unde
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Any, Dict, List, Optional, Tuple
 
 import keras
 import tensorflow as tf
-from keras.optimizers.schedules import LearningRateSchedule
 
 from mixdmt_tf import compat, lengths
 from mixdmt_tf.algorithms.parts import groups, optimizers
@@ -21,7 +20,6 @@ from mixdmt_tf.algorithms.parts.gradient_sums import GradientSums, Shares
 from mixdmt_tf.algorithms.parts.groups import Group
 from mixdmt_tf.algorithms.parts.keras_model import KerasModel
 from mixdmt_tf.algorithms.parts.means import Reported, update
-from mixdmt_tf.algorithms.parts.momentum import learning_rate
 from mixdmt_tf.algorithms.parts.moving_average import MovingAverage
 from mixdmt_tf.algorithms.parts.run_facts import RunFacts
 from mixdmt_tf.algorithms.parts.terms import Term, by_count, counted, mean_over_replicas
@@ -47,6 +45,12 @@ class Config:
         choices=("adam", "sgd"),
     )
     learning_rate: float = setting(0.002, "learning rate at the start", low=0.0)
+    learning_rate_steps: Optional[int] = setting(
+        None,
+        "steps of the run that learning_rate is meant for: a longer one has as much "
+        "less, so that it goes no further; none: the same in runs of any length",
+        low=1,
+    )
     learning_rate_schedule: str = setting(
         "constant",
         "cosine_7_16: times cos(7 pi t / 16 T), as UDA and FixMatch; cosine: to zero "
@@ -183,26 +187,21 @@ class Algorithm(KerasModel):
             **kwargs: handed to `KerasModel.compile`, such as `metrics` for `evaluate`;
                 what training reports is `reported`.
         """
+        rate = optimizers.learning_rate(self.config, self.facts.steps)
         if optimizer is None:
-            rates = self.facts.rates
-            optimizer = optimizers.optimizer(self.config, self._learning_rate(), rates)
+            optimizer = optimizers.optimizer(self.config, rate, self.facts.rates)
         super().compile(optimizer, **kwargs)
         config, scaling = self.config, compat.is_loss_scaling(self.optimizer)
         multiply = config.weight_decay_form == "multiply"
         own = Group(
             self.trained_weights,
             self.optimizer,
-            self._learning_rate(),
+            rate,
             config.weight_decay if multiply else 0.0,
             self.facts.rates,
         )
         more = {name: each.built(scaling) for name, each in self.more_groups().items()}
         self.groups = {groups.NETWORK: own, **more}
-
-    def _learning_rate(self) -> Union[float, LearningRateSchedule]:
-        config = self.config
-        schedule = config.learning_rate_schedule
-        return learning_rate(config.learning_rate, schedule, self.facts.steps)
 
     @property
     def trained_weights(self) -> List[Any]:

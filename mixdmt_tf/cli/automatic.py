@@ -21,6 +21,7 @@ AUTO = "auto"
 _OWN_RATE = ("learning_rate", "base_learning_rate", "optimizer")
 _UPDATES = (
     *_OWN_RATE,
+    "learning_rate_steps",
     "learning_rate_schedule",
     "encoder_learning_rate_multiplier",
     "weight_decay",

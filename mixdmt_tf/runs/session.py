@@ -11,7 +11,7 @@ from typing import Any, Dict, Optional
 import tensorflow as tf
 
 from mixdmt_tf import digests, remote
-from mixdmt_tf.algorithms.parts import means
+from mixdmt_tf.algorithms.parts import means, optimizers
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.files import FULL
 from mixdmt_tf.progress import Progress
@@ -134,8 +134,8 @@ class Session:
             f"run folder {remote.shown(self.path)}",
             flush=True,
         )
-        note = precision.note(run, self.algorithm.network)
-        if note:
+        rate = optimizers.note(self.experiment.method, run.steps)
+        for note in filter(None, [rate, precision.note(run, self.algorithm.network)]):
             print(note, flush=True)
         if 0 < start < run.steps:
             share = 100 * start / run.steps

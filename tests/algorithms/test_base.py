@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.algorithms.classification import supervised
+from mixdmt_tf.algorithms.parts import optimizers
 from mixdmt_tf.data.classification.recipe import Recipe
 from mixdmt_tf.equations import cross_entropy
 from mixdmt_tf.errors import UsageError
@@ -49,6 +50,31 @@ def test_one_step_is_optimizer_then_decay_then_average():
     averages = [average.numpy() for average in method.average.averages]
     for got, old, new in zip(averages, [kernel, bias], expected):
         np.testing.assert_allclose(got, 0.9 * old + 0.1 * new, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_learning_rate_and_decay_of_a_longer_run_are_smaller(schedule):
+    """100 steps at a rate that is meant for 25: a quarter of it."""
+    settings = {"learning_rate_schedule": schedule, "weight_decay": 0.5}
+    begun = linear().network.get_weights()
+    changed = []
+    for more in ({"learning_rate": 0.4, "learning_rate_steps": 25}, {}):
+        method = linear(**{"learning_rate": 0.1, **settings, **more})
+        method.compile()
+        method.network.set_weights(begun)
+        batch = batches.make(Recipe(), 6)
+        for _ in range(3):
+            method.train_step(batch)
+        changed.append(method.network.get_weights())
+    for got, wanted in zip(*changed):
+        np.testing.assert_array_equal(got, wanted)
+
+
+def test_a_smaller_learning_rate_is_announced():
+    config = supervised.Config(learning_rate=0.0003, learning_rate_steps=400)
+    assert optimizers.note(config, 400) == ""
+    assert optimizers.note(config, 1500).startswith("learning rate 8e-05: 0.0003 is ")
+    assert optimizers.note(supervised.Config(), 1500) == ""
 
 
 def test_the_default_optimizer_is_the_papers_adam():

@@ -75,7 +75,11 @@ def test_the_papers_network_can_still_be_had(parse):
 @pytest.mark.parametrize(
     "algorithm, flags, expected",
     [
-        ("fixmatch", ["--batch=7"], {"batch": 7, "steps": 600}),
+        (
+            "fixmatch",
+            ["--batch=7"],
+            {"batch": 7, "steps": 600, "learning_rate_steps": 400},
+        ),
         ("fixmatch", ["--steps=50"], {"steps": 50, "learning_rate": 0.0003}),
         ("fixmatch", ["--max_minutes=2"], {"steps": None, "learning_rate": 0.0003}),
         ("fixmatch", ["--image_size=64"], {"image_size": 64}),
@@ -89,7 +93,11 @@ def test_the_papers_network_can_still_be_had(parse):
             ["--learning_rate=0.1"],
             {"learning_rate": 0.1, "optimizer": "sgd", "steps": 600, "batch": 32},
         ),
-        ("fixmatch", ["--optimizer=sgd"], {"learning_rate": 0.03, "steps": 600}),
+        (
+            "fixmatch",
+            ["--optimizer=sgd"],
+            {"learning_rate": 0.03, "learning_rate_steps": None, "steps": 600},
+        ),
         (
             "dmt",
             ["--base_learning_rate=0.1"],

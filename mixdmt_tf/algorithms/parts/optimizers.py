@@ -8,9 +8,41 @@ from typing import Any, Union
 import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
+from mixdmt_tf import lengths
+from mixdmt_tf.algorithms.parts import momentum
 from mixdmt_tf.algorithms.parts.adam import Adam
 from mixdmt_tf.algorithms.parts.layer_rates import LayerRates
 from mixdmt_tf.algorithms.parts.momentum import Momentum
+
+
+def learning_rate(config: Any, steps: int) -> Union[float, LearningRateSchedule]:
+    """The learning rate of a run: a number, or a schedule.
+
+    Args:
+        config: of a method.
+        steps: of the run.
+    """
+    rate = lengths.learning_rate(
+        config.learning_rate, config.learning_rate_steps, steps
+    )
+    return momentum.learning_rate(rate, config.learning_rate_schedule, steps)
+
+
+def note(config: Any, steps: int) -> str:
+    """A line on a learning rate that is less than it is in shorter runs; '' if not.
+
+    Args:
+        config: of a method.
+        steps: of the run.
+    """
+    given, meant_for = config.learning_rate, config.learning_rate_steps
+    rate = lengths.learning_rate(given, meant_for, steps)
+    if rate == given:
+        return ""
+    return (
+        f"learning rate {rate:.3g}: {given:g} is that of {meant_for:,} steps "
+        "(--learning_rate_steps)"
+    )
 
 
 def optimizer(
@@ -20,7 +52,7 @@ def optimizer(
 
     Args:
         config: of a method.
-        rate: learning rate, from `momentum.learning_rate`.
+        rate: learning rate, from `learning_rate`.
         rates: of groups of layers.
     """
     by_layer = dataclasses.asdict(rates)

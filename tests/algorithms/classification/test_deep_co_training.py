@@ -64,7 +64,7 @@ def test_it_asks_for_one_view_and_eleven_unlabelled_images():
 def test_the_learning_rate_is_the_published_one():
     """.05 (1 + cos(pi t / T)), which starts at .1 and ends at 0."""
     method = batches.build("deep_co_training")
-    rate = method._learning_rate()
+    rate = method.groups["network"].learning_rate
     for step in (0, 30, 100):
         published = 0.05 * (1 + math.cos(math.pi * step / 100))
         assert float(rate(step)) == pytest.approx(published, abs=1e-6)
