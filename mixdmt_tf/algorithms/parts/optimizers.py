@@ -12,7 +12,6 @@ from mixdmt_tf import lengths
 from mixdmt_tf.algorithms.parts import momentum
 from mixdmt_tf.algorithms.parts.adam import Adam
 from mixdmt_tf.algorithms.parts.layer_rates import LayerRates
-from mixdmt_tf.algorithms.parts.momentum import Momentum
 
 
 def learning_rate(config: Any, steps: int) -> Union[float, LearningRateSchedule]:
@@ -59,7 +58,7 @@ def optimizer(
     if config.optimizer == "adam":
         return Adam(rate, epsilon=config.adam_epsilon, **by_layer)
     form = config.weight_decay_form
-    return Momentum(
+    return momentum.Momentum(
         rate,
         config.momentum,
         config.nesterov,
