@@ -13,21 +13,17 @@ import os
 import pathlib
 import re
 import sys
-import threading
-import urllib.error
 import urllib.parse
-import urllib.request
-from typing import Any, Iterator, List, Optional, Sequence
+from typing import Any, Iterator, Optional, Sequence
 
 from absl import logging
 
 from mixdmt_tf import addresses
+from mixdmt_tf.data.classification.answering import answers
 from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.data.classification.source import Source
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.files import expanded, in_home
-
-ANSWER_SECONDS = 8.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +59,7 @@ class Prepared:
             UserError: if neither is so, saying what to put where.
         """
         data_dir = _data_dir(config, self.prepared_as)
-        if self.folder(config) or _answers(self.url):
+        if self.folder(config) or answers(self.url):
             return
         host = urllib.parse.urlsplit(self.url).hostname
         raise UserError(
@@ -171,29 +167,6 @@ def _advice(data_dir: pathlib.Path, prepared_as: str) -> str:
         f"folder ~/tensorflow_datasets/{prepared_as} that it makes to "
         f"{data_dir / prepared_as}, or name the folder that holds it with --data_dir"
     )
-
-
-def _answers(url: str, seconds: float = ANSWER_SECONDS) -> bool:
-    """Whether a server says anything at all, asked through the user's proxies.
-
-    In a thread, because looking up a host's name knows no timeout.
-    """
-    answered: List[bool] = []
-
-    def ask() -> None:
-        request = urllib.request.Request(url, method="HEAD")
-        try:
-            with urllib.request.urlopen(request, timeout=seconds):
-                answered.append(True)
-        except urllib.error.HTTPError:
-            answered.append(True)
-        except (OSError, ValueError):
-            pass
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    return bool(answered)
 
 
 def _tensorflow_datasets() -> Any:
