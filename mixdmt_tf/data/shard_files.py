@@ -133,18 +133,28 @@ class ShardFiles:
         missing = [shard for shard in shards if shard not in found]
         self._need_room(missing)
         total = sum(map(self._rows_of, shards))
-        with concurrent.futures.ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-            jobs = {pool.submit(self._build, fill, shard): shard for shard in missing}
+        for shard, path in self._built(fill, missing, threads or os.cpu_count() or 1):
+            found[shard] = path
+            if report:
+                report(min(len(found) * self.rows, total), total)
+        return found
+
+    def _built(
+        self, fill: Fill, shards: List[int], threads: int
+    ) -> Iterator[Tuple[int, pathlib.Path]]:
+        """Makes files, and hands out index and path of each when it is there."""
+        if threads == 1:  # in this thread, the one that signals interrupt
+            for shard in shards:
+                yield shard, self._build(fill, shard)
+            return
+        with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+            jobs = {pool.submit(self._build, fill, shard): shard for shard in shards}
             try:
                 for job in concurrent.futures.as_completed(jobs):
-                    found[jobs[job]] = job.result()
-                    if report:
-                        report(min(len(found) * self.rows, total), total)
-            except BaseException:  # an interruption too: keep no queued file going
+                    yield jobs[job], job.result()
+            finally:  # after an interruption too: keep no queued file going
                 for job in jobs:
                     job.cancel()
-                raise
-        return found
 
     def missing(self) -> List[int]:
         """Indices of the files that are not there; digests are not checked."""

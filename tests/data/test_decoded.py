@@ -1,6 +1,9 @@
 """Decoded files: the same wherever they live, and decoded once."""
 
 import os
+import signal
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -206,6 +209,32 @@ def test_an_interrupted_build_goes_on(error, root, monkeypatch, decodings):
     paths = paths_of(root)
     expected = image_files.read([paths[row] for row in good], SIZE)
     np.testing.assert_array_equal(found.images[good], expected)
+
+
+def test_a_signal_does_not_wait_for_all_images_of_a_file(root, monkeypatch):
+    """A file of the cache has tens of thousands: decoding them takes minutes."""
+    monkeypatch.setattr(shards, "SHARD_BYTES", 64 << 20)
+    reading, names = threading.Event(), []
+
+    def slow(path, *_):
+        names.append(path.name)
+        reading.set()
+        time.sleep(0.02)
+
+    def interrupt():
+        reading.wait(10)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(image_files, "_read_one", slow)
+    monkeypatch.setattr(image_files, "CHUNK", 1)
+    asking = threading.Thread(target=interrupt)
+    asking.start()
+    with pytest.raises(KeyboardInterrupt):
+        open_all(root, paths=[*paths_of(root)] * 20)
+    asking.join()
+    assert len(names) < 10 * COUNT
+    monkeypatch.undo()
+    assert not open_all(root).problems
 
 
 def test_a_cache_that_cannot_be_written(root):
