@@ -18,6 +18,7 @@ from mixdmt_tf.data.bands import NUMPY, TIFF, Bands
 from mixdmt_tf.errors import UserError
 
 FORMATS = ("PNG", "JPEG", "BMP")
+_BIT_DEPTH = 24  # of a PNG: the byte that says how many bits a value has
 DTYPES = ("uint8", "uint16", "int16", "float32", "float64")
 
 
@@ -104,6 +105,11 @@ def _values(path: pathlib.Path, bands: Bands) -> np.ndarray:
     if shape[2] != bands.number:
         raise UserError(f"{shape[2]} channels; expected --channels={bands.number}")
     values = _read(path)
+    if bands.low is not None and values.dtype == np.uint8 and _is_deep(path):
+        raise UserError(
+            f"a PNG of 16 bits and {bands.number} channels, of which only the upper 8 "
+            "can be read; with --pixel_range expected it as TIFF or .npy"
+        )
     if values.dtype.name not in DTYPES:
         raise UserError(f"{values.dtype} values; expected {', '.join(DTYPES)}")
     if values.dtype.kind == "f" and not np.isfinite(values).all():
@@ -180,6 +186,13 @@ def _read(path: pathlib.Path) -> np.ndarray:
         values = np.asarray(picture)
     # 16-bit grey comes as 32 bits from some versions of Pillow.
     return values.astype(np.uint16) if values.dtype == np.int32 else values
+
+
+def _is_deep(path: pathlib.Path) -> bool:
+    """Whether a file is a PNG of 16 bits, which Pillow keeps of one channel alone."""
+    with path.open("rb") as file:
+        header = file.read(_BIT_DEPTH + 1)
+    return header.startswith(b"\x89PNG") and header[_BIT_DEPTH:] == b"\x10"
 
 
 def _numpy(path: pathlib.Path) -> np.ndarray:

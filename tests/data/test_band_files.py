@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -86,6 +88,35 @@ def test_what_does_not_fit_is_refused_with_the_name(values, of, problem, tmp_pat
     out = np.ones((1, 4, 4, of.number), np.uint8)
     found = image_files.decode([path], out, bands=of)
     assert problem in found[0] and not out.any()
+
+
+def deep_png(path, values):
+    """A PNG of 16 bits and three channels, which Pillow writes none of."""
+
+    def chunk(kind, content):
+        checked = kind + content
+        length, check = len(content), zlib.crc32(checked)
+        return struct.pack(">I", length) + checked + struct.pack(">I", check)
+
+    height, width, _ = values.shape
+    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*each) for each in chunks))
+    return path
+
+
+def test_colours_of_16_bits_are_not_cut_to_8_before_a_range_is_taken(tmp_path):
+    """2,000 of 4,095 would be 7, and the image all but black."""
+    path = deep_png(tmp_path / "a.png", np.full((4, 4, 3), 2000, np.uint16))
+    for read in (band_files.image, lambda *given: band_files.square(path, 4, given[1])):
+        with pytest.raises(UserError, match="16 bits and 3 channels.* as TIFF or .npy"):
+            read(path, Bands(3, 0.0, 4095.0))
+    assert (band_files.image(path, Bands(3)) == 2000 >> 8).all()  # of the whole range
+    grey = saved(tmp_path / "b.png", np.full((4, 4), 2000, np.uint16))
+    assert (band_files.image(grey, Bands(1, 0.0, 4095.0)) == 125).all()
+    shallow = saved(tmp_path / "c.png", FOUR)
+    assert (band_files.image(shallow, Bands(4, 0.0, 255.0)) == FOUR).all()
 
 
 def test_pickles_are_not_opened(tmp_path):
