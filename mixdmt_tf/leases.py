@@ -16,8 +16,9 @@ import secrets
 import socket
 import threading
 import time
-from typing import Callable, NamedTuple, Optional, Protocol, Set
+from typing import IO, Callable, NamedTuple, Optional, Protocol, Set
 
+from mixdmt_tf import files
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.progress import duration
 
@@ -182,6 +183,30 @@ class Lease:
     def _write(self) -> None:
         text = json.dumps(self._record._asdict())
         self._place.write(self._name, text.encode("utf-8"))
+
+
+def lock(file: IO[str], shown: str) -> bool:
+    """Locks a file until it is closed, and writes into it who has done so.
+
+    Args:
+        file: opened with 'a+'.
+        shown: what it stands for, in messages.
+
+    Returns:
+        Whether its file system has locks.
+
+    Raises:
+        InUse: naming the process that has locked it.
+    """
+    locked = files.lock(file)
+    if locked is False:
+        file.seek(0)
+        raise in_use(shown, file.read().strip() or "another process")
+    file.truncate(0)
+    file.write(this_process())
+    file.flush()
+    os.fsync(file.fileno())  # other machines read it while it is open
+    return bool(locked)
 
 
 def in_use(shown: str, owner: str) -> InUse:

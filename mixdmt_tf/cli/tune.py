@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import pathlib
 import shlex
 import sys
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 import mixdmt_tf
-from mixdmt_tf import remote
+from mixdmt_tf import leases, remote
 from mixdmt_tf.cli import experiments, flags
 from mixdmt_tf.cli.arguments import require_on_the_line
 from mixdmt_tf.cli.main import run
@@ -85,10 +86,23 @@ def _tune(argv: Sequence[str]) -> int:
 
     from mixdmt_tf.tables import tuning
 
-    with remote.opened(config.workdir) as folder:
+    with remote.opened(config.workdir) as folder, _alone(folder):
         search = tuning.Search(folder, ranges, command, segmentation, config.prune)
         code = _search(search, config.trials)
         return _report(search, code, given)
+
+
+@contextlib.contextmanager
+def _alone(folder: pathlib.Path) -> Iterator[None]:
+    """Within it no other search is in the folder, which would go on with our trial.
+
+    Raises:
+        InUse: naming the process that searches there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("a+") as file:
+        leases.lock(file, remote.shown(folder))
+        yield
 
 
 def _report(search: "Search", code: int, given: Mapping[str, Any]) -> int:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 from typing import Any, Dict, Optional, Set
 
 from mixdmt_tf import digests, leases
 from mixdmt_tf.errors import UserError
-from mixdmt_tf.files import lock
 from mixdmt_tf.runs import owners, repair
 from mixdmt_tf.runs.experiment import Experiment, parse
 from mixdmt_tf.settings import to_text
@@ -45,7 +43,7 @@ class RunFolder:
             ) from error
         self._owner = owners.Owner(path, _say)
         try:
-            self._owner.take(self._take_lock())
+            self._owner.take(leases.lock(self._lock, str(path)))
             try:
                 self._claim(experiment)
             except UserError:
@@ -67,19 +65,6 @@ class RunFolder:
     def __exit__(self, *_: Any) -> None:
         """Closes the folder."""
         self.close()
-
-    def _take_lock(self) -> bool:
-        """Locks the folder; returns whether its file system has locks."""
-        locked = lock(self._lock)
-        if locked is False:
-            self._lock.seek(0)
-            owner = self._lock.read().strip() or "another process"
-            raise leases.in_use(str(self.path), owner)
-        self._lock.truncate(0)
-        self._lock.write(leases.this_process())
-        self._lock.flush()
-        os.fsync(self._lock.fileno())  # other machines read it while it is open
-        return bool(locked)
 
     def _claim(self, experiment: Experiment) -> None:
         flags = self.path / "flags.txt"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import os
 import sys
 
 import pytest
 
+from mixdmt_tf import leases
 from mixdmt_tf.cli import experiments, tune
 from tests.cli import commands
 
@@ -128,6 +130,25 @@ def test_it_resumes_and_takes_more_trials(search, tmp_path, capfd):
     assert search("--trials=3") == 0
     out = capfd.readouterr().out
     assert "[3/3] trial" in out and "[2/3]" not in out
+
+
+def test_one_search_at_a_time(search, tmp_path, capfd):
+    """A second one would take the trial of the first for interrupted."""
+    (tmp_path / "out").mkdir()
+    with (tmp_path / "out" / ".lock").open("a+") as held:
+        leases.lock(held, "out")
+        assert search("--trials=1") == 1
+        said = capfd.readouterr().err
+        assert said.startswith(f"error: out is in use by process {os.getpid()} on ")
+        assert not [*(tmp_path / "out").glob("trial*")]
+    assert search("--trials=1") == 0
+
+
+def test_a_file_in_the_place_of_its_folder(search, tmp_path, capfd):
+    (tmp_path / "out").touch()
+    assert search("--trials=1") == 1
+    said = capfd.readouterr().err
+    assert said == "error: out: File exists\nName another place.\n"
 
 
 def test_three_failures_in_a_row_end_it(search, tmp_path, capfd):
