@@ -21,6 +21,8 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 BROKEN_PIPE = 141  # 128 + SIGPIPE
 # What the system says of places that it does not let a command use.
 DENIED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG)
+# And where a file is in the place of a folder, or the reverse.
+MISPLACED = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 
 
 def run(main: Callable[[Sequence[str]], Optional[int]], argv: Sequence[str]) -> int:
@@ -136,9 +138,11 @@ def _run(main: Callable[[Sequence[str]], Optional[int]], argv: Sequence[str]) ->
             print(f"error: the disk is full: {error}", file=sys.stderr)
             print("Make room and run the same command again.", file=sys.stderr)
             return UserError.exit_code
-        if isinstance(error, OSError) and error.filename and error.errno in DENIED:
+        refused = (*DENIED, *MISPLACED)
+        if isinstance(error, OSError) and error.filename and error.errno in refused:
             print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
-            print("Allow access to it, or name another place.", file=sys.stderr)
+            allow = "Allow access to it, or name" if error.errno in DENIED else "Name"
+            print(f"{allow} another place.", file=sys.stderr)
             return UserError.exit_code
         traceback.print_exc()
         print(

@@ -139,6 +139,14 @@ def test_a_place_that_is_forbidden_is_no_bug_of_ours(number, capsys):
     assert "Traceback" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("number", main.MISPLACED)
+def test_a_file_in_the_place_of_a_folder_is_no_bug_of_ours(number, capsys):
+    misplaced = OSError(number, os.strerror(number), "runs/a")
+    assert main.run(raising(misplaced), []) == 1
+    said = capsys.readouterr().err
+    assert said == f"error: runs/a: {os.strerror(number)}\nName another place.\n"
+
+
 def test_names_cannot_command_the_terminal(capsys):
     def command(argv):
         print("a\x1b]0;title\x07b\x1b[31m.png\tä\nc\rd\x9b1m")
