@@ -248,7 +248,7 @@ def _read_one(
             width, height = picture.size
             if width * height > MAX_PIXELS:
                 return f"{width} x {height} pixels; expected at most {MAX_PIXELS:,}"
-            out[:] = square_rgb(picture, out.shape[0])
+            out[:] = resized_rgb(picture, *out.shape[:2])
     except UnidentifiedImageError:
         return "not a PNG, JPEG or BMP image, or damaged"
     except Image.DecompressionBombError:
@@ -259,14 +259,16 @@ def _read_one(
     return None
 
 
-def square_rgb(picture: Image.Image, size: int) -> np.ndarray:
-    """An image of any mode and size as uint8 [size, size, 3], as `read` makes it.
+def resized_rgb(picture: Image.Image, height: int, width: int) -> np.ndarray:
+    """An image of any mode and size as uint8 [height, width, 3], as `read` makes it.
 
     Args:
         picture: opened, of which no pixel was read yet.
-        size: height and width.
+        height: of the result.
+        width: of the result.
     """
-    picture.draft(None, (4 * size, 4 * size))
+    longer = 4 * max(height, width)  # the sides may be exchanged below
+    picture.draft(None, (longer, longer))
     picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith("I"):
         # 16-bit grey. Pillow's own conversion would clip the values at 255.
@@ -274,7 +276,7 @@ def square_rgb(picture: Image.Image, size: int) -> np.ndarray:
         picture = Image.fromarray(upper_bits.astype(np.uint8))
     see_through = picture.mode in ("LA", "PA", "RGBA") or "transparency" in picture.info
     picture = picture.convert("RGBA" if see_through else "RGB")
-    picture = picture.resize((size, size), Image.Resampling.BILINEAR)
+    picture = picture.resize((width, height), Image.Resampling.BILINEAR)
     if see_through:
         white = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(white, picture).convert("RGB")

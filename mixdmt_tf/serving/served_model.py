@@ -154,9 +154,9 @@ class ServedModel:
             raise Refused(422, f"the image is damaged: {words}.") from error
 
     def _fitted(self, picture: Image.Image) -> np.ndarray:
-        size, _, channels = self.image_shape
-        if size:
-            image = image_files.square_rgb(picture, size)
+        height, width, channels = self.image_shape
+        if height:
+            image = image_files.resized_rgb(picture, height, width)
         else:
             image = np.array(opening.rgb(picture))
         if channels == 1:

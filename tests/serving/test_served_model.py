@@ -37,6 +37,7 @@ def models(tmp_path_factory):
     scorers = {
         "classification": Scorer(small_cnn.SmallCNN(filters=4), (8, 8, 3), 3),
         "grey": Scorer(small_cnn.SmallCNN(filters=4), (8, 8, 1), 3),
+        "oblong": Scorer(small_cnn.SmallCNN(filters=4), (8, 16, 3), 3),
         "segmentation": Segmenter(small_segmenter.SmallSegmenter(width=4, depth=1), 3),
         "grey maps": Segmenter(small_segmenter.SmallSegmenter(width=4, depth=1), 3, 1),
     }
@@ -75,6 +76,16 @@ def test_grey(models):
     grey = (rgb @ [0.299, 0.587, 0.114]).round().astype(np.uint8)
     expected = scorer.predict(weights, grey[np.newaxis, ..., np.newaxis])
     (found,) = model.predict([data])
+    np.testing.assert_allclose(found["probabilities"], expected[0], atol=1e-5)
+
+
+def test_images_that_are_no_squares(models):
+    """Such as a learner of Python exports."""
+    model, _, scorer, weights = models["oblong"]
+    data = picture(8, 16)
+    image = np.asarray(Image.open(io.BytesIO(data)))
+    (found,) = model.predict([data])
+    expected = scorer.predict(weights, image[np.newaxis])
     np.testing.assert_allclose(found["probabilities"], expected[0], atol=1e-5)
 
 
