@@ -109,8 +109,23 @@ class Progress:
     def _clear(self) -> str:
         return f"\r{' ' * self.width}\r" if self.notebook else CLEAR
 
+    def _fitting(self, text: str) -> str:
+        """As many parts of the text as fit into a row of the terminal.
+
+        Of a text that goes on in the next row `CLEAR` would leave the first one behind.
+        """
+        try:
+            columns = os.get_terminal_size(self.stream.fileno()).columns
+        except (OSError, ValueError):  # a terminal by its word alone
+            return text
+        parts = text.split("  ")
+        while len(parts) > 1 and len("  ".join(parts)) >= columns:
+            parts.pop()
+        return "  ".join(parts)[: columns - 1] if columns else text
+
     def _write(self, text: str) -> None:
         if self.terminal or self.notebook:
+            text = text if self.notebook else self._fitting(text)
             self.stream.write(f"{self._clear()}{text}")
             self.open, self.width = True, len(text)
         else:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
+import os
+import pty
 import re
+import select
+import struct
+import termios
 
 import pytest
 
@@ -81,6 +87,33 @@ def test_a_terminal_gets_one_line_that_is_rewritten(clock):
     # Five times a second at most, however often it is called.
     assert text.count("\r\033[K") == 6
     assert text.count("\n") == 1 and text.endswith("loss 1.5\n")
+
+
+@pytest.mark.parametrize(
+    "columns, shown",
+    [
+        (0, "realmix 9/10  1.0 steps/s  1 s left  loss 1.5  loss_u 0.5"),  # unknown
+        (80, "realmix 9/10  1.0 steps/s  1 s left  loss 1.5  loss_u 0.5"),
+        (57, "realmix 9/10  1.0 steps/s  1 s left  loss 1.5"),
+        (20, "realmix 9/10"),
+        (8, "realmix"),
+    ],
+)
+def test_a_line_is_no_longer_than_a_row_of_the_terminal(columns, shown, clock):
+    """Of two rows only the second would be emptied: the screen would fill up."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    with open(theirs, "w", encoding="utf-8") as stream:
+        line = Progress("realmix", "steps", stream)
+        line.update(1, 10)
+        clock.now += 8
+        line.update(9, 10, "loss 1.5  loss_u 0.5")
+        text = ""
+        while text.count("\033[K") < 2 or not text.endswith(shown):
+            assert select.select([ours], [], [], 10)[0], text
+            text += os.read(ours, 1000).decode()
+    os.close(ours)
+    assert text.rpartition("\r\033[K")[2] == shown
 
 
 def test_a_sentence_replaces_the_line_and_stays(clock):
