@@ -124,7 +124,8 @@ def truncated_gaussian(
     Args:
         confidence: [...] largest probability, any float type.
         mean: scalar mu_t, running mean of the confidence.
-        variance: scalar sigma_t^2 above 0, its running variance.
+        variance: scalar sigma_t^2, 0 or more, its running variance; at 0 what is below
+            the mean has no weight, as in the limit.
         sigmas: n.
 
     Returns:
@@ -137,7 +138,8 @@ def truncated_gaussian(
     mean, variance = tf.cast(mean, tf.float32), tf.cast(variance, tf.float32)
     require_rank(0, 0, mean=mean, variance=variance)
     below = sigmas * tf.minimum(confidence - mean, 0.0)
-    return tf.stop_gradient(tf.exp(-tf.square(below) / (2 * variance)))
+    weight = tf.exp(-tf.square(below) / (2 * variance))
+    return tf.stop_gradient(tf.where(below < 0, weight, 1.0))
 
 
 def align_distribution(
