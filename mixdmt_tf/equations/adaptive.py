@@ -6,6 +6,7 @@ FreeMatch: Wang et al. 2023 (arXiv:2205.07246). SoftMatch: Chen et al. 2023
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf.equations.contracts import require_rank, require_same_shape
@@ -124,7 +125,8 @@ def truncated_gaussian(
     Args:
         confidence: [...] largest probability, any float type.
         mean: scalar mu_t, running mean of the confidence.
-        variance: scalar sigma_t^2 above 0, its running variance.
+        variance: scalar sigma_t^2, its running variance, 0 or more. At 0, when all
+            guesses are equally sure, the weight is 1 from the mean on and 0 below it.
         sigmas: n.
 
     Returns:
@@ -137,6 +139,7 @@ def truncated_gaussian(
     mean, variance = tf.cast(mean, tf.float32), tf.cast(variance, tf.float32)
     require_rank(0, 0, mean=mean, variance=variance)
     below = sigmas * tf.minimum(confidence - mean, 0.0)
+    variance = tf.maximum(variance, np.finfo(np.float32).tiny)
     return tf.stop_gradient(tf.exp(-tf.square(below) / (2 * variance)))
 
 
