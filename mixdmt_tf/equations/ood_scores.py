@@ -107,13 +107,13 @@ def mahalanobis(
 
     Lee et al. 2018 (arXiv:1807.03888). With as few labelled images as here the
     covariance within the classes has no inverse, so S is the mean of it and of a sphere
-    of the same trace.
+    of the same trace. Of one image of each class it is 0, and S a sphere: what is left
+    is the Euclidean distance to the nearest image.
 
     Args:
         features: f [n, D], any float type.
         references: [m, D] features of labelled images, any float type.
-        labels: [m] their classes, an integer type; there has to be one of some class,
-            and two of a class that differ.
+        labels: [m] their classes, an integer type; there has to be one of some class.
         num_classes: C.
 
     Returns:
@@ -175,8 +175,9 @@ def _half_spherical_covariance(apart: tf.Tensor) -> tf.Tensor:
     """The mean of the covariance of rows [m, D] and of a sphere of its trace."""
     count, size = tf.unstack(tf.cast(tf.shape(apart), tf.float32))
     within = tf.matmul(apart, apart, transpose_a=True) / count
-    sphere = tf.linalg.trace(within) / size * tf.eye(tf.shape(apart)[1])
-    return 0.5 * within + 0.5 * sphere
+    radius = tf.linalg.trace(within) / size
+    radius = tf.where(radius > 0, radius, 1.0)  # or nothing could be divided by it
+    return 0.5 * within + 0.5 * radius * tf.eye(tf.shape(apart)[1])
 
 
 def _solved(root: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:

@@ -1,8 +1,9 @@
 """Which pseudo labels, and which labelled examples, a round of DMT trains on.
 
-Dynamic Mutual Training (arXiv:2004.08514) section 4.2, Eq. 2 and 11. A share alpha of
-the unlabelled images, or of the pixels of each class, is kept: those with the highest
-confidence, the largest probability predicted. NumPy in, NumPy out.
+Dynamic Mutual Training (arXiv:2004.08514) sections 3.1 (Eq. 2), 4.1.2 (Eq. 11) and 4.2,
+algorithms 1 and 2. A share alpha of the unlabelled images, or of the pixels of each
+class, is kept: those with the highest confidence, the largest probability predicted.
+NumPy in, NumPy out.
 """
 
 from __future__ import annotations

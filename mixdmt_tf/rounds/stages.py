@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from typing import Optional, Tuple
+from typing import List, Optional, Tuple
 
 from mixdmt_tf.data import draws
 from mixdmt_tf.data.splits import Split, write_split
@@ -88,6 +88,15 @@ class Stages:
     def of_last_round(self) -> Tuple[plan.Stage, ...]:
         """The stages of the last round; the last of them is model A's."""
         return tuple(each for each in self.all if each.round == self.all[-1].round)
+
+    def teachers(self, stage: plan.Stage) -> List[plan.Stage]:
+        """Who labels for a stage, who did for that one, and so on to the base model."""
+        by_name = {each.name: each for each in self.all}
+        found = []
+        while stage.teacher:
+            stage = by_name[stage.teacher]
+            found.append(stage)
+        return found
 
     def is_finished(self, stage: plan.Stage) -> bool:
         """Whether there is nothing left to train of a stage."""

@@ -119,6 +119,20 @@ def test_own_flagfiles_say_the_same_as_the_tables(name):
         assert f"# Published mean IoU: {number}\n" in own.read_text("utf-8")
 
 
+@pytest.mark.parametrize("name", ["dmt/4", "dmt/6"])
+def test_an_oracle_sees_the_crops_of_its_row(name):
+    """It is labels alone with the network and the images of the row."""
+    table = table_ini.load(FOLDER, name)
+    alike = ("crop", "scale", "normalization", "rates", "output_stride")
+    for row in table.rows:
+        one, other = (
+            experiments.build(parse(table.flagfile(row, "paper", column))).to_flags()
+            for column in ("1/8", "1/1")
+        )
+        for key in alike:
+            assert one.get(key) == other.get(key), (row, key)
+
+
 def test_ablations_differ_from_dmt_only_where_they_should():
     """Table 7: Online ST and the baseline have no rounds."""
     reference = flags_of("table_7/dmt")

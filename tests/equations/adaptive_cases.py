@@ -43,6 +43,13 @@ ADAPTIVE = [
         lambda rng, shape: [rng.uniform(size=shape).astype(np.float32)],
         shapes=([50], [2, 3, 4]),
     ),
+    Case(  # where all guesses are equally sure
+        "truncated_gaussian",
+        lambda confidence: equations.truncated_gaussian(confidence, 0.5, 0.0),
+        lambda confidence: (confidence >= 0.5).astype(np.float32),
+        lambda rng, shape: [rng.integers(0, 5, shape).astype(np.float32) / 4],
+        shapes=([50], [2, 3, 4]),
+    ),
     Case(
         "align_distribution",
         equations.align_distribution,

@@ -49,6 +49,13 @@ OOD = [
         features,
         shapes=([9], [1]),
     ),
+    Case(  # an image of each class leaves no covariance
+        "mahalanobis",
+        lambda x: equations.mahalanobis(x, REFERENCES[:4], np.arange(4), 4),
+        lambda x: -2 * ((x[:, None] - REFERENCES[:4]) ** 2).sum(-1).min(-1),
+        features,
+        shapes=([9], [1]),
+    ),
     Case(
         "subspace",
         lambda x: equations.subspace(x, REFERENCES, LABELS, 4),

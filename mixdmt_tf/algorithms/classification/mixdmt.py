@@ -160,6 +160,8 @@ class MixDMT(realmix.RealMix):
         lambda_u = self.lambda_u(batch["step"])
         peers = weights * cross_entropy(mixed.labels_u, mixed.logits_u)
         squares = squared_error(targets, probs)
+        cases = weighting.cases(labels, batch["u_confidence"], p)
+        kept = tf.reduce_sum(labels, -1)
         return (
             {
                 "loss_x": base.Term(cross_entropy(mixed.labels_x, mixed.logits_x)),
@@ -169,8 +171,9 @@ class MixDMT(realmix.RealMix):
             {
                 "lambda_u": lambda_u,
                 **guess_reports(p, batch["u_truth"]),
-                **weighting.cases(labels, batch["u_confidence"], p),
+                **{name: (case, kept) for name, case in cases.items()},
                 **classification_rounds.weight_reports(trust, batch),
+                "weight": (trust, kept),
                 "ood_kept": inside,
                 **self.ood.reports(),
             },

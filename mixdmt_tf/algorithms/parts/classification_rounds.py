@@ -176,15 +176,17 @@ def weight_reports(
 
     Args:
         weights: float32 [n], of the pseudo-labelled images.
-        batch: with `u_label` and `u_truth`.
+        batch: with `u_label` and `u_truth`; with `u_kept`, right and wrong labels are
+            those that were kept.
     """
     truth = batch["u_truth"]
+    kept = batch.get("u_kept", tf.ones_like(weights))
     right = tf.equal(batch["u_label"], truth)
     # Whatever is said of an image that is known to be of no class is wrong.
     wrong = ~right & tf.not_equal(truth, -1)
 
     def share(which: Any) -> tf.Tensor:
-        return tf.cast(which, tf.float32)
+        return kept * tf.cast(which, tf.float32)
 
     return {
         "weight": weights,

@@ -173,6 +173,8 @@ def _folds(classes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     for c in np.unique(classes):
         same = rng.permutation(np.flatnonzero(classes == c))
         folds[same] = (np.arange(len(same)) + rng.integers(FOLDS)) % FOLDS
+    if (folds == folds[0]).all():  # the network without this fold would have no images
+        folds[0] = (folds[0] + 1) % FOLDS
     return folds
 
 

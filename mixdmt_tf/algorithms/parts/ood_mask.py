@@ -169,7 +169,8 @@ class OodMask:
             self.estimate.assign([share.estimate, share.low, share.high])
             print("\n".join(filter(None, [found.note, share.describe()])), flush=True)
         if self.of_images:
-            rate = tf.convert_to_tensor(self.rate)
+            # A tensor's float32 could keep another number than rounds label.
+            rate = found.share.rate if self.estimates else self.rate
             self.kept.assign(ood_mask(tf.constant(found.scores), rate))
 
     def reports(self) -> Dict[str, Any]:

@@ -81,6 +81,7 @@ class Settings:
         0.4,
         "G-Cutout: sides of what is cut out over those of the object's box",
         low=0.0,
+        high=1.0,
     )
     cutout_outline: int = setting(
         50, "G-Cutout: objects need an outline of more pixels than this", low=0

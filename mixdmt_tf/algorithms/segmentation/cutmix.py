@@ -54,7 +54,7 @@ class Config(averaged_teacher.Config):
         high=1.0,
     )
     box_area: float = setting(
-        0.5, "area of the box over that of the image", low=0.0, high=1.0
+        0.5, "area of the box over that of the image", low=0.001, high=1.0
     )
     colour_jitter: float = setting(
         0.0,

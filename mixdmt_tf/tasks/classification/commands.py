@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import dataclasses
 import io
 import pathlib
 import sys
@@ -230,8 +229,8 @@ def pseudo_label(
         by=by,
         guesses=guesses,
     )
-    wrong = noise.estimate(model, source, split, pseudo, config.weights)
-    pseudo = dataclasses.replace(pseudo, facts={**pseudo.facts, "noise": wrong})
+    given = source, split, pseudo, config.weights, config.count
+    pseudo = noise.noted([model], *given)
     pseudo_labels.write(output, pseudo, split)
     quality = labeling.quality(pseudo, source.train.labels[pseudo.ids])
     print(labeling.describe(quality, len(pseudo.kept)))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Dict, Optional
+import dataclasses
+from typing import Dict, Optional, Sequence
 
 import numpy as np
 
@@ -18,40 +19,59 @@ from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.trained import Trained
 
 
+def noted(
+    models: Sequence[Trained],
+    source: Source,
+    split: Split,
+    pseudo: PseudoLabels,
+    weights: str,
+    count: str,
+) -> PseudoLabels:
+    """Pseudo labels with both estimates among their facts; arguments of `estimate`."""
+    found = estimate(models, source, split, pseudo, weights, count)
+    return dataclasses.replace(pseudo, facts={**pseudo.facts, "noise": found})
+
+
 def estimate(
-    model: Trained,
+    models: Sequence[Trained],
     source: Source,
     split: Split,
     pseudo: PseudoLabels,
     weights: str = "ema",
+    count: str = "exact",
 ) -> Dict[str, Optional[float]]:
     """Two estimates of the share of wrong labels among those that are kept.
 
     Args:
-        model: the network that gave the labels.
+        models: the networks whose mean gave the labels.
         source: the data set.
         split: of the run.
         pseudo: its labels; labels from a graph are not the network's own, and there is
             no estimate.
         weights: 'ema' or 'raw'.
+        count: 'per_class' if the surest labels of each class were kept; else of all.
 
     Returns:
         'validation': error on the validation images that are as confident as the least
-        confident label that is kept, on all of them if none is; None without validation
-        images. 'confidence': 1 - mean confidence at the temperature that fits the
-        validation images or, without any, the labelled ones. Shares in [0, 1].
+        confident label that is kept (per_class: of their class), on all of them if none
+        is; None without validation images. 'confidence': 1 - mean confidence at the
+        temperature that fits the validation images or, without any, the labelled ones.
+        Shares in [0, 1].
     """
     if pseudo.class_weights is not None:
         return {"validation": None, "confidence": None}
 
     def predict(images: np.ndarray) -> np.ndarray:
-        return model.scorer.predict(model.weights(weights), images)
+        asked = (each.scorer.predict(each.weights(weights), images) for each in models)
+        total: np.ndarray = sum(asked)  # type: ignore[assignment]
+        return total / len(models)
 
     held_out = splits.validation_images(split, source)
     error: Optional[float] = None
     if held_out is not None and len(held_out):
         probs, labels = predict(held_out.images), held_out.labels
-        sure = probs.max(-1) >= pseudo.confidence[pseudo.kept].min()
+        lowest = _lowest(pseudo, count == "per_class", probs.shape[-1])
+        sure = probs.max(-1) >= lowest[probs.argmax(-1)]
         judged = sure if sure.any() else np.ones_like(sure)
         error = float((probs.argmax(-1) != labels)[judged].mean())
     else:
@@ -61,6 +81,16 @@ def estimate(
     kept = predict(take(source.train.images, pseudo.ids[pseudo.kept]))
     confidence = at_temperature(kept, temperature).max(-1)
     return {"validation": error, "confidence": float(1 - confidence.mean())}
+
+
+def _lowest(pseudo: PseudoLabels, by_class: bool, classes: int) -> np.ndarray:
+    """The confidence of the least sure label of each class that is kept, or of all."""
+    confidence = pseudo.confidence[pseudo.kept]
+    if not by_class:
+        return np.full(classes, confidence.min())
+    lowest = np.full(classes, np.inf)
+    np.minimum.at(lowest, pseudo.labels[pseudo.kept], confidence)
+    return lowest
 
 
 def of_run(experiment: Experiment, split: Split, num_classes: int) -> float:

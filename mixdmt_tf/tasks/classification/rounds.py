@@ -6,7 +6,6 @@ are a file, `RUN/pseudo_labels/round_1.npz`.
 
 from __future__ import annotations
 
-import dataclasses
 import pathlib
 import shutil
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
@@ -16,7 +15,6 @@ import numpy as np
 from mixdmt_tf.algorithms.parts import ood_mask
 from mixdmt_tf.data import draws
 from mixdmt_tf.data.classification import label_parts, pseudo_labels, splits
-from mixdmt_tf.data.classification.pseudo_labels import PseudoLabels
 from mixdmt_tf.data.part import Part
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.equations import difference_maximized, error_difference_deviation
@@ -199,7 +197,7 @@ class Rounds:
             ),
         )
         if hasattr(self.experiment.method, "noise_from"):
-            pseudo = self._with_noise(model, pseudo)
+            pseudo = self._noted(stages, stage, model, pseudo)
         file.parent.mkdir(exist_ok=True)
         pseudo_labels.write(file, self.candidates.among_all(pseudo), self.split)
 
@@ -223,11 +221,13 @@ class Rounds:
             probability_sums.write(path, sums, split)
         return sums
 
-    def _with_noise(self, model: trained.Trained, pseudo: PseudoLabels) -> PseudoLabels:
-        """The labels with an estimate of how many are wrong."""
-        weights = self.experiment.run.init_weights
-        found = noise.estimate(model, self.task.source, self.split, pseudo, weights)
-        return dataclasses.replace(pseudo, facts={**pseudo.facts, "noise": found})
+    def _noted(self, stages: Stages, stage: plan.Stage, model: Any, pseudo: Any) -> Any:
+        """The labels with an estimate of how many of them are wrong."""
+        method, weights = self.experiment.method, self.experiment.run.init_weights
+        earlier = stages.teachers(stage)[1:] if method.teachers == "all" else []
+        others = [trained.load(self.task, stages.folder(e.name)) for e in earlier]
+        given = self.task.source, self.split, pseudo, weights, method.count
+        return noise.noted([model, *others], *given)
 
     def results(
         self, stages: Stages, stage: plan.Stage, results: Results

@@ -59,7 +59,7 @@ def test_losses_follow_the_description(mixup, ratio, guesses):
     *expected, trust = oracle(method, batch, temperature=0.7)
     for name, wanted in zip(("loss_x", "loss_p", "loss_u"), expected):
         assert value(terms[name]) == pytest.approx(wanted, rel=1e-4), name
-    np.testing.assert_allclose(reports["weight"], trust, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(reports["weight"][0], trust, rtol=1e-4, atol=1e-6)
     assert 0 < np.count_nonzero(trust) < len(trust)
 
 
@@ -87,7 +87,7 @@ def test_gammas_grow_if_they_are_asked_to():
         batch = batch_for(method)
         for found, step in ((early, 1), (late, method.facts.steps)):
             _, reports = method.step_losses({**batch, "step": tf.constant(step)})
-            found[ramp] = reports["weight"].numpy()
+            found[ramp] = reports["weight"][0].numpy()
     np.testing.assert_allclose(late[True], late[False], rtol=1e-5)
     assert early[True].sum() > early[False].sum()
 
@@ -113,8 +113,24 @@ def test_of_kept_images_alone_all_labels_count():
     )
     for name, wanted in zip(("loss_x", "loss_p", "loss_u"), expected):
         assert value(terms[name]) == pytest.approx(wanted, rel=1e-4), name
-    np.testing.assert_allclose(reports["weight"], trust, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(reports["weight"][0], trust, rtol=1e-4, atol=1e-6)
     assert np.count_nonzero(trust) == len(trust)
+
+
+def test_reports_are_of_the_labels_that_were_kept():
+    """In the first of many rounds hardly any are, and their weights say something."""
+    method = trained_a_little(unlabeled_ratio=1)
+    kept, right = np.arange(ROWS) < 4, np.arange(ROWS) % 3 == 0
+    batch = {**batch_for(method), "u_kept": tf.constant(kept, tf.float32)}
+    batch["u_truth"] = tf.where(right, batch["u_label"], -2)
+    trust = np.array(oracle(method, batch)[-1])
+    logs = method.train_step(batch)
+    every = np.ones(ROWS, bool)
+    for name, rows in (("", every), ("_right", right), ("_wrong", ~right)):
+        expected = trust[kept & rows].mean()
+        assert float(logs[f"weight{name}"]) == pytest.approx(expected, rel=1e-4)
+    cases = [float(logs[name]) for name in ("agree", "negative", "positive")]
+    assert sum(cases) == pytest.approx(1) and cases[0] == 0.5
 
 
 def test_masked_images_do_not_count():

@@ -149,6 +149,14 @@ def test_domain_scores_tell_strangers(monkeypatch):
     assert (found.scores != other.scores).any()
 
 
+@pytest.mark.parametrize("labels", [2, 3])
+def test_an_image_of_each_class_leaves_every_network_some(labels):
+    """Else the networks of some seeds had nothing to learn from."""
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        assert len(set(domain_scores._folds(np.arange(labels), rng))) > 1, seed
+
+
 def test_nobody_is_scored_by_who_has_seen_him(monkeypatch):
     """Networks that know the pictures of their training by heart."""
     seen = []

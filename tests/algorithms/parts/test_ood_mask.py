@@ -10,8 +10,12 @@ import tensorflow as tf
 
 from mixdmt_tf.algorithms.base import RunFacts
 from mixdmt_tf.algorithms.classification import realmix
-from mixdmt_tf.algorithms.parts import fixed_scores, means
-from mixdmt_tf.algorithms.parts.image_scores import ImageScores, stranger_share
+from mixdmt_tf.algorithms.parts import fixed_scores, means, ood_mask
+from mixdmt_tf.algorithms.parts.image_scores import (
+    ImageScores,
+    StrangerShare,
+    stranger_share,
+)
 from mixdmt_tf.equations import ood_mask as lowest
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.models import features
@@ -189,6 +193,19 @@ def test_scores_that_another_run_gave_mask_images_whatever_they_are_called():
     expected = np.tile(scores[batch["u_index"].numpy()] > 16, 2)
     np.testing.assert_array_equal(kept(method, batch), expected)
     assert method.ood.references is None and method.ood.fixed_score == "knn"
+
+
+@pytest.mark.parametrize("estimated", [False, True])
+def test_fixed_scores_keep_what_the_share_says(estimated):
+    """100 times .53 is 53, which float32 rounds down to 52."""
+    method = build("domain")
+    rate = "auto" if estimated else 0.53
+    config = realmix.Config(ood_score="domain", ood_rate=rate)
+    mask = ood_mask.OodMask(method.network, config, RunFacts(4, 8, 10, unlabeled=100))
+    share = StrangerShare(0.53, 0.5, 0.53, 0.6) if estimated else None
+    mask.given = fixed_scores.FixedScores(np.arange(100, dtype=np.float32), share)
+    mask.begin(None)
+    np.testing.assert_array_equal(mask.kept, np.arange(100) > 53)
 
 
 @pytest.mark.parametrize("score", ["domain", "oracle"])

@@ -11,6 +11,7 @@ from mixdmt_tf.algorithms.parts import perturbed_decoders
 from mixdmt_tf.algorithms.segmentation import cct
 from mixdmt_tf.data import draws
 from mixdmt_tf.data.segmentation.recipe import Recipe
+from mixdmt_tf.errors import UsageError
 from tests.algorithms.segmentation import batches, stepping
 from tests.oracles import cct_step, segmentation_steps
 
@@ -32,6 +33,11 @@ def build(**given):
     for weight in method.trained_weights:
         weight.assign(rng.normal(0, 1, weight.shape))
     return method
+
+
+def test_a_cutout_is_no_larger_than_its_box():
+    with pytest.raises(UsageError, match="cutout_share=2"):
+        cct.Config(cutout_share=2.0)
 
 
 def pairs(values):

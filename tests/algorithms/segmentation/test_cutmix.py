@@ -11,6 +11,7 @@ from mixdmt_tf.algorithms.segmentation import cutmix
 from mixdmt_tf.data import draws
 from mixdmt_tf.data.augment import jitter
 from mixdmt_tf.data.segmentation.recipe import Recipe
+from mixdmt_tf.errors import UsageError
 from tests.algorithms.segmentation import batches, stepping
 from tests.oracles import boxes, segmentation_steps
 
@@ -36,6 +37,11 @@ def test_a_step_follows_the_paper(ramp, length, step, area):
         ),
     )
     assert 0.1 < expected["sure"] < 0.9 and expected["loss_u"] > 0.1
+
+
+def test_a_box_has_an_area():
+    with pytest.raises(UsageError, match="box_area=0"):
+        cutmix.Config(box_area=0.0)
 
 
 def test_pixels_by_hand():
