@@ -65,4 +65,7 @@ def _record(python: str, out: str, steps: int, only: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except subprocess.CalledProcessError as failed_command:  # which has said why
+        sys.exit(failed_command.returncode)
