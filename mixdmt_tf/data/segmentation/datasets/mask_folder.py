@@ -73,6 +73,7 @@ def load(config: Config) -> Source:
     class_names, palette = read_classes(root, config.unknown_colour)
     bands = config.bands
     train = _samples(root, palette, bands)
+    masks = [sample.mask_path for sample in train if sample.mask_path]
     if (root / "val").is_dir():
         validation = _judged(root / "val", palette, bands)
         if config.validation is not None:
@@ -92,7 +93,8 @@ def load(config: Config) -> Source:
         )
     if palette is None:
         require_numbers(known, root)
-    class_names = class_names or _counted(known, config.on_bad_image == "skip")
+    # In masks held out, too: a rare class may be in none of the others.
+    class_names = class_names or _counted(masks, config.on_bad_image == "skip")
     return Source(
         name="mask_folder",
         class_names=class_names,

@@ -67,6 +67,15 @@ def test_a_share_is_held_out(tmp_path):
         _load(tmp_path, validation=5)
 
 
+def test_a_class_that_only_an_image_held_out_shows(tmp_path):
+    _put(tmp_path, [f"{i:02}" for i in range(10)])
+    (rare,) = _names(_load(tmp_path).validation)
+    files.save(tmp_path / "masks" / f"{rare}.png", files.numbers(classes=6))
+    found = _load(tmp_path)
+    assert _names(found.validation) == [rare] and found.num_classes == 6
+    check(found)
+
+
 def test_cameras_that_were_held_sideways(tmp_path):
     """Labels are of the image as one sees it."""
     _put(tmp_path, ["a", "b"])
