@@ -12,6 +12,7 @@ import lzma
 import math
 import pathlib
 import struct
+import tokenize
 import zipfile
 import zlib
 from typing import Any, Callable, Dict, List, Tuple
@@ -84,6 +85,9 @@ def read(path: pathlib.Path) -> Dict[str, np.ndarray]:
         ValueError,
         LookupError,
         EOFError,
+        TypeError,  # of h5py and NumPy, where something is of another kind
+        SyntaxError,  # of NumPy, as the next, where it reads a header
+        tokenize.TokenError,
         RuntimeError,  # of h5py and zipfile, and of JSON that is too deep
         MemoryError,
         OverflowError,

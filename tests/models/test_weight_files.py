@@ -172,6 +172,24 @@ class Trap:
         return pathlib.Path.touch, (self.mark,)
 
 
+HEADERS = {
+    "open": b"{'descr': '<f4', 'fortran_order': False, 'shape': (",
+    "unhashable": b"{[]: 1}",
+    "type": b"{'descr': ',', 'fortran_order': False, 'shape': (2,)}",
+}
+
+
+@pytest.mark.parametrize("kind", HEADERS)
+def test_headers_that_numpy_stumbles_over_are_refused(kind, tmp_path):
+    header = HEADERS[kind] + b"\n"
+    length = len(header).to_bytes(2, "little")
+    with zipfile.ZipFile(tmp_path / "w.npz", "w") as file:
+        file.writestr("a.npy", b"\x93NUMPY\1\0" + length + header + bytes(8))
+
+    with pytest.raises(UserError, match="can't be read as .npz"):
+        read(tmp_path / "w.npz")
+
+
 @pytest.mark.parametrize("kind", ["object", "pickle", "npy", "cut", "text", "member"])
 def test_other_npz_are_refused_and_nothing_runs(kind, tmp_path):
     path, mark = tmp_path / "w.npz", tmp_path / "mark"
@@ -222,7 +240,10 @@ def test_h5_is_read(root, split, tmp_path):
     assert_equal(read(tmp_path / "w.h5"), dict(zip(NAMES, values)))
 
 
-@pytest.mark.parametrize("kind", ["cut", "text", "no names", "lost", "link", "outside"])
+@pytest.mark.parametrize(
+    "kind",
+    ["cut", "text", "no names", "empty", "number", "lost", "link", "outside"],
+)
 def test_other_h5_are_refused(kind, tmp_path):
     path = tmp_path / "w.h5"
     write_h5(path, LAYERS)
@@ -235,6 +256,9 @@ def test_other_h5_are_refused(kind, tmp_path):
     with h5py.File(path, "r+") if kind not in ("cut", "text") else open(path) as file:
         if kind == "no names":
             del file.attrs["layer_names"]
+        elif kind in ("empty", "number"):
+            names = h5py.Empty("S1") if kind == "empty" else 3
+            file.attrs["layer_names"] = names
         elif kind in ("lost", "link", "outside"):
             del file[name]
         if kind == "link":
