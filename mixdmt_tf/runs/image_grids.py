@@ -12,6 +12,7 @@ from mixdmt_tf.data.band_files import seen
 from mixdmt_tf.data.image_files import printable
 
 _MOST_NAMES, _LONGEST = 60, 24  # classes whose names are written, and their characters
+_WIDEST = 1440  # pixels of a confusion matrix; more than so many classes have one each
 
 
 def grid(images: np.ndarray, columns: int, scale_to: int = 64) -> np.ndarray:
@@ -54,15 +55,16 @@ def matrix_picture(
         counts: [C, C], true classes by predicted ones.
         names: of the classes, written beside the rows and above the columns if there
             are no more than 60.
-        cell: height and width of a cell in pixels.
+        cell: height and width of a cell in pixels; of many classes it is smaller.
 
     Returns:
         uint8 [H, W, 3]; the cells are its lower right part.
     """
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    shade = np.kron(shares, np.ones((cell, cell)))[..., None]
+    cell = max(1, min(cell, _WIDEST // len(shares)))
     white, blue = np.array([255.0, 255.0, 255.0]), np.array([8.0, 48.0, 107.0])
-    cells = (white + (blue - white) * shade).astype(np.uint8)
+    cells = (white + (blue - white) * shares[..., None]).astype(np.uint8)
+    cells = cells.repeat(cell, axis=0).repeat(cell, axis=1)
     if not names or len(names) > _MOST_NAMES:
         return cells
     font = ImageFont.load_default(13)

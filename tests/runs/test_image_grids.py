@@ -71,3 +71,10 @@ def test_names_are_beside_their_rows_and_above_their_columns(named):
 def test_a_hundred_classes_have_no_names():
     names = [f"class {i}" for i in range(100)]
     assert matrix_picture(np.eye(100), names, cell=2).shape == (200, 200, 3)
+
+
+def test_the_picture_of_many_classes_is_no_larger_than_that_of_sixty():
+    picture = matrix_picture(np.eye(80))
+    assert picture.shape == (1440, 1440, 3)
+    assert picture[17, 17].tolist() == [8, 48, 107] and (picture[17, 18] == 255).all()
+    assert matrix_picture(np.eye(255)).shape == (1275, 1275, 3)
