@@ -52,7 +52,7 @@ def print_scores(
         config: settings of `bin/evaluate`; for the judge alone.
 
     Raises:
-        UsageError: if the judge knows other classes.
+        UsageError: if the judge knows other classes, or images of another kind.
     """
     source = task.source
     scorer, filtering = model.scorer, None
@@ -86,6 +86,13 @@ def _filter(judge: Trained, model: Trained, config: Any) -> class_filter.ClassFi
         raise UsageError(
             f"--class_filter={config.class_filter} knows other classes than the run "
             f"that is scored: {', '.join(judge.class_names)}"
+        )
+    channels = [each.image_shape[-1] for each in (judge, model)]
+    if judge.bands != model.bands or channels[0] != channels[1]:
+        raise UsageError(
+            f"--class_filter={config.class_filter} was trained on images of another "
+            "kind than the run that is scored; expected one with the same --channels "
+            "and --pixel_range"
         )
     released = config.class_filter_form == "released"
     return class_filter.ClassFilter(judge, config.class_filter_threshold, released)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import numpy as np
 import pytest
 
 from mixdmt_tf.cli import evaluate
+from mixdmt_tf.data.bands import Bands
+from mixdmt_tf.errors import UsageError
 from mixdmt_tf.models.small_segmenter import SmallSegmenter
 from mixdmt_tf.runs.trained import Trained
 from mixdmt_tf.tasks.segmentation import class_filter, scoring
+from mixdmt_tf.tasks.segmentation import commands as commands_of_task
 from tests.cli import commands
 from tests.data.segmentation import files
 from tests.oracles.losses import softmax
@@ -109,6 +113,17 @@ def test_verdicts_are_counted(judge):
         "of the classes that an image shows 75.00 % are kept, of the others 75.00 % "
         "are dropped"
     )
+
+
+@pytest.mark.parametrize(
+    "facts", [{"image_shape": (None, None, 1)}, {"bands": Bands(3, 0.0, 4095.0)}]
+)
+def test_a_filter_that_saw_images_of_another_kind_is_refused(judge, facts):
+    config = evaluate.Config(class_filter="runs/mlmt")
+    assert commands_of_task._filter(judge, judge, config).judge is judge
+    other = dataclasses.replace(judge, **facts)
+    with pytest.raises(UsageError, match="runs/mlmt was trained on images of another"):
+        commands_of_task._filter(other, judge, config)
 
 
 @pytest.fixture(name="runs", scope="module")
