@@ -106,6 +106,11 @@ def test_a_u_net_takes_images_of_any_size(tmp_path):
     expected = tf.nn.softmax(network.predict(bordered, verbose=0)[:, :45, :46])
     np.testing.assert_allclose(found, expected, atol=1e-5)
     model.export(tmp_path / "export")
+    served = tf.saved_model.load(str(tmp_path / "export")).signatures["serving_default"]
+    for height, width in ((45, 46), (9, 20)):
+        some = images[:, :height, :width]
+        answer = served(image=tf.constant(some))["probabilities"]
+        np.testing.assert_allclose(answer, model.predict(some, verbose=0), atol=1e-5)
     with pytest.raises(ArgumentError, match="multiples of 4"):
         wrong = mixdmt_tf.segmentation.Supervised(network, CLASSES, crop="42")
         wrong.fit(images, labels)

@@ -47,9 +47,10 @@ class Scorer:
             channels: of the images.
         """
         self._made_of = (network, (None, None, channels), num_classes)
-        self.stride = max(STRIDE, getattr(network, "output_stride", STRIDE))
         # Networks of others, such as U-Nets, want sides that are multiples instead.
         self.rest = getattr(network, "rest", 1)
+        stride = getattr(network, "output_stride", STRIDE)
+        self.stride = max(STRIDE, stride) if self.rest else stride
         self._classes, self._guess = (
             tf.function(
                 function,
