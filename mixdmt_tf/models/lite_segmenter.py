@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Tuple
 
 import keras
 
+from mixdmt_tf.errors import UsageError
 from mixdmt_tf.models import decoders, encoders
 from mixdmt_tf.models.layers.upsampling import Upsampling
 from mixdmt_tf.models.pretrained import Pretrained
@@ -23,6 +24,7 @@ class LiteSegmenter(Pretrained):
 
     head: ClassVar[Tuple[str, ...]] = ("classes",)
     decoder_layers: ClassVar[Tuple[str, ...]] = ("decoder_",)
+    output_stride: ClassVar[int] = 16  # of the coarsest features, whatever the decoder
     interchangeable: ClassVar[Tuple[str, ...]] = (
         *Pretrained.interchangeable,
         *("backbone_b", "pretrained_b"),
@@ -98,18 +100,29 @@ class LiteSegmenter(Pretrained):
         """Builds the network; `initialize` loads the weights.
 
         Args:
-            image_shape: (height, width, 3); a height or width of None makes a network
-                for images of any size.
+            image_shape: (height, width, channels); a height or width of None makes a
+                network for images of any size. Residual networks take one or three
+                channels.
             num_classes: number of classes C.
             portable: accepted as all networks do. Keras has no layer that upsamples
                 with corners aligned, so a .keras file of this network wants this
                 package all the same; a SavedModel does not.
 
         Returns:
-            A functional model: float images [B, H, W, 3] in [-1, 1] to float32 logits
-            [B, H, W, C], whatever the precision policy.
+            A functional model: float images [B, H, W, channels] in [-1, 1] to float32
+            logits [B, H, W, C], whatever the precision policy.
+
+        Raises:
+            UsageError: if the encoder doesn't take images of so many channels, or the
+                network has no layer of the name in `freeze`.
         """
         del portable
+        if not self.package and image_shape[-1] not in (1, 3):
+            raise UsageError(
+                f"backbone={self.backbone} takes images of 1 or 3 channels, and these "
+                f"have {image_shape[-1]}.\nThe efficientnet_lite ones take any number; "
+                "their first convolution is then new."
+            )
         decoder = decoders.DECODERS[self.decoder]
         images = keras.Input(image_shape, name="image")
         features = encoders.features(

@@ -9,7 +9,9 @@ import tensorflow as tf
 
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.models import decoders
+from mixdmt_tf.models.layers.input_normalization import InputNormalization
 from mixdmt_tf.models.lite_segmenter import LiteSegmenter
+from mixdmt_tf.tasks.segmentation import scoring
 
 CONFIG = LiteSegmenter(pretrained="none", width=8)
 every_decoder = pytest.mark.parametrize("decoder", decoders.NAMES)
@@ -51,6 +53,14 @@ def test_logits_have_the_size_of_the_images(decoder):
         logits = model(images(height, width))
         assert logits.shape == (2, height, width, 5) and logits.dtype == "float32"
         assert np.all(np.isfinite(logits))
+
+
+def test_residual_networks_take_grey_images_and_no_other_channels():
+    grey = keras.Input((None, None, 1))
+    assert InputNormalization("imagenet")(grey).shape == (None, None, None, 3)
+    config = dataclasses.replace(CONFIG, backbone="resnet50")
+    with pytest.raises(UsageError, match="1 or 3 channels, and these have 4"):
+        config.build_segmenter((None, None, 4), 2)
 
 
 @pytest.mark.parametrize(
@@ -132,6 +142,8 @@ def test_all_rates_are_of_stride_16():
     rates = [model.get_layer(f"decoder_aspp{i}").dilation_rate[0] for i in range(4)]
     assert rates == [1, 6, 12, 18]
     assert model.get_layer("decoder_aspp1").input.shape[1:3] == (3, 3)
+    # Images are scored so that the last of these features is on their last pixel.
+    assert scoring.Scorer(CONFIG, 2).stride == CONFIG.output_stride == 16
 
 
 def test_the_second_network_has_a_backbone_of_its_own():

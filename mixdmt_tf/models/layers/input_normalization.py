@@ -36,7 +36,8 @@ class InputNormalization(keras.layers.Layer):
         """Normalizes images.
 
         Args:
-            images: float32 [B, H, W, 3], red, green, blue in [-1, 1].
+            images: float32 [B, H, W, 3], red, green, blue in [-1, 1]; or [B, H, W, 1],
+                grey ones, for three channels of the same grey.
 
         Returns:
             float32 [B, H, W, 3].
@@ -47,8 +48,8 @@ class InputNormalization(keras.layers.Layer):
         return ((images + 1.0) * 127.5 - tf.constant(mean)) / tf.constant(deviation)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """The shape of the images."""
-        return input_shape
+        """The shape of the images, in three channels."""
+        return (*input_shape[:-1], 3)
 
     def get_config(self) -> Dict[str, Any]:
         """What the constructor takes."""
