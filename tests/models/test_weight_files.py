@@ -172,20 +172,18 @@ class Trap:
         return pathlib.Path.touch, (self.mark,)
 
 
-HEADERS = {
-    "open": b"{'descr': '<f4', 'fortran_order': False, 'shape': (",
-    "unhashable": b"{[]: 1}",
-    "type": b"{'descr': ',', 'fortran_order': False, 'shape': (2,)}",
-}
+HEADERS = [
+    b"{'descr': '<f4', 'fortran_order': False, 'shape': (\n",
+    b"{[]: 1}\n",
+    b"{'descr': ',', 'fortran_order': False, 'shape': (2,)}\n",
+]
 
 
-@pytest.mark.parametrize("kind", HEADERS)
-def test_headers_that_numpy_stumbles_over_are_refused(kind, tmp_path):
-    header = HEADERS[kind] + b"\n"
+@pytest.mark.parametrize("header", HEADERS)
+def test_headers_that_numpy_stumbles_over_are_refused(header, tmp_path):
     length = len(header).to_bytes(2, "little")
     with zipfile.ZipFile(tmp_path / "w.npz", "w") as file:
         file.writestr("a.npy", b"\x93NUMPY\1\0" + length + header + bytes(8))
-
     with pytest.raises(UserError, match="can't be read as .npz"):
         read(tmp_path / "w.npz")
 
@@ -257,8 +255,7 @@ def test_other_h5_are_refused(kind, tmp_path):
         if kind == "no names":
             del file.attrs["layer_names"]
         elif kind in ("empty", "number"):
-            names = h5py.Empty("S1") if kind == "empty" else 3
-            file.attrs["layer_names"] = names
+            file.attrs["layer_names"] = h5py.Empty("S1") if kind == "empty" else 3
         elif kind in ("lost", "link", "outside"):
             del file[name]
         if kind == "link":
