@@ -286,6 +286,10 @@ def _check_positional(
     if len(positional) < len(arguments):
         missing = arguments[len(positional)].rstrip(".")
         raise UsageError(f"expected an argument: {missing}\n--help shows the usage")
+    if not all(each.strip() for each in positional):  # of a variable that is not set
+        raise UsageError(
+            f"an argument is empty; expected {' '.join(arguments) or 'only flags'}"
+        )
     many = any(name.endswith("...") for name in arguments)
     if len(positional) > len(arguments) and not many:
         extra = positional[len(arguments)]
