@@ -41,9 +41,11 @@ def run(main: Callable[[Sequence[str]], Optional[int]], argv: Sequence[str]) -> 
     """
     _answer_interrupts()
     try:
-        with contextlib.redirect_stdout(_shown(sys.stdout)):
-            with contextlib.redirect_stderr(_shown(sys.stderr)):
-                code = _run(main, argv)
+        with contextlib.ExitStack() as stack:
+            out, err = (_shown(each, stack) for each in (sys.stdout, sys.stderr))
+            stack.enter_context(contextlib.redirect_stdout(out))
+            stack.enter_context(contextlib.redirect_stderr(err))
+            code = _run(main, argv)
         if sys.stdout is not None:  # as it is after `>&-`
             sys.stdout.flush()
         return code
@@ -86,8 +88,11 @@ class _Shown:
         return getattr(self.stream, name)
 
 
-def _shown(stream: Optional[TextIO]) -> Any:
-    return stream and _Shown(stream)  # None, as it is after `>&-`, stays None
+def _shown(stream: Optional[TextIO], stack: contextlib.ExitStack) -> Any:
+    """The stream as `_Shown`; for None, as it is after `>&-`, one to nowhere."""
+    if stream is None:
+        stream = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
+    return _Shown(stream)
 
 
 def _answer_interrupts() -> None:

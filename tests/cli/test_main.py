@@ -16,6 +16,7 @@ import pytest
 
 from mixdmt_tf.cli import main
 from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.progress import Progress
 
 ROOT = Path(__file__).resolve().parents[2]
 # Starts a command as those in bin/ do, and says when the first of our lines has run.
@@ -154,6 +155,19 @@ def test_a_terminal_that_lacks_characters(monkeypatch):
     names = "dög", "日本", os.fsdecode(b"\xff.png")
     assert main.run(lambda argv: print(*names), []) == 0
     assert shown.buffer.getvalue() == b"d\xf6g \\u65e5\\u672c \\udcff.png\n"
+
+
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_progress_where_nobody_wants_the_output(name, monkeypatch):
+    monkeypatch.setattr(sys, name, None)  # as it is after >&-
+    done = []
+
+    def command(argv):
+        progress = Progress("reading", "images", getattr(sys, name))
+        progress.update(1, 1)
+        done.append(progress)
+
+    assert main.run(command, []) == 0 and done
 
 
 def test_a_working_folder_that_is_gone(tmp_path, monkeypatch, capsys):
