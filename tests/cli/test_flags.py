@@ -77,9 +77,9 @@ def test_selectors_choose_the_flags():
 def test_arguments_that_are_no_flags():
     assert parse(["--labels=3", "photos"], ("DIR",)).arguments == ("photos",)
     assert parse(["--", "--photos"], ("DIR",)).arguments == ("--photos",)
-    for empty in ("", " "):  # as "$PHOTOS" is where it is not set
-        with pytest.raises(UsageError, match="an argument is empty; expected DIR"):
-            parse([empty], ("DIR",))
+    for given in ([""], ["a", ""]):  # as "$PHOTOS" is where it is not set
+        with pytest.raises(UsageError, match="expected an argument: DIR\n"):
+            parse(given, ("DIR...",))
 
 
 def flagfile(parsed):
