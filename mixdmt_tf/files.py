@@ -9,6 +9,7 @@ import os
 import pathlib
 import platform
 import shutil
+import stat
 import zipfile
 import zlib
 from typing import IO, Any, Optional, Union
@@ -94,7 +95,13 @@ def write_atomically(path: pathlib.Path, text: str) -> None:
 
 
 def write_bytes_atomically(path: pathlib.Path, content: bytes) -> None:
-    """Writes a file beside its place, syncs it, and renames it into place."""
+    """Writes a file beside its place, syncs it, and renames it into place.
+
+    What is no file, such as /dev/stdout or a named pipe, is written to and stays there.
+    """
+    if _is_stream(path):
+        path.write_bytes(content)
+        return
     # Machines that share a folder number their processes alike.
     beside = path.with_name(f".{path.name}.{os.getpid()}@{platform.node()}.tmp")
     try:
@@ -105,10 +112,21 @@ def write_bytes_atomically(path: pathlib.Path, content: bytes) -> None:
         os.replace(beside, path)
     except OSError as error:  # a full disk does not say what was written
         if error.errno is not None:
-            error.filename = error.filename or str(path)
+            error.filename = str(path)  # and not the name that nobody knows
         raise
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _is_stream(path: pathlib.Path) -> bool:
+    """Whether a path is a device or a pipe, or stands for one, as links in /dev do."""
+    if path.is_symlink() and path.parent == pathlib.Path("/dev"):
+        return True
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def lock(file: IO[Any], wait: bool = False) -> Optional[bool]:

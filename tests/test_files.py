@@ -36,6 +36,24 @@ def test_a_full_disk_is_said_with_the_file(tmp_path, monkeypatch):
     assert not [*tmp_path.iterdir()]
 
 
+def test_devices_and_pipes_stay_what_they_are(tmp_path):
+    """A device was replaced by a file, where the user may do that."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_atomically(pipe, "a,b\n")
+    assert os.read(reader, 100) == b"a,b\n" and pipe.is_fifo()
+    os.close(reader)
+    assert [*tmp_path.iterdir()] == [pipe]
+
+
+def test_an_error_names_the_file_and_not_the_one_beside(tmp_path):
+    (tmp_path / "table.md").mkdir()
+    with pytest.raises(IsADirectoryError) as caught:
+        write_atomically(tmp_path / "table.md", "text")
+    assert caught.value.filename == str(tmp_path / "table.md")
+
+
 def test_images_are_written_whole(tmp_path):
     """Without anything of the time or the library, so they're the same each time."""
     pixels = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)

@@ -283,11 +283,11 @@ def _check_positional(
     arguments: Sequence[str],
     settings: Mapping[str, Setting],
 ) -> None:
-    if len(positional) < len(arguments):
-        missing = arguments[len(positional)].rstrip(".")
+    given = sum(map(bool, positional))  # a variable that is not set gives nothing
+    if arguments and given < max(len(arguments), len(positional)):
+        missing = arguments[min(given, len(arguments) - 1)].rstrip(".")
         raise UsageError(f"expected an argument: {missing}\n--help shows the usage")
-    many = any(name.endswith("...") for name in arguments)
-    if len(positional) > len(arguments) and not many:
+    if len(positional) > len(arguments) and "..." not in "".join(arguments):
         extra = positional[len(arguments)]
         expected = " ".join(arguments) or "only flags"
         hint = "--helpfull lists the flags"

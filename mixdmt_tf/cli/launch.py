@@ -182,7 +182,8 @@ class Workers:
                 process.send_signal(number)
 
     def _copy(self, prefix: str, source: Any, target: TextIO) -> None:
-        with source:
+        # Where nobody reads, as in `... | head`, a worker is told so by its own pipe.
+        with contextlib.suppress(BrokenPipeError), source:
             for line in source:
                 with self._lock:
                     print(f"{prefix}{line.rstrip()}", file=target, flush=True)

@@ -41,9 +41,11 @@ def run(main: Callable[[Sequence[str]], Optional[int]], argv: Sequence[str]) -> 
     """
     _answer_interrupts()
     try:
-        with contextlib.redirect_stdout(_shown(sys.stdout)):
-            with contextlib.redirect_stderr(_shown(sys.stderr)):
-                code = _run(main, argv)
+        with contextlib.ExitStack() as stack:
+            out, err = (_shown(each, stack) for each in (sys.stdout, sys.stderr))
+            stack.enter_context(contextlib.redirect_stdout(out))
+            stack.enter_context(contextlib.redirect_stderr(err))
+            code = _run(main, argv)
         if sys.stdout is not None:  # as it is after `>&-`
             sys.stdout.flush()
         return code
@@ -54,7 +56,10 @@ def run(main: Callable[[Sequence[str]], Optional[int]], argv: Sequence[str]) -> 
 
 
 class _Shown:
-    """A stream that escapes what would command a terminal, such as a file's name."""
+    """A stream that escapes what would command a terminal, such as a file's name.
+
+    And characters that its encoding lacks.
+    """
 
     escapes = {
         code: ascii(chr(code))[1:-1]
@@ -70,15 +75,24 @@ class _Shown:
     def write(self, text: str) -> int:
         """Writes the text."""
         shown = text.translate(self.escapes).replace(self.clear, CLEAR)
-        return self.stream.write(shown)
+        try:
+            return self.stream.write(shown)
+        except UnicodeEncodeError:  # not UTF-8, or a file's name that is no text
+            code = self.stream.encoding
+            return self.stream.write(
+                shown.encode(code, "backslashreplace").decode(code)
+            )
 
     def __getattr__(self, name: str) -> Any:
         """Everything else is the stream's."""
         return getattr(self.stream, name)
 
 
-def _shown(stream: Optional[TextIO]) -> Any:
-    return stream and _Shown(stream)  # None, as it is after `>&-`, stays None
+def _shown(stream: Optional[TextIO], stack: contextlib.ExitStack) -> Any:
+    """The stream as `_Shown`; for None, as it is after `>&-`, one to nowhere."""
+    if stream is None:
+        stream = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
+    return _Shown(stream)
 
 
 def _answer_interrupts() -> None:
@@ -100,6 +114,15 @@ def _interrupt(number: int, frame: Optional[types.FrameType]) -> None:
             signal.raise_signal(number)
         frame = frame.f_back
     raise KeyboardInterrupt
+
+
+def _is_nowhere() -> bool:
+    """Whether the folder that the command was started in is gone."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _sending(
@@ -143,6 +166,10 @@ def _run(main: Callable[[Sequence[str]], Optional[int]], argv: Sequence[str]) ->
             print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
             allow = "Allow access to it, or name" if error.errno in DENIED else "Name"
             print(f"{allow} another place.", file=sys.stderr)
+            return UserError.exit_code
+        if isinstance(error, FileNotFoundError) and _is_nowhere():
+            print("error: the working folder has been removed.", file=sys.stderr)
+            print("Run the command in another one.", file=sys.stderr)
             return UserError.exit_code
         traceback.print_exc()
         print(

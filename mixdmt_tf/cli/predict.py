@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 import pathlib
 import sys
 from typing import Any, List, Mapping, Sequence, Tuple
 
+from mixdmt_tf import addresses
 from mixdmt_tf.cli import experiments, flags
 from mixdmt_tf.cli.main import run
 from mixdmt_tf.data import bands
@@ -73,6 +75,8 @@ def _predict(argv: Sequence[str]) -> None:
     folder, build = experiments.read_run(config.workdir)
     images_folder, found = _images([expanded(each) for each in parsed.arguments])
     experiment = build()
+    if experiment.task == "classification" and config.output not in ("", "-"):
+        _require_place(config.output)
     suffixes = bands.suffixes(experiment.data.bands)
     paths = [path for path in found if path.suffix.lower() in suffixes]
     if not paths:
@@ -86,6 +90,20 @@ def _predict(argv: Sequence[str]) -> None:
 
     model = trained.load(tasks.open_task(experiment), folder, config.checkpoint)
     tasks.commands(experiment).predict(model, images_folder, paths, config)
+
+
+def _require_place(output: str) -> None:
+    """Refuses a place for the table before the images are read, which may take hours.
+
+    Raises:
+        UserError: if it is a folder, or in none.
+    """
+    if addresses.is_address(output):
+        return
+    place = expanded(output)
+    number = errno.EISDIR if place.is_dir() else errno.ENOENT
+    if number == errno.EISDIR or not place.parent.is_dir():
+        raise UserError(f"--output={output} cannot be written: {os.strerror(number)}")
 
 
 def _images(

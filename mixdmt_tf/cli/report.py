@@ -133,6 +133,11 @@ def _output(config: Config, folders: List[pathlib.Path]) -> pathlib.Path:
             raise UsageError(
                 f"--output={config.output} is a folder; expected the name of a file"
             )
+        if not output.parent.is_dir():  # the network is asked for minutes
+            raise UserError(
+                f"--output={output} cannot be written: there is no folder "
+                f"{output.parent}"
+            )
         return output
     return (folders[0] if len(folders) == 1 else pathlib.Path()) / "report.html"
 

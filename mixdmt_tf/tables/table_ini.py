@@ -65,7 +65,8 @@ def load(root: pathlib.Path, name: str) -> Table:
     path = folders[name] / "table.ini"
     parser = configparser.ConfigParser(interpolation=None)
     try:
-        parser.read_string(bounds.read_text(path, bounds.SMALL_BYTES), str(path))
+        text = bounds.read_bytes(path, bounds.SMALL_BYTES).decode("utf-8-sig")
+        parser.read_string(text, str(path))
         settings = dict(parser["table"])
         title = settings["title"]
     except (configparser.Error, KeyError, ValueError) as error:

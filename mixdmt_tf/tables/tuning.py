@@ -15,9 +15,9 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 from mixdmt_tf.digests import Damaged
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.settings import Setting, to_text
+from mixdmt_tf.tables import tuning_journal
 from mixdmt_tf.tables.contest import Contestant
 
-JOURNAL = "tuning.log"
 MEASURES = ("validation_error", "validation_miou")
 WARM_UP = 2  # evaluations of a trial that nobody judges
 FORM = "NAME:LOW:HIGH, NAME:LOW:HIGH:log or NAME:A,B,C"
@@ -157,9 +157,8 @@ class Search:
         self.folder = folder
         self.measure = MEASURES[segmentation]
         folder.mkdir(parents=True, exist_ok=True)
-        backend = optuna.storages.journal.JournalFileBackend(str(folder / JOURNAL))
         self._study = optuna.create_study(
-            storage=optuna.storages.JournalStorage(backend),
+            storage=tuning_journal.opened(optuna, folder),
             study_name="tuning",
             direction="maximize" if segmentation else "minimize",
             pruner=optuna.pruners.MedianPruner(n_warmup_steps=WARM_UP)

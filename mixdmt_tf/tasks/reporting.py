@@ -6,6 +6,7 @@ import importlib
 import pathlib
 from typing import Any, Callable, List, Optional, Sequence, Tuple
 
+from mixdmt_tf.data.image_files import printable
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.files import write_atomically
@@ -58,7 +59,7 @@ def describe(
     Args:
         task: of the run.
         folder: of the run.
-        name: what the page calls the run.
+        name: what the page calls the run; what is no text in it is escaped.
         limit: unlabelled images that the network is asked about; 0 to ask it nothing,
             so that neither data nor network are needed.
         title: above each block, where the page is about several runs.
@@ -67,6 +68,7 @@ def describe(
     Raises:
         UserError: if there is nothing to report yet, or data or network are missing.
     """
+    name, title = printable(name), printable(title)
     run = _run(task, folder, name)
     module = of_task(task)
     sections: List[Section] = module.of_rounds(run, title)

@@ -6,6 +6,7 @@ import pytest
 
 from mixdmt_tf import settings
 from mixdmt_tf.cli import flags
+from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import DeclarationError, Setting
 from tests.cli.zoo.command import parse
 
@@ -76,6 +77,9 @@ def test_selectors_choose_the_flags():
 def test_arguments_that_are_no_flags():
     assert parse(["--labels=3", "photos"], ("DIR",)).arguments == ("photos",)
     assert parse(["--", "--photos"], ("DIR",)).arguments == ("--photos",)
+    for given in ([""], ["a", ""]):  # as "$PHOTOS" is where it is not set
+        with pytest.raises(UsageError, match="expected an argument: DIR\n"):
+            parse(given, ("DIR...",))
 
 
 def flagfile(parsed):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pathlib
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 from mixdmt_tf.cli import launch
@@ -70,6 +72,19 @@ def test_workers_know_each_other(capfd):
     assert len(found["[0]"].addresses) == 3
     problems = [f"[{index}] problem" for index in range(3)]
     assert sorted(said.err.splitlines()) == problems
+
+
+def test_nobody_reads_what_they_say(monkeypatch):
+    class Closed:
+        def write(self, _):
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    complaints = []
+    monkeypatch.setattr(threading, "excepthook", complaints.append)
+    monkeypatch.setattr(sys, "stdout", Closed())
+    with launch.Workers(["echo", "a line"], 1) as workers:
+        assert workers.wait() == 0
+    assert not complaints
 
 
 def test_a_failed_worker_ends_the_others(capfd, monkeypatch):

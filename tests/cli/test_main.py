@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ import pytest
 
 from mixdmt_tf.cli import main
 from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.progress import Progress
 
 ROOT = Path(__file__).resolve().parents[2]
 # Starts a command as those in bin/ do, and says when the first of our lines has run.
@@ -145,6 +147,44 @@ def test_a_file_in_the_place_of_a_folder_is_no_bug_of_ours(number, capsys):
     assert main.run(raising(misplaced), []) == 1
     said = capsys.readouterr().err
     assert said == f"error: runs/a: {os.strerror(number)}\nName another place.\n"
+
+
+def test_a_terminal_that_lacks_characters(monkeypatch):
+    shown = io.TextIOWrapper(io.BytesIO(), "latin-1")
+    monkeypatch.setattr(sys, "stdout", shown)
+    names = "dög", "日本", os.fsdecode(b"\xff.png")
+    assert main.run(lambda argv: print(*names), []) == 0
+    assert shown.buffer.getvalue() == b"d\xf6g \\u65e5\\u672c \\udcff.png\n"
+
+
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_progress_where_nobody_wants_the_output(name, monkeypatch):
+    monkeypatch.setattr(sys, name, None)  # as it is after >&-
+    done = []
+
+    def command(argv):
+        progress = Progress("reading", "images", getattr(sys, name))
+        progress.update(1, 1)
+        done.append(progress)
+
+    assert main.run(command, []) == 0 and done
+
+
+def test_a_working_folder_that_is_gone(tmp_path, monkeypatch, capsys):
+    def command(argv):
+        Path("runs").absolute()
+
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    code = main.run(command, [])
+    os.chdir(tmp_path)
+    said = capsys.readouterr().err
+    assert code == 1 and said.startswith("error: the working folder has been removed")
+    assert "Traceback" not in said
+    assert main.run(raising(FileNotFoundError("of ours")), []) == 1
+    assert "Traceback" in capsys.readouterr().err
 
 
 def test_names_cannot_command_the_terminal(capsys):

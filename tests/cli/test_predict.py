@@ -241,11 +241,20 @@ def test_a_damaged_image_is_named(finished, photos, tmp_path, capsys):
     assert not (tmp_path / "out.csv").exists()
 
 
-def test_an_output_that_cannot_be_written(finished, photos, tmp_path, capsys):
-    output = tmp_path / "missing" / "out.csv"
-    argv = (f"--workdir={finished.folder}", f"--output={output}", str(photos[0]))
-    said = commands.refusal(capsys, main, *argv, code=1)
-    assert f"--output={output} cannot be written: No such file or directory" in said
+def test_an_output_that_cannot_be_written(
+    finished, photos, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(trained, "load", None)  # nothing is predicted in vain
+    (tmp_path / "file").touch()
+    for place, why in (
+        ("missing/out.csv", "No such file or directory"),
+        ("file/out.csv", "No such file or directory"),
+        ("photos", "Is a directory"),
+    ):
+        output = tmp_path / place
+        argv = (f"--workdir={finished.folder}", f"--output={output}", str(photos[0]))
+        said = commands.refusal(capsys, main, *argv, code=1)
+        assert f"--output={output} cannot be written: {why}" in said
 
 
 def test_names_are_no_formulas_and_no_commands_for_a_terminal(

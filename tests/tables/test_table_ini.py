@@ -33,6 +33,11 @@ def test_a_table_and_its_rows(tmp_path):
     assert table.rows["clever"] == Row("clever", "Clever", numbers, weights, seconds)
 
 
+def test_a_file_as_windows_saves_it(tmp_path):
+    ini = "\ufeff" + made_table.INI.replace("\n", "\r\n")
+    assert list(load(tmp_path, ini).rows) == ["plain", "clever"]
+
+
 def test_a_table_of_mean_iou_with_a_quoted_row(tmp_path):
     table = load(tmp_path, IOU)
     assert (table.measure.name, table.columns) == ("mean IoU", ("1/20", "1/8"))

@@ -64,6 +64,13 @@ def test_what_a_page_about_a_run_has(described, finished, tmp_path):
     assert len(page.images) == 48 and {i.size for i in page.images} == {(8, 8)}
 
 
+def test_a_run_in_a_folder_whose_name_is_no_text(finished):
+    """Neither a chart nor a page can have such characters."""
+    task = open_task(tiny.experiment(finished.folder))
+    run, _ = reporting.describe(task, finished.folder, "r\udcf6n\x01", 0)
+    assert run.name == r"'r\udcf6n\x01'"
+
+
 def results_images(finished):
     task = open_task(tiny.experiment(finished.folder))
     return f"{len(task.source.test):,}"

@@ -1,0 +1,39 @@
+"""Journals of searches that are not as they were written."""
+
+from __future__ import annotations
+
+import optuna
+import pytest
+
+from mixdmt_tf.errors import UserError
+from mixdmt_tf.tables import tuning_journal
+
+
+def study(folder):
+    storage = tuning_journal.opened(optuna, folder)
+    return optuna.create_study(storage=storage, study_name="a", load_if_exists=True)
+
+
+def test_a_line_that_a_full_disk_cut_off_is_left_out(tmp_path):
+    first = study(tmp_path)
+    for score in (1.0, 2.0):
+        first.tell(first.ask(), score)
+    journal = tmp_path / tuning_journal.NAME
+    with journal.open("rb+") as file:
+        file.truncate(journal.stat().st_size - 5)
+    for number in (3, 4):  # once more, with what was written behind it
+        again = study(tmp_path)
+        again.tell(again.ask(), 3.0)
+        assert len(again.trials) == number
+        assert again.trials[0].value == 1.0 and again.trials[-1].value == 3.0
+
+
+@pytest.mark.parametrize(
+    "content", [b"epoch 1\n", b"[]\n[", b"\xff\n", b"{}\n", b"3\n"]
+)
+def test_something_else_is_refused_and_left_alone(content, tmp_path):
+    journal = tmp_path / tuning_journal.NAME
+    journal.write_bytes(content)
+    with pytest.raises(UserError, match="tuning.log is damaged, or no journal of a se"):
+        study(tmp_path)
+    assert journal.read_bytes() == content
