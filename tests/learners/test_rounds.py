@@ -83,6 +83,14 @@ def test_files_of_it(trained, tmp_path):
         np.testing.assert_array_equal(one, other)
     expected = model.predict(UNLABELED, verbose=0)
     np.testing.assert_array_equal(loaded.predict(UNLABELED, verbose=0), expected)
+    file, untrained = tmp_path / "trained.weights.h5", tmp_path / "new.weights.h5"
+    model.save_weights(file)
+    new = mixdmt_tf.DMT(network(), made.CLASSES, **ROUNDS)
+    new.save_weights(untrained)
+    new.load_weights(file)
+    np.testing.assert_allclose(new.predict(UNLABELED, verbose=0), expected, atol=1e-6)
+    new.load_weights(untrained)
+    assert new.average is None
 
 
 @pytest.mark.long
