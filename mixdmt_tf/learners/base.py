@@ -173,6 +173,11 @@ class BaseModel(keras.Model):
         """
         compiling.require_weights_file(filepath)
         self._require_same_parts(filepath)
+        if self.body is None and compiling.has_part(filepath, "body"):  # of Keras 3
+            raise ArgumentError(
+                f"{filepath}: it is of a model that knows the range of pixels.\nGive "
+                "this one input_range=, or call predict first."
+            )
         super().load_weights(filepath, *args, **kwargs)
 
     def _require_same_parts(self, filepath: Any) -> None:
