@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any, Dict, List, Optional, Sequence
 
 import keras
@@ -67,6 +68,7 @@ class BaseModel(keras.Model):
         self.keywords = keywords
         self.body: Optional[keras.Model] = None
         self._compiled = compiling.Compiled()
+        self._turn = threading.RLock()  # of threads that evaluate and predict
         self._scores = Scores(num_classes, task)
         self.multiple: Optional[int] = None
         if task == "segmentation":
@@ -110,7 +112,7 @@ class BaseModel(keras.Model):
             ArgumentError: for a loss: methods bring their own.
         """
         self._compiled = compiling.Compiled.of(optimizer, metrics, kwargs)
-        self._keras_compile()
+        self._keras_compile(self._compiled.optimizer)
 
     def _keras_compile(self, optimizer: Any = None) -> None:
         given = {} if optimizer is None else {"optimizer": optimizer}
@@ -152,6 +154,34 @@ class BaseModel(keras.Model):
         """
         compiling.require_keras_file(filepath)
         super().save(filepath, *args, **kwargs)
+
+    def save_weights(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
+        """Writes a .weights.h5 file; in Keras 2's other formats there is no average.
+
+        Raises:
+            ArgumentError: for names that don't end in .weights.h5.
+        """
+        compiling.require_weights_file(filepath)
+        super().save_weights(filepath, *args, **kwargs)
+
+    def load_weights(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
+        """Takes what `save_weights` wrote, averages included.
+
+        Raises:
+            ArgumentError: for other files, and if one of the two models was trained and
+                the other one wasn't: averages would be missing, or another model's.
+        """
+        compiling.require_weights_file(filepath)
+        self._require_same_parts(filepath)
+        if self.body is None and compiling.has_part(filepath, "body"):  # of Keras 3
+            raise ArgumentError(
+                f"{filepath}: it is of a model that knows the range of pixels.\nGive "
+                "this one input_range=, or call predict first."
+            )
+        super().load_weights(filepath, *args, **kwargs)
+
+    def _require_same_parts(self, filepath: Any) -> None:
+        """Refuses files of weights with more or fewer parts than the model has."""
 
     def get_config(self) -> Dict[str, Any]:
         """What `from_config` rebuilds the model from, untrained."""

@@ -114,18 +114,22 @@ def _whole(
     unit: str,
 ) -> np.ndarray:
     """The labels as int32, all of them `lowest` to C - 1, or one of `besides`."""
+    if labels.dtype.kind not in "biuf":  # sets hold them as bytes
+        raise ArgumentError(
+            f"{what}: labels are {type(labels.flat[0]).__name__}; expected numbers"
+        )
     numbers = labels.astype(np.int32)
     if labels.dtype.kind == "f" and not np.array_equal(numbers, labels):
         raise ArgumentError(f"{what}: labels are no whole numbers; expected classes")
-    wrong = (numbers < lowest) | (numbers >= classes)
-    wrong &= ~np.isin(numbers, besides)
+    wrong = (labels < lowest) | (labels >= classes)  # before int32 cut them off
+    wrong &= ~np.isin(labels, besides)
     if wrong.any():
         place = tuple(int(i) for i in np.argwhere(wrong)[0])
         where = place[0] if len(place) == 1 else place
         extra = "".join(f", or {each}" for each in besides)
         raise ArgumentError(
-            f"{what}: {unit} {where} has the label {numbers[place]}; expected {lowest} "
-            f"to {classes - 1}{extra} ({int(wrong.sum()):,} such {unit}s).\nLabels are "
-            f"counted from 0, and there are num_classes={classes}."
+            f"{what}: {unit} {where} has the label {int(labels[place])}; expected "
+            f"{lowest} to {classes - 1}{extra} ({int(wrong.sum()):,} such {unit}s).\n"
+            f"Labels are counted from 0, and there are num_classes={classes}."
         )
     return numbers

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import operator
+import os
 from typing import Any, Dict, Iterator, List, Mapping, Optional
 
+import h5py
 import keras
 import tensorflow as tf
 
@@ -63,15 +65,18 @@ class Compiled:
         metrics = [each for each in metrics if each not in ("accuracy", "acc")]
         return cls(optimizer, metrics or None, options)
 
-    def fresh(self, used: Any) -> Any:
-        """The optimizer for weights that nobody has trained, None: the method's own.
+    def fresh(self, used: Any) -> Compiled:
+        """The same with an optimizer for weights that nobody has trained.
+
+        Its learning rate is the one that the optimizer has now, as in Keras.
 
         Args:
             used: whether the one that was given has moved weights before.
         """
         if self.optimizer is None or not used:
-            return self.optimizer
-        return type(self.optimizer).from_config(self.optimizer.get_config())
+            return self
+        fresh = type(self.optimizer).from_config(self.optimizer.get_config())
+        return dataclasses.replace(self, optimizer=fresh)
 
     def get_config(self) -> Dict[str, Any]:
         """What `from_config` makes the same of."""
@@ -157,24 +162,64 @@ def refuse(more: Mapping[str, Any], where: str) -> None:
         raise ArgumentError(f"{where} has no argument {name!r} here.\n{hint}")
 
 
-def require_one_device() -> None:
-    """Refuses a strategy of several replicas: Keras would cut the batches wrongly."""
-    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+def require_one_device(own: tf.distribute.Strategy) -> None:
+    """Refuses a strategy of several replicas: Keras would cut the batches wrongly.
+
+    Args:
+        own: that the model was made under.
+    """
+    strategies = own, tf.distribute.get_strategy()
+    replicas = max(each.num_replicas_in_sync for each in strategies)
     if replicas > 1:
         raise ArgumentError(
             f"fit on {replicas} devices is not supported.\nmixdmt_tf.train, or "
-            "bin/train, trains on several; or leave the strategy's scope."
+            "bin/train, trains on several; or make the model, and call fit, outside of "
+            "the strategy's scope."
         )
 
 
-def require_loadable(callbacks: Any) -> None:
-    """Refuses a ModelCheckpoint whose files could not be loaded, before any work."""
+def _all(callbacks: Any) -> List[Any]:
     each_one = getattr(callbacks, "callbacks", callbacks) or []
-    each_one = each_one if isinstance(each_one, (list, tuple)) else [each_one]
-    for callback in each_one:
+    return list(each_one) if isinstance(each_one, (list, tuple)) else [each_one]
+
+
+def require_usable(callbacks: Any) -> None:
+    """Refuses, before any work, callbacks whose files could not be gone on from.
+
+    Raises:
+        ArgumentError: saying what to write instead.
+    """
+    for callback in _all(callbacks):
+        if isinstance(callback, keras.callbacks.BackupAndRestore):
+            raise ArgumentError(
+                "BackupAndRestore would begin with the batches and schedules of the "
+                'first epoch again.\nUse ModelCheckpoint("{epoch}.keras"); '
+                "keras.models.load_model and fit(..., initial_epoch=) go on."
+            )
         if isinstance(callback, keras.callbacks.ModelCheckpoint):
-            if not callback.save_weights_only:
+            if callback.save_weights_only:
+                require_weights_file(callback.filepath)
+            else:
                 require_keras_file(callback.filepath)
+
+
+def require_no_rates(callbacks: Any) -> None:
+    """Refuses callbacks that set a learning rate which follows a schedule.
+
+    Keras 3 raises a TypeError in the middle of an epoch, and Keras 2 says nothing.
+
+    Raises:
+        ArgumentError: saying what to write instead.
+    """
+    rates = keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau
+    for callback in _all(callbacks):
+        if isinstance(callback, rates):
+            raise ArgumentError(
+                f"{type(callback).__name__}: the method's own learning rate follows a "
+                "schedule, which it can't change.\nGive "
+                'learning_rate_schedule="constant" to the method, or compile an '
+                "optimizer."
+            )
 
 
 def require_keras_file(path: Any) -> None:
@@ -188,3 +233,29 @@ def require_keras_file(path: Any) -> None:
             f"{path}: models are saved as .keras files, with all settings and "
             f"the average in them.\nName it {path}.keras; export writes a SavedModel."
         )
+
+
+def require_weights_file(path: Any) -> None:
+    """Refuses names of files of weights that Keras 2 would write without averages.
+
+    Raises:
+        ArgumentError: with the name that is meant.
+    """
+    if not str(path).endswith(".weights.h5"):
+        raise ArgumentError(
+            f"{path}: weights go into .weights.h5 files, averages with them.\n"
+            "Name it so; a .keras file, which save writes, has the settings, too."
+        )
+
+
+def has_part(path: Any, name: str) -> Optional[bool]:
+    """Whether a file of weights has a part; None: there is no such file here.
+
+    Args:
+        path: of a .weights.h5 file.
+        name: of an attribute of the model.
+    """
+    if not os.path.isfile(path):  # Keras has words for it
+        return None
+    with h5py.File(path, "r") as file:
+        return name in file

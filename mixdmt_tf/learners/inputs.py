@@ -131,6 +131,13 @@ def _of_dataset(dataset: tf.data.Dataset, what: str, labels: bool) -> Given:
             f"{what}: the elements of the set have {len(parts)} parts; expected "
             f"(image, label){'' if labels else ' or an image'}"
         )
+    for each in parts:
+        if not isinstance(each, tf.TensorSpec):
+            raise ArgumentError(
+                f"{what}: the elements of the set have a {type(each).__name__} in "
+                "them; expected two tensors, (image, label).\nPut a .map() behind it "
+                "that makes these."
+            )
     if int(dataset.cardinality()) == tf.data.INFINITE_CARDINALITY:
         raise ArgumentError(
             f"{what}: the set has no end.\nLeave .repeat() out: how often images are "

@@ -79,8 +79,8 @@ class Learner(TrainedModel):
             ArgumentError: saying what was expected.
         """
         compiling.refuse(kwargs, "fit")
-        compiling.require_one_device()
-        compiling.require_loadable(callbacks)
+        compiling.require_one_device(self.distribute_strategy)
+        compiling.require_usable(callbacks)
         plan = compiling.plan(epochs, initial_epoch, steps_per_epoch, batch_size)
         given = arrays.read(self, x, y, unlabeled, validation_data)
         batch = plan.batch or self.keywords.batch()
@@ -89,7 +89,13 @@ class Learner(TrainedModel):
         with compiling.as_arguments():
             task, split = arrays.task_of(self, given, batch, steps=steps * epochs)
             pipeline = task.pipeline(split, None, 1)
-            self._begin(task.experiment.method, task.facts(split), initial_epoch > 0)
+            config = task.experiment.method
+            if (
+                config.learning_rate_schedule != "constant"
+                and self._compiled.optimizer is None
+            ):
+                compiling.require_no_rates(callbacks)
+            self._begin(config, task.facts(split), initial_epoch > 0)
         if not initial_epoch:
             if self.algorithm.has_peer:  # which begins as a copy would in rounds
                 task.initialize(self.algorithm.peer)
@@ -116,7 +122,9 @@ class Learner(TrainedModel):
                 "model that was saved in training."
             )
         algorithm = self.keywords.method(self.body, config, facts)
-        algorithm.compile(self._compiled.fresh(before))
+        # What follows, another `fit` or a file, has the learning rate of this one.
+        self._compiled = self._compiled.fresh(before)
+        algorithm.compile(self._compiled.optimizer)
         if goes_on:
             state.take_over(algorithm, before)
         self._take_up(algorithm)
@@ -140,6 +148,18 @@ class Learner(TrainedModel):
         """Weights, averages, and all else that the method keeps."""
         more = [] if self.algorithm is None else state.variables(self.algorithm)
         return super().state() + more
+
+    def _require_same_parts(self, filepath: Any) -> None:
+        trained = compiling.has_part(filepath, "algorithm")
+        if trained is None or trained == (self.algorithm is not None):
+            return
+        words = ("was", "wasn't") if trained else ("wasn't", "was")
+        raise ArgumentError(
+            f"{filepath}: it is of a model that {words[0]} trained, and this one "
+            f"{words[1]}; averages would be {'missing' if trained else 'others'}.\n"
+            "model.save writes .keras files, and keras.models.load_model takes "
+            "all of them."
+        )
 
     def get_config(self) -> Dict[str, Any]:
         """What `from_config` rebuilds the model from, untrained."""

@@ -41,7 +41,12 @@ def logits_of(network: Any, num_classes: int, task: str) -> keras.Model:
         ArgumentError: if it can't be used so.
     """
     _require_graph(network)
-    output, last = network.outputs[0], network.layers[-1]
+    if not isinstance(network, keras.Sequential) and any(
+        isinstance(each, (dict, list)) for each in (network.input, network.output)
+    ):
+        # Of one tensor by its name, or in a list: what is called here wants it alone.
+        network = keras.Model(network.inputs[0], network.outputs[0], name=network.name)
+    last = network.layers[-1]
     ending = _activation(last)
     if ending == "sigmoid":
         raise ArgumentError(

@@ -12,6 +12,7 @@ from mixdmt_tf.errors import ArgumentError
 
 Range = Tuple[float, float]
 BYTES: Range = (0.0, 255.0)
+FEW = 16.0  # steps of rounding that are too few for an image
 CANONICAL: Range = (-1.0, 1.0)
 """The range that the pipelines make of all images (`data/pixels.py`)."""
 
@@ -34,30 +35,51 @@ def range_given(given: Any) -> Range:
     return low, high
 
 
-def range_of(images: np.ndarray, what: str) -> Optional[Range]:
+def range_of(
+    images: np.ndarray, what: str, own: Optional[Range] = None
+) -> Optional[Range]:
     """The range that floating images are in; None of integers, which need none.
 
     Args:
         images: any numbers.
         what: they are, for the message.
+        own: the range that the network takes, if somebody said so.
 
     Returns:
-        (0, 1), (-1, 1) or (0, 255), the first of them that holds all values.
+        (0, 1), (-1, 1), `own` or (0, 255), the first of them that holds all values.
 
     Raises:
-        ArgumentError: if none does, or a value is not finite.
+        ArgumentError: if none does, a value is not finite, or rounding to whole numbers
+            of 0 to 255 would leave next to nothing of them.
     """
-    if images.dtype.kind in "iub":
+    if images.dtype.kind in "iu":
         return None
+    if images.dtype.kind == "b":
+        raise ArgumentError(
+            f"{what}: images are truth values; expected numbers.\nGive "
+            'images.astype("float32"), which is 0 to 1.'
+        )
     low, high = float(np.min(images)), float(np.max(images))
-    for lowest, highest in ((0.0, 1.0), CANONICAL, BYTES):
+    for lowest, highest in ((0.0, 1.0), CANONICAL, own or BYTES, BYTES):
         if lowest <= low and high <= highest:
+            if (lowest, highest) == BYTES:
+                _require_whole(images, high, what)
             return lowest, highest
     raise ArgumentError(
         f"{what}: values from {low:.4g} to {high:.4g}; expected uint8, or float in "
         "0 to 1, -1 to 1 or 0 to 255.\nGive the images as they were before they were "
         "standardized; a Normalization layer in the network does that."
     )
+
+
+def _require_whole(images: np.ndarray, high: float, what: str) -> None:
+    """Refuses small fractions, of which rounding would leave next to nothing."""
+    if high < FEW and (images % 1).any():
+        raise ArgumentError(
+            f"{what}: values from 0 to {high:.4g}, with fractions; images of 0 to 255 "
+            "are rounded to whole numbers, too few for these.\nGive them as 0 to 1, or "
+            f"say what their range is, such as input_range=(0, {np.ceil(high):g})."
+        )
 
 
 def to_bytes(images: np.ndarray, found: Optional[Range], what: str) -> np.ndarray:
@@ -113,7 +135,7 @@ class Scale:
         Raises:
             ArgumentError: if they are in no range that is known.
         """
-        floats = self.floats or range_of(images, what)
+        floats = self.floats or range_of(images, what, self.network)
         of_bytes = BYTES if rescales else CANONICAL
         given = of_bytes if images.dtype.kind != "f" else floats
         return Scale(floats, self.network or given)

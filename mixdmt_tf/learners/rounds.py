@@ -86,7 +86,7 @@ class RoundsLearner(TrainedModel):
                 "TensorBoard files, or leave callbacks out."
             )
         compiling.refuse(kwargs, "fit")
-        compiling.require_one_device()
+        compiling.require_one_device(self.distribute_strategy)
         if self._compiled.optimizer is not None:
             raise ArgumentError(
                 "compile: a method in rounds brings an optimizer for each stage.\n"
@@ -155,7 +155,8 @@ class RoundsLearner(TrainedModel):
     def load_own_variables(self, store: Any) -> None:
         """Restores them, if the model was trained when it was saved."""
         if not len(store.keys()):
+            self._average = None
             return
-        self._average = MovingAverage(self.body)
+        self._average = MovingAverage(self.network)
         for i, each in enumerate(self._average.averages):
             each.assign(store[str(i)][...])

@@ -143,6 +143,25 @@ class TrainedModel(BaseModel):
         found = [each[0] for each in found]
         return found if self.reader.task == "segmentation" else np.stack(found)
 
+    def predict_on_batch(self, x: Any) -> Any:
+        """`predict` without a progress bar."""
+        return self.predict(x, verbose=0)
+
+    def test_on_batch(self, x: Any, y: Any = None, **kwargs: Any) -> Any:
+        """`evaluate` without a progress bar; of these images alone."""
+        return self.evaluate(x, y, verbose=0, **kwargs)
+
+    def train_on_batch(self, *args: Any, **kwargs: Any) -> None:
+        """Refuses: batches are drawn from all images.
+
+        Raises:
+            ArgumentError: saying what to write instead.
+        """
+        raise ArgumentError(
+            "train_on_batch: batches are drawn here, of all images.\n"
+            "Call fit; steps_per_epoch=1 is one step."
+        )
+
     def predict_step(self, data: Any) -> tf.Tensor:
         """Probabilities of one batch."""
         return tf.nn.softmax(self.logits(data[0] if isinstance(data, tuple) else data))
@@ -168,16 +187,20 @@ class TrainedModel(BaseModel):
 
     @contextlib.contextmanager
     def _using(self, averaged: bool) -> Iterator[None]:
-        """Within it, the network has the averaged weights, if there are any."""
-        if not averaged or self.average is None:
-            yield
-            return
-        raw = self.body.get_weights()
-        try:
-            self.body.set_weights(self.average.in_network(self.body))
-            yield
-        finally:
-            self.body.set_weights(raw)
+        """Within it, the network has the averaged weights, if there are any.
+
+        One thread at a time: another one would take averages for the raw weights.
+        """
+        with self._turn:
+            if not averaged or self.average is None:
+                yield
+                return
+            raw = self.body.get_weights()
+            try:
+                self.body.set_weights(self.average.in_network(self.body))
+                yield
+            finally:
+                self.body.set_weights(raw)
 
     def export(self, path: Any, *, averaged: bool = True) -> None:
         """Writes a SavedModel: uint8 images to probabilities and labels.

@@ -37,6 +37,9 @@ def fixture_model():
         ((IMAGES, OUT_OF_RANGE), "image 3 has the label 10; expected 0 to 9"),
         ((IMAGES, -np.ones(20, int)), "label -1"),
         ((IMAGES, LABELS.astype(str)), "expected numbers"),
+        ((IMAGES, LABELS.astype(np.int64) + 2**32), "has the label 42949672"),
+        ((IMAGES > 99, LABELS), "truth values"),
+        ((IMAGES / 60.0, LABELS), "with fractions.*\n.*0 to 1"),
         ((IMAGES[..., 0], LABELS), "newaxis"),
         ((IMAGES[:, :4], LABELS), r"\[N, 4, 8, 1\]; the network takes \[N, 8, 8, 1\]"),
         ((IMAGES * 300.0, LABELS), "values from 0 to"),
@@ -50,6 +53,8 @@ def fixture_model():
         (ELEMENTS, r"dictionaries.*\n.*map"),
         (PAIRS.repeat(), "no end"),
         (PAIRS.take(0), "empty"),
+        (PAIRS.map(lambda x, y: (x, tf.as_string(y))), "labels are bytes"),
+        (PAIRS.map(lambda x, y: (x, {"y": y})), "have a dict"),
         (PAIRS.map(lambda image, label: image), "1 parts"),
     ],
 )
@@ -88,6 +93,24 @@ def test_a_checkpoint_that_could_not_be_loaded_is_refused_before_training(model)
         model.fit((IMAGES, LABELS), unlabeled=UNLABELED, callbacks=[saving])
     with pytest.raises(ArgumentError, match="folder.keras"):
         model.save("folder")
+
+
+def test_callbacks_that_could_not_do_what_they_are_for(model, tmp_path):
+    fit = {"x": (IMAGES, LABELS), "unlabeled": UNLABELED, "verbose": 0}
+    saving = keras.callbacks.ModelCheckpoint("x.weights.h5", save_weights_only=True)
+    saving.filepath = "x.h5"  # Keras 3 refuses it itself
+    backup = keras.callbacks.BackupAndRestore(str(tmp_path))
+    for callback, words in ((saving, "weights.h5"), (backup, "initial_epoch")):
+        with pytest.raises(ArgumentError, match=words):
+            model.fit(callbacks=[callback], **fit)
+    scheduled = mixdmt_tf.FixMatch(made.network(), 10)
+    for callback in (
+        keras.callbacks.ReduceLROnPlateau(),
+        keras.callbacks.LearningRateScheduler(lambda epoch: 0.1),
+    ):
+        with pytest.raises(ArgumentError, match="learning_rate_schedule="):
+            scheduled.fit(callbacks=callback, **fit)
+    assert scheduled.algorithm is None
 
 
 def test_of_compile_evaluate_predict_and_export(model, tmp_path):

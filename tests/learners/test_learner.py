@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 
 import keras
 import numpy as np
@@ -147,6 +148,65 @@ def test_what_was_stopped_goes_on_with_more_epochs():
     assert int(one.optimizer.iterations) == 2
 
 
+def test_files_of_weights_have_the_averages_or_are_refused(trained, tmp_path):
+    loaded = keras.models.load_model(trained[2] / "1.keras")
+    file, untrained = tmp_path / "trained.weights.h5", tmp_path / "new.weights.h5"
+    trained[0].save_weights(file)
+    loaded.load_weights(file)
+    assert loaded.evaluate(HELD_OUT, verbose=0) == pytest.approx(
+        trained[0].evaluate(HELD_OUT, verbose=0), rel=1e-6
+    )
+    new = model()
+    with pytest.raises(ArgumentError, match="averages would be missing"):
+        new.load_weights(file)
+    new.save_weights(untrained)
+    with pytest.raises(ArgumentError, match="averages would be others"):
+        loaded.load_weights(untrained)
+    model().load_weights(untrained)
+    with pytest.raises(ArgumentError, match=r"\.weights\.h5"):
+        new.save_weights(tmp_path / "weights.h5")
+
+
+def test_a_batch_is_scored_as_all_images_are(trained):
+    found, (images, labels) = trained[0], HELD_OUT
+    expected = found.predict(images, verbose=0)
+    np.testing.assert_array_equal(found.predict_on_batch(images), expected)
+    scores = found.evaluate(images, labels, verbose=0)
+    assert found.test_on_batch(images, labels) == scores
+    with pytest.raises(ArgumentError, match="Call fit"):
+        found.train_on_batch(images, labels)
+
+
+def test_threads_that_predict_leave_the_raw_weights_alone(trained):
+    found, entered, leave = trained[0], threading.Event(), threading.Event()
+    raw = found.network.get_weights()
+
+    def other():
+        with found._using(True):
+            entered.set()
+            leave.wait(10)
+
+    thread = threading.Thread(target=other)
+    with found._using(True):
+        thread.start()
+        entered.wait(0.1)
+    leave.set()
+    thread.join()
+    for one, before in zip(found.network.get_weights(), raw):
+        np.testing.assert_array_equal(one, before)
+
+
+def test_learning_rates_that_are_set_between_two_fits():
+    one = model("Supervised")
+    one.compile(keras.optimizers.SGD(0.25), run_eagerly=True)
+    assert float(one.optimizer.learning_rate) == 0.25  # before anything was trained
+    for rate in (0.125, 0.0625, 0.5):
+        one.optimizer.learning_rate = rate
+        one.fit(LABELED, steps_per_epoch=1, batch_size=4, verbose=0)
+        assert float(one.optimizer.learning_rate) == rate
+        assert int(one.optimizer.iterations) == 1
+
+
 def test_the_best_weights_come_back_with_their_average():
     keras.utils.set_random_seed(0)
     one = model()  # it gets better: those of the first epoch are the worst
@@ -228,3 +288,6 @@ def test_several_devices_are_refused():
     with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
         with pytest.raises(ArgumentError, match="2 devices"):
             model().fit(LABELED, **FIT)
+        made_within = model()
+    with pytest.raises(ArgumentError, match="2 devices"):
+        made_within.fit(LABELED, **FIT)

@@ -53,6 +53,17 @@ def test_features_get_a_layer_for_the_classes(network, added):
     assert logits.layers[-1].name == "logits"
 
 
+@pytest.mark.parametrize("name", ["linear", "softmax"])
+def test_one_input_and_one_output_may_have_names(name):
+    images = keras.Input((8, 8, 1), name="image")
+    flat = keras.layers.Flatten()(images)
+    outputs = keras.layers.Dense(10, activation=name)(flat)
+    network = keras.Model({"image": images}, {"label": outputs})
+    logits = networks.logits_of(network, 10, "classification")
+    assert logits.input_shape == (None, 8, 8, 1)
+    assert logits(np.zeros((2, 8, 8, 1), np.float32)).shape == (2, 10)
+
+
 def within(layer):
     return made.network(keras.Sequential([keras.Input((4,)), layer]))
 
@@ -87,7 +98,7 @@ def seen(images, *begin, **keywords):
     model = mixdmt_tf.Supervised(network, 2, **keywords)
     model.predict(images, verbose=0)
     largest, least = np.asarray(model.logits(images)).T
-    return pytest.approx((largest.max(), -least.max()), abs=1e-5)
+    return pytest.approx((largest.max(), -least.max()), rel=1e-6, abs=1e-5)
 
 
 def test_the_range_that_a_network_gets():
@@ -101,6 +112,8 @@ def test_the_range_that_a_network_gets():
     assert (255, 0) == seen(images.astype(np.float32))
     assert (1, 0) == seen(images, input_range=(0, 1))
     assert (3, -5) == seen(images / 255.0, input_range=(-5, 3))
+    assert (5, 0) == seen(images / 51.0, input_range=(0, 5))  # as they are
+    assert (127, -128) == seen(images - 128.0, input_range=(-128, 127))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 import mixdmt_tf
 from mixdmt_tf.errors import ArgumentError
+from mixdmt_tf.learners import compiling
 from tests.learners import made
 
 LABELED, UNLABELED, HELD_OUT = made.images()
@@ -83,6 +84,17 @@ def test_files_of_it(trained, tmp_path):
         np.testing.assert_array_equal(one, other)
     expected = model.predict(UNLABELED, verbose=0)
     np.testing.assert_array_equal(loaded.predict(UNLABELED, verbose=0), expected)
+    file, untrained = tmp_path / "trained.weights.h5", tmp_path / "new.weights.h5"
+    model.save_weights(file)
+    if compiling.has_part(file, "body"):  # Keras 3
+        with pytest.raises(ArgumentError, match="input_range="):
+            mixdmt_tf.DMT(network(), made.CLASSES, **ROUNDS).load_weights(file)
+    new = mixdmt_tf.DMT(network(), made.CLASSES, input_range=(0, 255), **ROUNDS)
+    new.save_weights(untrained)
+    new.load_weights(file)
+    np.testing.assert_allclose(new.predict(UNLABELED, verbose=0), expected, atol=1e-6)
+    new.load_weights(untrained)
+    assert new.average is None
 
 
 @pytest.mark.long
