@@ -13,7 +13,7 @@ from typing import Iterator
 SMALL_BYTES = 2**20  # tables of papers; notes such as who works in a folder
 FLAGFILE_BYTES = 2**20  # and 16 flagfiles within one another
 FLAGFILES_DEEP = 16
-TEXT_BYTES = 2**26  # lists of images and names of classes: a million lines
+TEXT_BYTES = 2**26  # lists of images and names of classes: a million lines; journals
 SPLIT_BYTES = 2**28  # ids of ten million images
 INDEX_BYTES = 2**31  # of what is known of thirty million files
 PSEUDO_LABELS_BYTES = 2**31  # of all arrays of a file, unpacked

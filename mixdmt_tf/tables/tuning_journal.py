@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 from typing import Any
 
+from mixdmt_tf import bounds
 from mixdmt_tf.errors import UserError
 
 NAME = "tuning.log"
@@ -41,12 +43,12 @@ def _mend(journal: pathlib.Path) -> None:
     Optuna would write the next entry behind it, and could read neither.
 
     Raises:
-        ValueError: if it does not begin as journals do.
+        ValueError: if it does not begin as journals do, or is larger than any.
     """
     if not journal.is_file():
         return
-    with journal.open("rb+") as file:
-        content = file.read()
-        if content and not content.startswith(_BEGINNING):
-            raise ValueError("it begins otherwise")
-        file.truncate(content.rfind(b"\n") + 1)
+    content = bounds.read_bytes(journal, bounds.TEXT_BYTES)
+    if content and not content.startswith(_BEGINNING):
+        raise ValueError("it begins otherwise")
+    if not content.endswith(b"\n"):
+        os.truncate(journal, content.rfind(b"\n") + 1)
