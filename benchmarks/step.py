@@ -6,8 +6,9 @@
 The whole step is that of a run: gathering, copies made on the fly, augmentation,
 targets, masks, weights, decay, averages, metrics. The bare one has the same passes on
 arrays that lie ready (`passes.py`). Both run in turns in one process; the ratio is what
-counts. Images are random, 10,000 of 32x32 with ten classes; `--dataset=digit_scenes`,
-or voc with a `--data_dir`, is for methods of segmentation. With
+counts. Images are random, 10,000 of 32x32 with ten classes, or with `--dataset=folder`
+and a `--data_dir` those of a folder; `--dataset=digit_scenes`, or voc with a
+`--data_dir`, is for methods of segmentation. With
 `--steps_per_execution=N|auto` the whole step is one of as many in one call, as in
 training, and both are timed in turns of as many.
 
@@ -32,7 +33,7 @@ from turns import medians_in_turns
 
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.cli import experiments
-from mixdmt_tf.data.classification import copies, pseudo_labels, splits
+from mixdmt_tf.data.classification import copies, datasets, pseudo_labels, splits
 from mixdmt_tf.data.classification.pipeline import Pipeline
 from mixdmt_tf.data.classification.source import Images, Source
 from mixdmt_tf.data.segmentation import datasets as scenes
@@ -55,13 +56,17 @@ def random_images() -> Source:
 
 
 def classification(experiment: Any) -> Tuple[Any, Any, base.RunFacts]:
-    """Network, batches and facts of a method on random images, 250 of them labelled."""
-    source = random_images()
-    split = splits.make_split(source, 250, 0, SEED)
+    """Network, batches and facts of a method; of random images, 250 are labelled."""
+    data = experiment.data
+    if data.dataset == "folder":
+        source, labels = datasets.load(data), data.labels
+    else:
+        source, labels = random_images(), 250
+    split = splits.make_split(source, labels, 0, SEED)
     recipe = experiment.method_class().recipe(experiment.method)
     more: dict = {}
     if recipe.unlabeled_views:
-        made = copies.of_split(source, split, experiment.data, SEED)
+        made = copies.of_split(source, split, data, SEED)
         more = {"store": made.maker(), "store_size": len(made)}
     if recipe.pseudo:
         number = len(split.unlabeled)
@@ -72,9 +77,11 @@ def classification(experiment: Any) -> Tuple[Any, Any, base.RunFacts]:
             np.arange(number) % 2 == 0,
         )
     batches = Pipeline(source, split, recipe, SEED, experiment.run.batch, **more)
-    size = experiment.data.image_size
-    network = experiment.network.build_at(size, (32, 32, 3), 10)
-    facts = base.RunFacts(10, 250, STEPS, unlabeled=9750, noise_rate=0.2)
+    size = data.image_size
+    classes, labeled = source.num_classes, len(split.labeled)
+    network = experiment.network.build_at(size, source.image_shape, classes)
+    unlabeled = len(split.unlabeled)
+    facts = base.RunFacts(classes, labeled, STEPS, unlabeled=unlabeled, noise_rate=0.2)
     return network, batches, facts
 
 
