@@ -129,8 +129,10 @@ class Workers:
                 self._readers.append(reader)
 
     def __enter__(self) -> Workers:
-        """Hands on Ctrl-C and SIGTERM from now on."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        """Hands on Ctrl-C, SIGTERM and a terminal that closes from now on."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
+                continue  # started by nohup
             with contextlib.suppress(ValueError):  # not the main thread
                 self._previous[number] = signal.signal(number, self._hand_on)
         return self
@@ -174,7 +176,8 @@ class Workers:
 
     def _hand_on(self, number: int, _: Any) -> None:
         self._signal = number
-        self._send(number)
+        # A training saves and ends on SIGTERM, and has no handler for SIGHUP.
+        self._send(signal.SIGTERM if number == signal.SIGHUP else number)
 
     def _send(self, number: int) -> None:
         for process in self.processes:

@@ -11,6 +11,8 @@ import sys
 import threading
 import time
 
+import pytest
+
 from mixdmt_tf.cli import launch
 from mixdmt_tf.runs import cluster
 from tests.cli import commands
@@ -37,6 +39,7 @@ def stop(number, _):
     print("got", number, flush=True)
     sys.exit(128 + number)
 signal.signal(signal.SIGINT, stop)
+signal.signal(signal.SIGTERM, stop)
 print("ready", flush=True)
 time.sleep(60)
 """
@@ -96,7 +99,11 @@ def test_a_failed_worker_ends_the_others(capfd, monkeypatch):
     assert "worker 1 has failed with exit code 7; the others end" in err
 
 
-def test_ctrl_c_reaches_all_of_them():
+@pytest.mark.parametrize(
+    "sent, got", [(signal.SIGINT, signal.SIGINT), (signal.SIGHUP, signal.SIGTERM)]
+)
+def test_a_signal_reaches_all_of_them(sent, got):
+    """Also that of a terminal that is closed: they have sessions of their own."""
     process = subprocess.Popen(
         [sys.executable, "bin/launch", "--", sys.executable, "-c", WAITS],
         cwd=ROOT,
@@ -105,7 +112,7 @@ def test_ctrl_c_reaches_all_of_them():
     )
     ready = {process.stdout.readline() for _ in range(2)}
     assert ready == {"[0] ready\n", "[1] ready\n"}
-    os.kill(process.pid, signal.SIGINT)
+    os.kill(process.pid, sent)
     out, _ = process.communicate(timeout=SECONDS)
-    assert sorted(out.splitlines()) == ["[0] got 2", "[1] got 2"]
-    assert process.returncode == 130
+    assert sorted(out.splitlines()) == [f"[{n}] got {got:d}" for n in range(2)]
+    assert process.returncode == 128 + got
