@@ -124,6 +124,8 @@ def _line(
     else:
         how = f"(no flagfile at the budget {budget})"
     seconds = mean_of([each.get("seconds") for each in results])
+    # A row that is the same in all columns is run in one of them.
+    ran = (cell.row.name, cell.column) if cell else (row, column)
     steps = cell.steps if cell else None
     if cell and results and steps is None:  # other settings determine the length
         steps = results[0]["steps"]
@@ -136,7 +138,7 @@ def _line(
             for number in table.numbers
         },
         len(results),
-        sum((row, column) == each[:2] for each in failed),
+        sum(ran == each[:2] for each in failed),
         steps,
         seconds.value / 3600 if seconds else None,
         how,

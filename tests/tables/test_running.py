@@ -82,6 +82,15 @@ def test_other_steps_or_settings_are_not_finished(tmp_path):
     assert list(cell.finished()) == [1, 2]
 
 
+def test_one_run_that_fails_fails_in_all_columns(tmp_path):
+    made = Made(tmp_path, made_table.adding("row plain", "one_run = true"))
+    made.execute(**{"plain/20-seed1": "fail", "plain/20-seed2": "fail"})
+    made.report()
+    rows = made.rows()
+    assert [rows["Plain", column]["failed"] for column in ("20", "50")] == ["2", "2"]
+    assert rows["Clever", "50"]["failed"] == "0"
+
+
 def test_one_that_fails_takes_nothing_with_it(tmp_path, capsys):
     made = Made(tmp_path)
     wishes = {"plain/50-seed1": "fail", "plain/50-seed2": "fail"}
