@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from typing import Any, List, Mapping, Sequence
+from typing import AbstractSet, Any, List, Mapping, Sequence
 
 from mixdmt_tf.cli import experiments, flags
 from mixdmt_tf.cli.main import run
@@ -69,8 +69,19 @@ def _serve(argv: Sequence[str]) -> int:
     )
     values: Mapping[str, Any] = parsed.values["command"]
     config = Config(**values)
+    _require_for_joining(config, parsed.given)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     return _work(config) if config.dispatcher else _dispatch(config)
+
+
+def _require_for_joining(config: Config, given: AbstractSet[str]) -> None:
+    """Refuses, with a UsageError, what would be ignored with a dispatcher."""
+    for name in ("port", "workers"):
+        if config.dispatcher and name in given:
+            raise UsageError(
+                f"--{name}: one worker joins {config.dispatcher}, on a port of its own."
+                "\nLeave it out, and start the command once for each worker."
+            )
 
 
 def _stop(number: int, _: Any) -> None:

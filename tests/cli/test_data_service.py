@@ -16,6 +16,10 @@ def test_help():
 def test_what_is_refused(capsys):
     said = commands.refusal(capsys, data_service.main, "--dispatcher=a:1")
     assert "--dispatcher=a:1: expected grpc://host:port" in said
+    for ignored in ("--workers=4", "--port=5051"):
+        given = ["--dispatcher=grpc://a:1", ignored]
+        said = commands.refusal(capsys, data_service.main, *given)
+        assert "one worker joins grpc://a:1, on a port of its own" in said
     commands.refusal(capsys, data_service.main, "--workers=0")
     done = commands.without_tensorflow("data_service", "--port=70000")
     assert done.returncode == 2 and "--port=70000: expected" in done.stderr
