@@ -140,5 +140,10 @@ def test_without_test_images_validation_counts():
     some = [{"test_error": None, "validation_error": 3.0}, {"validation_error": 4.0}]
     assert contest_report.measured(some) == "validation_error"
     assert contest_report.measured([{"test_miou": 3.0}]) == "test_miou"
+    # Sets for segmentation without test images are tested on those for validation.
+    same = {"test_miou": 3.0, "validation_miou": 3.0}
+    assert contest_report.measured([same]) == "test_miou"
+    same["test_set"] = "validation"
+    assert contest_report.measured([same]) == "validation_miou"
     with pytest.raises(UserError, match="--validation=100"):
         contest_report.measured([{"test_error": None}])
