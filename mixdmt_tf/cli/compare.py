@@ -14,12 +14,12 @@ from typing import AbstractSet, Any, Dict, List, Mapping, Sequence, Tuple
 import mixdmt_tf
 from mixdmt_tf import remote
 from mixdmt_tf.cli import experiments, flags
-from mixdmt_tf.cli.arguments import require_on_the_line
+from mixdmt_tf.cli.arguments import Reader, require_on_the_line
 from mixdmt_tf.cli.main import run
 from mixdmt_tf.cli.reproduce import LAUNCH, settings_of_numbers
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.lengths import STAGES
-from mixdmt_tf.settings import assumed, declared, nearest, setting, to_text
+from mixdmt_tf.settings import Setting, assumed, declared, nearest, setting, to_text
 
 # What each run gets from the comparison.
 _OWN = ("algorithm", "seed", "steps", *STAGES, "max_minutes")
@@ -119,8 +119,7 @@ def _run(
     """Makes a comparison in a folder, with the flags of the runs."""
     from mixdmt_tf.tables import contest, running
 
-    parsed = experiments.parse(given.of_all, "compare", "")
-    dataset = str(parsed.values["data"]["dataset"])
+    dataset = _dataset(given.of_all)
     task = experiments.task_of(dataset)
     names = _methods(config, task)
     for stranger in sorted({*given.of_one} - {*names}):
@@ -130,6 +129,7 @@ def _run(
             f"expected one of {', '.join(names)}, as in --{names[0]}.batch=8"
         )
     contestants = []
+    parsed: Dict[str, flags.Parsed] = {}
     for name in names:
         steps = assumed(f"mixdmt_tf.algorithms.{task}.{name}").get("steps")
         length = ["--steps=none", f"--max_minutes={config.minutes:g}"]
@@ -137,7 +137,9 @@ def _run(
             length = [f"--steps={steps}"]
         argv = [*given.of(name), f"--algorithm={name}", *length, "--noexport"]
         argv += _of_base_model(experiments.parse(argv, "compare", ""))
-        settings = _settings(experiments.parse(argv, "compare", ""))
+        parsed[name] = experiments.parse(argv, "compare", "")
+        _require_same_data(parsed)
+        settings = _settings(parsed[name])
         minutes = 0.5 if steps else config.minutes
         contestants.append(
             contest.Contestant(name, tuple(argv), folder, minutes, settings)
@@ -164,6 +166,10 @@ def _run(
         contest_report.write(contestants, folder, title, note)
         remote.update(folder)
 
+    for each in contestants:
+        if any(each.results(seed) is None for seed in seeds):
+            experiments.find_data(parsed[each.name])
+            each.note()
     print(f"cost: {cost}", flush=True)
     package = pathlib.Path(mixdmt_tf.__file__).resolve().parents[1]
     launch = [sys.executable, "-c", LAUNCH, str(package)]
@@ -180,6 +186,29 @@ def _settings(parsed: flags.Parsed) -> Dict[str, str]:
     found = {**settings_of_numbers(parsed), **again}
     # Of rounds the flags are proportions, and results have the lengths that fitted.
     return {k: v for k, v in found.items() if k not in STAGES}
+
+
+def _dataset(argv: Sequence[str]) -> str:
+    """The data set of all runs, whichever methods their other flags belong to."""
+    known = {"dataset": Setting("dataset", "str")}
+    given, _ = Reader(known, {}, strict=False).read(argv)
+    argv = [f"--dataset={each.text}" for each in given[-1:]]
+    return str(experiments.parse(argv, "compare", "").values["data"]["dataset"])
+
+
+def _require_same_data(parsed: Mapping[str, flags.Parsed]) -> None:
+    """Refuses, with a UsageError, a method whose own flagfile names other data."""
+    first, *others = parsed
+    for name in others:
+        for flag in _SAME:
+            values = [parsed[each].values["data"][flag] for each in (name, first)]
+            if values[0] != values[1]:
+                mine, other = map(to_text, values)
+                raise UsageError(
+                    f"--{flag} is {mine} of {name} and {other} of {first}: methods are "
+                    "compared on the same data,\nlabels and validation images. Give "
+                    f"--{flag} for all of them."
+                )
 
 
 def _of_base_model(parsed: flags.Parsed) -> List[str]:

@@ -234,6 +234,21 @@ def data_config(values: Mapping[str, Any]) -> Any:
     return _import(f"data.{task_of(values['dataset'])}.config").Config(**values)
 
 
+def find_data(parsed: flags.Parsed) -> None:
+    """Makes sure that the data are there, for a command that starts trainings.
+
+    Each of them would look by itself, one after the other, and say the same.
+
+    Args:
+        parsed: from `parse`, of a training.
+
+    Raises:
+        UserError: if they are not there, or settings don't go together.
+    """
+    data = data_config(parsed.values["data"])
+    _import(f"data.{data.task}.datasets").find(data)
+
+
 def _import(module: str) -> Any:
     return importlib.import_module(f"mixdmt_tf.{module}")
 

@@ -131,6 +131,7 @@ def _run(
     package = pathlib.Path(mixdmt_tf.__file__).resolve().parents[1]
     launch = [sys.executable, "-c", LAUNCH, str(package)]
     write(frozenset())
+    _find_data(runs)
     code = running.execute(table, runs, launch, write)
     print(bounds.read_text(folder / "table.md", bounds.TEXT_BYTES))
     print(f"written to {remote.shown(folder)}: table.md, table.csv, table.png")
@@ -172,6 +173,21 @@ def _require_weights(
         raise UsageError(
             "\n".join([*missing, "expected files, .safetensors or .npz; see --help"])
         )
+
+
+def _find_data(runs: Sequence[Tuple[Any, int]]) -> None:
+    """Makes sure that the data of all runs that are missing are there.
+
+    Raises:
+        UserError: if some are not.
+    """
+    found: List[Mapping[str, Any]] = []
+    for cell, seed in runs:
+        if cell.results(seed) is None:
+            parsed = experiments.parse(cell.command(seed), "train", "")
+            if parsed.values["data"] not in found:
+                found.append(parsed.values["data"])
+                experiments.find_data(parsed)
 
 
 def _rows(table: Any, config: Config) -> Sequence[str]:

@@ -76,7 +76,7 @@ def _tune(argv: Sequence[str]) -> int:
     require_on_the_line(mine, others, "tune")
     ranges, given, segmentation = _planned(config, others)
     command = [*others, "--noexport"]
-    experiments.parse(command, "tune", "")  # it may say the opposite
+    of_trials = experiments.parse(command, "tune", "")  # it may say the opposite
     if config.dry_run:
         print(f"{config.trials} trials of: bin/train {shlex.join(command)}")
         for each in ranges:
@@ -86,6 +86,7 @@ def _tune(argv: Sequence[str]) -> int:
 
     from mixdmt_tf.tables import tuning
 
+    experiments.find_data(of_trials)  # or trials would fail, and count
     with remote.opened(config.workdir) as folder, _alone(folder):
         search = tuning.Search(folder, ranges, command, segmentation, config.prune)
         code = _search(search, config.trials)

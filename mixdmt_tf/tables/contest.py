@@ -11,12 +11,15 @@ import pathlib
 import statistics
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from mixdmt_tf import digests
+from mixdmt_tf import bounds, digests
 from mixdmt_tf.errors import UsageError
+from mixdmt_tf.files import write_atomically
 from mixdmt_tf.runs.rows import read_numbers
+from mixdmt_tf.settings import flagfile
 from mixdmt_tf.tables.cells import changed
 
 Curve = List[Tuple[float, float]]
+_AGAIN = "Give the flags that the comparison was begun with, or another --workdir."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,18 +86,45 @@ class Contestant:
     def require_same(self) -> None:
         """Refuses finished runs of other settings, which would be ranked with these.
 
+        Of a setting that is left open a run has what followed from it, so those that
+        were given are compared as well.
+
         Raises:
             UsageError: naming a run, and what differs.
         """
+        given = self._noted() if self.finished() else {}
+        for name, value in self.settings.items():
+            if given.get(name, value) != value:
+                raise UsageError(
+                    f"{self.folder} has finished runs of {self.name} with "
+                    f"--{name}={given[name]}, not {value}.\n{_AGAIN}"
+                )
         for seed, results in self.finished().items():
             name = changed(results, self.settings)
             if name:
                 raise UsageError(
                     f"{self.run_folder(seed)} is a finished run with "
                     f"--{name}={results['flags'][name]}, not {self.settings[name]}.\n"
-                    "Give the flags that the comparison was begun with, or another "
-                    "--workdir."
+                    f"{_AGAIN}"
                 )
+
+    def note(self) -> None:
+        """Writes down the settings as they are given, for `require_same`."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(self._given, flagfile([(self.name, self.settings)]))
+
+    def _noted(self) -> Dict[str, str]:
+        """The settings as they were given before; {} if that is unknown."""
+        try:
+            text = bounds.read_text(self._given, bounds.TEXT_BYTES)
+        except (OSError, ValueError):
+            return {}
+        lines = [line[2:] for line in text.splitlines() if line.startswith("--")]
+        return dict(line.split("=", 1) for line in lines if "=" in line)
+
+    @property
+    def _given(self) -> pathlib.Path:
+        return self.folder / f"{self.name}.flags"
 
     def steps_done(self, seed: int) -> int:
         """0: runs are measured in minutes."""

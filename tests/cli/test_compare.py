@@ -45,8 +45,10 @@ def trainer(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "stdout", sys.stdout)
 
     def start(*more):
-        argv = ["--seeds=2", "--minutes=1", "--workdir=out", *DIGITS, *more]
-        return compare.main(argv)
+        argv = ["--seeds=2", "--minutes=1", "--workdir=out", *DIGITS]
+        names = {each.partition("=")[0] for each in more}
+        kept = [each for each in argv if each.partition("=")[0] not in names]
+        return compare.main([*kept, *more])
 
     return start
 
@@ -255,3 +257,39 @@ def test_its_own_flags_are_not_for_flagfiles(tmp_path, capsys):
     mine.write_text("--workdir=runs/a\n--minutes=1\n")
     said = commands.refusal(capsys, compare.main, f"--flagfile={mine}", "--dry_run")
     assert f"{mine}:2: --minutes is a flag of bin/compare itself" in said
+
+
+def test_data_of_one_method_in_its_flagfile(tmp_path, capsys):
+    for labels in (50, 100):
+        (tmp_path / f"{labels}.flags").write_text(f"--labels={labels}\n")
+    given = ["--dataset=digits", f"--flagfile={tmp_path / '50.flags'}", "--dry_run"]
+    given += ["--algorithms=supervised,realmix"]
+    own = f"--realmix.flagfile={tmp_path / '100.flags'}"
+    said = commands.refusal(capsys, compare.main, *given, own)
+    assert "--labels is 100 of realmix and 50 of supervised: methods are" in said
+    assert compare.main([*given, own.replace("100", "50")]) == 0
+
+
+def test_flags_of_methods_that_are_compared(capsys):
+    """RealMix, which takes no part, has no rounds."""
+    given = [*DIGITS, "--rounds=2", "--seeds=1", "--dry_run"]
+    assert compare.main([*given, "--algorithms=dmt,dmt_naive"]) == 0
+    assert capsys.readouterr().out.count("--rounds=2") == 2
+
+
+def test_data_that_are_missing_are_said_once(trainer, tmp_path, capfd):
+    more = ["--algorithms=supervised,realmix", f"--data_dir={tmp_path / 'nowhere'}"]
+    assert trainer("--dataset=folder", *more, "--labels=50") == 1
+    said = capfd.readouterr()
+    assert said.out == "" and said.err.count("nowhere") == 1
+
+
+def test_a_setting_that_is_left_open_now_was_given_before(trainer, capfd):
+    """A run has the copies of its method for it; so far it had those that were given."""
+    given = ["--algorithms=supervised", "--copies=3"]
+    assert trainer(*given) == 0
+    assert trainer(*given, "--seeds=3") == 0
+    capfd.readouterr()
+    assert trainer(*given[:1]) == 2
+    said = capfd.readouterr().err
+    assert "out has finished runs of supervised with --copies=3, not none.\n" in said

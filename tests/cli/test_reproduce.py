@@ -105,6 +105,17 @@ def test_a_flagfile_that_is_wrong_is_found_before_anything_runs(capsys, tmp_path
     assert "did you mean --tsa" in said and not (tmp_path / "r").exists()
 
 
+def test_data_that_are_missing_are_said_once(capfd, tmp_path):
+    flags = made_table.write(tmp_path)
+    for name in ("plain", "clever"):
+        path = flags / "made" / "table_1" / f"{name}.flags"
+        path.write_text(path.read_text("utf-8").replace("=digits", "=folder"), "utf-8")
+    argv = ["--table=made/1", f"--tables_dir={flags}", f"--workdir={tmp_path / 'r'}"]
+    assert main([*argv, f"--data_dir={tmp_path / 'nowhere'}"]) == 1
+    said = capfd.readouterr()
+    assert "[1/8]" not in said.out and said.err.count("nowhere") == 1
+
+
 def test_a_real_run(capfd, tmp_path):
     flags = made_table.write(tmp_path)
     path = flags / "made" / "table_1" / "plain.flags"

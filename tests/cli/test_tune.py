@@ -167,3 +167,11 @@ def test_its_own_flags_are_not_for_flagfiles(tmp_path, capsys):
     mine.write_text("--workdir=runs/a\n--trials=3\n")
     said = commands.refusal(capsys, tune.main, f"--flagfile={mine}", "--dry_run")
     assert f"{mine}:2: --trials is a flag of bin/tune itself" in said
+
+
+def test_data_that_are_missing_use_up_no_trials(tmp_path, capsys):
+    given = ["--dataset=folder", "--validation=100", *SEARCHED]
+    given += [f"--data_dir={tmp_path / 'nowhere'}", f"--workdir={tmp_path / 'out'}"]
+    said = commands.refusal(capsys, tune.main, *given, code=1)
+    assert str(tmp_path / "nowhere") in said
+    assert not list(tmp_path.iterdir())
