@@ -187,11 +187,12 @@ def _planned(
             )
         for text in each.ends:  # refuses what the training would
             experiments.parse([*others, f"--{each.name}={text}"], "tune", "")
+    searched = {each.name for each in ranges}
     same = {
         each.name: parsed.values[group.name][each.name]
         for group in parsed.groups
         for each in group.settings
-        if each.name in {*parsed.given, "algorithm", "dataset"}
+        if each.name in {*parsed.given, "algorithm", "dataset"} - searched
     }
     dataset = str(parsed.values["data"]["dataset"])
     return ranges, same, experiments.task_of(dataset) == "segmentation"

@@ -175,3 +175,13 @@ def test_data_that_are_missing_use_up_no_trials(tmp_path, capsys):
     said = commands.refusal(capsys, tune.main, *given, code=1)
     assert str(tmp_path / "nowhere") in said
     assert not list(tmp_path.iterdir())
+
+
+def test_a_method_that_was_searched_is_there_once(tmp_path, monkeypatch):
+    """No flagfile may say both, the default and what was found."""
+    monkeypatch.setattr(tune, "LAUNCH", TRAIN.replace('flags["lambda_u"]', '""'))
+    monkeypatch.chdir(tmp_path)
+    given = ["--tune=algorithm:uda,fixmatch", "--learning_rate=0.1", "--trials=1"]
+    assert tune.main([*GIVEN, *given, "--workdir=out"]) == 0
+    parsed = experiments.parse(["--flagfile=out/best.flags"], "train", "")
+    assert parsed.values["run"]["algorithm"] in ("uda", "fixmatch")
