@@ -88,7 +88,9 @@ def _tune(argv: Sequence[str]) -> int:
 
     experiments.find_data(of_trials)  # or trials would fail, and count
     with remote.opened(config.workdir) as folder, _alone(folder):
-        search = tuning.Search(folder, ranges, command, segmentation, config.prune)
+        search = tuning.Search(
+            folder, ranges, command, segmentation, config.prune, given
+        )
         code = _search(search, config.trials)
         return _report(search, code, given)
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 import dataclasses
 import math
 import pathlib
+from types import MappingProxyType
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from mixdmt_tf.digests import Damaged
 from mixdmt_tf.errors import UsageError, UserError
-from mixdmt_tf.settings import Setting, to_text
+from mixdmt_tf.settings import Setting, Value, to_text
 from mixdmt_tf.tables import tuning_journal
 from mixdmt_tf.tables.contest import Contestant
 
@@ -139,6 +140,7 @@ class Search:
         flags: Sequence[str],
         segmentation: bool,
         prune: bool,
+        given: Mapping[str, Value] = MappingProxyType({}),
     ):
         """Opens the folder's journal.
 
@@ -148,6 +150,7 @@ class Search:
             flags: of the training command, the same for all trials.
             segmentation: the task.
             prune: stop trials that are behind.
+            given: what these flags and their flagfiles say, by name of the setting.
 
         Raises:
             UserError: if Optuna is missing, or the folder is of another search.
@@ -169,14 +172,14 @@ class Search:
         # A sampler that begins anew would draw what it drew before.
         seed = len(self._study.trials)
         self._study.sampler = optuna.samplers.TPESampler(seed=seed)
-        self._require_same()
+        self._require_same("search", [*flags, *map(str, ranges)])
+        self._require_same("given", [f"--{k}={to_text(v)}" for k, v in given.items()])
         self._requeue()
 
-    def _require_same(self) -> None:
-        wanted = [*self._flags, *(str(each) for each in self._ranges)]
-        found = self._study.user_attrs.get("search")
+    def _require_same(self, name: str, wanted: List[str]) -> None:
+        found = self._study.user_attrs.get(name)
         if found is None:
-            self._study.set_user_attr("search", wanted)
+            self._study.set_user_attr(name, wanted)
         elif found != wanted:
             raise UsageError(
                 f"{self.folder} holds a search of other settings.\n"

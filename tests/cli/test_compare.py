@@ -285,7 +285,7 @@ def test_data_that_are_missing_are_said_once(trainer, tmp_path, capfd):
 
 
 def test_a_setting_that_is_left_open_now_was_given_before(trainer, capfd):
-    """A run has the copies of its method for it; so far it had those that were given."""
+    """Then a run has the copies of its method, and those before had what was given."""
     given = ["--algorithms=supervised", "--copies=3"]
     assert trainer(*given) == 0
     assert trainer(*given, "--seeds=3") == 0

@@ -185,3 +185,13 @@ def test_a_method_that_was_searched_is_there_once(tmp_path, monkeypatch):
     assert tune.main([*GIVEN, *given, "--workdir=out"]) == 0
     parsed = experiments.parse(["--flagfile=out/best.flags"], "train", "")
     assert parsed.values["run"]["algorithm"] in ("uda", "fixmatch")
+
+
+def test_a_flagfile_that_was_changed_is_another_search(search, tmp_path, capfd):
+    mine = tmp_path / "my.flags"
+    mine.write_text("--batch=8\n")
+    assert search(f"--flagfile={mine}", "--trials=1") == 0
+    assert search(f"--flagfile={mine}", "--trials=2") == 0
+    mine.write_text("--batch=16\n")
+    assert search(f"--flagfile={mine}", "--trials=3") == 2
+    assert "out holds a search of other settings" in capfd.readouterr().err
