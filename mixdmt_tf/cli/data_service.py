@@ -136,8 +136,10 @@ def _path() -> Mapping[str, str]:
 
 def _work(config: Config) -> int:
     """One worker, in this process."""
+    from mixdmt_tf.runs import data_service
     from mixdmt_tf.tasks import data_worker
 
+    data_service.await_somebody(config.dispatcher, lambda s: print(s, flush=True))
     batches = data_worker.Batches(lambda folder: experiments.read_run(folder)[1]())
     server = data_worker.serve(batches, config.dispatcher, config.host, 0)
     print(f"a worker of {config.dispatcher}", flush=True)

@@ -17,7 +17,8 @@ import queue
 import re
 import socket
 import threading
-from typing import Any, Dict, Iterable, Iterator, Optional, Set, Tuple
+import time
+from typing import Any, Callable, Dict, Iterable, Iterator, Optional, Set, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -32,6 +33,7 @@ MOST_WAITING = 256  # batches that came too early, until one that is missing is 
 SILENCE = 30.0  # seconds without a batch, until it is asked who is still there
 _AHEAD = 8  # batches that are asked for at a time
 _SECONDS = 10.0  # to find somebody at the address
+PAUSE = 1.0  # seconds between two looks whether somebody is there
 
 Batch = Dict[str, tf.Tensor]
 
@@ -231,6 +233,23 @@ def require_somebody(address: str) -> None:
             f"--data_service={address}: nobody answers ({error}).\n"
             "Start bin/data_service there first."
         )
+
+
+def await_somebody(address: str, say: Callable[[str], None]) -> None:
+    """Waits until somebody can be reached at an address.
+
+    TensorFlow would wait as well, for an hour, in silence and deaf to Ctrl-C.
+
+    Args:
+        address: 'grpc://host:port'.
+        say: receives a sentence if there is something to wait for.
+    """
+    error = _refusal(address)
+    if error is not None:
+        say(f"waiting for {address}, where nobody answers yet ({error})")
+    while error is not None:
+        time.sleep(PAUSE)
+        error = _refusal(address)
 
 
 def _refusal(address: str) -> Optional[Exception]:

@@ -14,6 +14,7 @@ import time
 import numpy as np
 import pytest
 
+from mixdmt_tf.cli import data_service as command
 from mixdmt_tf.cli import experiments
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.runs import data_service
@@ -95,6 +96,23 @@ def test_nobody_at_the_address(host, tmp_path, capsys):
     assert tiny.train.main(flags) == 1
     assert "nobody answers" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_worker_waits_for_its_dispatcher_and_says_so(monkeypatch):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"grpc://127.0.0.1:{taken.getsockname()[1]}"
+        monkeypatch.setattr(data_service.time, "sleep", lambda _: taken.listen())
+        said = []
+        data_service.await_somebody(address, said.append)
+        data_service.await_somebody(address, said.append)  # who answers now
+    assert len(said) == 1 and f"waiting for {address}, where nobody" in said[0]
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(data_service.time, "sleep", interrupted)
+    assert command.main([f"--dispatcher={address}"]) == 130
 
 
 def test_an_address_that_is_none():
