@@ -130,5 +130,6 @@ def _shown(experiment: Experiment) -> Optional[int]:
 def unlabeled_copies(experiment: Experiment, source: Source, split: Split) -> Copies:
     """The images of the run's unlabelled stream."""
     # All rounds of a loop read the same copies, each with a seed of its own.
-    seed = split.seed if experiment.data.pseudo_labels else experiment.run.seed
+    rounds = experiment.data.pseudo_labels or experiment.in_rounds
+    seed = split.seed if rounds else experiment.run.seed
     return of_split(source, split, resolve(experiment).data, seed)

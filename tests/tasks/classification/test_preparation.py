@@ -132,22 +132,31 @@ def test_which_runs_are_a_loop_of_several():
 
 
 def test_all_rounds_read_the_same_copies(source):
-    """Each has a seed of its own, and the split is the whole run's."""
-    first, second, other = (
+    """Each has a seed of its own, and the split is the whole run's.
+
+    It is also the whole run for which `bin/precompute_augmentations` makes them.
+    """
+    labels = "--pseudo_labels=file.npz"
+    first, second, ahead, other = (
         preparation.unlabeled_copies(
             tiny.experiment(
                 "runs/x",
                 *tiny.ROUNDS,
-                "--pseudo_labels=file.npz",
                 "--copies_augment=cutout",
                 f"--seed={seed}",
+                *given,
             ),
             source,
             splits.make_split(source, 20, 50, of_split),
         )
-        for seed, of_split in ((5, 1), (6, 1), (5, 2))
+        for seed, of_split, given in (
+            (5, 1, [labels]),
+            (6, 1, [labels]),
+            (7, 1, []),
+            (5, 2, [labels]),
+        )
     )
-    assert first.key() == second.key() != other.key()
+    assert first.key() == second.key() == ahead.key() != other.key()
 
 
 def test_a_run_too_short_for_its_average():
