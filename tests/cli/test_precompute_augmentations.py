@@ -118,3 +118,12 @@ def test_a_cache_that_cannot_be_written(capsys, tmp_path):
     )
     said = commands.refusal(capsys, main, *argv, code=1)
     assert "augmented copies could not be written" in said
+
+
+@pytest.mark.parametrize("more", ["--algorithm=supervised --copies=3", "--copies=0"])
+def test_what_a_run_does_not_read_is_not_made(more, capsys, tmp_path):
+    argv = ["--dataset=digits", "--labels=20", f"--cache_dir={tmp_path}"]
+    for part in ([], ["--shard=1/2"]):
+        assert main([*argv, *more.split(), *part]) == 0
+        assert capsys.readouterr().out.endswith("copies: none, this run reads none\n")
+    assert not list(tmp_path.iterdir())

@@ -178,7 +178,10 @@ class Classification:
         split = choose_split(self)
         print(self.describe_split(split), flush=True)
         copies = preparation.unlabeled_copies(self.experiment, self.source, split)
-        if part is None:
+        read = self._recipe().unlabeled_views and len(split.unlabeled)
+        if not read or copies.plain:
+            print("copies: none, this run reads none")
+        elif part is None:
             preparation.open_copies(self.experiment, copies)
         else:
             preparation.make_copies(self.experiment, copies, part)
