@@ -93,10 +93,10 @@ def _compare(argv: Sequence[str]) -> int:
     parsed = flags.parse(
         given.own,
         "compare",
-        "Trains several methods on the same data, labels and network, each for the\n"
-        "same time, and ranks them. Flags besides these are those of bin/train, for\n"
-        "all runs or, as in --dmt.rounds=3, for those of one method. The same command\n"
-        "resumes an interrupted one.",
+        "Trains several methods on the same data and labels, each for the same time,\n"
+        "and ranks them; a network that is given is that of all. Flags besides these\n"
+        "are those of bin/train, for all runs or, as in --dmt.rounds=3, for those of\n"
+        "one method. The same command resumes an interrupted one.",
         lambda _: [flags.group("command", "mixdmt_tf.cli.compare")],
     )
     values: Mapping[str, Any] = parsed.values["command"]
