@@ -75,7 +75,8 @@ def ema_warmup(decay: float, steps: int) -> bool:
         decay: of the average, 0 for none.
         steps: of the run.
     """
-    return decay > 0 and steps * (1 - decay) < SPANS
+    # 1 - .9999 is a little less than .0001.
+    return decay > 0 and round(steps * (1 - decay), 6) < SPANS
 
 
 def lambda_u_ramp(steps: int) -> int:

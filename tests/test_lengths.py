@@ -45,6 +45,7 @@ def test_momentum_of_realmix_by_length():
     [
         (0.999, PAPER),  # MixMatch, RealMix, FixMatch
         (0.9999, 400000),  # UDA
+        (0.9999, 200000),  # twenty spans
         (0.99, 40000),  # CutMix for segmentation
         (0.0, 1),  # DMT for segmentation averages nothing
     ],
