@@ -8,6 +8,7 @@ from typing import Any, Optional, Tuple
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from mixdmt_tf.errors import ArgumentError
 from mixdmt_tf.learners.pixels import CANONICAL, Range
@@ -35,7 +36,7 @@ def logits_of(network: Any, num_classes: int, task: str) -> keras.Model:
         task: 'classification' or 'segmentation'.
 
     Returns:
-        Images to logits [B, C], or of segmentation [B, H, W, C].
+        Images to float32 logits [B, C], or of segmentation [B, H, W, C].
 
     Raises:
         ArgumentError: if it can't be used so.
@@ -67,13 +68,13 @@ def logits_of(network: Any, num_classes: int, task: str) -> keras.Model:
     output = network.outputs[0]
     if len(output.shape) == RANK[task] and output.shape[-1] == num_classes:
         _require_logits(network)
-        return network
+        return _in_float32(network)
     if linear and len(output.shape) == RANK[task]:
         raise ArgumentError(
             f"network: {last.name} tells {output.shape[-1]} classes apart, and there "
             f"are num_classes={num_classes}"
         )
-    return _with_head(network, num_classes, task)
+    return _in_float32(_with_head(network, num_classes, task))
 
 
 def _require_graph(network: Any) -> None:
@@ -117,6 +118,15 @@ def _require_logits(network: keras.Model) -> None:
             f"network: the outputs of {network.name} are probabilities, made within "
             f"{network.layers[-1].name}; expected logits.\nLeave the softmax out."
         )
+
+
+def _in_float32(network: keras.Model) -> keras.Model:
+    """The network with float32 logits: under a mixed policy layers make half ones."""
+    logits = network.outputs[0]
+    if tf.as_dtype(logits.dtype) == tf.float32:
+        return network
+    logits = keras.layers.Activation("linear", dtype="float32", name="float32")(logits)
+    return keras.Model(network.inputs[0], logits, name=network.name)
 
 
 def _with_head(network: keras.Model, num_classes: int, task: str) -> keras.Model:

@@ -40,9 +40,12 @@ def extractor(network: keras.Model, layer: str = "") -> keras.Model:
         UsageError: if the network has no layer of this name, or its output is none that
             images can be compared by.
     """
-    last = network.layers[-1]
+    layers = [*network.layers]
+    while layers[1:] and not layers[-1].weights:
+        layers.pop()  # it comes behind the logits, such as a cast to float32
+    last = layers[-1]
     if isinstance(last, keras.Model):  # it enlarges the images and asks another
-        x = network.layers[-2].output
+        x = layers[-2].output
         return keras.Model(network.inputs, extractor(last, layer)(x))
     if layer:
         return keras.Model(network.inputs, _output(network, layer))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import mixdmt_tf
 from mixdmt_tf.errors import ArgumentError
 from mixdmt_tf.learners import networks
+from mixdmt_tf.models import features
 from mixdmt_tf.models.encoders.efficientnet_lite import EfficientNetLite
 from mixdmt_tf.models.keras_application import Preprocessing
 from mixdmt_tf.models.layers.input_normalization import InputNormalization
@@ -34,6 +36,30 @@ def test_probabilities_become_the_logits_that_they_are_of(end):
     np.testing.assert_allclose(probs, network(images), atol=1e-6)
     assert not np.allclose(found.sum(-1), 1)
     assert logits.weights[0] is network.weights[0]  # of the convolution
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_logits_are_float32_under_a_mixed_policy(policy):
+    keras.mixed_precision.set_global_policy(policy)
+    softmax = keras.layers.Activation("softmax", dtype="float32")  # as Keras has it
+    for end in ([], [keras.layers.Dense(10), softmax]):
+        network = made.network(*end)
+        logits = networks.logits_of(network, 10, "classification")
+        assert tf.as_dtype(logits.output.dtype) == tf.float32
+        own = zip(logits.weights, network.weights)
+        assert all(one is other for one, other in own)
+        assert networks.logits_of(logits, 10, "classification") is logits
+        assert features.extractor(logits).output_shape == (None, 4)
+        assert networks.as_settings(logits, False).head == (network.layers[2].name,)
+    inner = keras.Sequential([keras.Input((4,)), keras.layers.Dense(10)])
+    logits = networks.logits_of(made.network(inner), 10, "classification")
+    assert features.extractor(logits).output_shape == (None, 4)
+    segmenter = networks.logits_of(made.segmenter(), 11, "segmentation")
+    assert tf.as_dtype(segmenter.output.dtype) == tf.float32
+    maps = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.MaxPooling2D()])
+    segmenter = networks.logits_of(maps, 11, "segmentation")
+    assert segmenter.output_shape == (None, 8, 8, 11)
+    assert tf.as_dtype(segmenter.output.dtype) == tf.float32
 
 
 @pytest.mark.parametrize(
