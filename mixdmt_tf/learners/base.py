@@ -114,12 +114,13 @@ class BaseModel(keras.Model):
         self._compiled = compiling.Compiled.of(optimizer, metrics, kwargs)
         self._keras_compile(self._compiled.optimizer)
 
-    def _keras_compile(self, optimizer: Any = None) -> None:
+    def _keras_compile(
+        self, optimizer: Any = None, steps: Optional[int] = None
+    ) -> None:
         given = {} if optimizer is None else {"optimizer": optimizer}
         compiled = self._compiled
-        super().compile(
-            **given, weighted_metrics=compiled.metrics, **dict(compiled.options)
-        )
+        options = compiled.options_for(steps)
+        super().compile(**given, weighted_metrics=compiled.metrics, **options)
 
     def state(self) -> List[tf.Variable]:
         """All variables that training changes, optimizers' left out."""

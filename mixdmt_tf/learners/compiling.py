@@ -12,6 +12,7 @@ import h5py
 import keras
 import tensorflow as tf
 
+from mixdmt_tf import compat
 from mixdmt_tf.errors import ArgumentError, UsageError
 
 OPTIONS = ("run_eagerly", "jit_compile", "steps_per_execution")
@@ -77,6 +78,22 @@ class Compiled:
             return self
         fresh = type(self.optimizer).from_config(self.optimizer.get_config())
         return dataclasses.replace(self, optimizer=fresh)
+
+    def options_for(self, steps: Optional[int]) -> Dict[str, Any]:
+        """The options, with executions of which epochs consist.
+
+        Keras 3 rounds the steps of an epoch up to whole executions: batches of the next
+        epoch would come before its end.
+
+        Args:
+            steps: of an epoch; None: nothing is trained.
+        """
+        options = dict(self.options)
+        given = options.get("steps_per_execution")
+        if compat.KERAS_3 and steps and isinstance(given, int):
+            fitting = (n for n in range(min(given, steps), 0, -1) if steps % n == 0)
+            options["steps_per_execution"] = next(fitting, given)
+        return options
 
     def get_config(self) -> Dict[str, Any]:
         """What `from_config` makes the same of."""

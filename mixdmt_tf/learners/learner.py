@@ -25,9 +25,11 @@ class Learner(TrainedModel):
 
     Attributes:
         algorithm: the method in training, from the first `fit` on.
+        trained_on: fingerprint of the images of the last `fit`, in their order.
     """
 
     algorithm: Optional[Algorithm] = None
+    trained_on: str = ""
 
     @property
     def average(self) -> Optional[MovingAverage]:
@@ -95,12 +97,15 @@ class Learner(TrainedModel):
                 and self._compiled.optimizer is None
             ):
                 compiling.require_no_rates(callbacks)
+            if initial_epoch:
+                self._require_same_images(config, split.fingerprint)
             self._begin(config, task.facts(split), initial_epoch > 0)
+        self.trained_on = split.fingerprint
         if not initial_epoch:
             if self.algorithm.has_peer:  # which begins as a copy would in rounds
                 task.initialize(self.algorithm.peer)
             task.begin(self.algorithm, pipeline, None)
-        self._keras_compile(self.algorithm.optimizer)
+        self._keras_compile(self.algorithm.optimizer, steps)
         held_out = given.validation
         return super().fit(
             pipeline.dataset(initial_epoch * steps, epochs * steps),
@@ -112,6 +117,16 @@ class Learner(TrainedModel):
             callbacks=callbacks,
             verbose=verbose,
         )
+
+    def _require_same_images(self, config: Any, found: str) -> None:
+        """Refuses others where the method keeps something of each of them."""
+        recipe = self.keywords.method.recipe(config)
+        if getattr(recipe, "indices", False) and self.trained_on not in ("", found):
+            raise ArgumentError(
+                "initial_epoch: what the method keeps of each image is of others, or of "
+                "these in another order.\nGive the same in the same order (a set with "
+                "shuffle has another one each time), or leave initial_epoch out."
+            )
 
     def _begin(self, config: Any, facts: Any, goes_on: bool) -> None:
         """Makes the method for one `fit`, with the state of the one before or none."""
@@ -168,6 +183,7 @@ class Learner(TrainedModel):
         return {
             **super().get_config(),
             "algorithm": trained and {name: trained[name] for name in kept},
+            "trained_on": self.trained_on,
         }
 
     @classmethod
@@ -178,8 +194,9 @@ class Learner(TrainedModel):
             config: from `get_config`.
         """
         config = dict(config)
-        trained = config.pop("algorithm")
+        trained, images = config.pop("algorithm"), config.pop("trained_on", "")
         model = super().from_config(config)
+        model.trained_on = images
         if trained:
             model._take_up(model.keywords.method.around(model.body, trained))
         return model

@@ -95,6 +95,21 @@ def test_a_checkpoint_that_could_not_be_loaded_is_refused_before_training(model)
         model.save("folder")
 
 
+def test_images_in_another_order_for_a_method_that_knows_each(tmp_path):
+    fit = {"steps_per_epoch": 1, "batch_size": 4, "verbose": 0}
+    model = mixdmt_tf.TemporalEnsembling(made.network(), 10)
+    model.fit((IMAGES, LABELS), unlabeled=UNLABELED, **fit)
+    model.save(tmp_path / "model.keras")
+    for each in (model, keras.models.load_model(tmp_path / "model.keras")):
+        fit.update(epochs=2, initial_epoch=1)
+        before = each.algorithm
+        with pytest.raises(ArgumentError, match="in another order"):
+            each.fit((IMAGES, LABELS), unlabeled=UNLABELED[::-1], **fit)
+        assert each.algorithm is before
+    each.fit((IMAGES, LABELS), unlabeled=UNLABELED, **fit)
+    assert each.algorithm.shown.numpy().sum() == 8
+
+
 def test_callbacks_that_could_not_do_what_they_are_for(model, tmp_path):
     fit = {"x": (IMAGES, LABELS), "unlabeled": UNLABELED, "verbose": 0}
     saving = keras.callbacks.ModelCheckpoint("x.weights.h5", save_weights_only=True)
@@ -126,6 +141,17 @@ def test_of_compile_evaluate_predict_and_export(model, tmp_path):
         model.set_weights(model.get_weights()[:3])
     with pytest.raises(ArgumentError, match="nothing was trained"):
         mixdmt_tf.MixMatch(made.network(), 10).export(tmp_path / "export")
+
+
+def test_epochs_have_their_steps_whatever_an_execution_has():
+    model, done = mixdmt_tf.Supervised(made.network(), 10), []
+    model.compile(steps_per_execution=2)
+    noting = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda *_: done.append(int(model.algorithm.optimizer.iterations))
+    )
+    fit = {"epochs": 2, "steps_per_epoch": 3, "batch_size": 4, "verbose": 0}
+    model.fit((IMAGES, LABELS), callbacks=[noting], **fit)
+    assert done == [3, 6]
 
 
 @pytest.mark.parametrize(
