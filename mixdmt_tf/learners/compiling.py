@@ -12,7 +12,6 @@ import h5py
 import keras
 import tensorflow as tf
 
-from mixdmt_tf import compat
 from mixdmt_tf.errors import ArgumentError, UsageError
 
 OPTIONS = ("run_eagerly", "jit_compile", "steps_per_execution")
@@ -90,7 +89,7 @@ class Compiled:
         """
         options = dict(self.options)
         given = options.get("steps_per_execution")
-        if compat.KERAS_3 and steps and isinstance(given, int):
+        if steps and isinstance(given, int):
             fitting = (n for n in range(min(given, steps), 0, -1) if steps % n == 0)
             options["steps_per_execution"] = next(fitting, given)
         return options

@@ -123,9 +123,9 @@ class Learner(TrainedModel):
         recipe = self.keywords.method.recipe(config)
         if getattr(recipe, "indices", False) and self.trained_on not in ("", found):
             raise ArgumentError(
-                "initial_epoch: what the method keeps of each image is of others, or of "
-                "these in another order.\nGive the same in the same order (a set with "
-                "shuffle has another one each time), or leave initial_epoch out."
+                "initial_epoch: what the method keeps of each image is of others, or "
+                "of these in another order.\nGive the same in the same order (a set "
+                "with shuffle has another one each time), or leave initial_epoch out."
             )
 
     def _begin(self, config: Any, facts: Any, goes_on: bool) -> None:
@@ -136,7 +136,9 @@ class Learner(TrainedModel):
                 "initial_epoch: nothing was trained before.\nLeave it out, or load a "
                 "model that was saved in training."
             )
-        algorithm = self.keywords.method(self.body, config, facts)
+        policy = (before or self).dtype_policy.name  # a program may have changed it
+        made = {"config": vars(config), "facts": vars(facts), "policy": policy}
+        algorithm = self.keywords.method.around(self.body, made)
         # What follows, another `fit` or a file, has the learning rate of this one.
         self._compiled = self._compiled.fresh(before)
         algorithm.compile(self._compiled.optimizer)

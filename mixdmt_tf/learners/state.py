@@ -6,6 +6,7 @@ from typing import Any, Dict, List
 
 from mixdmt_tf import compat
 from mixdmt_tf.algorithms.base import Algorithm
+from mixdmt_tf.algorithms.parts import own_state
 from mixdmt_tf.errors import ArgumentError
 
 
@@ -52,4 +53,5 @@ def _all(algorithm: Algorithm) -> List[Any]:
     optimizers = [algorithm.optimizer, *algorithm.more_optimizers.values()]
     for each in filter(None, optimizers):
         found += map(compat.tf_variable, compat.variables(each))
+        found += own_state.of_loss_scale(each)
     return found

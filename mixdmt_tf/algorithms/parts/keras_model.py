@@ -206,9 +206,14 @@ class KerasModel(keras.Model):
         self.compile(**keras.saving.deserialize_keras_object(config))
 
     def save_own_variables(self, store: Any) -> None:
-        """Saves what Keras doesn't find by itself: averages, and state of its own."""
+        """Saves what Keras doesn't find by itself.
+
+        That is: averages, state of its own, and the loss scales of float16.
+        """
         for i, variable in enumerate(self._variables_to_store()):
             store[str(i)] = variable.numpy()
+        for name, variable in self._loss_scales().items():
+            store[name] = variable.numpy()
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Restores them.
@@ -217,14 +222,27 @@ class KerasModel(keras.Model):
             ValueError: if there are more or fewer of them than were saved.
         """
         variables = self._variables_to_store()
-        if len(store.keys()) != len(variables):
+        saved = sum(name.isdigit() for name in store.keys())
+        if saved != len(variables):
             raise ValueError(
                 f"{type(self).__module__} has {len(variables)} averages and variables "
-                f"of its own, and {len(store.keys())} were saved."
+                f"of its own, and {saved} were saved."
             )
         for i, variable in enumerate(variables):
             variable.assign(np.asarray(store[str(i)]))
+        for name, variable in self._loss_scales().items():
+            if name in store.keys():  # older files have none
+                variable.assign(np.asarray(store[name]))
 
     def _variables_to_store(self) -> List[tf.Variable]:
         averages = [] if self.teacher is not None else self.average.averages
         return [*averages, *self.own_variables]
+
+    def _loss_scales(self) -> Dict[str, tf.Variable]:
+        """Those of all groups and their counters, where Keras doesn't save them."""
+        found = [
+            variable
+            for each in self.groups.values()
+            for variable in own_state.of_loss_scale(each.optimizer)
+        ]
+        return {f"loss_scale_{i}": variable for i, variable in enumerate(found)}

@@ -61,6 +61,16 @@ def variables(trackables: Iterable[Any]) -> List[tf.Variable]:
     return list(found.values())
 
 
+def of_loss_scale(optimizer: Any) -> List[tf.Variable]:
+    """The loss scale of float16 and its counter, if they are Keras 2's.
+
+    Keras 3 has them among the variables of the optimizer, as `compat.variables` gives
+    them; Keras 2 has not, and leaves them out of .keras files.
+    """
+    found = tf.train.TrackableView.children(optimizer).get("loss_scale")
+    return [] if found is None else variables([found])
+
+
 def _search(value: Any, path: str, found: Dict[str, Any], seen: Set[int]) -> None:
     # TensorFlow makes trackable ones of lists, dictionaries and tuples, which hold no
     # plain objects and refuse to be saved once an element was replaced.
