@@ -28,29 +28,28 @@ def decoded(data: tf.Tensor) -> tf.Tensor:
     """
 
     def of_jpeg() -> tf.Tensor:
-        image = tf.io.decode_jpeg(data, 3, dct_method="INTEGER_ACCURATE")
-        return upright(image, orientation(data))
+        return tf.io.decode_jpeg(data, 3, dct_method="INTEGER_ACCURATE")
 
     def of_png() -> tf.Tensor:
         image = tf.cast(tf.io.decode_png(data, 4), tf.float32)
-        # Of grey (kind 0) of 1, 2 or 4 bits TensorFlow fills the missing alpha with its
-        # largest value of as many bits. A PNG's bytes 24 and 25 are bits and kind.
-        header = tf.strings.substr(tf.strings.join([data, bytes(26)]), 24, 2)
-        bits, kind = tf.unstack(
-            tf.cast(tf.io.decode_raw(header, tf.uint8), tf.float32), 2
-        )
-        full = tf.where((kind == 0.0) & (bits < 8.0), 2.0**bits - 1.0, 255.0)
-        opaque = tf.minimum(image[..., 3:] / full, 1.0)
+        # Of greys and palettes of 1, 2 or 4 bits TensorFlow fills the missing alpha
+        # with the largest value of as many bits. A PNG's byte 24 is their number.
+        header = tf.strings.substr(tf.strings.join([data, bytes(25)]), 24, 1)
+        bits = tf.cast(tf.io.decode_raw(header, tf.uint8)[0], tf.float32)
+        alpha, most = image[..., 3:], 2.0**bits - 1.0
+        filled = (bits < 8.0) & (tf.reduce_max(alpha) <= most)
+        opaque = alpha / tf.where(filled, most, 255.0)
         return to_uint8(image[..., :3] * opaque + 255.0 * (1.0 - opaque))
 
-    return tf.cond(tf.io.is_jpeg(data), of_jpeg, of_png)
+    image = tf.cond(tf.io.is_jpeg(data), of_jpeg, of_png)
+    return upright(image, orientation(data))
 
 
 def orientation(data: tf.Tensor) -> tf.Tensor:
     """What EXIF notes of which side is up.
 
     Args:
-        data: string scalar, the content of a JPEG file.
+        data: string scalar, the content of a JPEG or PNG file.
 
     Returns:
         int32 scalar, 1 to 8; 1, as it is, where nothing is noted.
@@ -65,7 +64,8 @@ def orientation(data: tf.Tensor) -> tf.Tensor:
     little = tf.boolean_mask(windows[:, 8], begins(_LITTLE))
     big = tf.boolean_mask(windows[:, 9], begins(_BIG))
     noted = tf.cast(tf.concat([little, big, [1]], 0)[0], tf.int32)
-    exif = tf.reduce_any(begins(tuple(b"Exif\x00\x00")))
+    # How it begins in a JPEG, and in a PNG.
+    exif = tf.reduce_any(begins(tuple(b"Exif\x00\x00")) | begins(tuple(b"eXIf")))
     return tf.where(exif & (noted >= 1) & (noted <= 8), noted, 1)
 
 

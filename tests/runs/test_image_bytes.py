@@ -58,6 +58,14 @@ def test_which_side_is_up(orientation, endian):
     assert np.abs(found.astype(int) - expected).max() <= 2
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_which_side_is_up_of_a_png(orientation):
+    picture = smooth(16, 24)
+    data = content(picture, "PNG", exif=exif(orientation, "big"))
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))))
+    np.testing.assert_array_equal(decoded(data), expected)
+
+
 @pytest.mark.parametrize("orientation", [0, 9, 300])
 def test_a_note_that_means_nothing_turns_nothing(orientation):
     data = content(smooth(16, 24), exif=exif(orientation, "big"))
@@ -90,6 +98,14 @@ def test_what_is_transparent_lies_on_white():
     white = Image.new("RGBA", picture.size, "white")
     expected = np.asarray(Image.alpha_composite(white, picture).convert("RGB"))
     assert np.abs(decoded(data).astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize(("colours", "bits"), [(2, 1), (4, 2), (16, 4), (17, 8)])
+def test_palettes_of_few_colours_are_opaque(colours, bits):
+    picture = smooth(9, 7).quantize(colours)
+    data = content(picture, "PNG")
+    assert data[24] == bits
+    np.testing.assert_array_equal(decoded(data), picture.convert("RGB"))
 
 
 def test_a_transparent_colour_of_a_palette_of_four_bits():
