@@ -163,8 +163,10 @@ def _of_guessed(
     source: Source, seen: Sequence[Seen], total: int, title: str
 ) -> List[Section]:
     looked = f"{len(seen):,} of {total:,} unlabelled images"
+    known = [each for each in seen if each.counts is not None]
     heading = "Guessed labels against their truth"
-    made = _calibrated(heading, seen, f"pixels of {looked} ({_PIXELS})", title)
+    judged = f"pixels of {len(known):,} of {total:,} unlabelled images ({_PIXELS})"
+    made = _calibrated(heading, known, judged, title)
     if not made:
         numbers = judging.histogram(np.concatenate([each.confidence for each in seen]))
         table = judging.of_confidence(

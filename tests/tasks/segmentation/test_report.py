@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import types
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 
 from mixdmt_tf.data.segmentation.source import IGNORED
 from mixdmt_tf.equations import mean_iou
+from mixdmt_tf.report.page import Table
 from mixdmt_tf.runs import predictions
 from mixdmt_tf.tasks import open_task, reporting
 from mixdmt_tf.tasks.segmentation import findings, report
@@ -133,6 +135,19 @@ def test_an_image_all_of_whose_pixels_are_ignored_has_no_score():
     everything = np.full((8, 8), IGNORED, np.uint8)
     (seen,) = findings.look(MODEL, [Sample(everything)], COLOURS)
     assert seen.miou is None and len(seen.labels) == 0
+
+
+def test_unlabelled_images_of_which_only_some_have_hidden_labels():
+    """As those of a folder without masks beside masks that --labels hides."""
+    truths = (None, np.ones((8, 8), np.uint8), None)
+    seen = findings.look(MODEL, [Sample(each) for each in truths], COLOURS)
+    source = types.SimpleNamespace(class_names=("a", "b"), colours=COLOURS)
+    guessed, doubted = report._of_guessed(source, seen, 9, "")
+    assert guessed.title == "Guessed labels against their truth"
+    tables = [each for each in guessed.blocks[0].items if isinstance(each, Table)]
+    assert "pixels of 1 of 9 unlabelled images" in tables[0].caption
+    (gallery,) = doubted.blocks[0].items
+    assert "of 3 of 9 unlabelled images" in gallery.caption
 
 
 def test_a_network_that_is_asked_about_more_images(run):
