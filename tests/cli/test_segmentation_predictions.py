@@ -159,9 +159,10 @@ def test_nothing_of_others_is_overwritten(run, photos, tmp_path, capsys):
         capsys, main, *argv, f"--output={mine / 'readme.txt'}", code=1
     )
     assert "is a file; expected a folder" in said
-    for place in (photos, tmp_path):
+    # The next call would take images of "more" for what this one wrote there.
+    for place in (photos, tmp_path, photos / "more"):
         said = commands.refusal(capsys, main, *argv, f"--output={place}")
-        assert f"--output={place} holds the images" in said
+        assert f"--output={place} holds images" in said
     said = commands.refusal(capsys, main, *argv, "--output=-")
     assert "--output=-: a run of segmentation writes label maps" in said
     assert contents(mine) == contents(photos) == before

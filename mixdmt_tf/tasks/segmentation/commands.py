@@ -132,11 +132,13 @@ def predict(
         )
     if config.on_bad_image != "error":
         raise UsageError("--on_bad_image=skip: only runs of classification have it")
-    place = output.resolve()
-    if place in (folder.resolve(), *folder.resolve().parents):
-        raise UsageError(f"--output={output} holds the images; name another folder")
-    if prediction.is_ours(output):  # what was written below the images is none
-        paths = [path for path in paths if place not in path.resolve().parents]
+    place, ours = output.resolve(), prediction.is_ours(output)
+    others = [path for path in paths if place not in path.resolve().parents]
+    within = place in (folder.resolve(), *folder.resolve().parents)
+    if within or (len(others) < len(paths) and not ours):
+        raise UsageError(f"--output={output} holds images; name another folder")
+    if ours:  # what was written below the images is none
+        paths = others
         if not paths:
             raise UserError(f"{folder} has no PNG, JPEG or BMP images below it")
     gallery = prediction.open_gallery(model, folder, paths, output)
