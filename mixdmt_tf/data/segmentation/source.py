@@ -189,7 +189,8 @@ class Source:
             try:
                 facts = [sample.name, sample.known, *sample.size()]
             except UserError as error:
-                hint = "repair or remove it, or leave it out with --on_bad_image=skip"
+                # Commands that ask a trained run have no such flag.
+                hint = "repair or remove it, or train with --on_bad_image=skip"
                 raise UserError(f"{error}\n{hint}") from error
             digest.update(f"{json.dumps(facts)}\n".encode())
         return digest.hexdigest()

@@ -6,7 +6,7 @@ import pytest
 from mixdmt_tf.data.segmentation import datasets
 from mixdmt_tf.data.segmentation.config import Config
 from mixdmt_tf.data.segmentation.source import paint, voc_colours
-from mixdmt_tf.errors import UsageError
+from mixdmt_tf.errors import UsageError, UserError
 from tests.data.segmentation.files import in_memory
 from tests.oracles import segmentation as oracle
 
@@ -47,6 +47,18 @@ def test_sizes_are_in_the_fingerprint(monkeypatch):
     before, other = in_memory(2).fingerprint(), in_memory(2)
     monkeypatch.setattr(type(other.train[0]), "size", lambda self: (7, 5))
     assert other.fingerprint() != before
+
+
+def test_an_image_that_cannot_be_opened_is_named(monkeypatch):
+    """In training, and by commands that have no flag to leave it out."""
+
+    def fail(sample):
+        raise UserError(f"{sample.name}: damaged")
+
+    source = in_memory(2)
+    monkeypatch.setattr(type(source.train[0]), "size", fail)
+    with pytest.raises(UserError, match="n000000: damaged\n.*or train with --on_bad"):
+        source.fingerprint()
 
 
 @pytest.mark.parametrize(
