@@ -1,6 +1,10 @@
 """Encoders with ImageNet weights under three decoders."""
 
 import dataclasses
+import importlib
+import pathlib
+import re
+import sys
 
 import keras
 import numpy as np
@@ -53,6 +57,29 @@ def test_logits_have_the_size_of_the_images(decoder):
         logits = model(images(height, width))
         assert logits.shape == (2, height, width, 5) and logits.dtype == "float32"
         assert np.all(np.isfinite(logits))
+
+
+def imported_by(names):
+    """These modules of ours, and all that they import."""
+    found = set()
+    while names:
+        found.add(name := names.pop())
+        importlib.import_module(name)
+        for value in vars(sys.modules[name]).values():
+            owner = getattr(value, "__module__", getattr(value, "__name__", ""))
+            if str(owner).startswith("mixdmt_tf.") and owner not in found:
+                names.append(owner)
+    return found
+
+
+@every_decoder
+def test_what_the_documentation_imports_knows_all_layers_of_a_keras_file(decoder):
+    docs = pathlib.Path(__file__).resolve().parents[2] / "docs" / "serving.md"
+    (row,) = re.findall(r"^\| `keras` .*", docs.read_text(encoding="utf-8"), re.M)
+    known = imported_by(re.findall(r"`(mixdmt_tf[\w.]+)`", row))
+    model = dataclasses.replace(CONFIG, decoder=decoder).build_segmenter((33, 33, 3), 5)
+    own = {type(each).__module__ for each in model.layers}
+    assert {each for each in own if each.startswith("mixdmt_tf.")} <= known
 
 
 def test_residual_networks_take_grey_images_and_no_other_channels():
