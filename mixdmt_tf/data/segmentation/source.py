@@ -72,19 +72,26 @@ class Sample:
         return ""
 
 
-def hidden_labels(sample: Sample) -> Optional[np.ndarray]:
+def hidden_labels(sample: Sample, num_classes: int) -> Optional[np.ndarray]:
     """Labels of an image that counts as unlabelled, for reports only: uint8 [H, W].
 
     Nobody learns from them, so nobody needs them, and `checking.check` has not looked
     at them.
 
+    Args:
+        sample: the image.
+        num_classes: C; numbers that are no class become 255.
+
     Returns:
         None where there are none, or none that can be read.
     """
     try:
-        return sample.labels() if sample.known else None
+        labels = sample.labels() if sample.known else None
     except UserError:
         return None
+    if labels is None:
+        return None
+    return np.where(labels < num_classes, labels, np.uint8(IGNORED))
 
 
 def voc_colours(count: int = 256) -> np.ndarray:

@@ -60,7 +60,7 @@ def _look(model: Trained, sample: Sample, colours: np.ndarray) -> Seen:
     image = sample.image()
     said, doubt = model.scorer.guess(image)
     image = seen(image)
-    truth = hidden_labels(sample)
+    truth = hidden_labels(sample, len(colours))
     doubt = doubt.astype(np.float32)
     pictures = [image, paint(said, colours), shade(1.0 - doubt)]
     counts, miou = None, None
@@ -68,8 +68,6 @@ def _look(model: Trained, sample: Sample, colours: np.ndarray) -> Seen:
     labels, predicted = np.zeros(0, np.int64), np.zeros(0, np.int64)
     confidence = 1.0 - doubt[some].ravel()
     if truth is not None:
-        # Nobody has checked hidden labels: other numbers are no class.
-        truth = np.where(truth < len(colours), truth, np.uint8(IGNORED))
         wrong = (truth != said) & (truth != IGNORED)
         mistakes = np.where(wrong[..., np.newaxis], np.uint8(0), np.uint8(255))
         mistakes = np.repeat(mistakes, 3, axis=-1)

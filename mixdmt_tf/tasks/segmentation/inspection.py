@@ -78,7 +78,7 @@ def inspect(
             one_hot, tf.constant(confidence[np.newaxis]), probs
         )
         weight, kept = weights[0].numpy(), labels != IGNORED
-        truth = hidden_labels(sample)
+        truth = hidden_labels(sample, classes)
         if truth is not None:
             judged = kept & (truth != IGNORED)
             for place, which in enumerate((labels == truth, labels != truth)):
@@ -104,7 +104,7 @@ def originals(source: Source, ids: np.ndarray) -> List[List[np.ndarray]]:
     for sample_id in chosen(np.sort(ids), SHOWN):
         sample = source.train[sample_id]
         image = sample.image()
-        labels = hidden_labels(sample)
+        labels = hidden_labels(sample, source.num_classes)
         unknown = unknown and labels is None
         if labels is None:
             labels = np.full(image.shape[:2], IGNORED, np.uint8)

@@ -189,7 +189,7 @@ def quality(pseudo: PseudoLabels, source: Source, split: Split) -> Quality:
     def read(sample_id: int) -> Tuple[Any, ...]:
         every, confidence = pseudo_labels.read_guess(pseudo.folder, sample_id)
         some = pseudo.kept(sample_id, every, confidence)
-        return every, some, hidden_labels(source.train[sample_id])
+        return every, some, hidden_labels(source.train[sample_id], len(names))
 
     for _, (every, some, truth) in read_ahead(read, [int(i) for i in split.unlabeled]):
         guessed += np.bincount(every.ravel(), minlength=len(names))

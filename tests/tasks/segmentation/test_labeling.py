@@ -278,6 +278,15 @@ def test_quality(tmp_path, unknown):
     assert json.loads(json.dumps(dataclasses.asdict(found)))["share_by_class"]
 
 
+def test_hidden_numbers_that_are_no_class_are_not_judged(tmp_path, monkeypatch):
+    pseudo, truth = label(tmp_path), Numbered.labels
+    expected = labeling.quality(pseudo, IMAGES, SPLIT)
+    strange = {255: 77}  # nobody has checked them
+    changed = np.vectorize(lambda number: strange.get(number, number), [np.uint8])
+    monkeypatch.setattr(Numbered, "labels", lambda sample: changed(truth(sample)))
+    assert labeling.quality(pseudo, IMAGES, SPLIT) == expected
+
+
 def test_in_words():
     shares = {"sky": 12.345, "a road": None}
     quality = labeling.Quality(40.0, 90.0, 80.0, shares)

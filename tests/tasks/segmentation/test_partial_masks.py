@@ -57,7 +57,7 @@ def test_hidden_masks_that_cannot_be_read_are_none(folder, tmp_path):
     """Nobody has looked at them; the one that is sound is what the run reports on."""
     (folder / "SegmentationClass" / "n3.png").write_text("hello")
     image, mask = (folder / part / "n3.png" for part in ("JPEGImages", "Segm"))
-    assert hidden_labels(FileSample("n3", image_path=image, mask_path=mask)) is None
+    assert hidden_labels(FileSample("n3", image_path=image, mask_path=mask), 3) is None
     more = ("--algorithm=cbst", "--labels=1")
     _, found = trained(folder, tmp_path / "run", *more)
     (entry,) = found["rounds"]
