@@ -6,7 +6,7 @@ import random
 from typing import Optional, Sequence, Tuple, TypeVar
 
 from mixdmt_tf.data.segmentation.source import Sample
-from mixdmt_tf.errors import UsageError
+from mixdmt_tf.errors import UsageError, UserError
 
 AnySample = TypeVar("AnySample", bound=Sample)
 _SEED = 7777
@@ -22,10 +22,16 @@ def hold_out(
         count: of validation images; None: a tenth of those with labels.
 
     Raises:
-        UsageError: if none with labels is left to learn from.
+        UsageError: if `count` leaves none with labels to learn from.
+        UserError: if there are too few for both.
     """
     known = [sample for sample in samples if sample.known]
     if count is None:
+        if len(known) < 2:
+            raise UserError(
+                f"only {len(known)} images have a mask; expected two or more, one of "
+                "them for validation (--validation=0 holds out none)"
+            )
         count = -(-len(known) // 10)
     if count >= len(known):
         raise UsageError(

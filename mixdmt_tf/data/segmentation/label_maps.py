@@ -90,10 +90,9 @@ def read_codes(path: pathlib.Path) -> np.ndarray:
     """
     with opened(path, FORMATS) as picture:
         if picture.mode.startswith("I"):
-            raise naming(
-                path,
+            raise UserError(  # `opened` names the file
                 "grey of 16 bits, which has no colours; save it with 8 bits, or remove "
-                "colours.txt if its numbers are classes",
+                "colours.txt if its numbers are classes"
             )
         see_through = "A" in picture.mode or "transparency" in picture.info
         return encode(np.array(picture.convert("RGBA" if see_through else "RGB")))

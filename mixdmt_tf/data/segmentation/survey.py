@@ -82,9 +82,8 @@ def look(sample: Sample) -> Facts:
 def _with_mask(sample: FileSample, path: pathlib.Path, facts: Facts) -> Facts:
     with opened(path, image_files.FORMATS) as picture:
         if picture.format not in label_maps.FORMATS:
-            raise UserError(
-                f"{image_files.printable(path)}: JPEG, which changes numbers and "
-                "colours when it saves; expected PNG"
+            raise UserError(  # `opened` names the file
+                "JPEG, which changes numbers and colours when it saves; expected PNG"
             )
         mode = picture.mode.partition(";")[0]
         width, height = picture.size

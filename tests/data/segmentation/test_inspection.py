@@ -101,6 +101,16 @@ def test_everything_that_may_be_wrong(tmp_path):
     assert "1 files are no PNG, JPEG or BMP, such as notes.txt" in text
 
 
+def test_a_mask_that_was_saved_as_jpeg_is_named_once(tmp_path):
+    put(tmp_path, ["a", "b"])
+    mask = tmp_path / "masks" / "b.png"
+    mask.rename(mask.with_suffix(".jpg"))
+    Image.open(mask.with_suffix(".jpg")).save(mask.with_suffix(".jpg"), "JPEG")
+    report, _ = inspect(tmp_path)
+    (bad,) = after(report, "warning: files that can't be used: 1")
+    assert bad.startswith(f"{mask.with_suffix('.jpg')}: JPEG, which changes numbers")
+
+
 def test_equal_images_that_all_have_labels_or_none(tmp_path):
     put(tmp_path, ["a", "b", "c", "d", "e"])
     for name, copied in ("ab", "cd"):

@@ -74,6 +74,11 @@ def load(config: Config) -> Source:
     bands = config.bands
     train = _samples(root, palette, bands)
     masks = [sample.mask_path for sample in train if sample.mask_path]
+    if not masks:
+        raise UserError(
+            f"{root / 'masks'} has no mask; expected one for each image that is to be "
+            "trained on as labelled"
+        )
     if (root / "val").is_dir():
         validation = _judged(root / "val", palette, bands)
         if config.validation is not None:
@@ -86,11 +91,6 @@ def load(config: Config) -> Source:
     judged = (root / "test").is_dir()
     test = _judged(root / "test", palette, bands) if judged else None
     known = [sample.mask_path for sample in train if sample.mask_path]
-    if not known:
-        raise UserError(
-            f"{root / 'masks'} has no mask; expected one for each image that is to be "
-            "trained on as labelled"
-        )
     if palette is None:
         require_numbers(known, root)
     # In masks held out, too: a rare class may be in none of the others.

@@ -90,10 +90,14 @@ def test_cameras_that_were_held_sideways(tmp_path):
     check(found)
 
 
+def _remove_masks(root, names="abc"):
+    for name in names:
+        (root / "masks" / f"{name}.png").unlink()
+
+
 def _without_masks(root):
     """Of training images; those to be judged have theirs, and there are classes."""
-    for name in "abc":
-        (root / "masks" / f"{name}.png").unlink()
+    _remove_masks(root)
     _put(root / "val", ["v"])
     (root / "classes.txt").write_text("sky\nroad\ncar\n")
 
@@ -117,6 +121,11 @@ def _without_masks(root):
         ),
         (lambda root: _put(root / "val", ["v"], masks=False), "no folder masks/"),
         (_without_masks, "masks has no mask; expected one for each"),
+        (_remove_masks, "masks has no mask; expected one for each"),
+        (
+            lambda root: _remove_masks(root, "ab"),
+            "^only 1 images have a mask; expected two or more",
+        ),
     ],
 )
 def test_what_does_not_fit(tmp_path, change, message):
