@@ -245,10 +245,10 @@ def test_a_decompression_bomb_is_refused_by_its_header(tmp_path):
         + _chunk(b"IDAT", data)
         + _chunk(b"IEND", b"")
     )
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(UserError, match="20000 x 8000 pixels"):
         _only(path)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 def test_no_warnings(tmp_path, recwarn):
