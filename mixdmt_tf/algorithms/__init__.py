@@ -29,6 +29,17 @@ def method(task: str, name: str) -> Type[Algorithm]:
     return found
 
 
+def from_labels_alone(task: str, name: str) -> bool:
+    """Whether a method learns from nothing but labelled images.
+
+    Args:
+        task: 'classification' or 'segmentation'.
+        name: the value of `--algorithm`.
+    """
+    found = method(task, name)
+    return bool(found.recipe(found.config_class()).images_per_label == 1)
+
+
 def method_called(task: str, class_name: str) -> Type[Algorithm]:
     """The method whose class has this name, imported when asked for.
 

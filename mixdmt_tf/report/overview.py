@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
+from mixdmt_tf import algorithms
 from mixdmt_tf.plots import Point, Series
 from mixdmt_tf.progress import duration
 from mixdmt_tf.report import drawing
@@ -110,11 +111,17 @@ def scores(runs: Sequence[Run]) -> Section:
 
 
 def _alone(run: Run) -> Optional[float]:
-    """The score of the labels alone: of a comparison, or of the base model."""
-    results = run.results
-    for name in ("supervised", "base"):
+    """The score of the labels alone: of a comparison, or of such a base model."""
+    results, experiment = run.results, run.experiment
+    # Of an older run the settings say so, unless its base model was given.
+    own = getattr(experiment.method, "base", "supervised")
+    base = results.get("base_algorithm", own)
+    comparable = algorithms.from_labels_alone(experiment.task, base)
+    for name in ("supervised", *(["base"] if comparable else [])):
         if results.get(f"{name}_{run.measure}") is not None:
             return float(results[f"{name}_{run.measure}"])
+    if not comparable:
+        return None
     mious = results.get("base_mious", {})
     model = str(results.get("result_of", "")).rpartition("_")[2]
     found = mious.get(f"base_{model}", mious.get("base"))
@@ -146,10 +153,12 @@ def _comparison(runs: Sequence[Run], measure: str) -> List[Text]:
         score = results.get(f"test_{measure}")
         if alone is None or score is None:
             if run.experiment.algorithm != "supervised" and score is not None:
+                rounds = "base_algorithm" in results
+                how = "algorithm=supervised" if rounds else "compare_supervised"
                 found.append(
                     Text(
                         f"{before}There is no run on the labels alone to compare with: "
-                        "--compare_supervised trains one."
+                        f"--{how} trains one."
                     )
                 )
             continue

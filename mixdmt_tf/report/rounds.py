@@ -70,9 +70,10 @@ def _in_words(series: Any) -> str:
 
 def bases(results: Mapping[str, Any]) -> Dict[str, Any]:
     """The score of each model's base, by model."""
-    if "base_mious" in results:
-        return {
-            (name.rpartition("_")[2] if "_" in name else "a"): value
-            for name, value in results["base_mious"].items()
-        }
-    return {"a": results.get("base_error"), "b": results.get("base_error")}
+    found = results.get("base_mious", results.get("base_errors"))
+    if found is None:  # of an older run there is the first one's
+        return {"a": results.get("base_error")}
+    return {
+        (name.rpartition("_")[2] if "_" in name else "a"): value
+        for name, value in found.items()
+    }

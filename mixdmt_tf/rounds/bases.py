@@ -1,13 +1,78 @@
-"""A run that is given as the base model: `--init_from` of a run in rounds."""
+"""Base models: what they learn from, and a run that is given as one (`--init_from`)."""
 
 from __future__ import annotations
 
+from mixdmt_tf import algorithms
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.files import expanded
+from mixdmt_tf.rounds import stages
 from mixdmt_tf.runs import transfer
+from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.run_folder import read_results
 from mixdmt_tf.runs.task import Task
+
+
+def method_of(experiment: Experiment) -> str:
+    """The method of the base models; that of the run that is given as one."""
+    given = experiment.run.init_from
+    found = read_results(expanded(given)) if given else None
+    return found["algorithm"] if found else stages.base_method(experiment)
+
+
+def in_words(experiment: Experiment) -> str:
+    """What the base models learn from."""
+    name = method_of(experiment)
+    alone = algorithms.from_labels_alone(experiment.task, name)
+    return "labels alone" if alone else f"{name}, labelled and unlabelled images"
+
+
+def require_fitting(experiment: Experiment, split: Split) -> None:
+    """Refuses parts of labels that cannot be, and a comparison that is none.
+
+    Args:
+        experiment: of a run in rounds.
+        split: of the run.
+
+    Raises:
+        UsageError: naming what to do.
+    """
+    method = experiment.method
+    share = method.difference_share
+    if share is not None:
+        _require_parts(share, method.models, len(split.labeled))
+    if not experiment.run.compare_supervised:
+        return
+    if share is not None:
+        raise UsageError(
+            f"--compare_supervised: with --difference_share={share:g} base models "
+            "learn from a part of the labels.\nLeave out one of the two."
+        )
+    name = method_of(experiment)
+    if not algorithms.from_labels_alone(experiment.task, name):
+        raise UsageError(
+            f"--compare_supervised: {name}, which the rounds begin with, learns from "
+            "unlabelled images, too.\nLeave it out, and train --algorithm=supervised "
+            "in a folder of its own."
+        )
+
+
+def _require_parts(share: float, models: int, labels: int) -> None:
+    if models == 1:
+        raise UsageError(
+            f"--difference_share={share:g} divides the labels between two base models, "
+            "and there is one.\nLeave it out, or use --models=2."
+        )
+    if labels < 2:
+        raise UsageError(
+            f"--difference_share={share:g}: one labelled image cannot be divided.\n"
+            "Leave it out, or give more --labels."
+        )
+    if share in (0.5, 1.0):
+        raise UsageError(
+            f"--difference_share={share:g}: expected a number between 0.5 and 1.\n"
+            "Leave it out to have both base models learn from all labels."
+        )
 
 
 def require_base(task: Task, split: Split) -> None:

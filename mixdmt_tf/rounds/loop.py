@@ -25,7 +25,15 @@ from mixdmt_tf import digests, remote
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import copy_atomically
 from mixdmt_tf.progress import duration
-from mixdmt_tf.rounds import graphs, plan, records, sharing, stages, weight_means
+from mixdmt_tf.rounds import (
+    bases,
+    graphs,
+    plan,
+    records,
+    sharing,
+    stages,
+    weight_means,
+)
 from mixdmt_tf.runs import export, finished, predictions, trained
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.pace import Pace
@@ -117,7 +125,6 @@ class Loop:
 
     def _check(self) -> None:
         """Refuses what cannot be trained, before anything is made."""
-        method = self.experiment.method
         if not len(self.split.unlabeled):
             name = self.experiment.algorithm
             base = stages.base_method(self.experiment)
@@ -126,18 +133,8 @@ class Loop:
                 f"{len(self.split.labeled)} of {self.split.dataset} are labelled.\n"
                 f"Give fewer --labels, or train with --algorithm={base}."
             )
-        share = method.difference_share
-        if method.models > 1 and share and len(self.split.labeled) < 2:
-            raise UsageError(
-                f"--difference_share={share:g}: one labelled image cannot be divided.\n"
-                "Leave it out, or give more --labels."
-            )
-        if method.models > 1 and share in (0.5, 1.0):
-            raise UsageError(
-                f"--difference_share={share:g}: expected a number between 0.5 and 1.\n"
-                "Leave it out to have both base models learn from all labels."
-            )
         self.hooks.check(self.stages)
+        bases.require_fitting(self.experiment, self.split)
 
     def _warn(self, sentence: str) -> None:
         """Prints a warning, and keeps it for `results.json`."""
@@ -161,7 +158,7 @@ class Loop:
 
     def _in_words(self, stage: plan.Stage) -> str:
         if not stage.teacher:
-            return f"{stage.name}: labels alone"
+            return f"{stage.name}: {bases.in_words(self.experiment)}"
         left = self._seconds_left(stage)
         words = (
             f"{stage.name}: the most confident {100 * stage.fraction:g} % of the "
@@ -218,8 +215,8 @@ class Loop:
         print(self.hooks.describe(entry), flush=True)
         self.hooks.write(self.entries)
         if self.stages.is_newest(stage):  # a resumed run draws only then
-            bases = {each.model: self.results[each.name] for each in self.stages.bases}
-            self.hooks.draw(self.entries, bases)
+            first = {each.model: self.results[each.name] for each in self.stages.bases}
+            self.hooks.draw(self.entries, first)
         self.hooks.clean_up(stage)
 
     def _rank(self, stage: plan.Stage) -> float:
@@ -283,14 +280,14 @@ class Loop:
                 model.colours,
                 bands=model.bands,
             )
-        bases = {each.name: self.results[each.name] for each in self.stages.bases}
+        first = {each.name: self.results[each.name] for each in self.stages.bases}
         outcome = records.run_summary(
             self.experiment,
             self.results,
             self.entries,
             self.warnings,
             final,
-            self.hooks.summarize(bases),
+            self.hooks.summarize(first),
         )
         digests.write(self.path / "results.json", json.dumps(outcome, indent=1))
         return outcome

@@ -107,7 +107,8 @@ def run_summary(
 
     Returns:
         The results of the final stage, with `steps` and `seconds` of all stages that
-        were trained for this run, `result_of`, `warnings`, `rounds`, and `bases`.
+        were trained for this run, `result_of`, `base_algorithm`, `warnings`, `rounds`,
+        and `bases`.
     """
     first = next(iter(results))
     trained = [
@@ -122,6 +123,7 @@ def run_summary(
         "steps": sum(each["steps"] for each in trained),
         "seconds": round(sum(each["seconds"] for each in trained), 1),
         "result_of": final,
+        "base_algorithm": results[first]["algorithm"],
         "warnings": [*results[final].get("warnings", []), *warnings],
         "rounds": list(entries),
         "versions": versions(),

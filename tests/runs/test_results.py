@@ -146,6 +146,11 @@ def test_the_lines_of_a_run_in_rounds():
     ]
 
 
+def test_a_base_model_that_did_not_learn_from_labels_alone():
+    lines = results.describe(in_rounds(base_algorithm="realmix")).splitlines()
+    assert lines[2].startswith("test error of the base model, realmix: 30.00 % (raw ")
+
+
 def test_a_result_that_is_not_the_last_rounds():
     lines = results.describe(in_rounds(result_of="base")).splitlines()
     assert "the result is that of base" in lines

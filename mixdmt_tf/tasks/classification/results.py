@@ -6,6 +6,7 @@ import math
 import statistics
 from typing import Any, Dict, List, Optional
 
+from mixdmt_tf import algorithms
 from mixdmt_tf.runs.results import NO_BEST, best_row, describe_weights, percent
 from mixdmt_tf.runs.rows import Row
 
@@ -90,9 +91,12 @@ def describe(results: Dict[str, Any]) -> str:
     rounds = results.get("rounds", [])
     lines = [describe_round(each) for each in rounds]
     if results.get("base_error") is not None:
+        base = results.get("base_algorithm", "supervised")
+        alone = algorithms.from_labels_alone("classification", base)
         lines.append(
-            f"test error of the base model, labels alone: {results['base_error']:.2f} "
-            f"% (raw weights {results['base_error_raw']:.2f} %)"
+            f"test error of the base model, {'labels alone' if alone else base}: "
+            f"{results['base_error']:.2f} % "
+            f"(raw weights {results['base_error_raw']:.2f} %)"
         )
     if results.get("mean_of"):
         lines.append(f"the result is the mean of {', '.join(results['mean_of'])}")

@@ -285,11 +285,12 @@ class Rounds:
         return error_difference_deviation(*wrong)
 
     def summarize(self, bases: Mapping[str, Results]) -> Dict[str, Any]:
-        """`base_error` and `base_error_raw` of the (first) base model."""
+        """`base_error`, `base_error_raw` of the first base model; `base_errors`."""
         base = next(iter(bases.values()))
-        errors = {
+        errors: Dict[str, Any] = {
             "base_error": base["test_error"],
             "base_error_raw": base["test_error_raw"],
+            "base_errors": {name: each["test_error"] for name, each in bases.items()},
         }
         if self.experiment.run.compare_supervised:
             # The base model has trained on the labels alone.

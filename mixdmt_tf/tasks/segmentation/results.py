@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
+from mixdmt_tf import algorithms
 from mixdmt_tf.runs.results import NO_BEST, best_row, describe_weights, percent
 from mixdmt_tf.runs.rows import Row
 
@@ -82,9 +83,12 @@ def describe(results: Mapping[str, Any]) -> str:
     """The result as a few lines for the terminal."""
     rounds = results.get("rounds", [])
     lines = [describe_round(each) for each in rounds]
+    base = results.get("base_algorithm", "supervised")
+    alone = algorithms.from_labels_alone("segmentation", base)
     for name, miou in results.get("base_mious", {}).items():
         if miou is not None:
-            lines.append(f"mean IoU of {name}, labels alone: {miou:.2f} %")
+            words = "labels alone" if alone else base
+            lines.append(f"mean IoU of {name}, {words}: {miou:.2f} %")
     if rounds:
         lines.append(f"the result is that of {results['result_of']}")
     if results["best_step"] is None:

@@ -122,6 +122,8 @@ def test_the_whole_run_is_that_of_its_result_and_the_sum_of_all():
     assert (found["result_of"], found["base_error"]) == ("round_1", 30.0)
     assert (found["steps"], found["seconds"]) == (18, 7.5)
     assert (found["algorithm"], found["seed"]) == ("dmt", 5)
+    assert found["base_errors"] == {"base": 30.0}
+    assert found["base_algorithm"] == "base"  # what its results say
     assert found["flags"]["rounds"] == "2" and found["versions"]["python"]
     assert found["rounds"] == [{"round": 1}] and found["warnings"] == ["oh"]
     assert "supervised_error" not in found

@@ -284,3 +284,10 @@ def test_without_test_samples_the_validation_samples_are_tested_on(dmt):
     assert (found["test_miou"], found["validation_miou"]) == (20.0, 20.0)
     assert (found["test_miou_raw"], found["test_set"]) == (21.0, "validation")
     assert (found["test_miou_best"], found["best_step"]) == (30.0, 2)
+
+
+def test_base_models_that_did_not_learn_from_labels_alone(dmt):
+    given = {**stages()}
+    given["base_a"] = {**given["base_a"], "algorithm": "cutmix"}
+    lines = results.describe({**summary(dmt, given), "rounds": []}).splitlines()
+    assert lines[0] == "mean IoU of base_a, cutmix: 0.00 %"

@@ -1,0 +1,66 @@
+"""What base models learn from, as it is said and compared with."""
+
+from __future__ import annotations
+
+import json
+import types
+
+import numpy as np
+import pytest
+
+from mixdmt_tf import algorithms
+from mixdmt_tf.errors import UsageError
+from mixdmt_tf.rounds import bases
+from tests.tasks.classification import tiny
+
+MIXDMT = ("--algorithm=mixdmt", *tiny.SHORT_ROUNDS)
+LABELS = "--base=dmt_baseline"
+COMPARED = "--compare_supervised"
+
+
+def refused(experiment, labels=20):
+    split = types.SimpleNamespace(labeled=np.arange(labels))
+    with pytest.raises(UsageError) as error:
+        bases.require_fitting(experiment, split)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    "task, name, alone",
+    [
+        ("classification", "dmt_baseline", True),
+        ("classification", "realmix", False),
+        ("segmentation", "supervised", True),
+        ("segmentation", "dmt", False),
+    ],
+)
+def test_which_methods_learn_from_labels_alone(task, name, alone):
+    assert algorithms.from_labels_alone(task, name) == alone
+
+
+def test_a_base_model_of_realmix_is_no_comparison_with_labels_alone():
+    experiment = tiny.experiment("runs/x", *MIXDMT, COMPARED)
+    said = refused(experiment)
+    assert "--compare_supervised: realmix" in said and "--algorithm=supervised" in said
+    assert bases.in_words(experiment) == "realmix, labelled and unlabelled images"
+    alone = tiny.experiment("runs/x", *MIXDMT, COMPARED, LABELS)
+    bases.require_fitting(alone, types.SimpleNamespace(labeled=np.arange(20)))
+    assert bases.in_words(alone) == "labels alone"
+
+
+def test_nor_is_one_that_is_given(tmp_path):
+    (tmp_path / "results.json").write_text(json.dumps({"algorithm": "uda"}))
+    given = f"--init_from={tmp_path}"
+    experiment = tiny.experiment("runs/x", *tiny.ROUNDS, COMPARED, given)
+    assert "--compare_supervised: uda" in refused(experiment)
+    assert bases.in_words(experiment) == "uda, labelled and unlabelled images"
+
+
+def test_parts_of_the_labels_of_one_base_model():
+    one = tiny.experiment("runs/x", *tiny.ROUNDS, "--difference_share=0.8")
+    assert "--difference_share=0.8 divides the labels" in refused(one)
+
+
+def test_nor_are_base_models_of_parts_of_the_labels():
+    more = (*MIXDMT, LABELS, COMPARED, "--difference_share=0.8")
+    assert "a part of the labels" in refused(tiny.experiment("runs/x", *more))
