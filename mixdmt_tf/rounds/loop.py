@@ -241,7 +241,7 @@ class Loop:
         # and two models among the last round's (algorithm 2, step 17).
         candidates = self.stages.of_last_round
         if select_on == "valtiny" and self.experiment.method.models == 1:
-            candidates = self.stages.all
+            candidates = self.stages.all[::-1]  # of equal ones the latest
         if len(candidates) == 1:  # which need not have been judged
             return candidates[0]
         return min(candidates, key=self._rank)

@@ -129,7 +129,7 @@ def measured(task: Task, train: Train) -> Tuple[Paces, int]:
         changes = {"rounds": 1, "fractions": "", "select_on": "last"}
         changes.update(base_steps=STEPS, round_steps=STEPS)
     if experiment.data.pseudo_labels:
-        changes.update(pseudo_labels="", models=1)
+        changes.update(pseudo_labels="", models=1, difference_share=None)
     changes.update(eval_every=STEPS // 2, checkpoint_every=STEPS, init_from="")
     changes.update(_quick_mask(experiment.method))
     changes.update(data_service="")  # whose workers don't see the temporary folder

@@ -10,7 +10,7 @@ from typing import Any, Dict
 import keras
 
 from mixdmt_tf.files import expanded
-from mixdmt_tf.rounds.bases import require_base
+from mixdmt_tf.rounds.bases import require_base, require_fitting
 from mixdmt_tf.rounds.loop import Loop
 from mixdmt_tf.runs import runtime, transfer
 from mixdmt_tf.runs.experiment import Experiment
@@ -85,14 +85,19 @@ def _without_files(task: Task) -> Experiment:
         path = expanded(data.pseudo_labels)
         pseudo = task.read_pseudo_labels(path, choose_split(task))
         transfer.require_labels_of_same_network(pseudo, experiment)
-        method = dataclasses.replace(method, rounds=1, models=1, select_on="last")
+        method = dataclasses.replace(
+            method, rounds=1, models=1, difference_share=None, select_on="last"
+        )
         if run.init_from:
             folder = expanded(run.init_from)
             transfer.require_same_network(folder, experiment)
         data = dataclasses.replace(data, pseudo_labels="")
-    elif run.init_from:
-        require_base(task, choose_split(task))
-    run = dataclasses.replace(run, steps=None, init_from="")
+    else:
+        split = choose_split(task)
+        if run.init_from:
+            require_base(task, split)
+        require_fitting(experiment, split)
+    run = dataclasses.replace(run, steps=None, init_from="", compare_supervised=False)
     return dataclasses.replace(experiment, run=run, data=data, method=method)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from unittest import mock
 
 import numpy as np
 import pytest
 
 from mixdmt_tf import digests
+from mixdmt_tf.rounds import loop, plan
 from mixdmt_tf.runs import trained
 from mixdmt_tf.tasks import open_task
 from mixdmt_tf.tasks.classification import recorder
@@ -100,3 +102,14 @@ def test_other_validation_images_cannot_choose(finished_rounds, tmp_path):
         more = with_others(flags, f"--select_on={choice}")
         said = refusal(tmp_path / "run", *more, code=1)
         assert "errors cannot be compared" in said
+
+
+@pytest.mark.parametrize("select_on", ["valtiny", "best"])
+def test_of_equal_stages_the_latest(select_on):
+    planned = plan.stages((0.5, 1.0), 1, True)
+    of = mock.Mock(all=planned, of_last_round=planned[-1:])
+    chooser = mock.Mock(stages=of, hooks=of.hooks)
+    chooser.experiment.method.models = 1
+    chooser._rank = lambda stage: 3.0
+    chooser._best = lambda: loop.Loop._best(chooser)
+    assert loop.Loop._chosen(chooser, select_on).name == "round_2"

@@ -135,10 +135,12 @@ def test_one_round_on_given_labels_is_measured_as_a_round(tmp_path, monkeypatch)
     monkeypatch.setattr(budget, "Loop", Loop)
     flags = ("--algorithm=dmt", "--augment=none", "--base_batch=8", *MINUTE)
     more = ("--unlabeled_ratio=2", "--pseudo_labels=labels.npz")
+    more += ("--models=2", "--difference_share=0.8")
     task = open_task(tiny.experiment(tmp_path, *flags, *more))
     budget.measured(task, None)
     (found,) = seen
     assert found.in_rounds and (found.method.rounds, found.method.models) == (1, 1)
+    assert found.method.difference_share is None
     seconds = budget.cost(task, {"base": None, "round_1": Fixed()}, few=355 + 50)
     assert seconds(10) == pytest.approx(10 * 5 + 10 * 2)
 

@@ -193,3 +193,9 @@ def test_pseudo_labels_that_are_given_are_looked_at(tmp_path, tried):
     run = dataclasses.replace(run, seed=2)
     with pytest.raises(UserError, match="belongs to another split"):
         dry_run.dry_run(dataclasses.replace(experiment, run=run))
+
+
+def test_a_comparison_that_the_run_would_refuse(tmp_path):
+    flags = ("--algorithm=mixdmt", *tiny.SHORT_ROUNDS, "--compare_supervised")
+    with pytest.raises(UserError, match="realmix, which the rounds begin with"):
+        dry_run.dry_run(tiny.experiment(tmp_path / "run", *flags))

@@ -16,6 +16,8 @@ from mixdmt_tf.data.classification.pseudo_labels import PseudoLabels
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.tasks.classification.labeling import CANDIDATES
 
+TINY = np.finfo(np.float32).tiny
+
 
 class Candidates:
     """All unlabelled images of a split, or some that are drawn once for the whole run.
@@ -56,6 +58,9 @@ class Candidates:
             theirs = getattr(pseudo, name)
             rows[name] = np.zeros(len(self._whole.unlabeled), theirs.dtype)
             rows[name][self._places] = theirs
+        # Nor is the certainty of what a graph does not reach 0, or it would not count.
+        asked = np.maximum(rows["confidence"][self._places], TINY)
+        rows["confidence"][self._places] = asked
         facts = {**pseudo.facts, CANDIDATES: len(pseudo.ids)}
         return dataclasses.replace(
             pseudo, ids=self._whole.unlabeled, facts=facts, **rows

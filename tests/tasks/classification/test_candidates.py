@@ -107,3 +107,16 @@ def test_a_run_asks_about_no_others(tmp_path, monkeypatch):
             kept, ids = file["kept"], file["ids"]
             assert (file["confidence"] > 0).sum() == 40 < len(ids)
             assert np.isin(ids[kept], asked[0]).all()
+
+
+def test_labels_without_certainty_are_judged_too():
+    """Of a graph: what no label reaches has certainty 0, and may be kept."""
+    whole = split()
+    found = Candidates(whole, 20)
+    theirs = pseudo(found.split.unlabeled)
+    theirs.confidence[:5] = 0
+    theirs.kept[:] = True
+    truth = np.full(50, 7, np.int32)
+    quality = labeling.quality(found.among_all(theirs), truth)
+    assert quality.number == 20
+    assert sum(each["images"] for each in quality.bins) == 20
