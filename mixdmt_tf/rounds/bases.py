@@ -75,6 +75,18 @@ def _require_parts(share: float, models: int, labels: int) -> None:
         )
 
 
+def has_same_validation(task: Task, split: Split) -> bool:
+    """Whether the run that is given was scored on the validation images of this one.
+
+    Args:
+        task: of the run in rounds, with `init_from`.
+        split: of that run.
+    """
+    theirs = task.read_split(expanded(task.experiment.run.init_from) / "split.json")
+    same = set(theirs.validation) == set(split.validation)
+    return same and theirs.own_validation == split.own_validation
+
+
 def require_base(task: Task, split: Split) -> None:
     """Refuses a run that cannot be the base model that `init_from` gives.
 
@@ -105,10 +117,8 @@ def require_base(task: Task, split: Split) -> None:
             "Give it the same --labels, --validation and --seed, or --split="
             f"{folder / 'split.json'} to this one."
         )
-    same = set(theirs.validation) == set(split.validation)
-    if method.select_on in ("best", "valtiny") and not (
-        same and theirs.own_validation == split.own_validation
-    ):
+    chosen = method.select_on in ("best", "valtiny")
+    if chosen and not has_same_validation(task, split):
         raise UserError(
             f"--select_on={method.select_on}: --init_from={folder} has other "
             "validation images, so that their errors cannot be compared.\nGive "

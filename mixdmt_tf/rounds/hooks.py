@@ -98,7 +98,8 @@ class Hooks(Protocol):
         Args:
             entry: of the round.
             earlier: of the round before of the same model, if there is one.
-            before: results of the stage that the round is compared with.
+            before: results of the stage before of the same model; none where its
+                scores are of other validation images.
         """
 
     def describe(self, entry: Entry) -> str:

@@ -208,7 +208,12 @@ class Loop:
         """Records what came of a round, and says what got worse."""
         entry = self.hooks.entry(self.stages, stage, self.results[stage.name])
         earlier = [row for row in self.entries if row["model"] == stage.model][-1:]
-        before = self.results.get(stage.start or str(stage.teacher), {})
+        own = [e.name for e in self.stages.all if e.model == stage.model]
+        name = own[own.index(stage.name) - 1]
+        before = self.results[name]
+        given = self.experiment.run.init_from and name == own[0]
+        if given and not bases.has_same_validation(self.task, self.split):
+            before = {}
         for warning in self.hooks.warnings(entry, earlier, before):
             self._warn(warning)
         self.entries.append(entry)

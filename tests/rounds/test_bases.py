@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import types
+from unittest import mock
 
 import numpy as np
 import pytest
 
 from mixdmt_tf import algorithms
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.rounds import bases
+from mixdmt_tf.rounds import bases, loop, plan
 from tests.tasks.classification import tiny
 
 MIXDMT = ("--algorithm=mixdmt", *tiny.SHORT_ROUNDS)
 LABELS = "--base=dmt_baseline"
 COMPARED = "--compare_supervised"
+
+
+def split_with(**more):
+    return types.SimpleNamespace(labeled=np.arange(20), own_validation=None, **more)
 
 
 def refused(experiment, labels=20):
@@ -64,3 +69,40 @@ def test_parts_of_the_labels_of_one_base_model():
 def test_nor_are_base_models_of_parts_of_the_labels():
     more = (*MIXDMT, LABELS, COMPARED, "--difference_share=0.8")
     assert "a part of the labels" in refused(tiny.experiment("runs/x", *more))
+
+
+def compared_with(planned, stage, task, split):
+    """Whose results a round is compared with when it is recorded."""
+    results = {each.name: {"stage": each.name} for each in planned}
+    run = mock.Mock(task=task, experiment=task.experiment, split=split, results=results)
+    run.stages.all, run.entries = planned, []
+    run.stages.is_newest.return_value = False
+    run.hooks.warnings.return_value = []
+    loop.Loop._record(run, stage)
+    (_, _, before), _ = run.hooks.warnings.call_args
+    return before.get("stage")
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_errors_on_other_validation_images_are_not_compared(same, tmp_path):
+    """Those of a base model that was given, and may be where the last round counts."""
+    given, own = split_with(validation=[7, 8]), split_with(validation=[7, 8, 9])
+    task = mock.Mock(read_split=lambda path: own if same else given)
+    task.experiment.run.init_from = str(tmp_path)
+    planned = plan.stages((1.0,), 1, True)
+    found = compared_with(planned, planned[-1], task, own)
+    assert found == ("base" if same else None)
+
+
+@pytest.mark.parametrize("restart", [True, False])
+def test_each_of_two_models_is_compared_with_itself(restart):
+    task = mock.Mock()
+    task.experiment.run.init_from = ""
+    planned = plan.stages((0.5, 1.0), 2, restart)
+    found = {e.name: compared_with(planned, e, task, None) for e in planned[2:]}
+    assert found == {
+        "round_1_b": "base_b",
+        "round_1_a": "base_a",
+        "round_2_b": "round_1_b",
+        "round_2_a": "round_1_a",
+    }
