@@ -206,7 +206,8 @@ class Mirror:
             )
             known = Known()
         found = self.copy.scan()
-        state, wanted = Known(index.generation, complete=False), {}
+        # What is ahead stays so, and is to be kept, though not everything is fetched.
+        state, wanted = Known(index.generation, complete=not newer), {}
         for name, (_, digest) in index.files.items():
             entry = known.files.get(name)
             kept = entry and entry.local == found.get(name) and entry.digest == digest
@@ -224,7 +225,7 @@ class Mirror:
                 local = self.copy.local(name) or (0, 0)
                 state.files[name] = Entry(local, copied.digest)
         wrong = [name for name in wanted if name not in state.files]
-        state.complete = not wrong
+        state.complete = not (wrong and newer)
         self.copy.write_known(state)
         return wrong
 

@@ -138,6 +138,23 @@ def test_what_is_ahead_stays_and_what_is_behind_is_set_aside(machine, monkeypatc
     ]
 
 
+def test_what_is_ahead_stays_although_a_fetch_was_cut_short(machine, monkeypatch):
+    """Whenever the network fails or the process ends while old files are fetched."""
+    for last in itertools.count():
+        place = stored.address()
+        send(place, BEFORE)
+        found = mirrors.Mirror(place)
+        stored.fill(found.copy.folder, AFTER)  # what was removed will be fetched
+        with stored.files(monkeypatch, last=last) as files:
+            with stored.killed():
+                mirrors.Mirror(place).fetch()
+        found.fetch()
+        assert AFTER.items() <= stored.held(found.copy.folder).items(), last
+        if files.calls <= last:
+            break
+    assert last > 3
+
+
 def test_what_others_removed_is_removed_here(machine, monkeypatch):
     """With its folder: an empty one would look like a checkpoint that is damaged."""
     place = stored.address()
