@@ -46,9 +46,10 @@ class Config:
     max_minutes: Optional[float] = setting(
         None,
         "have the number of steps chosen so that training and evaluations take about "
-        "so many minutes on this machine; they are measured first, and a resumed run "
-        "keeps its steps. On the command line it takes the place of lengths that "
-        "flagfiles give; of base models and rounds these are then the proportions",
+        "so many minutes on this machine, those of compare_supervised included; they "
+        "are measured first, and a resumed run keeps its steps. On the command line it "
+        "takes the place of lengths that flagfiles give; of base models and rounds "
+        "these are then the proportions",
         low=0.1,
         high=10000000.0,
         harmless=True,

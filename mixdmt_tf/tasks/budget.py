@@ -174,6 +174,8 @@ def _quick_mask(method: Any) -> Dict[str, Any]:
 def cost(task: Task, paces: Paces, few: int) -> Callable[[int], float]:
     """From a number of steps to the seconds that they take, evaluations included.
 
+    And, if that is asked for, the comparison with labels alone.
+
     Args:
         task: of the whole data.
         paces: from `measured`.
@@ -184,7 +186,12 @@ def cost(task: Task, paces: Paces, few: int) -> Callable[[int], float]:
 
     if not experiment.in_rounds:
         pace = paces["round_1" if experiment.data.pseudo_labels else "run"]
-        return lambda steps: run(steps, pace)
+        # The comparison has as many steps, of labelled images alone, and evaluations.
+        compared = experiment.run.compare_supervised
+        if not compared or experiment.algorithm == "supervised":
+            return lambda steps: run(steps, pace)
+        share = experiment.run.batch / images_per_step(experiment)
+        return lambda steps: run(steps, pace) + run(steps, pace, share)
 
     def all_rounds(steps: int) -> float:
         found = plan.in_proportion(steps, vars(experiment.method))
@@ -203,7 +210,7 @@ def cost(task: Task, paces: Paces, few: int) -> Callable[[int], float]:
 
 def _durations(
     task: Task, few: int
-) -> Tuple[Callable[[int, Pace], float], Callable[[Pace], float]]:
+) -> Tuple[Callable[..., float], Callable[..., float]]:
     """Seconds of a training run with its evaluations, and of a round's pseudo labels.
 
     Args:
@@ -215,10 +222,10 @@ def _durations(
     def per_image(pace: Pace) -> float:
         return (pace.seconds_per_evaluation or 0.0) / max(1, few)
 
-    def run(steps: int, pace: Pace) -> float:
+    def run(steps: int, pace: Pace, share: float = 1.0) -> float:
         every = experiment.run.eval_every or lengths.eval_every(experiment.task, steps)
         evaluations = -(-steps // every)
-        each = pace.seconds_per_step or 0.0
+        each = share * (pace.seconds_per_step or 0.0)
         return steps * each + evaluations * judged * per_image(pace)
 
     def labels(pace: Pace) -> float:

@@ -79,6 +79,22 @@ def test_evaluations_are_counted():
     assert seconds(11) == 11 * 5 + 2 * 100 / 50 * 2
 
 
+def test_the_comparison_with_labels_alone_is_counted():
+    """It has as many steps and evaluations, and of each step the labelled images."""
+    source = types.SimpleNamespace(test=range(100), validation=None)
+
+    def seconds(*flags):
+        flags = ("--steps=none", "--eval_every=10", *flags)
+        task = with_split(0, experiment=tiny.experiment("x", *flags), source=source)
+        return budget.cost(task, {"run": Fixed()}, few=100)(10)
+
+    alone = 10 * 5 + 2
+    assert seconds("--guesses=1") == alone
+    # A labelled image, and K copies of an unlabelled one.
+    assert seconds("--guesses=1", "--compare_supervised") == alone + 10 * 5 / 2 + 2
+    assert seconds(tiny.SUPERVISED, "--compare_supervised") == alone
+
+
 def cost_of_two_rounds(*flags):
     """From a number of steps to the seconds of DMT on 60 images."""
     rounds = ("--algorithm=dmt", "--steps=none", "--rounds=2")
