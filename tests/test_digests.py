@@ -172,3 +172,17 @@ def test_what_changed_of_a_folder(tmp_path):
     (tmp_path / "a").unlink()
     (tmp_path / "new").write_text("")
     assert digests.changed(tmp_path) == ["a", "inner/c"]
+
+
+def test_a_file_that_is_written_meanwhile_is_not_damaged(path, monkeypatch):
+    """As `metrics.csv` of a run in training, which a report reads."""
+    digests.write(path, "before")
+    digest_of = digests._digest_of
+
+    def late(place):
+        monkeypatch.setattr(digests, "_digest_of", digest_of)
+        digests.write(path, "after")
+        return digest_of(place)
+
+    monkeypatch.setattr(digests, "_digest_of", late)
+    assert digests.read(path) == "after"
