@@ -91,6 +91,8 @@ def class_p_values(
     with r of the n references of the class scoring less, (r + 1/2) / (n + 1). Among
     images of a class it is uniform whichever classes are frequent, so that
     `known_share` of these ranks does not take classes that are absent for strangers.
+    Where no reference looks like a class, as with one label of each class, nothing says
+    that an image is none of it.
 
     Args:
         references: [n] scores of labelled images, larger is more like the classes.
@@ -99,11 +101,11 @@ def class_p_values(
         classes: [m] the classes that these look like.
 
     Returns:
-        [m] float64 in (0, 1); 0 where no reference looks like that class.
+        [m] float64 in (0, 1); 1 where no reference looks like that class.
     """
     known, known_classes = np.asarray(references), np.asarray(reference_classes)
     given, found_classes = np.asarray(scores), np.asarray(classes)
-    ranks = np.zeros(given.shape)
+    ranks = np.ones(given.shape)
     for c in np.unique(known_classes):
         same = np.sort(known[known_classes == c])
         rows = found_classes == c

@@ -119,6 +119,20 @@ def test_classes_that_are_absent_are_no_strangers():
     assert share.estimate < 0.2 and share.rate == 0
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_with_one_label_of_each_class_nothing_is_masked(seed):
+    """No labelled image looks like the class of another one, and so of some classes."""
+    rng = np.random.default_rng(seed)
+    kinds = rng.normal(0, 0.5, (6, SIZE, SIZE, 1))
+    given = pipeline(each=3, known=250, strangers=250)
+    given.y[:] = np.arange(6)
+    given.x[:] = kinds + rng.normal(0, 0.5, kinds.shape)
+    shown = kinds[rng.integers(0, 6, 500)]
+    given.u[:] = shown + rng.normal(0, 0.5, shown.shape)
+    share = stranger_share(frozen_scores.frozen_scores(pixels(), given))
+    assert share.estimate < 0.1 and share.rate == 0
+
+
 def test_neighbours_vote_with_their_cosines():
     references = np.eye(3)[[0, 0, 1, 1, 1, 2]]
     labels = np.array([0, 0, 1, 1, 1, 2])
