@@ -268,6 +268,8 @@ class _Kept:
             rows = range(first, first + len(out))
             paths = [self.root / known.path(row) for row in rows]
             problems = image_files.decode(paths, out, counter[0].add, self.bands)
+            for row in FileFacts.of(paths, self.root).differing(known, first):
+                problems.setdefault(row, "changed since its size and time were noted")
             found = {first + row: what for row, what in problems.items()}
             problem_files.write(self._place(first), found)  # before the shard is there
 

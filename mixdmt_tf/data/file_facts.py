@@ -7,7 +7,7 @@ import hashlib
 import io
 import os
 import pathlib
-from typing import Sequence
+from typing import List, Sequence
 
 import numpy as np
 
@@ -120,6 +120,12 @@ class FileFacts:
             same = known[rows] == digests
             found[same] = rows[same]
         return found
+
+    def differing(self, others: FileFacts, first: int) -> List[int]:
+        """Rows of files with another size or time than those from `first` on have."""
+        rows = slice(first, first + len(self))
+        same = (self.sizes == others.sizes[rows]) & (self.times == others.times[rows])
+        return np.flatnonzero(~same).tolist()
 
     def _equals(self, other: FileFacts) -> bool:
         names = ("text", "ends", "sizes", "times")
