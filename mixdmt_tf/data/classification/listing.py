@@ -52,7 +52,7 @@ def listed(config: Config) -> Listed:
         for path, label in zip(own.paths, own.labels)
     ]
     if config.unlabeled_dir:
-        outside = selection.find_folder(config.unlabeled_dir, config.bands)
+        outside = selection.find_folder(config)
         files += [(path, UNLABELLED, (UNKNOWN,)) for path in outside]
     left_out = sum(own.ignored for own in parts.values())
     return Listed(labeled.parent, names, files, left_out)

@@ -10,12 +10,13 @@ their own below `OUTSIDE`, which only reports ever look at.
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 from typing import List, Optional, Sequence
 
 import numpy as np
 
 from mixdmt_tf.data import decoded, image_files
-from mixdmt_tf.data.bands import Bands, kinds, suffixes
+from mixdmt_tf.data.bands import kinds, suffixes
 from mixdmt_tf.data.classification.config import FOLDERS, Config
 from mixdmt_tf.data.classification.source import OUTSIDE, UNKNOWN, Images, Source
 from mixdmt_tf.data.lazy_images import Fitted, ImageArray, fitted, join, take
@@ -89,6 +90,13 @@ def select(source: Source, config: Config) -> Source:
     own = source.train.labels
     nameless = own == UNKNOWN if added is None else added
     pool = np.isin(own, list(unlabeled)) | nameless
+    replaced = int(((own == UNKNOWN) & ~pool).sum())
+    if replaced:
+        note = f"left out: {replaced:,} images of unknown class, whose place those of "
+        flag = "unlabeled_dataset" if config.unlabeled_dataset else "unlabeled_dir"
+        source = dataclasses.replace(
+            source, notes=(*source.notes, f"{note}--{flag} take")
+        )
     train = relabel(source.train)
     if source.default_labels == int((own >= 0).sum()):  # all, of these classes too
         known = int((train.labels >= 0).sum())
@@ -148,39 +156,58 @@ def other(config: Config) -> Config:
 def add_dataset(source: Source, other: Source) -> Source:
     """Adds the training images of another data set, as images of no class."""
     labels = np.full(len(other.train), OUTSIDE, np.int32)
+    source = dataclasses.replace(
+        source,
+        notes=(*source.notes, *other.notes),
+        skipped=(*source.skipped, *other.skipped),
+    )
     return _add(source, _fitted(other.train.images, source), labels)
 
 
-def find_folder(folder: str, bands: Optional[Bands] = None) -> Paths:
-    """All images below a folder.
-
-    Args:
-        folder: where to look.
-        bands: what they are, if not photographs.
+def find_folder(config: Config) -> Paths:
+    """All images below `config.unlabeled_dir`.
 
     Raises:
+        UsageError: if images below it have a label in the data set.
         UserError: if there are none.
     """
+    folder, kind = config.unlabeled_dir, suffixes(config.bands)
     root = expanded(folder)
+    _require_apart(root, config)
     paths = Paths(root)
     if root.is_dir():
-        image_files.find(root, suffixes(bands), paths)
+        image_files.find(root, kind, paths)
     if not paths:
         raise UserError(
-            f"--unlabeled_dir={folder}: no {kinds(suffixes(bands))} images there.\n"
+            f"--unlabeled_dir={folder}: no {kinds(kind)} images there.\n"
             "Give a folder with images; they may be nested as you like."
         )
     return paths
+
+
+def _require_apart(unlabeled: pathlib.Path, config: Config) -> None:
+    """Refuses a folder with images that the run is judged by, or has labels of."""
+    if config.dataset != "folder" or not config.data_dir:
+        return
+    unlabeled = unlabeled.resolve()
+    for name in ("test", "val", "labeled", "train"):
+        part = (expanded(config.data_dir) / name).resolve()
+        within = unlabeled in (part, *part.parents) or part in unlabeled.parents
+        if within and part.is_dir():
+            raise UsageError(
+                f"--unlabeled_dir={config.unlabeled_dir} has images of {name}/ in "
+                "--data_dir, which would be trained on as unlabelled ones, too.\n"
+                "Give a folder of other images."
+            )
 
 
 def add_folder(source: Source, config: Config) -> Source:
     """Adds all images below `config.unlabeled_dir`, as images of unknown class.
 
     Raises:
-        UserError: if there are none, or some can't be read.
+        UsageError, UserError: as `find_folder`, or if some can't be read.
     """
-    bands = config.bands
-    paths = find_folder(config.unlabeled_dir, bands)
+    bands, paths = config.bands, find_folder(config)
     found = decoded.decode(
         paths,
         expanded(config.unlabeled_dir),

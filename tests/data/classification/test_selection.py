@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -189,6 +191,30 @@ def test_pictures_of_a_folder_are_of_unknown_class(tmp_path):
     np.testing.assert_array_equal(split.unlabeled, [150, 151, 152])
     np.testing.assert_array_equal(got.train.labels[150:], UNKNOWN)
     assert got.train.images[150:, 0, 0, 0].tolist() == [0, 40, 80]
+
+
+def test_what_is_left_out_of_another_data_set_is_said():
+    other = made_up.source((5, 6), notes=("skipped: 1",), skipped=("x.png: empty",))
+    both = selection.add_dataset(source(2), other)
+    assert (both.notes, both.skipped) == (("skipped: 1",), ("x.png: empty",))
+    (_, note) = selection.select(both, Config(unlabeled_dataset="svhn")).notes
+    assert note.startswith("left out: 2 images of unknown") and "_dataset" in note
+    alone = selection.add_dataset(source(), other)
+    assert selection.select(alone, Config()).notes == ("skipped: 1",)
+
+
+@pytest.mark.parametrize("given", ["", "test", "train/cat", "link"])
+def test_unlabelled_images_are_none_of_test_or_of_labelled_ones(given, tmp_path):
+    for name in ("train/cat", "train/dog", "test/cat", "unlabeled"):
+        (tmp_path / name).mkdir(parents=True)
+        Image.new("RGB", (9, 9)).save(tmp_path / name / "1.png")
+    (tmp_path / "link").symlink_to(tmp_path / "test")
+    place = str(tmp_path / given)
+    config = Config("folder", data_dir=str(tmp_path), unlabeled_dir=place)
+    with pytest.raises(UsageError, match=r"has images of t(est|rain)/ in --data_dir"):
+        datasets.find(config)
+    apart = dataclasses.replace(config, unlabeled_dir=str(tmp_path / "unlabeled"))
+    assert len(selection.find_folder(apart)) == 1
 
 
 def test_an_empty_folder_is_refused(tmp_path):

@@ -26,7 +26,7 @@ def find(config: Config) -> None:
     if config.unlabeled_dataset:
         configs.append(selection.other(config))
     elif config.unlabeled_dir:
-        selection.find_folder(config.unlabeled_dir, config.bands)
+        selection.find_folder(config)
     if config.labels_csv:
         _module(config).find_labels(config)
     for each in configs:
