@@ -49,7 +49,7 @@ class Config:
         None,
         "training images held out for validation, 0: none; default: the data set's own "
         "validation images if it has any, else one labelled image in a hundred of what "
-        "it holds (500 of CIFAR-10)",
+        "it holds (500 of CIFAR-10), as far as labels leave any",
         low=0,
     )
     image_size: Union[int, str, None] = setting(

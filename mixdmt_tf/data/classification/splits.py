@@ -29,7 +29,8 @@ def make_split(
 
     Args:
         source: the data set.
-        labels: number of labelled images, as `Config.labels` says.
+        labels: number of labelled images, as `Config.labels` says; where that is all,
+            images that are to be held out are not labelled.
         validation: images held out, as `Config.validation` says. Unless given, no more
             are held out than `labels` leaves.
         seed: at least 0.
@@ -53,6 +54,8 @@ def make_split(
     own = validation is None and source.validation is not None
     if labels is None:
         labels = source.default_labels
+        if labels == known and validation:  # all, but those that are held out
+            labels = max(labels - validation, classes)
     if labels < classes:
         raise UsageError(
             f"--labels={labels}: expected at least one for each of the {classes} "

@@ -110,6 +110,19 @@ def test_validation_by_default(counts, labels, expected):
     assert len(splits.make_split(source, labels, None, seed=0).validation) == expected
 
 
+def test_all_labels_by_default_are_all_but_those_held_out():
+    """As of a folder labeled/, where 'all' is no number that the user gave."""
+    every = made_up.source([300, 250], unknown=900, default_labels=550)
+    for validation, expected in ((None, (550, 0)), (0, (550, 0)), (50, (500, 50))):
+        split = splits.make_split(every, None, validation, seed=0)
+        assert (len(split.labeled), len(split.validation)) == expected
+        assert len(split.unlabeled) == 900
+    with pytest.raises(UsageError, match=r"2 \+ 549 = 551, .* only 550"):
+        splits.make_split(every, None, 549, seed=0)
+    with pytest.raises(UsageError, match="together"):  # 250 by default are meant
+        splits.make_split(made_up.source([200, 60]), None, 50, seed=0)
+
+
 def test_validation_images_of_the_source():
     """They are used unless a number is asked for, and 0 means none."""
     own = made_up.images([0, 1, 2, 2])
