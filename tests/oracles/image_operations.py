@@ -5,7 +5,7 @@ has it, one line per operation.
 """
 
 import numpy as np
-from PIL import Image, ImageEnhance, ImageOps
+from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
 AFFINE = {
     "shear_x": lambda value: (1, value, 0, 0, 1, 0),
@@ -25,6 +25,8 @@ def operation(name, pixels, value, centre=(0, 0), outside=0, patch=0):
     """One operation on one uint8 image [H, W, 1 or 3]."""
     if name == "cutout":
         return cutout(pixels, value, centre, patch)
+    if name == "cutout_as_released":
+        return cutout_as_released(pixels, value, centre, patch)
     grey = pixels.shape[2] == 1
     result = by_pillow(name, as_image(pixels), value, of_mode(outside, grey))
     return np.asarray(result).reshape(pixels.shape)
@@ -84,6 +86,20 @@ def cutout(pixels, side, centre, colour):
     return result
 
 
+def cutout_as_released(pixels, side, centre, colour):
+    """By Pillow, which paints the lower right border of a rectangle, too.
+
+    NumPy's `uniform(size)` of the package draws between `size` and 1.
+    """
+    height, width, channels = pixels.shape
+    middle = [size + (1 - size) * each for size, each in zip((height, width), centre)]
+    top, left = (int(max(0, each - side / 2)) for each in middle)
+    image, colour = as_image(pixels), of_mode(colour, channels == 1)
+    corner = (min(width, left + side), min(height, top + side))
+    ImageDraw.Draw(image).rectangle((left, top, *corner), colour)
+    return np.asarray(image).reshape(pixels.shape)
+
+
 # As in UDA: levels are whole numbers, and so are int(...) parameters. (height, width)
 # stand for the 32 that the release takes for granted.
 UDA = {
@@ -118,7 +134,7 @@ DMT_AS_RELEASED = {
     "sharpness": lambda m, height, width: 0.1 + m / 10 * 1.8,
     "shear_x": lambda m, height, width: m / 10 * 0.3,
     "shear_y": lambda m, height, width: m / 10 * 0.3,
-    "cutout": lambda m, height, width: 4 * m,
+    "cutout_as_released": lambda m, height, width: 4 * m,
     "translate_x": lambda m, height, width: 10 * m,
     "translate_y": lambda m, height, width: 10 * m,
 }

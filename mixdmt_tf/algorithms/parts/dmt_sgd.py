@@ -42,7 +42,8 @@ class Defaults:
         "randaugment_dmt",
         "what is done to every image after shift and flip: one of 16 operations of "
         "random strength, Cutout among them (section 5.2.2), or the release's, which "
-        "moves by up to 100 pixels and so turns CIFAR's images black",
+        "moves by up to 100 pixels and so turns CIFAR's images black, and whose Cutout "
+        "covers a third more",
         choices=(
             "randaugment_dmt",
             "randaugment_dmt_released",

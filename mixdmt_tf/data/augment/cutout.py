@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Callable
+
 import tensorflow as tf
 
 from mixdmt_tf.data.augment.color import Colour, paint
@@ -26,7 +28,6 @@ def cutout(
     Returns:
         uint8 [n, H, W, C].
     """
-    shape = tf.shape(images)
     sides = tf.cast(sides, tf.int32)[:, None]
 
     def covered(size: tf.Tensor, uniform: tf.Tensor) -> tf.Tensor:
@@ -36,6 +37,47 @@ def cutout(
         index = tf.range(size)
         return (index >= start) & (index < start + sides)
 
+    return _painted(images, uniforms, covered, fill)
+
+
+def cutout_as_released(
+    images: tf.Tensor, uniforms: tf.Tensor, sides: tf.Tensor, fill: Colour
+) -> tf.Tensor:
+    """Cutout of the RandAugment package that DMT's release installs.
+
+    A patch that would begin above or left of the image begins at its border, and is no
+    smaller for that; each has a row and a column more than its side says. Centres lie
+    between 1 and the size of the image.
+
+    Args:
+        images: uint8 [n, H, W, C].
+        uniforms: float32 [n, 2] in [0, 1), the random numbers to use.
+        sides: [n], in pixels.
+        fill: the colour.
+
+    Returns:
+        uint8 [n, H, W, C].
+    """
+    sides = tf.cast(sides, tf.float64)[:, None]
+
+    def covered(size: tf.Tensor, uniform: tf.Tensor) -> tf.Tensor:
+        """Which indices along one axis belong to the patch: bool [n, size]."""
+        most = tf.cast(size, tf.float64)
+        centre = most - tf.cast(uniform, tf.float64)[:, None] * (most - 1.0)
+        start = tf.floor(tf.maximum(centre - sides / 2.0, 0.0))
+        index = tf.range(most)
+        return (index >= start) & (index <= start + sides)
+
+    return _painted(images, uniforms, covered, fill)
+
+
+def _painted(
+    images: tf.Tensor,
+    uniforms: tf.Tensor,
+    covered: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+    fill: Colour,
+) -> tf.Tensor:
+    shape = tf.shape(images)
     rows, columns = covered(shape[1], uniforms[:, 0]), covered(shape[2], uniforms[:, 1])
     hole = rows[:, :, None, None] & columns[:, None, :, None]
     colour = tf.constant(paint(fill, images.shape[-1]), tf.uint8)

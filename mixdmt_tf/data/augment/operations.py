@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from mixdmt_tf.data.augment import color, geometry
 from mixdmt_tf.data.augment.color import Colour
-from mixdmt_tf.data.augment.cutout import cutout
+from mixdmt_tf.data.augment.cutout import cutout, cutout_as_released
 
 WITH_PARAMETER = {
     "posterize": color.posterize,
@@ -37,7 +37,8 @@ WITHOUT_PARAMETER = {
     "equalize": color.equalize,
     "invert": color.invert,
 }
-NAMES = (*WITHOUT_PARAMETER, *WITH_PARAMETER, *MOVING, "cutout")
+COVERING = {"cutout": cutout, "cutout_as_released": cutout_as_released}
+NAMES = (*WITHOUT_PARAMETER, *WITH_PARAMETER, *MOVING, *COVERING)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +79,7 @@ def operate(
         return WITH_PARAMETER[name](images, values)
     if name in MOVING:
         return MOVING[name](images, values, colours.outside)
-    return cutout(images, centres, values, colours.patch)
+    return COVERING[name](images, centres, values, colours.patch)
 
 
 def operate_each(

@@ -5,7 +5,13 @@ import pytest
 import tensorflow as tf
 
 from mixdmt_tf.data.augment import transform
-from mixdmt_tf.data.augment.operations import NAMES, Colours, operate, operate_each
+from mixdmt_tf.data.augment.operations import (
+    COVERING,
+    NAMES,
+    Colours,
+    operate,
+    operate_each,
+)
 from tests.data.augment import examples
 from tests.data.classification.graphs import assert_same_in_tf_data
 from tests.oracles import image_operations as oracle
@@ -25,6 +31,7 @@ PARAMETERS = {
     "translate_y": (-40, 40, [0, 0.5, -0.5, 1.5, -1.5, 100, -100, 32]),
     "rotate": (-45, 45, [0, 30, -30, 45, -45, 3, 27]),
     "cutout": (0, 40, [0, 1, 2, 3, 16, 100]),
+    "cutout_as_released": (0, 40, [0, 1, 2, 3, 16, 100]),
 }
 COLOURS = [Colours(0, 0), Colours(127, 127), Colours((125, 123, 114), (1, 200, 77))]
 
@@ -63,7 +70,7 @@ def test_equals_pillow_to_the_pixel(name, kind):
 
 @pytest.mark.parametrize("colours", COLOURS[1:])
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("name", [n for n in NAMES if n in oracle.SIGNED] + ["cutout"])
+@pytest.mark.parametrize("name", [*sorted(oracle.SIGNED), *COVERING])
 def test_paints_in_the_colour(name, channels, colours):
     """A level or a colour, whose luma grey images get."""
     images = examples.noise(30, (16, 24, channels))

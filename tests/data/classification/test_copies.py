@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from mixdmt_tf.data.classification import copies as copies_module
 from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.data.classification.copies import (
     AUGMENTATIONS,
@@ -161,6 +162,16 @@ def test_these_pictures_never_change():
     assert VERSION == 1
     assert digests[0].hexdigest()[:16] == "5cc4f59de4837d98"
     assert digests[1].hexdigest()[:16] == "1ea65d7e3d299800"
+
+
+def test_copies_of_the_releases_randaugment_are_made_anew(monkeypatch):
+    """Those of before were covered as published, and not as released."""
+    keys = []
+    for _ in range(2):
+        some = ("randaugment_dmt_released", "randaugment_dmt")
+        keys.append([copies(augment=each).key() for each in some])
+        monkeypatch.setattr(copies_module, "VERSIONS", {})
+    assert [new == old for new, old in zip(*keys)] == [False, True]
 
 
 CHANGES = {
