@@ -204,6 +204,12 @@ class Config:
                 f"{self.unlabeled_dataset} don't go together: its images have others.\n"
                 "Give a folder of images of the same kind with --unlabeled_dir."
             )
+        if self._unlabeled_are_its_own():
+            raise UsageError(
+                f"--unlabeled_dataset={self.unlabeled_dataset} has images of "
+                f"--dataset={self.dataset}, of which some are labelled, or validate.\n"
+                "Leave it out: a data set's own images are unlabelled without it."
+            )
         if self.labels_csv and self.dataset != "folder":
             raise UsageError(
                 f"--labels_csv={self.labels_csv} is for images in files: expected "
@@ -235,6 +241,12 @@ class Config:
                     "--unlabeled_dir: put the images below --data_dir; those that "
                     "labels.csv does not name are unlabelled"
                 )
+
+    def _unlabeled_are_its_own(self) -> bool:
+        both = {self.dataset, self.unlabeled_dataset}
+        if self.dataset in FOLDERS:
+            return both == {self.dataset} and not self.unlabeled_dir
+        return len(both) == 1 or both == {"svhn", "svhn_extra"}
 
     @property
     def bands(self) -> Optional[Bands]:

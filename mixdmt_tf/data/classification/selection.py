@@ -147,6 +147,7 @@ def other(config: Config) -> Config:
         config,
         dataset=config.unlabeled_dataset,
         data_dir=config.unlabeled_dir or ("" if own else config.data_dir),
+        unlabeled_dataset=None,
         mismatch=None,
         labels_csv="",
         weights_csv="",

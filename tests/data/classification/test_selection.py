@@ -169,6 +169,22 @@ def test_where_the_data_of_another_data_set_are():
         assert selection.other(config).data_dir == expected
 
 
+@pytest.mark.parametrize(
+    ("dataset", "other"),
+    [("digits", "digits"), ("svhn", "svhn_extra"), ("svhn_extra", "svhn")],
+)
+def test_another_data_set_has_none_of_the_images(dataset, other):
+    with pytest.raises(UsageError, match=f"{other} has images of --dataset={dataset}"):
+        Config(dataset, unlabeled_dataset=other)
+
+
+def test_a_second_folder_is_another_data_set():
+    with pytest.raises(UsageError, match="has images of --dataset=folder"):
+        Config("folder", data_dir="a", unlabeled_dataset="folder")
+    config = Config("folder", "a", unlabeled_dataset="folder", unlabeled_dir="b")
+    assert selection.other(config).data_dir == "b"
+
+
 def test_own_images_stay_beside_another_data_set_if_asked_for():
     both = selection.add_dataset(source(2), made_up.source((5, 6)))
     got = selection.select(both, Config(unlabeled_classes="all"))
