@@ -136,37 +136,6 @@ def test_touching_a_file_is_a_change(root, decodings):
     assert "02.png" in decodings
 
 
-def test_a_file_that_is_as_it_was_again_has_its_own_pixels(root):
-    """Though meanwhile its part of the cache was made anew, from what it was then."""
-    open_all(root)
-    path = root / "1/09.png"  # in the last file of the cache, which grows
-    content, facts = path.read_bytes(), path.stat()
-    Image.new("RGB", (5, 5), (9, 9, 9)).save(path)
-    Image.new("RGB", (5, 5), (7, 7, 7)).save(root / "0/new.png")
-    assert not open_all(root).problems
-    path.write_bytes(content)
-    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
-    found = open_all(root)
-    assert not found.problems
-    expected = image_files.read(paths_of(root), SIZE)
-    np.testing.assert_array_equal(np.asarray(found.images), expected)
-
-
-def test_a_file_that_changes_while_it_is_read_is_named(root, monkeypatch):
-    decode_one = image_files._read_one
-
-    def touching(path, *more):
-        if path.name == "04.png":
-            os.utime(path, ns=(1, 1))
-        return decode_one(path, *more)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(image_files, "_read_one", touching)
-        (problem,) = open_all(root).problems.values()
-    assert "changed" in problem
-    assert not open_all(root).problems
-
-
 def test_images_of_files_that_are_gone_are_dropped_at_last(root, monkeypatch):
     monkeypatch.setattr(decoded, "GARBAGE", 3)
     open_all(root)
