@@ -9,7 +9,7 @@ from typing import Any, Mapping, Sequence
 from mixdmt_tf import remote
 from mixdmt_tf.cli import flags, judging
 from mixdmt_tf.cli.main import run
-from mixdmt_tf.errors import UserError
+from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.settings import setting
 
 NAME = "strangers.csv"
@@ -52,9 +52,11 @@ def _find(argv: Sequence[str]) -> None:
 
     name = strangers.score_name(experiment, config.score)
     share, why = strangers.share_of(experiment, folder, config.strangers)
+    if not share and config.strangers is not None:
+        raise UsageError("--strangers=0 lists none: expected more per cent than 0")
     if not share:
         raise UserError(
-            f"the run in {folder} masks no images ({why}): its --ood_rate is 0.\n"
+            f"the run in {folder} masks no images: its --ood_rate is 0.\n"
             "Say how many per cent to list, such as --strangers=10."
         )
     task, model, split = judging.open_trained(config, experiment, folder)

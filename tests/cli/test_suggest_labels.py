@@ -174,6 +174,9 @@ def test_what_is_refused(run, finished, tmp_path, capsys):
     given = (f"--workdir={finished.folder}", output)
     said = commands.refusal(capsys, find_strangers.main, *given, code=1)
     assert "masks no images" in said and "--strangers=10" in said
+    given = (f"--workdir={run}", output, "--strangers=0")  # of a run that masks some
+    said = commands.refusal(capsys, find_strangers.main, *given)
+    assert "--strangers=0 lists none" in said and "ood_rate" not in said
     none = (f"--workdir={run}", output, "--strangers=99")
     said = commands.refusal(capsys, suggest_labels.main, *none, code=1)
     assert "all 16 unlabelled images count as strangers" in said
