@@ -11,25 +11,22 @@ random weights can't.
 from __future__ import annotations
 
 import json
-import pathlib
 import shutil
 from typing import Any, Dict, List, Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from mixdmt_tf import bounds, digests
+from mixdmt_tf import digests
 from mixdmt_tf.algorithms.parts.moving_average import MovingAverage
 from mixdmt_tf.errors import UsageError
-from mixdmt_tf.files import write_atomically
 from mixdmt_tf.rounds.stages import Stages
-from mixdmt_tf.runs import finished, manifests, results, trained
+from mixdmt_tf.runs import finished, results, trained
 from mixdmt_tf.runs.checkpoints import Checkpoints, portable_weights
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.task import Task
 
 NAME = "mean"
-SOURCES = "mean_of.json"  # the checkpoints that it is the mean of
 
 
 class _Mean:
@@ -78,18 +75,13 @@ def write(task: Task, stages: Stages) -> Dict[str, Any]:
     """
     folder, split, snapshot = stages.path / NAME, stages.split, stages.snapshot
     folders = [stages.folder(each.name) for each in stages.all if each.teacher]
-    files = ("results.json", "metrics.csv", trained.FACTS)
-    there = all(digests.is_sound(folder / name) for name in files)
-    sources = _sources(stages)
-    if there and _is_of(folder, sources, stages.steps(stages.all[-1])):
-        return digests.read_json(folder / "results.json")
     models = [trained.load(task, each, snapshot) for each in folders]
     digest = [trained.weights_digest(each.averaged) for each in models]
     step = models[-1].step
-    if there:
+    files = ("results.json", "metrics.csv", trained.FACTS)
+    if all(digests.is_sound(folder / name) for name in files):
         known = digests.read_json(folder / "results.json")
         if known["mean_of_weights"] == digest and finished.is_whole(folder, step):
-            write_atomically(folder / SOURCES, json.dumps(sources))
             return known
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -116,27 +108,4 @@ def write(task: Task, stages: Stages) -> Dict[str, Any]:
         "mean_of_weights": digest,
     }
     digests.write(folder / "results.json", json.dumps(outcome, indent=1))
-    write_atomically(folder / SOURCES, json.dumps(sources))
     return outcome
-
-
-def _sources(stages: Stages) -> List[str]:
-    """Digests of the manifests of all rounds' checkpoints, which have been verified."""
-    return [
-        bounds.digest(
-            finished.place(stages.folder(each.name), stages.steps(each))
-            / manifests.NAME,
-            bounds.TEXT_BYTES,
-        )
-        for each in stages.all
-        if each.teacher
-    ]
-
-
-def _is_of(folder: pathlib.Path, sources: List[str], step: int) -> bool:
-    """Whether the folder has the mean of these checkpoints, so that none is read."""
-    try:
-        noted = json.loads(bounds.read_text(folder / SOURCES, bounds.TEXT_BYTES))
-    except (OSError, ValueError):  # or it is of an older version
-        return False
-    return bool(noted == sources) and finished.is_whole(folder, step)
