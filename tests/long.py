@@ -61,7 +61,7 @@ LONG = {
             "dmt/released.flags",
             "dmt/cifar10_1000.flags",
             "realmix/released.flags",
-            "realmix/table_1/cpu/realmix.flags",
+            "realmix/table_1/realmix.flags",
             "dmt/table_3/cpu/remixmatch.flags",
             "freematch/cifar10_250.flags",
             "softmatch/cifar10_250.flags",

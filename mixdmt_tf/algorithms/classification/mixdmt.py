@@ -162,11 +162,12 @@ class MixDMT(realmix.RealMix):
         squares = squared_error(targets, probs)
         cases = weighting.cases(labels, batch["u_confidence"], p)
         kept = tf.reduce_sum(labels, -1)
+        over_all = config.ood_mean == "all"
         return (
             {
                 "loss_x": base.Term(cross_entropy(mixed.labels_x, mixed.logits_x)),
-                "loss_p": base.Term(peers, inside, config.lambda_p),
-                "loss_u": base.Term(squares, inside, lambda_u),
+                "loss_p": base.Term(peers, inside, config.lambda_p, over_all),
+                "loss_u": base.Term(squares, inside, lambda_u, over_all),
             },
             {
                 "lambda_u": lambda_u,

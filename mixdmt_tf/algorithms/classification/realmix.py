@@ -115,15 +115,16 @@ class RealMix(mixmatch.MixMatch):
 
         lambda_u = self.lambda_u(step)
         learned, truth = in_distribution, batch["u_truth"]
+        over_all = config.ood_mean == "all"
         if mixed.known_u is not None:  # several labels an image, and no mask
-            learned, truth = mixed.known_u, truth[:, 0]
+            learned, truth, over_all = mixed.known_u, truth[:, 0], False
         truth = tf.tile(truth, [config.guesses])
         masked = (in_distribution == 0) & (truth != -1)
         return (
             {
                 "loss_x": base.Term(cross_entropy(mixed.labels_x, mixed.logits_x), tsa),
                 "loss_u": base.Term(
-                    squared_error(mixed.labels_u, probs_u), learned, lambda_u
+                    squared_error(mixed.labels_u, probs_u), learned, lambda_u, over_all
                 ),
             },
             {

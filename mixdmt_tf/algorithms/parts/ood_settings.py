@@ -53,6 +53,13 @@ class Config:
         "devices together, so that their number does not matter",
         choices=("device", "batch"),
     )
+    ood_mean: str = setting(
+        "kept",
+        "over which rows the unlabelled loss is averaged; kept: those that the mask "
+        "keeps, so that the fewer they are, the more each counts (the release); all: "
+        "all of them, masked ones counting as 0",
+        choices=("kept", "all"),
+    )
     ood_layer: str = setting(
         "",
         "name of the layer whose output are the features of knn, mahalanobis, subspace "

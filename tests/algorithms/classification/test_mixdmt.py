@@ -142,6 +142,10 @@ def test_masked_images_do_not_count():
     _, loss_p, loss_u, _ = oracle(method, batch, inside=inside)
     assert value(terms["loss_p"]) == pytest.approx(loss_p, rel=1e-4)
     assert value(terms["loss_u"]) == pytest.approx(loss_u, rel=1e-4)
+    assert not (terms["loss_p"].over_all or terms["loss_u"].over_all)
+    method = trained_a_little(ood_score="oracle", unlabeled_ratio=1, ood_mean="all")
+    terms, _ = method.step_losses(batch)
+    assert terms["loss_p"].over_all and terms["loss_u"].over_all
 
 
 def test_no_gradient_flows_through_weights_and_targets():

@@ -83,6 +83,17 @@ def test_out_of_distribution_masking(confidence_of, mu):
     assert value(terms["loss_u"]) == pytest.approx(loss_u, rel=1e-4)
 
 
+def test_masked_rows_may_count_as_zero():
+    """The mean is then over all rows."""
+    method = trained_a_little(tsa="none", ood_rate=0.75, ood_mean="all")
+    batch = batches.make(method.recipe(method.config), ROWS)
+    term = method.step_losses(batch)[0]["loss_u"]
+    _, loss_u, _, kept = oracle(method, batch, mu=0.75, confidence_of="mixed")
+    assert 0 < kept.mean() < 0.5
+    mean = base.mean_over_replicas(term)
+    assert float(mean) == pytest.approx(kept.mean() * loss_u, rel=1e-4)
+
+
 @pytest.mark.parametrize(
     ("labels", "threshold"), [(250, 0.25 + 0.75 * 0.4), (251, 1.0)]
 )
