@@ -109,6 +109,8 @@ def test_a_signal_reaches_all_of_them(sent, got):
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
+        # Tests that are started by nohup have it ignored, and so would the command.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     )
     ready = {process.stdout.readline() for _ in range(2)}
     assert ready == {"[0] ready\n", "[1] ready\n"}
