@@ -40,6 +40,16 @@ def from_labels_alone(task: str, name: str) -> bool:
     return bool(found.recipe(found.config_class()).images_per_label == 1)
 
 
+def base_in_words(task: str, name: str) -> str:
+    """What results call a base model by: 'labels alone', or its method.
+
+    Args:
+        task: 'classification' or 'segmentation'.
+        name: of its method.
+    """
+    return "labels alone" if from_labels_alone(task, name) else name
+
+
 def method_called(task: str, class_name: str) -> Type[Algorithm]:
     """The method whose class has this name, imported when asked for.
 

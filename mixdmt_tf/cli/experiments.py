@@ -199,7 +199,7 @@ def build(parsed: flags.Parsed, find_data: bool = False) -> "Experiment":
     values: Mapping[str, Mapping[str, Any]] = parsed.values
     run, data = check(parsed)
     if find_data:
-        _import(f"data.{data.task}.datasets").find(data)
+        _find(data)
 
     # Libraries that TensorFlow looks for in vain are of no interest to users; its
     # errors arrive as exceptions.
@@ -245,7 +245,10 @@ def find_data(parsed: flags.Parsed) -> None:
     Raises:
         UserError: if they are not there, or settings don't go together.
     """
-    data = data_config(parsed.values["data"])
+    _find(data_config(parsed.values["data"]))
+
+
+def _find(data: Any) -> None:
     _import(f"data.{data.task}.datasets").find(data)
 
 

@@ -92,9 +92,9 @@ def describe(results: Dict[str, Any]) -> str:
     lines = [describe_round(each) for each in rounds]
     if results.get("base_error") is not None:
         base = results.get("base_algorithm", "supervised")
-        alone = algorithms.from_labels_alone("classification", base)
+        words = algorithms.base_in_words("classification", base)
         lines.append(
-            f"test error of the base model, {'labels alone' if alone else base}: "
+            f"test error of the base model, {words}: "
             f"{results['base_error']:.2f} % "
             f"(raw weights {results['base_error_raw']:.2f} %)"
         )

@@ -84,10 +84,9 @@ def describe(results: Mapping[str, Any]) -> str:
     rounds = results.get("rounds", [])
     lines = [describe_round(each) for each in rounds]
     base = results.get("base_algorithm", "supervised")
-    alone = algorithms.from_labels_alone("segmentation", base)
+    words = algorithms.base_in_words("segmentation", base)
     for name, miou in results.get("base_mious", {}).items():
         if miou is not None:
-            words = "labels alone" if alone else base
             lines.append(f"mean IoU of {name}, {words}: {miou:.2f} %")
     if rounds:
         lines.append(f"the result is that of {results['result_of']}")
