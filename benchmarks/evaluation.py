@@ -5,18 +5,20 @@
 The bare passes are those of the same float32 network over the same arrays. Images are
 random, 2,000 of 32x32 for a WRN-28-2, and 40 scenes of 240x320 for the small segmenter.
 Images are scored, given pseudo labels, and predicted from PNG files. Of scenes, each
-row adds one thing to the row above that the bare passes lack, up to labels that are
-written to the disk as a round does it. The check of an exported model is compared with
-writing the model alone.
+row adds one thing to the row above that the bare passes lack, up to labels as a round
+writes them to the disk; the last one reads PNG files and writes label maps and pictures
+as `bin/predict` does. The check of an exported model is compared with writing the model
+alone.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 import shutil
 import tempfile
 import types
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import figures
 import numpy as np
@@ -27,12 +29,16 @@ from turns import medians_in_turns
 from mixdmt_tf.data.classification import splits
 from mixdmt_tf.data.classification.source import Images, Source
 from mixdmt_tf.data.pixels import to_float
+from mixdmt_tf.data.segmentation import source as scene_source
+from mixdmt_tf.data.splits import Split
 from mixdmt_tf.models.layers.borders import repeated_border
 from mixdmt_tf.models.small_segmenter import SmallSegmenter
 from mixdmt_tf.models.wide_resnet import WideResNet
 from mixdmt_tf.runs import export
 from mixdmt_tf.runs.trained import Trained
 from mixdmt_tf.tasks.classification import commands, labeling, scoring
+from mixdmt_tf.tasks.segmentation import labeling as scene_labeling
+from mixdmt_tf.tasks.segmentation import prediction
 from mixdmt_tf.tasks.segmentation import scoring as scene_scoring
 
 IMAGES, SCENES, SIDES = 2000, 40, (240, 320)
@@ -75,11 +81,57 @@ def of_images(folder: pathlib.Path) -> Functions:
     }
 
 
+@dataclasses.dataclass(frozen=True)
+class Scene(scene_source.Sample):
+    """A scene in memory."""
+
+    pixels: Any = None
+
+    def image(self) -> np.ndarray:
+        """As it is."""
+        pixels: np.ndarray = self.pixels
+        return pixels
+
+    def size(self) -> Tuple[int, int]:
+        """(H, W)."""
+        return SIDES
+
+
+def made_up_scenes() -> List[np.ndarray]:
+    """Smooth, with some noise, so that they compress as photographs do."""
+    rng = np.random.default_rng(0)
+    scenes = []
+    for _ in range(SCENES):
+        coarse = Image.fromarray(rng.integers(0, 256, (12, 16, 3), np.uint8))
+        smooth = np.asarray(coarse.resize(SIDES[::-1], Image.Resampling.BICUBIC))
+        noisy = smooth + rng.normal(0, 3, smooth.shape)
+        scenes.append(np.clip(noisy, 0, 255).astype(np.uint8))
+    return scenes
+
+
+def asked(scenes: Sequence[np.ndarray], scorer: Any, weights: Any) -> Tuple[Any, ...]:
+    """Data set and split of scenes, all unlabelled, and a model that is asked."""
+    names = tuple(map(str, range(11)))
+    samples = [Scene(f"{index:04}", False, scene) for index, scene in enumerate(scenes)]
+    source = scene_source.Source("scenes", names, samples, ())
+    nothing = np.zeros(0, np.int64)
+    split = Split("scenes", 0, "", nothing, np.arange(SCENES), nothing, True)
+    model = types.SimpleNamespace(
+        scorer=scorer,
+        weights=lambda _: weights,
+        class_names=names,
+        colours=scene_source.voc_colours(11),
+        image_shape=(None, None, 3),
+        bands=None,
+    )
+    return source, split, model
+
+
 def of_scenes(folder: pathlib.Path) -> Functions:
     """Bare passes of scenes, and what is added to them one after the other."""
-    rng = np.random.default_rng(0)
-    scenes = rng.integers(0, 256, (SCENES, *SIDES, 3), np.uint8)
+    scenes = made_up_scenes()
     scorer = scene_scoring.Scorer(SmallSegmenter(), 11)
+    weights = scorer.network.get_weights()
     height, width = (-(-(side - 1) // 8) * 8 + 1 for side in SIDES)
     padding = ((0, height - SIDES[0]), (0, width - SIDES[1]), (0, 0))
     ready = [tf.constant(np.pad(s, padding, mode="edge")[np.newaxis]) for s in scenes]
@@ -103,11 +155,20 @@ def of_scenes(folder: pathlib.Path) -> Functions:
         compiled = tf.function(function, autograph=False)
         return lambda: [tf.nest.map_structure(np.asarray, compiled(a)) for a in arrays]
 
+    source, split, model = asked(scenes, scorer, weights)
+    labels, output = folder / "labels", folder / "predictions"
+    (folder / "scenes").mkdir()
+    paths = [folder / "scenes" / f"{index:04}.png" for index in range(SCENES)]
+    for path, scene in zip(paths, scenes):
+        Image.fromarray(scene).save(path)
+    gallery = prediction.open_gallery(model, folder / "scenes", paths, output)
+
     def written() -> None:
-        for index, scene in enumerate(scenes):
-            classes, doubt = scorer.guess(scene)
-            Image.fromarray(classes).save(folder / f"{index}.png", compress_level=1)
-            np.save(folder / f"{index}.npy", doubt)
+        shutil.rmtree(labels, ignore_errors=True)
+        scene_labeling.guess(model, source, split, labels)
+
+    def predicted() -> None:
+        prediction.write(model, weights, gallery, lambda done, total: None)
 
     return {
         "bare": each(bare, ready),
@@ -117,6 +178,7 @@ def of_scenes(folder: pathlib.Path) -> Functions:
         "scenes: and the largest probability": each(largest, given),
         "scenes: labels, with float16 doubt": lambda: [scorer.guess(s) for s in scenes],
         "scenes: labels, written": written,
+        "scenes: predictions of PNG files": predicted,
     }
 
 

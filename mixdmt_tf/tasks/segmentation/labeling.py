@@ -24,7 +24,7 @@ from mixdmt_tf.equations import (
     ranking_sample,
 )
 from mixdmt_tf.runs.trained import Trained, weights_digest
-from mixdmt_tf.tasks.segmentation.scoring import read_ahead
+from mixdmt_tf.threads import read_ahead, written_behind
 
 THRESHOLDS = {
     "exact": class_thresholds,
@@ -97,10 +97,12 @@ def guess(
     def read(sample_id: int) -> np.ndarray:
         return source.train[sample_id].image()
 
-    for done, (sample_id, image) in enumerate(read_ahead(read, missing), before):
-        poll()
-        progress(done, total)
-        pseudo_labels.write_guess(folder, sample_id, *model.scorer.guess(image))
+    with written_behind() as later:
+        for done, (sample_id, image) in enumerate(read_ahead(read, missing), before):
+            poll()
+            progress(done, total)
+            guessed = model.scorer.guess(image)
+            later(pseudo_labels.write_guess, folder, sample_id, *guessed)
     progress(total, total)
 
 

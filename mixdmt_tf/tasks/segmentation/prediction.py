@@ -31,7 +31,7 @@ from mixdmt_tf.errors import UserError
 from mixdmt_tf.files import write_bytes_atomically
 from mixdmt_tf.runs.trained import Trained
 from mixdmt_tf.tasks.segmentation.inspection import beside_one_another
-from mixdmt_tf.tasks.segmentation.scoring import read_ahead
+from mixdmt_tf.threads import read_ahead, written_behind
 
 CLASSES, LEGEND, OVERLAY = "classes.txt", "legend.png", "_overlay"
 LARGEST = 1024  # pixels: the longer side of each of the three images in an overlay
@@ -163,20 +163,25 @@ def write(
     """
     colours = np.asarray(model.colours)
     palette = paint(np.arange(256, dtype=np.uint8)[np.newaxis], colours)[0]
+
+    def save(name: str, image: np.ndarray, labels: np.ndarray) -> None:
+        label_map = Image.fromarray(labels)
+        label_map.putpalette(palette.tobytes())
+        gallery.label_map(name).parent.mkdir(parents=True, exist_ok=True)
+        _save(label_map, gallery.label_map(name))
+        _save(overlay(image, labels, colours), gallery.overlay(name))
+
+    samples = gallery.source.train
     try:
         gallery.output.mkdir(parents=True, exist_ok=True)
         write_bytes_atomically(gallery.output / CLASSES, _class_names(model))
         _save(legend(model.class_names, colours), gallery.output / LEGEND)
         model.scorer.use(weights)
-        samples = gallery.source.train
-        for done, (sample, image) in enumerate(read_ahead(FileSample.image, samples)):
-            progress(done, len(samples))
-            labels = _labels(model, sample, image)
-            label_map = Image.fromarray(labels)
-            label_map.putpalette(palette.tobytes())
-            gallery.label_map(sample.name).parent.mkdir(parents=True, exist_ok=True)
-            _save(label_map, gallery.label_map(sample.name))
-            _save(overlay(image, labels, colours), gallery.overlay(sample.name))
+        images = read_ahead(FileSample.image, samples)
+        with written_behind() as later:
+            for done, (sample, image) in enumerate(images):
+                progress(done, len(samples))
+                later(save, sample.name, image, _labels(model, sample, image))
         progress(len(samples), len(samples))
     except OSError as error:
         raise UserError(

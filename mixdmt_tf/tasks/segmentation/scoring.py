@@ -5,7 +5,6 @@ DMT (arXiv:2004.08514) Tables 4 to 7.
 
 from __future__ import annotations
 
-import concurrent.futures
 import dataclasses
 import functools
 from typing import (
@@ -30,9 +29,9 @@ from mixdmt_tf.data.segmentation.source import Sample
 from mixdmt_tf.equations import confusion_counts, iou_by_class, mean_iou
 from mixdmt_tf.models.layers.borders import repeated_border
 from mixdmt_tf.tasks.classification.scoring import in_float32
+from mixdmt_tf.threads import read_ahead
 
 STRIDE = 8  # the largest output stride below 16; larger ones are multiples of it
-_READERS, _AHEAD = 2, 8  # threads, and images that wait in memory
 
 
 class Scorer:
@@ -162,23 +161,6 @@ class Score:
 def of_counts(counts: np.ndarray) -> Score:
     """The score that a confusion matrix stands for."""
     return Score(mean_iou(counts), iou_by_class(counts), counts)
-
-
-def read_ahead(
-    read: Callable[[Any], Any], items: Sequence[Any]
-) -> Iterator[Tuple[Any, Any]]:
-    """(item, read(item)) in order; the next few are read by threads meanwhile."""
-    with concurrent.futures.ThreadPoolExecutor(_READERS) as pool:
-        waiting = [pool.submit(read, item) for item in items[:_AHEAD]]
-        try:
-            for place, item in enumerate(items):
-                found = waiting.pop(0).result()
-                if place + _AHEAD < len(items):
-                    waiting.append(pool.submit(read, items[place + _AHEAD]))
-                yield item, found
-        finally:
-            for each in waiting:
-                each.cancel()
 
 
 def confusions(

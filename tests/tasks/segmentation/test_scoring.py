@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 import types
 from unittest import mock
 
@@ -12,10 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mixdmt_tf.errors import UserError
 from mixdmt_tf.models import deeplab_v2, small_segmenter
 from mixdmt_tf.tasks.segmentation import scoring
-from mixdmt_tf.tasks.segmentation.scoring import Scorer, evaluate, read_ahead
+from mixdmt_tf.tasks.segmentation.scoring import Scorer, evaluate
 from tests.data.segmentation import files
 from tests.oracles import metrics
 
@@ -257,43 +254,3 @@ def test_an_evaluation_can_be_stopped_between_samples():
     with pytest.raises(InterruptedError):
         evaluate(scorer, same, {"a": [SCENE, SCENE], "b": [SCENE] * 20}, poll)
     assert scorer.asked == 2
-
-
-def test_reading_ahead_keeps_the_order():
-    def read(number):
-        time.sleep(0.001 * (number % 3))
-        return 10 * number
-
-    assert list(read_ahead(read, range(40))) == [(i, 10 * i) for i in range(40)]
-    assert list(read_ahead(read, [])) == []
-
-
-def test_only_a_few_samples_wait_in_memory():
-    begun, lock = [], threading.Lock()
-
-    def read(number):
-        with lock:
-            begun.append(number)
-
-    ahead = []
-    for number, _ in read_ahead(read, range(40)):
-        time.sleep(0.002)
-        ahead.append(max(begun) - number)
-    assert 0 < max(ahead) <= scoring._AHEAD and sorted(begun) == [*range(40)]
-
-
-def test_an_error_comes_at_its_place_and_ends_the_reading():
-    begun = []
-
-    def read(number):
-        begun.append(number)
-        if number == 5:
-            raise UserError("image 5")
-        return number
-
-    seen = []
-    with pytest.raises(UserError, match="image 5"):
-        for number, _ in read_ahead(read, range(100)):
-            seen.append(number)
-    assert seen == [0, 1, 2, 3, 4]
-    assert max(begun) <= 5 + scoring._AHEAD
