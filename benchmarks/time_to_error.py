@@ -5,7 +5,7 @@
         --theirs='USB FixMatch=PYTHON benchmarks/peers/semilearn_training.py
                   --arrays={arrays} --algorithm=fixmatch --eval_every=500'
         [--data='--dataset=cifar10 --labels=250 --data_dir=DIR'] [--json=FILE]
-        [--picture=FILE.png]
+        [--picture=FILE.png] [--earlier=FILE ...]
 
 Each training is a process that has the machine for itself, one after the other, and is
 ended after the given seconds. All are timed by the clock of this process, which begins
@@ -17,7 +17,9 @@ an evaluation, at the moment at which its line arrives.
 layer has written (`numpy.load`): x, y (labelled images and their classes), u (the
 unlabelled ones), test_x, test_y, images as uint8 [n, H, W, channels]. It prints a line
 of JSON at each evaluation: {"step": 500, "error": 61.2}. `--data` are flags of all of
-ours, which say what these arrays are, too.
+ours, which say what these arrays are, too. `--earlier` is what an earlier call has kept
+by `--json`: its trainings stand before those of this call, if there are any, and its
+command and machine are kept.
 """
 
 from __future__ import annotations
@@ -153,6 +155,7 @@ def main() -> None:
     parser.add_argument("--theirs", action="append", default=[], help="NAME=COMMAND")
     parser.add_argument("--data", default="", help="flags of all of ours")
     parser.add_argument("--picture", help="file that gets the picture")
+    parser.add_argument("--earlier", action="append", default=[], help="FILE of --json")
     arguments = parser.parse_args()
     data = shlex.split(arguments.data)
     ours = [(name, [*flags, *data]) for name, flags in map(named, arguments.ours)]
@@ -168,7 +171,8 @@ def main() -> None:
         for name, words in map(named, arguments.theirs):
             arrays = str(folder / "arrays.npz")
             commands[name] = [word.replace("{arrays}", arrays) for word in words]
-        curves = {}
+        earlier = [json.loads(pathlib.Path(f).read_text()) for f in arguments.earlier]
+        curves = {name: c for each in earlier for name, c in each["curves"].items()}
         for name, command in commands.items():
             print(name, flush=True)
             curves[name] = watch(command, arguments.seconds)
@@ -184,7 +188,9 @@ def main() -> None:
         }
         for name, points in curves.items()
     ]
-    figures.show(rows, arguments.json, curves=curves)
+    facts = ("command", "machine", "threads", "versions")
+    kept = [{name: each[name] for name in facts} for each in earlier]
+    figures.show(rows, arguments.json, curves=curves, earlier=kept)
 
 
 if __name__ == "__main__":
