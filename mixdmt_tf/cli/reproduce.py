@@ -37,7 +37,8 @@ class Config:
     seeds: int = setting(
         2,
         "runs of each cell, with seeds 1, 2, ... (RealMix reports two); in DMT's "
-        "tables 4 to 7 with 0, 1, 2, which are the paper's splits",
+        "tables 4 to 7, and lengths/camvid, with 0, 1, 2, the paper's splits of VOC "
+        "and Cityscapes",
         low=1,
         high=1000,
     )
@@ -50,8 +51,8 @@ class Config:
     coco: str = setting(
         "",
         "file of DeepLab-v2's weights trained on COCO, for the networks of "
-        "--budget=paper that start from them (segmentation): .safetensors or .npz with "
-        "torchvision's names",
+        "--budget=paper that start from them (segmentation): .safetensors, .npz or "
+        ".pth with torchvision's names",
     )
     imagenet: str = setting(
         "", "file of torchvision's ResNet-101 trained on ImageNet, likewise"
@@ -171,7 +172,9 @@ def _require_weights(
             missing.append(f"{said}; needed by the rows {', '.join(rows)}")
     if missing:
         raise UsageError(
-            "\n".join([*missing, "expected files, .safetensors or .npz; see --help"])
+            "\n".join(
+                [*missing, "expected files: .safetensors, .npz, .pth; see --help"]
+            )
         )
 
 

@@ -67,7 +67,7 @@ class DeepLabV2(Freezing, resnet.ResNet):
     pretrained: str = setting(
         "",
         "file of published weights to start from: .h5 of keras.applications for "
-        "--layout=keras, .safetensors or .npz with torchvision's names for "
+        "--layout=keras, .safetensors, .npz or .pth with torchvision's names for "
         "--layout=torch",
         harmless=True,
     )

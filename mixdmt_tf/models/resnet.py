@@ -64,8 +64,8 @@ class ResNet(Network):
     layout: str = setting(
         "torch",
         "torch: torchvision's (stride on the 3x3 convolution, no biases), for weights "
-        "in .safetensors or .npz; keras: that of keras.applications (stride on the "
-        "first 1x1, biases), for its .h5 files",
+        "in .safetensors, .npz or .pth; keras: that of keras.applications (stride on "
+        "the first 1x1, biases), for its .h5 files",
         choices=("torch", "keras"),
     )
     output_stride: int = setting(

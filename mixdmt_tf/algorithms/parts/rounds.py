@@ -1,4 +1,4 @@
-"""Settings of runs in rounds of pseudo labels, of images and of images.
+"""Settings of runs in rounds of pseudo labels, of images and of their pixels.
 
 Dynamic Mutual Training (arXiv:2004.08514), algorithms 1 and 2, section 5.2.2 and
 appendix B. `rounds/loop.py` is the loop that they describe.
