@@ -52,7 +52,7 @@ OF_METHODS = {
     "cutmix": ("--one_pass",),
     "remixmatch": ("--lambda_u_ramp=16384",),
     "freematch": ("--threshold_decay=0.999",),
-    "softmatch": ("--statistics_decay=0.999",),
+    "softmatch": ("--statistics_decay=0.999", "--sigmas=1"),
 }
 
 

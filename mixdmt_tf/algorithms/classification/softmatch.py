@@ -9,8 +9,8 @@ aligned. Optimizer, views and numbers of images are FixMatch's.
 As in algorithm 1 the running means take in the present batch before they are used. Mean
 and variance are those of the aligned confidence, as in the release
 (microsoft/Semi-supervised-learning); equation 6 has them of predictions that are not
-aligned. No equation halves sigma, but the paper's experiments (section 4.1, 'divide the
-estimated variance by 4') and the release do: `--sigmas=2`.
+aligned. No equation halves sigma (`--sigmas=1`), but the paper's experiments (section
+4.1, 'divide the estimated variance by 4') and the release do, as here by default.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ class Config(strong_augmentation.Config):
         by_length=True,
     )
     sigmas: float = setting(
-        1.0,
-        "n of exp(-(c - mu)^2 n^2 / (2 sigma^2)) (the paper's section 4.1 and the "
-        "release: 2)",
+        2.0,
+        "n of exp(-(c - mu)^2 n^2 / (2 sigma^2)); the paper's equations have 1, its "
+        "experiments (section 4.1) and the release 2",
         low=0.0,
     )
     uniform_alignment: bool = setting(
