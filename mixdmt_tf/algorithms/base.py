@@ -47,8 +47,8 @@ class Config:
     learning_rate: float = setting(0.002, "learning rate at the start", low=0.0)
     learning_rate_steps: Optional[int] = setting(
         None,
-        "steps of the run that learning_rate is meant for: a longer one has as much "
-        "less, so that it goes no further; none: the same in runs of any length",
+        "steps of the run that learning_rate is meant for: a longer run has a rate that "
+        "is smaller in proportion; none: the same rate in runs of any length",
         low=1,
     )
     learning_rate_schedule: str = setting(
@@ -63,7 +63,7 @@ class Config:
     momentum: float = setting(0.9, "momentum of sgd", low=0.0, high=1.0)
     nesterov: bool = setting(False, "Nesterov's form of the momentum of sgd")
     weight_decay: float = setting(
-        0.02, "strength of the weight decay, in the form below", low=0.0
+        0.02, "strength of the weight decay, whose form is weight_decay_form", low=0.0
     )
     weight_decay_form: str = setting(
         "multiply",

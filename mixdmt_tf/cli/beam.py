@@ -30,7 +30,7 @@ class Engine:
     runner_options: str = setting(
         "", "options of the engine as Beam names them, such as '--region=europe-west4'"
     )
-    parts: int = setting(16, "parts of a pipeline", low=1, high=999999)
+    parts: int = setting(16, "number of parts of a pipeline", low=1, high=999999)
 
 
 def run(

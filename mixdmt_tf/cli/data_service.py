@@ -25,7 +25,8 @@ class Config:
 
     port: int = setting(
         5050,
-        "port of the dispatcher, which trainings are given; 0: any",
+        "port of the dispatcher, which trainings name in --data_service; 0: any free "
+        "one",
         low=0,
         high=65535,
     )
@@ -33,7 +34,7 @@ class Config:
         1, "processes on this machine that make batches", low=1, high=256
     )
     host: str = setting(
-        "localhost", "the name of this machine for trainings and for other machines"
+        "localhost", "name under which trainings and other machines reach this machine"
     )
     dispatcher: str = setting(
         "",

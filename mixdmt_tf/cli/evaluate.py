@@ -20,8 +20,9 @@ class Config:
     workdir: str = setting("", "the folder of a run")
     checkpoint: str = setting(
         "result",
-        "which; result: that of the run's own numbers and export, the last one unless "
-        "rounds went by --snapshot=best; best: on the validation images",
+        "which checkpoint; result: the one that the run's results and export belong "
+        "to, which is the last unless the run has --snapshot=best; last: the newest; "
+        "best: the best on the validation images",
         choices=("result", "last", "best"),
     )
     data_dir: str = setting(
@@ -29,19 +30,19 @@ class Config:
     )
     class_filter: str = setting(
         "",
-        "segmentation: the folder of a run of --algorithm=mlmt; classes that it "
-        "doesn't find in an image are not predicted there",
+        "segmentation: the folder of a run of --algorithm=mlmt; classes that it does "
+        "not find in an image are not predicted there",
     )
     class_filter_threshold: float = setting(
         0.2,
-        "probability from which on it finds a class",
+        "probability from which on it finds a class in an image",
         low=0.0,
         high=1.0,
     )
     class_filter_form: str = setting(
         "remove",
-        "remove: such classes are out of question; released: their logits become 0, as "
-        "in the release of s4GAN, and are the largest where all others are negative",
+        "remove: such classes are never predicted; released: their logits become 0, as "
+        "in the release of s4GAN, and win where all others are negative",
         choices=("remove", "released"),
     )
 

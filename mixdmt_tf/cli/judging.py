@@ -28,9 +28,9 @@ class Judging:
     )
     score: str = setting(
         "auto",
-        "what strangers are found by, as --ood_score of RealMix; auto: what the run's "
-        "mask ranks by, else softmax, the largest probability; domain, frozen: only of "
-        "runs that found them",
+        "score that strangers (images of none of the classes) are found by, as "
+        "--ood_score of RealMix; auto: that of the run's mask, else softmax, the "
+        "largest probability; domain, frozen: only for runs that computed these",
         choices=(
             "auto",
             "softmax",
@@ -56,8 +56,9 @@ class Judging:
     )
     checkpoint: str = setting(
         "result",
-        "which; result: that of the run's own numbers and export, the last one unless "
-        "rounds went by --snapshot=best; best: on the validation images",
+        "which checkpoint; result: the one that the run's results and export belong "
+        "to, which is the last unless the run has --snapshot=best; last: the newest; "
+        "best: the best on the validation images",
         choices=("result", "last", "best"),
     )
     raw_names: bool = setting(

@@ -30,8 +30,9 @@ class Config:
     )
     checkpoint: str = setting(
         "result",
-        "which; result: that of the run's own numbers and export, the last one unless "
-        "rounds went by --snapshot=best; best: on the validation images",
+        "which checkpoint; result: the one that the run's results and export belong "
+        "to, which is the last unless the run has --snapshot=best; last: the newest; "
+        "best: the best on the validation images",
         choices=("result", "last", "best"),
     )
     weights: str = setting(

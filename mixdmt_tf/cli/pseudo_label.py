@@ -29,17 +29,16 @@ class Config(label_sources.LabelSource, beam.Engine):
     )
     fraction: float = setting(
         20.0,
-        "percentage of the images to keep, the most confident ones; of segmentation of "
-        "the "
-        "pixels of each class",
+        "percentage of the images to keep, the most confident ones; for segmentation, "
+        "of the pixels of each class",
         low=0.0,
         high=100.0,
     )
     count: str = setting(
         "exact",
         "exact: round(alpha N) pseudo labels; released: alpha N - 2, as DMT's release; "
-        "of segmentation floor(alpha n) + 1 of the n ranked pixels of a class; "
-        "per_class: of images, too, the surest of each predicted class",
+        "for segmentation floor(alpha n) + 1 of the n ranked pixels of a class; "
+        "per_class: also for images, the most confident ones of each predicted class",
         choices=("exact", "released", "per_class"),
     )
     rank_every: int = setting(
@@ -50,8 +49,9 @@ class Config(label_sources.LabelSource, beam.Engine):
     )
     figure_images: int = setting(
         0,
-        "draw figure 1 of DMT beside the output, wrong labels among the most confident "
-        "ones, of so many random unlabelled images (1,000 in the paper); 0: no figure",
+        "draw figure 1 of DMT, wrong labels among the most confident ones, for this "
+        "many random unlabelled images (1,000 in the paper), beside the output; 0: no "
+        "figure",
         low=0,
     )
     weights: str = setting(
@@ -59,8 +59,9 @@ class Config(label_sources.LabelSource, beam.Engine):
     )
     checkpoint: str = setting(
         "result",
-        "which; result: that of the run's own numbers and export, the last one unless "
-        "rounds went by --snapshot=best; best: on the validation images",
+        "which checkpoint; result: the one that the run's results and export belong "
+        "to, which is the last unless the run has --snapshot=best; last: the newest; "
+        "best: the best on the validation images",
         choices=("result", "last", "best"),
     )
     data_dir: str = setting(

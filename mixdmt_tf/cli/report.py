@@ -29,14 +29,14 @@ class Config:
     )
     images: Optional[int] = setting(
         None,
-        "unlabelled images that each network is asked about, evenly spread; default: "
-        "10,000, of segmentation 64",
+        "number of unlabelled images, evenly spread, that each network predicts; "
+        "default: 10,000, for segmentation 64",
         low=1,
     )
     from_files: bool = setting(
         False,
-        "only what the runs' files say, without their data and networks: neither "
-        "pictures nor what needs predictions",
+        "use only the runs' files, not their data and networks: no pictures, and "
+        "nothing that needs predictions",
     )
     projector: bool = setting(
         False,

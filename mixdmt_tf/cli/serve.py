@@ -31,14 +31,14 @@ class Config:
     model: str = setting(
         "",
         "instead of workdir: the folder of a SavedModel of bin/export_model; loading a "
-        "SavedModel runs what is in it, so serve none of strangers",
+        "SavedModel runs what is in it, so serve only models that you trust",
     )
     host: str = setting(
         "127.0.0.1",
         "where to listen; 0.0.0.0: to everybody who reaches this machine, without "
         "password or encryption: put a proxy with both in front of it",
     )
-    port: int = setting(8000, "0: any free one", low=0, high=65535)
+    port: int = setting(8000, "port to listen at; 0: any free one", low=0, high=65535)
     threads: int = setting(
         1, "images that are decoded and predicted at the same time", low=1, high=64
     )
@@ -51,8 +51,8 @@ class Config:
     max_images: int = setting(16, "images in one request", low=1, high=1024)
     max_pixels: Optional[int] = setting(
         None,
-        "pixels of one image, of which more are answered with 422; default: 50 "
-        "million, of segmentation, which labels all of them, 4 million",
+        "pixels of one image; larger ones are answered with 422; default: 50 million, "
+        "for segmentation, which labels every pixel, 4 million",
         low=1,
         high=50_000_000,
     )

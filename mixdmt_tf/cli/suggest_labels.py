@@ -22,16 +22,16 @@ class Config(judging.Judging):
     k: int = setting(50, "images to suggest", low=1, high=10_000)
     by: str = setting(
         "auto",
-        "whose disagreement counts; networks: the two that a run in rounds ends with; "
-        "views: one network's about shifted and mirrored images; auto: networks, if "
-        "there are two",
+        "whose disagreement counts; networks: that of the two networks that a run in "
+        "rounds ends with; views: that of one network's predictions for shifted and "
+        "mirrored images; auto: networks, if there are two",
         choices=("auto", "networks", "views"),
     )
     views: int = setting(8, "views of an image", low=2, high=100)
     candidates: int = setting(
         10,
-        "of so many times k images that are disagreed about most, at most half of all, "
-        "the k that are far from all labelled ones and from one another; 1: "
+        "of this many times k images with the most disagreement, at most half of all, "
+        "choose the k that are far from all labelled ones and from one another; 1: by "
         "disagreement alone",
         low=1,
     )

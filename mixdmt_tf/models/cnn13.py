@@ -46,7 +46,7 @@ class CNN13(Network):
         0.0,
         "share of values dropped after both poolings (.5 in the papers); the mask "
         "follows from the images of the pass, so runs repeat and resume exactly; VAT "
-        "wants 0, since its two passes would drop different values",
+        "needs 0, since its two passes would drop different values",
         low=0.0,
         high=0.99,
     )

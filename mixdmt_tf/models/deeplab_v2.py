@@ -45,10 +45,10 @@ class DeepLabV2(Freezing, resnet.ResNet):
     )
     normalization: str = setting(
         "imagenet",
-        "what the weights expect of images; none: values from -1 to 1; imagenet: "
-        "torchvision's mean and deviation; caffe: BGR from 0 to 255 less the mean, "
-        "as keras.applications has it for its ResNets; coco: the same with the mean of "
-        "DeepLab's COCO weights",
+        "how images are normalized for the weights; none: values from -1 to 1; "
+        "imagenet: torchvision's mean and deviation; caffe: BGR from 0 to 255 less the "
+        "mean, as keras.applications has it for its ResNets; coco: the same with the "
+        "mean of DeepLab's COCO weights",
         choices=("none", "imagenet", "caffe", "coco"),
     )
     head_learning_rate_multiplier: float = setting(

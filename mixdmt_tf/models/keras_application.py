@@ -36,8 +36,7 @@ class KerasApplication(PretrainedClassifier):
 
     application: str = setting(
         "EfficientNetV2B0",
-        "name of a model in keras.applications; RegNet and ResNetRS are in those of "
-        "Keras 2 alone",
+        "name of a model in keras.applications; only Keras 2 has RegNet and ResNetRS",
         choices=(
             "ConvNeXtTiny",
             "ConvNeXtSmall",

@@ -54,8 +54,8 @@ class Pretrained(Freezing, Network):
     )
     batch_norm_momentum: Optional[float] = setting(
         None,
-        "momentum of batch normalization's running statistics; default: .99, or 1 - 20 "
-        "/ steps in shorter runs than that is made for, and at least .9",
+        "momentum of batch normalization's running statistics; default: .99, or in "
+        "runs of fewer than 2,000 steps 1 - 20 / steps, but at least .9",
         low=0.0,
         high=1.0,
         by_length=True,

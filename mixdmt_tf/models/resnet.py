@@ -51,8 +51,9 @@ class ResNet(Network):
 
     depth: int = setting(
         101,
-        "layers with weights, one of them the classifier's that is left out here; 14 "
-        "and 26 are for tests and small machines, there are no published weights",
+        "layers with weights, one of them the classifier's that is left out here; for "
+        "14 and 26, which are for tests and small machines, there are no published "
+        "weights",
         choices=(14, 26, 50, 101),
     )
     width: int = setting(
@@ -71,7 +72,7 @@ class ResNet(Network):
     output_stride: int = setting(
         8,
         "pixels of the image for one of the features, in each direction; 8 in DMT; a "
-        "larger one is faster and coarser",
+        "larger stride is faster and coarser",
         choices=(8, 16, 32),
     )
     batch_norm_momentum: Optional[float] = setting(

@@ -61,7 +61,8 @@ class WhitenedCNN(Network):
     )
     logit_scale: float = setting(
         0.111,
-        "what logits are multiplied by, small so that training begins unsure",
+        "factor of the logits, small so that predictions are unsure when training "
+        "begins",
         low=0.0,
     )
 

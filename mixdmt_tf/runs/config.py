@@ -21,8 +21,9 @@ class Config:
     network: str = setting(
         "wide_resnet",
         "network: the name of a file in models/; auto: one with ImageNet weights if "
-        "they are installed and fit the images, else a small one, and where no "
-        "learning rate is given what goes with it, a length in minutes among that",
+        "they are installed and fit the images, else a small one; if no learning rate "
+        "is given, it also sets what goes with that network, among others a length in "
+        "minutes",
     )
     workdir: str = setting(
         "",
@@ -37,7 +38,7 @@ class Config:
     steps: Optional[int] = setting(
         None,
         "training steps; a resumed run may be given more; default: 524,288 (RealMix: "
-        "500k), of segmentation passes over the data. Methods that train in rounds "
+        "500k), for segmentation passes over the data. Methods that train in rounds "
         "divide them among base models and rounds",
         low=1,
         high=1099511627776,
@@ -45,11 +46,11 @@ class Config:
     )
     max_minutes: Optional[float] = setting(
         None,
-        "have the number of steps chosen so that training and evaluations take about "
-        "so many minutes on this machine, those of compare_supervised included; they "
-        "are measured first, and a resumed run keeps its steps. On the command line it "
-        "takes the place of lengths that flagfiles give; of base models and rounds "
-        "these are then the proportions",
+        "choose the number of steps so that training and evaluations take about this "
+        "many minutes on this machine, those of compare_supervised included; they are "
+        "timed first, and a resumed run keeps its steps. On the command line it "
+        "replaces lengths from flagfiles; those of base models and rounds are then "
+        "proportions",
         low=0.1,
         high=10000000.0,
         harmless=True,
@@ -57,9 +58,9 @@ class Config:
     init_from: str = setting(
         "",
         "run folder whose network's weights are the start (transfer learning); the "
-        "output layer is new unless the classes are the same, and that of the second "
-        "of two networks always. Of methods that train in rounds: the run that is the "
-        "base model",
+        "output layer is new unless the classes are the same, and that of a second "
+        "network always. For methods that train in rounds: the run that is the base "
+        "model",
     )
     init_weights: str = setting(
         "ema",
@@ -75,27 +76,27 @@ class Config:
     )
     accumulate: int = setting(
         1,
-        "parts in which a step takes its batch, one after the other, for small memory: "
+        "parts in which a step takes its batch, one after the other, to save memory: "
         "the gradient is that of the whole batch, but batch normalization, mixup and "
-        "percentiles see a part's rows only",
+        "percentiles only see the rows of a part",
         low=1,
         high=65536,
     )
     remat: bool = setting(
         False,
         "compute the layers within blocks of the network again in the backward pass "
-        "instead of keeping their outputs: the same gradients in a fraction of the "
+        "instead of keeping their outputs: the same gradients with a fraction of the "
         "memory, about a third slower",
     )
     precision: str = setting(
         "auto",
-        "auto: what is fastest on this hardware without hurting the result, in long "
-        "runs by a measurement of seconds that is kept for the next",
+        "auto: the fastest on this hardware that does not hurt the result; for long "
+        "runs it is measured, within seconds, and remembered for later runs",
         choices=("auto", "float32", "mixed_bfloat16", "mixed_float16"),
     )
     strategy: str = setting(
         "auto",
-        "where a batch is divided; auto: multi_worker if TF_CONFIG names several "
+        "devices that share a batch; auto: multi_worker if TF_CONFIG names several "
         "machines, mirrored if there are several GPUs; mirrored: all GPUs (or CPU "
         "devices) of this machine; multi_worker: those of all machines of TF_CONFIG; "
         "tpu: the cores of a TPU",
@@ -114,8 +115,8 @@ class Config:
     )
     eval_every: Optional[int] = setting(
         None,
-        "steps between evaluations; default: a tenth of the run, at most 1,024 (65,536 "
-        "images at RealMix's batch), of segmentation 500",
+        "steps between evaluations; default: a tenth of the run, but at most 1,024 "
+        "(65,536 images at RealMix's batch), for segmentation 500",
         low=1,
         harmless=True,
         by_length=True,
@@ -128,7 +129,11 @@ class Config:
         by_length=True,
     )
     keep_checkpoints: int = setting(
-        2, "checkpoints kept besides the best", low=1, high=1000000, harmless=True
+        2,
+        "number of checkpoints that are kept besides the best",
+        low=1,
+        high=1000000,
+        harmless=True,
     )
     log_every: int = setting(
         50,
@@ -139,8 +144,8 @@ class Config:
     )
     steps_per_execution: Union[int, str, None] = setting(
         1,
-        "steps per call of the compiled function; auto: as many as take half a second "
-        "by the first ones, and at most log_every; on several devices one",
+        "steps per call of the compiled function; auto: as many as take half a second, "
+        "timed on the first ones, but at most log_every; on several devices one",
         low=1,
         high=1000000,
         harmless=True,

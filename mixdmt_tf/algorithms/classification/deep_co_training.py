@@ -56,8 +56,8 @@ class Config(two_networks.Config):
 
     learning_rate: float = override(
         0.1,
-        "the published .05 (1 + cos(pi t / T)) is 0.1 there, and cosine's 0.1 (1 + "
-        "cos(pi t / T)) / 2 throughout",
+        "the published .05 (1 + cos(pi t / T)) begins at 0.1, as does cosine's equal "
+        "0.1 (1 + cos(pi t / T)) / 2",
     )
     lambda_cot: float = setting(
         10.0,
@@ -69,8 +69,8 @@ class Config(two_networks.Config):
     )
     epsilon: float = setting(
         0.02,
-        "by how much adversarial examples change each value of an image, of a range of "
-        "1 (images here range from -1 to 1: twice as much is added to them)",
+        "by how much adversarial examples change each value of an image, for values "
+        "from 0 to 1 (images here range from -1 to 1, so twice as much is added)",
         low=0.0,
     )
     warmup: float = setting(

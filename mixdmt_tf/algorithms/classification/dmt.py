@@ -25,8 +25,8 @@ class Gammas(weighting.Gammas):
 
     gamma_ramp: bool = setting(
         True,
-        "let both gammas grow as exp(-5 (1 - t/T)^2): a network that begins anew has "
-        "nothing to say at first (section 4.2.1)",
+        "let both gammas grow as exp(-5 (1 - t/T)^2), since a network with new weights "
+        "cannot judge labels at first (section 4.2.1)",
     )
 
     def at(self, batch: Dict[str, tf.Tensor], steps: int) -> weighting.Powers:

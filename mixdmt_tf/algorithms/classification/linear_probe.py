@@ -42,7 +42,7 @@ class Config(base.Config):
         "1e-4, 1e-3, ..., 1 in a cross-validation on the labelled images",
         low=1e-8,
     )
-    learning_rate: float = override(0.0, "the step changes nothing")
+    learning_rate: float = override(0.0, "the only step changes no weights")
     weight_decay: float = override(0.0)
     ema_decay: float = override(0.0)
 

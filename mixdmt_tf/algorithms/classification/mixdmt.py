@@ -66,16 +66,16 @@ class Config(
 ):
     """Those of rounds, of the dynamic weight, and of RealMix."""
 
-    tsa: str = override("auto", "of the base models: in rounds all labels count")
+    tsa: str = override("auto", "for the base models only: in rounds all labels count")
     base: str = setting(
         "realmix",
-        "method of the base models; dmt_baseline: from labels alone, with MixUp, as "
-        "DMT's, which takes a third of the time",
+        "method of the base models; dmt_baseline: labels alone, with MixUp, as in DMT; "
+        "takes a third of the time",
         choices=("realmix", "dmt_baseline"),
     )
     base_augment: str = setting(
         "randaugment_dmt",
-        "what base=dmt_baseline does to every image after shift and flip",
+        "augmentation of every image after shift and flip, with base=dmt_baseline",
         choices=("randaugment_dmt", "randaugment_fixmatch", "autoaugment", "none"),
     )
     base_learning_rate: float = override(0.002, "RealMix's")
@@ -85,19 +85,20 @@ class Config(
     models: int = override(2)
     gamma1: float = override(2.0)
     gamma2: float = override(2.0)
-    gamma_ramp: bool = override(False, "for rounds with `restart`")
+    gamma_ramp: bool = override(False, "it is meant for rounds with restart")
     lambda_p: float = setting(
-        1.0, "weight of the cross-entropy with labels of the other network", low=0.0
+        1.0, "weight of the cross-entropy with the other network's labels", low=0.0
     )
     refine: bool = setting(
         True,
-        "targets are the other network's label and the own guess together; off: the "
-        "label of the cross-entropy, the guess of the squared error",
+        "combine the other network's label and the network's own guess into one "
+        "target; off: the label is the target of the cross-entropy, the guess that of "
+        "the squared error",
     )
     unkept: bool = setting(
         True,
-        "learn from images whose pseudo label was not kept, too, by the network's own "
-        "guesses; off: as DMT from the kept ones, of which a step then has more",
+        "also learn from images whose pseudo label was not kept, by the network's own "
+        "guesses; off: from the kept ones alone, as DMT, of which a step then has more",
     )
 
 

@@ -58,7 +58,9 @@ class Config(base.Config):
         choices=("joint", "separate"),
     )
     interleave: bool = setting(
-        True, "interleave labelled and unlabelled rows for batch normalization"
+        True,
+        "mix labelled and unlabelled rows in each pass, so that batch normalization "
+        "sees both",
     )
 
     def for_run(self, steps: int) -> Config:

@@ -36,8 +36,8 @@ class Config(base.Config):
     warmup: Optional[float] = setting(
         None,
         "share of the run over which lambda_u grows linearly from 0; default: 0, as in "
-        "the release, or 1 in runs of less than 20,000 steps, of which the first "
-        "guesses are a large part",
+        "the release, or 1 in runs of fewer than 20,000 steps, in which the first "
+        "guesses would count too much",
         low=0.0,
         high=1.0,
         by_length=True,

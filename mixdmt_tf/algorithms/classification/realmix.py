@@ -42,7 +42,8 @@ class Annealing:
 
     tsa: str = setting(
         "auto",
-        "schedule of training signal annealing; auto: linear up to 250 labels, none "
+        "schedule of training signal annealing, which leaves labelled images out as "
+        "long as the network is too sure of them; auto: linear up to 250 labels, none "
         "above, as section 3.5 finds",
         choices=("auto", "none", "linear", "log", "exp"),
     )

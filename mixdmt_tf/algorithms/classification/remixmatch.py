@@ -52,13 +52,14 @@ class Config(base.Config):
 
     strong_views: int = setting(
         8,
-        "K, strong views that learn the guess (CIFAR-10 with 40 labels: 1)",
+        "K, strongly augmented views that are trained on the guessed label (CIFAR-10 "
+        "with 40 labels: 1)",
         low=1,
         high=64,
     )
     augment: str = setting(
         "randaugment_fixmatch",
-        "what makes strong views, of labelled images too",
+        "augmentation of the strong views, those of labelled images included",
         choices=(
             "randaugment_fixmatch",
             "randaugment",
@@ -69,7 +70,8 @@ class Config(base.Config):
         ),
     )
     alignment: bool = setting(
-        True, "align guesses to the class distribution of the labels"
+        True,
+        "scale guesses so that their class distribution becomes that of the labels",
     )
     temperature: float = setting(0.5, "T of the sharpening; 1: no sharpening", low=1e-6)
     mixup_beta: float = setting(
@@ -96,7 +98,9 @@ class Config(base.Config):
         by_length=True,
     )
     interleave: bool = setting(
-        True, "interleave labelled and unlabelled rows for batch normalization"
+        True,
+        "mix labelled and unlabelled rows in each pass, so that batch normalization "
+        "sees both",
     )
 
     def for_run(self, steps: int) -> Config:

@@ -40,8 +40,8 @@ class Config(strong_augmentation.Config):
     )
     confidence_threshold: float = setting(
         0.8,
-        "beta: images of which the unsharpened prediction is not surer do not count; "
-        "0: all count",
+        "beta: images whose unsharpened prediction has no larger probability do not "
+        "count; 0: all count",
         low=0.0,
         high=1.0,
     )

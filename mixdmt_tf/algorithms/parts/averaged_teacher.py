@@ -25,7 +25,7 @@ class Config(
     """Settings of PixelSSL's Mean Teacher."""
 
     learning_rate: float = override(0.00025)
-    ema_decay: float = override(0.99, "and teaches")
+    ema_decay: float = override(0.99, "these weights are the teacher")
     lambda_u_ramp: float = setting(
         0.15,
         "share of the run over which lambda_u grows as exp(-5 (1 - t)^2); PixelSSL: 3 "
@@ -35,10 +35,10 @@ class Config(
     )
     one_pass: Optional[bool] = setting(
         None,
-        "labelled and unlabelled images pass the network together and are normalized "
-        "by the statistics of both (PixelSSL); off: each by their own (CutMix's "
-        "release); default: off in runs of less than 20,000 steps, where statistics of "
-        "more images regularize too little",
+        "labelled and unlabelled images go through the network together, and batch "
+        "normalization uses the statistics of both (PixelSSL); off: apart, each with "
+        "their own (CutMix's release); default: off in runs of fewer than 20,000 "
+        "steps, where statistics of more images regularize too little",
         by_length=True,
     )
 

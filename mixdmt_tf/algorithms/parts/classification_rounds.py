@@ -30,23 +30,23 @@ class Selection:
 
     count: str = setting(
         "exact",
-        "which labels are kept; exact: the surest round(alpha N); released: alpha N - "
-        "2, as DMT's release; per_class: the surest alpha of each predicted class, as "
-        "of pixels (algorithm 2), so that classes that the network is less sure of "
-        "are learned, too",
+        "which labels are kept; exact: the round(alpha N) most confident ones; "
+        "released: alpha N - 2, as DMT's release; per_class: the most confident share "
+        "alpha of each predicted class, as for pixels (algorithm 2), so that classes "
+        "that the network is less sure of are learned, too",
         choices=("exact", "released", "per_class"),
     )
     teachers: str = setting(
         "last",
-        "who labels; last: the network of the round before; all: the mean of its "
-        "probabilities and those of all that taught it, the base model first, of "
+        "which networks label; last: that of the round before; all: the mean of its "
+        "probabilities and of those of its own teachers down to the base model, of "
         "which N x C x 4 bytes are kept",
         choices=("last", "all"),
     )
     candidates: Optional[int] = setting(
         None,
-        "how many unlabelled images networks are asked about, drawn once for the run, "
-        "of which fractions are kept; none: all; a short round reads few of them",
+        "label only this many unlabelled images, drawn once for the run; fractions are "
+        "shares of these; none: all; a short round reads few of them",
         low=1,
     )
     select_on: str = setting(

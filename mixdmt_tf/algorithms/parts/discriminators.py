@@ -24,7 +24,7 @@ class Discriminator:
     discriminator_layers: int = setting(
         5,
         "convolutions of the discriminator that halve the image; crops of 48 pixels "
-        "want 3",
+        "need 3",
         low=1,
         high=8,
     )

@@ -30,8 +30,8 @@ class Defaults:
     weight_decay_form: str = override("l2")
     ema_decay: float = override(
         0.999,
-        "and asked for pseudo labels; the release's formula has it the wrong way "
-        "round, which is all but 0",
+        "these weights give the pseudo labels, too; the release's formula is the wrong "
+        "way round, which amounts to a decay of nearly 0",
     )
     ema_warmup: Optional[bool] = override(
         True,

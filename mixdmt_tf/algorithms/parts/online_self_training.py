@@ -26,7 +26,9 @@ class Settings:
 
     learning_rate: float = override(0.001)
     lambda_u: float = setting(
-        1.0, "what an unlabelled image or pixel counts beside a labelled one", low=0.0
+        1.0,
+        "weight of an unlabelled image or pixel relative to a labelled one",
+        low=0.0,
     )
     confidence_threshold: float = setting(
         0.9,

@@ -23,11 +23,11 @@ class Config:
     )
     ood_score: str = setting(
         "softmax",
-        "what the mask ranks rows by; softmax, max_logit, energy, margin: of the "
-        "logits; knn, mahalanobis, subspace: features beside those of the labelled "
+        "what the mask ranks rows by; softmax, max_logit, energy, margin: the logits; "
+        "knn, mahalanobis, subspace: features, compared with those of the labelled "
         "images; domain: small networks that tell labelled from unlabelled images; "
         "frozen: features of the pretrained network before it is trained; oracle: the "
-        "hidden truth, to see what a mask could gain (that is cheating)",
+        "hidden truth, to see what a perfect mask could gain (that is cheating)",
         choices=(
             "softmax",
             "max_logit",
@@ -49,8 +49,8 @@ class Config:
     )
     ood_percentile: str = setting(
         "device",
-        "whose rows mu is a share of; device: those of each device; batch: of all "
-        "devices together, so that their number does not matter",
+        "which rows mu is a share of; device: those of each device; batch: those of "
+        "all devices together, so that the number of devices does not matter",
         choices=("device", "batch"),
     )
     ood_mean: str = setting(
@@ -62,18 +62,19 @@ class Config:
     )
     ood_layer: str = setting(
         "",
-        "name of the layer whose output are the features of knn, mahalanobis, subspace "
-        "and frozen, averaged over pixels; default: what the last layer is given",
+        "name of the layer whose outputs are the features of knn, mahalanobis, "
+        "subspace and frozen, averaged over pixels; default: the input of the last "
+        "layer",
     )
     ood_scores_from: str = setting(
         "",
-        "finished run, such as one of labels alone, whose network gives the score "
-        "once, before the first step, without being where this run's network begins; "
-        "not of domain and oracle",
+        "finished run, such as one on labels alone, whose network computes the scores "
+        "once, before the first step; this run's own network does not start from it; "
+        "not for domain and oracle",
     )
     ood_scores: str = setting(
         "",
-        "an ood_scores.npz of another run, used instead of finding fixed scores and "
-        "their rate anew",
+        "an ood_scores.npz of another run, used instead of computing fixed scores and "
+        "their rate again",
         harmless=True,  # as a path: checkpoints have what it holds
     )

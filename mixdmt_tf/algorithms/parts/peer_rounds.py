@@ -44,16 +44,16 @@ class Forgetting:
     )
     noise_from: str = setting(
         "validation",
-        "estimate of noise_rate; validation: error on the validation images that are "
-        "as confident as the labels that are kept; confidence: 1 - their mean "
-        "confidence, calibrated on the validation images or, without any, on the "
-        "labelled ones, which the network knows by heart",
+        "estimate of noise_rate; validation: the error on validation images that are "
+        "as confident as the kept labels; confidence: 1 - their mean confidence, "
+        "calibrated on the validation images or, without any, on the labelled ones, "
+        "which the network was trained on",
         choices=("validation", "confidence"),
     )
     forget_ramp: float = setting(
         0.05,
-        "T_k, share of a round over which the share that is left out grows linearly "
-        "from 0 to noise_rate (10 of 200 epochs)",
+        "T_k, share of a round over which the share of labels that are left out grows "
+        "linearly from 0 to noise_rate (10 of 200 epochs)",
         low=0.0,
         high=1.0,
     )

@@ -54,10 +54,10 @@ class Settings:
         6, "decoders with G-Cutout: a box is cut out of each object", low=0, high=1000
     )
     context_masking: int = setting(
-        2, "decoders with Con-Msk: they see predicted objects alone", low=0, high=1000
+        2, "decoders with Con-Msk: they see predicted objects only", low=0, high=1000
     )
     object_masking: int = setting(
-        2, "decoders with Obj-Msk: they see the background alone", low=0, high=1000
+        2, "decoders with Obj-Msk: they see the background only", low=0, high=1000
     )
     vat: int = setting(
         2,

@@ -1,4 +1,4 @@
-"""Settings of runs in rounds of pseudo labels, of images and of their pixels.
+"""Settings of runs in rounds of pseudo labels, of images and of pixels.
 
 Dynamic Mutual Training (arXiv:2004.08514), algorithms 1 and 2, section 5.2.2 and
 appendix B. `rounds/loop.py` is the loop that they describe.
@@ -25,22 +25,22 @@ class Rounds:
     rounds: Optional[int] = setting(
         None,
         "rounds of pseudo labels after the base models; default: as many as fractions "
-        "has; else 5, and fewer where --steps gives a stage less than 300",
+        "has; else 5, or fewer if --steps gives a stage less than 300 steps",
         low=1,
         high=1000,
         by_length=True,
     )
     fractions: str = setting(
         "",
-        "percentage of the unlabelled images, or of the pixels of each class, that "
-        "each round learns from, the most confident ones; default: equal steps up to "
-        "100, "
-        "which are 20,40,60,80,100 of five",
+        "percentages of the unlabelled images, or of the pixels of each class, that "
+        "the rounds learn from, the most confident ones; default: equal steps up to "
+        "100, with five rounds 20,40,60,80,100",
     )
     base_epochs: float = setting(
         300.0,
-        "passes over all images that training with all labels would take; a base model "
-        "gets sqrt(images / labels) times as many over its labelled ones",
+        "passes over the images that training with all labels would take; with fewer "
+        "labels a base model makes sqrt(images / labels) times as many passes over the "
+        "labelled images",
         low=0.001,
         high=1000000.0,
     )

@@ -29,7 +29,9 @@ class Defaults:
     weight_decay: float = override(0.0005)
     weight_decay_form: str = override("l2")
     ema_decay: float = override(
-        0.0, "and asked for pseudo labels; 0, as in the paper: the last weights"
+        0.0,
+        "these weights give the pseudo labels, too; 0, as in the paper: the last "
+        "weights",
     )
 
 

@@ -43,9 +43,10 @@ class Passes:
 
     one_pass: bool = setting(
         False,
-        "labelled and unlabelled images pass the network together and are normalized "
-        "by the statistics of both; off: each by their own. In short runs from random "
-        "weights the noise of smaller batches' statistics regularizes",
+        "labelled and unlabelled images go through the network together, and batch "
+        "normalization uses the statistics of both; off: apart, each with their own. "
+        "In short runs from random weights the noise of smaller batches' statistics "
+        "regularizes",
     )
 
 

@@ -66,8 +66,8 @@ class Config(
     )
     realness_threshold: float = setting(
         0.2,
-        "T_semi: pixels that the discriminator takes for true with more than this "
-        "probability learn their own class",
+        "T_semi: pixels that the discriminator takes for real with more than this "
+        "probability are trained on their predicted class",
         low=0.0,
         high=1.0,
     )

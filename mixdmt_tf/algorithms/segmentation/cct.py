@@ -79,8 +79,8 @@ class Config(
     )
     confidence_threshold: float = setting(
         0.0,
-        "pixels of which the main decoder is no surer than this do not count "
-        "(supplementary material: 0.5); 0: all do",
+        "pixels do not count if the main decoder's largest probability is not above "
+        "this (supplementary material: 0.5); 0: all do",
         low=0.0,
         high=1.0,
     )

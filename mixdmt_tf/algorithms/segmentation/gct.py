@@ -84,12 +84,12 @@ class Config(
         10.0, "weight of the detector's own loss on labelled images", low=0.0
     )
     flaw_threshold: float = setting(
-        0.6, "xi: a flaw above this is bad, and all bad ones are alike", low=0.0
+        0.6, "xi: flaws above this count as bad, and as equally bad", low=0.0
     )
     flaw: str = setting(
         "detector",
-        "detector: flaws that a network sees; confidence: 1 minus the largest "
-        "probability, an ablation",
+        "how flaws of predictions are found; detector: by a network; confidence: as 1 "
+        "minus the largest probability, an ablation",
         choices=("detector", "confidence"),
     )
 

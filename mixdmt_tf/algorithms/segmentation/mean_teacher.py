@@ -29,8 +29,8 @@ class Config(averaged_teacher.Config):
 
     consistency: str = setting(
         "probabilities",
-        "what network and teacher are to have in common: probabilities, as in the "
-        "paper; logits, as PixelSSL releases it",
+        "what network and teacher are to agree in: probabilities, as in the paper; "
+        "logits, as PixelSSL releases it",
         choices=("probabilities", "logits"),
     )
     input_noise: float = setting(

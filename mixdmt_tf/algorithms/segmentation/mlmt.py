@@ -57,7 +57,7 @@ class Config(
     learning_rate_schedule: str = override("cosine")
     nesterov: bool = override(True)
     weight_decay: float = override(0.00001)
-    ema_decay: float = override(0.999, "and teaches")
+    ema_decay: float = override(0.999, "these weights are the teacher")
     ema_warmup: Optional[bool] = override(True)
     epochs: float = override(71.0, "100 over labelled ones, an eighth of VOC's")
     unlabeled_ratio: int = override(5)

@@ -64,8 +64,8 @@ class Config(
     lambda_fm: float = setting(0.1, "weight of the feature matching", low=0.0)
     realness_threshold: float = setting(
         0.6,
-        "gamma: images that the discriminator takes for true with more than this "
-        "probability learn their own classes (Cityscapes: 0.7)",
+        "gamma: images that the discriminator takes for real with more than this "
+        "probability are trained on their predicted classes (Cityscapes: 0.7)",
         low=0.0,
         high=1.0,
     )

@@ -40,34 +40,35 @@ class Config:
     )
     weights_csv: str = setting(
         "",
-        "a CSV file with the columns file (below data_dir) and weight: what the labels "
-        "of these training images count beside others, which count 1; for "
+        "a CSV file with the columns file (below data_dir) and weight: how much the "
+        "labels of these training images count, all others having weight 1; for "
         "--dataset=folder and multilabel_folder",
         harmless=True,  # as a path: a run compares what the file holds
     )
     validation: Optional[int] = setting(
         None,
         "training images held out for validation, 0: none; default: the data set's own "
-        "validation images if it has any, else one labelled image in a hundred of what "
-        "it holds (500 of CIFAR-10), as far as labels leave any",
+        "validation images if it has any, else one in a hundred of the images with "
+        "known labels (500 of CIFAR-10), as far as --labels leaves any",
         low=0,
     )
     image_size: Union[int, str, None] = setting(
         None,
-        "height and width of images in pixels: what --dataset=folder resizes its files "
-        "to; images of other data sets are enlarged within the network; default: 96 "
-        "for networks with published weights, else 32 for folders and as others are; "
-        "auto: for networks with published weights what most files of a folder have, "
-        "from 96 to 160, with a GPU to 224; of other data sets 128, with a GPU 224",
+        "height and width of images in pixels: --dataset=folder resizes its files to "
+        "it; images of other data sets are enlarged within the network; default: 96 "
+        "for networks with published weights, else 32 for folders and the images' own "
+        "size for other data sets; auto: for networks with published weights the usual "
+        "size of a folder's files, from 96 to 160 (with a GPU to 224), and for other "
+        "data sets 128 (with a GPU 224)",
         low=4,
         words=("auto",),
         high=4096,
     )
     channels: Optional[int] = setting(
         None,
-        "channels of the images of --dataset=folder, if they are no photographs: "
-        "PNG, TIFF or NumPy files (.npy) with so many, taken as they are; a fourth one "
-        "is no transparency",
+        "number of channels of the images of --dataset=folder, if they are not "
+        "photographs: PNG, TIFF or NumPy files (.npy) with that many channels, used as "
+        "they are; a fourth one is not transparency",
         low=1,
         high=64,
     )
@@ -83,9 +84,10 @@ class Config:
     )
     mismatch: Optional[int] = setting(
         None,
-        "percentage of unlabelled images that are of no class: the six animals of "
-        "CIFAR-10 with 400 labels each against four classes of unlabelled images "
-        "(RealMix section 4.2.2); other classes: the next two",
+        "class mismatch: percentage of unlabelled images that belong to none of the "
+        "classes (RealMix section 4.2.2), for the six animals of CIFAR-10 with 400 "
+        "labels each and four classes of unlabelled images; for other classes see "
+        "labeled_classes and unlabeled_classes",
         choices=(0, 25, 50, 75, 100),
     )
     labeled_classes: str = setting(
@@ -96,7 +98,7 @@ class Config:
     unlabeled_classes: str = setting(
         "",
         "classes of the unlabelled images, as numbers or names, or all; default: "
-        "labeled_classes, and none beside unlabeled_dataset or unlabeled_dir",
+        "labeled_classes, but none with unlabeled_dataset or unlabeled_dir",
     )
     unlabeled_dataset: Optional[str] = setting(
         None, "another data set whose training images are the unlabelled ones"
@@ -122,9 +124,9 @@ class Config:
     )
     copies_augment: str = setting(
         "auto",
-        "how copies differ; cutout: random erasing, simple: shift and flip, "
+        "augmentation of the copies; cutout: random erasing; simple: shift and flip; "
         "randaugment (UDA's; FixMatch's; DMT's) and autoaugment (found on CIFAR-10; on "
-        "SVHN): chains of strong operations, auto: as the method was published",
+        "SVHN): chains of strong operations; auto: as the method was published",
         choices=(
             "auto",
             "cutout",
@@ -140,32 +142,32 @@ class Config:
     )
     border: str = setting(
         "auto",
-        "what random shifts bring in from outside of an image; reflect: its mirror "
-        "image, grey: level 128, as DMT's release; auto: as the method was published, "
-        "and for copies reflect",
+        "what fills the border of randomly shifted images; reflect: the mirror image, "
+        "grey: level 128, as DMT's release; auto: as the method was published, and for "
+        "copies reflect",
         choices=("auto", "reflect", "grey"),
     )
     copies_store: str = setting(
         "auto",
-        "where copies live, the same images everywhere; auto: disk if the cache has "
-        "room and the run shows more copies than there are, else virtual: made when a "
-        "batch needs them",
+        "where copies are kept, which changes no image; virtual: nowhere, each is made "
+        "when a batch needs it; auto: disk if the cache has room and the run uses more "
+        "copies than there are, else virtual",
         choices=("auto", "disk", "memory", "virtual"),
         harmless=True,
     )
     image_store: str = setting(
         "auto",
-        "where decoded images live, of folders and of sets of more than 256 MB; disk: "
-        "decoded once, into the cache; virtual: decoded whenever a batch needs them; "
-        "auto: disk if the cache has room, and then memory if they take less than 256 "
-        "MB; the same images everywhere",
+        "where decoded images of folders and of sets of more than 256 MB are kept, "
+        "which changes no image; disk: decoded once, into the cache; virtual: decoded "
+        "when a batch needs them; auto: disk if the cache has room, and then memory if "
+        "they take less than 256 MB",
         choices=("auto", "disk", "memory", "virtual"),
         harmless=True,
     )
     on_bad_image: str = setting(
         "error",
-        "image files of a folder that can't be used; skip: leave them out, and list "
-        "them in skipped_images.txt of the run's folder",
+        "what to do about image files of a folder that cannot be used; skip: leave "
+        "them out, and list them in skipped_images.txt of the run's folder",
         choices=("error", "skip"),
     )
     labels_csv: str = setting(

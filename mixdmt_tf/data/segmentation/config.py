@@ -32,8 +32,8 @@ class Config:
     )
     labeled_list: str = setting(
         "",
-        "instead of labels, a list of the data set: --labeled_list=train of VOC with "
-        "SBD has the 1,464 labels of VOC 2012 alone (DMT table 5)",
+        "instead of labels, a list that comes with the data set: with VOC and SBD, "
+        "--labeled_list=train uses the 1,464 labels of VOC 2012 alone (DMT table 5)",
     )
     validation: Optional[int] = setting(
         None,
@@ -43,8 +43,8 @@ class Config:
     )
     unknown_colour: str = setting(
         "error",
-        "what to do about pixels of masks in colours that colours.txt lacks, such as "
-        "smoothed edges have: refuse the mask, or leave the pixels out",
+        "what to do about pixels of masks whose colours are not in colours.txt, such "
+        "as those of smoothed edges: refuse the mask, or leave out the pixels",
         choices=("error", "ignore"),
     )
     on_bad_image: str = setting(
@@ -60,9 +60,9 @@ class Config:
     )
     channels: Optional[int] = setting(
         None,
-        "channels of the images of --dataset=mask_folder, if they are no photographs: "
-        "PNG, TIFF or NumPy files (.npy) with so many, taken as they are; a fourth one "
-        "is no transparency",
+        "number of channels of the images of --dataset=mask_folder, if they are not "
+        "photographs: PNG, TIFF or NumPy files (.npy) with that many channels, used as "
+        "they are; a fourth one is not transparency",
         low=1,
         high=64,
     )
@@ -73,7 +73,7 @@ class Config:
     )
     crop: str = setting(
         "",
-        "height and width of what is cut out in training, such as 321 or 256x512; "
+        "height and width of the random crops in training, such as 321 or 256x512; "
         "default: the data set's, 321 (VOC), 256x512 (Cityscapes), 49 (digit_scenes)",
     )
     scale: str = setting(
