@@ -47,8 +47,8 @@ class Config:
     learning_rate: float = setting(0.002, "learning rate at the start", low=0.0)
     learning_rate_steps: Optional[int] = setting(
         None,
-        "steps of the run that learning_rate is meant for: a longer run has a rate that "
-        "is smaller in proportion; none: the same rate in runs of any length",
+        "steps of the run that learning_rate is meant for: a longer run has a rate "
+        "that is smaller in proportion; none: the same rate in runs of any length",
         low=1,
     )
     learning_rate_schedule: str = setting(

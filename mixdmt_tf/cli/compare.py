@@ -94,9 +94,9 @@ def _compare(argv: Sequence[str]) -> int:
         given.own,
         "compare",
         "Trains several methods on the same data and labels, each for the same time,\n"
-        "and ranks them; a network that is given is that of all. Flags besides these\n"
-        "are those of bin/train, for all runs or, as in --dmt.rounds=3, for those of\n"
-        "one method. The same command resumes an interrupted one.",
+        "and ranks them. All other flags are those of bin/train: for all runs, such\n"
+        "as --network, or for those of one method, as in --dmt.rounds=3. The same\n"
+        "command resumes an interrupted one.",
         lambda _: [flags.group("command", "mixdmt_tf.cli.compare")],
     )
     values: Mapping[str, Any] = parsed.values["command"]

@@ -65,7 +65,7 @@ def _serve(argv: Sequence[str]) -> int:
         "data_service",
         "Starts a tf.data service: a dispatcher, and workers that read and augment\n"
         "images for the trainings that are given --data_service. They have to see run\n"
-        "folders and data under the same names as the trainings. Ctrl-C ends it.",
+        "folders and data under the same paths as the trainings. Ctrl-C ends it.",
         lambda _: [flags.group("command", "mixdmt_tf.cli.data_service")],
     )
     values: Mapping[str, Any] = parsed.values["command"]
