@@ -1,4 +1,4 @@
-"""What `fit` is given as the data set and the task of a run of the command line."""
+"""Turns the arguments of `fit` into the data set and task of a command-line run."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Images:
     """All images of one `fit`.
 
     Attributes:
-        labeled: that are learned from with their labels.
-        unlabeled: without.
-        validation: that are scored.
+        labeled: labelled training images.
+        unlabeled: unlabelled training images.
+        validation: validation images.
     """
 
     labeled: Part
@@ -32,10 +32,12 @@ class Images:
     validation: Optional[Part]
 
     def steps_of_pass(self, keywords: Keywords, batch: int) -> int:
-        """Steps of a pass over the unlabelled images, or else over the labelled.
+        """Returns the steps of one pass over the unlabelled images.
+
+        For methods that use labelled images only, the pass is over these.
 
         Args:
-            keywords: of the method, which says how many unlabelled ones a batch has.
+            keywords: the method, which defines how many unlabelled images a batch has.
             batch: labelled images per step.
         """
         ratio = keywords.unlabeled_ratio
@@ -47,17 +49,17 @@ class Images:
 def read(
     model: TrainedModel, x: Any, y: Any, unlabeled: Any, validation: Any
 ) -> Images:
-    """Reads the arguments of `fit`, and notes what they tell of pixels.
+    """Reads the arguments of `fit`, and updates the model's pixel ranges.
 
     Args:
-        model: that is trained.
+        model: the model to be trained.
         x: labelled images.
-        y: their labels, if they are apart.
-        unlabeled: images.
+        y: their labels, if they are a separate argument.
+        unlabeled: unlabelled images.
         validation: images with labels.
 
     Raises:
-        ArgumentError: saying what was expected.
+        ArgumentError: if an argument is invalid, saying what was expected.
     """
     reader, scale = model.reader, model.scale
     labeled, scale = reader.labeled(x, y, "labelled images", scale)
@@ -79,7 +81,10 @@ def read(
 
 
 def _require_one_size(parts: Sequence[Optional[Part]]) -> None:
-    """Refuses images that can't be rows of one batch; crops of segmentation can."""
+    """Rejects images of different sizes, which can't form a batch.
+
+    Segmentation batches consist of crops, for which any sizes will do.
+    """
     images = [part.images for part in parts if part is not None]
     firsts = [each if isinstance(each, list) else each[:1] for each in images]
     sizes = sorted({np.shape(image)[:2] for some in firsts for image in some})
@@ -87,20 +92,20 @@ def _require_one_size(parts: Sequence[Optional[Part]]) -> None:
         found = " and ".join(f"{height}x{width}" for height, width in sizes[:2])
         raise ArgumentError(
             f"images of {found} pixels: batches mix labelled and unlabelled images, "
-            "which want one size.\nResize them first."
+            "which must have the same size.\nResize them first."
         )
 
 
 def task_of(
     model: TrainedModel, given: Images, batch: int, **run: Any
 ) -> Tuple[Task, Split]:
-    """The task of a run on these images, with all settings, and its split.
+    """Returns the task of a run on these images, with all settings, and its split.
 
     Args:
-        model: that is trained.
+        model: the model to be trained.
         given: all images.
         batch: labelled images per step.
-        **run: more settings of the run, such as its steps.
+        **run: more settings of the run, such as the number of steps.
     """
     facts, keywords = model.arguments, model.keywords
     shape = given.labeled.images[0].shape[:2]
@@ -129,10 +134,10 @@ def task_of(
 
 
 def _crop(model: TrainedModel, shape: Tuple[int, int]) -> Tuple[int, int]:
-    """What is cut out: the size of the network's images, or nearly that of the given.
+    """Returns the crop size: the network's input size, or about that of the images.
 
     Args:
-        model: that is trained.
+        model: the model to be trained.
         shape: (H, W) of the first image.
     """
     multiple = model.multiple or 1
@@ -144,7 +149,7 @@ def _crop(model: TrainedModel, shape: Tuple[int, int]) -> Tuple[int, int]:
 
 
 def _require_crop(model: TrainedModel, crop: Optional[Tuple[int, int]]) -> None:
-    """Refuses a size that the network doesn't take, before TensorFlow does."""
+    """Rejects a crop size that the network doesn't take, before TensorFlow does."""
     own, multiple = model.reader.shape[:2], model.multiple or 1
     fits = crop is None or all(
         side == mine if mine else side % multiple == 0 for side, mine in zip(crop, own)
@@ -153,5 +158,5 @@ def _require_crop(model: TrainedModel, crop: Optional[Tuple[int, int]]) -> None:
         wanted = f"sides that are multiples of {multiple}"
         wanted = f"{own[0]}x{own[1]}" if own[0] else wanted
         raise ArgumentError(
-            f"crop={crop[0]}x{crop[1]}: the network takes {wanted} alone"
+            f"crop={crop[0]}x{crop[1]}: the network takes {wanted} only"
         )

@@ -1,4 +1,4 @@
-"""Somebody's network as a Keras model with the settings of a method: made and saved."""
+"""The Keras model that wraps a user's network: construction, weights and saving."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ from mixdmt_tf.learners.scores import Scores
 
 
 class BaseModel(keras.Model):
-    """The part that neither trains nor predicts.
+    """Base class with everything except training and prediction.
 
     Attributes:
-        network: images in the range of `scale.network` to logits. It shares its layers
-            with the network that was given (see `networks.logits_of`), and has the raw
-            weights, those of the last step.
-        body: the same of images in -1 to 1; None: the network's range is not known.
-        scale: what is known of the pixels.
+        network: maps images in the range of `scale.network` to logits. It shares its
+            layers with the given network (see `networks.logits_of`), and has the raw
+            weights of the last step.
+        body: the same network for images in -1 to 1; None while the pixel range of the
+            network is not known.
+        scale: what is known of the pixel ranges.
         keywords: task, method and settings.
-        multiple: of segmentation, what the sides of images have to be multiples of.
-        reader: of what is given to it.
+        multiple: for segmentation, the sides of images must be multiples of this.
+        reader: reads the images and labels that are given to the model.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class BaseModel(keras.Model):
         pretrained: bool = False,
         **settings: Any,
     ):
-        """As `methods.py` describes it; `task` and `method` are names of files."""
+        """See `methods.py` for the arguments; `task` and `method` are file names."""
         num_classes = compiling.whole("num_classes", num_classes, 2)
         if shift is not None:
             shift = compiling.whole("shift", shift, 0)
@@ -86,11 +87,11 @@ class BaseModel(keras.Model):
 
     @property
     def arguments(self) -> Dict[str, Any]:
-        """What the model was made with, besides network, classes and settings."""
+        """Constructor arguments other than network, number of classes and settings."""
         return dict(self._arguments)
 
     def take(self, scale: Scale) -> None:
-        """Notes what is known of pixels, and makes a network of images in -1 to 1."""
+        """Stores the pixel ranges, and builds `body` once the network's is known."""
         self.scale = scale
         if self.body is None and scale.network is not None:
             self.body = networks.taking(self.network, scale.network)
@@ -98,18 +99,18 @@ class BaseModel(keras.Model):
     def compile(
         self, optimizer: Any = None, metrics: Optional[List[Any]] = None, **kwargs: Any
     ) -> None:
-        """Chooses optimizer and metrics; need not be called.
+        """Sets the optimizer and metrics. Calling it is optional.
 
         Args:
             optimizer: a Keras optimizer, or its name; None: the method's own.
-            metrics: of class numbers and probabilities, for `evaluate` and
-                `validation_data`, besides loss and accuracy. What has no label does
-                not count.
-            **kwargs: `run_eagerly`, `jit_compile` and `steps_per_execution`, as Keras
-                has them.
+            metrics: metrics of class numbers and probabilities that `evaluate` and
+                `validation_data` report besides loss and accuracy. Images or pixels
+                without a label do not count.
+            **kwargs: `run_eagerly`, `jit_compile` and `steps_per_execution`, as in
+                Keras.
 
         Raises:
-            ArgumentError: for a loss: methods bring their own.
+            ArgumentError: if a loss is given: methods define their own.
         """
         self._compiled = compiling.Compiled.of(optimizer, metrics, kwargs)
         self._keras_compile(self._compiled.optimizer)
@@ -123,18 +124,19 @@ class BaseModel(keras.Model):
         super().compile(**given, weighted_metrics=compiled.metrics, **options)
 
     def state(self) -> List[tf.Variable]:
-        """All variables that training changes, optimizers' left out."""
+        """Returns all variables that training changes, except the optimizer's."""
         return [compat.tf_variable(each) for each in self.network.weights]
 
     def get_weights(self) -> List[np.ndarray]:
-        """All of `state`, averages included, as EarlyStopping keeps them."""
+        """Returns all of `state`, including the EMA weights, as EarlyStopping needs."""
         return [each.numpy() for each in self.state()]
 
     def set_weights(self, weights: Sequence[np.ndarray]) -> None:
-        """Puts back what `get_weights` returned.
+        """Restores what `get_weights` returned.
 
         Raises:
-            ArgumentError: for other numbers of weights, as before `fit` and after it.
+            ArgumentError: if the number of weights differs, as it does before and after
+                the first `fit`.
         """
         state = self.state()
         if len(weights) != len(state):
@@ -146,31 +148,33 @@ class BaseModel(keras.Model):
             variable.assign(value)
 
     def save(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
-        """Writes a .keras file: network, settings, averages, state and optimizer.
+        """Saves network, settings, EMA weights, state and optimizer to a .keras file.
 
-        `keras.models.load_model` reads it; arguments are Keras's.
+        `keras.models.load_model` reads it. The arguments are those of Keras.
 
         Raises:
-            ArgumentError: for names that don't end in .keras.
+            ArgumentError: if the file name doesn't end in .keras.
         """
         compiling.require_keras_file(filepath)
         super().save(filepath, *args, **kwargs)
 
     def save_weights(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
-        """Writes a .weights.h5 file; in Keras 2's other formats there is no average.
+        """Saves the weights to a .weights.h5 file, including the EMA weights.
+
+        The other formats of Keras 2 would leave out the EMA weights.
 
         Raises:
-            ArgumentError: for names that don't end in .weights.h5.
+            ArgumentError: if the file name doesn't end in .weights.h5.
         """
         compiling.require_weights_file(filepath)
         super().save_weights(filepath, *args, **kwargs)
 
     def load_weights(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
-        """Takes what `save_weights` wrote, averages included.
+        """Loads what `save_weights` wrote, including the EMA weights.
 
         Raises:
-            ArgumentError: for other files, and if one of the two models was trained and
-                the other one wasn't: averages would be missing, or another model's.
+            ArgumentError: for other files, and if only one of the two models was
+                trained: the EMA weights would be missing, or another model's.
         """
         compiling.require_weights_file(filepath)
         self._require_same_parts(filepath)
@@ -182,10 +186,10 @@ class BaseModel(keras.Model):
         super().load_weights(filepath, *args, **kwargs)
 
     def _require_same_parts(self, filepath: Any) -> None:
-        """Refuses files of weights with more or fewer parts than the model has."""
+        """Rejects weight files with more or fewer parts than the model has."""
 
     def get_config(self) -> Dict[str, Any]:
-        """What `from_config` rebuilds the model from, untrained."""
+        """Returns the config from which `from_config` rebuilds the untrained model."""
         return {
             "network": keras.saving.serialize_keras_object(self.network),
             "num_classes": self.reader.classes,
@@ -199,7 +203,7 @@ class BaseModel(keras.Model):
 
     @classmethod
     def from_config(cls, config: Dict[str, Any]) -> BaseModel:
-        """Builds the model anew.
+        """Creates a model from its config.
 
         Args:
             config: from `get_config`.
@@ -212,9 +216,9 @@ class BaseModel(keras.Model):
         return model
 
     def get_compile_config(self) -> Dict[str, Any]:
-        """What `compile` was given."""
+        """Returns the arguments of `compile`."""
         return self._compiled.get_config()
 
     def compile_from_config(self, config: Dict[str, Any]) -> None:
-        """Compiles as the saved model was."""
+        """Compiles the model like the saved one."""
         self.compile(**keras.saving.deserialize_keras_object(config))

@@ -1,4 +1,4 @@
-"""Whether images and labels are what a method for this task and network can take."""
+"""Checks that images and labels fit the task and the network."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ Shape = Tuple[Optional[int], ...]
 
 
 def require_shape(images: Arrays, expected: Shape, what: str) -> None:
-    """Refuses images that the network doesn't take.
+    """Rejects images whose shape the network doesn't take.
 
     Args:
         images: [N, H, W, C], or a list of [H, W, C].
         expected: (H, W, C) of the network, None for any size.
-        what: they are, for the message.
+        what: name of the argument, for error messages.
 
     Raises:
-        ArgumentError: saying what came and what was expected.
+        ArgumentError: saying what was given and what was expected.
     """
     wanted = ", ".join("any" if each is None else str(each) for each in expected)
     several = isinstance(images, list)
@@ -44,16 +44,16 @@ def require_shape(images: Arrays, expected: Shape, what: str) -> None:
 
 
 def class_numbers(labels: Any, classes: int, what: str, lowest: int = 0) -> np.ndarray:
-    """Labels of images as int32 [N].
+    """Returns class labels of images as int32 [N].
 
     Args:
         labels: [N] or [N, 1], numbers.
-        classes: C.
-        what: they are, for the message.
-        lowest: the smallest that is allowed; -1 where classes may be unknown.
+        classes: number of classes C.
+        what: name of the argument, for error messages.
+        lowest: the smallest label allowed; -1 where classes may be unknown.
 
     Raises:
-        ArgumentError: if they are one-hot, no whole numbers, or no class.
+        ArgumentError: if labels are one-hot, not whole numbers, or not classes.
     """
     labels = np.asarray(labels)
     if labels.ndim == 2 and labels.shape[1] == 1:  # as keras.datasets has them
@@ -72,16 +72,16 @@ def class_numbers(labels: Any, classes: int, what: str, lowest: int = 0) -> np.n
 
 
 def class_maps(labels: Any, images: Arrays, classes: int, what: str) -> List[Any]:
-    """Labels of pixels as a list of uint8 [H, W]; 255 where a pixel doesn't count.
+    """Returns labels of pixels as a list of uint8 [H, W]; 255 is an ignored pixel.
 
     Args:
         labels: [N, H, W], [N, H, W, 1], or a list of [H, W].
-        images: that they belong to.
-        classes: C.
-        what: they are, for the message.
+        images: the images of the labels.
+        classes: number of classes C.
+        what: name of the argument, for error messages.
 
     Raises:
-        ArgumentError: if they have another form than the images, or are no class.
+        ArgumentError: if the labels don't fit the images' sizes, or are not classes.
     """
     found = []
     for number, (label, image) in enumerate(zip(labels, images)):
@@ -113,15 +113,15 @@ def _whole(
     besides: Tuple[int, ...],
     unit: str,
 ) -> np.ndarray:
-    """The labels as int32, all of them `lowest` to C - 1, or one of `besides`."""
-    if labels.dtype.kind not in "biuf":  # sets hold them as bytes
+    """Returns labels as int32; each must be in `lowest` to C - 1, or in `besides`."""
+    if labels.dtype.kind not in "biuf":  # tf.data sets hold strings as bytes
         raise ArgumentError(
             f"{what}: labels are {type(labels.flat[0]).__name__}; expected numbers"
         )
     numbers = labels.astype(np.int32)
     if labels.dtype.kind == "f" and not np.array_equal(numbers, labels):
-        raise ArgumentError(f"{what}: labels are no whole numbers; expected classes")
-    wrong = (labels < lowest) | (labels >= classes)  # before int32 cut them off
+        raise ArgumentError(f"{what}: labels are not whole numbers; expected classes")
+    wrong = (labels < lowest) | (labels >= classes)  # before the cast to int32
     wrong &= ~np.isin(labels, besides)
     if wrong.any():
         place = tuple(int(i) for i in np.argwhere(wrong)[0])
@@ -130,6 +130,6 @@ def _whole(
         raise ArgumentError(
             f"{what}: {unit} {where} has the label {int(labels[place])}; expected "
             f"{lowest} to {classes - 1}{extra} ({int(wrong.sum()):,} such {unit}s).\n"
-            f"Labels are counted from 0, and there are num_classes={classes}."
+            f"Labels are counted from 0, and num_classes is {classes}."
         )
     return numbers

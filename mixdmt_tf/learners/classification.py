@@ -1,6 +1,6 @@
 """The methods for image classification by name, as in `mixdmt_tf.classification.DMT`.
 
-A name is made when it is touched for the first time (PEP 562).
+A name is created when it is first accessed (PEP 562).
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from mixdmt_tf.settings import classes
 
 
 def __getattr__(name: str) -> Callable[..., Any]:
-    """The function that makes models of a method, such as `DMT`."""
+    """Returns the function that makes models of a method, such as `DMT`."""
     globals()[name] = found = methods.maker("classification", name)
     return found
 
 
 def __dir__() -> List[str]:
-    """What the module has, and all methods."""
+    """Lists the names of the module, including all methods."""
     names = classes("mixdmt_tf.algorithms.classification").values()
     return sorted({*globals(), *names})

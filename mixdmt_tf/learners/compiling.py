@@ -1,4 +1,4 @@
-"""What Keras lets a program say in `compile` and `fit`, and what of it makes sense."""
+"""Checks the arguments of `compile` and `fit`: which Keras arguments apply here."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ import tensorflow as tf
 from mixdmt_tf.errors import ArgumentError, UsageError
 
 OPTIONS = ("run_eagerly", "jit_compile", "steps_per_execution")
-# What Keras's methods take besides, and what to write instead.
+# Other arguments of Keras's methods, and what to write instead.
 INSTEAD = {
-    "loss": "Methods bring losses of their own; leave it out.",
-    "sample_weight": "There are no weights of single images here.",
-    "class_weight": "There are no weights of classes here.",
+    "loss": "Methods define their own losses; leave it out.",
+    "sample_weight": "Weights of single images are not supported.",
+    "class_weight": "Class weights are not supported.",
     "validation_split": "Give validation_data=(images, labels).",
-    "shuffle": "Batches are shuffled in any case, by seed=.",
+    "shuffle": "Batches are always shuffled, with seed=.",
     "labeled": "Labelled images come first, as x: fit((images, labels), ...).",
     "validation_steps": "All validation images are scored.",
-    "validation_batch_size": "It is batch_size.",
-    "steps": "All images that are given are taken.",
+    "validation_batch_size": "batch_size is used for validation, too.",
+    "steps": "All given images are used.",
 }
 
 
 @dataclasses.dataclass(frozen=True)
 class Compiled:
-    """What `compile` was given.
+    """The arguments of `compile`.
 
     Attributes:
         optimizer: a Keras optimizer; None: the method's own.
-        metrics: of class numbers and probabilities.
-        options: of `keras.Model.compile`.
+        metrics: metrics of class numbers and probabilities.
+        options: other options of `keras.Model.compile`.
     """
 
     optimizer: Any = None
@@ -45,10 +45,10 @@ class Compiled:
 
     @classmethod
     def of(cls, optimizer: Any, metrics: Any, more: Dict[str, Any]) -> Compiled:
-        """Checks them.
+        """Checks and collects the arguments.
 
         Raises:
-            ArgumentError: for what there is no use of here.
+            ArgumentError: if an argument has no meaning here.
         """
         weighted = more.pop("weighted_metrics", None)
         for name, given in (("metrics", metrics), ("weighted_metrics", weighted)):
@@ -61,17 +61,17 @@ class Compiled:
         refuse(more, "compile")
         if optimizer is not None:
             optimizer = keras.optimizers.get(optimizer)
-        # Accuracy is there in any case.
+        # Accuracy is always reported.
         metrics = [each for each in metrics if each not in ("accuracy", "acc")]
         return cls(optimizer, metrics or None, options)
 
     def fresh(self, used: Any) -> Compiled:
-        """The same with an optimizer for weights that nobody has trained.
+        """Returns the same arguments with an optimizer that has no state yet.
 
-        Its learning rate is the one that the optimizer has now, as in Keras.
+        Its learning rate is the current one of the optimizer, as in Keras.
 
         Args:
-            used: whether the one that was given has moved weights before.
+            used: whether the given optimizer has updated weights before.
         """
         if self.optimizer is None or not used:
             return self
@@ -79,13 +79,13 @@ class Compiled:
         return dataclasses.replace(self, optimizer=fresh)
 
     def options_for(self, steps: Optional[int]) -> Dict[str, Any]:
-        """The options, with executions of which epochs consist.
+        """Returns the options with a `steps_per_execution` that divides the epoch.
 
-        Keras 3 rounds the steps of an epoch up to whole executions: batches of the next
-        epoch would come before its end.
+        Keras 3 rounds the steps of an epoch up to whole executions: an epoch would then
+        use batches of the next one.
 
         Args:
-            steps: of an epoch; None: nothing is trained.
+            steps: steps per epoch; None: nothing is trained.
         """
         options = dict(self.options)
         given = options.get("steps_per_execution")
@@ -95,7 +95,7 @@ class Compiled:
         return options
 
     def get_config(self) -> Dict[str, Any]:
-        """What `from_config` makes the same of."""
+        """Returns the config from which `from_config` restores these arguments."""
         return {
             "optimizer": keras.saving.serialize_keras_object(self.optimizer),
             "metrics": keras.saving.serialize_keras_object(self.metrics),
@@ -105,11 +105,11 @@ class Compiled:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """How long `fit` trains.
+    """The length of an epoch and the batch size of `fit`.
 
     Attributes:
-        of_epoch: steps of an epoch; None: a pass over the images.
-        batch: labelled images per step; None: as the method was published.
+        of_epoch: steps per epoch; None: one pass over the images.
+        batch: labelled images per step; None: as in the method's paper.
     """
 
     of_epoch: Optional[int]
@@ -117,10 +117,10 @@ class Plan:
 
 
 def plan(epochs: Any, initial: Any, steps: Any, batch: Any) -> Plan:
-    """Checks the numbers that `fit` is given.
+    """Checks the numeric arguments of `fit`.
 
     Raises:
-        ArgumentError: naming the first one that is none.
+        ArgumentError: naming the first invalid one.
     """
     for name, value, low in (
         ("epochs", epochs, 1),
@@ -142,10 +142,10 @@ def plan(epochs: Any, initial: Any, steps: Any, batch: Any) -> Plan:
 
 
 def whole(name: str, value: Any, low: int) -> int:
-    """An argument that is a whole number, of Python or of NumPy.
+    """Returns an argument as an int; Python and NumPy integers are accepted.
 
     Raises:
-        ArgumentError: naming it, if it is something else, or smaller than `low`.
+        ArgumentError: naming it, if it is not a whole number or smaller than `low`.
     """
     if isinstance(value, bool) or not hasattr(value, "__index__") or value < low:
         raise ArgumentError(f"{name}={value!r}: expected a whole number, {low} or more")
@@ -154,7 +154,7 @@ def whole(name: str, value: Any, low: int) -> int:
 
 @contextlib.contextmanager
 def as_arguments() -> Iterator[None]:
-    """Within it, settings that are refused are wrong arguments: `ValueError`s.
+    """A context that turns errors of settings into argument errors (`ValueError`).
 
     Raises:
         ArgumentError: in place of any other `UsageError`.
@@ -168,7 +168,7 @@ def as_arguments() -> Iterator[None]:
 
 
 def refuse(more: Mapping[str, Any], where: str) -> None:
-    """Refuses arguments that Keras knows and that make no sense here.
+    """Rejects Keras arguments that have no meaning here.
 
     Raises:
         ArgumentError: saying what to write instead.
@@ -179,10 +179,10 @@ def refuse(more: Mapping[str, Any], where: str) -> None:
 
 
 def require_one_device(own: tf.distribute.Strategy) -> None:
-    """Refuses a strategy of several replicas: Keras would cut the batches wrongly.
+    """Rejects strategies with several replicas: Keras would split batches wrongly.
 
     Args:
-        own: that the model was made under.
+        own: the strategy under which the model was created.
     """
     strategies = own, tf.distribute.get_strategy()
     replicas = max(each.num_replicas_in_sync for each in strategies)
@@ -200,7 +200,9 @@ def _all(callbacks: Any) -> List[Any]:
 
 
 def require_usable(callbacks: Any) -> None:
-    """Refuses, before any work, callbacks whose files could not be gone on from.
+    """Rejects callbacks that write files from which training can't be resumed.
+
+    Called before any work is done.
 
     Raises:
         ArgumentError: saying what to write instead.
@@ -208,9 +210,9 @@ def require_usable(callbacks: Any) -> None:
     for callback in _all(callbacks):
         if isinstance(callback, keras.callbacks.BackupAndRestore):
             raise ArgumentError(
-                "BackupAndRestore would begin with the batches and schedules of the "
-                'first epoch again.\nUse ModelCheckpoint("{epoch}.keras"); '
-                "keras.models.load_model and fit(..., initial_epoch=) go on."
+                "BackupAndRestore would restart with the batches and schedules of the "
+                'first epoch.\nUse ModelCheckpoint("{epoch}.keras"), and resume with '
+                "keras.models.load_model and fit(..., initial_epoch=)."
             )
         if isinstance(callback, keras.callbacks.ModelCheckpoint):
             if callback.save_weights_only:
@@ -220,9 +222,9 @@ def require_usable(callbacks: Any) -> None:
 
 
 def require_no_rates(callbacks: Any) -> None:
-    """Refuses callbacks that set a learning rate which follows a schedule.
+    """Rejects callbacks that set the learning rate while it follows a schedule.
 
-    Keras 3 raises a TypeError in the middle of an epoch, and Keras 2 says nothing.
+    Keras 3 would raise a TypeError in the middle of an epoch, and Keras 2 nothing.
 
     Raises:
         ArgumentError: saying what to write instead.
@@ -239,10 +241,10 @@ def require_no_rates(callbacks: Any) -> None:
 
 
 def require_keras_file(path: Any) -> None:
-    """Refuses names of files that Keras would write in another format.
+    """Rejects file names that Keras would write in a format other than .keras.
 
     Raises:
-        ArgumentError: with the name that is meant.
+        ArgumentError: with the right name.
     """
     if not str(path).endswith(".keras"):
         raise ArgumentError(
@@ -252,10 +254,10 @@ def require_keras_file(path: Any) -> None:
 
 
 def require_weights_file(path: Any) -> None:
-    """Refuses names of files of weights that Keras 2 would write without averages.
+    """Rejects weight files that Keras 2 would write without the EMA weights.
 
     Raises:
-        ArgumentError: with the name that is meant.
+        ArgumentError: with the right name.
     """
     if not str(path).endswith(".weights.h5"):
         raise ArgumentError(
@@ -265,13 +267,13 @@ def require_weights_file(path: Any) -> None:
 
 
 def has_part(path: Any, name: str) -> Optional[bool]:
-    """Whether a file of weights has a part; None: there is no such file here.
+    """Returns whether a weight file has a part; None if there is no such file.
 
     Args:
-        path: of a .weights.h5 file.
-        name: of an attribute of the model.
+        path: path of a .weights.h5 file.
+        name: name of an attribute of the model.
     """
-    if not os.path.isfile(path):  # Keras has words for it
+    if not os.path.isfile(path):  # Keras raises its own error
         return None
     with h5py.File(path, "r") as file:
         return name in file

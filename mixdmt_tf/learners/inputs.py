@@ -1,7 +1,8 @@
-"""What `fit`, `evaluate` and `predict` take: arrays and `tf.data` sets, as arrays.
+"""Reads the inputs of `fit`, `evaluate` and `predict` into arrays.
 
-Batches are drawn from seed and step, in any order, so that all images have to be at
-hand. What can't be used is refused in a sentence that says what to write instead.
+Inputs are arrays or `tf.data` sets. Batches are drawn from seed and step, in any order,
+so all images must be in memory. Unusable inputs raise an error that says what to write
+instead.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ Arrays = Union[np.ndarray, List[np.ndarray], LazyImages]
 
 
 class Given(NamedTuple):
-    """Images as they were given, and their labels if there are any.
+    """Images as given by the user, and their labels if there are any.
 
     Attributes:
         images: [N, H, W, C], or a list of [H, W, C] of different sizes.
-        labels: of any integers: [N], of segmentation [N, H, W] or a list of [H, W].
+        labels: integers of any dtype: [N], or for segmentation [N, H, W] or a list of
+            [H, W].
     """
 
     images: Arrays
@@ -30,12 +32,12 @@ class Given(NamedTuple):
 
 
 def pairs(given: Any, y: Any, what: str) -> Given:
-    """Images with labels: (images, labels), a set of such pairs, or two arguments.
+    """Reads images with labels: (images, labels), a set of pairs, or two arguments.
 
     Args:
         given: a tuple, a `tf.data.Dataset`, or the images alone.
-        y: their labels, if they are an argument of their own.
-        what: it is called, for messages.
+        y: the labels, if they are a separate argument.
+        what: name of the argument, for error messages.
 
     Raises:
         ArgumentError: saying what was expected.
@@ -45,7 +47,7 @@ def pairs(given: Any, y: Any, what: str) -> Given:
         if isinstance(given, (tuple, tf.data.Dataset)):
             raise ArgumentError(
                 f"{what}: the second argument, y, is for labels of images that come "
-                "alone, and these have theirs with them.\nUnlabelled images are a "
+                "alone, but these come with labels.\nUnlabelled images are a "
                 "keyword: fit(labeled, unlabeled=images)."
             )
         given = (given, y)
@@ -58,18 +60,18 @@ def pairs(given: Any, y: Any, what: str) -> Given:
     images, labels = _array(given[0], what), _array(given[1], f"{what}: labels")
     if len(images) != len(labels):
         raise ArgumentError(
-            f"{what}: {len(images):,} images and {len(labels):,} labels; expected as "
-            "many of both"
+            f"{what}: {len(images):,} images and {len(labels):,} labels; expected the "
+            "same number of both"
         )
     return Given(images, labels)
 
 
 def images_alone(given: Any, what: str) -> Given:
-    """Images without labels; of pairs the labels are kept, for reports.
+    """Reads images without labels; labels of pairs are kept for reports.
 
     Args:
         given: an array, a `tf.data.Dataset` of images, or pairs of either.
-        what: it is called, for messages.
+        what: name of the argument, for error messages.
 
     Raises:
         ArgumentError: saying what was expected.
@@ -83,7 +85,7 @@ def images_alone(given: Any, what: str) -> Given:
 
 
 def _require_at_hand(given: Any, what: str) -> None:
-    """Refuses what hands out batches of its own."""
+    """Rejects inputs that generate their own batches."""
     if given is None:
         raise ArgumentError(f"{what}: expected images, got None")
     if isinstance(given, dict):
@@ -96,13 +98,13 @@ def _require_at_hand(given: Any, what: str) -> None:
         return
     raise ArgumentError(
         f"{what}: got a {type(given).__name__}; expected arrays or a tf.data.Dataset.\n"
-        "Batches are drawn here, from seed and step, so that generators and Keras's "
-        "sequences are of no use: give all images."
+        "Batches are drawn here, from seed and step, so generators and Keras "
+        "sequences can't be used: give all images."
     )
 
 
 def _array(given: Any, what: str) -> Any:
-    """An array; a list of images of different sizes stays one."""
+    """Returns an array; a list of images of different sizes stays a list."""
     if isinstance(given, LazyImages):
         return given
     if isinstance(given, (list, tuple)) and len(given) and np.ndim(given[0]) >= 2:
@@ -113,17 +115,17 @@ def _array(given: Any, what: str) -> Any:
     if found.dtype.kind not in "biuf":
         raise ArgumentError(f"{what}: expected numbers, got an array of {found.dtype}")
     if found.ndim == 0 or not len(found):
-        raise ArgumentError(f"{what}: expected some, got none")
+        raise ArgumentError(f"{what}: expected at least one, got none")
     return found
 
 
 def _of_dataset(dataset: tf.data.Dataset, what: str, labels: bool) -> Given:
-    """Reads a set from end to end, batched or not."""
+    """Reads a whole dataset, batched or not."""
     spec = dataset.element_spec
     if isinstance(spec, dict):
         raise ArgumentError(
             f"{what}: the elements of the set are dictionaries; expected (image, "
-            'label).\nPut .map(lambda e: (e["image"], e["label"])) behind it.'
+            'label).\nAppend .map(lambda e: (e["image"], e["label"])).'
         )
     parts = spec if isinstance(spec, tuple) else (spec,)
     if len(parts) > 2 or (labels and len(parts) != 2):
@@ -134,14 +136,14 @@ def _of_dataset(dataset: tf.data.Dataset, what: str, labels: bool) -> Given:
     for each in parts:
         if not isinstance(each, tf.TensorSpec):
             raise ArgumentError(
-                f"{what}: the elements of the set have a {type(each).__name__} in "
-                "them; expected two tensors, (image, label).\nPut a .map() behind it "
-                "that makes these."
+                f"{what}: the elements of the set contain a {type(each).__name__}; "
+                "expected two tensors, (image, label).\nAppend a .map() that makes "
+                "these."
             )
     if int(dataset.cardinality()) == tf.data.INFINITE_CARDINALITY:
         raise ArgumentError(
-            f"{what}: the set has no end.\nLeave .repeat() out: how often images are "
-            "shown is said by epochs."
+            f"{what}: the set is infinite.\nLeave .repeat() out: epochs= says how "
+            "often the images are used."
         )
     elements = [
         each if isinstance(each, tuple) else (each,)

@@ -1,4 +1,4 @@
-"""Keywords of a Python call as the settings of a method and of its data."""
+"""Turns keyword arguments of a Python call into settings of a method and its data."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CONFIGS = {
     "classification": classification_config.Config,
     "segmentation": segmentation_config.Config,
 }
-# Settings of the data that are no matter of where they come from.
+# Data settings that do not depend on where the data come from.
 DATA = {
     "classification": (
         "copies",
@@ -34,17 +34,17 @@ DATA = {
     ),
     "segmentation": ("crop", "scale"),
 }
-# Of what differs from the command line: nothing is written without being asked for.
+# Defaults that differ from the command line: no file is written unless requested.
 DEFAULTS = {"classification": {"copies_store": "virtual"}, "segmentation": {}}
 
 
 @dataclasses.dataclass(frozen=True)
 class Keywords:
-    """A method of a task with its settings, checked.
+    """The validated settings of a method.
 
     Attributes:
         task: 'classification' or 'segmentation'.
-        name: of the method's file.
+        name: name of the method's file.
         given: settings as keywords.
     """
 
@@ -53,10 +53,10 @@ class Keywords:
     given: Mapping[str, Any]
 
     def __post_init__(self) -> None:
-        """Refuses settings that there are none of, and values out of range.
+        """Rejects unknown settings and values out of range.
 
         Raises:
-            ArgumentError: naming the first of them.
+            ArgumentError: naming the first wrong setting.
         """
         known = self.names()
         for word in self.given:
@@ -66,7 +66,7 @@ class Keywords:
                     f"{self.method.__name__} has no setting {word!r}"
                     + (f"; did you mean {near!r}?" if near else "")
                     + "\nSee help(), or bin/train --help --algorithm="
-                    f"{self.name}, for those that it has."
+                    f"{self.name}, for the settings it has."
                 )
         with compiling.as_arguments():
             self.experiment(Network(), 1)
@@ -77,22 +77,22 @@ class Keywords:
         return algorithms.method(self.task, self.name)
 
     def names(self) -> Tuple[str, ...]:
-        """All keywords that are settings."""
+        """Returns all keywords that are settings."""
         own = settings_of(self.method.config_class)
         return (*(each.name for each in own), *DATA[self.task], "seed")
 
     def batch(self) -> int:
-        """Labelled images of a step that the method was published with."""
+        """Returns the number of labelled images per step in the method's paper."""
         module = f"mixdmt_tf.algorithms.{self.task}.{self.name}"
         return int(assumed(module).get("batch", Run.batch))
 
     def experiment(self, network: Network, batch: int, **run: Any) -> Experiment:
-        """All settings of a run of arrays.
+        """Returns all settings of a run on arrays.
 
         Args:
-            network: of the run.
+            network: settings of the network.
             batch: labelled images per step.
-            **run: more settings of the run, such as its steps.
+            **run: more settings of the run, such as the number of steps.
         """
         data = CONFIGS[self.task]
         of_data: Dict[str, Any] = dict(DEFAULTS[self.task])
@@ -121,7 +121,7 @@ class Keywords:
 
     @property
     def unlabeled_ratio(self) -> int:
-        """Unlabelled images of a step for each labelled one; 0 if it takes none."""
+        """Unlabelled images per labelled image of a step; 0 if the method uses none."""
         config: base.Config = self.experiment(Network(), 1).method
         recipe = self.method.recipe(config)
         if self.task == "classification" and not recipe.unlabeled_views:

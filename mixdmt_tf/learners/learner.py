@@ -1,7 +1,7 @@
-"""A method around somebody's network, as a Keras model that is trained by `fit`.
+"""A Keras model that trains the user's network with a method when `fit` is called.
 
-The batches are those of the command line: a pure function of seed and step, made by the
-pipelines of `data/`. So is the training step, that of `algorithms/base.py`.
+Batches and training step are those of the command line: the pipelines of `data/` make
+batches as a pure function of seed and step, and `algorithms/base.py` has the step.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from mixdmt_tf.learners.trained import TrainedModel
 
 @keras.saving.register_keras_serializable("mixdmt_tf")
 class Learner(TrainedModel):
-    """A network that a method trains with labelled and unlabelled images.
+    """A Keras model that a method trains on labelled and unlabelled images.
 
     Attributes:
-        algorithm: the method in training, from the first `fit` on.
+        algorithm: the method in training; None before the first `fit`.
         trained_on: fingerprint of the images of the last `fit`, in their order.
     """
 
@@ -33,7 +33,7 @@ class Learner(TrainedModel):
 
     @property
     def average(self) -> Optional[MovingAverage]:
-        """The averaged weights; None: nothing was trained."""
+        """The EMA weights; None before training."""
         return None if self.algorithm is None else self.algorithm.average
 
     def fit(
@@ -52,33 +52,34 @@ class Learner(TrainedModel):
         initial_epoch: int = 0,
         **kwargs: Any,
     ) -> keras.callbacks.History:
-        """Trains; the weights it begins with are those of the network.
+        """Trains the network, starting from its current weights.
 
-        Schedules, the average of the weights and the optimizer begin anew, unless
-        `initial_epoch` says that this goes on with what was trained before.
+        Schedules, EMA weights and the optimizer start anew, unless `initial_epoch` says
+        that this call continues earlier training.
 
         Args:
             x: labelled images: (images, labels), or a `tf.data` set of such pairs,
                 batched or not; or images alone, with `y`. uint8, or float in 0 to 1, -1
-                to 1 or 0 to 255; they are kept as uint8.
+                to 1 or 0 to 255; they are stored as uint8.
             y: labels of `x`, class numbers.
-            unlabeled: images, in one of these forms. Labels that they come with are
-                for reports only.
-            epochs: passes over the unlabelled images, of methods that learn from labels
-                only over the labelled ones.
-            batch_size: labelled images per step; by default as the method was
-                published. The method says how many unlabelled ones there are for each.
-            steps_per_epoch: instead of a pass.
-            validation_data: as `x`; scored with the averaged weights.
-            validation_freq: as Keras has it.
-            callbacks: Keras's.
-            verbose: as Keras has it.
-            initial_epoch: before which an earlier `fit` stopped, also of a model that
+            unlabeled: unlabelled images, in one of these forms. If they come with
+                labels, these are used for reports only.
+            epochs: passes over the unlabelled images, or over the labelled ones for
+                methods that learn from labels alone.
+            batch_size: labelled images per step; by default as in the method's paper.
+                The method determines the number of unlabelled images for each.
+            steps_per_epoch: steps per epoch, instead of one pass.
+            validation_data: as `x`; evaluated with the EMA weights.
+            validation_freq: as in Keras.
+            callbacks: as in Keras.
+            verbose: as in Keras.
+            initial_epoch: epoch at which an earlier `fit` stopped, also of a model that
                 was saved and loaded.
-            **kwargs: none; for the sake of a sentence about them.
+            **kwargs: not used; other arguments of Keras's `fit` raise an error that
+                says what to write instead.
 
         Raises:
-            ArgumentError: saying what was expected.
+            ArgumentError: if an argument is invalid, saying what was expected.
         """
         compiling.refuse(kwargs, "fit")
         compiling.require_one_device(self.distribute_strategy)
@@ -102,7 +103,7 @@ class Learner(TrainedModel):
             self._begin(config, task.facts(split), initial_epoch > 0)
         self.trained_on = split.fingerprint
         if not initial_epoch:
-            if self.algorithm.has_peer:  # which begins as a copy would in rounds
+            if self.algorithm.has_peer:  # initialized like the copies of rounds
                 task.initialize(self.algorithm.peer)
             task.begin(self.algorithm, pipeline, None)
         self._keras_compile(self.algorithm.optimizer, steps)
@@ -119,27 +120,27 @@ class Learner(TrainedModel):
         )
 
     def _require_same_images(self, config: Any, found: str) -> None:
-        """Refuses others where the method keeps something of each of them."""
+        """Rejects other images if the method keeps a state for each image."""
         recipe = self.keywords.method.recipe(config)
         if getattr(recipe, "indices", False) and self.trained_on not in ("", found):
             raise ArgumentError(
-                "initial_epoch: what the method keeps of each image is of others, or "
-                "of these in another order.\nGive the same in the same order (a set "
-                "with shuffle has another one each time), or leave initial_epoch out."
+                "initial_epoch: the method keeps a state for each image, and these are "
+                "other images, or in another order.\nGive the same in the same order "
+                "(a set with shuffle changes it each time), or leave initial_epoch out."
             )
 
     def _begin(self, config: Any, facts: Any, goes_on: bool) -> None:
-        """Makes the method for one `fit`, with the state of the one before or none."""
+        """Creates the method for one `fit`, new or with the state of the last `fit`."""
         before = self.algorithm
         if goes_on and before is None:
             raise ArgumentError(
-                "initial_epoch: nothing was trained before.\nLeave it out, or load a "
-                "model that was saved in training."
+                "initial_epoch: the model has not been trained before.\nLeave it out, "
+                "or load a model that was saved in training."
             )
         policy = (before or self).dtype_policy.name  # a program may have changed it
         made = {"config": vars(config), "facts": vars(facts), "policy": policy}
         algorithm = self.keywords.method.around(self.body, made)
-        # What follows, another `fit` or a file, has the learning rate of this one.
+        # A later `fit` and saved files have the learning rate of this one.
         self._compiled = self._compiled.fresh(before)
         algorithm.compile(self._compiled.optimizer)
         if goes_on:
@@ -147,22 +148,25 @@ class Learner(TrainedModel):
         self._take_up(algorithm)
 
     def _take_up(self, algorithm: Algorithm) -> None:
-        """Trains with it from now on; both count one loss, as Keras knows one name."""
+        """Trains with this method from now on.
+
+        Training and evaluation share one loss metric, since Keras allows a name once.
+        """
         self.algorithm = algorithm
         self._scores.metrics["loss"] = algorithm.means["loss"]
 
     def train_step(self, data: Dict[str, tf.Tensor]) -> Dict[str, tf.Tensor]:
-        """A step of the method on a batch of its pipeline."""
+        """Performs one training step of the method on a batch of its pipeline."""
         return self.algorithm.train_step(data)
 
     @property
     def training_metrics(self) -> List[keras.metrics.Metric]:
-        """What the method reports, but for the loss, which is a score, too."""
+        """The method's metrics except the loss, which is among the scores."""
         means = {} if self.algorithm is None else self.algorithm.means
         return [each for name, each in means.items() if name != "loss"]
 
     def state(self) -> List[tf.Variable]:
-        """Weights, averages, and all else that the method keeps."""
+        """Returns weights, EMA weights, and all other variables of the method."""
         more = [] if self.algorithm is None else state.variables(self.algorithm)
         return super().state() + more
 
@@ -179,7 +183,7 @@ class Learner(TrainedModel):
         )
 
     def get_config(self) -> Dict[str, Any]:
-        """What `from_config` rebuilds the model from, untrained."""
+        """Returns the config from which `from_config` rebuilds the untrained model."""
         trained = self.algorithm and self.algorithm.get_config()
         kept = ("config", "facts", "policy")
         return {
@@ -190,7 +194,7 @@ class Learner(TrainedModel):
 
     @classmethod
     def from_config(cls, config: Dict[str, Any]) -> Learner:
-        """Builds the model anew, with the method as it was in training.
+        """Creates a model from its config, with the method as it was in training.
 
         Args:
             config: from `get_config`.
@@ -204,7 +208,7 @@ class Learner(TrainedModel):
         return model
 
     def compile_from_config(self, config: Dict[str, Any]) -> None:
-        """Compiles as the saved model was, its method included."""
+        """Compiles the model and its method like the saved ones."""
         super().compile_from_config(config)
         if self.algorithm is not None:
             self.algorithm.compile(self._compiled.optimizer)

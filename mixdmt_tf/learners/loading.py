@@ -1,4 +1,4 @@
-"""Models from files, in a process that has used none of their classes yet."""
+"""Loads saved models in a process that has not imported their classes yet."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ CLASSES = (  # registered by being imported
 
 
 def load_model(filepath: Any, **kwargs: Any) -> keras.Model:
-    """`keras.models.load_model`, which knows the classes of this package.
+    """Loads a saved model: `keras.models.load_model` with this package's classes.
 
-    Keras 3 imports no class of other packages by itself. A process that has made a
-    model needs no help.
+    Keras 3 does not import classes of other packages by itself. A process that has
+    created a model can call `keras.models.load_model` directly.
 
     Args:
-        filepath: of a .keras file.
-        **kwargs: Keras's, such as `custom_objects` for layers of your own.
+        filepath: path of a .keras file.
+        **kwargs: arguments of Keras, such as `custom_objects` for your own layers.
 
     Returns:
-        The model, trained as it was saved.
+        The model, with its training state as saved.
     """
     for name in modules(LAYERS, "call"):
         importlib.import_module(f"{LAYERS}.{name}")

@@ -1,9 +1,9 @@
 """The functions that make models: `mixdmt_tf.RealMix(network, num_classes=10)`.
 
-As `keras.applications.ResNet50` they are functions with the name of what they make.
-There is one for each file of `algorithms/classification/` and of
-`algorithms/segmentation/`; `classification.py` and `segmentation.py` beside this file
-are the two namespaces.
+Like `keras.applications.ResNet50`, they are functions named after what they make. There
+is one for each file of `algorithms/classification/` and of `algorithms/segmentation/`.
+The modules `classification.py` and `segmentation.py` in this folder are the two
+namespaces.
 """
 
 from __future__ import annotations
@@ -21,22 +21,23 @@ ARGUMENTS = """
     >>> model.fit((images, labels), unlabeled=more_images, epochs=10)
 
 Args:
-    network: a functional or sequential `keras.Model` with one input, to logits (no
-        activation), probabilities (softmax) or features; the latter get a last layer
-        for the classes. It is trained where it is; a last layer with softmax is
-        replaced by one without, whose weights are its own.
-    num_classes: C; labels are 0 to C - 1.
-    class_names: of the classes, for `export`; default: their numbers.
-    input_range: smallest and largest pixel that the network takes. By default floating
-        images reach it as they are given, and uint8 images as 0 to 255 if it begins
-        with a Normalization layer or a Rescaling such as 1/255, else as -1 to 1.
-    flip: whether an image's mirror image is as good an image of its class.
+    network: a functional or sequential `keras.Model` with one input that returns logits
+        (no activation), probabilities (softmax) or features. After features, a last
+        layer for the classes is added. The network is trained in place, but a last
+        layer with softmax is replaced by one without that gets a copy of its weights.
+    num_classes: number of classes C; labels are 0 to C - 1.
+    class_names: names of the classes, for `export`; default: their numbers.
+    input_range: smallest and largest pixel value that the network takes. By default,
+        the network gets floating images as they are given. It gets uint8 images as 0 to
+        255 if it begins with a Normalization layer or a Rescaling such as 1/255, and
+        else as -1 to 1.
+    flip: whether training images may be flipped horizontally.
     shift: largest random shift in pixels (classification); default: an eighth of the
         smaller side.
-    pretrained: whether the network's weights were trained before: second networks and
-        the stages of methods in rounds then begin with them, and not with new random
-        ones. What is frozen they have in any case.
-    seed: of everything random but the network's weights.
+    pretrained: whether the network's weights were trained before. If so, second
+        networks and the stages of methods in rounds start from them instead of from new
+        random weights. Frozen weights are always copied.
+    seed: seed of everything random except the network's weights.
 
 Settings of the method, all of them keywords; `docs/python.md` has more on those of the
 data ({data}):
@@ -52,14 +53,14 @@ Raises:
 
 
 def maker(task: str, class_name: str) -> Callable[..., Any]:
-    """The function that makes models of a method.
+    """Returns the function that makes models of a method.
 
     Args:
         task: 'classification' or 'segmentation'.
-        class_name: of the method, such as 'RealMix'.
+        class_name: class name of the method, such as 'RealMix'.
 
     Raises:
-        AttributeError: if there is none.
+        AttributeError: if there is no such method.
     """
     files = classes(f"mixdmt_tf.algorithms.{task}")
     named = {name: file for file, name in files.items()}

@@ -1,4 +1,4 @@
-"""Pixel values as programs have them: uint8, or float in one of three ranges."""
+"""Pixel values of user images: uint8, or float in one of three ranges."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from mixdmt_tf.errors import ArgumentError
 
 Range = Tuple[float, float]
 BYTES: Range = (0.0, 255.0)
-FEW = 16.0  # steps of rounding that are too few for an image
+FEW = 16.0  # fewer integer levels than this are too coarse for an image
 CANONICAL: Range = (-1.0, 1.0)
-"""The range that the pipelines make of all images (`data/pixels.py`)."""
+"""The range to which the pipelines scale all images (`data/pixels.py`)."""
 
 
 def range_given(given: Any) -> Range:
-    """A range that a program says.
+    """Checks and returns a range given by the user.
 
     Raises:
-        ArgumentError: if it is no pair of numbers, the smaller one first.
+        ArgumentError: if it is not a pair of numbers, the smaller one first.
     """
     try:
         low, high = (float(each) for each in given)
@@ -38,25 +38,25 @@ def range_given(given: Any) -> Range:
 def range_of(
     images: np.ndarray, what: str, own: Optional[Range] = None
 ) -> Optional[Range]:
-    """The range that floating images are in; None of integers, which need none.
+    """Returns the range of floating images; None for integer images, which need none.
 
     Args:
         images: any numbers.
-        what: they are, for the message.
-        own: the range that the network takes, if somebody said so.
+        what: name of the argument, for error messages.
+        own: the range that the network takes, if the user gave it.
 
     Returns:
-        (0, 1), (-1, 1), `own` or (0, 255), the first of them that holds all values.
+        (0, 1), (-1, 1), `own` or (0, 255): the first that contains all values.
 
     Raises:
         ArgumentError: if none does, a value is not finite, or rounding to whole numbers
-            of 0 to 255 would leave next to nothing of them.
+            of 0 to 255 would lose nearly all detail.
     """
     if images.dtype.kind in "iu":
         return None
     if images.dtype.kind == "b":
         raise ArgumentError(
-            f"{what}: images are truth values; expected numbers.\nGive "
+            f"{what}: images are booleans; expected numbers.\nGive "
             'images.astype("float32"), which is 0 to 1.'
         )
     low, high = float(np.min(images)), float(np.max(images))
@@ -67,31 +67,31 @@ def range_of(
             return lowest, highest
     raise ArgumentError(
         f"{what}: values from {low:.4g} to {high:.4g}; expected uint8, or float in "
-        "0 to 1, -1 to 1 or 0 to 255.\nGive the images as they were before they were "
-        "standardized; a Normalization layer in the network does that."
+        "0 to 1, -1 to 1 or 0 to 255.\nGive the images as they were before "
+        "standardization; a Normalization layer in the network can standardize them."
     )
 
 
 def _require_whole(images: np.ndarray, high: float, what: str) -> None:
-    """Refuses small fractions, of which rounding would leave next to nothing."""
+    """Rejects small fractional values: rounding would lose nearly all detail."""
     if high < FEW and (images % 1).any():
         raise ArgumentError(
             f"{what}: values from 0 to {high:.4g}, with fractions; images of 0 to 255 "
-            "are rounded to whole numbers, too few for these.\nGive them as 0 to 1, or "
-            f"say what their range is, such as input_range=(0, {np.ceil(high):g})."
+            "are rounded to whole numbers, too coarse for these.\nScale them to 0 to "
+            f"1, or give their range, such as input_range=(0, {np.ceil(high):g})."
         )
 
 
 def to_bytes(images: np.ndarray, found: Optional[Range], what: str) -> np.ndarray:
-    """The images as uint8, in which they are stored, shifted and augmented.
+    """Converts images to uint8, the dtype in which they are stored and augmented.
 
     Args:
-        images: of any dtype.
-        found: their range, of floating ones.
-        what: they are, for the message.
+        images: images of any dtype.
+        found: the range of floating images.
+        what: name of the argument, for error messages.
 
     Raises:
-        ArgumentError: if they are outside of the range.
+        ArgumentError: if a value is outside of the range.
     """
     if images.dtype == np.uint8:
         return images
@@ -99,7 +99,7 @@ def to_bytes(images: np.ndarray, found: Optional[Range], what: str) -> np.ndarra
     least, most = images.min(), images.max()
     if not low <= least <= most <= high:
         raise ArgumentError(
-            f"{what}: values from {least:.4g} to {most:.4g}; the images before were in "
+            f"{what}: values from {least:.4g} to {most:.4g}; earlier images were in "
             f"{low:g} to {high:g}.\nGive all images in the same range."
         )
     if images.dtype.kind != "f":
@@ -110,30 +110,30 @@ def to_bytes(images: np.ndarray, found: Optional[Range], what: str) -> np.ndarra
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-    """Between the pixels of a program, the pipelines' and the network's.
+    """Converts pixels between the ranges of the user, the pipelines and the network.
 
     Attributes:
-        floats: the range of floating images; None: none were seen.
-        network: the range that the network takes; None: nobody has said so.
+        floats: the range of the user's floating images; None: none were seen yet.
+        network: the range that the network takes; None: not known yet.
     """
 
     floats: Optional[Range] = None
     network: Optional[Range] = None
 
     def seen(self, images: np.ndarray, what: str, rescales: bool) -> Scale:
-        """With what these images tell: range of floats, and what the network takes.
+        """Returns the scale with unknown ranges filled in from these images.
 
-        A network gets floating images as they are given. Of uint8 it gets 0 to 255 if
-        it begins with a layer that rescales these, and else -1 to 1, as the networks of
-        this package take them.
+        A network gets floating images as they are given. It gets uint8 images as 0 to
+        255 if it begins with a layer that rescales them, and else as -1 to 1, like the
+        networks of this package.
 
         Args:
-            images: as the program has them.
-            what: they are, for the message.
-            rescales: whether the network does.
+            images: images as given by the user.
+            what: name of the argument, for error messages.
+            rescales: whether the network rescales pixels itself.
 
         Raises:
-            ArgumentError: if they are in no range that is known.
+            ArgumentError: if the images are in no known range.
         """
         floats = self.floats or range_of(images, what, self.network)
         of_bytes = BYTES if rescales else CANONICAL
@@ -141,7 +141,7 @@ class Scale:
         return Scale(floats, self.network or given)
 
     def canonical(self, images: Any) -> tf.Tensor:
-        """Images of a program, as a tensor, as the pipelines make them: -1 to 1."""
+        """Returns the user's images as a tensor in -1 to 1, as the pipelines do."""
         low, high = self.floats if images.dtype.is_floating and self.floats else BYTES
         return tf.cast(images, tf.float32) * (2.0 / (high - low)) - (
             2.0 * low / (high - low) + 1.0

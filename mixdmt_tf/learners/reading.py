@@ -1,4 +1,4 @@
-"""From what `fit`, `evaluate` and `predict` are given to uint8 images and classes."""
+"""Converts inputs of `fit`, `evaluate` and `predict` to uint8 images and classes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from mixdmt_tf.learners.sources import Part
 
 @dataclasses.dataclass(frozen=True)
 class Reader:
-    """Reads arguments for one network.
+    """Reads images and labels for one network.
 
     Attributes:
         task: 'classification' or 'segmentation'.
         shape: (H, W, C) of the network's images, None for any size.
         classes: number of classes C.
-        rescales: whether the network brings pixels to its range itself.
+        rescales: whether the network rescales pixels itself.
     """
 
     task: str
@@ -34,30 +34,30 @@ class Reader:
     def labeled(
         self, given: Any, y: Any, what: str, scale: Scale
     ) -> Tuple[Part, Scale]:
-        """Images with labels, and what their pixels tell.
+        """Reads images with labels, and updates the pixel ranges.
 
         Args:
             given: see `inputs.pairs`.
             y: see `inputs.pairs`.
-            what: they are, for messages.
-            scale: what is known of pixels.
+            what: name of the argument, for error messages.
+            scale: what is known of the pixel ranges so far.
 
         Raises:
-            ArgumentError: saying what was expected.
+            ArgumentError: if the input is invalid, saying what was expected.
         """
         found = inputs.pairs(given, y, what)
         images, scale = self._read(found, what, scale)
         return Part(images, self._labels(found, what)), scale
 
     def unlabeled(self, given: Any, what: str, scale: Scale) -> Tuple[Part, Scale]:
-        """Images whose labels, if they have any, are for reports only; as `labeled`."""
+        """As `labeled`, but labels are optional and used for reports only."""
         found = inputs.images_alone(given, what)
         images, scale = self._read(found, what, scale)
         labels = None if found.labels is None else self._labels(found, what, UNKNOWN)
         return Part(images, labels), scale
 
     def images(self, given: Any, what: str, scale: Scale) -> Tuple[Part, Scale]:
-        """Images alone, whatever labels are beside them; as `labeled`."""
+        """As `labeled`, but without labels; any given labels are ignored."""
         if isinstance(given, tuple) and len(given) == 2:
             given = given[0]
         found = inputs.images_alone(given, what)
@@ -70,7 +70,7 @@ class Reader:
         return checking.class_maps(found.labels, found.images, self.classes, what)
 
     def _read(self, found: Given, what: str, scale: Scale) -> Tuple[Any, Scale]:
-        """uint8 images, of segmentation as a list."""
+        """Returns the images as uint8, for segmentation as a list."""
         images = found.images
         checking.require_shape(images, self.shape, what)
         several = isinstance(images, list)
@@ -83,17 +83,18 @@ class Reader:
 
 
 def _ends(images: Arrays) -> np.ndarray:
-    """The smallest and largest value of each image, in their dtype."""
+    """Returns the smallest and largest value of each image, in their dtype."""
     ends = [end(each) for each in images for end in (np.min, np.max)]
     return np.array(ends, images[0].dtype)
 
 
 def batched(part: Part, batch: int) -> tf.data.Dataset:
-    """Images, and their labels if there are any, for `evaluate` and `predict`.
+    """Returns a dataset of batches for `evaluate` and `predict`.
 
     Args:
-        part: uint8 images, all of one size or one by one.
-        batch: images at a time, of one size.
+        part: uint8 images, and labels if there are any. Images of different sizes are
+            batched one by one.
+        batch: batch size for images of the same size.
     """
     columns = [part.images] if part.labels is None else [part.images, part.labels]
     shapes = {np.shape(each) for each in part.images[:]}

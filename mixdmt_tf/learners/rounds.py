@@ -1,4 +1,4 @@
-"""Methods in rounds of pseudo labels as a Keras model: `fit` trains all rounds."""
+"""The Keras model of methods that train in rounds of pseudo labels."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from mixdmt_tf.tasks import fit as command
 
 @keras.saving.register_keras_serializable("mixdmt_tf")
 class RoundsLearner(TrainedModel):
-    """A network that learns in rounds, as `bin/train` runs them.
+    """A Keras model whose `fit` trains base models and all rounds, as `bin/train` does.
 
-    Each stage trains a copy of the network, which begins with new random weights, or
-    with the network's own if it is `pretrained`; the network gets the weights of the
+    Each stage trains a copy of the network that starts from new random weights, or from
+    the network's own weights if it is `pretrained`. The network gets the weights of the
     stage that `select_on` chooses.
     """
 
     def __init__(self, *args: Any, **kwargs: Any):
-        """As `TrainedModel`."""
+        """See `TrainedModel` for the arguments."""
         super().__init__(*args, **kwargs)
         self._average: Optional[MovingAverage] = None
 
     @property
     def average(self) -> Optional[MovingAverage]:
-        """The averaged weights; None: nothing was trained."""
+        """The EMA weights; None before training."""
         return self._average
 
     def fit(
@@ -57,39 +57,40 @@ class RoundsLearner(TrainedModel):
         """Trains base models and all rounds.
 
         Args:
-            x: labelled images, as `Learner.fit` takes them.
-            y: labels of `x`, if that is images alone.
-            unlabeled: images; labels that they come with are for reports only.
-            epochs: of all stages together: passes of a round's batches over the
-                unlabelled images. By default the stages have the lengths of the
-                settings, in the papers hundreds of passes each.
+            x: labelled images, as in `Learner.fit`.
+            y: labels of `x`, if `x` is images alone.
+            unlabeled: unlabelled images. If they come with labels, these are used for
+                reports only.
+            epochs: epochs of all stages together, that is, passes of a round's batches
+                over the unlabelled images. By default the settings give the lengths of
+                the stages, hundreds of passes each in the papers.
             batch_size: labelled images per step of a round.
-            steps_per_epoch: instead of a pass.
-            validation_data: as `x`; of base models and rounds the best one on them is
+            steps_per_epoch: steps per epoch, instead of one pass.
+            validation_data: as `x`. The base model or round that is best on them is
                 the result (`select_on`).
-            workdir: a folder for the run, with checkpoints, charts and
-                TensorBoard's files, from which the same call resumes; by default a
-                temporary one.
-            verbose: 0: nothing is printed.
-            **kwargs: none; for the sake of a sentence about them.
+            workdir: a folder for the run, with checkpoints, charts and TensorBoard
+                files, from which the same call resumes. By default a temporary one.
+            verbose: 0 prints nothing.
+            **kwargs: not used; other arguments of Keras's `fit` raise an error that
+                says what to write instead.
 
         Returns:
-            A history with an entry for each stage: what `results.json` says of it.
+            A history with one entry per stage, as in `results.json`.
 
         Raises:
-            UserError: saying what was expected.
+            UserError: if an argument is invalid, saying what was expected.
         """
         if kwargs.pop("callbacks", None):
             raise ArgumentError(
                 "callbacks: a method in rounds trains several networks one after the "
-                "other, outside of Keras's fit.\nGive workdir=, and look at its "
-                "TensorBoard files, or leave callbacks out."
+                "other, outside of Keras's fit.\nLeave callbacks out; with workdir=, "
+                "TensorBoard shows the progress."
             )
         compiling.refuse(kwargs, "fit")
         compiling.require_one_device(self.distribute_strategy)
         if self._compiled.optimizer is not None:
             raise ArgumentError(
-                "compile: a method in rounds brings an optimizer for each stage.\n"
+                "compile: a method in rounds creates an optimizer for each stage.\n"
                 "Leave the optimizer out, and give learning_rate= and others as "
                 "keywords of the method."
             )
@@ -112,7 +113,7 @@ class RoundsLearner(TrainedModel):
                 batch,
                 steps=steps,
                 workdir=str(place),
-                report=False,  # its data set is no file of the package
+                report=False,  # its data set is not a file of the package
             )
             file = pathlib.Path(temporary) / "split.json"
             write_split(file, split)
@@ -124,14 +125,14 @@ class RoundsLearner(TrainedModel):
         return self._history(results)
 
     def _take_weights(self, task: Any, place: pathlib.Path) -> None:
-        """Gives the network the weights of the run's result."""
+        """Loads the weights of the run's result into the network."""
         found = trained.load(task, place, "result")
         self.body.set_weights(found.averaged)
         self._average = MovingAverage(self.body)
         self.body.set_weights(found.raw)
 
     def _history(self, results: Mapping[str, Any]) -> keras.callbacks.History:
-        """The rounds in the form of Keras: a list for each number."""
+        """Returns the rounds as a Keras history: a list for each number."""
         history = keras.callbacks.History()
         history.set_model(self)
         history.on_train_begin()
@@ -143,17 +144,17 @@ class RoundsLearner(TrainedModel):
         return history
 
     def state(self) -> List[tf.Variable]:
-        """Weights and averages."""
+        """Returns the weights and the EMA weights."""
         averages = [] if self.average is None else self.average.averages
         return super().state() + [compat.tf_variable(each) for each in averages]
 
     def save_own_variables(self, store: Any) -> None:
-        """Saves the averages, which Keras doesn't find by itself."""
+        """Saves the EMA weights, which Keras doesn't find by itself."""
         for i, each in enumerate(self.average.averages if self.average else []):
             store[str(i)] = each.numpy()
 
     def load_own_variables(self, store: Any) -> None:
-        """Restores them, if the model was trained when it was saved."""
+        """Restores the EMA weights, if the model was trained when it was saved."""
         if not len(store.keys()):
             self._average = None
             return

@@ -1,4 +1,4 @@
-"""Loss, accuracy and mean IoU of a batch, labels that are no class left out."""
+"""Loss, accuracy and mean IoU; labels that are not classes are ignored."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from mixdmt_tf.equations import cross_entropy
 
 
 class Scores:
-    """What `evaluate` says of every model.
+    """The metrics that `evaluate` reports for every model.
 
     Attributes:
-        metrics: by name.
+        metrics: metrics by name.
     """
 
     def __init__(self, num_classes: int, task: str):
         """Makes the metrics.
 
         Args:
-            num_classes: C.
+            num_classes: number of classes C.
             task: 'classification' or 'segmentation'.
         """
         self.num_classes = num_classes
@@ -34,14 +34,15 @@ class Scores:
             self.metrics["mean_iou"] = mean_iou
 
     def update(self, labels: Any, logits: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
-        """Adds a batch.
+        """Updates the metrics with a batch.
 
         Args:
-            labels: integers [B], of segmentation [B, H, W].
+            labels: integers [B], for segmentation [B, H, W].
             logits: float32 [..., C].
 
         Returns:
-            Labels as int32, 0 where they are no class, and what counts, float32.
+            The labels as int32, with 0 in place of labels that are not classes, and the
+            sample weights, float32: 1 where a label counts, else 0.
         """
         labels = tf.cast(labels, tf.int32)
         known = (labels >= 0) & (labels < self.num_classes)
@@ -57,5 +58,5 @@ class Scores:
         return labels, counts
 
     def results(self) -> Dict[str, tf.Tensor]:
-        """The means so far."""
+        """Returns the current values of the metrics."""
         return {name: each.result() for name, each in self.metrics.items()}

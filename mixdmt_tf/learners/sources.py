@@ -1,4 +1,4 @@
-"""Arrays as the data sets and splits that the pipelines read."""
+"""Wraps arrays as the data sets and splits that the pipelines read."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Augmentation:
-    """What leaves the class of an image alone.
+    """Augmentations that keep the class of an image.
 
     Attributes:
-        flip: whether an image's mirror image is as good an image of its class.
-        shift: of classification: largest random shift in pixels.
-        crop: of segmentation: (h, w) of what is cut out.
+        flip: whether images may be flipped horizontally.
+        shift: for classification, the largest random shift in pixels.
+        crop: for segmentation, the size (h, w) of the random crop.
     """
 
     flip: bool
@@ -52,14 +52,14 @@ def classification(
     class_names: Tuple[str, ...],
     augmentation: Augmentation,
 ) -> Classification:
-    """The source whose training images are the labelled and then the unlabelled ones.
+    """Returns a data source: training images are the labelled, then the unlabelled.
 
     Args:
-        labeled: with classes.
-        unlabeled: with hidden classes, for reports, if they are known.
-        validation: with classes.
-        class_names: of the classes 0, 1, ...
-        augmentation: of the images.
+        labeled: images with classes.
+        unlabeled: images; their classes, if known, are used for reports only.
+        validation: images with classes.
+        class_names: names of the classes 0, 1, ...
+        augmentation: augmentations of the images.
     """
     parts = [each for each in (labeled, unlabeled) if each is not None]
     labels = [
@@ -87,7 +87,7 @@ def segmentation(
     class_names: Tuple[str, ...],
     augmentation: Augmentation,
 ) -> Segmentation:
-    """The same for a class per pixel."""
+    """Returns the same for segmentation, with a class per pixel."""
     train = _samples("labeled", labeled) + _samples("unlabeled", unlabeled)
     return Segmentation(
         name=NAME,
@@ -96,18 +96,18 @@ def segmentation(
         validation=_samples("validation", validation),
         crop=augmentation.crop,
         flip=augmentation.flip,
-        skipped=(),  # all of them have been looked at
+        skipped=(),  # all images have been checked already
         channels=labeled.images[0].shape[-1],
     )
 
 
 def split_of(source: Any, labeled: int, seed: int, validates: bool) -> Split:
-    """Which images are labelled: the first ones.
+    """Returns the split in which the first images are labelled.
 
     Args:
-        source: of either task.
-        labeled: how many.
-        seed: of the run.
+        source: data source of either task.
+        labeled: number of labelled images.
+        seed: seed of the run.
         validates: whether there are validation images.
     """
     ids = np.arange(len(source.train))
@@ -124,7 +124,7 @@ def split_of(source: Any, labeled: int, seed: int, validates: bool) -> Split:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ArraySample(Sample):
-    """An image that is at hand.
+    """A sample that is in memory.
 
     Attributes:
         pixels: uint8 [H, W, C].
@@ -135,16 +135,16 @@ class ArraySample(Sample):
     classes: Optional[np.ndarray] = None
 
     def size(self) -> Tuple[int, int]:
-        """As `Sample.size`."""
+        """See `Sample.size`."""
         height, width = self.pixels.shape[:2]
         return height, width
 
     def image(self) -> np.ndarray:
-        """As `Sample.image`."""
+        """See `Sample.image`."""
         return self.pixels
 
     def labels(self) -> Optional[np.ndarray]:
-        """As `Sample.labels`."""
+        """See `Sample.labels`."""
         return self.classes
 
 

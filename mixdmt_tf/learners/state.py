@@ -1,4 +1,4 @@
-"""The variables of a method, to be handed on from one of its kind to the next."""
+"""Copies the variables of a method to another instance, to continue training."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from mixdmt_tf.errors import ArgumentError
 
 
 def variables(algorithm: Algorithm) -> List[Any]:
-    """All that a method has besides its network and optimizers, each once.
+    """Returns a method's variables, except those of its network and optimizers.
 
-    That is: averages, teacher, second network, and what it keeps itself.
+    That is: EMA weights, teacher, second network, and variables of its own, each once.
     """
     found = [*algorithm.average.averages]
     for each in filter(None, [algorithm.teacher, algorithm.peer]):
@@ -27,20 +27,20 @@ def variables(algorithm: Algorithm) -> List[Any]:
 
 
 def take_over(algorithm: Algorithm, before: Algorithm) -> None:
-    """Goes on where another one of the same method stopped.
+    """Copies the state of another instance of the method, to continue its training.
 
     Args:
-        algorithm: compiled; its network has the weights already.
-        before: compiled.
+        algorithm: the new instance, compiled; its network has the weights already.
+        before: the instance that was trained, compiled.
 
     Raises:
-        ArgumentError: if the two are of different images or labels.
+        ArgumentError: if the two belong to different images or labels.
     """
     pairs = list(zip(_all(algorithm), _all(before)))
     same = len(_all(algorithm)) == len(_all(before))
     if not same or any(own.shape != other.shape for own, other in pairs):
         raise ArgumentError(
-            "initial_epoch: what was trained before had other images, labels or "
+            "initial_epoch: the training before used other images, labels or "
             "another optimizer.\nGive the same, or leave initial_epoch out."
         )
     for own, other in pairs:
@@ -48,7 +48,7 @@ def take_over(algorithm: Algorithm, before: Algorithm) -> None:
 
 
 def _all(algorithm: Algorithm) -> List[Any]:
-    """`variables`, and those of the optimizers."""
+    """Returns `variables` and those of the optimizers."""
     found = variables(algorithm)
     optimizers = [algorithm.optimizer, *algorithm.more_optimizers.values()]
     for each in filter(None, optimizers):

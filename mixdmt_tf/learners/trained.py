@@ -1,6 +1,6 @@
-"""A network with averaged weights, as a Keras model: evaluate, predict, export.
+"""A Keras model with EMA weights: evaluate, predict and export.
 
-`learner.Learner` and `rounds.RoundsLearner` add how it is trained.
+`learner.Learner` and `rounds.RoundsLearner` add the training.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from mixdmt_tf.models.layers.borders import repeated_border
 from mixdmt_tf.runs import export
 from mixdmt_tf.tasks import open_task
 
-BATCH = 64  # images at a time where nothing is learned
+BATCH = 64  # batch size of evaluate and predict
 
 
 class TrainedModel(BaseModel):
-    """A network, and what a method has made of its weights."""
+    """Base class of the models, with evaluation, prediction and export."""
 
     @property
     def average(self) -> Optional[MovingAverage]:
-        """The averaged weights; None: nothing was trained."""
+        """The EMA weights; None before training."""
         raise NotImplementedError
 
     def evaluate(
@@ -47,20 +47,22 @@ class TrainedModel(BaseModel):
         return_dict: bool = False,
         **kwargs: Any,
     ) -> Any:
-        """Loss (cross-entropy), accuracy, of segmentation mean IoU, and own metrics.
+        """Computes loss (cross-entropy), accuracy, and the compiled metrics.
+
+        For segmentation, the mean IoU as well.
 
         Args:
             x: (images, labels), a `tf.data` set of such pairs, or images alone.
-            y: labels of `x`, if that is images alone.
-            batch_size: images at a time.
-            averaged: whether to use the averaged weights or those of the last step.
-            verbose: as Keras has it.
-            callbacks: Keras's.
-            return_dict: whether numbers come by name.
-            **kwargs: none; Keras's `fit` has some of its own.
+            y: labels of `x`, if `x` is images alone.
+            batch_size: images per batch.
+            averaged: whether to use the EMA weights or those of the last step.
+            verbose: as in Keras.
+            callbacks: as in Keras.
+            return_dict: whether to return a dictionary of metrics by name.
+            **kwargs: used by Keras's `fit` only.
 
         Raises:
-            ArgumentError: saying what was expected.
+            ArgumentError: if an argument is invalid, saying what was expected.
         """
         if "_use_cached_eval_dataset" not in kwargs:  # or `fit` validates
             compiling.refuse(kwargs, "evaluate")
@@ -75,7 +77,7 @@ class TrainedModel(BaseModel):
             return super().evaluate(x, y, batch_size, **kwargs)
 
     def test_step(self, data: Any) -> Dict[str, tf.Tensor]:
-        """Scores one batch with the weights that the network has."""
+        """Evaluates one batch with the network's current weights."""
         images, labels = data[:2]
         logits = self.logits(images)
         labels, counts = self._scores.update(labels, logits)
@@ -87,15 +89,15 @@ class TrainedModel(BaseModel):
 
     @property
     def training_metrics(self) -> List[keras.metrics.Metric]:
-        """What a step of training reports."""
+        """The metrics of a training step."""
         return []
 
     @property
     def metrics(self) -> List[keras.metrics.Metric]:
-        """What training reports, the scores, and compiled metrics."""
+        """The metrics of training and evaluation, and the compiled metrics."""
         ours = [*self.training_metrics, *self._scores.metrics.values()]
         known = {each.name for each in ours}
-        # Keras 3 makes compiled metrics at the first batch that is evaluated.
+        # Keras 3 builds compiled metrics with the first evaluated batch.
         others = [m for m in super().metrics if getattr(m, "built", True)]
         return ours + [m for m in others if m.name not in known]
 
@@ -109,22 +111,24 @@ class TrainedModel(BaseModel):
         callbacks: Any = None,
         **kwargs: Any,
     ) -> Any:
-        """Probabilities.
+        """Predicts class probabilities.
 
         Args:
-            x: images, an array or a `tf.data` set; labels beside them are left alone.
-            batch_size: images at a time.
-            averaged: whether to use the averaged weights or those of the last step.
-            verbose: as Keras has it.
-            callbacks: Keras's.
-            **kwargs: none; for the sake of a sentence about them.
+            x: images, an array or a `tf.data` set; labels that come with them are
+                ignored.
+            batch_size: images per batch.
+            averaged: whether to use the EMA weights or those of the last step.
+            verbose: as in Keras.
+            callbacks: as in Keras.
+            **kwargs: not used; other arguments of Keras's `predict` raise an error that
+                says what to write instead.
 
         Returns:
-            float32 [N, C]; of segmentation [N, H, W, C], or a list of [H, W, C] if the
+            float32 [N, C]; for segmentation [N, H, W, C], or a list of [H, W, C] if the
             images have different sizes.
 
         Raises:
-            ArgumentError: saying what was expected.
+            ArgumentError: if an argument is invalid, saying what was expected.
         """
         compiling.refuse(kwargs, "predict")
         part, scale = self.reader.images(x, "x", self.scale)
@@ -144,37 +148,37 @@ class TrainedModel(BaseModel):
         return found if self.reader.task == "segmentation" else np.stack(found)
 
     def predict_on_batch(self, x: Any) -> Any:
-        """`predict` without a progress bar."""
+        """Calls `predict` without a progress bar."""
         return self.predict(x, verbose=0)
 
     def test_on_batch(self, x: Any, y: Any = None, **kwargs: Any) -> Any:
-        """`evaluate` without a progress bar; of these images alone."""
+        """Calls `evaluate` without a progress bar, on these images alone."""
         return self.evaluate(x, y, verbose=0, **kwargs)
 
     def train_on_batch(self, *args: Any, **kwargs: Any) -> None:
-        """Refuses: batches are drawn from all images.
+        """Not supported, because batches are drawn from all images.
 
         Raises:
-            ArgumentError: saying what to write instead.
+            ArgumentError: always, saying what to write instead.
         """
         raise ArgumentError(
-            "train_on_batch: batches are drawn here, of all images.\n"
+            "train_on_batch is not supported: batches are drawn from all images.\n"
             "Call fit; steps_per_epoch=1 is one step."
         )
 
     def predict_step(self, data: Any) -> tf.Tensor:
-        """Probabilities of one batch."""
+        """Returns the probabilities of one batch."""
         return tf.nn.softmax(self.logits(data[0] if isinstance(data, tuple) else data))
 
     def call(self, images: Any, training: bool = False) -> tf.Tensor:
-        """Probabilities of images as they were given, with the raw weights."""
+        """Returns the probabilities of images as given, with the raw weights."""
         return tf.nn.softmax(self.logits(images, training))
 
     def logits(self, images: Any, training: bool = False) -> tf.Tensor:
-        """float32 logits of images as they were given, with the network's weights."""
+        """Returns float32 logits of images as given, with the network's weights."""
         if self.body is None:
             raise ArgumentError(
-                "call: the range of pixels is not known yet.\nCall fit, evaluate or "
+                "call: the pixel range is not known yet.\nCall fit, evaluate or "
                 "predict first, or give input_range=."
             )
         canonical = self.scale.canonical(tf.convert_to_tensor(images))
@@ -187,9 +191,9 @@ class TrainedModel(BaseModel):
 
     @contextlib.contextmanager
     def _using(self, averaged: bool) -> Iterator[None]:
-        """Within it, the network has the averaged weights, if there are any.
+        """A context in which the network has the EMA weights, if there are any.
 
-        One thread at a time: another one would take averages for the raw weights.
+        One thread at a time: another one would take the EMA weights for the raw ones.
         """
         with self._turn:
             if not averaged or self.average is None:
@@ -203,21 +207,21 @@ class TrainedModel(BaseModel):
                 self.body.set_weights(raw)
 
     def export(self, path: Any, *, averaged: bool = True) -> None:
-        """Writes a SavedModel: uint8 images to probabilities and labels.
+        """Exports a SavedModel that maps uint8 images to probabilities and labels.
 
-        It is that of `bin/export_model`: `docs/api/index.md` says how to load it. It is
-        loaded and compared before it is kept.
+        The format is that of `bin/export_model`; `docs/api/index.md` says how to load
+        it. The export is loaded and its outputs compared before it is kept.
 
         Args:
-            path: of a folder; a SavedModel that is there is replaced.
-            averaged: whether to use the averaged weights or those of the last step.
+            path: path of a folder; an existing SavedModel is replaced.
+            averaged: whether to use the EMA weights or those of the last step.
 
         Raises:
-            UserError: if it can't be written, or the network takes images of one size
-                and tells pixels apart.
+            UserError: if it can't be written, or if the network segments images of only
+                one size.
         """
         if self.body is None:
-            raise ArgumentError("export: nothing was trained; call fit first")
+            raise ArgumentError("export: the model is not trained; call fit first")
         network = networks.as_settings(self.body, False, self.multiple)
         task = open_task(self.keywords.experiment(network, 1))
         shape = list(self.reader.shape)

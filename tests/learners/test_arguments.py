@@ -33,25 +33,25 @@ def fixture_model():
         ((IMAGES, LABELS[:5]), "20 images and 5 labels"),
         ((IMAGES, ONE_HOT), "one-hot"),
         ((IMAGES, np.stack([LABELS] * 3, 1)), r"labels are \[20, 3\]"),
-        ((IMAGES, LABELS + 0.5), "no whole numbers"),
+        ((IMAGES, LABELS + 0.5), "not whole numbers"),
         ((IMAGES, OUT_OF_RANGE), "image 3 has the label 10; expected 0 to 9"),
         ((IMAGES, -np.ones(20, int)), "label -1"),
         ((IMAGES, LABELS.astype(str)), "expected numbers"),
         ((IMAGES, LABELS.astype(np.int64) + 2**32), "has the label 42949672"),
-        ((IMAGES > 99, LABELS), "truth values"),
+        ((IMAGES > 99, LABELS), "are booleans"),
         ((IMAGES / 60.0, LABELS), "with fractions.*\n.*0 to 1"),
         ((IMAGES[..., 0], LABELS), "newaxis"),
         ((IMAGES[:, :4], LABELS), r"\[N, 4, 8, 1\]; the network takes \[N, 8, 8, 1\]"),
         ((IMAGES * 300.0, LABELS), "values from 0 to"),
-        ((STANDARDIZED, LABELS), "standardized"),
+        ((STANDARDIZED, LABELS), "before standardization"),
         ((IMAGES * np.nan, LABELS), "values from nan"),
         ((IMAGES.astype(int) * 3, LABELS), "values from 0 to"),
-        ((IMAGES[:0], LABELS[:0]), "expected some"),
+        ((IMAGES[:0], LABELS[:0]), "expected at least one"),
         (({"x": IMAGES}, LABELS)[0], "a dictionary"),
         (zip(IMAGES, LABELS), "got a zip"),
         ((each for each in [(IMAGES, LABELS)]), "got a generator"),
         (ELEMENTS, r"dictionaries.*\n.*map"),
-        (PAIRS.repeat(), "no end"),
+        (PAIRS.repeat(), "is infinite"),
         (PAIRS.take(0), "empty"),
         (PAIRS.map(lambda x, y: (x, tf.as_string(y))), "labels are bytes"),
         (PAIRS.map(lambda x, y: (x, {"y": y})), "have a dict"),
@@ -78,7 +78,7 @@ def test_of_labelled_images(model, x, words):
         ({"unlabeled": UNLABELED, "batch_size": 2.5}, "batch_size=2.5"),
         ({"unlabeled": [*UNLABELED, UNLABELED[0][:6]]}, "unlabeled: images are"),
         ({"unlabeled": UNLABELED, "initial_epoch": 1}, "all epochs=1 are done"),
-        ({"unlabeled": UNLABELED, "initial_epoch": 1, "epochs": 2}, "nothing was tra"),
+        ({"unlabeled": UNLABELED, "initial_epoch": 1, "epochs": 2}, "not been trained"),
     ],
 )
 def test_of_fit(model, given, words):
@@ -129,7 +129,7 @@ def test_callbacks_that_could_not_do_what_they_are_for(model, tmp_path):
 
 
 def test_of_compile_evaluate_predict_and_export(model, tmp_path):
-    with pytest.raises(ArgumentError, match="losses of their own"):
+    with pytest.raises(ArgumentError, match="define their own losses"):
         model.compile("adam", loss="mse")
     with pytest.raises(ArgumentError, match="sample_weight"):
         model.evaluate(IMAGES, LABELS, sample_weight=LABELS)
@@ -139,7 +139,7 @@ def test_of_compile_evaluate_predict_and_export(model, tmp_path):
         model.compile(metrics="accuracy")
     with pytest.raises(ArgumentError, match="3 arrays; expected the 4"):
         model.set_weights(model.get_weights()[:3])
-    with pytest.raises(ArgumentError, match="nothing was trained"):
+    with pytest.raises(ArgumentError, match="not been trained"):
         mixdmt_tf.MixMatch(made.network(), 10).export(tmp_path / "export")
 
 
