@@ -1,9 +1,9 @@
 """Training algorithms: `base.py` has the one training step, each method is one file.
 
-`classification/` and `segmentation/` hold the methods of each task, `parts/` what
-several of them share. A method is a class that bears its file's name; its settings are
-a frozen dataclass `Config` in the same file, or else in that of its parent, and the
-class attribute `config_class` either way.
+`classification/` and `segmentation/` hold the methods of each task, `parts/` the code
+that several of them share. A method is a class named after its file. Its settings are a
+frozen dataclass `Config` in the same file or in that of its parent class; the class
+attribute `config_class` refers to it in both cases.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # imports TensorFlow
 
 
 def method(task: str, name: str) -> Type[Algorithm]:
-    """The class of `mixdmt_tf/algorithms/<task>/<name>.py`, imported when asked for.
+    """Imports and returns the class of `mixdmt_tf/algorithms/<task>/<name>.py`.
 
     Args:
         task: 'classification' or 'segmentation'.
@@ -30,7 +30,7 @@ def method(task: str, name: str) -> Type[Algorithm]:
 
 
 def from_labels_alone(task: str, name: str) -> bool:
-    """Whether a method learns from nothing but labelled images.
+    """Returns whether a method uses labelled images only.
 
     Args:
         task: 'classification' or 'segmentation'.
@@ -41,24 +41,24 @@ def from_labels_alone(task: str, name: str) -> bool:
 
 
 def base_in_words(task: str, name: str) -> str:
-    """What results call a base model by: 'labels alone', or its method.
+    """Returns the name of a base model in results: 'labels alone', or its method.
 
     Args:
         task: 'classification' or 'segmentation'.
-        name: of its method.
+        name: name of its method.
     """
     return "labels alone" if from_labels_alone(task, name) else name
 
 
 def method_called(task: str, class_name: str) -> Type[Algorithm]:
-    """The method whose class has this name, imported when asked for.
+    """Imports and returns the method with the given class name.
 
     Args:
         task: 'classification' or 'segmentation'.
-        class_name: such as 'RealMix'.
+        class_name: name of the class, such as 'RealMix'.
 
     Raises:
-        AttributeError: if there is none.
+        AttributeError: if there is no such method.
     """
     package = f"{__name__}.{task}"
     for name, found in classes(package).items():

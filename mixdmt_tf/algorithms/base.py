@@ -1,9 +1,10 @@
 """The one training step of the package; an algorithm only states its losses.
 
-The step: losses, their means over the rows of all replicas, loss scaling, gradients,
-optimizer, multiplicative weight decay, moving average of the weights, metrics. It is
-the same under float32, mixed_bfloat16 and mixed_float16, on one device and under
-`tf.distribute.MirroredStrategy`, in `model.fit` and in the command line's loop.
+The step computes the losses and their means over the rows of all replicas, scales the
+loss, computes gradients, applies the optimizer and multiplicative weight decay, and
+updates the EMA weights and metrics. It is the same under float32, mixed_bfloat16 and
+mixed_float16, on one device and under `tf.distribute.MirroredStrategy`, in `model.fit`
+and in the command line's loop.
 """
 
 from __future__ import annotations
@@ -33,10 +34,10 @@ from mixdmt_tf.settings import check, setting, settings_of
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """How weights are updated; defaults are MixMatch's (section 4 and release).
+    """Settings of weight updates; defaults are MixMatch's (section 4 and release).
 
-    Any method can be trained with any of these, so that methods can be compared on the
-    same footing; a method that was published with others redeclares them.
+    Any method can be trained with any of these settings, so that methods can be
+    compared fairly. A method that was published with other values overrides them.
     """
 
     optimizer: str = setting(
@@ -87,7 +88,7 @@ class Config:
     )
 
     def __post_init__(self) -> None:
-        """Refuses values out of range, or that don't go together, with UsageError."""
+        """Raises UsageError if values are out of range or don't fit together."""
         check(settings_of(type(self)), self)
         if self.optimizer == "adam" and self.weight_decay_form != "multiply":
             raise UsageError(
@@ -97,10 +98,10 @@ class Config:
             )
 
     def for_run(self, steps: int) -> Config:
-        """These settings with what they leave open filled in for a run's length.
+        """Returns these settings with unset values filled in for the run's length.
 
         Args:
-            steps: of the run.
+            steps: number of steps of the run.
         """
         warmup = lengths.ema_warmup(self.ema_decay, steps)
         return lengths.filled_in(self, ema_warmup=warmup)
@@ -110,32 +111,32 @@ Losses = Tuple[Dict[str, Term], Dict[str, Reported]]
 
 
 class Algorithm(KerasModel):
-    """A network and the way to train it; subclasses write `recipe` and `step_losses`.
+    """A Keras model that trains a network; subclasses define `recipe`, `step_losses`.
 
     >>> model = RealMix(network, RealMix.config_class(), RunFacts(10, 250, 1000))
     >>> model.compile()
     >>> model.fit(pipeline.dataset(0, 1000))
 
-    Variables of its own that a method makes in `__init__` (anything that TensorFlow
-    tracks) are saved and restored with the rest: see `own_state`.
+    Variables that a method creates in `__init__` (anything that TensorFlow tracks) are
+    saved and restored with the rest: see `own_state`.
 
     Attributes:
-        reported: names of everything `step_losses` returns, terms and reports; they
-            become the metrics of the step.
-        loop: 'rounds' if it is trained by rounds/loop.py, else 'single'.
-        has_teacher: whether the method predicts with the averaged weights, too.
-        teacher: then, a copy of `network` whose trainable weights are the averages;
-            None otherwise. Its own running statistics are not used.
-        groups: weights and their optimizers by name, once compiled: `trained_weights`,
-            'network', and what `more_groups` adds.
-        weighs_labels: whether `step_losses` itself counts labels by `x_weight`; for the
-            other methods the step does.
-        several_labels: whether the method serves images with several labels, too: y is
-            then int32 [b, L], each label 0, 1 or -1 for unknown, logits are [b, L, 2],
-            and a label of an image is what a pixel is in segmentation.
+        reported: names of all terms and reports that `step_losses` returns; they become
+            the metrics of the step.
+        loop: 'rounds' if the method is trained by rounds/loop.py, else 'single'.
+        has_teacher: whether the method also predicts with the EMA weights.
+        teacher: if `has_teacher`, a copy of `network` whose trainable weights are the
+            EMA weights, else None. Its own running statistics are not used.
+        groups: weights and their optimizers by name, once compiled: `trained_weights`
+            as 'network', and those of `more_groups`.
+        weighs_labels: whether `step_losses` itself applies the label weights
+            `x_weight`; for other methods the training step applies them.
+        several_labels: whether the method supports multi-label images. y is then int32
+            [b, L], each label 0, 1 or -1 for unknown, logits are [b, L, 2], and each
+            label of an image is treated like a pixel in segmentation.
         has_peer: whether the method trains a second network along with the first.
-        peer: then, a copy of `network` with initial weights of its own; None otherwise.
-            It has no averages and is neither evaluated nor exported.
+        peer: if `has_peer`, a copy of `network` with its own initial weights, else
+            None. It has no EMA weights and is neither evaluated nor exported.
     """
 
     facts_class = RunFacts
@@ -150,10 +151,10 @@ class Algorithm(KerasModel):
         """Wraps a built network.
 
         Args:
-            network: float images [B, H, W, channels] to float32 logits [B, C].
-            config: the algorithm's own `Config`; what it leaves open is filled in for
-                the run's length.
-            facts: what it must know of the run.
+            network: maps float images [B, H, W, channels] to float32 logits [B, C].
+            config: the algorithm's own `Config`; unset values are filled in for the
+                run's length.
+            facts: facts about the run that the method needs.
         """
         super().__init__()
         self.network = network
@@ -170,22 +171,22 @@ class Algorithm(KerasModel):
 
     @classmethod
     def recipe(cls, config: Any) -> Recipe:
-        """What the batches must hold."""
+        """Returns what the batches must contain."""
         raise NotImplementedError
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> Losses:
-        """The loss terms of one step and the numbers to log, on one replica's rows."""
+        """Computes a step's loss terms and numbers to log, on one replica's rows."""
         raise NotImplementedError
 
     def compile(self, optimizer: Optional[Any] = None, **kwargs: Any) -> None:
-        """Chooses the optimizer: by default what the settings say.
+        """Sets the optimizer, by default the one of the settings.
 
         Under the mixed_float16 policy Keras wraps it in dynamic loss scaling.
 
         Args:
             optimizer: any Keras optimizer.
-            **kwargs: handed to `KerasModel.compile`, such as `metrics` for `evaluate`;
-                what training reports is `reported`.
+            **kwargs: passed to `KerasModel.compile`, such as `metrics` for `evaluate`.
+                The metrics of training are those in `reported`.
         """
         rate = optimizers.learning_rate(self.config, self.facts.steps)
         if optimizer is None:
@@ -205,23 +206,23 @@ class Algorithm(KerasModel):
 
     @property
     def trained_weights(self) -> List[Any]:
-        """What the optimizer moves: weights of the network, then of the peer.
+        """The weights that the optimizer updates: the network's, then the peer's.
 
-        A method with further layers of its own adds theirs.
+        A method with further layers adds their weights.
         """
         peers = self.peer.trainable_variables if self.has_peer else []
         return [*self.network.trainable_variables, *peers]
 
     def more_groups(self) -> Dict[str, Group]:
-        """Weights that have an optimizer of their own, such as those of an adversary.
+        """Returns weights with a separate optimizer, such as those of a discriminator.
 
-        A method that has some makes their layers in `__init__`, and names the group in
-        the terms that it learns. No group's terms move another group's weights.
+        The method creates their layers in `__init__`, and names the group in the terms
+        that train it. The terms of one group never update the weights of another.
         """
         return {}
 
     def begin(self, pipeline: Any) -> None:
-        """Called before the first step of a run, not when it is resumed.
+        """Prepares a run; called before its first step, not when it is resumed.
 
         Args:
             pipeline: the run's batches and images; `data/classification/pipeline.py`
@@ -229,23 +230,23 @@ class Algorithm(KerasModel):
         """
 
     def weights_replaced(self) -> None:
-        """Has averages and teacher begin anew, after weights of another run came in."""
-        if self.teacher is not None:  # what is not trained has no average
+        """Restarts EMA weights and teacher after loading the weights of another run."""
+        if self.teacher is not None:  # weights that are not trained have no average
             self.teacher.set_weights(self.network.get_weights())
         self.average.restart()
 
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Logits of the raw (not averaged) weights."""
+        """Returns the logits of the raw (not averaged) weights."""
         return self.network(images, training=training)
 
     def train_step(
         self, data: Dict[str, tf.Tensor], earlier: Optional[GradientSums] = None
     ) -> Dict[str, tf.Tensor]:
-        """One step on one replica's rows of a batch.
+        """Performs one training step on one replica's rows of a batch.
 
         Args:
             data: a batch as `mixdmt_tf.data.recipe.Recipe` describes it.
-            earlier: gradients of the other parts of the step's batch, if this is one.
+            earlier: gradients of the batch's other parts, if `data` is the last part.
 
         Returns:
             The means of all reported numbers.
@@ -259,7 +260,7 @@ class Algorithm(KerasModel):
         return {name: metric.result() for name, metric in self.means.items()}
 
     def gradients(self, data: Dict[str, tf.Tensor], in_parts: bool = False) -> Shares:
-        """Those of this replica's share of the loss times loss scales: `by_count`."""
+        """Computes gradients of this replica's share of the scaled loss: `by_count`."""
         with tf.GradientTape(persistent=True) as tape:
             terms, reports = self.step_losses(data)
             terms = counted(terms, data, weighed=self.weighs_labels)
@@ -271,7 +272,7 @@ class Algorithm(KerasModel):
         return [(groups.gradients(self.groups, tape, e), n) for e, n in scaled]
 
     def _decay_and_average(self, step: tf.Tensor) -> None:
-        """Decays the kernels, then moves the average; on all replicas alike."""
+        """Decays the kernels, then updates the EMA weights, on all replicas alike."""
         config = self.config
         decay = tf.constant(config.ema_decay, tf.float32)
         if config.ema_warmup:
@@ -284,7 +285,7 @@ class Algorithm(KerasModel):
             weight.assign(decay_weight(weight, strength, rate))
 
         def move(average, weight, decay):
-            # Without an average the last weights themselves, not what rounding leaves.
+            # With decay 0, assign the weights themselves to avoid rounding errors.
             average.assign(ema(average, weight, decay) if config.ema_decay else weight)
 
         def update(strategy, decay):
