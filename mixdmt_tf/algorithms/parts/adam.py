@@ -14,13 +14,13 @@ from mixdmt_tf.algorithms.parts.layer_rates import ByLayer, LayerRates
 
 @keras.saving.register_keras_serializable("mixdmt_tf")
 class Adam(ByLayer, keras.optimizers.Adam):
-    """Keras's Adam; the step of each layer is as long as `LayerRates` says.
+    """Keras's Adam with the learning rate multipliers of `LayerRates`.
 
     Kingma and Ba 2015 (arXiv:1412.6980), algorithm 1 in the form at the end of section
-    2, which Keras has as well: w <- w - lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) +
-    epsilon). With the same rate for all layers its steps are those of Keras's class,
-    bit for bit. That one computes the factor of m anew for each weight, which is half
-    of the operations of its step.
+    2, which Keras uses as well: w <- w - lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) +
+    epsilon). With the same rate for all layers its steps equal those of Keras's class,
+    bit for bit. Keras computes the factor of m separately for each weight, which is
+    half of the operations of its step; this class computes it once.
     """
 
     def __init__(
@@ -33,16 +33,16 @@ class Adam(ByLayer, keras.optimizers.Adam):
         name: str = "adam",
         **kwargs: Any,
     ):
-        """Remembers its numbers; variables are made by `build`.
+        """Stores the hyperparameters; `build` creates the variables.
 
         Args:
             learning_rate: a number or a schedule.
-            head: see `LayerRates`, as the next three.
-            head_rate: of the head.
+            head: see `LayerRates` for this and the next three.
+            head_rate: multiplier of the head.
             decoder: names of layers.
-            encoder_rate: of what is neither head nor decoder.
-            name: of the optimizer's variables.
-            **kwargs: of `keras.optimizers.Adam`, such as `epsilon`.
+            encoder_rate: multiplier of all other layers.
+            name: prefix of the optimizer's variables.
+            **kwargs: arguments of `keras.optimizers.Adam`, such as `epsilon`.
         """
         super().__init__(learning_rate, name=name, **kwargs)
         self._step = _Step()
@@ -51,12 +51,12 @@ class Adam(ByLayer, keras.optimizers.Adam):
     def update_step(
         self, gradient: tf.Tensor, variable: Any, learning_rate: Any = None
     ) -> None:
-        """Moves one variable; Keras 3 hands over the learning rate, Keras 2 does not.
+        """Updates one variable.
 
         Args:
-            gradient: of the loss, unscaled and summed over the replicas.
+            gradient: gradient of the loss, unscaled and summed over the replicas.
             variable: a `tf.Variable` or a Keras weight.
-            learning_rate: of this step.
+            learning_rate: learning rate of this step on Keras 3; Keras 2 passes none.
         """
         weight = tf.convert_to_tensor(variable)
         index = compat.slot_index(self, variable)
@@ -71,7 +71,7 @@ class Adam(ByLayer, keras.optimizers.Adam):
         variable.assign(weight - length * m / (tf.sqrt(v) + epsilon))
 
     def _shared(self, learning_rate: Any, variable: Any) -> List[tf.Tensor]:
-        """The factor of m, 1 - b1, 1 - b2, epsilon: of all weights of equal rates."""
+        """Returns the factor of m, 1 - b1, 1 - b2, epsilon; shared by equal rates."""
         multiplier = (self._multipliers or [])[compat.slot_index(self, variable)]
         graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
         place = compat.tf_variable(variable)
@@ -80,7 +80,7 @@ class Adam(ByLayer, keras.optimizers.Adam):
             rate = self.layer_rate(learning_rate, variable)
             step = tf.cast(tf.convert_to_tensor(self.iterations) + 1, rate.dtype)
             first, second = 1 - self.beta_1**step, tf.sqrt(1 - self.beta_2**step)
-            # In Keras's order where its own class would do: bits depend on it.
+            # For equal rates, in the order of Keras's class, for bitwise equality.
             even = self.rates.even
             length = rate * second / first if even else rate * (second / first)
             numbers = (1 - self.beta_1, 1 - self.beta_2, self.epsilon)
@@ -89,25 +89,25 @@ class Adam(ByLayer, keras.optimizers.Adam):
         return self._step.shared[key]
 
     def apply_gradients(self, *args: Any, **kwargs: Any) -> Any:
-        """As Keras's; a step computes once what all weights share."""
+        """As in Keras; values shared by all weights are computed once per step."""
         with self._step.beginning():
             return super().apply_gradients(*args, **kwargs)
 
     def apply(self, *args: Any, **kwargs: Any) -> Any:
-        """Keras 3's, which `apply_gradients` and loss scaling call."""
+        """As in Keras 3, whose `apply_gradients` and loss scaling call it."""
         with self._step.beginning():
             return super().apply(*args, **kwargs)
 
 
 class _Step:
-    """What the weights of one step share; plain tensors, of no checkpoint."""
+    """Tensors that all weights share within one step; they are not checkpointed."""
 
     def __init__(self) -> None:
         self.shared: Dict[Any, List[tf.Tensor]] = {}
 
     @contextlib.contextmanager
     def beginning(self) -> Iterator[None]:
-        """Within it a step is taken: nothing is left of another one, in any graph."""
+        """A context for one step, without shared tensors of other steps or graphs."""
         self.shared.clear()
         try:
             yield

@@ -43,31 +43,31 @@ class Config(
     )
 
     def for_run(self, steps: int) -> Config:
-        """These settings with what they leave open filled in for a run's length."""
+        """Returns these settings with unset values filled in for the run's length."""
         config = super().for_run(steps)
         return lengths.filled_in(config, one_pass=lengths.one_pass(steps))
 
 
 class AveragedTeacher(base.Algorithm):
-    """The teacher's predictions, the network's, and the weight of their distance."""
+    """Base class with the predictions of teacher and network, and the loss weight."""
 
     has_teacher = True
 
     def lambda_u(self, step: tf.Tensor) -> tf.Tensor:
-        """Its weight at this step."""
+        """Returns the weight of the unlabelled loss at a step."""
         config: Any = self.config
         length = int(config.lambda_u_ramp * self.facts.steps)
         return config.lambda_u * sigmoid_ramp(step, length)
 
     def taught(self, images: tf.Tensor) -> tf.Tensor:
-        """Logits of the teacher: float32 [n, h, w, C], without gradient."""
+        """Returns the teacher's logits, float32 [n, h, w, C], without gradient."""
         with frozen_statistics(self.teacher):
             return tf.stop_gradient(self.teacher(images, training=True))
 
     def predict(
         self, labeled: tf.Tensor, unlabeled: tf.Tensor
     ) -> Tuple[tf.Tensor, tf.Tensor]:
-        """Logits of the network for images with labels, and for those without.
+        """Returns the network's logits for labelled and for unlabelled images.
 
         Args:
             labeled: float32 [m, h, w, 3].

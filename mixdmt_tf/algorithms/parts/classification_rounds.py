@@ -1,10 +1,10 @@
 """What DMT shares with the methods that learn in rounds from fixed pseudo labels.
 
 Dynamic Mutual Training (arXiv:2004.08514), algorithm 1 and section 5.2.2: a network
-trained on labels labels the other images; another one, begun anew, learns from labels
-and the most confident pseudo labels together; and so on, each round with more of them.
-The methods differ in how much a pseudo label weighs (`weigh`) and in who teaches whom.
-The loop itself is `rounds/loop.py`.
+trained on the labels predicts pseudo labels for the other images. A new network learns
+from the labels and the most confident pseudo labels together, and so on; each round
+uses more pseudo labels. The methods differ in the weights of pseudo labels (`weigh`)
+and in which network teaches which. The loop itself is `rounds/loop.py`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ assumes = {"batch": 64}  # Table 1, row 8: 64 labelled and 448 pseudo-labelled i
 
 @dataclasses.dataclass(frozen=True)
 class Selection:
-    """How many images rounds learn from, and which network is the result."""
+    """Settings of pseudo-label selection, and of which network is the result."""
 
     count: str = setting(
         "exact",
@@ -70,7 +70,7 @@ class Config(
     dmt_sgd.Defaults,
     base.Config,
 ):
-    """Rounds of DMT section 5.2.2 and appendix B."""
+    """Settings of rounds, DMT section 5.2.2 and appendix B."""
 
     learning_rate: float = override(0.1, "of a round")
     base_learning_rate: float = override(0.2, "appendix B")
@@ -81,9 +81,9 @@ class Config(
 
 
 class Round(base.Algorithm):
-    """One round: labels and weighted pseudo labels in one mixed batch.
+    """Base class of one round: labels and weighted pseudo labels in one mixed batch.
 
-    A method says what a pseudo label is worth: `weigh`.
+    A method defines the weights of pseudo labels in `weigh`.
     """
 
     loop = "rounds"
@@ -109,11 +109,11 @@ class Round(base.Algorithm):
     def weigh(
         self, batch: Dict[str, tf.Tensor], images: tf.Tensor, labels: tf.Tensor
     ) -> Tuple[tf.Tensor, tf.Tensor, Dict[str, base.Reported]]:
-        """What is learned about each pseudo-labelled image, and how much it counts.
+        """Computes the target and weight of each pseudo-labelled image.
 
         Args:
-            batch: the whole of it.
-            images: float32 [b + n, H, W, C], labelled and then pseudo-labelled ones,
+            batch: the whole batch.
+            images: float32 [b + n, H, W, C], labelled and then pseudo-labelled images,
                 not mixed.
             labels: float32 [n, C], one-hot pseudo labels.
 
@@ -123,12 +123,12 @@ class Round(base.Algorithm):
         raise NotImplementedError
 
     def given(self, batch: Dict[str, tf.Tensor]) -> Tuple[tf.Tensor, tf.Tensor]:
-        """Images [b + n, H, W, channels] and one-hot pseudo labels [n, C]."""
+        """Returns images [b + n, H, W, channels] and one-hot pseudo labels [n, C]."""
         images = tf.concat([batch["x"], batch["u"][:, 0]], 0)
         return images, tf.one_hot(batch["u_label"], self.facts.num_classes)
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
-        """Eq. 7 to 10 of mixed images."""
+        """Computes Eq. 7 to 10 on mixed images."""
         images, labels = self.given(batch)
         q, weights_u, reports = self.weigh(batch, images, labels)
         return self.learn(self.network, batch, images, q, weights_u), reports
@@ -141,16 +141,16 @@ class Round(base.Algorithm):
         q: tf.Tensor,
         weights_u: tf.Tensor,
     ) -> Dict[str, base.Term]:
-        """The terms of labels and pseudo labels; both are divided by all N rows.
+        """Returns the terms of labels and pseudo labels, both divided by all N rows.
 
-        Labels from a graph have weights of their own besides; labels have theirs.
+        The batch has further weights for labels, and for pseudo labels from a graph.
 
         Args:
-            network: that learns.
-            batch: the whole of it.
+            network: the network to train.
+            batch: the whole batch.
             images: float32 [b + n, H, W, channels].
             q: float32 [n, C], targets of the pseudo-labelled images.
-            weights_u: float32 [n], what they count.
+            weights_u: float32 [n], their weights.
         """
         config = self.config
         y = tf.one_hot(batch["y"], self.facts.num_classes)
@@ -172,17 +172,17 @@ class Round(base.Algorithm):
 def weight_reports(
     weights: tf.Tensor, batch: Dict[str, tf.Tensor]
 ) -> Dict[str, base.Reported]:
-    """The mean weight, of right and of wrong pseudo labels, where known.
+    """Reports the mean weight of all, of right and of wrong pseudo labels, if known.
 
     Args:
-        weights: float32 [n], of the pseudo-labelled images.
-        batch: with `u_label` and `u_truth`; with `u_kept`, right and wrong labels are
-            those that were kept.
+        weights: float32 [n], weights of the pseudo-labelled images.
+        batch: with `u_label` and `u_truth`; with `u_kept`, only kept labels count as
+            right or wrong.
     """
     truth = batch["u_truth"]
     kept = batch.get("u_kept", tf.ones_like(weights))
     right = tf.equal(batch["u_label"], truth)
-    # Whatever is said of an image that is known to be of no class is wrong.
+    # Any label of an image that is known to be of none of the classes is wrong.
     wrong = ~right & tf.not_equal(truth, -1)
 
     def share(which: Any) -> tf.Tensor:

@@ -1,9 +1,9 @@
 """What the methods share that the MixMatch release compares itself with.
 
-Berthelot et al. 2019 (arXiv:1905.02249), section 4 and released code: one labelled
-pass, which alone moves batch normalization's running statistics, any number of
-unlabelled ones, and a weight of the unlabelled loss that grows linearly over the first
-part of the run. Network, Adam, weight decay and moving average are MixMatch's
+Berthelot et al. 2019 (arXiv:1905.02249), section 4 and released code: a step has one
+labelled pass, which alone updates batch normalization's running statistics, and any
+number of unlabelled ones. The weight of the unlabelled loss grows linearly over the
+first part of the run. Network, Adam, weight decay and EMA are MixMatch's
 (`base.Config`) and not those of the methods' own papers.
 """
 
@@ -23,7 +23,7 @@ from mixdmt_tf.settings import setting
 
 @dataclasses.dataclass(frozen=True)
 class Config(base.Config):
-    """A weight that grows; a method declares `lambda_u` with its own default."""
+    """The warm-up of `lambda_u`, which a method declares with its own default."""
 
     warmup: float = setting(
         0.4,
@@ -35,7 +35,7 @@ class Config(base.Config):
 
 
 class Frame(base.Algorithm):
-    """The passes, weights and reports of which the methods' `step_losses` are made."""
+    """Base class with the passes, weights and reports of the methods' steps."""
 
     reported: Tuple[str, ...] = (
         "loss_x",
@@ -46,18 +46,18 @@ class Frame(base.Algorithm):
     )
 
     def loss_x(self, batch: Dict[str, tf.Tensor]) -> base.Term:
-        """Cross-entropy of the labelled images, and the step's batch statistics."""
+        """Returns the labelled cross-entropy; the pass updates running statistics."""
         y = tf.one_hot(batch["y"], self.facts.num_classes)
         return base.Term(cross_entropy(y, self.network(batch["x"], training=True)))
 
     def predict(
         self, images: tf.Tensor, network: Optional[keras.Model] = None
     ) -> tf.Tensor:
-        """Logits in training mode that leave the running statistics alone.
+        """Returns logits in training mode without updating the running statistics.
 
         Args:
             images: float32 [n, H, W, C].
-            network: the network if not given, or the teacher.
+            network: the network to use, such as the teacher; by default `self.network`.
 
         Returns:
             float32 [n, C].
@@ -69,26 +69,26 @@ class Frame(base.Algorithm):
     def guess(
         self, images: tf.Tensor, network: Optional[keras.Model] = None
     ) -> tf.Tensor:
-        """Probabilities to learn from, without gradient; arguments of `predict`."""
+        """Returns target probabilities without gradient; arguments as in `predict`."""
         return tf.stop_gradient(tf.nn.softmax(self.predict(images, network)))
 
     def lambda_u(self, step: tf.Tensor) -> tf.Tensor:
-        """Weight of the unlabelled loss at a step, float32 []."""
+        """Returns the weight of the unlabelled loss at a step, float32 []."""
         config: Any = self.config
         length = round(config.warmup * self.facts.steps)
         return config.lambda_u * linear_ramp(step, length)
 
     def reports(self, q: tf.Tensor, batch: Dict[str, tf.Tensor]):
-        """Those of `guess_reports`, of the guesses [n, C]."""
+        """Returns `guess_reports` of the guesses [n, C]."""
         return guess_reports(q, batch["u_truth"])
 
 
 def guess_reports(q: tf.Tensor, truth: tf.Tensor) -> Dict[str, base.Reported]:
-    """How sure the guesses are and, where known, how right.
+    """Reports the confidence of the guesses and, where known, their accuracy.
 
     Args:
         q: float32 [n, C], probabilities.
-        truth: int32 [n], hidden classes; those below 0 are not judged.
+        truth: int32 [n], hidden classes; rows with a negative class are not counted.
 
     Returns:
         `guess_confidence` over all rows, `guess_accuracy` over those with a class.

@@ -19,7 +19,7 @@ GROUP = "discriminator"  # of the terms that it learns
 
 @dataclasses.dataclass(frozen=True)
 class Discriminator:
-    """Its size and optimizer; a method combines them with its own settings."""
+    """Settings of the discriminator; a method combines them with its own settings."""
 
     discriminator_layers: int = setting(
         5,
@@ -42,26 +42,26 @@ class Discriminator:
     )
 
     def require_crop(self, size: Tuple[Optional[int], Optional[int]]) -> None:
-        """Makes sure that the layers leave something of a crop.
+        """Checks that crops are large enough for the discriminator's layers.
 
         Args:
-            size: height and width, None if unknown.
+            size: height and width of the crop, None if unknown.
 
         Raises:
-            UsageError: if they don't.
+            UsageError: if they are too small.
         """
         require_size(size, self.discriminator_layers)
 
 
 def group(model: keras.Model, config: Any, steps: int) -> Group:
-    """Its weights, and the Adam of the releases of Hung et al., s4GAN and GCT.
+    """Returns the discriminator's group, with Adam as in Hung et al., s4GAN and GCT.
 
-    There is no weight decay.
+    Settings follow the three releases; there is no weight decay.
 
     Args:
         model: the discriminator.
-        config: settings with those above, and `adam_epsilon`.
-        steps: of the run.
+        config: settings that include `Discriminator`, and `adam_epsilon`.
+        steps: number of steps of the run.
     """
     rate = learning_rate(config.discriminator_learning_rate, "poly", steps)
     adam = keras.optimizers.Adam(rate, beta_2=0.99, epsilon=config.adam_epsilon)
@@ -69,16 +69,16 @@ def group(model: keras.Model, config: Any, steps: int) -> Group:
 
 
 class Opposed(base.Algorithm):
-    """A network and a discriminator that learns to tell its predictions from labels.
+    """Base class of methods whose discriminator tells predictions from label maps.
 
     Attributes:
-        discriminator: a Keras model, which a method makes in `__init__`.
+        discriminator: a Keras model that the method creates in `__init__`.
     """
 
     discriminator: keras.Model
 
     def more_groups(self) -> Dict[str, Group]:
-        """The discriminator has Adam."""
+        """Returns the group of the discriminator, with Adam."""
         return {GROUP: group(self.discriminator, self.config, self.facts.steps)}
 
     @classmethod

@@ -59,7 +59,7 @@ class Defaults:
 
 @dataclasses.dataclass(frozen=True)
 class Mixup:
-    """The mixup of the release, of all but online self-training."""
+    """Settings of the release's mixup, for all methods but online self-training."""
 
     mixup_beta: float = setting(
         0.75,

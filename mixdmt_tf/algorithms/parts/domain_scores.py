@@ -1,17 +1,18 @@
 """Scores from small networks that tell labelled images from unlabelled ones.
 
-The more an unlabelled image is taken for a labelled one, the likelier it is of a class.
-Detector and classifier are apart, since consistency training makes a classifier sure of
-strangers as well (Zhang et al. 2024, arXiv:2405.16093). Nobody is scored by a network
-that has seen him: the labelled images are in five folds, the unlabelled ones in two
-halves; network k learns from the other four folds against one half, and scores fold k
-and the other half. Scores become ranks within that half, which networks have in common.
+The more an unlabelled image is taken for a labelled one, the more likely it belongs to
+one of the classes. Detector and classifier are separate networks, since consistency
+training makes a classifier confident about strangers, images of none of the classes, as
+well (Zhang et al. 2024, arXiv:2405.16093). No image is scored by a network that was
+trained on it: the labelled images are split into five folds, the unlabelled ones into
+two halves. Network k learns from the other four folds against one half, and scores fold
+k and the other half. Scores become ranks within that half, to be comparable between
+networks.
 
-Where some labelled classes are rarer among the unlabelled images than others, or
-absent, a labelled image of these looks like no unlabelled one, and the share of
-strangers would come out too large. Then, by a test of Kruskal and Wallis of the ranks
-over classes, the share is estimated from the classes alone that look least like
-labelled ones.
+If some labelled classes are rarer among the unlabelled images than others, or absent,
+their labelled images look like no unlabelled ones, and the share of strangers would be
+overestimated. If a Kruskal-Wallis test of the ranks over classes finds this, the share
+is estimated only from the classes that look least like labelled ones.
 """
 
 from __future__ import annotations
@@ -31,23 +32,23 @@ from mixdmt_tf.data.augment import crop_flip
 from mixdmt_tf.progress import Progress
 
 FOLDS = 5
-STEPS = 400  # of each network; with many more it would know few images by heart
+STEPS = 400  # of each network; many more would overfit to few images
 ROWS = 32  # of each kind in a batch
-SIZE = 32  # pixels, height and width at most
+SIZE = 32  # pixels, maximum height and width
 SHIFT = 2  # pixels
-POOL = 10_000  # images of a half that are learnt from and that ranks are within
+POOL = 10_000  # training images of a half, and size of the pool of ranks
 CHUNK = 500
 SIGNIFICANT = 0.01
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Images:
-    """What one network learns from, in the size that networks take, in [-1, 1].
+    """Training images of one network, in the size that networks take, in [-1, 1].
 
     Attributes:
         labeled: float32 [n, S, S, channels].
         unlabeled: float16 [m, S, S, channels], at most `POOL`.
-        seed: the run's.
+        seed: seed of the run.
     """
 
     labeled: np.ndarray
@@ -58,8 +59,8 @@ class Images:
 def domain_scores(pipeline: Any) -> ImageScores:
     """Trains the networks and scores all unlabelled images of a run.
 
-    Of the unlabelled images those are in memory that one network learns from, then a
-    pass of the pipeline at a time.
+    Memory holds only the unlabelled images that one network learns from, and later one
+    batch of the pipeline at a time.
 
     Args:
         pipeline: the run's images (`data.classification.pipeline.Pipeline`).
@@ -106,7 +107,7 @@ def domain_scores(pipeline: Any) -> ImageScores:
 def _unlabeled_logits(
     networks: Sequence[Any], halves: np.ndarray, pipeline: Any
 ) -> np.ndarray:
-    """Logits [FOLDS, N] of the half that a network has not seen; elsewhere 0."""
+    """Returns logits [FOLDS, N] for the half a network has not seen; 0 elsewhere."""
     logits = np.zeros((len(networks), len(halves)), np.float32)
     start = 0
     for some in pipeline.unlabeled_images():
@@ -122,21 +123,21 @@ def _unlabeled_logits(
 def present_classes(
     ranks: np.ndarray, classes: np.ndarray, names: Sequence[str]
 ) -> Tuple[np.ndarray, str]:
-    """Of which labelled images the share of strangers is to be estimated.
+    """Selects the labelled images from which to estimate the share of strangers.
 
     Args:
         ranks: float [n], larger means less like unlabelled images.
         classes: int [n].
-        names: of the classes 0, 1, ...
+        names: names of the classes 0, 1, ...
 
     Returns:
-        bool [n], and a note on classes that seem to be absent, '' if none does.
+        A mask bool [n], and a note on classes that seem to be absent, '' for none.
     """
     from scipy.stats import kruskal
 
     found, counts = np.unique(classes, return_counts=True)
     groups = [ranks[classes == c] for c in found]
-    alike = ranks.min() == ranks.max()  # of which there is no test
+    alike = ranks.min() == ranks.max()  # the test is undefined for equal ranks
     if counts.min() < 2 or alike or kruskal(*groups).pvalue >= SIGNIFICANT:
         return np.ones(len(ranks), bool), ""
     deviation = np.sqrt(np.mean([np.var(each, ddof=1) for each in groups]))
@@ -151,14 +152,14 @@ def present_classes(
 
 
 def _small(images: Any) -> np.ndarray:
-    """Images in the size that networks take, float32."""
+    """Returns images in the size that networks take, float32."""
     if max(images.shape[1:3]) > SIZE:
         images = tf.image.resize(images, (SIZE, SIZE), "area")
     return np.asarray(images)
 
 
 def _read(pipeline: Any, places: np.ndarray, shape: Tuple[int, ...]) -> np.ndarray:
-    """Some unlabelled images, float16 [m, S, S, channels]."""
+    """Reads some unlabelled images, float16 [m, S, S, channels]."""
     found = np.zeros((len(places), *shape), np.float16)
     start = 0
     for some in pipeline.unlabeled_images(places):
@@ -168,7 +169,7 @@ def _read(pipeline: Any, places: np.ndarray, shape: Tuple[int, ...]) -> np.ndarr
 
 
 def _folds(classes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A fold in [0, FOLDS) for each labelled image, classes spread evenly."""
+    """Draws a fold in [0, FOLDS) for each labelled image, stratified by class."""
     folds = np.zeros(len(classes), int)
     for c in np.unique(classes):
         same = rng.permutation(np.flatnonzero(classes == c))
@@ -179,9 +180,10 @@ def _folds(classes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def network(input_shape: Tuple[int, ...], seed: int) -> keras.Model:
-    """Three convolutions and a hidden layer, to one logit: 'a labelled image'.
+    """Builds a network with one logit for 'is a labelled image'.
 
-    There is no batch normalization: its statistics would be those of both kinds.
+    It has three convolutions and a hidden layer, but no batch normalization, whose
+    statistics would mix both kinds of images.
     """
     layers: List[Any] = [keras.Input(input_shape)]
 
@@ -214,14 +216,14 @@ def network(input_shape: Tuple[int, ...], seed: int) -> keras.Model:
 
 
 class _Detector:
-    """The network, its training step and its answers, traced once for all folds."""
+    """The network with its training step and predictions, traced once for all folds."""
 
     def __init__(self, shape: Tuple[int, ...], flip: bool):
-        """Makes what each fold begins anew.
+        """Creates network and optimizer, which are reset for each fold.
 
         Args:
-            shape: of an image.
-            flip: whether mirror images are as good.
+            shape: shape of an image.
+            flip: whether images may be flipped horizontally.
         """
         self.shape, self.flip = shape, flip
         self.model = network(shape, 0)
@@ -236,18 +238,18 @@ class _Detector:
         )
 
     def begin(self, seed: int) -> None:
-        """Forgets all training."""
+        """Resets weights and optimizer."""
         self.model.set_weights(network(self.shape, seed).get_weights())
         for variable, value in zip(compat.variables(self.optimizer), self._beginning):
             variable.assign(value)
 
     def answer(self, weights: List[np.ndarray], x: tf.Tensor) -> tf.Tensor:
-        """Logits [n] of images with these weights of the model."""
+        """Returns logits [n] of images, computed with the given weights."""
         self.model.set_weights(weights)
         return self.logits(x)
 
     def _step(self, x: tf.Tensor, key: tf.Tensor) -> None:
-        """Learns from as many images of the one kind as of the other."""
+        """Trains on a batch with equally many images of both kinds."""
         truth = tf.constant([1.0] * ROWS + [0.0] * ROWS)
         moves = draws.uniform(key, [2 * ROWS, crop_flip.UNIFORMS])
         x = crop_flip.crop_flip(x, moves, SHIFT, self.flip, None)
@@ -263,7 +265,7 @@ class _Detector:
 def _trained(
     detector: _Detector, images: Images, fold: int, progress: Progress
 ) -> Callable[[tf.Tensor], tf.Tensor]:
-    """A function from images to logits, trained on labelled against unlabelled ones."""
+    """Trains a network, and returns its function from images to logits."""
     purpose = f"domain{fold}"
     detector.begin(images.seed * FOLDS + fold)
     rng = np.random.default_rng([images.seed, fold])
@@ -282,4 +284,4 @@ def _map(compute: Any, images: np.ndarray) -> np.ndarray:
         compute(tf.constant(images[i : i + CHUNK].astype(np.float32))).numpy()
         for i in range(0, len(images), CHUNK)
     ]
-    return np.concatenate([np.zeros(0, np.float32), *parts])  # of no images: none
+    return np.concatenate([np.zeros(0, np.float32), *parts])  # works for no images

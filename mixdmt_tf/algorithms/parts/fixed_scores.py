@@ -1,7 +1,7 @@
 """Scores of the unlabelled images that stay the same in a run, and the rate from them.
 
-They are found before the first step, by features of the network as it begins
-(`frozen_scores.py`) or by networks of their own (`domain_scores.py`).
+They are computed before the first step, from features of the initial network
+(`frozen_scores.py`) or with separate networks (`domain_scores.py`).
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from mixdmt_tf.algorithms.parts.image_scores import StrangerShare, stranger_shar
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class FixedScores:
-    """What a mask rests on from before the first step.
+    """Scores and estimates computed before the first step, on which a mask is based.
 
     Attributes:
-        scores: float32 [N] of the unlabelled images, larger is more like the classes.
-        share: the estimated share of strangers; None: nobody asked for it.
-        note: what else was found, '' for nothing.
+        scores: float32 [N], scores of the unlabelled images; larger means more like the
+            classes.
+        share: the estimated share of strangers; None if it was not estimated.
+        note: a remark for the user, '' for none.
     """
 
     scores: np.ndarray
@@ -35,13 +36,13 @@ class FixedScores:
 def find(
     name: str, pipeline: Any, extractor: Optional[keras.Model], estimates: bool
 ) -> FixedScores:
-    """Looks at all images of a run.
+    """Computes the fixed scores of all unlabelled images of a run.
 
     Args:
         name: 'frozen' or 'domain'.
         pipeline: the run's images.
-        extractor: of 'frozen', images to features [B, D].
-        estimates: whether the share of strangers is wanted.
+        extractor: for 'frozen', maps images to features [B, D].
+        estimates: whether to estimate the share of strangers.
     """
     frozen = name == "frozen"
     found = frozen_scores(extractor, pipeline) if frozen else domain_scores(pipeline)

@@ -1,15 +1,16 @@
 """Scores from the features that a network has before it is trained on.
 
-A network that starts from the weights of other data tells images of the labelled
-classes from others by the cosine to the 5th nearest labelled image (`nearest_cosine`),
-and no training of this run can make it sure of strangers. Features are standardized
-over labelled and unlabelled images together: what sets all of them apart from the
-photos that the weights come from says nothing of either.
+A network that was pretrained on other data distinguishes images of the labelled classes
+from strangers, images of none of the classes, by the cosine to the 5th nearest labelled
+image (`nearest_cosine`). Since it is not trained in this run, it can't become confident
+about strangers. Features are standardized over labelled and unlabelled images together:
+what distinguishes all of them from the pretraining images is of no use here.
 
-For the share of strangers, labelled images are scored without themselves, and all
-scores become ranks within the class of the near images (`class_p_values`): classes
-differ in how near each other their images are, and those that are frequent among the
-labelled images may be absent among the unlabelled ones.
+To estimate the share of strangers, each labelled image is compared with the other
+labelled images only, and all scores become ranks within the class of the nearest images
+(`class_p_values`). The reason is that classes differ in how similar their images are,
+and classes that are frequent among the labelled images may be absent among the
+unlabelled ones.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ from mixdmt_tf.equations import class_p_values
 from mixdmt_tf.progress import Progress
 
 NEIGHBOURS = 5
-SAMPLE = 5000  # unlabelled images that means and deviations are taken of
+SAMPLE = 5000  # unlabelled images from which means and deviations are computed
 
 
 def frozen_scores(extractor: Any, pipeline: Any) -> ImageScores:
     """Scores all unlabelled images of a run.
 
     Args:
-        extractor: Keras model, images [B, H, W, channels] to features [B, D].
+        extractor: Keras model that maps images [B, H, W, channels] to features [B, D].
         pipeline: the run's images (`data.classification.pipeline.Pipeline`).
 
     Returns:
@@ -72,13 +73,13 @@ def frozen_scores(extractor: Any, pipeline: Any) -> ImageScores:
 def nearest(
     features: np.ndarray, references: np.ndarray, labels: np.ndarray, same: bool = False
 ) -> Tuple[np.ndarray, np.ndarray]:
-    """The cosine to the 5th nearest reference, and the class of the nearest five.
+    """Returns the cosine to the 5th nearest reference, and the class of these five.
 
     Args:
-        features: float [n, D], of length 1.
-        references: float [m, D], of length 1.
-        labels: int [m], their classes.
-        same: features are the references: each is compared with the others.
+        features: float [n, D], vectors of length 1.
+        references: float [m, D], vectors of length 1.
+        labels: int [m], classes of the references.
+        same: whether features are the references; each is compared with the others.
 
     Returns:
         Cosines float [n], and classes int [n] by a vote with weights 1 + cosine.
@@ -99,9 +100,9 @@ def _features(compute: Callable[[Any], Any], images: Iterable[Any]) -> np.ndarra
 
 
 def _standardizer(sample: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Standardizes features as those of a sample are, then scales them to length 1."""
+    """Returns a function that standardizes features by a sample, to length 1."""
     mean, deviation = sample.mean(0), sample.std(0)
-    # Features that hardly differ would count for too much where they do.
+    # Features that hardly vary in the sample would otherwise get too much weight.
     deviation = np.maximum(deviation, max(float(deviation.mean()) / 10, 1e-6))
 
     def standardized(features: np.ndarray) -> np.ndarray:

@@ -1,14 +1,15 @@
 """Gradients of a batch that is worked through in parts, one after the other.
 
-A part holds a fraction of the rows, and so takes a fraction of the memory; weights move
-once, along the gradient of the whole batch. A term that is divided by the number of
-rows that its mask keeps has that number in the whole batch, which nobody knows before
-the last part: gradients of terms with different masks are summed up apart, each times
-the rows of its part, and divided in the end. That takes a pass backwards, and memory
-of the size of the weights, for each mask.
+A part holds a fraction of the rows, and so needs a fraction of the memory. Weights are
+updated once, with the gradient of the whole batch. The mean of a masked term is divided
+by the number of rows that its mask keeps in the whole batch, which is known only after
+the last part. Gradients of terms with different masks are therefore summed separately,
+each times the rows of its part, and divided at the end. This needs a backward pass, and
+memory of the size of the weights, for each mask.
 
-What a pass takes from all its rows otherwise it takes from those of a part: statistics
-of batch normalization, partners in mixup, percentiles, and numbers that weigh a term.
+Everything else that depends on all rows of a pass depends on the rows of a part
+instead: batch normalization statistics, mixup partners, percentiles, and numbers that
+weight a term.
 """
 
 from __future__ import annotations
@@ -19,22 +20,22 @@ import tensorflow as tf
 
 from mixdmt_tf.algorithms.parts.groups import Gradients
 
-# Gradients of terms that are divided by one number, and that number (`by_count`).
+# Gradients of terms with the same denominator, and that denominator (`by_count`).
 Shares = Sequence[Tuple[Gradients, Union[float, tf.Tensor]]]
 
 
 class GradientSums:
-    """What the parts of a batch have added up to so far, on each replica its own.
+    """Sums of the gradients of a batch's parts so far, separate on each replica.
 
-    Between two steps all sums are zero, so that no checkpoint has to hold them.
+    Between two steps all sums are zero, so they need not be checkpointed.
     """
 
     def __init__(self) -> None:
-        """Which sums there are shows when the first part is added."""
+        """Starts without sums; adding the first part creates them."""
         self._sums: Dict[Tuple[Union[int, str], ...], tf.Variable] = {}
 
     def add(self, shares: Shares) -> None:
-        """Adds the gradients of a part; those of the last one go to `finish`."""
+        """Adds the gradients of a part, except for the last part: see `finish`."""
         for k, (gradients, count) in enumerate(shares):
             self._add((k,), tf.convert_to_tensor(count))
             for name, some in gradients.items():
@@ -44,7 +45,7 @@ class GradientSums:
                         self._add((k, name, n), rows * tf.convert_to_tensor(gradient))
 
     def finish(self, shares: Shares) -> Gradients:
-        """The gradients of the whole batch, after which all sums are zero."""
+        """Adds the last part, returns the whole batch's gradients, and resets sums."""
         self.add(shares)
         totals = {
             key: tf.identity(sum_.read_value()) for key, sum_ in self._sums.items()
@@ -62,7 +63,7 @@ class GradientSums:
 
     def _add(self, key: Tuple[Union[int, str], ...], value: tf.Tensor) -> None:
         if key not in self._sums:
-            with tf.init_scope():  # outside of the graph that is being made
+            with tf.init_scope():  # outside of the graph that is being traced
                 self._sums[key] = tf.Variable(
                     tf.zeros(value.shape, value.dtype),
                     trainable=False,

@@ -12,21 +12,22 @@ from mixdmt_tf import compat
 from mixdmt_tf.algorithms.parts.layer_rates import LayerRates
 from mixdmt_tf.algorithms.parts.scaled_gradients import apply_scaled_gradients
 
-# Of each group by name: one for each of its weights, None where it has no part.
+# By group name: a gradient for each weight, None if the loss does not depend on it.
 Gradients = Mapping[str, Sequence[Optional[tf.Tensor]]]
 NETWORK = "network"  # the group of `Algorithm.trained_weights`
 
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """Weights, and what moves them; a term of the loss names the group that learns it.
+    """Weights with their optimizer; a loss term names the group that it trains.
 
     Attributes:
-        weights: Keras weights, of no other group.
-        optimizer: a Keras optimizer. It adds what decay there is to gradients.
-        learning_rate: that of the optimizer, for the decay of kernels.
-        weight_decay: kernels times 1 - weight_decay * learning_rate after each step.
-        rates: of groups of layers, likewise for the decay of kernels.
+        weights: Keras weights, which belong to no other group.
+        optimizer: a Keras optimizer. It adds any coupled weight decay to the gradients.
+        learning_rate: learning rate of the optimizer, for the decay of kernels.
+        weight_decay: kernels are multiplied by 1 - weight_decay * learning_rate after
+            each step.
+        rates: multipliers of groups of layers, also for the decay of kernels.
     """
 
     weights: Sequence[Any]
@@ -36,10 +37,10 @@ class Group:
     rates: LayerRates = LayerRates()
 
     def built(self, scaling: bool) -> Group:
-        """The group with an optimizer that has its variables.
+        """Returns the group with a built optimizer.
 
         Args:
-            scaling: whether it is to scale the loss, for mixed_float16.
+            scaling: whether the optimizer scales the loss, for mixed_float16.
         """
         optimizer = self.optimizer
         if scaling and not compat.is_loss_scaling(optimizer):
@@ -48,10 +49,10 @@ class Group:
         return dataclasses.replace(self, optimizer=optimizer)
 
     def decaying(self, step: tf.Tensor) -> List[Tuple[tf.Variable, Any]]:
-        """The kernels that decay, each with its learning rate.
+        """Returns the kernels that decay, each with its learning rate.
 
         Args:
-            step: of the run.
+            step: step of the run.
         """
         if not self.weight_decay:
             return []
@@ -66,15 +67,15 @@ class Group:
 def losses(
     groups: Mapping[str, Group], terms: Mapping[str, Any], means: Mapping[str, Any]
 ) -> Dict[str, tf.Tensor]:
-    """The loss of each group: the weighted sum of the terms that name it.
+    """Returns the loss of each group: the weighted sum of the terms that name it.
 
     Args:
-        groups: of a method.
-        terms: its terms of a step, or some of them.
-        means: of each term.
+        groups: groups of a method.
+        terms: all or some of its terms of a step.
+        means: the mean of each term.
 
     Returns:
-        By group, without groups that no term names.
+        Losses by group, without groups that no term names.
     """
     parts: Dict[str, List[tf.Tensor]] = {name: [] for name in groups}
     for name, term in terms.items():
@@ -85,7 +86,7 @@ def losses(
 def scaled(
     groups: Mapping[str, Group], terms: Mapping[str, Any], means: Mapping[str, Any]
 ) -> Dict[str, tf.Tensor]:
-    """`losses`, each times the scale of its group's optimizer."""
+    """Returns `losses`, each times the loss scale of its group's optimizer."""
     return {
         name: compat.scale_loss(groups[name].optimizer, loss)
         for name, loss in losses(groups, terms, means).items()
@@ -97,12 +98,12 @@ def gradients(
     tape: tf.GradientTape,
     scaled: Mapping[str, tf.Tensor],
 ) -> Gradients:
-    """The gradients of each group's own loss for its weights.
+    """Returns the gradients of each group's loss with respect to its weights.
 
     Args:
-        groups: of a method.
-        tape: persistent, if there are several.
-        scaled: their losses, recorded by it.
+        groups: groups of a method.
+        tape: the tape that recorded the losses; persistent if there are several.
+        scaled: the losses of the groups.
     """
     return {
         name: tape.gradient(loss, groups[name].weights) for name, loss in scaled.items()
@@ -110,11 +111,11 @@ def gradients(
 
 
 def descend(groups: Mapping[str, Group], found: Gradients) -> None:
-    """Moves each group along its gradients, which were all taken before.
+    """Applies the gradients of each group.
 
     Args:
-        groups: of a method.
-        found: as `gradients` returns them.
+        groups: groups of a method.
+        found: gradients of all groups, from `gradients`.
     """
     for name, group in groups.items():
         apply_scaled_gradients(group.optimizer, found[name], group.weights)

@@ -8,8 +8,8 @@ import numpy as np
 
 from mixdmt_tf.equations import bootstrapped_share, known_share
 
-NO_EVIDENCE = 0.2  # estimated shares below are not told from 0
-HIGHEST_RATE = 0.9  # of a mask: at a mismatch of 100 % the share itself leaves nothing
+NO_EVIDENCE = 0.2  # estimated shares below this can't be distinguished from 0
+HIGHEST_RATE = 0.9  # of a mask: at a mismatch of 100 % the share itself would mask all
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -17,11 +17,12 @@ class ImageScores:
     """How much each unlabelled image looks like the labelled classes.
 
     Attributes:
-        scores: float32 [N], larger is more.
-        held_out: float [n], comparable scores of labelled images, each from what was
-            not fitted to it.
-        pool: float [M], scores of unlabelled images that those are comparable with.
-        note: what else was found, '' for nothing.
+        scores: float32 [N]; larger means more like the classes.
+        held_out: float [n], held-out scores of labelled images: no image was used to
+            fit what scores it.
+        pool: float [M], scores of unlabelled images that are comparable with
+            `held_out`.
+        note: a remark for the user, '' for none.
     """
 
     scores: np.ndarray
@@ -32,11 +33,11 @@ class ImageScores:
 
 @dataclasses.dataclass(frozen=True)
 class StrangerShare:
-    """The estimated share of unlabelled images that are of no class, in [0, 1].
+    """The estimated share of unlabelled images of none of the classes, in [0, 1].
 
     Attributes:
         estimate: Best Bin Estimation with all labelled images.
-        low: the 5 % quantile over labelled images drawn again.
+        low: the 5 % quantile over bootstrap samples of the labelled images.
         quartile: the 25 % quantile.
         high: the 95 % quantile.
     """
@@ -48,17 +49,17 @@ class StrangerShare:
 
     @property
     def rate(self) -> float:
-        """The share to mask: rather too little, since what is masked is lost.
+        """The share to mask: a cautious choice, since masked images are lost.
 
-        The lower quartile, at most 0.9; 0 where the images are no evidence of
-        strangers.
+        It is the lower quartile, at most 0.9, or 0 if there is no evidence of images of
+        none of the classes.
         """
         if self.low <= 0 or min(self.estimate, self.quartile) < NO_EVIDENCE:
             return 0.0
         return min(self.estimate, self.quartile, HIGHEST_RATE)
 
     def describe(self) -> str:
-        """A line for the terminal."""
+        """Returns a line for the terminal."""
         found = (
             f"unlabelled images of none of the classes: about {self.estimate:.0%} "
             f"({self.low:.0%} to {self.high:.0%}); "
@@ -69,7 +70,10 @@ class StrangerShare:
 
 
 def stranger_share(found: ImageScores) -> StrangerShare:
-    """Estimates the share of strangers from the scores (`equations.known_share`)."""
+    """Estimates the share of strangers, images of none of the classes, from scores.
+
+    See `equations.known_share`.
+    """
     drawn = 1 - bootstrapped_share(found.held_out, found.pool)
     low, quartile, high = np.quantile(drawn, [0.05, 0.25, 0.95])
     estimate = 1 - known_share(found.held_out, found.pool)

@@ -20,15 +20,16 @@ _NAMED = "network teacher peer average optimizer groups means accuracy".split()
 
 
 class KerasModel(keras.Model):
-    """The part of `base.Algorithm` that is not training.
+    """The base class of `base.Algorithm` for everything except training.
 
     Subclasses are registered with Keras: `method.save("method.keras")` writes network,
-    settings, weights, averages, teacher or peer, state of its own, and optimizer;
-    `keras.models.load_model` brings them back once the method's module is imported.
+    settings, weights, EMA weights, teacher or peer, the method's own state, and
+    optimizer. `keras.models.load_model` restores them once the method's module is
+    imported.
 
     Attributes:
         config_class: the `Config` of the method's module, or else of its parent.
-        facts_class: what `facts` is made of.
+        facts_class: the class of `facts`.
     """
 
     config_class: type
@@ -48,8 +49,8 @@ class KerasModel(keras.Model):
         keras.saving.register_keras_serializable(package, name)(cls)
 
     def __init__(self) -> None:
-        """Notes which attributes are Keras's."""
-        # Keras has its first ones by now; a method may have some too, on Keras 3.
+        """Records which attributes belong to Keras."""
+        # Keras has set some already; on Keras 3 a method may have as well.
         before = {name for name in vars(self) if not name.startswith("_")}
         super().__init__()
         self._of_keras = frozenset(vars(self)) - before
@@ -63,34 +64,36 @@ class KerasModel(keras.Model):
         weighted_metrics: Optional[List[Any]] = None,
         **kwargs: Any,
     ) -> None:
-        """Keras's; but no metric counts what has no label, and the optimizer is built.
+        """Compiles the model as in Keras, and builds the optimizer.
+
+        Unlike in Keras, no metric counts examples or pixels without a label.
 
         Args:
             optimizer: a Keras optimizer.
-            metrics: of labels and logits; for `evaluate` and `validation_data`.
-            weighted_metrics: the same here.
-            **kwargs: handed to `keras.Model.compile`.
+            metrics: metrics of labels and logits for `evaluate` and `validation_data`.
+            weighted_metrics: more metrics; here the same as `metrics`.
+            **kwargs: passed to `keras.Model.compile`.
         """
         before = set(vars(self))
         weighted = [*(metrics or []), *(weighted_metrics or [])] or None
         super().compile(optimizer=optimizer, weighted_metrics=weighted, **kwargs)
-        # Now, or neither a checkpoint nor Keras's file could fill its variables.
+        # Otherwise neither checkpoints nor .keras files could restore its variables.
         self.optimizer.build(self.trained_weights)
         self._of_keras |= set(vars(self)) - before
 
     @property
     def more_optimizers(self) -> Dict[str, Any]:
-        """Those of groups of weights besides `optimizer`, by the group's name."""
+        """The optimizers other than `optimizer`, by the name of their group."""
         others = {name: each.optimizer for name, each in self.groups.items()}
         others.pop(NETWORK, None)
         return others
 
     @property
     def own_state(self) -> Dict[str, Any]:
-        """What the method keeps besides its networks, average, optimizer and metrics.
+        """The method's state besides its networks, average, optimizer and metrics.
 
-        All of it is found by itself (`own_state.parts`), saved in checkpoints and
-        restored. A method makes it in `__init__`.
+        A method creates this state in `__init__`. It is found automatically
+        (`own_state.parts`), saved in checkpoints and restored.
 
         Returns:
             Trackable objects by path.
@@ -115,22 +118,23 @@ class KerasModel(keras.Model):
 
     @property
     def metrics(self) -> List[keras.metrics.Metric]:
-        """The means of all reported numbers, accuracy, and compiled metrics."""
+        """The means of all reported numbers, the accuracy, and the compiled metrics."""
         ours = [*self.means.values(), self.accuracy]
         known = {id(each) for each in ours}
         others = [m for m in super().metrics if id(m) not in known]
-        # Keras 3 makes compiled metrics at the first batch that is evaluated.
+        # Keras 3 builds compiled metrics with the first evaluated batch.
         others = [m for m in others if getattr(m, "built", True)]
         compiled = {m.name: m for m in others if m.name != "loss"}
         return [m for m in ours if m.name not in compiled] + list(compiled.values())
 
     def test_step(self, data: Any) -> Dict[str, tf.Tensor]:
-        """Scores the raw weights on one batch, in inference mode.
+        """Evaluates the raw weights on one batch, in inference mode.
 
         Args:
             data: (images, labels) or (images, labels, weights): float [B, H, W,
-                channels]; integers [B], of images [B, H, W]; numbers in the labels'
-                shape. Labels that are no class, such as -1 or 255, don't count.
+                channels]; integers [B], or [B, H, W] for segmentation; numbers in the
+                labels' shape. Labels that are not classes, such as -1 or 255, don't
+                count.
 
         Returns:
             Means so far: `loss` (cross-entropy), `accuracy`, and compiled metrics.
@@ -153,7 +157,7 @@ class KerasModel(keras.Model):
         return {name: each for name, each in results.items() if name not in trained}
 
     def get_config(self) -> Dict[str, Any]:
-        """What `from_config` rebuilds the method from, untrained."""
+        """Returns the config from which `from_config` rebuilds the untrained method."""
         facts = dataclasses.asdict(self.facts)
         return {
             "network": keras.saving.serialize_keras_object(self.network),
@@ -166,7 +170,7 @@ class KerasModel(keras.Model):
 
     @classmethod
     def from_config(cls, config: Dict[str, Any]) -> KerasModel:
-        """Builds the method; its variables are new.
+        """Creates the method from its config, with new variables.
 
         Args:
             config: from `get_config`.
@@ -180,10 +184,10 @@ class KerasModel(keras.Model):
 
     @classmethod
     def around(cls, network: keras.Model, config: Mapping[str, Any]) -> KerasModel:
-        """The same around a network that is there already.
+        """Creates the method from its config, around an existing network.
 
         Args:
-            network: like the one that the method had.
+            network: a network of the same architecture as the method's.
             config: from `get_config`.
         """
         facts = {
@@ -202,13 +206,13 @@ class KerasModel(keras.Model):
             keras.mixed_precision.set_global_policy(before)
 
     def compile_from_config(self, config: Dict[str, Any]) -> None:
-        """Compiles as the saved method was."""
+        """Compiles the method like the saved one."""
         self.compile(**keras.saving.deserialize_keras_object(config))
 
     def save_own_variables(self, store: Any) -> None:
-        """Saves what Keras doesn't find by itself.
+        """Saves the variables that Keras doesn't find by itself.
 
-        That is: averages, state of its own, and the loss scales of float16.
+        That is: EMA weights, the method's own state, and the loss scales of float16.
         """
         for i, variable in enumerate(self._variables_to_store()):
             store[str(i)] = variable.numpy()
@@ -216,10 +220,10 @@ class KerasModel(keras.Model):
             store[name] = variable.numpy()
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
-        """Restores them.
+        """Restores the variables that `save_own_variables` saved.
 
         Raises:
-            ValueError: if there are more or fewer of them than were saved.
+            ValueError: if their number differs from that of the saved ones.
         """
         variables = self._variables_to_store()
         saved = sum(name.isdigit() for name in store.keys())
@@ -239,7 +243,7 @@ class KerasModel(keras.Model):
         return [*averages, *self.own_variables]
 
     def _loss_scales(self) -> Dict[str, tf.Variable]:
-        """Those of all groups and their counters, where Keras doesn't save them."""
+        """Loss scales of all groups and their counters, if Keras doesn't save them."""
         found = [
             variable
             for each in self.groups.values()

@@ -13,7 +13,7 @@ from mixdmt_tf.settings import setting
 
 @dataclasses.dataclass(frozen=True)
 class LabelSource:
-    """Who labels the unlabelled images; to be combined with other settings."""
+    """Settings of the source of pseudo labels; to be combined with other settings."""
 
     labeling: str = setting(
         "network",

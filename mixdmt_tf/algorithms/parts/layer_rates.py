@@ -12,16 +12,16 @@ from mixdmt_tf import compat
 
 @dataclasses.dataclass(frozen=True)
 class LayerRates:
-    """By what the learning rate is multiplied for a layer's weights.
+    """Learning rate multipliers of the layers.
 
-    Layers are told apart by their names. What is neither head nor decoder is the
-    encoder, such as the layers that have published weights.
+    Layers are identified by their names. All layers that are neither head nor decoder
+    form the encoder, such as the layers with pretrained weights.
 
     Attributes:
-        head: names of the layers that tell classes apart, or how they begin.
-        head_rate: of the head; 10 in DeepLab-v2 (arXiv:1606.00915).
+        head: names, or prefixes of names, of the layers that classify.
+        head_rate: multiplier of the head; 10 in DeepLab-v2 (arXiv:1606.00915).
         decoder: names of the layers between encoder and head; their multiplier is 1.
-        encoder_rate: of all other layers.
+        encoder_rate: multiplier of all other layers.
     """
 
     head: Tuple[str, ...] = ()
@@ -35,8 +35,8 @@ class LayerRates:
         return self.head_rate == self.encoder_rate == 1.0
 
     def of(self, variable: Any) -> float:
-        """The multiplier for a `tf.Variable` or Keras weight."""
-        path = getattr(variable, "path", variable.name)  # Keras 2 has the whole in name
+        """Returns the multiplier for a `tf.Variable` or Keras weight."""
+        path = getattr(variable, "path", variable.name)  # in Keras 2 name is the path
         layers = path.split("/")
         if any(each.startswith(tuple(self.head)) for each in layers):
             return self.head_rate
@@ -45,12 +45,12 @@ class LayerRates:
         return self.encoder_rate
 
     def of_all(self, variables: Iterable[Any]) -> List[float]:
-        """The multiplier for each of them."""
+        """Returns the multiplier for each variable."""
         return [self.of(each) for each in variables]
 
 
 class ByLayer:
-    """What optimizers share whose learning rate differs between groups of layers.
+    """Mixin for optimizers with different learning rates for groups of layers.
 
     A class derives from this and then from a Keras optimizer, and sets `rates`.
     """
@@ -59,22 +59,22 @@ class ByLayer:
     _multipliers: Optional[List[float]] = None
 
     def build(self, variables: Iterable[Any]) -> None:
-        """Makes the optimizer's variables, and notes the rate of each weight.
+        """Creates the optimizer's variables, and stores the multiplier of each weight.
 
         Args:
-            variables: all that will be trained; calls after the first change nothing.
+            variables: all variables to be trained; later calls have no effect.
         """
         variables = list(variables)
         super().build(variables)  # type: ignore[misc]
         if self._multipliers is None:
-            # Now, because Keras 3 gives `update_step` variables without their path.
+            # Done here, because Keras 3 passes `update_step` variables without path.
             self._multipliers = self.rates.of_all(variables)
 
     def layer_rate(self, learning_rate: Any, variable: Any) -> tf.Tensor:
-        """The learning rate of one weight in a step, scalar in the weight's dtype.
+        """Returns the learning rate of one weight, a scalar in the weight's dtype.
 
         Args:
-            learning_rate: that Keras 3 hands to `update_step`; None on Keras 2.
+            learning_rate: what Keras 3 passes to `update_step`; None on Keras 2.
             variable: the weight.
         """
         rate: Any = learning_rate
@@ -85,7 +85,7 @@ class ByLayer:
         return rate * (self._multipliers or [])[compat.slot_index(self, variable)]
 
     def get_config(self) -> Dict[str, Any]:
-        """What `from_config` rebuilds it from."""
+        """Returns the config from which `from_config` rebuilds the optimizer."""
         rates = {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in dataclasses.asdict(self.rates).items()

@@ -22,15 +22,15 @@ def update(
     shares: Mapping[str, tf.Tensor],
     reports: Mapping[str, Reported],
 ) -> None:
-    """Takes the numbers of a step, or of a part of its batch, into the means.
+    """Updates the means with the numbers of a step, or of a part of its batch.
 
     Args:
-        means: by name.
+        means: metrics by name.
         shares: this replica's shares of means over the rows of all replicas.
         reports: numbers of this replica alone.
     """
-    # Means over all replicas were divided by the rows of all: undo it for the metrics,
-    # which average over replicas themselves.
+    # Shares were divided by the rows of all replicas; metrics average over replicas
+    # themselves, so undo it.
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     for name, share in shares.items():
         means[name].update_state(share * replicas)
@@ -40,18 +40,18 @@ def update(
 
 
 def reader(means: Mapping[str, keras.metrics.Mean]) -> Callable[[], Dict[str, float]]:
-    """A function that gives the means so far, and has them begin anew.
+    """Returns a function that reads and resets the means.
 
-    It is compiled for the memory's sake: in Python 3.11 and 3.12 TensorFlow loses some
-    50 bytes of every tensor that is made outside of a `tf.function`
+    It is compiled to avoid a memory leak: in Python 3.11 and 3.12 TensorFlow leaks some
+    50 bytes for every tensor that is created outside of a `tf.function`
     (https://github.com/tensorflow/tensorflow/issues/62551).
 
     Args:
-        means: by name.
+        means: metrics by name.
 
     Returns:
         A function without arguments that returns the means by name, without those that
-        nothing was added to.
+        had no updates.
     """
     variables = [
         [compat.tf_variable(each) for each in (mean.total, mean.count)]
@@ -60,7 +60,7 @@ def reader(means: Mapping[str, keras.metrics.Mean]) -> Callable[[], Dict[str, fl
 
     take = functools.partial(_taken, variables)
     if any(hasattr(each, "values") for pair in variables for each in pair):
-        # Variables of several replicas are a part of a graph, not its arguments.
+        # Variables of several replicas can't be arguments of a graph; it captures them.
         take = tf.function(functools.partial(_take, variables), autograph=False)
 
     def read() -> Dict[str, float]:
@@ -71,29 +71,29 @@ def reader(means: Mapping[str, keras.metrics.Mean]) -> Callable[[], Dict[str, fl
 
 
 def _take(pairs: Sequence[Sequence[tf.Variable]]) -> tf.Tensor:
-    """Sums and counts, float32 [means, 2], which then are 0."""
+    """Returns sums and counts, float32 [means, 2], and resets them to 0."""
     sums = tf.stack([[*map(tf.convert_to_tensor, pair)] for pair in pairs])
     for variable in (each for pair in pairs for each in pair):
         variable.assign(0.0)
     return sums
 
 
-# One graph for all runs of a process that have as many means.
+# One graph for all runs of a process with the same number of means.
 _taken = tf.function(_take, autograph=False)
 
 
 def state(
     means: Mapping[str, keras.metrics.Mean], gather: Gather = lambda own: own[None]
 ) -> State:
-    """What each mean has summed up so far: numbers that JSON keeps exactly.
+    """Returns the sums of each mean so far, as numbers that JSON keeps exactly.
 
     Args:
-        means: by name.
-        gather: from the values of this process's replicas, float32 [n], to those of
+        means: metrics by name.
+        gather: maps the values of this process's replicas, float32 [n], to those of
             all processes, float32 [processes, n].
 
     Returns:
-        By name, for each variable of the metric its value on each replica.
+        By name, the values on each replica for each variable of the metric.
     """
     own = [[float(c) for c in _copies(v)] for m in means.values() for v in m.variables]
     rows = gather(np.float32(own).ravel())
@@ -114,10 +114,11 @@ def restore(
     """Restores the means from a state.
 
     Args:
-        means: as they were made; those that the state doesn't know stay as they are.
-        saved: from `state`. On another number of replicas the first one takes all.
-        processes: how many share the replicas.
-        process: which of them this is.
+        means: new metrics by name; those that are not in the state stay unchanged.
+        saved: from `state`. If the number of replicas differs, the first replica gets
+            the sum.
+        processes: number of processes that share the replicas.
+        process: index of this process.
     """
     for name in means.keys() & saved.keys():
         for variable, values in zip(means[name].variables, saved[name]):
@@ -130,6 +131,6 @@ def restore(
 
 
 def _copies(variable):
-    """The variable of each replica; of a metric they differ."""
+    """Returns the variable of each replica; those of metrics differ."""
     variable = compat.tf_variable(variable)
     return list(getattr(variable, "values", [variable]))

@@ -1,8 +1,8 @@
 """Gradient descent with momentum as the papers ran it, and its learning rates.
 
-PyTorch and TensorFlow 1 keep the learning rate out of the velocity, Keras multiplies it
-in. The two agree only as long as the rate is constant, and under the cosine of UDA and
-FixMatch it changes at every step.
+PyTorch and TensorFlow 1 keep the learning rate out of the velocity, while Keras
+includes it. The two agree only while the rate is constant, but under the cosine
+schedule of UDA and FixMatch it changes at every step.
 """
 
 from __future__ import annotations
@@ -25,18 +25,19 @@ FACTORS = {
 
 @keras.saving.register_keras_serializable("mixdmt_tf")
 class Momentum(ByLayer, keras.optimizers.SGD):
-    """v <- m v + g, then w <- w - lr v, or w <- w - lr (g + m v) after Nesterov.
+    """SGD with momentum: v <- m v + g, then w <- w - lr v.
 
-    `torch.optim.SGD` without dampening and `tf.compat.v1.train.MomentumOptimizer`.
-    With `l2`, g is the gradient plus l2 * w: weight decay that passes through the
-    momentum, as an L2 loss of l2/2 * |w|^2 does. It is added where the gradients are
-    already summed over the replicas and freed from a float16 loss scale, hence once.
+    With Nesterov's momentum, w <- w - lr (g + m v). The rule is that of
+    `torch.optim.SGD` without dampening and of `tf.compat.v1.train.MomentumOptimizer`.
+    With `l2`, g is the gradient plus l2 * w: coupled weight decay that passes through
+    the momentum, like an L2 loss of l2/2 * |w|^2. It is added once, after the gradients
+    are summed over the replicas and divided by a float16 loss scale.
 
-    lr may differ between groups of layers (`LayerRates`). The velocity, with the decay
-    in it, stays what it is.
+    lr may differ between groups of layers (`LayerRates`); the velocity, including the
+    decay, does not depend on it.
 
-    Keras's own SGD provides the constructor, the velocities and their checkpointing;
-    its arguments `weight_decay` (another rule, decoupled) and below stay unused.
+    Keras's SGD provides the constructor, the velocities and their checkpointing. Its
+    arguments from `weight_decay` on (which is decoupled, another rule) are not used.
     """
 
     def __init__(
@@ -53,22 +54,22 @@ class Momentum(ByLayer, keras.optimizers.SGD):
         name: str = "momentum",
         **kwargs: Any,
     ):
-        """Remembers its numbers; variables are made by `build`.
+        """Stores the hyperparameters; `build` creates the variables.
 
         Args:
             learning_rate: a number, or a schedule such as `learning_rate` returns.
             momentum: m, 0 for plain gradient descent.
-            nesterov: look ahead.
+            nesterov: whether to use Nesterov's momentum.
             l2: coupled weight decay, in the paper's unit (not times the rate).
             kernels_only: decay only variables whose name contains 'kernel' (FixMatch);
                 otherwise biases and batch normalization's scales too (UDA, DMT).
-            head: names of layers, or what their names begin with, such as
-                ('aspp_', 'classes'); see `LayerRates`, as the next three.
+            head: names of layers, or prefixes of names, such as ('aspp_', 'classes');
+                see `LayerRates` for this and the next three.
             head_rate: their learning rate, in multiples of `learning_rate`.
             decoder: names of layers.
-            encoder_rate: learning rate of what is neither head nor decoder.
-            name: of the optimizer's variables.
-            **kwargs: of `keras.optimizers.SGD`.
+            encoder_rate: learning rate of all other layers, in the same unit.
+            name: prefix of the optimizer's variables.
+            **kwargs: arguments of `keras.optimizers.SGD`.
         """
         super().__init__(learning_rate, momentum, nesterov, name=name, **kwargs)
         self.l2 = l2
@@ -78,12 +79,12 @@ class Momentum(ByLayer, keras.optimizers.SGD):
     def update_step(
         self, gradient: tf.Tensor, variable: Any, learning_rate: Any = None
     ) -> None:
-        """Moves one variable; Keras 3 hands over the learning rate, Keras 2 does not.
+        """Updates one variable.
 
         Args:
-            gradient: of the loss, unscaled and summed over the replicas.
+            gradient: gradient of the loss, unscaled and summed over the replicas.
             variable: a `tf.Variable` or a Keras weight.
-            learning_rate: of this step.
+            learning_rate: learning rate of this step on Keras 3; Keras 2 passes none.
         """
         rate = self.layer_rate(learning_rate, variable)
         weight = tf.convert_to_tensor(variable)
@@ -101,7 +102,7 @@ class Momentum(ByLayer, keras.optimizers.SGD):
         variable.assign(weight - rate * direction)
 
     def get_config(self) -> Dict[str, Any]:
-        """What `from_config` rebuilds it from."""
+        """Returns the config from which `from_config` rebuilds the optimizer."""
         return {
             **super().get_config(),
             "l2": self.l2,
@@ -111,17 +112,18 @@ class Momentum(ByLayer, keras.optimizers.SGD):
 
 @keras.saving.register_keras_serializable("mixdmt_tf")
 class ScaledRate(keras.optimizers.schedules.LearningRateSchedule):
-    """The initial learning rate times a factor that depends on the step.
+    """A schedule: the initial learning rate times a factor that depends on the step.
 
-    The step is the optimizer's own count, which is that of training; on Keras 3 a step
-    that float16 skips is not counted and the schedule lags behind by it.
+    The step is the optimizer's own count, which equals that of training. On Keras 3,
+    steps that are skipped because of float16 overflow are not counted, and the schedule
+    lags behind by these.
     """
 
     def __init__(self, learning_rate: float, schedule: str, total: int):
-        """Remembers them.
+        """Stores the arguments.
 
         Args:
-            learning_rate: at step 0.
+            learning_rate: learning rate at step 0.
             schedule: 'cosine_7_16', 'cosine' or 'poly'.
             total: steps of the whole training.
         """
@@ -131,12 +133,12 @@ class ScaledRate(keras.optimizers.schedules.LearningRateSchedule):
         self.total = total
 
     def __call__(self, step: Any) -> tf.Tensor:
-        """The learning rate of step 0, 1, 2, ..., float32 in the step's shape."""
+        """Returns the learning rate of step 0, 1, 2, ...; float32, the step's shape."""
         factor = FACTORS[self.schedule]
         return self.initial * factor(tf.convert_to_tensor(step), self.total)
 
     def get_config(self) -> Dict[str, Any]:
-        """What `from_config` rebuilds it from."""
+        """Returns the config from which `from_config` rebuilds the schedule."""
         return {
             "learning_rate": self.initial,
             "schedule": self.schedule,
@@ -147,10 +149,10 @@ class ScaledRate(keras.optimizers.schedules.LearningRateSchedule):
 def learning_rate(
     rate: float, schedule: str = "constant", total: Optional[int] = None
 ) -> Union[float, ScaledRate]:
-    """What an optimizer takes as its learning rate.
+    """Returns a constant learning rate or a schedule for an optimizer.
 
     Args:
-        rate: at step 0.
+        rate: learning rate at step 0.
         schedule: 'constant'; 'cosine_7_16', rate * cos(7 pi t / (16 T)) (UDA, FixMatch
             section 2.4); 'cosine', rate * (1 + cos(pi t / T)) / 2 (DMT); 'poly', rate *
             (1 - t / T)^0.9 (DeepLab, DMT section 5.2.2).
@@ -160,7 +162,7 @@ def learning_rate(
         The rate itself, or a Keras schedule.
 
     Raises:
-        ValueError: for another word, or a schedule without `total`.
+        ValueError: if the schedule is unknown, or needs `total`.
     """
     if schedule == "constant":
         return float(rate)

@@ -1,9 +1,9 @@
 """Online self-training: a network learns what it is sure of at this very moment.
 
 Dynamic Mutual Training (arXiv:2004.08514) section 5.4, Table 7 ("Online ST"), and its
-release: the network's own classes with a confidence above a fixed threshold, found on
-the augmented batch in the pass that is trained on, are labels like any other; images
-or pixels below it are left out of the mean. It starts from a trained baseline
+release: predictions of the network with a confidence above a fixed threshold serve as
+labels. They come from the same training pass over the augmented batch. Images or pixels
+below the threshold are left out of the mean. Training starts from a trained baseline
 (`--init_from=RUN`), and so its learning rate is small.
 """
 
@@ -22,7 +22,7 @@ from mixdmt_tf.settings import override, setting
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Those of the ablation; a method combines them with how it updates weights."""
+    """Settings of the ablation, combined with a method's optimizer settings."""
 
     learning_rate: float = override(0.001)
     lambda_u: float = setting(
@@ -47,20 +47,20 @@ def joint_loss(
     labeled: Tuple[tf.Tensor, tf.Tensor, tf.Tensor],
     unlabeled: Tuple[tf.Tensor, tf.Tensor],
 ) -> Tuple[base.Term, tf.Tensor, tf.Tensor]:
-    """One pass over labelled and unlabelled images, one mean over what counts.
+    """Computes one loss term from a joint pass over labelled and unlabelled images.
 
     Args:
-        network: images to logits.
-        config: with `Settings`.
-        labeled: images float32 [b, H, W, channels]; targets float32 [b, ..., C] with
-            nothing in between for images, H, W for images; which have a label, float32
+        network: maps images to logits.
+        config: settings that include `Settings`.
+        labeled: images float32 [b, H, W, channels]; targets float32 [b, C], or
+            [b, H, W, C] for segmentation; mask of labelled images or pixels, float32
             [b, ...].
-        unlabeled: images float32 [n, H, W, channels]; what is no padding, float32
-            [n, ...].
+        unlabeled: images float32 [n, H, W, channels]; mask that is 0 for padding,
+            float32 [n, ...].
 
     Returns:
-        The term; predictions float32 [n, ..., C] for what is unlabelled, without
-        gradient; which of them are sure enough, float32 [n, ...].
+        The term; predictions float32 [n, ..., C] for unlabelled images or pixels,
+        without gradient; mask of those above the threshold, float32 [n, ...].
     """
     x, y, known = labeled
     u, inside = unlabeled

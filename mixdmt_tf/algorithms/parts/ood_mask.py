@@ -1,9 +1,10 @@
 """The out-of-distribution mask of RealMix (section 3.4), with a choice of scores.
 
-Three kinds of scores: of a row's logits; of its features beside those of the labelled
-images, of which the newest are remembered; and fixed ones of each unlabelled image,
-from before the first step (`fixed_scores.py`). The share of strangers can be estimated
-from the fixed ones. Settings are in `ood_settings.py`.
+There are three kinds of scores. Some are computed from a row's logits. Some compare its
+features with the latest features of the labelled images. Some are fixed for each
+unlabelled image before the first step (`fixed_scores.py`); from these the share of
+strangers, images of none of the classes, can be estimated. Settings are in
+`ood_settings.py`.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ OF_LOGITS = {
 }
 OF_FEATURES = ("knn", "mahalanobis", "subspace")
 FIXED = ("domain", "frozen")
-# Of a mask; the estimate and the ends of its interval only of a rate that is estimated.
+# What a mask reports; the estimate and its interval only if the rate is estimated.
 REPORTED = ("ood_rate", "ood_rate_estimate", "ood_rate_low", "ood_rate_high")
 
 
@@ -53,7 +54,7 @@ def score_of_features(
     classes: tf.Tensor,
     num_classes: int,
 ) -> tf.Tensor:
-    """One of `OF_FEATURES` for rows [n, D], float32 [n]."""
+    """Computes one of the scores `OF_FEATURES` for rows [n, D], float32 [n]."""
     if name == "knn":
         return nearest_cosine(rows, references, NEIGHBOURS)
     score = {"mahalanobis": mahalanobis, "subspace": subspace}[name]
@@ -61,38 +62,40 @@ def score_of_features(
 
 
 class OodMask:
-    """Which unlabelled rows of a step count.
+    """The mask of a step's unlabelled rows.
 
-    Its variables are part of the method's state: they are in checkpoints, the same on
-    all replicas.
+    Its variables are part of the method's state: they are saved in checkpoints, and are
+    the same on all replicas.
 
     Attributes:
         rate: mu, a float; with `--ood_rate=auto` a variable, 0 until `begin`.
-        estimate: float32 [3], with `--ood_rate=auto` the estimated share of strangers,
-            of which `rate` is a cautious part, and its 5 and 95 % quantiles; None
+        estimate: with `--ood_rate=auto`, float32 [3]: the estimated share of strangers
+            and its 5 and 95 % quantiles; `rate` is at most the estimate. None
             otherwise.
         scores: float32 [N], the fixed score of each unlabelled image, if the mask or
-            the rate rests on one; None otherwise. `fixed_score` is its name.
+            the rate uses one; None otherwise. `fixed_score` is its name.
         kept: float32 [N], 0 for images that a fixed score masks.
-        given: what `begin` takes them from; None: it finds them.
+        given: fixed scores for `begin` to use; None: `begin` computes them.
         references: float32 [n, D], features of the labelled images, and `classes`,
-            int32 [n]; None unless the score compares with them.
+            int32 [n]; None unless the score uses them.
     """
 
     given: Optional[FixedScores] = None
 
     def __init__(self, network: keras.Model, config: Any, facts: RunFacts):
-        """Makes the variables.
+        """Creates the variables.
 
         Args:
-            network: of the method.
-            config: settings with those of `ood_settings.Config`.
-            facts: of the run.
+            network: network of the method.
+            config: settings that include those of `ood_settings.Config`.
+            facts: facts about the run.
 
         Raises:
-            UsageError: if `frozen` is asked of a network without trained weights, or
-                settings do not go together, or the network has no such layer.
-            ValueError: if `facts` has no number of unlabelled images that is needed.
+            UsageError: if the score is `frozen` and the network has no pretrained
+                weights, if settings do not fit together, or if the network has no such
+                layer.
+            ValueError: if `facts` lacks the number of unlabelled images and the score
+                needs it.
         """
         self.score, self.num_classes = config.ood_score, facts.num_classes
         self.of_batch = config.ood_percentile == "batch"
@@ -129,7 +132,7 @@ class OodMask:
 
     @property
     def off(self) -> bool:
-        """Whether nothing is masked, whatever the images."""
+        """Whether the mask keeps all rows of any images."""
         return not self.estimates and self.rate <= 0 and self.score != "oracle"
 
     @property
@@ -143,7 +146,7 @@ class OodMask:
         return self.score in OF_FEATURES and not self.of_images and not self.off
 
     def begin(self, pipeline: Any) -> None:
-        """Finds the fixed scores, the rate, and the first features of labelled images.
+        """Computes fixed scores, the rate, and the initial features of labelled images.
 
         Args:
             pipeline: the run's images.
@@ -169,27 +172,28 @@ class OodMask:
             self.estimate.assign([share.estimate, share.low, share.high])
             print("\n".join(filter(None, [found.note, share.describe()])), flush=True)
         if self.of_images:
-            # A tensor's float32 could keep another number than rounds label.
+            # With the rate as a float32 tensor, the mask could keep another number of
+            # images than rounds label.
             rate = found.share.rate if self.estimates else self.rate
             self.kept.assign(ood_mask(tf.constant(found.scores), rate))
 
     def reports(self) -> Dict[str, Any]:
-        """The rate, and with `--ood_rate=auto` what it is a part of: see `REPORTED`."""
+        """Returns the rate and, with `--ood_rate=auto`, the estimate: `REPORTED`."""
         rate = tf.convert_to_tensor(self.rate)
-        found, counts = [rate] * 3, tf.constant(0.0)  # of a given rate no estimate
+        found, counts = [rate] * 3, tf.constant(0.0)  # a given rate has no estimate
         if self.estimates:
             found, counts = tf.unstack(tf.convert_to_tensor(self.estimate)), 1.0
         names = [name for name in REPORTED if name != "ood_rate"]
         return {"ood_rate": rate, **{n: (x, counts) for n, x in zip(names, found)}}
 
     def remember(self, network: keras.Model, batch: Dict[str, tf.Tensor]) -> None:
-        """Takes the features of this step's labelled images for the newest ones."""
+        """Stores the features of this step's labelled images as the latest ones."""
         if not self.asks_features:
             return
         with frozen_statistics(network):
             found = tf.cast(self.extractor(batch["x"], training=True), tf.float32)
         places = rows_of_all(batch["x_index"])
-        # An image that is twice in the batch counts once: the order of updates is open.
+        # Average repeated images of a batch: the order of updates would be undefined.
         size = tf.shape(self.references)[0]
         sums = tf.math.unsorted_segment_sum(rows_of_all(found), places, size)
         ones = tf.ones_like(places, tf.float32)
@@ -200,14 +204,12 @@ class OodMask:
     def __call__(
         self, batch: Dict[str, tf.Tensor], logits: tf.Tensor, views: tf.Tensor
     ) -> tf.Tensor:
-        """The mask of a step's unlabelled rows.
+        """Computes the mask of a step's unlabelled rows.
 
         Args:
-            batch: of the step.
-            logits: float32 [K b, C] that are ranked by a score of logits, first views
-                first.
-            views: float32 [K, b, D], features of the views; without a score that asks
-                for them anything.
+            batch: batch of the step.
+            logits: float32 [K b, C], which scores of logits rank; first views first.
+            views: float32 [K, b, D], features of the views; ignored by other scores.
 
         Returns:
             float32 [K b], 0 or 1.
@@ -234,28 +236,28 @@ class OodMask:
         return tf.tile(self._masked(found, rate), [copies])
 
     def _masked(self, scores: tf.Tensor, rate: Any) -> tf.Tensor:
-        """The mask of rows with these scores, float32 [n]."""
+        """Returns the mask of rows with these scores, float32 [n]."""
         if not self.of_batch:
             return ood_mask(scores, rate)
         return own_rows(ood_mask(rows_of_all(scores), rate), tf.shape(scores)[0])
 
 
 def ranks_images(config: Any) -> bool:
-    """Whether settings have the mask rank by fixed scores of images."""
+    """Returns whether the mask ranks rows by fixed scores of images."""
     return config.ood_score in FIXED or bool(config.ood_scores_from)
 
 
 def asks_indices(config: Any) -> bool:
-    """Whether settings ask for scores of images or features, which have an index."""
+    """Returns whether the score needs the indices of images."""
     return ranks_images(config) or config.ood_score in OF_FEATURES
 
 
 def require_fitting(config: Any, facts: RunFacts) -> None:
-    """Refuses settings of the mask that do not go together, with a `UsageError`."""
+    """Raises a `UsageError` if settings of the mask do not fit together."""
     score = config.ood_score
     if config.ood_scores_from and score in ("domain", "oracle"):
         raise UsageError(
-            f"--ood_scores_from: --ood_score={score} asks no network.\nExpected "
+            f"--ood_scores_from: --ood_score={score} uses no network.\nExpected "
             f"--ood_score=frozen, {', '.join((*OF_LOGITS, *OF_FEATURES))}."
         )
     found = config.ood_scores_from or config.ood_scores
@@ -269,7 +271,7 @@ def require_fitting(config: Any, facts: RunFacts) -> None:
 
 
 def _require_layer_asked(config: Any, fixed: str, needed: bool, off: bool) -> None:
-    """Refuses a layer that no score has features of."""
+    """Rejects a layer if no score uses features."""
     asked = config.ood_score in OF_FEATURES or (needed and fixed == "frozen")
     if config.ood_layer and not (asked or off):
         raise UsageError(

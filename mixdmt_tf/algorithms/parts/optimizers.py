@@ -15,11 +15,11 @@ from mixdmt_tf.algorithms.parts.layer_rates import LayerRates
 
 
 def learning_rate(config: Any, steps: int) -> Union[float, LearningRateSchedule]:
-    """The learning rate of a run: a number, or a schedule.
+    """Returns the learning rate of a run: a number, or a schedule.
 
     Args:
-        config: of a method.
-        steps: of the run.
+        config: settings of a method.
+        steps: number of steps of the run.
     """
     rate = lengths.learning_rate(
         config.learning_rate, config.learning_rate_steps, steps
@@ -28,11 +28,11 @@ def learning_rate(config: Any, steps: int) -> Union[float, LearningRateSchedule]
 
 
 def note(config: Any, steps: int) -> str:
-    """A line on a learning rate that is less than it is in shorter runs; '' if not.
+    """Returns a line about a learning rate reduced for a long run; '' if it is not.
 
     Args:
-        config: of a method.
-        steps: of the run.
+        config: settings of a method.
+        steps: number of steps of the run.
     """
     given, meant_for = config.learning_rate, config.learning_rate_steps
     rate = lengths.learning_rate(given, meant_for, steps)
@@ -47,12 +47,12 @@ def note(config: Any, steps: int) -> str:
 def optimizer(
     config: Any, rate: Union[float, LearningRateSchedule], rates: LayerRates
 ) -> keras.optimizers.Optimizer:
-    """Adam, or gradient descent with momentum, as `base.Config` has them.
+    """Returns the optimizer of the settings: Adam, or SGD with momentum.
 
     Args:
-        config: of a method.
+        config: settings of a method.
         rate: learning rate, from `learning_rate`.
-        rates: of groups of layers.
+        rates: multipliers of groups of layers.
     """
     by_layer = dataclasses.asdict(rates)
     if config.optimizer == "adam":

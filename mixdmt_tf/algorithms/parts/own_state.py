@@ -14,25 +14,25 @@ _NO_STATE = (type, types.ModuleType, types.FunctionType, types.MethodType)
 
 
 def running(value: Any) -> tf.Variable:
-    """A variable that a step assigns, the same number on all replicas.
+    """Returns a variable that steps assign, with the same value on all replicas.
 
     Args:
-        value: to start from; its dtype is kept.
+        value: initial value; its dtype is kept.
     """
     first = tf.VariableAggregation.ONLY_FIRST_REPLICA
     return tf.Variable(value, trainable=False, aggregation=first)
 
 
 def parts(attributes: Mapping[str, Any], known: Iterable[Any]) -> Dict[str, Any]:
-    """Everything in some attributes that a checkpoint can hold.
+    """Finds everything in some attributes that a checkpoint can hold.
 
-    Found are variables, `tf.Module`s, Keras layers, metrics and optimizers, random
-    generators and whatever else TensorFlow saves, in lists, tuples and dictionaries and
-    in attributes of plain Python objects, too.
+    That is: variables, `tf.Module`s, Keras layers, metrics and optimizers, random
+    generators and anything else that TensorFlow saves, also inside lists, tuples,
+    dictionaries, and attributes of plain Python objects.
 
     Args:
         attributes: values by name.
-        known: variables that are not wanted; what holds nothing but these is left out.
+        known: variables to exclude; objects that hold only these are left out.
 
     Returns:
         Trackable objects by path, such as 'threshold', 'queues.0' or 'means.x'.
@@ -45,13 +45,13 @@ def parts(attributes: Mapping[str, Any], known: Iterable[Any]) -> Dict[str, Any]
     wanted = {}
     for path, part in found.items():
         held = {id(each) for each in variables([part])}
-        if not held or held - ids:  # a layer that isn't built yet has none
+        if not held or held - ids:  # unbuilt layers hold no variables
             wanted[path] = part
     return wanted
 
 
 def variables(trackables: Iterable[Any]) -> List[tf.Variable]:
-    """All variables in some trackable objects, each once."""
+    """Returns all variables in some trackable objects, each once."""
     found: Dict[int, tf.Variable] = {}
     for part in trackables:
         for each in tf.train.TrackableView(part).descendants():
@@ -62,18 +62,18 @@ def variables(trackables: Iterable[Any]) -> List[tf.Variable]:
 
 
 def of_loss_scale(optimizer: Any) -> List[tf.Variable]:
-    """The loss scale of float16 and its counter, if they are Keras 2's.
+    """Returns the float16 loss scale and its counter on Keras 2, else nothing.
 
-    Keras 3 has them among the variables of the optimizer, as `compat.variables` gives
-    them; Keras 2 has not, and leaves them out of .keras files.
+    On Keras 3 they are among the variables of the optimizer (`compat.variables`). On
+    Keras 2 they are not, and .keras files lack them.
     """
     found = tf.train.TrackableView.children(optimizer).get("loss_scale")
     return [] if found is None else variables([found])
 
 
 def _search(value: Any, path: str, found: Dict[str, Any], seen: Set[int]) -> None:
-    # TensorFlow makes trackable ones of lists, dictionaries and tuples, which hold no
-    # plain objects and refuse to be saved once an element was replaced.
+    # TensorFlow wraps lists, dictionaries and tuples in trackable ones, which hold no
+    # plain objects and can't be saved once an element was replaced.
     value = getattr(value, "__wrapped__", value)
     if id(value) in seen or isinstance(value, _NO_STATE):
         return

@@ -1,14 +1,14 @@
 """Rounds in which two networks pick pseudo labels for each other.
 
-Methods for noisy labels as rules beside DMT's weights (Dynamic Mutual Training,
+Methods for noisy labels as alternatives to DMT's weights (Dynamic Mutual Training,
 arXiv:2004.08514, section 2.2 and figure 3): the pseudo labels of a round are the noisy
-ones. Batches, mixup, augmentation, optimizer and rounds are DMT's, so that the rule is
-all that differs. Both networks begin anew in each round; the first is evaluated, and
-labels for the next one.
+labels. Batches, mixup, augmentation, optimizer and rounds are DMT's, so that only the
+rule differs. Both networks start from new weights in each round. The first one is
+evaluated, and predicts the pseudo labels of the next round.
 
-What differs from the papers besides: the losses are divided by all rows of a batch as
-in DMT's Eq. 10 and not by the number of those that were picked, labelled images are
-always learned, and the networks are asked about images before mixup.
+Other differences from the papers: the losses are divided by all rows of a batch as in
+DMT's Eq. 10 and not by the number of selected ones, labelled images are always used,
+and the selection uses predictions for images before mixup.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Pair = Tuple[tf.Tensor, tf.Tensor]
 
 @dataclasses.dataclass(frozen=True)
 class Forgetting:
-    """How many pseudo labels are left out: 1 - R(t) = min(t / T_k, 1) tau."""
+    """Settings of the share of labels left out: 1 - R(t) = min(t / T_k, 1) tau."""
 
     noise_rate: Optional[float] = setting(
         None,
@@ -60,7 +60,7 @@ class Forgetting:
 
 
 class PeerRound(classification_rounds.Round):
-    """One round of two networks; a method says what each learns: `choose`."""
+    """Base class of one round of two networks; a method implements `choose`."""
 
     has_peer = True
     reported: Tuple[str, ...] = (
@@ -75,21 +75,21 @@ class PeerRound(classification_rounds.Round):
     )
 
     def choose(self, step: tf.Tensor, losses: Pair, differ: tf.Tensor) -> Pair:
-        """Which pseudo labels the network and the peer learn.
+        """Selects the pseudo labels for the network and for the peer.
 
         Args:
-            step: of the round, int64 [].
-            losses: float32 [m] each, of the network and of the peer, of the pseudo
-                labels of all replicas.
-            differ: float32 [m], where they predict different classes.
+            step: step of the round, int64 [].
+            losses: losses of the network and of the peer on the pseudo labels of all
+                replicas, float32 [m] each.
+            differ: float32 [m], 1 where they predict different classes.
 
         Returns:
-            float32 [m] of zeros and ones, for the network and for the peer.
+            Masks float32 [m] of zeros and ones, for the network and for the peer.
         """
         raise NotImplementedError
 
     def forget(self, step: tf.Tensor) -> tf.Tensor:
-        """1 - R(t), the share left out at a step; of methods with `Forgetting`."""
+        """Returns 1 - R(t), the share left out at a step; needs `Forgetting`."""
         config: Any = self.config
         tau = self.facts.noise_rate if config.noise_rate is None else config.noise_rate
         return tau * linear_ramp(step, round(config.forget_ramp * self.facts.steps))
@@ -97,7 +97,7 @@ class PeerRound(classification_rounds.Round):
     def weigh(
         self, batch: Dict[str, tf.Tensor], images: tf.Tensor, labels: tf.Tensor
     ) -> Tuple[tf.Tensor, Any, Dict[str, base.Reported]]:
-        """As `Round.weigh`, with a pair of weights: of the network and of the peer."""
+        """As `Round.weigh`, but returns two weights: for the network and the peer."""
         number = tf.shape(labels)[0]
         one, other = (
             tf.stop_gradient(network(images, training=True)[-number:])
@@ -115,7 +115,7 @@ class PeerRound(classification_rounds.Round):
         return labels, weights, {"differ": differ, **reports}
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
-        """The losses of both networks, each with the labels chosen for it."""
+        """Computes the losses of both networks on the labels selected for each."""
         images, labels = self.given(batch)
         targets, (first, second), reports = self.weigh(batch, images, labels)
         terms: Dict[str, base.Term] = {}
@@ -129,7 +129,7 @@ class PeerRound(classification_rounds.Round):
 
 
 def pick(losses: Pair, candidates: tf.Tensor, forget: tf.Tensor) -> Pair:
-    """Each learns what the other one finds easy, among candidates [m]."""
+    """Selects for each network the candidates [m] with small losses of the other."""
     own, peers = losses
     return (
         small_loss_mask(peers, candidates, forget),

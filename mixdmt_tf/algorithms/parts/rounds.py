@@ -14,7 +14,7 @@ from mixdmt_tf.settings import setting
 
 @dataclasses.dataclass(frozen=True)
 class Rounds:
-    """How many rounds, how long, and who teaches whom; defaults are for CIFAR-10.
+    """Settings of the number, length and networks of rounds; defaults for CIFAR-10.
 
     A method combines them with `base.Config`.
     """

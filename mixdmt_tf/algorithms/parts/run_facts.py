@@ -10,22 +10,22 @@ from mixdmt_tf.algorithms.parts.layer_rates import LayerRates
 
 @dataclasses.dataclass(frozen=True)
 class RunFacts:
-    """What a method must know of the run besides its own settings.
+    """Facts about a run that a method needs besides its own settings.
 
     Attributes:
-        num_classes: C.
+        num_classes: number of classes C.
         labels: number of labelled images.
         steps: length of the whole run, for schedules.
-        mismatch: expected share of unlabelled images that are of no class, in [0, 1].
-        head: names of the network's last layers, or how they begin; see `LayerRates`,
-            as the next three.
+        mismatch: expected share of unlabelled images of none of the classes, in [0, 1].
+        head: names, or prefixes of names, of the network's last layers; see
+            `LayerRates` for this and the next three.
         head_rate: their learning rate in multiples of the run's.
-        decoder: names of the layers before them that are new, too.
+        decoder: names of the layers before the head that are new, too.
         encoder_rate: learning rate of all other layers in multiples of the run's.
-        unlabeled: N, number of unlabelled images.
-        noise_rate: share of wrong pseudo labels, estimated.
-        pretrained: whether the network starts from trained weights that know none of
-            the labels.
+        unlabeled: number of unlabelled images N.
+        noise_rate: estimated share of wrong pseudo labels.
+        pretrained: whether the network starts from weights that were trained without
+            any of the run's labels.
     """
 
     num_classes: int

@@ -14,15 +14,15 @@ def apply_scaled_gradients(
 ) -> None:
     """Applies the gradients of a scaled loss, summed over the replicas.
 
-    Weights that the loss does not depend on, whose gradient is None, stay as they are.
+    Weights with gradient None, on which the loss does not depend, are not changed.
 
     A step whose gradients overflow on any replica is skipped on all of them. Keras 3
-    asks the first replica only and would apply the others' infinities, so the answer
-    is reduced over all replicas before the optimizer sees the gradients.
+    checks the first replica only and would apply infinite gradients of the others, so
+    the check is reduced over all replicas before the optimizer gets the gradients.
 
     Args:
         optimizer: a Keras optimizer, with or without loss scaling.
-        gradients: of the loss that `compat.scale_loss` gave.
+        gradients: gradients of the loss from `compat.scale_loss`.
         variables: Keras weights, one for each gradient.
     """
     gradients = list(gradients)

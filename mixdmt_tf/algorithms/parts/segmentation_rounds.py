@@ -1,10 +1,10 @@
 """What DMT for images shares with the methods that learn in rounds from pseudo labels.
 
 Dynamic Mutual Training (arXiv:2004.08514), algorithm 2 and section 5.2.2: two networks
-begin from different weights, or learn from different labels; in each round both label
-the unlabelled images, and each continues from its own weights with what the other said.
-The methods differ in how much a pixel's pseudo label weighs (`weigh`). The loop itself
-is `rounds/loop.py`.
+start from different weights, or learn from different labels. In each round both predict
+pseudo labels for the unlabelled images, and each continues from its own weights with
+the pseudo labels of the other. The methods differ in the weight of a pixel's pseudo
+label (`weigh`). The loop itself is `rounds/loop.py`.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ assumes = {"batch": 1}  # Table 1: one labelled image, seven pseudo-labelled one
 
 @dataclasses.dataclass(frozen=True)
 class Config(rounds.Rounds, segmentation_sgd.Defaults, base.Config):
-    """Table 1, rows 1 to 6, and appendix B, for PASCAL VOC.
+    """Settings of table 1, rows 1 to 6, and appendix B, for PASCAL VOC.
 
-    Another data set's file says what differs there
+    The files of other data sets define their differences
     (`data/segmentation/datasets/cityscapes.py`).
     """
 
@@ -82,9 +82,9 @@ class Config(rounds.Rounds, segmentation_sgd.Defaults, base.Config):
 
 
 class Round(base.Algorithm):
-    """One round: labels and weighted pseudo labels in one batch.
+    """Base class of one round: labels and weighted pseudo labels in one batch.
 
-    A method says what a pixel's pseudo label is worth: `weigh`.
+    A method defines the weights of pixels' pseudo labels in `weigh`.
     """
 
     loop = "rounds"
@@ -99,13 +99,13 @@ class Round(base.Algorithm):
     def weigh(
         self, labels: tf.Tensor, confidence: tf.Tensor, probs: tf.Tensor
     ) -> Tuple[tf.Tensor, tf.Tensor, Dict[str, base.Reported]]:
-        """What is learned about each pseudo-labelled pixel, and how much it counts.
+        """Computes the target and weight of each pseudo-labelled pixel.
 
         Args:
             labels: float32 [n, h, w, C], one-hot pseudo labels, zeros where ignored.
-            confidence: float32 [n, h, w], of who gave them.
-            probs: float32 [n, h, w, C], what the network in training predicts in this
-                very step, without gradient.
+            confidence: float32 [n, h, w], confidence of the network that gave them.
+            probs: float32 [n, h, w, C], predictions of the network in training in this
+                step, without gradient.
 
         Returns:
             Targets float32 [n, h, w, C], weights float32 [n, h, w], numbers to report.
@@ -113,7 +113,7 @@ class Round(base.Algorithm):
         raise NotImplementedError
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
-        """Eq. 7 to 10 of each pixel; N counts the pixels that are not ignored."""
+        """Computes Eq. 7 to 10 per pixel; N counts pixels that are not ignored."""
         classes = self.facts.num_classes
         y, known = segmentation_sgd.with_labels(batch["y"], classes)
         q, kept = segmentation_sgd.with_labels(batch["u_label"], classes)

@@ -36,14 +36,15 @@ class Defaults:
 
 
 def with_labels(y: tf.Tensor, classes: int) -> Tuple[tf.Tensor, tf.Tensor]:
-    """Targets of a label map, and which pixels have one.
+    """Returns the targets of a label map, and a mask of the pixels with a label.
 
     Args:
         y: int32 [..., H, W], classes, 255 where ignored.
-        classes: C.
+        classes: number of classes C.
 
     Returns:
-        float32 [..., H, W, C], one-hot, zeros where ignored; float32 [..., H, W].
+        Targets float32 [..., H, W, C], one-hot, zeros where ignored; mask float32
+        [..., H, W].
     """
     targets = tf.one_hot(y, classes)
     return targets, tf.reduce_sum(targets, -1)

@@ -15,7 +15,7 @@ assumes = {"batch": 4}  # with as many unlabelled images: eight in all
 
 @dataclasses.dataclass(frozen=True)
 class Batches:
-    """Length and batches; a method combines them with how it updates weights."""
+    """Settings of length and batches, combined with a method's optimizer settings."""
 
     epochs: float = setting(
         20.0,
@@ -30,7 +30,7 @@ class Batches:
 
 @dataclasses.dataclass(frozen=True)
 class Unlabeled:
-    """Of methods with one loss on unlabelled images."""
+    """Settings of methods with one loss on unlabelled images."""
 
     lambda_u: float = setting(
         1.0, "weight of the loss on unlabelled images, after its warm-up", low=0.0
@@ -39,7 +39,7 @@ class Unlabeled:
 
 @dataclasses.dataclass(frozen=True)
 class Passes:
-    """How images with and without labels pass the network."""
+    """Settings of the passes of labelled and unlabelled images."""
 
     one_pass: bool = setting(
         False,
@@ -53,10 +53,10 @@ class Passes:
 def predict(
     network: keras.Model, labeled: tf.Tensor, unlabeled: tf.Tensor, one_pass: bool
 ) -> Tuple[tf.Tensor, tf.Tensor]:
-    """Logits of a network in training, in one pass or two.
+    """Returns the logits of a network in training mode, in one pass or two.
 
     Args:
-        network: images to logits.
+        network: maps images to logits.
         labeled: float32 [m, h, w, 3].
         unlabeled: float32 [n, h, w, 3].
         one_pass: see `Passes`.

@@ -19,7 +19,7 @@ from mixdmt_tf.settings import override, setting
 
 @dataclasses.dataclass(frozen=True)
 class Config(base.Config):
-    """How both update weights, and how many unlabelled images they take."""
+    """Settings of weight updates and batches for both methods."""
 
     optimizer: str = override("sgd")
     learning_rate: float = override(0.03)
@@ -34,7 +34,7 @@ class Config(base.Config):
 
 
 def recipe(config: Config, copies_augment: str) -> Recipe:
-    """A strongly augmented copy of each unlabelled image, and the image itself."""
+    """Returns batches with each unlabelled image and a strongly augmented copy."""
     return Recipe(
         unlabeled_views=1,
         unlabeled_ratio=config.unlabeled_ratio,
@@ -50,10 +50,10 @@ def joint_pass(
     """Predicts all images of a batch at once, as the releases of UDA and FixMatch do.
 
     Batch normalization normalizes labelled images, unlabelled ones and their copies by
-    the same statistics, and its running statistics move once.
+    the same statistics, and updates its running statistics once.
 
     Args:
-        network: images to logits.
+        network: maps images to logits.
         batch: with x [b, H, W, C], u_original [n, 1, H, W, C] and u [n, 1, H, W, C].
 
     Returns:
@@ -67,12 +67,12 @@ def joint_pass(
 def guess_reports(
     probs: tf.Tensor, kept: tf.Tensor, truth: tf.Tensor
 ) -> Dict[str, base.Reported]:
-    """How sure the guesses are, how many count, how many of those are right.
+    """Reports the confidence of the guesses, the share kept, and their accuracy.
 
     Args:
         probs: float32 [n, classes], predictions for the unlabelled images.
         kept: float32 [n] of zeros and ones.
-        truth: int32 [n], hidden classes; those below 0 are not judged.
+        truth: int32 [n], hidden classes; rows with a negative class are not counted.
 
     Returns:
         `kept` and `confidence` over all rows, `guess_accuracy` over those that count

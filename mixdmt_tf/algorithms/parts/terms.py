@@ -13,17 +13,17 @@ from mixdmt_tf.equations import masked_mean
 
 @dataclasses.dataclass(frozen=True)
 class Term:
-    """One term of a loss: values per row, which rows count, and a weight.
+    """One term of a loss: values per row, a mask of rows, and a weight.
 
-    The base takes the mean over the rows that count, on all replicas together.
+    The training step takes the mean over the rows that count, on all replicas together.
 
     Attributes:
-        values: float32 [n], of images [n, h, w]: then each pixel is a row.
-        mask: float32, in their shape, of zeros and ones; None for all rows.
+        values: float32 [n], or [n, h, w] for segmentation, where each pixel is a row.
+        mask: float32 of zeros and ones, in the shape of `values`; None for all rows.
         weight: the factor of this term in the total loss.
-        over_all: take the mean over all rows instead, those that don't count being 0,
-            as methods with a confidence threshold do.
-        group: of the weights that learn it, a name of `Algorithm.groups`.
+        over_all: take the mean over all rows instead, with masked rows as 0, as methods
+            with a confidence threshold do.
+        group: group of the weights that it trains, a name of `Algorithm.groups`.
     """
 
     values: tf.Tensor
@@ -34,7 +34,7 @@ class Term:
 
 
 def mean_over_replicas(term: Term) -> tf.Tensor:
-    """This replica's share of the mean of a term over the rows of all replicas.
+    """Returns this replica's share of a term's mean over the rows of all replicas.
 
     The shares of all replicas add up to sum(mask * values) / max(sum(mask), 1), or to
     sum(mask * values) / rows if the term is `over_all`, and so do their gradients,
@@ -45,7 +45,7 @@ def mean_over_replicas(term: Term) -> tf.Tensor:
 
 
 def _rows(term: Term) -> tf.Tensor:
-    """What the mean of a term is divided by: rows of all replicas, float32 []."""
+    """Returns the denominator of a term's mean: rows of all replicas, float32 []."""
     every = term.over_all or term.mask is None
     counted = tf.ones_like(term.values) if every else term.mask
     return tf.distribute.get_replica_context().all_reduce(
@@ -54,16 +54,17 @@ def _rows(term: Term) -> tf.Tensor:
 
 
 def by_count(terms: Dict[str, Term]) -> List[Tuple[Dict[str, Term], tf.Tensor]]:
-    """The terms of a part of a batch, those together that are divided by one number.
+    """Groups the terms of a part of a batch by the denominator of their mean.
 
-    That is the number of rows that a mask keeps, and another one in each part. Means
-    over all rows are divided by the same number in all parts: theirs count once each.
+    The denominator is the number of rows that a mask keeps, which differs between the
+    parts. Means over all rows have the same denominator in all parts, so each part
+    counts once.
 
     Args:
-        terms: by name; those with the same mask have the very same tensor.
+        terms: terms by name; terms with the same mask must share the same tensor.
 
     Returns:
-        Terms by name, and their rows that count, of all replicas, float32 [].
+        Terms by name, with their number of rows that count on all replicas, float32 [].
     """
     shares: Dict[int, Tuple[Dict[str, Term], tf.Tensor]] = {}
     for name, term in terms.items():
@@ -77,16 +78,16 @@ def by_count(terms: Dict[str, Term]) -> List[Tuple[Dict[str, Term], tf.Tensor]]:
 def counted(
     terms: Dict[str, Term], batch: Dict[str, tf.Tensor], weighed: bool
 ) -> Dict[str, Term]:
-    """The terms of a step, with each label counting what the batch says.
+    """Applies the label weights of the batch, and masks unknown labels.
 
     Args:
-        terms: by name; those of labels begin with 'loss_x', and their rows with the
-            labelled ones.
-        batch: of the step.
-        weighed: whether the terms have the weights of labels in them already.
+        terms: terms by name. Names of terms with labels begin with 'loss_x', and their
+            first rows are the labelled ones.
+        batch: batch of the step.
+        weighed: whether the terms include the label weights already.
     """
     labels = batch.get("y")
-    if labels is not None and len(labels.shape) == 2:  # several labels an image
+    if labels is not None and len(labels.shape) == 2:  # multi-label images
         terms = known_labels(terms, labels)
     if "x_weight" in batch and not weighed:
         terms = weighted_labels(terms, batch["x_weight"])
@@ -94,17 +95,17 @@ def counted(
 
 
 def weighted_labels(terms: Dict[str, Term], weights: tf.Tensor) -> Dict[str, Term]:
-    """The terms of labels, with each labelled row times the weight of its image.
+    """Multiplies each labelled row by the weight of its image.
 
-    What is divided by stays the number of rows that count, not the sum of their
-    weights: an image then counts the same whichever others are in its batch, on one
-    replica as on several, and the mean over batches is the weighted mean over images.
+    The denominator stays the number of rows that count, not the sum of their weights:
+    an image then counts the same whatever other images are in its batch, on one replica
+    and on several, and the mean over batches is the weighted mean over images.
 
     Args:
-        terms: by name; those of labels begin with 'loss_x', and their rows with the
-            labelled ones.
-        weights: float32 [b], of the labelled images of the batch. A mixed-up row has
-            that of its own image, the larger part of it.
+        terms: terms by name. Names of terms with labels begin with 'loss_x', and their
+            first rows are the labelled ones.
+        weights: float32 [b], weights of the labelled images of the batch. A mixed row
+            has the weight of its own image, the larger part of the mixture.
     """
     return {
         name: _weighted(term, weights) if name.startswith("loss_x") else term
@@ -113,10 +114,10 @@ def weighted_labels(terms: Dict[str, Term], weights: tf.Tensor) -> Dict[str, Ter
 
 
 def known_labels(terms: Dict[str, Term], labels: tf.Tensor) -> Dict[str, Term]:
-    """The terms of labels, without those of several labels an image that are unknown.
+    """Masks the unknown labels of multi-label images.
 
     Args:
-        terms: by name; those of labels begin with 'loss_x'.
+        terms: terms by name; names of terms with labels begin with 'loss_x'.
         labels: int32 [b, L], -1 where unknown.
     """
     known = tf.cast(labels >= 0, tf.float32)
@@ -139,14 +140,14 @@ def _weighted(term: Term, weights: tf.Tensor) -> Term:
 
 
 def mean_of_all(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """The mean over the rows of all replicas, the same number on each of them.
+    """Returns the mean over the rows of all replicas, the same on each of them.
 
     Args:
-        values: float32, of this replica's rows.
-        mask: float32 in their shape, which of them count.
+        values: float32, values of this replica's rows.
+        mask: float32 in the same shape, which rows count.
 
     Returns:
-        float32 [], 0 if none counts; without gradient.
+        float32 [], 0 if no row counts; without gradient.
     """
     sums = tf.stack([tf.reduce_sum(mask * values), tf.reduce_sum(mask)])
     total, rows = tf.unstack(
@@ -158,14 +159,14 @@ def mean_of_all(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
 
 
 def mean_row(values: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
-    """The mean row of all replicas, the same on each of them, with its gradient.
+    """Returns the mean row of all replicas, the same on each, with its gradient.
 
     Args:
-        values: float32 [n, F], of this replica.
+        values: float32 [n, F], rows of this replica.
         counts: float32 [n] of zeros and ones, which rows count.
 
     Returns:
-        float32 [F], 0 if none counts.
+        float32 [F], 0 if no row counts.
     """
     context = tf.distribute.get_replica_context()
     total, rows = context.all_reduce(
@@ -176,10 +177,10 @@ def mean_row(values: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
 
 
 def rows_of_all(values: tf.Tensor) -> tf.Tensor:
-    """The rows of all replicas in one tensor, the same on each of them.
+    """Gathers the rows of all replicas in one tensor, the same on each of them.
 
     Args:
-        values: float32 [n, ...], of this replica's rows.
+        values: float32 [n, ...], rows of this replica.
 
     Returns:
         float32 [n replicas, ...], without gradient.
@@ -189,11 +190,11 @@ def rows_of_all(values: tf.Tensor) -> tf.Tensor:
 
 
 def own_rows(values: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
-    """This replica's part of what `rows_of_all` has collected, or of a mask for it.
+    """Returns this replica's part of the rows from `rows_of_all`, or of their mask.
 
     Args:
         values: [number replicas, ...].
-        number: rows of a replica, int32 [].
+        number: number of rows of each replica, int32 [].
     """
     context = tf.distribute.get_replica_context()
     first = tf.cast(context.replica_id_in_sync_group, tf.int32) * number

@@ -1,8 +1,9 @@
 """What Deep Co-Training and Dual Student share: two networks, passes, settings of SGD.
 
-Both train a network and a peer of the same form (`base.Algorithm.peer`), which start
-from different weights and both learn the labels. The network alone is averaged,
-evaluated and exported; the papers average nothing, so that theirs are the raw errors.
+Both train a network and a peer of the same architecture (`base.Algorithm.peer`), which
+start from different weights and both learn the labels. Only the network is averaged,
+evaluated and exported. The papers average no weights, so their results correspond to
+the errors of the raw weights.
 
 Both were published with a learning rate that falls from .1 to 0 along a cosine, a
 weight decay of 1e-4 that is added to the gradients of all weights, and unlabelled
@@ -25,7 +26,7 @@ from mixdmt_tf.settings import override
 
 @dataclasses.dataclass(frozen=True)
 class Config(base.Config):
-    """How both update weights; a method declares `warmup` and `unlabeled_ratio`."""
+    """Settings of weight updates; methods declare `warmup` and `unlabeled_ratio`."""
 
     optimizer: str = override("sgd")
     learning_rate: float = override(0.1)
@@ -37,14 +38,14 @@ class Config(base.Config):
 def joint_pass(
     network: keras.Model, x: tf.Tensor, u: tf.Tensor
 ) -> Tuple[tf.Tensor, tf.Tensor]:
-    """Predicts labelled and unlabelled images at once: one batch of the papers.
+    """Predicts labelled and unlabelled images in one pass, one batch of the papers.
 
-    Batch normalization normalizes both by the same statistics, and its running
-    statistics move, which happens here only. (The release of Deep Co-Training passes
-    its eight labelled images alone, and in both releases further passes move them.)
+    Batch normalization normalizes both by the same statistics. Its running statistics
+    are updated here only. (The release of Deep Co-Training passes its eight labelled
+    images separately, and in both releases further passes update them, too.)
 
     Args:
-        network: images to logits.
+        network: maps images to logits.
         x: float32 [b, H, W, channels].
         u: float32 [n, H, W, channels].
 
@@ -56,10 +57,10 @@ def joint_pass(
 
 
 def predict(network: keras.Model, images: tf.Tensor) -> tf.Tensor:
-    """Logits in training mode that leave the running statistics alone.
+    """Returns logits in training mode without updating the running statistics.
 
     Args:
-        network: images to logits.
+        network: maps images to logits.
         images: float32 [n, H, W, channels].
 
     Returns:
@@ -72,13 +73,13 @@ def predict(network: keras.Model, images: tf.Tensor) -> tf.Tensor:
 def supervised_terms(
     y: tf.Tensor, logits: tf.Tensor, peer_logits: tf.Tensor, weight: float = 1.0
 ) -> Dict[str, base.Term]:
-    """Cross-entropies of both networks on the labelled images.
+    """Returns the cross-entropies of both networks on the labelled images.
 
     Args:
         y: int32 [b], classes.
         logits: float32 [b, C] of the network.
         peer_logits: float32 [b, C] of the peer.
-        weight: of each of the two.
+        weight: weight of each of the two terms.
 
     Returns:
         `loss_x` and `loss_x_peer`.

@@ -2,9 +2,9 @@
 
 Dynamic Mutual Training (arXiv:2004.08514) section 4.1, Eq. 6, and section 5.4, Table 7.
 A rule takes pseudo labels float32 [..., C] (one-hot; zeros where ignored), their
-confidence c_A [...], what network B predicts [..., C], and (gamma_1, gamma_2), and
-returns targets [..., C] and weights [...], both without gradient. Images and pixels
-are weighed alike.
+confidence c_A [...], the predictions of network B [..., C], and (gamma_1, gamma_2). It
+returns targets [..., C] and weights [...], both without gradient. The same rules serve
+images and pixels.
 """
 
 from __future__ import annotations
@@ -42,28 +42,32 @@ class Gammas:
 
 
 def alike(labels: tf.Tensor) -> Weighed:
-    """No rule: every pseudo label that is not ignored is taken for true."""
+    """Equal weights: every pseudo label that is not ignored counts 1."""
     return labels, tf.reduce_sum(labels, -1)
 
 
 def dynamic(
     labels: tf.Tensor, confidence: tf.Tensor, probs: tf.Tensor, gammas: Powers
 ) -> Weighed:
-    """DMT, Eq. 6."""
+    """Dynamic weights of DMT, Eq. 6."""
     return labels, dynamic_weight(labels, confidence, probs, *gammas)
 
 
 def naive(
     labels: tf.Tensor, confidence: tf.Tensor, probs: tf.Tensor, gammas: Powers
 ) -> Weighed:
-    """DMT-Naive: p_B^gamma_1 in all cases, even where network B is surer."""
+    """Weights of DMT-Naive: p_B^gamma_1 in all cases, even if B is more confident."""
     return labels, naive_weight(labels, probs, gammas[0])
 
 
 def flipped(
     labels: tf.Tensor, confidence: tf.Tensor, probs: tf.Tensor, gammas: Powers
 ) -> Weighed:
-    """DMT-Flip: in positive disagreement network B's class, (1 - c_A)^gamma_2."""
+    """Labels and weights of DMT-Flip.
+
+    In positive disagreement the target is network B's class, with weight
+    (1 - c_A)^gamma_2.
+    """
     return (
         flipped_label(labels, confidence, probs),
         flipped_weight(labels, confidence, probs, *gammas),
@@ -73,6 +77,6 @@ def flipped(
 def cases(
     labels: tf.Tensor, confidence: tf.Tensor, probs: tf.Tensor
 ) -> Dict[str, tf.Tensor]:
-    """Which case of Eq. 6 each pseudo label is, float32 [...] of zeros and ones."""
+    """Returns a mask for each case of Eq. 6, float32 [...] of zeros and ones."""
     found = disagreement_cases(labels, confidence, probs)
     return dict(zip(CASES, tf.unstack(found, axis=-1)))

@@ -210,7 +210,7 @@ def test_fixed_scores_keep_what_the_share_says(estimated):
 
 @pytest.mark.parametrize("score", ["domain", "oracle"])
 def test_scores_of_no_network_are_not_those_of_another_run(score):
-    with pytest.raises(UsageError, match=f"--ood_score={score} asks no network"):
+    with pytest.raises(UsageError, match=f"--ood_score={score} uses no network"):
         build(score, ood_scores_from="RUN")
 
 
