@@ -192,7 +192,7 @@ def test_what_a_method_asks_of_images():
     with pytest.raises(ArgumentError, match="shift=8: images have 8x8 pixels"):
         model.fit(IMAGES, LABELS)
     model = mixdmt_tf.ReMixMatch(made.network(shape=(6, 8, 1)), 10)
-    with pytest.raises(ArgumentError, match="6x8 pixels; expected squares"):
+    with pytest.raises(ArgumentError, match="6x8 pixels; expected square images"):
         model.fit((IMAGES[:, 2:], LABELS), unlabeled=UNLABELED[:, 2:])
     (images, labels), unlabeled, _ = made.scenes()
     model = mixdmt_tf.segmentation.CutMix(made.segmenter(), 11, unlabeled_ratio=3)

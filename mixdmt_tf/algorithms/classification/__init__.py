@@ -1,6 +1,6 @@
 """Methods for image classification, one file each, named as `--algorithm` is.
 
-The package has their classes by name: `classification.RealMix`.
+Their classes are attributes of this package: `classification.RealMix`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ if TYPE_CHECKING:  # imports TensorFlow
 
 
 def __getattr__(name: str) -> Type[Algorithm]:
-    """A method by the name of its class, such as `DMT`, imported when touched."""
+    """Returns a method by its class name, such as `DMT`, imported on first access."""
     return algorithms.method_called("classification", name)
 
 
 def __dir__() -> List[str]:
-    """What the package has, and all of its methods."""
+    """Lists the names of the package, including all of its methods."""
     return sorted({*globals(), *classes(__name__).values()})

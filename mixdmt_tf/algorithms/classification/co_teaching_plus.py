@@ -2,10 +2,10 @@
 
 Yu et al. 2019 (arXiv:1901.04215), algorithm 1, as a rule for the pseudo labels of a
 round (`parts/peer_rounds.py`): "how disagreement is used" in figure 3 of DMT. After a
-warm-up with plain Co-teaching each network learns, of the pseudo labels on which the
-predictions differ, those that the other one finds easy; where none differ, no pseudo
-label is learned. The release takes the softmax twice and learns from all examples
-where none differ.
+warm-up with plain Co-teaching, each network learns those pseudo labels on which the
+predictions differ and on which the other network's loss is small. If no predictions
+differ, no pseudo label is used. The release applies the softmax twice and uses all
+examples if no predictions differ.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mixdmt_tf.settings import setting
 
 @dataclasses.dataclass(frozen=True)
 class Config(peer_rounds.Forgetting, classification_rounds.Config):
-    """Those of Co-teaching, and its share of a round."""
+    """Settings of Co-teaching, and the length of its warm-up."""
 
     agreement_warmup: float = setting(
         0.1,
@@ -32,12 +32,12 @@ class Config(peer_rounds.Forgetting, classification_rounds.Config):
 
 
 class CoTeachingPlus(peer_rounds.PeerRound):
-    """Algorithm 1 of Yu et al."""
+    """Co-teaching+, algorithm 1 of Yu et al."""
 
     def choose(
         self, step: tf.Tensor, losses: peer_rounds.Pair, differ: tf.Tensor
     ) -> peer_rounds.Pair:
-        """Small losses of the other network, where the predictions differ."""
+        """Selects small losses of the other network where the predictions differ."""
         config: Any = self.config
         warmup = round(config.agreement_warmup * self.facts.steps)
         candidates = tf.where(step < warmup, tf.ones_like(differ), differ)

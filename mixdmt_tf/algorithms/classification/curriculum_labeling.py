@@ -17,10 +17,10 @@ from mixdmt_tf.algorithms.parts import classification_rounds, weighting
 
 
 class CurriculumLabeling(classification_rounds.Round):
-    """Algorithm 1 of DMT with the plain cross-entropy; its settings but the gammas."""
+    """Algorithm 1 of DMT with plain cross-entropy; its settings without the gammas."""
 
     def weigh(
         self, batch: Dict[str, tf.Tensor], images: tf.Tensor, labels: tf.Tensor
     ) -> Tuple[tf.Tensor, tf.Tensor, Dict[str, base.Reported]]:
-        """Every pseudo label is taken for true, and nobody needs to be asked."""
+        """Weights all pseudo labels equally, without a prediction of the network."""
         return (*weighting.alike(labels), {})

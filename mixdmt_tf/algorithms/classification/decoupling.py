@@ -1,8 +1,8 @@
 """Decoupling: two networks learn the pseudo labels on which they disagree.
 
 Malach and Shalev-Shwartz 2017 (arXiv:1706.02613), "update by disagreement", as a rule
-for the pseudo labels of a round (`parts/peer_rounds.py`): the opposite of DMT, to which
-disagreement is a sign of a wrong label.
+for the pseudo labels of a round (`parts/peer_rounds.py`). This is the opposite of DMT,
+which takes disagreement as a sign of a wrong label.
 """
 
 from __future__ import annotations
@@ -18,5 +18,5 @@ class Decoupling(peer_rounds.PeerRound):
     def choose(
         self, step: tf.Tensor, losses: peer_rounds.Pair, differ: tf.Tensor
     ) -> peer_rounds.Pair:
-        """All pseudo labels where the two networks predict different classes."""
+        """Selects all pseudo labels where the networks predict different classes."""
         return differ, differ

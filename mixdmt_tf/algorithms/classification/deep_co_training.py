@@ -1,25 +1,25 @@
 """Deep Co-Training: two networks agree on images and differ on adversarial ones.
 
 Qiao, Shen, Zhang, Wang and Yuille 2018 (arXiv:1803.05984), with two views: L = L_sup +
-lambda_cot L_cot + lambda_diff L_diff. The authors released no code; 'the code' below is
-the public one (AlanChou/Deep-Co-Training-for-Semi-Supervised-Image-Recognition), and
+lambda_cot L_cot + lambda_diff L_diff. The authors released no code. Below, 'the code'
+is a public one (AlanChou/Deep-Co-Training-for-Semi-Supervised-Image-Recognition), and
 the settings are those of its CIFAR-10 run.
 
 - L_cot is the Jensen-Shannon divergence of both predictions for an unlabelled image;
   its gradient reaches both networks.
 - L_diff is H(p1(x), p2(g1(x))) + H(p2(x), p1(g2(x))) on labelled and unlabelled images:
-  each network resists the adversarial examples g of the other. Nothing is stopped in
-  the formula, nor in the code: the gradient reaches p1 as well as p2 of H(p1, p2). The
+  each network resists the adversarial examples g of the other. Neither the formula nor
+  the code stops gradients: the gradient reaches p1 as well as p2 of H(p1, p2). The
   examples are constants.
 - Adversarial examples come from one step of the fast gradient sign method against the
-  label, or against the class that the network predicts if there is none; in inference
-  mode as in the code, with running statistics and without dropout. They are not
-  clipped to the range of images.
+  label or, for unlabelled images, the predicted class. The network is in inference mode
+  as in the code, with running statistics and without dropout. Examples are not clipped
+  to the range of images.
 
-What differs from paper and code: both networks see the same labelled images (the code
-draws a batch for each), and batch normalization: labelled and unlabelled images pass
-together, and this pass alone moves the running statistics; the adversarial ones of both
-kinds pass together and leave them alone.
+Differences from paper and code: Both networks see the same labelled images (the code
+draws a batch for each). For batch normalization, labelled and unlabelled images pass
+together, and only this pass updates the running statistics; the adversarial examples of
+both kinds pass together without updating them.
 """
 
 from __future__ import annotations
@@ -106,11 +106,11 @@ class DeepCoTraining(base.Algorithm):
 
     @classmethod
     def recipe(cls, config: Any) -> Recipe:
-        """One view of each unlabelled image, which both networks see."""
+        """Returns batches with one view of each unlabelled image for both networks."""
         return Recipe(unlabeled_views=1, unlabeled_ratio=config.unlabeled_ratio)
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
-        """Cross-entropies, Jensen-Shannon divergence, view difference constraint."""
+        """Computes cross-entropies, JS divergence and view difference constraint."""
         config, x, u = self.config, batch["x"], batch["u"][:, 0]
         x1, u1 = joint_pass(self.network, x, u)
         x2, u2 = joint_pass(self.peer, x, u)
@@ -145,7 +145,7 @@ class DeepCoTraining(base.Algorithm):
     def _adversarial(
         self, network: keras.Model, images: tf.Tensor, y: tf.Tensor, logits_u: tf.Tensor
     ) -> tf.Tensor:
-        """Images that the network mistakes, [b + n, H, W, channels]."""
+        """Returns adversarial examples for a network, [b + n, H, W, channels]."""
         labels = tf.concat([y, hard_label(tf.nn.softmax(logits_u))], 0)
 
         def loss(moved: tf.Tensor) -> tf.Tensor:

@@ -1,9 +1,9 @@
 """DMT: pseudo labels on which two networks disagree are down-weighted.
 
 Dynamic Mutual Training (Feng, Zhou, Gu, Tan, Cheng, Lu, Shi and Ma, arXiv:2004.08514),
-section 4, for images: algorithm 1, equations 6 to 10. Network A, of the round before,
-gave the pseudo labels; network B is in training and weighs each by what it thinks of
-it itself.
+section 4, for images: algorithm 1, equations 6 to 10. Network A, from the previous
+round, gave the pseudo labels. Network B is in training and weights each pseudo label by
+its own prediction.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mixdmt_tf.settings import setting
 
 @dataclasses.dataclass(frozen=True)
 class Gammas(weighting.Gammas):
-    """Table 1, rows 7 and 8: they grow."""
+    """The gammas of table 1, rows 7 and 8, with a ramp."""
 
     gamma_ramp: bool = setting(
         True,
@@ -30,7 +30,7 @@ class Gammas(weighting.Gammas):
     )
 
     def at(self, batch: Dict[str, tf.Tensor], steps: int) -> weighting.Powers:
-        """gamma_1 and gamma_2 at the step of a batch, in a round with so many."""
+        """Returns gamma_1 and gamma_2 at a batch's step of a round with `steps`."""
         factor = tf.constant(1.0)
         if self.gamma_ramp:
             factor = sigmoid_ramp(batch["step"], steps)
@@ -39,14 +39,15 @@ class Gammas(weighting.Gammas):
 
 @dataclasses.dataclass(frozen=True)
 class Config(Gammas, classification_rounds.Config):
-    """Those of rounds, and gammas."""
+    """Settings of rounds, and the gammas."""
 
 
 class DMT(classification_rounds.Round):
-    """Algorithm 1, step 7, with the dynamic loss.
+    """DMT, algorithm 1, step 7, with the dynamic loss.
 
     Attributes:
-        rule: targets and weights; a variant has another one of `parts/weighting.py`.
+        rule: computes targets and weights; variants use other functions of
+            `parts/weighting.py`.
     """
 
     reported: Tuple[str, ...] = (
@@ -63,10 +64,11 @@ class DMT(classification_rounds.Round):
     def weigh(
         self, batch: Dict[str, tf.Tensor], images: tf.Tensor, labels: tf.Tensor
     ) -> Tuple[tf.Tensor, tf.Tensor, Dict[str, base.Reported]]:
-        """Asks network B, in training mode and without mixup, as the release does.
+        """Weights pseudo labels by network B's predictions, without mixup.
 
-        Batch normalization takes the statistics of labelled and pseudo-labelled images
-        together, and its running statistics move in this pass, too.
+        Network B is in training mode, as in the release. Batch normalization uses the
+        statistics of labelled and pseudo-labelled images together, and this pass
+        updates its running statistics, too.
         """
         logits = self.network(images, training=True)
         probs = tf.stop_gradient(tf.nn.softmax(logits[-tf.shape(labels)[0] :]))

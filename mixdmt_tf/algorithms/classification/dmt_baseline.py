@@ -1,8 +1,9 @@
 """The baseline of DMT: labels alone, strong augmentation, mixup.
 
 Dynamic Mutual Training (arXiv:2004.08514) section 5.3.1, Tables 2 and 3 ("Baseline",
-and "Oracle" with all labels), appendix B, released `main_fs.py`. It is the network
-that gives the first pseudo labels of DMT, Curriculum Labeling and their relatives.
+and "Oracle" with all labels), appendix B, released `main_fs.py`. It trains the base
+models that give the first pseudo labels of DMT, Curriculum Labeling and similar
+methods.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ class Config(dmt_sgd.Mixup, dmt_sgd.Defaults, base.Config):
 
 
 class DMTBaseline(base.Algorithm):
-    """Cross-entropy of mixed images: the own example may be the smaller part."""
+    """Cross-entropy of mixed images; an image may be the smaller part of a mixture."""
 
     reported = ("loss_x",)
     weighs_labels = True
 
     @classmethod
     def recipe(cls, config: Config) -> Recipe:
-        """Labelled images, mixed with each other."""
+        """Returns batches of labelled images, mixed with each other."""
         return Recipe(
             mixup_groups=(1,) if config.mixup_beta else (),
             mixup_beta=config.mixup_beta,
@@ -43,9 +44,9 @@ class DMTBaseline(base.Algorithm):
         )
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
-        """Returns lam CE(y, f(x)) + (1 - lam) CE(y', f(x)) of mixed images x."""
+        """Computes lam CE(y, f(x)) + (1 - lam) CE(y', f(x)) of mixed images x."""
         x, y = batch["x"], tf.one_hot(batch["y"], self.facts.num_classes)
-        if "x_weight" in batch:  # of both parts of a mixture, each its own
+        if "x_weight" in batch:  # each part of a mixture has its own weight
             y *= batch["x_weight"][:, None]
         if self.config.mixup_beta:
             partner, lam = batch["partner"], batch["lam"]

@@ -12,6 +12,6 @@ from mixdmt_tf.algorithms.parts import weighting
 
 
 class DMTFlip(dmt.DMT):
-    """DMT with other labels and another weight in the third case; its settings."""
+    """DMT with other labels and another weight in the third case; same settings."""
 
     rule = staticmethod(weighting.flipped)

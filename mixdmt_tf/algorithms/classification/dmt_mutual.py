@@ -1,11 +1,11 @@
 """DMT with two networks that teach each other, algorithm 2 for images.
 
-Dynamic Mutual Training (arXiv:2004.08514), section 4.2.2. The paper does so for
-segmentation; for images it trains one chain of new networks (`dmt.py`). The two base
-models begin from different random weights, or learn from different parts of the labels
-(`difference_share`); in each round both label from the same generation, and each goes
-on from its own weights. The better one on the validation images is the result, unless
-an earlier one was better still (`select_on`).
+Dynamic Mutual Training (arXiv:2004.08514), section 4.2.2. The paper uses this form for
+segmentation; for image classification it trains one chain of new networks (`dmt.py`).
+The two base models start from different random weights, or learn from different parts
+of the labels (`difference_share`). In each round, both networks of the previous round
+predict pseudo labels, and each network continues from its own weights. The better one
+on the validation images is the result, unless an earlier one was better (`select_on`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mixdmt_tf.settings import override
 
 @dataclasses.dataclass(frozen=True)
 class Config(dmt.Gammas, classification_rounds.Config):
-    """Those of DST with two models."""
+    """Settings of DST with two models."""
 
     restart: bool = override(False)
     models: int = override(2)
@@ -27,4 +27,4 @@ class Config(dmt.Gammas, classification_rounds.Config):
 
 
 class DMTMutual(dmt.DMT):
-    """The step of DMT; the loop has two networks."""
+    """The step of DMT; the loop trains two networks."""

@@ -3,31 +3,31 @@
 Ke, Wang, Yan, Ren and Lau 2019 (arXiv:1909.01804); settings and details follow the
 release for CIFAR-10 with CNN-13. Each student predicts two views of an unlabelled
 image, one of them with a gradient: the network the first, the peer the second. Besides
-the labels it learns
+the cross-entropy on labels, each student minimizes
 
 - consistency: the squared distance between its two predictions;
-- stabilization: where the other student is stable (both views have the same class, at
-  least one surely) and this one is not, or is farther from itself in both views, the
-  squared distance to what the other predicts.
+- stabilization: the squared distance to the other student's prediction, where the other
+  student is stable (predicts the same class for both views, at least once confidently)
+  and this one is not stable, or its two predictions are farther apart.
 
-Squared distances are means over the classes. The release divides every sum of a loss by
-all images of the batch, labelled and unlabelled ones, and so does this: with as many of
-the one as of the other the cross-entropies weigh 1/2, and stabilization half of
-`lambda_stabilization`. In the release consistency has as many rows as it is divided by.
+Squared distances are means over the classes. As in the release, every sum of a loss is
+divided by all images of the batch, labelled and unlabelled ones. With equal numbers of
+both, the cross-entropies have weight 1/2, and stabilization half of
+`lambda_stabilization`. Consistency in the release has as many rows as its divisor.
 
 The networks of the release have a dropout of .5, which here is a setting of the
-network: --network=cnn13 --dropout=0.5. What differs from the release:
+network: --network=cnn13 --dropout=0.5. Differences from the release:
 
-- Labelled images take part in the cross-entropy only, and both students see the same
-  view of them. In the release they have two views as well and take part in the
-  consistency loss, but not in stabilization.
+- Labelled images are used in the cross-entropy only, and both students see the same
+  view of them. In the release they also have two views and are used in the consistency
+  loss, but not in stabilization.
 - The networks have one output. The release's have two, one for the labels and one for
-  the other losses, which a residual logit loss of weight .01 holds together; with one
-  output it is zero, and it is left out.
-- Batch normalization: labelled images and the view with a gradient pass together, as
-  released, and this pass alone moves the running statistics; the other view has
-  statistics of its own and leaves them alone.
-- If both students are stable and equally far from themselves neither learns.
+  the other losses, which a residual logit loss of weight .01 ties together. With one
+  output this loss is zero, and it is left out.
+- Batch normalization: labelled images and the view with a gradient pass together, as in
+  the release, and only this pass updates the running statistics. The other view is
+  normalized by its own statistics and does not update the running ones.
+- If both students are stable and their distances are equal, neither learns.
 """
 
 from __future__ import annotations
@@ -110,11 +110,11 @@ class DualStudent(base.Algorithm):
 
     @classmethod
     def recipe(cls, config: Any) -> Recipe:
-        """Two views of each unlabelled image."""
+        """Returns batches with two views of each unlabelled image."""
         return Recipe(unlabeled_views=2, unlabeled_ratio=config.unlabeled_ratio)
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
-        """Cross-entropies, consistency and stabilization of both students."""
+        """Computes cross-entropies, consistency and stabilization of both students."""
         config = self.config
         first, second = tf.unstack(batch["u"], axis=1)
         x1, u1 = joint_pass(self.network, batch["x"], first)

@@ -1,12 +1,12 @@
 """FixMatch: learn from a strong view what the network is sure of in a weak view.
 
-Sohn et al. 2020 (arXiv:2001.07685), section 2. UDA without soft targets: the likeliest
+Sohn et al. 2020 (arXiv:2001.07685), section 2. UDA without soft targets: the predicted
 class of the flipped and shifted image is the label of its RandAugment copy, provided
-that the network is sure of it.
+that the network is confident.
 
-The paper draws a strong view each time an image is used. Copies are numbered here and
-100 per image are the default; `--copies=1000000 --copies_store=virtual` makes each one
-when a batch needs it, so that hardly any comes twice.
+The paper draws a new strong view each time an image is used. Here, copies are numbered,
+with 100 per image by default. `--copies=1000000 --copies_store=virtual` creates each
+copy when a batch needs it, so that hardly any copy is used twice.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ class FixMatch(base.Algorithm):
 
     @classmethod
     def recipe(cls, config: Config) -> Recipe:
-        """A strong view (a copy) and a weak view of each unlabelled image."""
+        """Returns batches with a strong (copy) and a weak view of unlabelled images."""
         return strong_augmentation.recipe(config, "randaugment_fixmatch")
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
-        """Equations 3 and 4."""
+        """Computes equations 3 and 4."""
         config = self.config
         y = tf.one_hot(batch["y"], self.facts.num_classes)
         logits_x, logits_weak, logits_strong = strong_augmentation.joint_pass(

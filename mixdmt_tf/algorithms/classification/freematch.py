@@ -1,13 +1,13 @@
 """FreeMatch: FixMatch with thresholds that follow how sure the network is.
 
 Wang et al. 2023 (arXiv:2205.07246), section 4. The threshold of a class is the running
-mean of the confidence, scaled by how often the class is predicted; early in training
+mean of the confidence, scaled by how often the class is predicted. Early in training
 more images count than with a fixed threshold. A second loss keeps the predictions
 spread over the classes. Optimizer, views and numbers of images are FixMatch's.
 
-The running means take in the present batch before they are used, as in algorithm 1 and
+The running means include the current batch before they are used, as in algorithm 1 and
 in the release (microsoft/Semi-supervised-learning). The weight of the second loss
-differs from data set to data set in the paper; the default here is that of the release.
+differs between data sets in the paper; the default here is that of the release.
 """
 
 from __future__ import annotations
@@ -61,16 +61,16 @@ class Config(strong_augmentation.Config):
     )
 
     def for_run(self, steps: int) -> Config:
-        """These settings with what they leave open filled in for a run's length."""
+        """Returns these settings with unset values filled in for the run's length."""
         decay = lengths.running_decay(0.999, steps)
         return lengths.filled_in(super().for_run(steps), threshold_decay=decay)
 
 
 class FreeMatch(base.Algorithm):
-    """Section 4 of Wang et al.
+    """FreeMatch, section 4 of Wang et al.
 
     Attributes:
-        confidence: [] tau_t before its bound, running mean of the confidence.
+        confidence: [] tau_t before its cap, running mean of the confidence.
         class_means: [C] p~_t, running means of the probabilities.
         histogram: [C] h~_t, running means of the shares of predicted classes.
     """
@@ -86,7 +86,7 @@ class FreeMatch(base.Algorithm):
     )
 
     def __init__(self, network, config, facts):
-        """Starts all running means from 1/C; arguments of `base.Algorithm`."""
+        """Starts all running means from 1/C; arguments as in `base.Algorithm`."""
         super().__init__(network, config, facts)
         uniform = np.full(facts.num_classes, 1 / facts.num_classes, np.float32)
         self.confidence = own_state.running(uniform[0])
@@ -95,11 +95,11 @@ class FreeMatch(base.Algorithm):
 
     @classmethod
     def recipe(cls, config: Config) -> Recipe:
-        """A strong view (a copy) and a weak view of each unlabelled image."""
+        """Returns batches with a strong (copy) and a weak view of unlabelled images."""
         return strong_augmentation.recipe(config, "randaugment_fixmatch")
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
-        """L_s, L_u and L_f."""
+        """Computes L_s, L_u and L_f."""
         config = self.config
         y = tf.one_hot(batch["y"], self.facts.num_classes)
         logits_x, logits_weak, logits_strong = strong_augmentation.joint_pass(
@@ -131,7 +131,7 @@ class FreeMatch(base.Algorithm):
         )
 
     def _move(self, probs: tf.Tensor) -> None:
-        """Takes the predictions for all weak views into the running means."""
+        """Updates the running means with the predictions for all weak views."""
         decay = self.config.threshold_decay
         for mean, values in (
             (self.confidence, tf.reduce_max(probs, -1)),
@@ -141,10 +141,10 @@ class FreeMatch(base.Algorithm):
             mean.assign(ema(mean, tf.reduce_mean(values, 0), decay))
 
     def _fairness(self, probs: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
-        """Rows [n] whose mean over all replicas has the value and gradient of L_f.
+        """Returns rows [n] whose mean over all replicas has L_f's value and gradient.
 
-        L_f is no mean over rows, but a function of means: it is computed once of the
-        rows of all replicas, and each row adds the part of its own in the gradient.
+        L_f is not a mean over rows, but a function of means. It is computed from the
+        rows of all replicas, and each row adds its own part of the gradient.
         """
         rows, counted = rows_of_all(probs), rows_of_all(kept)[:, None]
         batch_means = tf.reduce_mean(counted * rows, 0)

@@ -3,8 +3,8 @@
 Verma et al. 2019 (arXiv:1903.03825). Settings and details follow the MixMatch release,
 which differs from the paper: the coefficient is max(lam, 1 - lam) and drawn for each
 image rather than for the batch, and the weight grows linearly and not as a sigmoid.
-Partners are a random permutation; the release takes the batch in reverse order, which
-is as random, since batches are shuffled.
+Partners are a random permutation. The release reverses the batch, which is equally
+random, since batches are shuffled.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ class Config(consistency.Config):
 
 
 class ICT(consistency.Frame):
-    """The mixed consistency loss of Verma et al."""
+    """ICT, the consistency loss on mixed images of Verma et al."""
 
     has_teacher = True
     several_labels = True
 
     @classmethod
     def recipe(cls, config: Config) -> Recipe:
-        """One view of each unlabelled image, mixed with another one's."""
-        # Blocks are those of x and of u. The draws for x are not used: they cost
-        # nothing, and without them recipes would need a second way to name blocks.
+        """Returns batches with one view of each unlabelled image, mixed in pairs."""
+        # The blocks are x and u. The draws for x are not used; they cost nothing, and
+        # without them recipes would need another way to specify blocks.
         return Recipe(1, mixup_groups=(1, 1), mixup_beta=config.mixup_beta)
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
-        """Cross-entropy, and how far predictions of mixtures are from mixtures."""
+        """Computes cross-entropy, and the consistency loss of mixed images."""
         u = tf.squeeze(batch["u"], 1)
         _, lam = tf.split(batch["lam"], 2)
         _, partner = tf.split(batch["partner"], 2)

@@ -1,13 +1,13 @@
 """A linear classifier on frozen features: what pretrained weights know by themselves.
 
-Multinomial logistic regression on what the network's last layer sees of the labelled
-images, all other layers as they were loaded (Chen et al. 2020, arXiv:2002.05709,
-section 4, and most papers on representations). It takes seconds, and every method that
-trains a pretrained network must beat it. It says nothing about networks that start from
-random weights.
+Multinomial logistic regression on the inputs of the network's last layer for the
+labelled images, with all other layers as loaded (Chen et al. 2020, arXiv:2002.05709,
+section 4, and most papers on representation learning). It takes seconds, and every
+method that trains a pretrained network should beat it. It is meaningless for networks
+that start from random weights.
 
-The classifier is found before the first step, by L-BFGS to convergence; the one step of
-the run reports its loss and changes nothing.
+The classifier is fitted before the first step, by L-BFGS to convergence. The only step
+of the run reports its loss and changes nothing.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FOLDS = 5
 
 @dataclasses.dataclass(frozen=True)
 class Config(base.Config):
-    """How strongly the classifier is held to small weights."""
+    """Settings of the classifier's regularization."""
 
     regularization: Optional[float] = setting(
         None,
@@ -54,7 +54,7 @@ class LinearProbe(base.Algorithm):
 
     @classmethod
     def recipe(cls, config: Any) -> Recipe:
-        """Labelled images."""
+        """Returns batches of labelled images."""
         return Recipe()
 
     def begin(self, pipeline: Any) -> None:
@@ -64,13 +64,13 @@ class LinearProbe(base.Algorithm):
             pipeline: the run's images.
 
         Raises:
-            UserError: if the last layer has no bias, or a class no images.
+            UserError: if the last layer has no bias, or a class has no images.
         """
         head = features.head(self.network)
         if not head.use_bias:
             raise UserError(
                 f"--algorithm=linear_probe: {head.name}, the last layer of "
-                f"{self.network.name}, has no bias, and the classifier one.\n"
+                f"{self.network.name}, has no bias, but the classifier does.\n"
                 "Use a network whose last layer has a bias."
             )
         extract = features.extractor(self.network)
@@ -90,7 +90,7 @@ class LinearProbe(base.Algorithm):
         self.weights_replaced()
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
-        """Mean cross-entropy of the batch, with all weights as they are."""
+        """Computes the cross-entropy of the batch, without training."""
         logits = self.network(batch["x"], training=False)
         y = tf.one_hot(batch["y"], self.facts.num_classes)
         hits = tf.equal(tf.argmax(logits, -1, tf.int32), batch["y"])
@@ -107,24 +107,24 @@ def fit(
     regularization: Optional[float],
     weights: Optional[np.ndarray] = None,
 ) -> Any:
-    """Logistic regression on standardized features.
+    """Fits logistic regression on standardized features.
 
     Args:
-        x: float [N, D].
-        y: int [N].
-        classes: C.
+        x: features, float [N, D].
+        y: classes, int [N].
+        classes: number of classes C.
         regularization: see `Config`.
-        weights: float [N], what each row counts in the fit; cross-validation, which
-            chooses the regularization, counts all alike. None: as 1.
+        weights: float [N], weight of each row in the fit; the cross-validation that
+            chooses the regularization weights all rows equally. None: all 1.
 
     Returns:
-        Kernel float32 [D, C] and bias float32 [C] for features that are not
-        standardized.
+        Kernel float32 [D, C] and bias float32 [C] for the original features, without
+        standardization.
 
     Raises:
         UserError: if a class has no images.
     """
-    # It takes a second that other methods need not wait for.
+    # Imported here, because it takes a second that other methods need not wait for.
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold, cross_val_score
     from threadpoolctl import threadpool_limits
@@ -136,7 +136,7 @@ def fit(
             "expected at least one of each.\nGive more --labels, or another --split."
         )
     mean, deviation = x.mean(0), x.std(0)
-    # What hardly differs among few labelled images would count for too much in others.
+    # Features that hardly vary among few labelled images would get too much weight.
     deviation = np.maximum(deviation, max(float(deviation.mean()) / 10, 1e-6))
     standardized = ((x - mean) / deviation).astype(np.float64)
 
@@ -154,8 +154,8 @@ def fit(
         ]
         return STRENGTHS[int(np.argmax(scores))]
 
-    # Thousands of small products: where other programs run, too, threads that wait for
-    # each other take fifty times as long.
+    # Thousands of small products: while other programs run, threads that wait for each
+    # other take fifty times as long.
     with threadpool_limits(1):
         strength = best() if regularization is None else regularization
         found = model(strength).fit(standardized, y, sample_weight=weights)

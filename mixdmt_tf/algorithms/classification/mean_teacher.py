@@ -2,9 +2,9 @@
 
 Tarvainen and Valpola 2017 (arXiv:1703.01780), section 2. Settings and details follow
 the MixMatch release, which differs from the paper: labelled images take no part in the
-consistency loss, the weight grows linearly and not as exp(-5 (1 - t)^2), the average
-has one decay throughout, and there is no dropout and no noise. The teacher normalizes
-by the statistics of its batch, as the release does, and never by running ones.
+consistency loss, the weight grows linearly and not as exp(-5 (1 - t)^2), the decay of
+the EMA weights is constant, and there is no dropout and no noise. The teacher always
+uses the statistics of its batch, as the release does, and never running ones.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ class Config(consistency.Config):
 
 
 class MeanTeacher(consistency.Frame):
-    """Section 2 of Tarvainen and Valpola."""
+    """Mean Teacher, section 2 of Tarvainen and Valpola."""
 
     has_teacher = True
     several_labels = True
 
     @classmethod
     def recipe(cls, config: Config) -> Recipe:
-        """A view of each unlabelled image for the teacher, one for the student."""
+        """Returns batches with two unlabelled views, for teacher and student."""
         return Recipe(unlabeled_views=2)
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
-        """Cross-entropy, and the squared distance from what the teacher predicts."""
+        """Computes cross-entropy, and the squared distance to the teacher."""
         for_teacher, for_student = tf.unstack(batch["u"], axis=1)
         loss_x = self.loss_x(batch)
         q = self.guess(for_teacher, self.teacher)

@@ -1,27 +1,27 @@
 """MixDMT: learners of RealMix in the rounds of DMT.
 
-Both papers learn from guesses. RealMix (arXiv:1912.08766) guesses anew in each step,
-from the mean of its views, and mixes everything; its guesses are its own, so that it
-confirms its mistakes. DMT (arXiv:2004.08514) learns from the labels of another network,
-weighed by what it thinks of them itself, and learns nothing from images about which
-both disagree. Here each unlabelled image has both: with w, the weight of DMT's Eq. 6,
-its target is
+Both methods learn from pseudo labels. RealMix (arXiv:1912.08766) guesses labels anew in
+each step, from the mean prediction over its views, and mixes all rows. The guesses are
+the network's own, so it confirms its mistakes. DMT (arXiv:2004.08514) learns from the
+pseudo labels of another network, weighted by its own predictions, and learns nothing
+from images on which the two disagree. MixDMT uses both for each unlabelled image: with
+w, the weight of DMT's Eq. 6, the target is
 
     t = w y_A + (1 - w) sharpen(p_B),
 
-the other network's label as far as this one can believe it, and its own sharpened guess
-for the rest (DivideMix, arXiv:2002.07394, Eq. 3). Images whose pseudo label was not
-kept, or is disbelieved, are not thrown away: of them w is 0 (`--unkept=false` leaves
-out the former, as DMT does). Targets, images and weights are mixed up with those of all
-other rows. RealMix's mask leaves out images that look like none of the classes.
+the other network's label to the degree that this network trusts it, and its own
+sharpened guess for the rest (DivideMix, arXiv:2002.07394, Eq. 3). Images whose pseudo
+label was not kept, or is not trusted, are still used, with w = 0 (`--unkept=false`
+leaves out the former, as DMT does). Targets, images and weights are mixed with those of
+all other rows. RealMix's mask leaves out images that look like none of the classes.
 
     L = L_x + lambda_p mean w' H(t', p) + lambda_u mean (t' - p)^2
 
-with ' for what is mixed up, H the cross-entropy, L_x that of the labelled rows, and
-means over the unlabelled rows that the mask keeps. With w = 0 everywhere and no mask
-that is MixMatch; the networks that begin are RealMix's. The cross-entropy pulls
-towards y_A by w^2 in this form. With `--refine=false` it is DMT's, w' H(y_A', p), and
-the squared error that of MixMatch, with sharpen(p_B)' alone.
+Here ' denotes mixed values, H is the cross-entropy, L_x that of the labelled rows, and
+means are over the unlabelled rows that the mask keeps. With w = 0 everywhere and no
+mask, this is MixMatch. The base models are trained with RealMix. In this form, the
+cross-entropy pulls towards y_A by w^2. With `--refine=false` it is that of DMT,
+w' H(y_A', p), and the squared error is that of MixMatch, with target sharpen(p_B)'.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Config(
     ood_settings.Config,
     mixmatch.Config,
 ):
-    """Those of rounds, of the dynamic weight, and of RealMix."""
+    """Settings of rounds, of the dynamic weight, and of RealMix."""
 
     tsa: str = override("auto", "for the base models only: in rounds all labels count")
     base: str = setting(
@@ -103,7 +103,7 @@ class Config(
 
 
 class MixDMT(realmix.RealMix):
-    """The step of a round."""
+    """MixDMT, the training step of a round."""
 
     loop = "rounds"
     base_method = "realmix"
@@ -125,7 +125,7 @@ class MixDMT(realmix.RealMix):
 
     @classmethod
     def recipe(cls, config: Any) -> Recipe:
-        """RealMix's, with the other network's labels of all unlabelled images."""
+        """As RealMix, with the other network's labels of all unlabelled images."""
         ratio, views = config.unlabeled_ratio, config.guesses
         joint = config.mixup == "joint"
         groups = (1 + views * ratio,) if joint else (1, views * ratio)
@@ -138,7 +138,7 @@ class MixDMT(realmix.RealMix):
         )
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
-        """The three terms of the loss."""
+        """Computes the three terms of the loss."""
         config: Any = self.config
         views = tf.unstack(batch["u"], axis=1)  # K times [n, H, W, channels]
         p, outputs = self.guess(views)  # [n, C]
@@ -189,18 +189,19 @@ class MixDMT(realmix.RealMix):
         targets: Tuple[tf.Tensor, tf.Tensor],
         trust: tf.Tensor,
     ) -> Tuple[mixmatch.Mixed, tf.Tensor, tf.Tensor]:
-        """Images, targets and weights mixed up, and what the network says of them.
+        """Mixes images, targets and weights, and predicts the mixed images.
 
         Args:
-            batch: of the step.
-            views: K times float32 [n, H, W, channels].
-            guessed: what `guess` returned, the guesses float32 [n, C].
-            targets: of the cross-entropy and of the squared error, float32 [n, C].
-            trust: float32 [n], weights of the pseudo labels; labels have 1.
+            batch: batch of the step.
+            views: K tensors float32 [n, H, W, channels].
+            guessed: what `guess` returned, with guesses float32 [n, C].
+            targets: targets of the cross-entropy and of the squared error, float32
+                [n, C].
+            trust: float32 [n], weights of the pseudo labels; true labels have weight 1.
 
         Returns:
-            The mixed-up rows with the targets of the cross-entropy; of the unlabelled
-            ones those of the squared error, float32 [K n, C], and the weights,
+            The mixed rows with the targets of the cross-entropy; for the unlabelled
+            rows, the targets of the squared error, float32 [K n, C], and the weights,
             float32 [K n].
         """
         y, number = tf.one_hot(batch["y"], self.facts.num_classes), len(views)

@@ -1,7 +1,7 @@
 """MixMatch: guess labels, sharpen, mix everything with everything.
 
-Berthelot et al. 2019 (arXiv:1905.02249), algorithm 1. RealMix is this with augmented
-copies, training signal annealing and out-of-distribution masking added (`realmix.py`).
+Berthelot et al. 2019 (arXiv:1905.02249), algorithm 1. RealMix (`realmix.py`) adds
+augmented copies, training signal annealing and out-of-distribution masking.
 """
 
 from __future__ import annotations
@@ -64,21 +64,21 @@ class Config(base.Config):
     )
 
     def for_run(self, steps: int) -> Config:
-        """These settings with what they leave open filled in for a run's length."""
+        """Returns these settings with unset values filled in for the run's length."""
         ramp = lengths.lambda_u_ramp(steps)
         return lengths.filled_in(super().for_run(steps), lambda_u_ramp=ramp)
 
 
 @dataclasses.dataclass(frozen=True)
 class Mixed:
-    """What algorithm 1 of both papers has when it comes to the losses.
+    """The inputs of the losses in algorithm 1 of both papers.
 
-    With b labelled rows and K views: p [b, C] are the guesses before sharpening, views
-    [K, b, ...] what they were guessed from, as `guess` says; labels_x and logits_x
-    [b, C] belong to the labelled rows mixed up, labels_u and logits_u [K b, C] to the
-    unlabelled ones, first views first. Of several labels an image, [..., L, 2] instead
-    of [..., C], known_u says which are known of what was mixed in, float32 [K b, L] of
-    zeros and ones; otherwise it is None.
+    With b labelled rows and K views: p [b, C] are the guesses before sharpening; views
+    [K, b, ...] are the outputs from which they were guessed, see `guess`; labels_x and
+    logits_x [b, C] belong to the mixed labelled rows, labels_u and logits_u [K b, C] to
+    the mixed unlabelled ones, first views first. For multi-label images, shapes are
+    [..., L, 2] instead of [..., C], and known_u is 1 where the label of the partner is
+    known, float32 [K b, L] of zeros and ones; otherwise it is None.
     """
 
     p: tf.Tensor
@@ -104,13 +104,13 @@ class MixMatch(base.Algorithm):
 
     @classmethod
     def recipe(cls, config: Config) -> Recipe:
-        """K views of each unlabelled image and MixUp draws for 1 + K blocks."""
+        """Returns batches with K unlabelled views, and MixUp draws for 1 + K blocks."""
         views = config.guesses
         groups = (1 + views,) if config.mixup == "joint" else (1, views)
         return Recipe(views, mixup_groups=groups, mixup_beta=config.mixup_beta)
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
-        """Equations 3 to 5 of MixMatch."""
+        """Computes equations 3 to 5 of MixMatch."""
         mixed = self.mixed_up(batch)
         probs_u = tf.nn.softmax(mixed.logits_u)
         lambda_u = self.lambda_u(batch["step"])
@@ -125,7 +125,7 @@ class MixMatch(base.Algorithm):
         )
 
     def mixed_up(self, batch: Dict[str, tf.Tensor]) -> Mixed:
-        """Guesses, sharpens, mixes and predicts: algorithm 1 up to its losses."""
+        """Guesses, sharpens, mixes and predicts: algorithm 1 up to the losses."""
         x, y = batch["x"], tf.one_hot(batch["y"], self.facts.num_classes)
         u = tf.unstack(batch["u"], axis=1)  # K times [b, H, W, C]
 
@@ -143,34 +143,34 @@ class MixMatch(base.Algorithm):
         logits_x, logits_u = self.forward(images, blocks=1 + len(u))
         labels_x, labels_u = tf.split(labels, [tf.shape(y)[0], -1])
         known_u = None
-        if y.shape.rank > 2:  # a label that is unknown is zeros, as it is mixed in
+        if y.shape.rank > 2:  # unknown labels are mixed in as zeros
             known = tf.reduce_sum(own_labels, -1)
             known_u = tf.gather(known, batch["partner"])[tf.shape(y)[0] :]
             known_u = tf.cast(known_u > 0, tf.float32)
         return Mixed(p, outputs, labels_x, logits_x, labels_u, logits_u, known_u)
 
     def lambda_u(self, step: tf.Tensor) -> tf.Tensor:
-        """Weight of the unlabelled loss at a step."""
+        """Returns the weight of the unlabelled loss at a step."""
         return self.config.lambda_u * linear_ramp(step, self.config.lambda_u_ramp)
 
     def guess(self, views: List[tf.Tensor]) -> Tuple[tf.Tensor, tf.Tensor]:
-        """Average prediction over the views, float32 [b, C], without gradient.
+        """Averages the predictions over the views, without gradient.
 
-        Algorithm 1, line 7. One pass per view in training mode with the raw weights;
-        none of them touches batch normalization's running statistics.
+        Algorithm 1, line 7. There is one pass per view in training mode with the raw
+        weights; none of them updates batch normalization's running statistics.
 
         Returns:
-            The guess, and the logits of the views, float32 [K, b, C].
+            The guess, float32 [b, C], and the logits of the views, float32 [K, b, C].
         """
         with frozen_statistics(self.network):
             logits = tf.stack([self.network(view, training=True) for view in views])
         return guess_label(tf.nn.softmax(logits)), logits
 
     def forward(self, images: tf.Tensor, blocks: int) -> Tuple[tf.Tensor, tf.Tensor]:
-        """Logits of the labelled block and of all unlabelled blocks.
+        """Returns the logits of the labelled block and of all unlabelled blocks.
 
-        The blocks are interleaved so that each pass sees labelled and unlabelled rows
-        alike, and only the first pass updates batch normalization's statistics.
+        The blocks are interleaved so that each pass contains labelled and unlabelled
+        rows. Only the first pass updates batch normalization's running statistics.
 
         Args:
             images: float32 [blocks b, H, W, C], the labelled block first.

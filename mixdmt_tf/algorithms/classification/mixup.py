@@ -1,10 +1,10 @@
 """mixup for semi-supervised learning: mixtures of images should have mixed labels.
 
 Zhang, Cisse, Dauphin and Lopez-Paz 2018 (arXiv:1710.09412) mix labelled images. The
-MixMatch release, which the settings follow, also mixes unlabelled ones with each other,
-the network's own predictions being their labels, and takes max(lam, 1 - lam), drawn for
-each image, where the paper has lam for the batch. Partners are a random permutation;
-the release takes the batch in reverse order, which is as random, since batches are
+MixMatch release, which the settings follow, also mixes unlabelled images with each
+other, with the network's predictions as labels. It uses max(lam, 1 - lam), drawn for
+each image, while the paper uses one lam for the batch. Partners are a random
+permutation. The release reverses the batch, which is equally random, since batches are
 shuffled.
 """
 
@@ -50,24 +50,24 @@ class Config(base.Config):
     )
 
     def for_run(self, steps: int) -> Config:
-        """These settings with what they leave open filled in for a run's length."""
+        """Returns these settings with unset values filled in for the run's length."""
         warmup = lengths.mixup_warmup(steps)
         return lengths.filled_in(super().for_run(steps), warmup=warmup)
 
 
 class MixUp(consistency.Frame):
-    """Section 2 of Zhang et al., on labelled and on unlabelled images."""
+    """mixup, section 2 of Zhang et al., on labelled and on unlabelled images."""
 
     reported = ("loss_x", "loss_u", "guess_confidence", "guess_accuracy")
     several_labels = True
 
     @classmethod
     def recipe(cls, config: Config) -> Recipe:
-        """One view of each unlabelled image; partners are of the same collection."""
+        """Returns batches with one unlabelled view; x and u are mixed separately."""
         return Recipe(1, mixup_groups=(1, 1), mixup_beta=config.mixup_beta)
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
-        """Cross-entropy of mixed labelled and of mixed unlabelled images."""
+        """Computes cross-entropies of mixed labelled and mixed unlabelled images."""
         x, y = batch["x"], tf.one_hot(batch["y"], self.facts.num_classes)
         u = tf.squeeze(batch["u"], 1)
         q = self.guess(u)

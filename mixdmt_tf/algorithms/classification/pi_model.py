@@ -34,17 +34,17 @@ class Config(consistency.Config):
 
 
 class PiModel(consistency.Frame):
-    """Algorithm 1 of Laine and Aila."""
+    """Pi-model, algorithm 1 of Laine and Aila."""
 
     several_labels = True
 
     @classmethod
     def recipe(cls, config: Config) -> Recipe:
-        """Two views of each unlabelled image."""
+        """Returns batches with two views of each unlabelled image."""
         return Recipe(unlabeled_views=2)
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
-        """Cross-entropy, and the squared difference of two predictions."""
+        """Computes cross-entropy, and the squared difference of two predictions."""
         first, second = tf.unstack(batch["u"], axis=1)
         loss_x = self.loss_x(batch)
         q = self.guess(first)

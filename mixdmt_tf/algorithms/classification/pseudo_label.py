@@ -52,18 +52,18 @@ class Config(consistency.Config):
 
 
 class PseudoLabel(consistency.Frame):
-    """Section 2.4 of Lee, with a threshold."""
+    """Pseudo-Label, section 2.4 of Lee, with a threshold."""
 
     reported = (*consistency.Frame.reported, "kept")
     several_labels = True
 
     @classmethod
     def recipe(cls, config: Config) -> Recipe:
-        """One view of each unlabelled image."""
+        """Returns batches with one view of each unlabelled image."""
         return Recipe(unlabeled_views=1)
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
-        """Cross-entropy with the labels, and with the network's own sure guesses."""
+        """Computes cross-entropies on labels and on confident pseudo labels."""
         u = tf.squeeze(batch["u"], 1)
         loss_x = self.loss_x(batch)
         logits_u = self.predict(u)

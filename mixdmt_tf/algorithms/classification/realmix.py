@@ -3,11 +3,12 @@
 Nair, Fuentes Alonso and Beltramelli 2019 (arXiv:1912.08766), algorithms 1 and 2. It is
 MixMatch (`mixmatch.py`) with three additions: unlabelled images come as precomputed
 augmented copies (section 3.1, `mixdmt_tf/data/copies.py`), training signal annealing
-leaves out labelled rows that are known too well (section 3.5), and out-of-distribution
-masking leaves out the unlabelled rows that look least like any class (section 3.4).
+leaves out labelled rows on which the network is too confident (section 3.5), and
+out-of-distribution masking leaves out the unlabelled rows that look least like any
+class (section 3.4).
 
-Where the released code differs from the paper and it changes numbers, both are
-settings; defaults are what the paper intends, `flags/realmix/released.flags` is the
+Where the released code differs from the paper in a way that affects results, settings
+offer both. Defaults follow the paper; `flags/realmix/released.flags` follows the
 release.
 """
 
@@ -38,7 +39,7 @@ from mixdmt_tf.settings import setting
 
 @dataclasses.dataclass(frozen=True)
 class Annealing:
-    """Training signal annealing, section 3.5; to be combined with other settings."""
+    """Settings of training signal annealing, section 3.5."""
 
     tsa: str = setting(
         "auto",
@@ -60,11 +61,11 @@ class Annealing:
 
 @dataclasses.dataclass(frozen=True)
 class Config(Annealing, mixmatch.Config, ood_settings.Config):
-    """Settings of RealMix; the paper follows MixMatch where it names no value."""
+    """Settings of RealMix; the paper follows MixMatch where it gives no value."""
 
 
 class RealMix(mixmatch.MixMatch):
-    """RealMix, Algorithms 1 and 2."""
+    """RealMix, algorithms 1 and 2."""
 
     reported = (
         *mixmatch.MixMatch.reported,
@@ -76,10 +77,10 @@ class RealMix(mixmatch.MixMatch):
     )
 
     def __init__(self, network, config, facts):
-        """Adds the state of the mask; arguments of `base.Algorithm`.
+        """Adds the state of the mask; arguments as in `base.Algorithm`.
 
         Raises:
-            UsageError: if the mask's score needs trained weights that are not there.
+            UsageError: if the mask's score needs pretrained weights and there are none.
         """
         super().__init__(network, config, facts)
         self.ood = ood_mask.OodMask(network, self.config, facts)
@@ -88,26 +89,26 @@ class RealMix(mixmatch.MixMatch):
             self.two_outputs = features.with_features(network, config.ood_layer)
 
     def begin(self, pipeline: Any) -> None:
-        """Looks at the images before the first step, if the mask asks for it."""
+        """Prepares the mask before the first step, from the run's images."""
         self.ood.begin(pipeline)
 
     @classmethod
     def recipe(cls, config: Config) -> Recipe:
-        """That of MixMatch, from 50 copies with random erasing."""
+        """As MixMatch, from 50 copies with random erasing."""
         plain = super().recipe(config)
-        # Scores of single images and memories of labelled ones say whose they are.
+        # Scores per image and stored features of labelled images need image indices.
         indices = ood_mask.asks_indices(config)
         return dataclasses.replace(
             plain, copies=50, copies_augment="cutout", indices=indices
         )
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
-        """Equations 1 and 2."""
+        """Computes equations 1 and 2."""
         config, step = self.config, batch["step"]
         mixed = self.mixed_up(batch)
         probs_u = tf.nn.softmax(mixed.logits_u)
 
-        # L_x, section 3.5: rows that are already known too well do not count.
+        # L_x, section 3.5: rows on which the network is too confident do not count.
         eta, tsa = self.training_signal(step, mixed.labels_x, mixed.logits_x)
 
         # L_u, section 3.4: rows that look out of distribution do not count.
@@ -117,7 +118,7 @@ class RealMix(mixmatch.MixMatch):
         lambda_u = self.lambda_u(step)
         learned, truth = in_distribution, batch["u_truth"]
         over_all = config.ood_mean == "all"
-        if mixed.known_u is not None:  # several labels an image, and no mask
+        if mixed.known_u is not None:  # multi-label images, which have no mask
             learned, truth, over_all = mixed.known_u, truth[:, 0], False
         truth = tf.tile(truth, [config.guesses])
         masked = (in_distribution == 0) & (truth != -1)
@@ -134,14 +135,14 @@ class RealMix(mixmatch.MixMatch):
                 "tsa_threshold": eta,
                 "tsa_kept": tsa,
                 "ood_kept": in_distribution,
-                # Of the masked rows whose origin is known, those from elsewhere.
+                # Among masked rows of known origin, the share of none of the classes.
                 "ood_precision": (tf.cast(truth < -1, tf.float32), masked),
                 **self.ood.reports(),
             },
         )
 
     def guess(self, views: List[tf.Tensor]) -> Tuple[tf.Tensor, tf.Tensor]:
-        """As MixMatch's; with the features of the views if the mask asks for them."""
+        """As MixMatch, but returns features of the views if the mask uses them."""
         if not self.ood.asks_features:
             return super().guess(views)
         with frozen_statistics(self.network):
@@ -150,10 +151,10 @@ class RealMix(mixmatch.MixMatch):
         return guess_label(tf.nn.softmax(logits)), tf.stack([each for each, _ in found])
 
     def ranked(self, mixed: mixmatch.Mixed) -> tf.Tensor:
-        """The logits [K b, C] that the mask ranks, if it ranks logits."""
+        """Returns the logits [K b, C] that the mask ranks, if it ranks logits."""
         if self.config.ood_confidence == "mixed" or self.ood.asks_features:
             return mixed.logits_u
-        # The average over the views, of probabilities where the score is made of them.
+        # Average over the views: of probabilities if the score uses them, else logits.
         averaged = tf.reduce_mean(mixed.views, 0)
         if self.config.ood_score in ("softmax", "margin"):
             averaged = tf.math.log(tf.maximum(mixed.p, 1e-30))
@@ -162,7 +163,7 @@ class RealMix(mixmatch.MixMatch):
     def training_signal(
         self, step: tf.Tensor, labels: tf.Tensor, logits: tf.Tensor
     ) -> Tuple[tf.Tensor, tf.Tensor]:
-        """Threshold [] and mask [b] of training signal annealing, section 3.5."""
+        """Returns threshold [] and mask [b] of training signal annealing (3.5)."""
         config, facts = self.config, self.facts
         schedule = config.tsa
         if schedule == "auto":

@@ -1,17 +1,17 @@
 """ReMixMatch: MixMatch with distribution alignment, anchoring and a rotation loss.
 
-Berthelot et al. 2020 (arXiv:1911.09785), section 3. The guess comes from one weak view;
-it is aligned to the class distribution of the labels, sharpened, and learned by K
-strong views ("augmentation anchoring"). Beside the loss of mixed images there are two
-of images that are not mixed: the guess for the first strong view, and by how much a
-rotated image is rotated.
+Berthelot et al. 2020 (arXiv:1911.09785), section 3. The guessed label is predicted from
+one weak view, aligned to the class distribution of the labels, and sharpened. It is the
+target of K strong views ("augmentation anchoring"). Besides the loss on mixed images
+there are two on images that are not mixed: the cross-entropy of the first strong view
+with the guess, and that of predicting the rotation of a rotated image.
 
-As in the release, but for these: strong views are RandAugment's instead of CTAugment's,
-which learns its strengths (`--augment`; FixMatch finds both alike). Both distributions
+Differences from the release: Strong views use RandAugment instead of CTAugment, which
+learns its strengths (`--augment`; FixMatch finds both equally good). Both distributions
 of the alignment are means over the last 128 batches; the release knows that of the
-labels. A quarter of the images is rotated by 0, 90, 180 and 270 degrees each; images
-come in random order, and so row i is rotated by 90 (i mod 4). The layer that tells
-rotations apart starts from zeros, without symmetry that had to be broken.
+labels. A quarter of the images each is rotated by 0, 90, 180 and 270 degrees: row i by
+90 (i mod 4) degrees, since images come in random order. The layer that classifies
+rotations starts from zeros, as there is no symmetry to break.
 """
 
 from __future__ import annotations
@@ -104,16 +104,16 @@ class Config(base.Config):
     )
 
     def for_run(self, steps: int) -> Config:
-        """These settings with what they leave open filled in for a run's length."""
+        """Returns these settings with unset values filled in for the run's length."""
         ramp = lengths.lambda_u_ramp(steps)
         return lengths.filled_in(super().for_run(steps), lambda_u_ramp=ramp)
 
 
 class ReMixMatch(mixmatch.MixMatch):
-    """Algorithm 1 of Berthelot et al.
+    """ReMixMatch, algorithm 1 of Berthelot et al.
 
     Attributes:
-        rotation: the layer from features to the logits of four rotations.
+        rotation: the layer that maps features to the logits of four rotations.
         predicted: float32 [128, C], mean predictions for the last batches.
         labeled: float32 [128, C], class shares of the last batches' labels.
     """
@@ -131,18 +131,18 @@ class ReMixMatch(mixmatch.MixMatch):
     )
 
     def __init__(self, network, config, facts):
-        """Starts both distributions uniform; arguments of `base.Algorithm`.
+        """Starts from uniform distributions; arguments as in `base.Algorithm`.
 
         Raises:
-            UsageError: if images are not square, which are to be rotated.
+            UsageError: if images are not square, and so can't be rotated.
         """
         super().__init__(network, config, facts)
         height, width = network.input_shape[1:3]
         if height != width:
             raise UsageError(
-                "--algorithm=remixmatch rotates images by 90 degrees, and these have "
-                f"{height}x{width} pixels; expected squares.\n"
-                "Cut or resize the images, or use another method, such as fixmatch."
+                "--algorithm=remixmatch rotates images by 90 degrees, but these have "
+                f"{height}x{width} pixels; expected square images.\n"
+                "Crop or resize the images, or use another method, such as fixmatch."
             )
         self.with_features = with_features(network)
         width = self.with_features.outputs[0].shape[-1]
@@ -157,12 +157,12 @@ class ReMixMatch(mixmatch.MixMatch):
 
     @property
     def trained_weights(self) -> List[Any]:
-        """Those of the network, then of the layer for rotations."""
+        """The weights of the network, then of the layer for rotations."""
         return [*super().trained_weights, *self.rotation.trainable_variables]
 
     @classmethod
     def recipe(cls, config: Config) -> Recipe:
-        """K strong views and a weak one of each unlabelled image, all mixed."""
+        """Returns batches with K strong and one weak unlabelled view, all mixed."""
         views = config.strong_views
         return Recipe(
             unlabeled_views=views,
@@ -174,7 +174,7 @@ class ReMixMatch(mixmatch.MixMatch):
         )
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
-        """Equations 3 and 4: four cross-entropies."""
+        """Computes equations 3 and 4, four cross-entropies."""
         config = self.config
         y = tf.one_hot(batch["y"], self.facts.num_classes)
         weak, strong = batch["u_original"][:, 0], tf.unstack(batch["u"], axis=1)
@@ -214,9 +214,10 @@ class ReMixMatch(mixmatch.MixMatch):
         )
 
     def _aligned(self, p: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-        """Guesses [n, C] with the class distribution of the labels.
+        """Aligns guesses [n, C] to the class distribution of the labels.
 
-        The present batch takes part from the next step on, as in the release.
+        The current batch affects the distributions from the next step on, as in the
+        release.
         """
         aligned = p
         if self.config.alignment:
@@ -228,7 +229,7 @@ class ReMixMatch(mixmatch.MixMatch):
         return aligned
 
     def _rotated(self, images: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
-        """Rotates square images [n, H, H, C] and asks by how much.
+        """Rotates square images [n, H, H, C] and predicts their rotations.
 
         Returns:
             One-hot rotations and logits, both float32 [n, 4].

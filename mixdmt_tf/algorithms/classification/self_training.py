@@ -1,7 +1,7 @@
 """Online self-training, DMT's ablation, for images.
 
-`algorithms/parts/online_self_training.py` has the method; augmentation and optimizer
-are those of DMT's baseline.
+`algorithms/parts/online_self_training.py` implements the method; augmentation and
+optimizer are those of DMT's baseline.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from mixdmt_tf.data.classification.recipe import Recipe
 
 @dataclasses.dataclass(frozen=True)
 class Config(online_self_training.Settings, dmt_sgd.Defaults, base.Config):
-    """Settings of the ablation, which is of segmentation."""
+    """Settings of the ablation, which the paper ran for segmentation only."""
 
 
 class SelfTraining(base.Algorithm):
-    """One pass over labelled and unlabelled images, one mean over what counts."""
+    """Online self-training: one pass and one loss for labels and pseudo labels."""
 
     reported = ("loss_xu", "kept", "guess_confidence", "guess_accuracy")
 
     @classmethod
     def recipe(cls, config: Config) -> Recipe:
-        """Labelled and unlabelled images, augmented alike."""
+        """Returns batches of labelled and unlabelled images, augmented alike."""
         return Recipe(
             unlabeled_views=1,
             unlabeled_ratio=config.unlabeled_ratio,
@@ -37,7 +37,7 @@ class SelfTraining(base.Algorithm):
         )
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
-        """Cross-entropy of labels and of sure guesses together."""
+        """Computes cross-entropy on labels and confident pseudo labels together."""
         y = tf.one_hot(batch["y"], self.facts.num_classes)
         term, p, kept = online_self_training.joint_loss(
             self.network,

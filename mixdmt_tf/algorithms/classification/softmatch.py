@@ -1,16 +1,17 @@
 """SoftMatch: FixMatch with a weight for each guess in place of a threshold.
 
-Chen et al. 2023 (arXiv:2301.10921), section 3. A guess as sure as the average weighs 1,
-a less sure one less, by a Gaussian whose mean and variance follow the confidence of the
-network. The confidence is that of predictions which are aligned to the uniform
-distribution first, so that guesses of a rare class weigh more; the guess itself is not
-aligned. Optimizer, views and numbers of images are FixMatch's.
+Chen et al. 2023 (arXiv:2301.10921), section 3. Pseudo labels with at least the average
+confidence have weight 1. Less confident ones have less, by a Gaussian whose mean and
+variance follow the confidence of the network. Confidence is measured after aligning the
+predictions to the uniform distribution, so that pseudo labels of a rare class get more
+weight; the pseudo label itself is not aligned. Optimizer, views and numbers of images
+are FixMatch's.
 
-As in algorithm 1 the running means take in the present batch before they are used. Mean
-and variance are those of the aligned confidence, as in the release
-(microsoft/Semi-supervised-learning); equation 6 has them of predictions that are not
-aligned. No equation halves sigma (`--sigmas=1`), but the paper's experiments (section
-4.1, 'divide the estimated variance by 4') and the release do, as here by default.
+As in algorithm 1, the running means include the current batch before they are used.
+Mean and variance are those of the aligned confidence, as in the release
+(microsoft/Semi-supervised-learning); equation 6 uses predictions that are not aligned.
+No equation halves sigma (`--sigmas=1`), but the paper's experiments (section 4.1,
+'divide the estimated variance by 4') and the release do, and so does the default here.
 """
 
 from __future__ import annotations
@@ -61,19 +62,19 @@ class Config(strong_augmentation.Config):
     )
 
     def for_run(self, steps: int) -> Config:
-        """These settings with what they leave open filled in for a run's length."""
+        """Returns these settings with unset values filled in for the run's length."""
         decay = lengths.running_decay(0.999, steps)
         return lengths.filled_in(super().for_run(steps), statistics_decay=decay)
 
 
 class SoftMatch(base.Algorithm):
-    """Section 3 of Chen et al.
+    """SoftMatch, section 3 of Chen et al.
 
     Attributes:
         mean: [] mu_t, running mean of the confidence.
         variance: [] sigma_t^2, its running variance.
-        class_means: [C], running means of the probabilities; zeros before the first
-            step, which sets them to those of its batch.
+        class_means: [C], running means of the probabilities; zeros until the first step
+            sets them to the means of its batch.
     """
 
     reported: Tuple[str, ...] = (
@@ -87,7 +88,7 @@ class SoftMatch(base.Algorithm):
     )
 
     def __init__(self, network, config, facts):
-        """Starts from mean 1/C and variance 1; arguments of `base.Algorithm`."""
+        """Starts from mean 1/C and variance 1; arguments as in `base.Algorithm`."""
         super().__init__(network, config, facts)
         self.mean = own_state.running(np.float32(1 / facts.num_classes))
         self.variance = own_state.running(np.float32(1))
@@ -95,11 +96,11 @@ class SoftMatch(base.Algorithm):
 
     @classmethod
     def recipe(cls, config: Config) -> Recipe:
-        """A strong view (a copy) and a weak view of each unlabelled image."""
+        """Returns batches with a strong (copy) and a weak view of unlabelled images."""
         return strong_augmentation.recipe(config, "randaugment_fixmatch")
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
-        """Cross-entropies, of guesses with their weights."""
+        """Computes cross-entropies; those of pseudo labels are weighted."""
         config = self.config
         y = tf.one_hot(batch["y"], self.facts.num_classes)
         logits_x, logits_weak, logits_strong = strong_augmentation.joint_pass(
@@ -124,7 +125,7 @@ class SoftMatch(base.Algorithm):
         )
 
     def _aligned(self, probs: tf.Tensor) -> tf.Tensor:
-        """The predictions [n, C] whose confidence counts."""
+        """Returns the predictions [n, C] whose confidence determines the weights."""
         if not self.config.uniform_alignment:
             return tf.stop_gradient(probs)
         now = tf.reduce_mean(rows_of_all(probs), 0)
@@ -136,7 +137,7 @@ class SoftMatch(base.Algorithm):
         )
 
     def _move(self, confidence: tf.Tensor) -> None:
-        """Takes the confidence of all rows into mean and (unbiased) variance."""
+        """Updates mean and (unbiased) variance with the confidence of all rows."""
         decay = self.config.statistics_decay
         rows = tf.cast(tf.size(confidence), tf.float32)
         variance = (

@@ -1,7 +1,7 @@
 """Labels only: what every semi-supervised method must beat.
 
-The same network, augmentation, optimizer, moving average and number of steps as the
-other methods, without the unlabelled images.
+It uses the same network, augmentation, optimizer, EMA and number of steps as the other
+methods, without the unlabelled images.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ class Supervised(base.Algorithm):
 
     @classmethod
     def recipe(cls, config: Any) -> Recipe:
-        """Labelled images, augmented once."""
+        """Returns batches of labelled images, augmented once."""
         return Recipe()
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
-        """Mean cross-entropy."""
+        """Computes the cross-entropy."""
         y = tf.one_hot(batch["y"], self.facts.num_classes)
         labels = smooth_labels(y, self.config.smoothing)
         logits = self.network(batch["x"], training=True)

@@ -4,17 +4,17 @@ Laine and Aila 2017 (arXiv:1610.02242), algorithm 2. The Pi-model with one view 
 of two: the target is an average of the predictions for this image in all epochs so far,
 Z <- alpha Z + (1 - alpha) z, divided by 1 - alpha^t.
 
-The paper updates Z at the end of each epoch. Batches show every image once per epoch,
-and what an image's memory holds is not used before it is shown again; so it is updated
-at once here, and t is the number of times that this very image was shown. An image that
-comes twice in a batch, at the border of two epochs, counts once, with the mean of both
-predictions. An image that was never shown has no target: its loss is 0, as that of the
-whole first epoch in the paper, where the weight w(t) still is.
+The paper updates Z at the end of each epoch. Here it is updated at once, since batches
+contain every image once per epoch, and the average of an image is not used before the
+image occurs again. t is the number of times that this image occurred. An image that
+occurs twice in a batch, at the border of two epochs, counts once, with the mean of both
+predictions. An image that has not occurred yet has no target: its loss is 0, like that
+of the whole first epoch in the paper, where the weight w(t) is still 0.
 
-Settings and details are those of `pi_model.py` but for these: the weight grows as
-exp(-5 (1 - t)^2) over 80 of 300 epochs, and is the w_max of the paper. There, w_max M/N
-multiplies a mean over all images, N, and the cross-entropy is divided by as many;
-here each is a mean over its own, and the factor M/N of both falls out.
+Settings and details are those of `pi_model.py` with two exceptions: the weight grows as
+exp(-5 (1 - t)^2) over 80 of 300 epochs, and is the w_max of the paper. In the paper,
+w_max M/N multiplies a mean over all N images, and the cross-entropy is also divided by
+N. Here each loss is a mean over its own images, and the factor M/N of both cancels.
 """
 
 from __future__ import annotations
@@ -59,15 +59,15 @@ class Config(consistency.Config):
 
 
 class TemporalEnsembling(consistency.Frame):
-    """Algorithm 2 of Laine and Aila.
+    """Temporal ensembling, algorithm 2 of Laine and Aila.
 
     Attributes:
-        ensemble: float32 [N, C], Z of every unlabelled image.
-        shown: float32 [N], how many predictions went into it.
+        ensemble: float32 [N, C], the average Z of every unlabelled image.
+        shown: float32 [N], number of predictions in each average.
     """
 
     def __init__(self, network, config, facts):
-        """Starts with an empty memory; arguments of `base.Algorithm`.
+        """Starts with empty averages; arguments as in `base.Algorithm`.
 
         Raises:
             ValueError: if `facts` has no number of unlabelled images.
@@ -109,13 +109,13 @@ class TemporalEnsembling(consistency.Frame):
         )
 
     def lambda_u(self, step: tf.Tensor) -> tf.Tensor:
-        """Weight of the unlabelled loss at a step: w(t) of section 2."""
+        """Returns the weight of the unlabelled loss at a step: w(t) of section 2."""
         config: Any = self.config
         length = round(config.warmup * self.facts.steps)
         return config.lambda_u * sigmoid_ramp(step, length)
 
     def _remember(self, z: tf.Tensor, places: tf.Tensor) -> None:
-        """Takes predictions [n, C] for the images at places [n] into the memory."""
+        """Updates the averages with predictions [n, C] for the images at places [n]."""
         size = self.facts.unlabeled
         ones = tf.ones_like(z[:, 0])
         counts = tf.math.unsorted_segment_sum(ones, places, size)

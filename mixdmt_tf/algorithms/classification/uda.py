@@ -1,9 +1,9 @@
 """UDA: unsupervised data augmentation for consistency training.
 
-Xie et al. 2020 (arXiv:1904.12848). A network shall say the same of an unlabelled image
-and of a strongly augmented copy of it. Defaults are those of the CIFAR-10 and SVHN
-experiments (section 4 and the release's `image/`): 100 copies by RandAugment made in
-advance, seven unlabelled images for each labelled one.
+Xie et al. 2020 (arXiv:1904.12848). The network is trained to predict the same for an
+unlabelled image and a strongly augmented copy of it. Defaults are those of the CIFAR-10
+and SVHN experiments (section 4 and the release's `image/`): 100 precomputed RandAugment
+copies, seven unlabelled images for each labelled one.
 
 Batch normalization is the network's own. The release's has a momentum of .9:
 `--batch_norm_momentum=0.9` with the wide residual network.
@@ -68,11 +68,11 @@ class UDA(base.Algorithm):
 
     @classmethod
     def recipe(cls, config: Config) -> Recipe:
-        """An augmented copy of each unlabelled image, and the image itself."""
+        """Returns batches with each unlabelled image and an augmented copy of it."""
         return strong_augmentation.recipe(config, "randaugment")
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
-        """Cross-entropy, and KL(sharpened prediction for the image || for the copy)."""
+        """Computes cross-entropy, and KL(sharpened prediction of image || of copy)."""
         config = self.config
         y = tf.one_hot(batch["y"], self.facts.num_classes)
         logits_x, logits_original, logits_u = strong_augmentation.joint_pass(
@@ -103,7 +103,7 @@ class UDA(base.Algorithm):
     def training_signal(
         self, step: tf.Tensor, labels: tf.Tensor, logits: tf.Tensor
     ) -> Tuple[tf.Tensor, tf.Tensor]:
-        """Threshold [] and mask [b] of training signal annealing."""
+        """Returns threshold [] and mask [b] of training signal annealing."""
         if self.config.tsa == "none":
             return tf.constant(1.0), tf.ones(tf.shape(labels)[:-1])
         steps, classes = self.facts.steps, self.facts.num_classes

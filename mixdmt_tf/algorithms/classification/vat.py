@@ -2,12 +2,12 @@
 
 Miyato, Maeda, Koyama and Ishii 2017 (arXiv:1704.03976): VAT+EntMin. Settings follow the
 MixMatch release, which differs from the paper: only unlabelled images are perturbed,
-with a smaller weight that grows linearly, and its last divergence has its arguments the
-other way round (`divergence`).
+with a smaller weight that grows linearly, and the arguments of its last divergence are
+swapped (`divergence`).
 
-As released the finite difference that finds the perturbation has a step of 1e-6, which
-neither half nor single precision can tell from 0; here it is large enough for both
-(`xi`).
+In the release, the finite difference that finds the perturbation has a step of 1e-6,
+which neither half nor single precision can distinguish from 0. Here the step is large
+enough for both (`xi`).
 """
 
 from __future__ import annotations
@@ -63,18 +63,18 @@ class Config(consistency.Config):
 
 
 class VAT(consistency.Frame):
-    """Equations 5 to 8 of Miyato et al., and the entropy."""
+    """VAT+EntMin, equations 5 to 8 of Miyato et al., and the entropy."""
 
     reported = (*consistency.Frame.reported, "loss_entropy")
     several_labels = True
 
     @classmethod
     def recipe(cls, config: Config) -> Recipe:
-        """One view of each unlabelled image, and where its search starts."""
+        """Returns batches with one unlabelled view, and noise to start the search."""
         return Recipe(unlabeled_views=1, noise=True)
 
     def step_losses(self, batch: Dict[str, tf.Tensor]) -> base.Losses:
-        """Cross-entropy, virtual adversarial divergence, and entropy."""
+        """Computes cross-entropy, virtual adversarial divergence, and entropy."""
         u = tf.squeeze(batch["u"], 1)
         loss_x = self.loss_x(batch)
         logits_u = self.predict(u)
