@@ -1,4 +1,4 @@
-"""Which unlabelled images a person should label next. NumPy in, NumPy out."""
+"""Active learning: which images to label next. NumPy in, NumPy out."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import numpy.typing as npt
 
 
 def mutual_information(probs: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Return H[mean_m p_m] - mean_m H[p_m], how much several predictions disagree.
+    """Return H[mean_m p_m] - mean_m H[p_m], the disagreement of several predictions.
 
-    Houlsby et al. 2011 (arXiv:1112.5745) Eq. 2, 'BALD': what the answer would say about
-    which of the M members is right; the Jensen-Shannon divergence of M distributions.
-    Members that are all unsure in the same way do not disagree. 0 log 0 is 0.
+    Houlsby et al. 2011 (arXiv:1112.5745) Eq. 2, 'BALD': the information that the label
+    would give about which of the M members is right; the Jensen-Shannon divergence of M
+    distributions. Members that are uncertain in the same way do not disagree. 0 log 0
+    is 0.
 
     Args:
         probs: p [M, ..., C], predictions of M networks, or for M views of an image.
@@ -20,7 +21,7 @@ def mutual_information(probs: npt.ArrayLike) -> npt.NDArray[np.float64]:
         [...] nats, in [0, log M].
 
     Raises:
-        ValueError: when there is no axis of members beside that of classes.
+        ValueError: when there is no axis of members besides that of classes.
     """
     members = np.asarray(probs, np.float64)
     if members.ndim < 2 or not len(members):
@@ -34,22 +35,23 @@ def mutual_information(probs: npt.ArrayLike) -> npt.NDArray[np.float64]:
 def k_centre_greedy(
     features: npt.ArrayLike, centres: npt.ArrayLike, count: int
 ) -> npt.NDArray[np.int64]:
-    """Return the images that are farthest from all that is labelled, one by one.
+    """Select the images that are farthest from all labelled ones, one by one.
 
-    k-Center-Greedy of Sener and Savarese 2018 (arXiv:1708.00489): the next one is that
-    with the largest Euclidean distance to its nearest centre, and becomes a centre
-    itself. Among equally far ones the first is taken.
+    k-Center-Greedy of Sener and Savarese 2018 (arXiv:1708.00489): the next image is the
+    one with the largest Euclidean distance to its nearest centre; it becomes a centre
+    itself. At ties the first image is selected.
 
     Args:
-        features: [N, D] of the images to choose from.
-        centres: [n, D] of the labelled images; none, n = 0, lets the first image begin.
-        count: k of them, up to N.
+        features: [N, D] features of the images to choose from.
+        centres: [n, D] features of the labelled images; if there are none (n = 0), the
+            first image is selected first.
+        count: k, number of images to select, up to N.
 
     Returns:
-        [k] rows of `features`, all different, in the order in which they were chosen.
+        [k] indices of rows of `features`, all different, in the order of selection.
 
     Raises:
-        ValueError: when the shapes don't fit or there are fewer than `count`.
+        ValueError: when the shapes don't fit or there are fewer images than `count`.
     """
     rows, others = np.asarray(features, np.float64), np.asarray(centres, np.float64)
     if rows.ndim != 2 or others.shape[1:] != rows.shape[1:] or count > len(rows):

@@ -1,7 +1,7 @@
-"""What is asked of a guess follows how sure the network is: FreeMatch and SoftMatch.
+"""Thresholds and weights that adapt to the network's confidence.
 
 FreeMatch: Wang et al. 2023 (arXiv:2205.07246). SoftMatch: Chen et al. 2023
-(arXiv:2301.10921). Running means are kept by the caller; here they are arguments.
+(arXiv:2301.10921). The caller keeps the running means, and passes them as arguments.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ def adaptive_thresholds(
 ) -> tf.Tensor:
     """Return tau_t(c) = tau_t * p~_t(c) / max over c of p~_t(c).
 
-    FreeMatch, section 4.1, equation 7. A class that the network predicts seldom needs
-    less confidence than one that it predicts often.
+    FreeMatch, section 4.1, equation 7. A class that the network rarely predicts has a
+    lower threshold than one that it predicts often.
 
     Stop-gradient: the whole result.
 
@@ -41,11 +41,11 @@ def adaptive_thresholds(
 
 
 def class_threshold_mask(probs: tf.Tensor, thresholds: tf.Tensor) -> tf.Tensor:
-    """Return 1 where the likeliest class reaches the threshold of that class.
+    """Return a mask that is 1 where the largest probability reaches its threshold.
 
-    FreeMatch, equations 8 and 9, of L_u and of L_f. A tie is kept, as in equation 9 and
-    in the release (8 is strict): an untrained network that predicts 1/C everywhere
-    learns from the first step.
+    FreeMatch, equations 8 and 9, of L_u and of L_f. The threshold is that of the
+    predicted class. A tie is kept, as in equation 9 and in the release (8 is strict):
+    an untrained network that predicts 1/C everywhere learns from the first step.
 
     Stop-gradient: the whole result.
 
@@ -75,10 +75,9 @@ def class_fairness(
 ) -> tf.Tensor:
     """Return -H(SumNorm(p~ / h~), SumNorm(p- / h-)), the self-adaptive fairness loss.
 
-    FreeMatch, section 4.2, L_f of equation 11. H is the cross-entropy, and to maximize
-    it spreads the predictions of the batch over the classes. A class with an empty
-    histogram counts 0, as in the release, and so does a batch of which nothing was
-    kept.
+    FreeMatch, section 4.2, L_f of equation 11. H is the cross-entropy; maximizing it
+    spreads the predictions of the batch over the classes. A class with an empty
+    histogram counts 0, as in the release, and so does a batch without kept examples.
 
     Stop-gradient: all but batch_means.
 
@@ -124,8 +123,8 @@ def truncated_gaussian(
     Args:
         confidence: [...] largest probability, any float type.
         mean: scalar mu_t, running mean of the confidence.
-        variance: scalar sigma_t^2, 0 or more, its running variance; at 0 what is below
-            the mean has no weight, as in the limit.
+        variance: scalar sigma_t^2, 0 or more, its running variance; at 0 the weight
+            below the mean is 0, as in the limit.
         sigmas: n.
 
     Returns:
@@ -145,7 +144,7 @@ def truncated_gaussian(
 def align_distribution(
     probs: tf.Tensor, wanted: tf.Tensor, means: tf.Tensor
 ) -> tf.Tensor:
-    """Return Normalize(q * p(y) / p~(y)): the predictions with the wanted class means.
+    """Return Normalize(q * p(y) / p~(y)), predictions aligned to a distribution.
 
     ReMixMatch section 3.1 (arXiv:1911.09785), distribution alignment; with the uniform
     distribution as `wanted`, uniform alignment of SoftMatch, equation 8. Both releases

@@ -1,4 +1,4 @@
-"""Adversarial changes of an image: the small ones that alter its prediction most.
+"""Adversarial perturbations: small changes that alter an image's prediction most.
 
 Virtual ones are those of Miyato, Maeda, Koyama and Ishii 2017 (VAT, arXiv:1704.03976).
 No random numbers are drawn here: the caller draws the direction that the search starts
@@ -17,10 +17,10 @@ from mixdmt_tf.equations.contracts import require_rank
 def unit_perturbation(d: tf.Tensor) -> tf.Tensor:
     """Return d / ||d||_2 for each example; zero stays zero.
 
-    The bar over a vector in VAT equation 10, as MixMatch's vat_utils.py has it: first
-    by the largest absolute value and then by the L2 norm, since the square of a
-    gradient of 1e-23 is 0 in float32. The constants 1e-12 and 1e-6 are that code's;
-    they spare a division by zero.
+    The bar over a vector in VAT equation 10, as in MixMatch's vat_utils.py: it divides
+    first by the largest absolute value and then by the L2 norm, since the square of a
+    gradient of 1e-23 is 0 in float32. The constants 1e-12 and 1e-6, which avoid a
+    division by zero, are from that code.
 
     Nothing is stop-gradiented.
 
@@ -31,7 +31,7 @@ def unit_perturbation(d: tf.Tensor) -> tf.Tensor:
         [B, ...] float32.
 
     Raises:
-        ValueError: when d has no axis besides that of the examples.
+        ValueError: when d has no axis besides that of examples.
     """
     d = tf.cast(d, tf.float32)
     require_rank(2, d=d)
@@ -55,14 +55,14 @@ def adversarial_perturbation(
     terms in xi^2: a finite difference. xi must be small against the curvature and large
     against the rounding of images and predictions.
 
-    Stop-gradient: the whole result. The weights are to make the network smooth along
-    r_adv, not to turn r_adv away.
+    Stop-gradient: the whole result. Training should make the network smooth along
+    r_adv, not change r_adv.
 
     Args:
-        divergence: from perturbations r [B, ...] to D(r) [B], the divergence of the
-            predictions for the images plus r from those for the images.
+        divergence: maps perturbations r [B, ...] to D(r) [B], the divergence between
+            the predictions for the images plus r and those for the images.
         noise: [B, ...] any float type, standard normal.
-        xi: step of the finite difference, above 0; an L2 norm, as epsilon.
+        xi: step of the finite difference, above 0; an L2 norm like epsilon.
         epsilon: L2 norm of the result.
 
     Returns:
@@ -71,8 +71,8 @@ def adversarial_perturbation(
     d = xi * unit_perturbation(noise)
     with tf.GradientTape() as tape:
         tape.watch(d)
-        # Loss scaling for half precision: otherwise float16 underflows on the way back
-        # as soon as the network is sure. Only the direction counts.
+        # Loss scaling for half precision: otherwise float16 underflows in the backward
+        # pass once the network is confident. Only the direction matters.
         total = 256 * tf.reduce_sum(divergence(d))
     return tf.stop_gradient(epsilon * unit_perturbation(tape.gradient(total, d)))
 
@@ -84,15 +84,15 @@ def fast_gradient_sign(
 
     The fast gradient sign method of Goodfellow, Shlens and Szegedy 2015
     (arXiv:1412.6572) section 4, which makes the adversarial examples g(x) of Deep
-    Co-Training (arXiv:1803.05984). The result isn't clipped to the range of images. A
-    value of which the loss does not depend stays as it is.
+    Co-Training (arXiv:1803.05984). The result isn't clipped to the range of images.
+    Values on which the loss does not depend are not changed.
 
     Stop-gradient: the whole result.
 
     Args:
-        loss: from images [B, ...] to the loss [B] that is to grow.
+        loss: maps images [B, ...] to the loss [B] to be increased.
         images: [B, ...] any float type.
-        epsilon: by how much each value changes, in the unit of the images.
+        epsilon: change of each value, in the unit of the images.
 
     Returns:
         [B, ...] float32.
@@ -100,7 +100,7 @@ def fast_gradient_sign(
     images = tf.cast(images, tf.float32)
     with tf.GradientTape() as tape:
         tape.watch(images)
-        # As above: the factor saves what float16 would round to 0 on the way back.
+        # As above, the factor avoids float16 underflow in the backward pass.
         total = 256 * tf.reduce_sum(loss(images))
     gradient = tape.gradient(total, images)
     return tf.stop_gradient(images + epsilon * tf.sign(gradient))

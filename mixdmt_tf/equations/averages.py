@@ -1,7 +1,7 @@
-"""What happens to the weights after the optimizer's step, and other averages.
+"""Moving averages, and the weight decay that follows the optimizer's step.
 
 RealMix (arXiv:1912.08766) section 4 takes both from MixMatch (arXiv:1905.02249). They
-are written as a small correction to a value, which float32 holds more exactly than a
+are computed as a small correction to a value, which is more exact in float32 than a
 factor close to 1: 0.99996 rounded to float32 is off by 9e-5 after 16,384 steps.
 """
 
@@ -23,7 +23,7 @@ def ema(average: tf.Tensor, value: tf.Tensor, decay: float | tf.Tensor) -> tf.Te
 
     Args:
         average: [...] the average so far, any float type.
-        value: [...] the newest value, any float type.
+        value: [...] the new value, any float type.
         decay: scalar in [0, 1].
 
     Returns:
@@ -34,16 +34,16 @@ def ema(average: tf.Tensor, value: tf.Tensor, decay: float | tf.Tensor) -> tf.Te
 
 
 def unbiased_average(average: tf.Tensor, decay: float, updates: tf.Tensor) -> tf.Tensor:
-    """Return Z / (1 - alpha^t), an average that started from 0 without that start.
+    """Return Z / (1 - alpha^t), the bias-corrected average that started from 0.
 
     Laine and Aila (arXiv:1610.02242) section 2.2, as in Adam.
 
-    Stop-gradient: the whole result. The target is not to be trained on.
+    Stop-gradient: the whole result, which is a target.
 
     Args:
         average: [..., C] the average Z, any float type.
         decay: alpha, in [0, 1).
-        updates: [...] t, how many values it has taken in; any number type.
+        updates: [...] t, number of values in the average; any number type.
 
     Returns:
         [..., C] float32; 0 where t is 0.
@@ -63,12 +63,12 @@ def unbiased_average(average: tf.Tensor, decay: float, updates: tf.Tensor) -> tf
 
 
 def initial_share(decay: float, warmup: bool, steps: int) -> float:
-    """Return how much of the initial weights an average holds after some steps.
+    """Return the share of the initial weights in an average after some steps.
 
     The product of the decays of all steps: decay^steps, and with the warm-up of
     `schedules.ema_decay_warmup` the product of min(decay, (1 + t) / (10 + t)) over
     t = 0, ..., steps - 1. An average with decay 0.999 (RealMix section 4) is 13 %
-    initial weights after 2,000 steps, and with the warm-up nothing that counts.
+    initial weights after 2,000 steps; with the warm-up the share is negligible.
 
     Args:
         decay: in [0, 1].
@@ -89,9 +89,9 @@ def decay_weight(
     """Return w * (1 - weight_decay * learning_rate), RealMix's weight decay.
 
     RealMix section 4, as in MixMatch's code: applied to kernels after the optimizer's
-    step, with weight_decay 0.02. Neither an L2 loss, which Adam would rescale, nor
-    Keras's `weight_decay`, which acts before the step and on every variable not
-    excluded.
+    step, with weight_decay 0.02. This differs from an L2 loss, which Adam would
+    rescale, and from Keras's `weight_decay`, which acts before the step and on every
+    variable not excluded.
 
     Nothing is stop-gradiented; it is applied to weights outside any gradient tape.
 

@@ -14,17 +14,16 @@ from mixdmt_tf.equations.mixing import interpolate
 def box_mask(
     uniforms: tf.Tensor, height: int, width: int, area: float = 0.5
 ) -> tf.Tensor:
-    """Return a box of random aspect ratio and place, as a mask: 1 inside, 0 outside.
+    """Return the mask of a box of random aspect ratio and place: 1 inside, 0 outside.
 
     CutMix for segmentation, French et al. 2020 (arXiv:1906.01916), which fixes the area
     at half of the image. The sides are drawn as in its released code (mask_gen.py): the
     relative height is area^u, so that its logarithm is uniform between those of `area`
-    and 1, and the relative width is what the area then asks for. Sides are rounded to
-    whole pixels, half a pixel to the even number.
+    and 1, and the relative width follows from the area. Sides are rounded to whole
+    pixels, half a pixel to the even number.
 
     The top-left corner is uniform over all places where the box fits. The released code
-    rounds there as well, so that it puts the box against an edge half as often as in
-    any other place.
+    rounds it, so that a box lies against an edge half as often as in any other place.
 
     Stop-gradient: the whole result.
 
@@ -57,8 +56,8 @@ def paste(mask: tf.Tensor, inside: tf.Tensor, outside: tf.Tensor) -> tf.Tensor:
     """Return mask * inside + (1 - mask) * outside.
 
     CutMix for segmentation (arXiv:1906.01916): called for two images, and with the same
-    mask for what the teacher predicts of them. Each pixel is exactly that of one or of
-    the other as long as the mask is 0 or 1, and all numbers are finite.
+    mask for the teacher's predictions of them. If the mask is 0 or 1 and all numbers
+    are finite, each pixel is exactly that of one of the two.
 
     Nothing is stop-gradiented; the mask arrives stopped from `box_mask`, and a caller
     who wants no gradient through predictions stops it.
@@ -78,13 +77,13 @@ def paste(mask: tf.Tensor, inside: tf.Tensor, outside: tf.Tensor) -> tf.Tensor:
     inside, outside = tf.cast(inside, tf.float32), tf.cast(outside, tf.float32)
     mask = tf.cast(mask, tf.float32)
     require_same_shape(inside=inside, outside=outside)
-    # One image's mask for a whole batch would fit `interpolate` by its first axes.
+    # `interpolate` would accept the mask of one image for a whole batch.
     require_same_shape(**{"a pixel of inside": inside[..., 0], "mask": mask})
     return interpolate(inside, outside, mask)
 
 
 def _interval(share: tf.Tensor, place: tf.Tensor, length: int) -> tf.Tensor:
-    """[...] shares of a side and places in [0, 1) -> [..., length] ones in a row."""
+    """Return masks [..., length] of intervals, from shares [...] and places [...]."""
     pixels = tf.range(tf.cast(length, tf.float32))
     length = tf.cast(length, tf.float32)
     size = tf.round(share * length)

@@ -1,7 +1,6 @@
-"""How far a network's confidence can be believed, and how much to lower it.
+"""Calibration error and temperature scaling. NumPy in, NumPy out.
 
-Guo, Pleiss, Sun and Weinberger 2017 (arXiv:1706.04599), calibration error and
-temperature scaling. NumPy.
+Guo, Pleiss, Sun and Weinberger 2017 (arXiv:1706.04599).
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from mixdmt_tf.equations.metrics import accuracy_by_confidence
 
 
 def at_temperature(probs: npt.ArrayLike, temperature: float) -> npt.NDArray[np.float64]:
-    """Return softmax(log(p) / T): probabilities less sure if T is above 1.
+    """Return softmax(log(p) / T): less confident probabilities if T is above 1.
 
     Temperature scaling of Guo et al.
 
@@ -38,13 +37,13 @@ def at_temperature(probs: npt.ArrayLike, temperature: float) -> npt.NDArray[np.f
 
 
 def fitted_temperature(probs: npt.ArrayLike, labels: npt.ArrayLike) -> float:
-    """Return the T in [1/20, 20] under which the labels are likeliest.
+    """Return the T in [1/20, 20] that maximizes the likelihood of the labels.
 
-    Temperature scaling of Guo et al.: one number, found on images that were not trained
-    on.
+    Temperature scaling of Guo et al.: T is fitted on images that were not used for
+    training.
 
     Args:
-        probs: [N, C] probabilities, N is 1 or more.
+        probs: [N, C] probabilities, N >= 1.
         labels: [N] classes.
 
     Returns:
@@ -55,7 +54,7 @@ def fitted_temperature(probs: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     """
     given, classes = np.asarray(probs), np.asarray(labels)
     if not len(classes):
-        raise ValueError("no images to find the temperature on")
+        raise ValueError("no images to fit the temperature on")
 
     def cost(log_temperature: float) -> float:
         found = at_temperature(given, float(np.exp(log_temperature)))
@@ -73,17 +72,17 @@ def expected_calibration_error(
     confidence: npt.ArrayLike,
     bins: int = 10,
 ) -> float:
-    """Return how far confidence is from accuracy, on average, in percent.
+    """Return the mean difference between confidence and accuracy, in percent.
 
-    Guo et al. equation 3: the mean over ranges of confidence of the distance between
-    accuracy and mean confidence, weighted by the number of examples. Ranges are those
-    of `metrics.accuracy_by_confidence`, [i / bins, (i + 1) / bins).
+    Guo et al. equation 3: the mean over bins of confidence of the absolute difference
+    between accuracy and mean confidence, weighted by the number of examples. Bins are
+    those of `metrics.accuracy_by_confidence`, [i / bins, (i + 1) / bins).
 
     Args:
         labels: [...] true class ids, integers of 0 or more.
         predictions: [...] predicted class ids, integers.
         confidence: [...] largest predicted probability, in [0, 1].
-        bins: number of ranges, 1 or more.
+        bins: number of bins, 1 or more.
 
     Returns:
         Percentage points, a float.

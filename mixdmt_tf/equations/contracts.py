@@ -1,9 +1,8 @@
-"""What the equations demand of their arguments, checked on entry.
+"""Checks of the equations' arguments.
 
-Only static shapes are looked at, while TensorFlow traces: the checks cost nothing in
-the compiled step, and a batch size that is not known yet passes. They exist because
-broadcasting hides mistakes: losses [B] times a mask [B, 1] is a matrix [B, B], and its
-mean is a believable number.
+The checks use static shapes, while TensorFlow traces: they cost nothing in the compiled
+step, and an unknown batch size passes. They exist because broadcasting hides mistakes:
+losses [B] times a mask [B, 1] is a matrix [B, B], and its mean is a plausible number.
 """
 
 from __future__ import annotations
@@ -12,10 +11,10 @@ import tensorflow as tf
 
 
 def require_same_shape(**tensors: tf.Tensor) -> None:
-    """Demand that all tensors have the shape of the first; nothing broadcasts.
+    """Require that all tensors have the shape of the first, without broadcasting.
 
     Args:
-        **tensors: tensors by the name that the error message shall use.
+        **tensors: tensors by name, for the error message.
 
     Raises:
         ValueError: when two ranks, or two known sizes of an axis, differ.
@@ -29,12 +28,12 @@ def require_same_shape(**tensors: tf.Tensor) -> None:
 
 
 def require_rank(low: int, high: int | None = None, **tensors: tf.Tensor) -> None:
-    """Demand that the rank of each tensor lies in low..high, both included.
+    """Require that the rank of each tensor is in low..high, both included.
 
     Args:
         low: the smallest rank allowed.
         high: the largest rank allowed; None for no limit.
-        **tensors: tensors by the name that the error message shall use.
+        **tensors: tensors by name, for the error message.
 
     Raises:
         ValueError: when a known rank is outside.

@@ -1,4 +1,4 @@
-"""How far two scores may differ by chance. NumPy in, NumPy out."""
+"""Standard deviations of the difference of two scores. NumPy in, NumPy out."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from mixdmt_tf.equations.metrics import mean_iou
 def error_difference_deviation(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
     """Return the standard deviation of the difference of two error rates.
 
-    Of models that are scored on the same n examples: with b examples that only the
+    Both models are evaluated on the same n examples. With b examples that only the
     first gets wrong and c that only the second does, the difference is (b - c) / n, and
     its deviation sqrt((p + q) - (p - q)^2) / sqrt(n + 2) with p = (b + 1/2) / (n + 2)
-    and q = (c + 1/2) / (n + 2). The halves (Agresti and Min 2005) keep one example of
-    few from being certain; without them it is the binomial one of McNemar's test.
+    and q = (c + 1/2) / (n + 2). The halves (Agresti and Min 2005) avoid a deviation
+    that is too small for few examples; without them it is the binomial one of McNemar's
+    test.
 
     Args:
         first: bool [n], which examples one model gets wrong.
-        second: bool [n], which the other does.
+        second: bool [n], which examples the other gets wrong.
 
     Returns:
         A float, in percent.
@@ -40,19 +41,18 @@ def miou_difference_deviation(first: npt.ArrayLike, second: npt.ArrayLike) -> fl
     """Return the standard deviation of the difference of two mean IoUs.
 
     The jackknife (Tukey 1958) over images: with d_i the difference without image i,
-    sqrt((n - 1) / n sum (d_i - mean d)^2). Both models are scored on the same images,
-    and what an image makes harder for both cancels out.
+    sqrt((n - 1) / n sum (d_i - mean d)^2). Both models are evaluated on the same
+    images, so that the difficulty of an image for both cancels out.
 
     Args:
-        first: [n, C, C], `confusion_counts` of each image by one model.
-        second: the same by the other.
+        first: [n, C, C], `confusion_counts` of each image for one model.
+        second: the same for the other model.
 
     Returns:
-        A float, in percent; infinity unless two images have pixels that are scored,
-        since one says nothing of others.
+        A float, in percent; infinity unless at least two images have scored pixels.
 
     Raises:
-        ValueError: when the shapes differ or are of another form.
+        ValueError: when the shapes differ or are not [n, C, C].
     """
     one, other = np.asarray(first), np.asarray(second)
     if one.shape != other.shape or one.ndim != 3:

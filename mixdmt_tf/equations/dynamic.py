@@ -1,12 +1,13 @@
 """Weights of DMT's dynamic loss: how far two networks agree on a pseudo label.
 
-Dynamic Mutual Training (arXiv:2004.08514) section 4.1.1. Network A has guessed labels
-y_A with confidence c_A; network B learns them, each weighed by what B itself predicts.
-The loss of Eq. 7 is weight * `losses.cross_entropy`; a labelled example has weight 1
-(Eq. 9). Eq. 7 and 9 divide by the size of the batch, examples of weight 0 included.
+Dynamic Mutual Training (arXiv:2004.08514) section 4.1.1. Network A has predicted pseudo
+labels y_A with confidence c_A. Network B learns them, each weighted by B's own
+prediction. The loss of Eq. 7 is weight * `losses.cross_entropy`; a labelled example has
+weight 1 (Eq. 9). Eq. 7 and 9 divide by the batch size, including examples of weight 0.
 
-Labels are one-hot, and a row of zeros is an example without a label: in no case, with
-weight 0. `tf.one_hot` makes such rows of 255 (an ignored pixel) and of -1.
+Labels are one-hot. A row of zeros is an example without a label, which is in none of
+the cases and has weight 0. `tf.one_hot` turns 255 (an ignored pixel) and -1 into such
+rows.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from mixdmt_tf.equations.targets import hard_label
 def disagreement_cases(
     labels: tf.Tensor, confidence: tf.Tensor, probs: tf.Tensor
 ) -> tf.Tensor:
-    """Tell which of the three cases of DMT Eq. 6 each example is.
+    """Return which of the three cases of DMT Eq. 6 applies to each example.
 
     Agreement: y_B = y_A. Negative disagreement: y_B differs and c_A >= c_B, ties
     included. Positive disagreement: y_B differs and c_A < c_B; the pseudo label is
-    probably wrong. y_B is the likeliest class of probs, the first among equals, and c_B
+    probably wrong. y_B is the most likely class of probs, at ties the first, and c_B
     its probability.
 
     Stop-gradient: the whole result.
@@ -61,10 +62,10 @@ def dynamic_weight(
 ) -> tf.Tensor:
     """Return omega: p_B^gamma1 in agreement, p_B^gamma2 or 0 in disagreement.
 
-    DMT Eq. 6. p_B is the probability that network B gives to the pseudo label; gamma2
-    is for negative disagreement (`disagreement_cases`), a positive one weighs 0. With
-    both gammas 0 the positive ones still weigh 0; Curriculum Labeling and CBST, which
-    the released code runs as gamma 0, use no weights at all.
+    DMT Eq. 6. p_B is the probability that network B gives to the pseudo label. gamma2
+    applies to negative disagreement (`disagreement_cases`); positive disagreement has
+    weight 0, even if both gammas are 0. Curriculum Labeling and CBST, which the
+    released code runs as gamma 0, use no weights at all.
 
     Stop-gradient: the whole result. Otherwise B would lower its loss by lowering p_B.
 
@@ -112,7 +113,7 @@ def naive_weight(
     require_rank(1, probs=probs)
     require_same_shape(probs=probs, labels=labels)
     require_rank(0, 0, gamma=gamma)
-    # 0^0 is 1: what has no label is cleared after the power, not by it.
+    # 0^0 is 1: examples without a label are set to 0 after the power.
     weight = tf.pow(tf.reduce_sum(labels * probs, axis=-1), gamma)
     return tf.stop_gradient(tf.reduce_sum(labels, axis=-1) * weight)
 
@@ -124,7 +125,7 @@ def flipped_label(
 
     DMT-Flip, an ablation (DMT section 5.4, Table 7); its weight is `flipped_weight`.
 
-    Stop-gradient: the whole result. The target is not to be trained on.
+    Stop-gradient: the whole result, which is a target.
 
     Args:
         labels: [..., C] one-hot pseudo labels y_A, any number type; zeros for none.
@@ -151,8 +152,8 @@ def flipped_weight(
 ) -> tf.Tensor:
     """Return the weight of `flipped_label`: (1 - c_A)^gamma2 where it was flipped.
 
-    DMT-Flip, an ablation (DMT section 5.4, Table 7): the less network A believed in its
-    label, the more the flipped one counts. Elsewhere `dynamic_weight`.
+    DMT-Flip, an ablation (DMT section 5.4, Table 7): the less confident network A was,
+    the larger is the weight of the flipped label. Elsewhere it is `dynamic_weight`.
 
     Stop-gradient: the whole result.
 

@@ -1,4 +1,4 @@
-"""Where predictions are wrong, and who of two networks is less so.
+"""Flaw maps: where predictions are wrong, and which of two networks is better.
 
 Guided Collaborative Training (Ke, Qiu, Li, Yan and Lau 2020, arXiv:2008.05258) and its
 release, PixelSSL. A flaw map has a number for each pixel, 0 for right and 1 for wrong.
@@ -10,14 +10,14 @@ import tensorflow as tf
 
 from mixdmt_tf.equations.contracts import require_rank, require_same_shape
 
-SILENT = 0.1  # an image of which nothing is above this has no flaws (release)
+SILENT = 0.1  # an image without values above this has no flaws (release)
 
 
 def class_error(labels: tf.Tensor, probs: tf.Tensor) -> tf.Tensor:
-    """Return sum over c of |labels_c - p_c| / 2: what is missing to the right class.
+    """Return sum over c of |labels_c - p_c| / 2, the error of the predictions.
 
-    For a one-hot label that is 1 - p of its class. (The release takes it, .5, for
-    ignored pixels too, whose labels are zeros; it is the caller's to leave them out.)
+    For a one-hot label this is 1 - p of its class. (For ignored pixels, whose labels
+    are zeros, it is .5; the release includes them. The caller should leave them out.)
 
     Nothing is stop-gradiented.
 
@@ -38,10 +38,10 @@ def class_error(labels: tf.Tensor, probs: tf.Tensor) -> tf.Tensor:
 
 
 def gaussian_blur(maps: tf.Tensor, size: int) -> tf.Tensor:
-    """Return maps smoothed by a Gaussian of a window, reflected at the borders.
+    """Return maps smoothed by a Gaussian window, reflected at the borders.
 
-    With sigma = .3 ((k - 1) / 2 - 1) + .8 for the odd window size k, as OpenCV chooses
-    it; the weights sum to 1. The pixel at the border is not repeated.
+    For the odd window size k, sigma = .3 ((k - 1) / 2 - 1) + .8, as in OpenCV; the
+    weights sum to 1. The reflection does not repeat the pixel at the border.
 
     Args:
         maps: [B, H, W], any float type, H and W above k / 2.
@@ -66,20 +66,20 @@ def gaussian_blur(maps: tf.Tensor, size: int) -> tf.Tensor:
 
 
 def flaw_truth(errors: tf.Tensor, side: int) -> tf.Tensor:
-    """Return the flaw map that a detector is to predict: errors, spread and rescaled.
+    """Return the target of a flaw detector: errors, blurred and rescaled.
 
-    Errors are blurred by a window of side / 8, each pixel takes the largest of its 3x3
-    neighbours, a window of side / 4 blurs again, and each image is scaled to 0..1.
-    Single wrong pixels, as along edges, thus weigh less than wrong regions.
+    Errors are blurred by a window of side / 8, dilated by a 3x3 maximum, blurred again
+    by a window of side / 4, and each image is scaled to 0..1. Single wrong pixels, such
+    as along edges, thus have less weight than wrong regions.
 
     Stop-gradient: the whole result.
 
     Args:
         errors: [B, H, W] from `class_error`.
-        side: of the images in pixels, for the windows.
+        side: side of the images in pixels, for the windows.
 
     Returns:
-        [B, H, W] float32 in [0, 1]; 0 in an image of equal errors.
+        [B, H, W] float32 in [0, 1]; 0 for an image with equal errors everywhere.
 
     Raises:
         ValueError: when errors is not [B, H, W].
@@ -90,16 +90,17 @@ def flaw_truth(errors: tf.Tensor, side: int) -> tf.Tensor:
 
 
 def handled_flaws(flaws: tf.Tensor, side: int) -> tf.Tensor:
-    """Return predicted flaw maps, smoothed and rescaled to be compared.
+    """Return predicted flaw maps, smoothed and rescaled for comparison.
 
-    Below 0 is 0; a window of side / 16 blurs; each image is scaled to 0..1, but images
-    of which nothing exceeds .1 have no flaws. (In the release these get negative ones.)
+    Negative values become 0, maps are blurred by a window of side / 16, and each image
+    is scaled to 0..1. Images without values above .1 have no flaws. (In the release
+    these get negative ones.)
 
     Stop-gradient: the whole result.
 
     Args:
-        flaws: [B, H, W] predicted, any float type.
-        side: of the images in pixels, for the window.
+        flaws: [B, H, W] predicted flaw maps, any float type.
+        side: side of the images in pixels, for the window.
 
     Returns:
         [B, H, W] float32 in [0, 1].
@@ -119,19 +120,19 @@ def dynamic_target(
     other_flaws: tf.Tensor,
     threshold: float,
 ) -> tf.Tensor:
-    """Return what a network learns of another: its prediction where that is better.
+    """Return a network's target: the other network's prediction where it is better.
 
-    The dynamic consistency constraint: a pixel takes the prediction with the smaller
-    flaw. Flaws above the threshold are equally bad, and at equal flaws a network keeps
-    its own, of which it learns nothing.
+    The dynamic consistency constraint: the target of a pixel is the prediction with the
+    smaller flaw. All flaws above the threshold are treated as equal. At equal flaws the
+    target is the network's own prediction, from which it learns nothing.
 
     Stop-gradient: the whole result.
 
     Args:
-        probs: [..., C] of the network, any float type.
-        other_probs: [..., C] of the other one.
-        flaws: [...] of the network, from `handled_flaws`.
-        other_flaws: [...] of the other one.
+        probs: [..., C] probabilities of the network, any float type.
+        other_probs: [..., C] probabilities of the other network.
+        flaws: [...] flaws of the network, from `handled_flaws`.
+        other_flaws: [...] flaws of the other network.
         threshold: xi, in [0, 1].
 
     Returns:
@@ -152,16 +153,16 @@ def dynamic_target(
 def both_flawed_mask(
     flaws: tf.Tensor, other_flaws: tf.Tensor, threshold: float
 ) -> tf.Tensor:
-    """Mark the pixels of which neither network has a good prediction to offer.
+    """Return a mask of the pixels for which neither network has a good prediction.
 
-    There the flaw correction constraint of GCT applies, which makes the flaw small that
-    the detector sees.
+    The flaw correction constraint of GCT applies there: it minimizes the flaw that the
+    detector predicts.
 
     Stop-gradient: the whole result.
 
     Args:
-        flaws: [...] of one network, from `handled_flaws`.
-        other_flaws: [...] of the other.
+        flaws: [...] flaws of one network, from `handled_flaws`.
+        other_flaws: [...] flaws of the other network.
         threshold: xi, in [0, 1].
 
     Returns:

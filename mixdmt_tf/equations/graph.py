@@ -1,4 +1,4 @@
-"""Labels that spread over a graph of similar images.
+"""Label propagation over a graph of similar images.
 
 Iscen, Tolias, Avrithis and Chum 2019 (arXiv:1904.04717), 'Label propagation for deep
 semi-supervised learning', and its release (ahmetius/LP-DeepSSL). NumPy and SciPy's
@@ -24,16 +24,16 @@ def affinity_graph(
     """Return D^-1/2 (A + A^T) D^-1/2 with A_ij = max(v_i . v_j, 0)^gamma.
 
     Iscen et al.: the symmetric, normalized affinities of the k nearest neighbours. A
-    pair that are neighbours of each other counts twice, as in the paper.
+    pair of mutual neighbours counts twice, as in the paper.
 
     Args:
-        neighbours: [N, k] the nearest images of each, integers in [0, N), itself not
-            among them.
+        neighbours: [N, k] the nearest images of each image, except itself; integers in
+            [0, N).
         similarities: [N, k] inner products of their features of length 1.
         power: gamma.
 
     Returns:
-        A SciPy CSR matrix [N, N], float64; rows without any affinity are 0.
+        A SciPy CSR matrix [N, N], float64; rows of images without affinities are 0.
 
     Raises:
         ValueError: when the shapes differ, or an image is its own neighbour.
@@ -55,11 +55,11 @@ def affinity_graph(
 def propagate_labels(
     graph: Any, labels: npt.ArrayLike, num_classes: int, alpha: float
 ) -> npt.NDArray[np.float64]:
-    """Return Z, the solution of (I - alpha W) Z = Y by conjugate gradients, 0 or more.
+    """Return Z, the solution of (I - alpha W) Z = Y by conjugate gradients.
 
     Iscen et al., the transductive step. Column c of Y is 1/n_c at the n_c labelled
     images of class c: equation 5, normalized as in the release by the size of the
-    class, so that a class with more labels is not preferred.
+    class, so that a class with more labels is not preferred. Negative values become 0.
 
     Args:
         graph: [N, N] from `affinity_graph`.
@@ -89,7 +89,7 @@ def certainty(scores: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Return omega = 1 - H(p) / log C, divided by its maximum, with p = z / sum of z.
 
     Iscen et al. equation 11, the weight of a pseudo label; the release divides by the
-    maximum. What no label has reached has certainty 0.
+    maximum. Images that no label has reached have certainty 0.
 
     Args:
         scores: [N, C] 0 or more, from `propagate_labels`; C is 2 or more.
@@ -119,8 +119,8 @@ def balanced_class_weights(
 ) -> npt.NDArray[np.float64]:
     """Return N / (C n_c), the weight of each class, by its number of labels.
 
-    Iscen et al.: zeta, the inverse of the population of a class, labels and pseudo
-    labels together; in the scale of the release, whose mean over all is 1.
+    Iscen et al.: zeta, the inverse of the number of labels and pseudo labels of a
+    class, scaled as in the release so that the mean over all images is 1.
 
     Args:
         labels: [N] classes, integers in [0, C).

@@ -1,4 +1,4 @@
-"""Which classes an image shows, and segmentations that show no others.
+"""Consistency of logits, and filtering segmentations by the classes of an image.
 
 The multi-label Mean Teacher of Mittal, Tatarchenko and Brox (arXiv:1908.05724).
 """
@@ -11,9 +11,9 @@ from mixdmt_tf.equations.contracts import require_rank, require_same_shape
 
 
 def cosine_distance(q: tf.Tensor, p: tf.Tensor) -> tf.Tensor:
-    """Return 1 - cos(q, p), of the logits of a teacher and of a student.
+    """Return 1 - cos(q, p) for the logits of a teacher and of a student.
 
-    The consistency loss of MLMT. It does not see the length of either.
+    The consistency loss of MLMT. It does not depend on the norm of either.
 
     Nothing is stop-gradiented; the teacher's logits arrive stopped.
 
@@ -37,16 +37,16 @@ def cosine_distance(q: tf.Tensor, p: tf.Tensor) -> tf.Tensor:
 def filtered_logits(
     logits: tf.Tensor, kept: tf.Tensor, released: bool = False
 ) -> tf.Tensor:
-    """Return the logits of a pixel with those of classes that are not kept taken out.
+    """Return the logits of pixels with those of dropped classes removed.
 
     The fusion of s4GAN and MLMT: classes that the image-level classifier does not find
-    are not predicted. They become minus infinity. The release multiplies them by 0: a
-    class that is dropped still wins where all logits that are left are negative.
+    are not predicted. Their logits become minus infinity. The release multiplies them
+    by 0, so a dropped class still wins where all remaining logits are negative.
 
     Args:
         logits: [..., C], any float type.
         kept: [..., C], any number type, 0 for classes that are dropped.
-        released: as the release does.
+        released: whether to multiply by 0 as the release does.
 
     Returns:
         [..., C] float32.

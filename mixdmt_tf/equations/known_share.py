@@ -1,7 +1,7 @@
-"""The share of unlabelled images that are of the labelled classes.
+"""Estimates of the share of unlabelled images that belong to the labelled classes.
 
-Mixture proportion estimation from positive and unlabelled data: scores of labelled
-images that the score was not fitted to, and of unlabelled ones. NumPy in, NumPy out.
+Mixture proportion estimation from positive and unlabelled data: held-out scores of
+labelled images, and scores of unlabelled ones. NumPy in, NumPy out.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 DELTA, GAMMA = 0.1, 0.01  # of the bound, as released
-LEAST = 2  # labelled images from which a threshold is believed
+LEAST = 2  # smallest number of labelled images above a threshold
 
 
 def known_share(held_out: npt.ArrayLike, unlabeled: npt.ArrayLike) -> float:
-    """Return pi, the estimated share of unlabelled images that are of the classes.
+    """Return pi, the estimated share of unlabelled images of the labelled classes.
 
     Best Bin Estimation, Garg, Wu, Smola, Balakrishnan and Lipton 2021
     (arXiv:2111.00980). With q(c) the share of scores of c or more among the n labelled
@@ -24,12 +24,12 @@ def known_share(held_out: npt.ArrayLike, unlabeled: npt.ArrayLike) -> float:
         q_u(c) / q_l(c) + (1 + gamma) / q_l(c) (sqrt(log(4 / delta) / 2n)
                                                 + sqrt(log(4 / delta) / 2m)),
 
-    and pi = q_u(c*) / q_l(c*), at most 1. What a score can't tell apart it counts as
-    known: pi is an upper bound if labelled and unlabelled images of the classes are
-    drawn alike.
+    and pi = q_u(c*) / q_l(c*), at most 1. Strangers with scores as high as those of
+    known images count as known: pi is an upper bound if labelled and unlabelled images
+    of the classes have the same distribution.
 
     Args:
-        held_out: [n] scores of labelled images, larger is more like the classes.
+        held_out: [n] scores of labelled images; larger means more like the classes.
             Thresholds are these scores, from the second largest on.
         unlabeled: [m] scores of unlabelled images.
 
@@ -56,17 +56,17 @@ def known_share(held_out: npt.ArrayLike, unlabeled: npt.ArrayLike) -> float:
 def bootstrapped_share(
     held_out: npt.ArrayLike, unlabeled: npt.ArrayLike, draws: int = 200
 ) -> npt.NDArray[np.float64]:
-    """Return `known_share` of labelled images drawn again, with replacement.
+    """Return `known_share` for bootstrap samples of the labelled images.
 
-    Efron 1979. Only the labelled images are drawn again: they are the few.
+    Efron 1979. Only the labelled images are resampled, because they are few.
 
     Args:
         held_out: see `known_share`.
         unlabeled: see `known_share`.
-        draws: how many.
+        draws: number of bootstrap samples.
 
     Returns:
-        [draws] float64, sorted; the same for the same scores.
+        [draws] float64, sorted; deterministic.
 
     Raises:
         ValueError: as `known_share`.
@@ -88,16 +88,16 @@ def class_p_values(
     """Return each image's rank among the labelled images of the class it looks like.
 
     Label conditional conformal prediction, Vovk 2012 (arXiv:1209.2673) proposition 3:
-    with r of the n references of the class scoring less, (r + 1/2) / (n + 1). Among
-    images of a class it is uniform whichever classes are frequent, so that
-    `known_share` of these ranks does not take classes that are absent for strangers.
-    Where no reference looks like a class, as with one label of each class, nothing says
-    that an image is none of it.
+    the rank is (r + 1/2) / (n + 1), where r of the n references of the class have lower
+    scores. Within a class it is uniform, however frequent the class is, so that
+    `known_share` of these ranks does not mistake absent classes for strangers. If no
+    reference looks like a class, as with one label of each class, there is no evidence
+    against an image of this class.
 
     Args:
-        references: [n] scores of labelled images, larger is more like the classes.
+        references: [n] scores of labelled images; larger means more like the classes.
         reference_classes: [n] the classes that they look like, integers.
-        scores: [m] scores of other images, or the same again.
+        scores: [m] scores of other images, or of the references again.
         classes: [m] the classes that these look like.
 
     Returns:
@@ -116,6 +116,6 @@ def class_p_values(
 def _at_least(
     scores: npt.NDArray[np.float64], thresholds: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """The share of the scores that are at least each of the thresholds."""
+    """Return the share of the scores that are at least each of the thresholds."""
     below = np.searchsorted(np.sort(scores), thresholds, side="left")
     return 1 - below / len(scores)

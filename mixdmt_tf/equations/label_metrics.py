@@ -1,6 +1,7 @@
-"""Scores of several labels an image, each of which is true, false or unknown.
+"""Metrics for multi-label images, where each label is true, false or unknown.
 
-Labels are [N, L]: 1, 0, or -1 where nobody knows, which counts nowhere. All are NumPy.
+Labels are [N, L]: 1, 0, or -1 for unknown labels, which are not counted. All functions
+use NumPy.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ Floats = npt.NDArray[np.float64]
 def wrong_decisions(
     labels: npt.ArrayLike, probs: npt.ArrayLike, threshold: float = 0.5
 ) -> float:
-    """Return the percentage of known labels that are decided wrongly.
+    """Return the percentage of known labels that are predicted wrongly.
 
-    The Hamming loss of Schapire and Singer 2000 (Machine Learning 39), over what is
-    known. A label is predicted where its probability is `threshold` or more.
+    The Hamming loss of Schapire and Singer 2000 (Machine Learning 39), over known
+    labels. A label is predicted where its probability is `threshold` or more.
 
     Args:
         labels: [N, L] integers: 1, 0, or -1 for unknown.
@@ -75,14 +76,13 @@ def recall_and_f1(
 ) -> tuple[Floats, Floats]:
     """Return, for each label, recall and the harmonic mean of recall and precision.
 
-    With TP images that have the label and are said to, FN that have it and are not said
-    to, FP the other way round: TP / (TP + FN) and 2 TP / (2 TP + FP + FN) (van
-    Rijsbergen 1979, F at beta 1).
+    With TP true positives, FN false negatives and FP false positives, these are
+    TP / (TP + FN) and 2 TP / (2 TP + FP + FN) (van Rijsbergen 1979, F at beta 1).
 
     Args:
         labels: [N, L] integers: 1, 0, or -1 for unknown.
         probs: [N, L] probabilities.
-        threshold: in [0, 1]; a label is predicted from there on.
+        threshold: in [0, 1]; labels with this probability or more are predicted.
 
     Returns:
         Two arrays [L], float64 in [0, 100]; NaN for a label that no image is known to

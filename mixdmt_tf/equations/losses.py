@@ -1,8 +1,9 @@
-"""The loss terms, one value per example (or pixel): the caller reduces.
+"""The loss terms, one value per example or pixel; the caller reduces them.
 
 RealMix (arXiv:1912.08766) section 3 minimises L_x + lambda_u * L_u, with cross-entropy
-on labelled examples for L_x and a squared error on unlabelled ones for L_u. Others
-compare predictions by their Kullback-Leibler divergence, and VAT adds their entropy.
+on labelled examples for L_x and a squared error on unlabelled ones for L_u. Other
+methods compare predictions by their Kullback-Leibler divergence, and VAT adds their
+entropy.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ def cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Return L_x of each example: -sum over c of labels_c * log softmax(logits)_c.
 
     RealMix Eq. 1 and 2 (section 3), which is MixMatch Eq. 3 (arXiv:1905.02249). Labels
-    may be soft, because MixUp interpolates them. Computed from logits: the logarithm of
-    a softmax that has saturated to 0 would be infinite.
+    may be soft, because MixUp interpolates them. It is computed from logits, because
+    the logarithm of a softmax saturated to 0 would be infinite.
 
     Nothing is stop-gradiented; guessed labels arrive stopped from `sharpen`.
 
@@ -70,8 +71,8 @@ def kl_divergence(target_logits: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     With p = softmax(target_logits) and q = softmax(logits), p being the prediction for
     the clean image: the divergence D of VAT (arXiv:1704.03976), equation 5, and that of
     UDA's release; UDA's equation 1 (arXiv:1904.12848) has the cross-entropy of p and q,
-    whose gradient is the same. Computed from logits: the logarithm of a softmax that
-    has saturated to 0 would be infinite.
+    whose gradient is the same. It is computed from logits, because the logarithm of a
+    softmax saturated to 0 would be infinite.
 
     Nothing is stop-gradiented; both papers hold p constant, which is up to the caller.
 

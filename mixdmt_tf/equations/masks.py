@@ -14,7 +14,7 @@ from mixdmt_tf.equations.contracts import require_rank, require_same_shape
 
 
 def tsa_mask(labels: tf.Tensor, logits: tf.Tensor, eta: float | tf.Tensor) -> tf.Tensor:
-    """Drop labelled examples of which the network is already sure.
+    """Drop labelled examples on which the network is already confident.
 
     Training signal annealing, RealMix section 3.5, from UDA (arXiv:1904.12848). With
     p = softmax(logits), an example is dropped when p_c > labels_c * eta for every class
@@ -23,8 +23,8 @@ def tsa_mask(labels: tf.Tensor, logits: tf.Tensor, eta: float | tf.Tensor) -> tf
 
     The inequality is strict, as in UDA's code, so that a tie keeps the example: an
     untrained network that predicts 1/C everywhere learns from the first step
-    (eta = 1/C), and eta = 1 drops nothing, however sure the network is. RealMix's code
-    would drop a tie. A label of zeros (an ignored pixel) contains no class and is
+    (eta = 1/C), and eta = 1 drops nothing, however confident the network is. RealMix's
+    code would drop a tie. A label of zeros (an ignored pixel) contains no class and is
     dropped.
 
     Stop-gradient: the whole result.
@@ -53,14 +53,14 @@ def tsa_mask(labels: tf.Tensor, logits: tf.Tensor, eta: float | tf.Tensor) -> tf
 def tsa_mask_released(
     labels: tf.Tensor, logits: tf.Tensor, eta: float | tf.Tensor
 ) -> tf.Tensor:
-    """Drop labelled examples by the rule in RealMix's released code, a slip.
+    """Drop labelled examples by the rule in RealMix's released code, a mistake.
 
     https://github.com/uizard-technologies/realmix, realmix.py, anneal_sup_loss. The
     comments there describe the rule of `tsa_mask`, but the threshold of class c is
-    logits_c * eta where labels_c * eta is meant, and classes outside the label take
-    part with probability 0. An example is kept when, for any class c,
+    logits_c * eta where labels_c * eta is meant, and classes outside the label are
+    included with probability 0. An example is kept when, for any class c,
     [labels_c > 0] * p_c < logits_c * eta. As a trained network's logits exceed 1,
-    almost nothing is dropped; the published numbers probably rest on this.
+    almost nothing is dropped; the published results are probably based on this.
 
     Stop-gradient: the whole result.
 
@@ -86,7 +86,7 @@ def tsa_mask_released(
 
 
 def ood_mask(confidence: tf.Tensor, mu: float | tf.Tensor) -> tf.Tensor:
-    """Drop the share mu of unlabelled examples that the network is least sure of.
+    """Drop the share mu of unlabelled examples with the lowest confidence.
 
     Out-of-distribution masking, RealMix section 3.4. With the confidences sorted in
     ascending order, the threshold is the one at index floor(N * mu), and examples
@@ -100,8 +100,8 @@ def ood_mask(confidence: tf.Tensor, mu: float | tf.Tensor) -> tf.Tensor:
     Args:
         confidence: [N] largest predicted probability of each example, any float type.
             Take it from a float32 softmax: half precision makes ties.
-        mu: share to drop, below 1; 0 or less keeps every example. Of a tensor the
-            index is that of floating point, which may be one less.
+        mu: share to drop, below 1; 0 or less keeps every example. If it is a tensor,
+            the index is computed in floating point, and may be one less.
 
     Returns:
         [N] float32, 0 or 1.
@@ -123,16 +123,17 @@ def ood_mask(confidence: tf.Tensor, mu: float | tf.Tensor) -> tf.Tensor:
 
 
 def _share_of(count: tf.Tensor, mu: float) -> tf.Tensor:
-    """floor(count * mu), at most count - 1.
+    """Return floor(count * mu), at most count - 1.
 
-    By integers, because 100 * 0.29 is 28.999999999999996 in floating point.
+    It is computed in integers, because 100 * 0.29 is 28.999999999999996 in floating
+    point.
     """
     share = Fraction(float(mu)).limit_denominator(10**6)
     return tf.minimum(count * share.numerator // share.denominator, count - 1)
 
 
 def _ood_mask_of_tensor(confidence: tf.Tensor, mu: tf.Tensor) -> tf.Tensor:
-    """`ood_mask` of a share that is known while the graph runs."""
+    """Return `ood_mask` for a share that is a tensor."""
     count = tf.cast(tf.size(confidence), tf.float32)
     index = tf.cast(tf.floor(count * mu), tf.int32)
     threshold = tf.gather(
@@ -143,12 +144,12 @@ def _ood_mask_of_tensor(confidence: tf.Tensor, mu: tf.Tensor) -> tf.Tensor:
 
 
 def confidence_mask(probs: tf.Tensor, threshold: float) -> tf.Tensor:
-    """Keep examples of whose likeliest class the network is surer than a threshold.
+    """Keep examples whose largest probability exceeds a threshold.
 
     The mask of Pseudo-Label (Lee 2013) in the form of Oliver et al. 2018
     (arXiv:1804.09170) and MixMatch's code: largest probability > 0.95, strictly. That
     of UDA (arXiv:1904.12848), section 2.4, is the same with 0.8. The losses of these
-    methods are averaged over all examples, those that are dropped counting as 0.
+    methods are averaged over all examples, with dropped examples as 0.
 
     Stop-gradient: the whole result.
 
@@ -169,9 +170,9 @@ def confidence_mask(probs: tf.Tensor, threshold: float) -> tf.Tensor:
 
 
 def confidence_mask_inclusive(probs: tf.Tensor, threshold: float) -> tf.Tensor:
-    """Keep examples of whose likeliest class the network is at least as sure as asked.
+    """Keep examples whose largest probability is at least the threshold.
 
-    The mask of FixMatch (arXiv:2001.07685) Eq. 4, largest probability >= 0.95, where
+    The mask of FixMatch (arXiv:2001.07685) Eq. 4, largest probability >= 0.95, while
     `confidence_mask` has a strict inequality. They differ only in ties; at a threshold
     of 1 this one keeps examples whose softmax has saturated.
 
@@ -194,12 +195,12 @@ def confidence_mask_inclusive(probs: tf.Tensor, threshold: float) -> tf.Tensor:
 
 
 def confidence_mask_released(probs: tf.Tensor, threshold: float) -> tf.Tensor:
-    """Weigh every example with the share of those that `confidence_mask` keeps, a slip.
+    """Weight all examples by the share that `confidence_mask` keeps, a mistake.
 
-    MixMatch's released pseudo_label.py multiplies losses [B] by a mask [B, 1]. That
-    makes a matrix [B, B], and its mean is mean(losses) * mean(mask): the network also
-    learns its least certain guesses as long as it is sure of others. The published
-    Pseudo-Label numbers of MixMatch, which RealMix quotes, carry it.
+    MixMatch's released pseudo_label.py multiplies losses [B] by a mask [B, 1]. This
+    gives a matrix [B, B], whose mean is mean(losses) * mean(mask): the network also
+    learns its least confident guesses as long as it is confident in others. The
+    published Pseudo-Label results of MixMatch, which RealMix quotes, are based on this.
 
     Stop-gradient: the whole result.
 
@@ -221,7 +222,7 @@ def confidence_mask_released(probs: tf.Tensor, threshold: float) -> tf.Tensor:
 def stable_mask(
     probs: tf.Tensor, other_probs: tf.Tensor, threshold: float
 ) -> tf.Tensor:
-    """Keep examples of which a network says the same, and surely, in two views.
+    """Keep examples with the same, confident prediction for two views.
 
     Stable samples of Dual Student (arXiv:1909.01804): both views have the same
     likeliest class, and for at least one of them its probability exceeds the threshold,
@@ -232,7 +233,7 @@ def stable_mask(
     Args:
         probs: [..., C] probabilities of one view, any float type. Take them from a
             float32 softmax.
-        other_probs: [..., C] the same network's of the other view.
+        other_probs: [..., C] probabilities of the other view, by the same network.
         threshold: in [0, 1].
 
     Returns:
@@ -255,21 +256,22 @@ def learner_mask(
     distance: tf.Tensor,
     other_distance: tf.Tensor,
 ) -> tf.Tensor:
-    """Mark the examples of which a student is to learn from the other student.
+    """Mark the examples on which a student learns from the other student.
 
-    The stabilization constraint of Dual Student (arXiv:1909.01804). Who is stable
-    teaches who is not; of two that are stable, the one whose predictions of its two
-    views are farther apart learns. Where the other one isn't stable, nobody teaches. At
-    equal distances neither learns (the paper's inequality is strict; in the released
-    code both do). The other student's mask has its arguments swapped.
+    The stabilization constraint of Dual Student (arXiv:1909.01804). A stable student
+    teaches one that is not stable. If both are stable, the one whose predictions for
+    its two views are farther apart learns. If the other student isn't stable, this one
+    learns nothing. At equal distances neither learns (the paper's inequality is strict;
+    in the released code both learn). For the other student's mask, swap the arguments.
 
     Stop-gradient: the whole result.
 
     Args:
-        stable: [...] 0 or 1, of this student, from `stable_mask`.
-        other_stable: [...] of the other student.
-        distance: [...] between this student's predictions of both views, float.
-        other_distance: [...] the same of the other student.
+        stable: [...] 0 or 1, stability of this student, from `stable_mask`.
+        other_stable: [...] stability of the other student.
+        distance: [...] distance between this student's predictions for both views,
+            float.
+        other_distance: [...] the same for the other student.
 
     Returns:
         [...] float32, 0 or 1.

@@ -1,4 +1,4 @@
-"""Numbers that the papers report. NumPy in, NumPy out: no gradient passes here."""
+"""Metrics that the papers report. NumPy in, NumPy out, without gradients."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 def error_rate(labels: npt.ArrayLike, predictions: npt.ArrayLike) -> float:
     """Return the percentage of predictions that differ from the label.
 
-    The figure in RealMix tables 2 to 6 (section 4).
+    The metric of RealMix tables 2 to 6 (section 4).
 
     Args:
         labels: [...] true class ids, integers of 0 or more.
@@ -38,15 +38,16 @@ def accuracy_by_class(
 
     Args:
         labels: [...] true class ids, integers in [0, num_classes).
-        predictions: [...] predicted class ids, integers; one outside the classes is
-            merely wrong.
+        predictions: [...] predicted class ids, integers; ids outside the classes count
+            as wrong.
         num_classes: C.
 
     Returns:
         [C] float64 in [0, 100]; NaN for a class without an example.
 
     Raises:
-        ValueError: when the shapes differ, there is no example, or a label is outside.
+        ValueError: when the shapes differ, there is no example, or a label is out of
+            range.
     """
     true, predicted = _class_ids(labels, predictions)
     if true.max() >= num_classes:
@@ -58,11 +59,11 @@ def accuracy_by_class(
 
 
 def auroc(positive: npt.ArrayLike, scores: npt.ArrayLike) -> float:
-    """Return the chance that a positive example scores higher than a negative one.
+    """Return the probability that a positive example scores higher than a negative.
 
     The area under the ROC curve (Mann and Whitney 1947); a tie counts one half. With
-    the largest probability as score it says how well confidence separates images of
-    the classes from images of none, which RealMix's mask (section 3.4) relies on.
+    the largest probability as score it measures how well confidence separates images of
+    the classes from images of none, on which RealMix's mask (section 3.4) relies.
 
     Args:
         positive: [...] whether an example is positive, bool.
@@ -85,15 +86,16 @@ def auroc(positive: npt.ArrayLike, scores: npt.ArrayLike) -> float:
 
 
 def fine_grained_accuracy(labels: npt.ArrayLike, probs: npt.ArrayLike) -> float:
-    """Return the percentage of probability that correct predictions have.
+    """Return the accuracy weighted by confidence, in percent.
 
     DMT (arXiv:2004.08514) appendix C, fine-grained testing: an example that is
-    classified correctly counts as the probability of its class, another one as 0. It
-    tells models apart on a validation set of 200 images, where each is worth 0.5 %.
+    classified correctly counts as the probability of its class, any other as 0. This
+    distinguishes models on a validation set of 200 images, where accuracy has steps of
+    0.5 %.
 
     Args:
         labels: [...] true class ids, integers of 0 or more.
-        probs: [..., C] predicted probabilities; among equals the first class is the
+        probs: [..., C] predicted probabilities; at ties the first class is the
             prediction.
 
     Returns:
@@ -119,17 +121,17 @@ def accuracy_by_confidence(
     confidence: npt.ArrayLike,
     bins: int = 10,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Return how many predictions each range of confidence has, and their accuracy.
+    """Return the number of predictions in each bin of confidence, and their accuracy.
 
-    What DMT (arXiv:2004.08514) figure 1 is about: among sure predictions some are
-    wrong, and among unsure ones many are right. Range i is [i / bins, (i + 1) / bins),
-    and a confidence of 1 belongs to the last.
+    As in DMT (arXiv:2004.08514) figure 1: some confident predictions are wrong, and
+    many unconfident ones are right. Bin i is [i / bins, (i + 1) / bins), and a
+    confidence of 1 belongs to the last.
 
     Args:
         labels: [...] true class ids, integers of 0 or more.
         predictions: [...] predicted class ids, integers.
         confidence: [...] largest predicted probability, in [0, 1].
-        bins: number of ranges, 1 or more.
+        bins: number of bins, 1 or more.
 
     Returns:
         Two arrays [bins]: numbers, int64, and percentages, float64, NaN where the

@@ -17,9 +17,9 @@ def mix(own: tf.Tensor, partner: tf.Tensor, lam: float | tf.Tensor) -> tf.Tensor
 
     RealMix Eq. 4 to 7 (section 3.3), which is MixMatch Eq. 8 to 11 (arXiv:1905.02249).
     Called once for images and once for their labels with the same lam, drawn from
-    Beta(alpha, alpha). lam' is what separates it from MixUp (arXiv:1710.09412): every
-    mixture stays nearer to its own example, so that mixtures in a labelled batch belong
-    to the labelled loss although partners come from both collections.
+    Beta(alpha, alpha). It differs from MixUp (arXiv:1710.09412) in lam': every mixture
+    stays nearer to its own example, so that mixtures in a labelled batch belong to the
+    labelled loss although partners come from both sets.
 
     Nothing is stop-gradiented; guessed targets arrive stopped from `sharpen`, and a
     caller who wants a gradient through others gets it.
@@ -46,9 +46,9 @@ def interpolate(
 ) -> tf.Tensor:
     """Return lam * own + (1 - lam) * partner.
 
-    MixUp as it was published (arXiv:1710.09412, section 2), where no mixture has an own
-    example: lam is anything in [0, 1]. DMT's baseline is trained with it (its release),
-    while DMT itself has the lam' of `mix`.
+    MixUp as published (arXiv:1710.09412, section 2): lam is any number in [0, 1], so a
+    mixture may be nearer to the partner. DMT's baseline is trained with it (its
+    release), while DMT itself uses the lam' of `mix`.
 
     Nothing is stop-gradiented.
 

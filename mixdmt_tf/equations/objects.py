@@ -1,7 +1,7 @@
 """Objects in a predicted label map, and boxes cut out of them.
 
 Cross-consistency training (CCT, Ouali, Hudelot and Tami 2020, arXiv:2003.09005): its
-guided perturbations know from the main decoder where there are objects.
+guided perturbations use the objects that the main decoder predicts.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from mixdmt_tf.equations.contracts import require_rank
 
 
 def foreground(scores: tf.Tensor, background: int = 0) -> tf.Tensor:
-    """Return where the likeliest class of a pixel is not the background.
+    """Return a mask of the pixels that are not predicted as background.
 
     CCT (arXiv:2003.09005): M_con, which keeps the objects; 1 - M_con is M_obj. The
-    paper's data have a background, class 0. Where there is none, as in scenes of
-    streets, a negative number takes the class that most pixels of the image are of for
-    it; of equally frequent ones the first.
+    paper's data have a background, class 0. For data without one, such as street
+    scenes, a negative number selects the most frequent class of each image; at ties,
+    the first.
 
     Stop-gradient: the whole result.
 
@@ -49,22 +49,23 @@ def foreground(scores: tf.Tensor, background: int = 0) -> tf.Tensor:
 def object_boxes(
     masks: npt.NDArray[Any], outline: int = 50, limit: int = 32
 ) -> npt.NDArray[np.int32]:
-    """Return the boxes around the objects in masks, of those that are large enough.
+    """Return the bounding boxes of the objects in masks that are large enough.
 
     CCT (arXiv:2003.09005), G-Cutout. An object is a set of pixels that touch, by edges
-    or corners. The released code has OpenCV's contours in its place and counts their
-    corners (CHAIN_APPROX_SIMPLE), fewer than pixels of the outline; the paper sets no
-    limit.
+    or corners. The released code uses OpenCV's contours instead and counts their
+    corners (CHAIN_APPROX_SIMPLE), which are fewer than the pixels of the outline; the
+    paper sets no limit.
 
     Args:
         masks: [B, H, W], not 0 in the foreground.
-        outline: an object needs more pixels than this that have one of the four
-            neighbours outside of the foreground.
-        limit: M, at most so many of an image: those with the longest outlines.
+        outline: objects with more pixels than this on their outline count; a pixel is
+            on the outline if one of its four neighbours is not in the foreground.
+        limit: M, maximum number of objects per image; those with the longest outlines
+            are used.
 
     Returns:
-        int32 [B, M, 4], top, left, height and width, the latter two being differences
-        between the first and the last pixel, as released; zeros for no object.
+        int32 [B, M, 4], top, left, height and width; the latter two are differences
+        between the first and the last pixel, as in the release. Zeros for no object.
     """
     boxes = np.zeros((len(masks), limit, 4), np.int32)
     for mask, found in zip(np.asarray(masks) != 0, boxes):
@@ -87,10 +88,10 @@ def cutout_mask(
     width: int | tf.Tensor,
     share: float = 0.4,
 ) -> tf.Tensor:
-    """Return masks that are 0 in a smaller box within each box: of G-Cutout.
+    """Return the masks of G-Cutout, which are 0 in a smaller box within each box.
 
     CCT (arXiv:2003.09005), G-Cutout, and release: the erased box has `share` of both
-    sides, rounded down, and lies at any place within the object's box.
+    sides, rounded down, and lies at a random place within the object's box.
 
     Stop-gradient: the whole result.
 
@@ -100,7 +101,7 @@ def cutout_mask(
             left to right.
         height: H, rows of the image.
         width: W, columns of the image.
-        share: of a side, in [0, 1].
+        share: share of a side, in [0, 1].
 
     Returns:
         [B, H, W] float32, 0 or 1.

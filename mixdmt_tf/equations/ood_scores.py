@@ -1,8 +1,8 @@
-"""How much an image looks like one of the classes: larger is more.
+"""Out-of-distribution scores: larger means that an image looks more like the classes.
 
 RealMix (arXiv:1912.08766) section 3.4 ranks unlabelled images by their largest
-probability. These are the scores that others rank by; logits or features in, one number
-per image out. All are float32 and stop-gradiented.
+probability. Other scores are from other papers. All take logits or features, and return
+one number per image, float32 and stop-gradiented.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def largest_probability(logits: tf.Tensor) -> tf.Tensor:
 
 
 def probability_margin(logits: tf.Tensor) -> tf.Tensor:
-    """Return the likeliest class's probability minus that of the second.
+    """Return the largest probability minus the second largest.
 
     Args:
         logits: [..., C] with C of 2 or more, any float type.
@@ -79,19 +79,19 @@ def negative_energy(logits: tf.Tensor) -> tf.Tensor:
 def nearest_cosine(features: tf.Tensor, references: tf.Tensor, k: int) -> tf.Tensor:
     """Return the cosine to the k-th nearest of some labelled images.
 
-    Sun et al. 2022 (arXiv:2204.06507), where the Euclidean distance of vectors of
-    length 1 stands for the same order.
+    Sun et al. 2022 (arXiv:2204.06507) use the Euclidean distance of vectors of length
+    1, which gives the same order.
 
     Args:
         features: [n, D], any float type.
         references: [m, D] features of labelled images, any float type.
-        k: which neighbour, from 1; beyond m the farthest of all.
+        k: which neighbour, from 1; if k is above m, the farthest.
 
     Returns:
         [n] float32 in [-1, 1].
 
     Raises:
-        ValueError: when an argument is no matrix.
+        ValueError: when an argument is not a matrix.
     """
     x, others = _float32(2, 2, features=features, references=references)
     x, others = tf.math.l2_normalize(x, -1), tf.math.l2_normalize(others, -1)
@@ -105,22 +105,22 @@ def mahalanobis(
 ) -> tf.Tensor:
     """Return -min_c (f - m_c)^T S^-1 (f - m_c) with the classes' means m_c.
 
-    Lee et al. 2018 (arXiv:1807.03888). With as few labelled images as here the
-    covariance within the classes has no inverse, so S is the mean of it and of a sphere
-    of the same trace. Of one image of each class it is 0, and S a sphere: what is left
-    is the Euclidean distance to the nearest image.
+    Lee et al. 2018 (arXiv:1807.03888). With few labelled images the covariance within
+    the classes has no inverse, so S is the mean of it and of a spherical covariance of
+    the same trace. With one image per class the covariance is 0 and S spherical: the
+    score is then the Euclidean distance to the nearest image.
 
     Args:
         features: f [n, D], any float type.
         references: [m, D] features of labelled images, any float type.
-        labels: [m] their classes, an integer type; there has to be one of some class.
+        labels: [m] their classes, an integer type; there must be at least one.
         num_classes: C.
 
     Returns:
         [n] float32, 0 or less.
 
     Raises:
-        ValueError: when features or references are no matrix.
+        ValueError: when features or references is not a matrix.
     """
     x, others = _float32(2, 2, features=features, references=references)
     means, there = _class_means(others, labels, num_classes)
@@ -147,14 +147,14 @@ def subspace(
         num_classes: C, at most D.
 
     Returns:
-        [n] float32 in [0, 1]; 0 for features of zeros.
+        [n] float32 in [0, 1]; 0 for features that are all 0.
 
     Raises:
-        ValueError: when features or references are no matrix.
+        ValueError: when features or references is not a matrix.
     """
     x, others = _float32(2, 2, features=features, references=references)
     means, _ = _class_means(others, labels, num_classes)
-    # Means that depend on each other, or are 0, span fewer dimensions than C.
+    # Means that are linearly dependent, or 0, span fewer than C dimensions.
     sizes, _, directions = tf.linalg.svd(means)
     spanned = tf.cast(sizes > 1e-5 * tf.reduce_max(sizes), tf.float32)
     within = tf.norm(tf.matmul(x, directions) * spanned, axis=-1)
@@ -164,7 +164,7 @@ def subspace(
 def _class_means(
     references: tf.Tensor, labels: tf.Tensor, num_classes: int
 ) -> Tuple[tf.Tensor, tf.Tensor]:
-    """Means [C, D], 0 for classes without images, and which have some, bool [C]."""
+    """Return means [C, D], 0 for classes without images, and a mask of the others."""
     sums = tf.math.unsorted_segment_sum(references, labels, num_classes)
     ones = tf.ones_like(labels, tf.float32)
     counts = tf.math.unsorted_segment_sum(ones, labels, num_classes)
@@ -172,22 +172,22 @@ def _class_means(
 
 
 def _half_spherical_covariance(apart: tf.Tensor) -> tf.Tensor:
-    """The mean of the covariance of rows [m, D] and of a sphere of its trace."""
+    """Return the mean of the rows' covariance and a spherical one of the same trace."""
     count, size = tf.unstack(tf.cast(tf.shape(apart), tf.float32))
     within = tf.matmul(apart, apart, transpose_a=True) / count
     radius = tf.linalg.trace(within) / size
-    radius = tf.where(radius > 0, radius, 1.0)  # or nothing could be divided by it
+    radius = tf.where(radius > 0, radius, 1.0)  # otherwise it has no inverse
     return 0.5 * within + 0.5 * radius * tf.eye(tf.shape(apart)[1])
 
 
 def _solved(root: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
-    """Rows x [n, D] as R^-1 x, for the lower triangular R [D, D]."""
+    """Return R^-1 x for rows x [n, D] and a lower triangular R [D, D]."""
     found = tf.linalg.triangular_solve(root, tf.transpose(rows), lower=True)
     return tf.transpose(found)
 
 
 def _float32(low: int = 1, high: Optional[int] = None, **tensors: tf.Tensor) -> Any:
-    """The tensors in float32, after a look at their ranks; one of one."""
+    """Check the ranks and return the tensors as float32; a single one not in a list."""
     require_rank(low, high, **{n: tf.convert_to_tensor(x) for n, x in tensors.items()})
     cast = [tf.cast(x, tf.float32) for x in tensors.values()]
     return cast if len(cast) > 1 else cast[0]

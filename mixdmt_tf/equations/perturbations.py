@@ -1,8 +1,8 @@
 """Perturbations of an encoder's features, of cross-consistency training.
 
 Ouali, Hudelot and Tami 2020 (CCT, arXiv:2003.09005). No random numbers are drawn here:
-the caller draws them. I-VAT is `adversarial.adversarial_perturbation`, of features in
-place of images.
+the caller draws them. I-VAT is `adversarial.adversarial_perturbation`, applied to
+features in place of images.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ def feature_noise(
     """Return z + z * n with n uniform in [-size, size): F-Noise.
 
     CCT (arXiv:2003.09005). The noise grows with the activation. The released code draws
-    one map of noise for all images of a batch; the paper's is of the size of z, one for
-    each image.
+    one noise map for all images of a batch; in the paper the noise has the shape of z,
+    with one map for each image.
 
     Args:
         features: z, [..., C] any float type.
@@ -38,23 +38,23 @@ def feature_noise(
 
 
 def feature_drop(features: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
-    """Return z without its most active places: F-Drop.
+    """Return z without its most active positions: F-Drop.
 
-    CCT (arXiv:2003.09005). With a the mean of z over the channels, all places of an
-    image whose a is not below share * max(a) become 0. The share is drawn from
+    CCT (arXiv:2003.09005). With a the mean of z over the channels, all positions of an
+    image where a is not below share * max(a) become 0. The share is drawn from
     [0.6, 0.9) (paper and first release; later ones: 0.7).
 
     Stop-gradient: the mask.
 
     Args:
         features: z, [B, h, w, C] any float type.
-        share: [B] of the largest activation, of each image.
+        share: [B] threshold of each image, as a share of its largest activation.
 
     Returns:
         [B, h, w, C] float32.
 
     Raises:
-        ValueError: when the ranks are others.
+        ValueError: when a rank is wrong.
     """
     features, share = tf.cast(features, tf.float32), tf.cast(share, tf.float32)
     require_rank(4, 4, features=features)
@@ -68,11 +68,11 @@ def feature_drop(features: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
 def spatial_dropout(
     features: tf.Tensor, uniforms: tf.Tensor, rate: float = 0.5
 ) -> tf.Tensor:
-    """Return z without a random part of its channels, the others larger: DropOut.
+    """Return z with random channels dropped and the others scaled up: DropOut.
 
     Spatial dropout (Tompson et al. 2015, arXiv:1411.4280), which CCT (arXiv:2003.09005)
-    takes as its random perturbation. A channel of an image is 0 everywhere, or divided
-    by 1 - rate.
+    uses as its random perturbation. A channel of an image is either 0 everywhere, or
+    divided by 1 - rate.
 
     Args:
         features: z, [B, h, w, C] any float type.
@@ -83,7 +83,7 @@ def spatial_dropout(
         [B, h, w, C] float32.
 
     Raises:
-        ValueError: when the ranks are others, or rate is not in [0, 1).
+        ValueError: when a rank is wrong, or rate is not in [0, 1).
     """
     if not 0 <= rate < 1:
         raise ValueError(f"rate must be at least 0 and below 1, got {rate}")
@@ -95,23 +95,23 @@ def spatial_dropout(
 
 
 def masked_features(features: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Return z where the mask of its image is 1, and 0 where that is 0.
+    """Return z where the mask of the image is 1, and 0 where it is 0.
 
     CCT (arXiv:2003.09005): G-Cutout, Con-Msk and Obj-Msk differ in their masks. The
-    mask is brought to the size of z: of each feature's pixel counts, with the corner
-    features on the corner pixels, as the networks here place them.
+    mask is resized to the size of z by nearest neighbour, with the corner features on
+    the corner pixels, as the networks of this package align them.
 
     Stop-gradient: the mask.
 
     Args:
         features: z, [B, h, w, C] any float type.
-        mask: [B, H, W] 0 or 1, any number type, of the size of the images.
+        mask: [B, H, W] 0 or 1, any number type, in the size of the images.
 
     Returns:
         [B, h, w, C] float32.
 
     Raises:
-        ValueError: when the ranks are others.
+        ValueError: when a rank is wrong.
     """
     features, mask = tf.cast(features, tf.float32), tf.cast(mask, tf.float32)
     require_rank(4, 4, features=features)

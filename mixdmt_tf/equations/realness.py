@@ -1,8 +1,8 @@
-"""What a discriminator says: is it a label map, or is it predicted?
+"""Losses and masks of discriminators, which tell label maps from predictions.
 
 Hung, Tsai, Liou, Lin and Yang 2018 (arXiv:1802.07934). A discriminator gives a logit
-for each pixel; 1 is true, 0 is predicted. That of s4GAN (arXiv:1908.05724) gives one
-for a whole image.
+for each pixel; 1 stands for a label map, 0 for a prediction. That of s4GAN
+(arXiv:1908.05724) gives one logit for a whole image.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from mixdmt_tf.equations.contracts import require_rank, require_same_shape
 def binary_cross_entropy(truth: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Return -(t log s + (1 - t) log(1 - s)) of each logit, with s its sigmoid.
 
-    L_D of Hung et al. Eq. 1, and with a truth of 1 everywhere L_adv of Eq. 4. Computed
-    from logits: a sigmoid that has saturated to 0 would make it infinite.
+    L_D of Hung et al. Eq. 1, and with a truth of 1 everywhere L_adv of Eq. 4. It is
+    computed from logits, because a sigmoid saturated to 0 would make it infinite.
 
     Nothing is stop-gradiented.
 
@@ -36,10 +36,10 @@ def binary_cross_entropy(truth: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
 
 
 def realness_mask(logits: tf.Tensor, threshold: float) -> tf.Tensor:
-    """Keep what the discriminator takes for true with more than some probability.
+    """Return a mask of what the discriminator takes for a label map.
 
     The indicator function of Hung et al. Eq. 5, sigmoid(logit) > T_semi. The release
-    keeps ties, too. With the score of an image it is the rule of s4GAN.
+    keeps ties, too. Applied to scores of images, it is the rule of s4GAN.
 
     Stop-gradient: the whole result.
 
@@ -57,15 +57,15 @@ def realness_mask(logits: tf.Tensor, threshold: float) -> tf.Tensor:
 def feature_matching(true: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
     """Return the mean over the features of |true - predicted|.
 
-    L_fm of s4GAN (arXiv:1908.05724), after Salimans et al. 2016 (arXiv:1606.03498):
-    features of a discriminator, averaged over a batch, are to be the same for predicted
+    L_fm of s4GAN (arXiv:1908.05724), after Salimans et al. 2016 (arXiv:1606.03498): it
+    makes features of a discriminator, averaged over a batch, the same for predicted
     maps as for label maps.
 
     Nothing is stop-gradiented.
 
     Args:
         true: [..., F] mean features of label maps, any float type.
-        predicted: [..., F] of predicted maps.
+        predicted: [..., F] mean features of predicted maps.
 
     Returns:
         [...] float32.

@@ -1,4 +1,4 @@
-"""From one value per example to the loss of a batch."""
+"""The reduction of one value per example to the loss of a batch."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ def masked_mean(
 ) -> tf.Tensor:
     """Return sum(mask * values) / max(sum(mask), 1), the mean of the values kept.
 
-    RealMix sections 3.4 and 3.5: the reduction of both masked losses. The maximum makes
-    a batch of which nothing is kept cost 0, not 0 / 0. Under several replicas each sees
-    only a part of the global batch; pass the sum of all their masks as `denominator`,
-    and the replicas' results add up to the mean over the global batch.
+    RealMix sections 3.4 and 3.5: the reduction of both masked losses. Because of the
+    maximum, the loss of a batch without kept examples is 0, not 0 / 0. With several
+    replicas, each has only a part of the global batch; pass the sum of all their masks
+    as `denominator`, and the replicas' results add up to the mean over the global
+    batch.
 
     Nothing is stop-gradiented; the masks of this package already are.
 
@@ -28,8 +29,8 @@ def masked_mean(
         [] float32.
 
     Raises:
-        ValueError: when the shapes differ (a mask [B, 1] would spread losses [B] over a
-            matrix [B, B]), or denominator is not a scalar.
+        ValueError: when the shapes differ (a mask [B, 1] would broadcast losses [B] to
+            a matrix [B, B]), or denominator is not a scalar.
     """
     values, mask = tf.cast(values, tf.float32), tf.cast(mask, tf.float32)
     require_same_shape(values=values, mask=mask)

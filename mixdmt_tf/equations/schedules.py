@@ -1,7 +1,7 @@
-"""Numbers that change during training, as functions of the step.
+"""Schedules: numbers that change during training, as pure functions of the step.
 
-Nothing here remembers a step. A step may be a Python number or an integer tensor of any
-shape (a whole curve at once); results are float32 of that shape.
+A step may be a Python number or an integer tensor of any shape (a whole curve at once);
+results are float32 of that shape.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import tensorflow as tf
 
 
 def linear_ramp(step: int | tf.Tensor, length: int) -> tf.Tensor:
-    """Return step / length, held in [0, 1]: the ramp of the unlabelled weight lambda_u.
+    """Return step / length, clipped to [0, 1]: the ramp of lambda_u.
 
     RealMix section 4 follows MixMatch (arXiv:1905.02249), which ramps lambda_u up
     linearly over the first 16,000 steps (in its code 16,384). A length of 0 means no
@@ -37,12 +37,12 @@ def linear_ramp(step: int | tf.Tensor, length: int) -> tf.Tensor:
 
 
 def sigmoid_ramp(step: int | tf.Tensor, length: int) -> tf.Tensor:
-    """Return exp(-5 (1 - t/T)^2), a ramp that starts at 0.0067: that of DMT's gamma.
+    """Return exp(-5 (1 - t/T)^2), the ramp of DMT's gamma, which starts at 0.0067.
 
-    DMT (arXiv:2004.08514) section 4.2.1 multiplies gamma_max with it, since a network
-    that starts from random weights has little to say at first; the ramp is Mean
-    Teacher's (arXiv:1703.01780). With t = step held in [0, T]. DMT's released code
-    takes gamma_max itself at the very first step, and t = step + 1 afterwards.
+    DMT (arXiv:2004.08514) section 4.2.1 multiplies gamma_max by it, since predictions
+    of a network that starts from random weights are unreliable at first. The ramp is
+    Mean Teacher's (arXiv:1703.01780). t is the step, clipped to [0, T]. DMT's released
+    code uses gamma_max itself at the first step, and t = step + 1 afterwards.
 
     Args:
         step: [...] steps done, t.
@@ -66,7 +66,7 @@ def tsa_threshold(
 ) -> tf.Tensor:
     """Return eta = alpha * (1 - 1/C) + 1/C, the threshold of training signal annealing.
 
-    RealMix section 3.5, from UDA (arXiv:1904.12848). With r = step / total held in
+    RealMix section 3.5, from UDA (arXiv:1904.12848). With r = step / total clipped to
     [0, 1], alpha is r (linear), 1 - exp(-5 r) (log: releases the labels early) or
     exp(5 (r - 1)) (exp: releases them late). RealMix uses linear. The annealed
     bootstrapped cross-entropy of CCT (arXiv:2003.09005) has the threshold
@@ -83,7 +83,7 @@ def tsa_threshold(
         [...] float32 in [1/C, end].
 
     Raises:
-        ValueError: when schedule is another word, num_classes is below 2 or total is
+        ValueError: when schedule is unknown, num_classes is below 2 or total is
             negative.
     """
     if num_classes < 2:
@@ -99,12 +99,12 @@ def ema_decay_warmup(step: int | tf.Tensor, decay: float) -> tf.Tensor:
     """Return min(decay, (1 + step) / (10 + step)), a decay that starts low.
 
     The `num_updates` rule of TensorFlow's ExponentialMovingAverage. RealMix and
-    MixMatch keep the decay constant, and an average with decay 0.999 still carries 13 %
-    of the initial weights after 2,000 steps; short runs want this instead.
+    MixMatch keep the decay constant, and an average with decay 0.999 still contains
+    13 % of the initial weights after 2,000 steps; this rule is meant for short runs.
 
     Args:
         step: [...] updates done before this one.
-        decay: the decay that is finally reached.
+        decay: the final decay.
 
     Returns:
         [...] float32.
@@ -116,8 +116,8 @@ def ema_decay_warmup(step: int | tf.Tensor, decay: float) -> tf.Tensor:
 def cosine_7_16(step: int | tf.Tensor, total: int) -> tf.Tensor:
     """Return cos(7 pi t / (16 T)), a factor of the learning rate that ends at 0.195.
 
-    FixMatch (arXiv:2001.07685) section 2.4, from UDA's code (arXiv:1904.12848). With
-    t = step held in [0, T]: a run prolonged beyond `total` keeps the last rate.
+    FixMatch (arXiv:2001.07685) section 2.4, from UDA's code (arXiv:1904.12848). t is
+    the step, clipped to [0, T]: a run continued beyond `total` keeps the last rate.
 
     Args:
         step: [...] steps done, t.

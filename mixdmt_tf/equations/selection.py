@@ -35,11 +35,12 @@ def top_count(total: int, alpha: float) -> int:
 
 
 def top_count_released(total: int, alpha: float) -> int:
-    """Return how many images DMT's released code keeps: alpha * N - 2, a slip.
+    """Return how many images DMT's released code keeps: alpha * N - 2, a mistake.
 
     Its threshold is the element int(-alpha * N + 1) of the ascending confidences, and
-    it keeps what is strictly above, if no two are equal. Where alpha * N is below 2
-    that index is 0, so that all but one are kept. alpha = 1 keeps all.
+    it keeps images strictly above, which gives this number if no two are equal. If
+    alpha * N is below 2, that index is 0, so that all but one are kept. alpha = 1 keeps
+    all.
 
     Args:
         total: N, 0 or more.
@@ -63,9 +64,9 @@ def top_confident(
 ) -> tuple[npt.NDArray[Any], float]:
     """Return the ids of the `count` most confident images, and the lowest confidence.
 
-    DMT algorithm 1: one ranking of all unlabelled images, whatever their class. Among
-    equal confidences the lower ids are kept, so that the result depends neither on the
-    order of the rows nor on the sorting algorithm, and a smaller count gives a subset.
+    DMT algorithm 1: one ranking of all unlabelled images, whatever their class. At ties
+    the lower ids are kept, so that the result depends neither on the order of the rows
+    nor on the sorting algorithm, and a smaller count gives a subset.
 
     Args:
         ids: [N] image ids, all different; numbers or names.
@@ -85,7 +86,7 @@ def top_confident(
     _require_ids(names, count)
     if not count:
         return names[:0], math.inf
-    # Of ten million rows neither a ranking nor a float64 of each is held in memory.
+    # Memory for ten million rows: this needs neither a full ranking nor float64 copies.
     first = len(names) - count
     lowest = np.partition(scores, first)[first]
     surer, tied = scores > lowest, np.sort(names[scores == lowest])
@@ -101,7 +102,7 @@ def _require_ids(names: npt.NDArray[Any], count: int) -> None:
 
 
 def _all_different(names: npt.NDArray[Any]) -> bool:
-    if (names[1:] > names[:-1]).all():  # in order, as those of a split are
+    if (names[1:] > names[:-1]).all():  # sorted, like the ids of a split
         return True
     return len(np.unique(names)) == len(names)
 
@@ -109,10 +110,9 @@ def _all_different(names: npt.NDArray[Any]) -> bool:
 def ranking_sample(pixels: npt.ArrayLike, every: int = 16) -> npt.NDArray[Any]:
     """Return every 16th pixel of an image, row by row, or all of them.
 
-    The pixels that take part in the ranking of `class_thresholds`. DMT's released code
-    takes every 16th of each image, starting with the first, because those of a whole
-    data set don't fit into memory. The same call for labels and for confidences gives
-    the same pixels.
+    The pixels that `class_thresholds` ranks. DMT's released code uses every 16th of
+    each image, starting with the first, because the pixels of a whole data set don't
+    fit into memory. The same call for labels and confidences gives the same pixels.
 
     Args:
         pixels: [...] one value per pixel of one image, any dtype.
@@ -138,9 +138,10 @@ def class_thresholds(
     """Return, for each class, the confidence that its top alpha of pixels reach.
 
     DMT algorithm 2: direct ranking within each predicted class, without the
-    renormalisation of CBST (section 4.2.2). Of n pixels round(alpha * n) reach it, but
-    one at least. alpha = 1 gives 0, since pixels that were left out of a sampled
-    ranking are to be kept too; so does a class that was never predicted.
+    renormalisation of CBST (section 4.2.2). Of n pixels round(alpha * n) reach the
+    threshold, but at least one. With alpha = 1 the threshold is 0, so that pixels left
+    out of a sampled ranking are kept, too. It is also 0 for a class that was never
+    predicted.
 
     Args:
         predictions: [...] predicted class of each pixel, integers in [0, C).
@@ -172,9 +173,9 @@ def class_thresholds_released(
     """Return the threshold of each class as DMT's released code computes it.
 
     Of n pixels floor(alpha * n) + 1 reach it; all of them if alpha * n is below 1
-    (threshold 1e-5). alpha = 1 gives the lowest confidence in the ranking, below which
-    pixels that the sample left out are still ignored. A class that was never predicted
-    gets 1e-5; with alpha = 1 the release fails there.
+    (threshold 1e-5). With alpha = 1 it is the lowest confidence in the ranking, so that
+    less confident pixels outside of the sample are still ignored. A class that was
+    never predicted gets 1e-5; with alpha = 1 the release fails there.
 
     Args:
         predictions: [...] predicted class of each pixel, integers in [0, C).
@@ -205,7 +206,7 @@ def threshold_labels(
 ) -> npt.NDArray[Any]:
     """Return the predicted class where it reaches its class's threshold, else 255.
 
-    DMT Eq. 2, whose T is the threshold of the predicted class. A tie is kept, as in the
+    DMT Eq. 2, where T is the threshold of the predicted class. Ties are kept, as in the
     released code; the equation has a strict inequality.
 
     Args:
@@ -238,8 +239,7 @@ def difference_maximized(
     floor(alpha * L) examples, and the paper's runs use alpha = 0.8.
 
     Args:
-        shuffled: [L, ...] labelled examples or their ids, in an order that the caller
-            has drawn.
+        shuffled: [L, ...] labelled examples or their ids, shuffled by the caller.
         alpha: share of each subset, 0.5 < alpha < 1.
 
     Returns:
@@ -258,14 +258,14 @@ def difference_maximized(
 
 
 def _exact(alpha: float) -> Fraction:
-    """Check a share and return it as the decimal that was meant (0.29 * 100 is 29)."""
+    """Check a share and return it as an exact decimal (0.29 * 100 is 29)."""
     if not 0 < alpha <= 1:
         raise ValueError(f"alpha must be above 0 and at most 1, got {alpha}")
     return Fraction(float(alpha)).limit_denominator(10**6)
 
 
 def _require_ranking(**arrays: npt.NDArray[Any]) -> None:
-    """Demand that the second array ranks what the first one names, one by one."""
+    """Require that the second array has the shape of the first, and no NaN."""
     (name, first), (other, scores) = arrays.items()
     if scores.shape != first.shape:
         raise ValueError(

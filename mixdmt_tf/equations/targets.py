@@ -1,8 +1,8 @@
 """Targets: guessed for unlabelled examples, smoothed for labelled ones.
 
 RealMix (arXiv:1912.08766) algorithm 2: average the predictions for several augmented
-views of an image, then sharpen the average. Pseudo-Label goes to the end of that road
-and takes the likeliest class for true. What is guessed is stop-gradiented.
+views of an image, then sharpen the average. Pseudo-Label goes further and uses the most
+likely class as the label. Guessed targets are stop-gradiented.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ def guess_label(probs: tf.Tensor) -> tf.Tensor:
     """Return the prediction averaged over views: 1/K * sum over k of probs_k.
 
     RealMix section 3.1 and algorithm 2, which is MixMatch Eq. 6 (arXiv:1905.02249).
-    Probabilities are averaged, not logits: a view that is sure counts no more than one
-    vote.
+    Probabilities are averaged, not logits, so that a confident view counts no more than
+    one vote.
 
-    Stop-gradient: the whole result. The target is not to be trained on.
+    Stop-gradient: the whole result, which is a target.
 
     Args:
         probs: [K, ..., C] predicted probabilities of K views, any float type.
@@ -28,7 +28,7 @@ def guess_label(probs: tf.Tensor) -> tf.Tensor:
         [..., C] float32.
 
     Raises:
-        ValueError: when probs has no axis of views.
+        ValueError: when probs has no axis for views.
     """
     probs = tf.cast(probs, tf.float32)
     require_rank(2, probs=probs)
@@ -41,8 +41,8 @@ def sharpen(p: tf.Tensor, temperature: float) -> tf.Tensor:
     RealMix Eq. 3 (section 3.2), which is MixMatch Eq. 7. T = 1 changes nothing, T -> 0
     approaches one-hot; both papers use 0.5.
 
-    Stop-gradient: the whole result, also when p comes from elsewhere than
-    `guess_label`. The target is not to be trained on.
+    Stop-gradient: the whole result, which is a target, even if p does not come from
+    `guess_label`.
 
     Args:
         p: [..., C] probabilities, any float type; no row may be all 0.
@@ -58,20 +58,20 @@ def sharpen(p: tf.Tensor, temperature: float) -> tf.Tensor:
         raise ValueError(f"temperature must be above 0, got {temperature}")
     p = tf.cast(p, tf.float32)
     require_rank(1, p=p)
-    # The common factor cancels below; without it small powers underflow to 0 / 0.
+    # The maximum cancels below; without it small powers would underflow to 0 / 0.
     relative = p / tf.reduce_max(p, axis=-1, keepdims=True)
     powers = tf.pow(relative, 1 / temperature)
     return tf.stop_gradient(powers / tf.reduce_sum(powers, axis=-1, keepdims=True))
 
 
 def sharpen_logits(logits: tf.Tensor, temperature: float) -> tf.Tensor:
-    """Return logits / T, whose softmax is what `sharpen` makes of softmax(logits).
+    """Return logits / T, the logits of `sharpen(softmax(logits), T)`.
 
     UDA (arXiv:1904.12848) section 2.4, sharpening by a softmax temperature of 0.4;
-    `losses.kl_divergence` takes the target as logits. Unlike probabilities, they can't
-    underflow.
+    `losses.kl_divergence` takes the target as logits. Unlike probabilities, logits
+    can't underflow.
 
-    Stop-gradient: the whole result. The target is not to be trained on.
+    Stop-gradient: the whole result, which is a target.
 
     Args:
         logits: [..., C], any float type.
@@ -91,7 +91,7 @@ def sharpen_logits(logits: tf.Tensor, temperature: float) -> tf.Tensor:
 
 
 def hard_label(p: tf.Tensor) -> tf.Tensor:
-    """Return the one-hot vector of the likeliest class; among equals, the first.
+    """Return the one-hot vector of the most likely class; at ties, the first.
 
     Pseudo-Label (Lee 2013, section 2.4).
 
@@ -112,7 +112,7 @@ def hard_label(p: tf.Tensor) -> tf.Tensor:
 
 
 def refine(labels: tf.Tensor, guess: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
-    """Return w y + (1 - w) q, a label in which one trusts by w, and one's own guess.
+    """Return w y + (1 - w) q, a label with trust w combined with the own guess.
 
     Co-refinement of DivideMix (arXiv:2002.07394) section 3.2, Eq. 3, before sharpening.
 
@@ -148,10 +148,10 @@ def smooth_labels(labels: tf.Tensor, epsilon: float) -> tf.Tensor:
 
     Args:
         labels: [..., C] one-hot or mixed labels, any number type.
-        epsilon: in [0, 1]; 0 changes nothing, 1 forgets the label.
+        epsilon: in [0, 1]; 0 changes nothing, 1 gives a uniform distribution.
 
     Returns:
-        [..., C] float32, each row with the sum that it had if that was 1.
+        [..., C] float32; rows that sum to 1 still do.
 
     Raises:
         ValueError: when epsilon is outside [0, 1], or labels is a scalar.

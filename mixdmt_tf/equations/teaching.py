@@ -1,4 +1,4 @@
-"""Which examples with noisy labels two networks in training pick for each other.
+"""Selection of noisily labelled examples by two networks that teach each other.
 
 Co-teaching: Han et al. 2018 (arXiv:1804.06872). Co-teaching+: Yu et al. 2019
 (arXiv:1901.04215). Decoupling: Malach and Shalev-Shwartz 2017 (arXiv:1706.02613).
@@ -12,7 +12,7 @@ from mixdmt_tf.equations.contracts import require_rank, require_same_shape
 
 
 def disagreement_mask(probs: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
-    """Return 1 where two networks predict different classes.
+    """Return a mask that is 1 where two networks predict different classes.
 
     Decoupling ("update by disagreement"); Co-teaching+, algorithm 1, step 4.
 
@@ -20,7 +20,7 @@ def disagreement_mask(probs: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
 
     Args:
         probs: [..., C] probabilities or logits of one network, any float type.
-        others: [..., C] those of the other.
+        others: [..., C] probabilities or logits of the other.
 
     Returns:
         [...] float32, 0 or 1.
@@ -38,18 +38,18 @@ def disagreement_mask(probs: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
 def small_loss_mask(
     losses: tf.Tensor, candidates: tf.Tensor, forget: float | tf.Tensor
 ) -> tf.Tensor:
-    """Return 1 for the floor((1 - forget) n) candidates with the smallest losses.
+    """Return a mask of the floor((1 - forget) n) candidates with the smallest losses.
 
     Co-teaching, algorithm 1, steps 4 and 5, with all examples as candidates;
     Co-teaching+, algorithm 1, steps 5 and 6, with those of `disagreement_mask`. The
     share that is kept, 1 - forget, is R(T) in the former and lambda(e) in the latter.
-    Co-teaching asks for no fewer than R(T) n; its release rounds down, and so does
-    this. Of equal losses the first are taken.
+    Co-teaching requires at least R(T) n; its release rounds down, and so does this
+    function. Among equal losses the first ones are kept.
 
     Stop-gradient: the whole result.
 
     Args:
-        losses: [n] of the network that picks, any float type.
+        losses: [n] losses of the network that selects, any float type.
         candidates: [n] 0 or 1, any number type.
         forget: scalar in [0, 1], the share that is left out.
 
@@ -64,7 +64,7 @@ def small_loss_mask(
     require_rank(1, 1, losses=losses)
     require_same_shape(losses=losses, candidates=candidates)
     require_rank(0, 0, forget=forget)
-    # Of products such as .9 * 10 that are a little too small in float32.
+    # Products such as .9 * 10 are a little too small in float32.
     count = tf.floor((1 - forget) * tf.reduce_sum(candidates) + 1e-4)
     order = tf.argsort(tf.where(candidates > 0, losses, losses.dtype.max), stable=True)
     rank = tf.cast(tf.argsort(order, stable=True), tf.float32)

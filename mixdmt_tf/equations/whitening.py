@@ -14,13 +14,15 @@ def patch_whitening(
     """Return the kernel and bias of a convolution that whitens patches.
 
     With V diag(l) V^T the covariance of the patches and mu their mean, outputs are
-    (x - mu) W and its negative, W = V diag(l + epsilon)^(-1/2): uncorrelated and, but
-    for epsilon, of variance one. An activation such as ReLU keeps both signs that way.
-    Page 2018, 'How to Train Your ResNet 8'; Jordan 2024, arXiv:2404.00498.
+    (x - mu) W and its negative, with W = V diag(l + epsilon)^(-1/2). They are
+    uncorrelated and, except for epsilon, have variance one. With the negative, an
+    activation such as ReLU keeps both signs. Page 2018, 'How to Train Your ResNet 8';
+    Jordan 2024, arXiv:2404.00498.
 
     Args:
         patches: [n, height, width, channels].
-        epsilon: what keeps directions that hardly vary from being blown up.
+        epsilon: added to the variances, to limit the scale of directions that hardly
+            vary.
 
     Returns:
         float32 [height, width, channels, 2 d] and float32 [2 d], where d is height
