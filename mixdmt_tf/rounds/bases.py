@@ -1,4 +1,4 @@
-"""Base models: what they learn from, and a run that is given as one (`--init_from`)."""
+"""Base models of runs in rounds: checks, and runs given with `--init_from`."""
 
 from __future__ import annotations
 
@@ -14,28 +14,30 @@ from mixdmt_tf.runs.task import Task
 
 
 def method_of(experiment: Experiment) -> str:
-    """The method of the base models; that of the run that is given as one."""
+    """Returns the method of the base models, or of the run given as the base model."""
     given = experiment.run.init_from
     found = read_results(expanded(given)) if given else None
     return found["algorithm"] if found else stages.base_method(experiment)
 
 
 def in_words(experiment: Experiment) -> str:
-    """What the base models learn from."""
+    """Describes the images that the base models learn from."""
     name = method_of(experiment)
     alone = algorithms.from_labels_alone(experiment.task, name)
     return "labels alone" if alone else f"{name}, labelled and unlabelled images"
 
 
 def require_fitting(experiment: Experiment, split: Split) -> None:
-    """Refuses parts of labels that cannot be, and a comparison that is none.
+    """Checks the settings of `difference_share` and `compare_supervised`.
 
     Args:
-        experiment: of a run in rounds.
-        split: of the run.
+        experiment: settings of a run in rounds.
+        split: the run's split.
 
     Raises:
-        UsageError: naming what to do.
+        UsageError: if the labels cannot be divided as asked, or if the base models do
+            not learn from all labels alone, so that the comparison would be
+            meaningless.
     """
     method = experiment.method
     share = method.difference_share
@@ -51,8 +53,8 @@ def require_fitting(experiment: Experiment, split: Split) -> None:
     name = method_of(experiment)
     if not algorithms.from_labels_alone(experiment.task, name):
         raise UsageError(
-            f"--compare_supervised: {name}, which the rounds begin with, learns from "
-            "unlabelled images, too.\nLeave it out, and train --algorithm=supervised "
+            f"--compare_supervised: the method of the base model, {name}, also learns "
+            "from unlabelled images.\nLeave it out, and train --algorithm=supervised "
             "in a folder of its own."
         )
 
@@ -61,7 +63,7 @@ def _require_parts(share: float, models: int, labels: int) -> None:
     if models == 1:
         raise UsageError(
             f"--difference_share={share:g} divides the labels between two base models, "
-            "and there is one.\nLeave it out, or use --models=2."
+            "but there is only one.\nLeave it out, or use --models=2."
         )
     if labels < 2:
         raise UsageError(
@@ -76,11 +78,11 @@ def _require_parts(share: float, models: int, labels: int) -> None:
 
 
 def has_same_validation(task: Task, split: Split) -> bool:
-    """Whether the run that is given was scored on the validation images of this one.
+    """Whether the `init_from` run has the same validation images as this run.
 
     Args:
-        task: of the run in rounds, with `init_from`.
-        split: of that run.
+        task: task of the run in rounds; its settings include `init_from`.
+        split: split of the run in rounds.
     """
     theirs = task.read_split(expanded(task.experiment.run.init_from) / "split.json")
     same = set(theirs.validation) == set(split.validation)
@@ -88,14 +90,14 @@ def has_same_validation(task: Task, split: Split) -> bool:
 
 
 def require_base(task: Task, split: Split) -> None:
-    """Refuses a run that cannot be the base model that `init_from` gives.
+    """Checks that the `init_from` run can serve as the base model.
 
     Args:
-        task: of the run in rounds.
-        split: of that run.
+        task: task of the run in rounds.
+        split: split of the run in rounds.
 
     Raises:
-        UserError: saying why, and what to give instead.
+        UserError: if it cannot; the message says why and what to give instead.
     """
     run, method = task.experiment.run, task.experiment.method
     if method.models > 1:
@@ -113,7 +115,7 @@ def require_base(task: Task, split: Split) -> None:
     theirs = task.read_split(folder / "split.json")
     if not set(theirs.labeled) <= set(split.labeled):
         raise UserError(
-            f"--init_from={folder} knows labels that this run hides.\n"
+            f"--init_from={folder} was trained with labels that this run hides.\n"
             "Give it the same --labels, --validation and --seed, or --split="
             f"{folder / 'split.json'} to this one."
         )
@@ -121,6 +123,6 @@ def require_base(task: Task, split: Split) -> None:
     if chosen and not has_same_validation(task, split):
         raise UserError(
             f"--select_on={method.select_on}: --init_from={folder} has other "
-            "validation images, so that their errors cannot be compared.\nGive "
+            "validation images, so the errors cannot be compared.\nGive "
             f"--split={folder / 'split.json'}, or --select_on=last."
         )

@@ -1,7 +1,8 @@
-"""What is shown of the rounds of a run, whatever it learns from.
+"""Charts and TensorBoard summaries of the rounds of a run, for both tasks.
 
-`RUN/rounds.png` has score, accuracies and weights over the rounds, TensorBoard the same
-values; of two models as two runs, `RUN/model_a/` and `RUN/model_b/`.
+`RUN/rounds.png` shows the score, the accuracies and the weights over the rounds.
+TensorBoard shows the same values; with two models, each appears as a run of its own,
+`RUN/model_a/` and `RUN/model_b/`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ Bases = Mapping[str, Optional[float]]  # score of each model's base; None: unkno
 
 
 def known(value: Any) -> bool:
-    """Whether a value is a number."""
+    """Whether a value is a number, neither None nor NaN."""
     return value is not None and not math.isnan(value)
 
 
@@ -34,13 +35,13 @@ def has_peer(entry: Round) -> bool:
 
 
 def by_model(rounds: Sequence[Round]) -> Dict[str, List[Round]]:
-    """The rounds of each model, in their order."""
+    """Groups the rounds by model, keeping their order."""
     models = sorted({each["model"] for each in rounds})
     return {m: [each for each in rounds if each["model"] == m] for m in models}
 
 
 def model_style(entry: Round, label: str) -> Dict[str, Any]:
-    """How lines of two models differ, as arguments of `Series`."""
+    """Returns arguments of `Series` that tell the lines of two models apart."""
     peer = entry["model"] == "b"
     name = f"model {entry['model'].upper()}" if has_peer(entry) else ""
     label = ", ".join(filter(None, (label, name)))
@@ -50,12 +51,12 @@ def model_style(entry: Round, label: str) -> Dict[str, Any]:
 def lines(
     rounds: Sequence[Round], labels: Mapping[str, str], bases: Optional[Bases] = None
 ) -> List[Series]:
-    """Lines over the rounds, one for each entry and model of which a value is known.
+    """Builds lines over the rounds, one for each value and model with known numbers.
 
     Args:
         rounds: entries of `rounds` in `results.json`.
-        labels: label of each entry that is drawn.
-        bases: values of round 0; None for lines from round 1.
+        labels: line labels, by the key of the value in a round's entry.
+        bases: values of round 0; None for lines that start at round 1.
     """
     bases = bases or {}
     series = []
@@ -77,15 +78,17 @@ def charts(
     y_label: str,
     y_include: Sequence[float],
 ) -> List[LineChart]:
-    """Score, accuracies and weights over the rounds; only those with a known value.
+    """Builds the charts of score, accuracies and weights over the rounds.
+
+    Charts without a known value are left out.
 
     Args:
         rounds: entries of `rounds` in `results.json`.
         bases: score of each model's base model.
-        score: entry of a round.
-        title: of the score's chart.
-        y_label: of the score's chart.
-        y_include: of the score's chart.
+        score: key of the score in a round's entry.
+        title: title of the score's chart.
+        y_label: y label of the score's chart.
+        y_include: values that the y axis of the score's chart includes.
     """
     accuracies = {"pseudo_accuracy": "trained on", "accuracy_of_all": "all"}
     weights = {
@@ -125,10 +128,11 @@ def charts(
 
 
 def write_charts(path: pathlib.Path, *drawn: LineChart) -> Optional[np.ndarray]:
-    """Writes charts, one below the other, as PNG.
+    """Writes charts, one below the other, to a PNG file.
 
     Returns:
-        The image, uint8 [height, width, 3]; None, and no file, without a chart.
+        The image, uint8 [height, width, 3]. Without charts, None, and no file is
+        written.
     """
     if not drawn:
         return None
@@ -145,15 +149,15 @@ def write_tensorboard(
     image_tag: str,
     images: Mapping[str, Optional[np.ndarray]],
 ) -> None:
-    """Shows the rounds so far in TensorBoard: each model is a run of its own there.
+    """Writes the rounds so far to TensorBoard; each of two models is a run there.
 
     Args:
         path: the run's folder.
         rounds: entries of `rounds` in `results.json`.
         bases: score of each model's base model.
-        names: entries that are shown; the first is the score.
-        image_tag: name of the image.
-        images: of the newest round of each model.
+        names: keys of the values that are shown; the first is the score.
+        image_tag: tag of the image.
+        images: image of the newest round, by model.
     """
     for model, own in by_model(rounds).items():
         values: Dict[tensorboard.Key, Any] = {(names[0], 0): bases[model]}

@@ -1,4 +1,4 @@
-"""A stage of a run in rounds leaves no graph in memory."""
+"""Frees the TensorFlow graphs of a stage of a run in rounds."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from tensorflow.python.framework import ops
 
 @contextlib.contextmanager
 def released() -> Iterator[None]:
-    """Has the graphs that are made within it go when it ends.
+    """Frees all graphs that were created within the context when it ends.
 
-    TensorFlow registers each use of a `tf.custom_gradient` in a graph under a name of
-    its own, for ever, and what is registered holds the graph: megabytes for each step
-    that is compiled. Nothing that was made within may be differentiated anew later;
-    what was compiled has its gradients.
+    TensorFlow registers each use of a `tf.custom_gradient` in a graph under a unique
+    name and never removes it. The registered function keeps the graph alive, which
+    takes megabytes for each compiled training step. After the context, functions that
+    were traced in it cannot be differentiated anew; already compiled gradients still
+    work.
     """
     registry = ops.gradient_registry._registry
     before = set(registry)

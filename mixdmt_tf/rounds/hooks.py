@@ -1,4 +1,4 @@
-"""What the outer loop of a run in rounds asks of its task."""
+"""Interface between the outer loop of a run in rounds and its task."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import numpy as np
 from mixdmt_tf.data.part import Part
 from mixdmt_tf.rounds.plan import Stage
 
-if TYPE_CHECKING:  # which import this module
+if TYPE_CHECKING:  # it imports this module
     from mixdmt_tf.rounds.stages import Stages
 
 Results = Mapping[str, Any]  # `results.json` of a stage
@@ -27,103 +27,108 @@ Entry = Dict[str, Any]  # one of `rounds` in `results.json` of the whole run
 
 
 class Hooks(Protocol):
-    """Lengths, labels, records and scores of rounds, by task.
+    """Lengths, pseudo labels, records and scores of rounds, implemented by each task.
 
-    `stages` is always the run's `rounds.stages.Stages`.
+    In all methods `stages` is the run's `rounds.stages.Stages`.
 
     Attributes:
-        few_images: fewer validation images cannot tell whether a round did harm.
+        few_images: with fewer validation images than this, scores cannot tell whether
+            a round did harm.
     """
 
     few_images: int
 
     def labels_place(self, stage: Stage) -> pathlib.Path:
-        """The file or folder of the pseudo labels that a stage learns from."""
+        """Returns the file or folder of the pseudo labels that a stage learns from."""
 
     def base_steps(self, part: int) -> int:
-        """Length of a base model that learns from `part` labelled images."""
+        """Returns the steps of a base model that learns from `part` labelled images."""
 
     def round_steps(self, stage: Stage) -> int:
-        """Length of a round."""
+        """Returns the number of steps of a round."""
 
     def parts_of_labels(self, share: float) -> Tuple[np.ndarray, np.ndarray]:
-        """Two parts of the labelled images that differ as much as they can (Eq. 11)."""
+        """Divides the labelled images into two maximally different parts (Eq. 11)."""
 
     def check(self, stages: Stages) -> None:
-        """Refuses what cannot be trained, before anything is made.
+        """Checks the settings before any file is written.
 
         Raises:
-            UserError: saying what to do.
+            UserError: if the run cannot be trained; the message says what to do.
         """
 
     def prepare(self) -> None:
-        """Finds what is found once for all stages, unless it is there."""
+        """Computes what all stages share, unless it was computed before."""
 
     def found(self) -> Dict[str, Any]:
-        """Settings of all stages by name: where they read what `prepare` found."""
+        """Returns settings for all stages that point to what `prepare` computed."""
 
     def validation_images(self) -> int:
-        """The number of images that stages can be compared on."""
+        """Returns the number of validation images that stages are compared on."""
 
     def begin_labels(self, stages: Stages, stage: Stage) -> bool:
-        """Makes ready for the parts of several workers (`guess`).
+        """Prepares labelling by several workers, which each call `guess` for a part.
 
         Returns:
-            Whether there is something to label that has parts.
+            Whether there is anything to label in parts.
         """
 
     def guess(self, stages: Stages, stage: Stage, part: Part) -> None:
-        """Writes what the teacher of a stage says of a part of the images."""
+        """Writes the teacher's predictions for a part of the images."""
 
     def label(self, stages: Stages, stage: Stage, parts: int = 1) -> None:
-        """Asks the teacher of a stage for labels, unless its answers are there.
+        """Has the teacher of a stage write its pseudo labels, unless they exist.
 
         Args:
-            stages: of the run.
-            stage: that learns from them.
-            parts: how many workers have written theirs.
+            stages: all stages of the run.
+            stage: the stage that learns from the pseudo labels.
+            parts: number of workers that have written their part of the predictions.
         """
 
     def results(self, stages: Stages, stage: Stage, results: Results) -> Dict[str, Any]:
-        """Results of a finished stage: those of the checkpoint that counts."""
+        """Returns the results of a finished stage at its selected checkpoint."""
 
     def entry(self, stages: Stages, stage: Stage, results: Results) -> Entry:
-        """What is recorded of a finished round."""
+        """Returns the record of a finished round."""
 
     def warnings(
         self, entry: Entry, earlier: Sequence[Entry], before: Results
     ) -> List[str]:
-        """What got worse, in sentences.
+        """Returns warnings about everything that got worse in a round.
 
         Args:
-            entry: of the round.
-            earlier: of the round before of the same model, if there is one.
-            before: results of the stage before of the same model; none where its
-                scores are of other validation images.
+            entry: the round's record.
+            earlier: the record of the same model's previous round, if there is one.
+            before: results of the same model's previous stage; empty if it was scored
+                on other validation images.
         """
 
     def describe(self, entry: Entry) -> str:
-        """A round in one line."""
+        """Describes a round in one line."""
 
     def write(self, entries: Sequence[Entry]) -> None:
         """Writes `rounds.csv`."""
 
     def draw(self, entries: Sequence[Entry], bases: Mapping[str, Results]) -> None:
-        """Draws the charts of all rounds, and writes TensorBoard's numbers.
+        """Draws the charts of all rounds and writes TensorBoard's event files.
 
         Args:
-            entries: of the rounds so far.
-            bases: results of each model's base, by model.
+            entries: records of the rounds so far.
+            bases: results of the base models, by model.
         """
 
     def clean_up(self, stage: Stage) -> None:
-        """Removes what a finished round needs no more."""
+        """Removes files that a finished round no longer needs."""
 
     def rank(self, results: Results) -> float:
-        """How bad a stage is on the validation images, in percentage points."""
+        """Returns how bad a stage is on the validation images, in percentage points."""
 
     def deviation(self, stages: Stages, one: Stage, other: Stage) -> float:
-        """Standard deviation of the difference of two stages' `rank`."""
+        """Returns the standard deviation of the difference of two stages' `rank`."""
 
     def summarize(self, bases: Mapping[str, Results]) -> Dict[str, Any]:
-        """What `results.json` of the whole run holds of its base models, by stage."""
+        """Returns the base models' entries in `results.json` of the whole run.
+
+        Args:
+            bases: results of the base models, by stage.
+        """

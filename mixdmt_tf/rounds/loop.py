@@ -1,15 +1,15 @@
 """The outer loop of methods that learn in rounds of pseudo labels.
 
 Dynamic Mutual Training (arXiv:2004.08514), algorithms 1 and 2. Every stage (a base
-model, a round) is an ordinary run in a folder of its own inside the run's folder, so it
-resumes like any run; between two stages there are only files that are whole or not
-there. Whatever moment the process is killed at, the same command resumes from it.
+model or a round) is an ordinary run in its own folder inside the run's folder, so it
+resumes like any run. All files that are passed between stages are written atomically.
+At whatever moment the process is killed, the same command resumes from there.
 
     RUN/base/                        the base model; of two models base_a/ and base_b/
-    RUN/pseudo_labels/round_1...     what it says of the unlabelled images
-    RUN/round_1/                     a run that learns from that, and so on
+    RUN/pseudo_labels/round_1...     its predictions for the unlabelled images
+    RUN/round_1/                     a run that learns from these, and so on
     RUN/mean/                        the mean of all networks, if that is the result
-    RUN/rounds.csv, results.json     what came of each round
+    RUN/rounds.csv, results.json     the results of each round
     RUN/checkpoints/, export/        the resulting network, as of any run
 """
 
@@ -47,12 +47,12 @@ Train = Callable[[Experiment, Any, Pace], Dict[str, Any]]
 
 
 class Loop:
-    """One run in rounds, of whatever task.
+    """One run in rounds, for classification or segmentation.
 
     Attributes:
-        results: of the finished stages, by name.
-        entries: what is recorded of the finished rounds.
-        warnings: what got worse, in sentences.
+        results: results of the finished stages, by name.
+        entries: records of the finished rounds.
+        warnings: the warnings so far, one sentence each.
     """
 
     def __init__(
@@ -62,13 +62,14 @@ class Loop:
         train: Train,
         workers: Optional[Workers] = None,
     ):
-        """Makes the plan.
+        """Plans the stages and checks the settings.
 
         Args:
-            task: of an experiment, resolved, whose method learns in rounds.
+            task: task of a resolved experiment whose method learns in rounds.
             path: the run's folder, opened.
             train: trains one stage, or resumes training it, and returns its results.
-            workers: that label together, of which this is the chief; None: alone.
+            workers: the workers that label together, this process being the chief;
+                None for a single process.
         """
         self.task = task
         self.experiment = task.experiment
@@ -82,30 +83,30 @@ class Loop:
         self.entries: List[Dict[str, Any]] = []
         self.warnings: List[str] = []
         self._check()
-        task.check_files(path, self.split)  # who is refused may change settings
+        task.check_files(path, self.split)  # before the split fixes the settings
         open_split(task, path)
 
     @property
     def steps(self) -> int:
-        """Of all stages together."""
+        """The number of training steps of all stages together."""
         return sum(map(self.stages.steps, self.stages.all))
 
     @property
     def images(self) -> int:
-        """Images of all these steps."""
+        """The number of images in all these steps."""
         return sum(map(self._images, self.stages.all))
 
     def complete(self) -> Dict[str, Any]:
-        """Does what is missing.
+        """Trains all stages that are not finished yet.
 
         Returns:
-            What `results.json` holds.
+            The content of `results.json`.
 
         Raises:
-            UserError: for everything that the user can put right.
+            UserError: for any problem that the user can fix.
             Interrupted: after a signal; the same call resumes.
         """
-        if self.experiment.run.init_from:  # or it is shown with the base model
+        if self.experiment.run.init_from:  # otherwise shown with the base model
             print(self.task.describe_split(self.split), flush=True)
         if self.experiment.method.select_on == "best":
             self._warn_of_choice(self.hooks.validation_images())
@@ -124,7 +125,7 @@ class Loop:
         return self._finish()
 
     def _check(self) -> None:
-        """Refuses what cannot be trained, before anything is made."""
+        """Checks the settings before any file is written."""
         if not len(self.split.unlabeled):
             name = self.experiment.algorithm
             base = stages.base_method(self.experiment)
@@ -142,16 +143,16 @@ class Loop:
         self.warnings.append(sentence)
 
     def _warn_of_choice(self, held_out: int) -> None:
-        """Warns if validation images cannot tell whether a round did harm."""
+        """Warns if too few validation images are there to choose among the stages."""
         if not held_out:
             self._warn(
-                "no validation images: the result is the last round's, even where it "
+                "no validation images: the result is the last round's, even if it "
                 "is worse than the base model; --validation=N holds some out, "
                 "--select_on=last accepts it"
             )
         elif held_out < self.hooks.few_images:
             self._warn(
-                f"only {held_out} validation images, each of which is "
+                f"only {held_out} validation images, each of which counts "
                 f"{100 / held_out:.1f} points of error: chance may choose the result; "
                 "--validation=N holds out more"
             )
@@ -167,7 +168,7 @@ class Loop:
         return f"{words}; about {duration(left)} left in all" if left else words
 
     def _seconds_left(self, stage: plan.Stage) -> float:
-        """By the speed of the last round; 0 when none was trained yet."""
+        """Estimates from the speed of the last round; 0 if there was none yet."""
         planned = self.stages.all
         place = planned.index(stage)
         before = self.results[planned[place - 1].name]
@@ -177,13 +178,13 @@ class Loop:
         return before["seconds"] / before["steps"] * steps
 
     def _images(self, stage: plan.Stage) -> int:
-        """Images that a stage is trained on, each as often as a step has it."""
+        """Counts the images that a stage is trained on, with repetitions."""
         method, steps = self.experiment.method, self.stages.steps(stage)
         each = images_per_step(self.experiment) if stage.teacher else method.base_batch
         return steps * each
 
     def _images_after(self, stage: plan.Stage) -> int:
-        """Images of all later stages that are not trained yet."""
+        """Counts the images of all later stages that are not trained yet."""
         place = self.stages.all.index(stage)
         left = self.stages.all[place + 1 :]
         return sum(self._images(e) for e in left if not self.stages.is_finished(e))
@@ -205,7 +206,7 @@ class Loop:
         self.results[stage.name] = self.hooks.results(self.stages, stage, results)
 
     def _record(self, stage: plan.Stage) -> None:
-        """Records what came of a round, and says what got worse."""
+        """Records the results of a round and warns if something got worse."""
         entry = self.hooks.entry(self.stages, stage, self.results[stage.name])
         earlier = [row for row in self.entries if row["model"] == stage.model][-1:]
         own = [e.name for e in self.stages.all if e.model == stage.model]
@@ -219,7 +220,7 @@ class Loop:
         self.entries.append(entry)
         print(self.hooks.describe(entry), flush=True)
         self.hooks.write(self.entries)
-        if self.stages.is_newest(stage):  # a resumed run draws only then
+        if self.stages.is_newest(stage):  # draw once when a run is resumed
             first = {each.model: self.results[each.name] for each in self.stages.bases}
             self.hooks.draw(self.entries, first)
         self.hooks.clean_up(stage)
@@ -228,7 +229,7 @@ class Loop:
         return self.hooks.rank(self.results[stage.name])
 
     def _final(self) -> str:
-        """The stage whose network is the result, as `select_on` says, or the mean."""
+        """Returns the stage whose network is the result, or 'mean', by `select_on`."""
         select_on = self.experiment.method.select_on
         if select_on == weight_means.NAME:
             self.results[select_on] = weight_means.write(self.task, self.stages)
@@ -237,22 +238,22 @@ class Loop:
 
     def _chosen(self, select_on: str) -> plan.Stage:
         held_out = self.hooks.validation_images()
-        # The last stage of a round is model A's.
+        # Model A is trained last in each round.
         if select_on == "last" or (select_on == "best" and not held_out):
             return self.stages.all[-1]
         if select_on == "best":
             return self._best()
-        # 'valtiny' chooses among all stages of one model (appendix C), 'validation'
-        # and two models among the last round's (algorithm 2, step 17).
+        # With one model, 'valtiny' chooses among all stages (appendix C). 'validation',
+        # and two models, choose among the last round's (algorithm 2, step 17).
         candidates = self.stages.of_last_round
         if select_on == "valtiny" and self.experiment.method.models == 1:
-            candidates = self.stages.all[::-1]  # of equal ones the latest
-        if len(candidates) == 1:  # which need not have been judged
+            candidates = self.stages.all[::-1]  # the latest wins ties
+        if len(candidates) == 1:  # it may have no validation score
             return candidates[0]
         return min(candidates, key=self._rank)
 
     def _best(self) -> plan.Stage:
-        """The stage that is best on validation; of equal ones the latest."""
+        """Returns the stage that is best on validation; the latest wins ties."""
         last = min(self.stages.of_last_round, key=self._rank)
         best = min([last, *reversed(self.stages.all)], key=self._rank)
         if best is not last:
@@ -269,7 +270,7 @@ class Loop:
     def _finish(self) -> Dict[str, Any]:
         final = self._final()
         folder = self.stages.folder(final)
-        finished.require(folder, self.stages.snapshot)  # of a base that was given
+        finished.require(folder, self.stages.snapshot)  # it may be an `init_from` run
         copy_atomically(folder / "checkpoints", self.path / "checkpoints")
         for name in ("metrics.csv", trained.FACTS):
             digests.copy(folder / name, self.path / name)

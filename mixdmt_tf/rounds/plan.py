@@ -1,7 +1,8 @@
-"""Who teaches whom, from what, for how long: the outer loops of DMT as data.
+"""The plan of a run in rounds: its stages, their teachers, data and lengths.
 
 Dynamic Mutual Training (arXiv:2004.08514), algorithms 1 and 2. A loop is a list of
-stages, and each stage is a training run of its own. Nothing here imports TensorFlow.
+stages, and each stage is a training run of its own. This module does not import
+TensorFlow.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ class Stage:
     """One training run of a loop.
 
     Attributes:
-        name: of its folder: 'base', 'round_3'; with two models 'base_a', 'round_3_b'.
+        name: name of its folder: 'base', 'round_3'; with two models 'base_a',
+            'round_3_b'.
         round: 0 for a base model, then 1, 2, ...
         model: 'a' or 'b'.
-        teacher: the stage whose network gives the pseudo labels; None: labels alone.
-        start: the stage with whose weights it begins; None: new random ones.
-        fraction: share of the unlabelled images it learns from, in (0, 1]; 0 of a base
-            model.
+        teacher: the stage whose network gives the pseudo labels; None for a base model.
+        start: the stage whose weights training starts from; None for new random ones.
+        fraction: share of the unlabelled images that it learns from, in (0, 1]; 0 for a
+            base model.
     """
 
     name: str
@@ -37,17 +39,17 @@ class Stage:
 
 
 def fractions(text: str, rounds: int) -> Tuple[float, ...]:
-    """Shares of the rounds from what `--fractions` says.
+    """Parses `--fractions`.
 
     Args:
-        text: percentages with commas between them, or '' for equal steps up to 100.
-        rounds: how many.
+        text: percentages separated by commas, or '' for equal steps up to 100.
+        rounds: number of rounds.
 
     Returns:
-        `rounds` numbers in (0, 1].
+        The share of each round, in (0, 1].
 
     Raises:
-        UsageError: if there are more or fewer, or one is no percentage.
+        UsageError: if there are not as many as rounds, or one is not a percentage.
     """
     if not text.strip():
         return tuple((i + 1) / rounds for i in range(rounds))
@@ -58,8 +60,8 @@ def fractions(text: str, rounds: int) -> Tuple[float, ...]:
         percentages = [math.nan]
     if not all(0 < each <= 100 for each in percentages):
         raise UsageError(
-            f"--fractions={text}: expected percentages above 0 and up to 100 with "
-            "commas between them, such as 20,40,60,80,100"
+            f"--fractions={text}: expected percentages above 0 and up to 100, "
+            "separated by commas, such as 20,40,60,80,100"
         )
     if len(percentages) != rounds:
         raise UsageError(
@@ -70,19 +72,21 @@ def fractions(text: str, rounds: int) -> Tuple[float, ...]:
 
 
 def stage_lengths(steps: Optional[int], method: Mapping[str, Any]) -> Dict[str, Any]:
-    """Number of rounds and steps of the stages, if all steps together are given.
+    """Returns the number of rounds and the steps of the stages.
 
     Args:
-        steps: of all stages together; None if they have lengths of their own.
+        steps: steps of all stages together, to be divided among them; None if the
+            stages have their own lengths.
         method: settings of the method: `fractions`, `rounds`, `models`, `restart`,
             `base_steps`, `round_steps`.
 
     Returns:
-        `rounds`, `base_steps`, `round_steps`; the latter None if passes over the data
-        determine them.
+        `rounds`, `base_steps`, `round_steps`. The steps are None if passes over the
+        data determine them.
 
     Raises:
-        UsageError: if there are steps of the stages besides, and others.
+        UsageError: if `base_steps` or `round_steps` are also given and contradict
+            `steps`.
     """
     text = method["fractions"].strip()
     number = method["rounds"] or (len(text.split(",")) if text else 0)
@@ -103,15 +107,15 @@ def stage_lengths(steps: Optional[int], method: Mapping[str, Any]) -> Dict[str, 
 
 
 def in_proportion(steps: int, method: Mapping[str, Any]) -> Dict[str, Any]:
-    """As `stage_lengths`, where the method's lengths are only proportions.
+    """Like `stage_lengths`, but treats `base_steps` and `round_steps` as proportions.
 
     Args:
-        steps: of all stages together.
+        steps: steps of all stages together.
         method: settings of the method.
 
     Returns:
-        `rounds`, `base_steps`, `round_steps`: base and rounds as long in relation to
-        each other as those that are given, if both are.
+        `rounds`, `base_steps`, `round_steps`. If the method gives both lengths, their
+        ratio is kept.
     """
     base, each = method["base_steps"], method["round_steps"]
     if base is None or each is None:
@@ -126,12 +130,12 @@ def in_proportion(steps: int, method: Mapping[str, Any]) -> Dict[str, Any]:
 
 
 def stages(shares: Tuple[float, ...], models: int, restart: bool) -> Tuple[Stage, ...]:
-    """The runs of a loop, in their order.
+    """Returns the stages of a loop in the order of their training.
 
     Args:
-        shares: of the rounds, from `fractions`.
-        models: 1, algorithm 1: each network learns from the one before. 2, algorithm 2:
-            two networks learn from each other's last generation.
+        shares: share of unlabelled images of each round, from `fractions`.
+        models: 1 for algorithm 1: each network learns from the previous one. 2 for
+            algorithm 2: two networks learn from each other's last generation.
         restart: whether each round begins with new random weights.
     """
     if models == 1:
@@ -145,7 +149,7 @@ def stages(shares: Tuple[float, ...], models: int, restart: bool) -> Tuple[Stage
     last = {"a": "base_a", "b": "base_b"}
     for i, share in enumerate(shares, start=1):
         pair: List[Stage] = []
-        # Algorithm 2, steps 13 to 16: B learns first, and A from the old B.
+        # Algorithm 2, steps 13 to 16: B learns first; A learns from the old B.
         for model, teacher in (("b", "a"), ("a", "b")):
             start = None if restart else last[model]
             name = f"round_{i}_{model}"
@@ -158,29 +162,30 @@ def stages(shares: Tuple[float, ...], models: int, restart: bool) -> Tuple[Stage
 def base_steps(
     epochs: float, images: int, labels: int, batch: int, part: Optional[int] = None
 ) -> int:
-    """Length of a base model: sqrt(images / labels) times `epochs` passes.
+    """Returns the steps of a base model: sqrt(images / labels) times `epochs` passes.
 
-    Appendix B. A pass takes ceil(labels / batch) steps, since the release keeps the
-    last, smaller batch. A base model that learns from a part of the labels (Eq. 11)
-    takes as many passes over it as one that learns from all of them.
+    Appendix B. A pass takes ceil(labels / batch) steps, since the authors' released
+    code keeps the last, smaller batch. A base model that learns from a part of the
+    labels (Eq. 11) takes as many passes over this part as one that learns from all
+    labels.
 
     Args:
-        epochs: passes that training with all labels would take.
-        images: all training images.
-        labels: labelled ones.
+        epochs: passes that training with all images labelled would take.
+        images: number of training images.
+        labels: number of labelled images.
         batch: labelled images per step.
-        part: labelled images that it learns from, if not from all.
+        part: number of labelled images that it learns from, if not all.
     """
     passes = int(math.sqrt(images / labels) * epochs)
     return max(1, passes * math.ceil((part or labels) / batch))
 
 
 def round_steps(epochs: float, pseudo_labels: int, batch: int) -> int:
-    """Length of a round: passes over its pseudo-labelled images.
+    """Returns the steps of a round.
 
     Args:
-        epochs: passes.
-        pseudo_labels: images.
+        epochs: passes over the pseudo-labelled images.
+        pseudo_labels: number of pseudo-labelled images.
         batch: pseudo-labelled images per step.
     """
     return max(1, int(epochs * math.ceil(pseudo_labels / batch)))

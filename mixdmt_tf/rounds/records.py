@@ -1,4 +1,4 @@
-"""What is recorded of each round, and what the whole run ends with, for both tasks."""
+"""Records of rounds and the results of whole runs, for both tasks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from mixdmt_tf.runs.rows import read_rows
 
 
 def stage_facts(stage: Stage) -> Entry:
-    """What the plan says of a round; `fraction` is in percent."""
+    """Returns the part of a round's record that comes from the plan.
+
+    `fraction` is in percent.
+    """
     return {
         "stage": stage.name,
         "round": stage.round,
@@ -29,14 +32,14 @@ def stage_facts(stage: Stage) -> Entry:
 
 
 def training_facts(folder: pathlib.Path) -> Entry:
-    """What the method reported at the end of a round's training.
+    """Returns what the method reported at the end of a round's training.
 
     Args:
-        folder: of the round's run.
+        folder: folder of the round's run.
 
     Returns:
         `cases` {agree, negative, positive} of Eq. 6, in percent, and `mean_weight` of
-        the pseudo labels; None where the method does not ask.
+        the pseudo labels; None for values that the method does not report.
     """
     last = read_rows(folder)[-1]
     shares = {case: last.get(f"train_{case}") for case in CASES}
@@ -47,12 +50,12 @@ def training_facts(folder: pathlib.Path) -> Entry:
 
 
 def worse_labels(entry: Entry, earlier: Sequence[Entry], units: str) -> List[str]:
-    """A sentence if pseudo labels got worse from one round to the next.
+    """Returns a warning if pseudo labels got worse from one round to the next.
 
     Args:
-        entry: of the round.
-        earlier: of the round before of the same model, if there is one.
-        units: what is counted: '' or ' pixels'.
+        entry: the round's record.
+        earlier: the record of the same model's previous round, if there is one.
+        units: the unit that is counted: '' for images, or ' pixels'.
     """
     sentences = []
     now = entry["accuracy_of_all"]
@@ -67,12 +70,13 @@ def worse_labels(entry: Entry, earlier: Sequence[Entry], units: str) -> List[str
 
 
 def write_csv(path: pathlib.Path, entries: Sequence[Entry], parts_of: str) -> None:
-    """Writes `rounds.csv`, one row for each round and model so far.
+    """Writes `rounds.csv`, with one row for each round and model so far.
 
     Args:
         path: the run's folder.
-        entries: of the rounds; what has several parts is left out.
-        parts_of: but for this item, and the cases, of which each part has a column.
+        entries: records of the rounds. Nested items are left out, except the cases and
+            `parts_of`.
+        parts_of: key of the nested item whose parts get a column each.
     """
     rows = []
     for each in entries:
@@ -95,26 +99,26 @@ def run_summary(
     final: str,
     bases: Mapping[str, Any],
 ) -> Dict[str, Any]:
-    """What `results.json` of a run in rounds holds.
+    """Returns the content of `results.json` of a run in rounds.
 
     Args:
-        experiment: of the whole.
-        results: of all stages, by name, in their order.
-        entries: of the rounds.
-        warnings: what got worse.
-        final: the stage whose network is the result.
-        bases: what the task says of the base models.
+        experiment: settings of the whole run.
+        results: results of all stages, by name, in training order.
+        entries: records of the rounds.
+        warnings: warnings of the rounds.
+        final: name of the stage whose network is the result.
+        bases: the task's entries for the base models.
 
     Returns:
         The results of the final stage, with `steps` and `seconds` of all stages that
         were trained for this run, `result_of`, `base_algorithm`, `warnings`, `rounds`,
-        and `bases`.
+        and the entries of `bases`.
     """
     first = next(iter(results))
     trained = [
         each
         for name, each in results.items()
-        if not (experiment.run.init_from and name == first)  # a base that was given
+        if not (experiment.run.init_from and name == first)  # base model not trained
     ]
     return {
         **results[final],

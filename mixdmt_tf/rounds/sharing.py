@@ -1,8 +1,9 @@
-"""Labelling that the workers of a training share: each asks about a part of the images.
+"""Pseudo labelling shared by the workers of a training: each labels a part.
 
-A part ends where passes through the network do, so what comes of all parts is what one
-process makes, to the last byte. Parts are files beside the labels; what the chief does
-not find when all have ended, as on a file system that shows new files late, it makes.
+Parts end at batch boundaries, so the combined pseudo labels are the same as those of a
+single process, to the last byte. Parts are files beside the labels. If the chief does
+not find a part when all workers have ended, as on a file system that shows new files
+late, it computes the part itself.
 """
 
 from __future__ import annotations
@@ -19,29 +20,31 @@ from mixdmt_tf.runs.workers import Workers
 
 
 def label(of: stages.Stages, stage: Stage, workers: Optional[Workers]) -> None:
-    """Has the teacher of a stage label all images, unless it was done; on the chief.
+    """Labels all images with the teacher of a stage, unless it was done before.
+
+    Called by the chief; the other workers call `follow`.
 
     Args:
-        of: the run in rounds.
-        stage: that learns from the labels.
-        workers: all of them, of which the others `follow`; None: this one alone.
+        of: stages of the run in rounds.
+        stage: the stage that learns from the labels.
+        workers: all workers; None for a single process.
     """
     parts = workers.number if workers else 1
     if workers and parts > 1 and of.hooks.begin_labels(of, stage):
         workers.hear(f"{of.path}\n{stage.name}")
         of.hooks.guess(of, stage, Part(1, parts))
-        workers.hear()  # which waits until all have done their part
+        workers.hear()  # waits until all workers have done their part
     of.hooks.label(of, stage, parts)
 
 
 def follow(task: Task, path: pathlib.Path, name: str, workers: Workers) -> None:
-    """Does a part of the labelling that the chief has begun; on the others.
+    """Labels a part of the images, on a worker that is not the chief.
 
     Args:
-        task: of the experiment in the folder.
-        path: of the run in rounds.
-        name: of the stage that learns from the labels.
-        workers: all of them.
+        task: task of the experiment in the folder.
+        path: folder of the run in rounds.
+        name: name of the stage that learns from the labels.
+        workers: all workers.
     """
     of = stages.of_run(task, path, find_split(task, path))
     stage = next(each for each in of.all if each.name == name)

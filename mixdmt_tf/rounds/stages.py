@@ -1,4 +1,4 @@
-"""From a stage of a run in rounds to the settings of its training run."""
+"""Stages of a run in rounds: folders, lengths, splits and settings of each."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from mixdmt_tf.runs.task import Task
 
 
 def divided(experiment: Experiment) -> Experiment:
-    """A run in rounds with the number of its rounds, and `steps` divided among stages.
+    """Fills in the number of rounds and divides `steps` among the stages.
 
     Raises:
-        UsageError: if its stages have other lengths already.
+        UsageError: if the given lengths of the stages contradict `steps`.
     """
     found = plan.stage_lengths(experiment.run.steps, vars(experiment.method))
     run = dataclasses.replace(experiment.run, steps=None)
@@ -30,12 +30,12 @@ def divided(experiment: Experiment) -> Experiment:
 
 
 def of_run(task: Task, path: pathlib.Path, split: Split) -> Stages:
-    """The stages of a run in rounds.
+    """Builds the stages of a run in rounds.
 
     Args:
-        task: of its experiment, with the number of its rounds.
-        path: its folder.
-        split: its.
+        task: task of the run; its settings include the number of rounds.
+        path: the run's folder.
+        split: the run's split.
     """
     method = task.experiment.method
     shares = plan.fractions(method.fractions, method.rounds)
@@ -44,21 +44,21 @@ def of_run(task: Task, path: pathlib.Path, split: Split) -> Stages:
 
 
 def base_method(experiment: Experiment) -> str:
-    """The method of the base models: that of the method, unless settings name one."""
+    """Returns the base models' method: the `base` setting, or the method's default."""
     own = experiment.method_class().base_method
     return str(getattr(experiment.method, "base", own))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Stages:
-    """The training runs that a run in rounds is made of.
+    """The training runs that a run in rounds consists of.
 
     Attributes:
-        experiment: of the whole.
+        experiment: settings of the whole run.
         path: the run's folder.
-        split: the run's.
-        hooks: of the task.
-        all: in the order in which they are trained.
+        split: the run's split.
+        hooks: hooks of the task.
+        all: all stages, in the order in which they are trained.
     """
 
     experiment: Experiment
@@ -68,7 +68,7 @@ class Stages:
     all: Tuple[plan.Stage, ...]
 
     def folder(self, name: str) -> pathlib.Path:
-        """The run folder of a stage; `init_from` names that of the base model."""
+        """Returns the run folder of a stage; for a given base model, `init_from`."""
         given = self.experiment.run.init_from
         if given and name == self.all[0].name:
             return expanded(given)
@@ -76,7 +76,7 @@ class Stages:
 
     @property
     def snapshot(self) -> str:
-        """Which checkpoint of a stage labels and is the result: 'last' or 'best'."""
+        """The checkpoint of a stage that labels and is the result: 'last' or 'best'."""
         return self.experiment.snapshot
 
     @property
@@ -86,11 +86,11 @@ class Stages:
 
     @property
     def of_last_round(self) -> Tuple[plan.Stage, ...]:
-        """The stages of the last round; the last of them is model A's."""
+        """The stages of the last round; model A comes last."""
         return tuple(each for each in self.all if each.round == self.all[-1].round)
 
     def teachers(self, stage: plan.Stage) -> List[plan.Stage]:
-        """Who labels for a stage, who did for that one, and so on to the base model."""
+        """Returns the teacher of a stage, the teacher's teacher, and so on."""
         by_name = {each.name: each for each in self.all}
         found = []
         while stage.teacher:
@@ -99,7 +99,7 @@ class Stages:
         return found
 
     def is_finished(self, stage: plan.Stage) -> bool:
-        """Whether there is nothing left to train of a stage."""
+        """Whether the training of a stage is complete."""
         folder = self.folder(stage.name)
         given = folder != self.path / stage.name
         if given:
@@ -107,11 +107,11 @@ class Stages:
         return finished.is_finished(folder, self.steps(stage), self.snapshot)
 
     def lost(self, stage: plan.Stage) -> Optional[int]:
-        """Makes way for the training of a stage whose checkpoints are damaged.
+        """Prepares a stage with a lost checkpoint for being trained again.
 
         Returns:
-            The step of the checkpoint that is missing or damaged of a stage that had
-            ended, or was best; None if there is none.
+            The step of the final or best checkpoint that is missing or damaged; None if
+            no such checkpoint was lost.
         """
         folder = self.folder(stage.name)
         best = finished.go_back(folder, self.snapshot)
@@ -126,7 +126,7 @@ class Stages:
         return place == len(self.all) or not self.is_finished(self.all[place])
 
     def steps(self, stage: plan.Stage) -> int:
-        """Length of a stage."""
+        """Returns the number of training steps of a stage."""
         method = self.experiment.method
         if stage.teacher:
             return method.round_steps or self.hooks.round_steps(stage)
@@ -134,14 +134,18 @@ class Stages:
         return method.base_steps or self.hooks.base_steps(part)
 
     def seed(self, stage: plan.Stage) -> int:
-        """The run's seed for the first stage, one that nobody else has for others."""
+        """Returns the run's seed for the first stage, a unique one for each other."""
         seed = self.experiment.run.seed
         if stage == self.all[0]:
             return seed
         return draws.purpose_key(seed, f"stage {stage.name}")[0]
 
     def base_split(self, stage: plan.Stage) -> Split:
-        """All labels, or with `difference_share` this model's part of them (Eq. 11)."""
+        """Returns the split of a base model.
+
+        It has all labels, or with `difference_share` this model's part of them (Eq.
+        11).
+        """
         method = self.experiment.method
         if method.models == 1 or method.difference_share is None:
             return self.split
@@ -149,14 +153,14 @@ class Stages:
         return dataclasses.replace(self.split, labeled=parts["ab".index(stage.model)])
 
     def of_model(self, stage: plan.Stage) -> Experiment:
-        """The run's settings with the network of a stage's model."""
+        """Returns the run's settings with the network of a stage's model."""
         network = self.experiment.network
         if stage.model == "b":
             network = network.second()
         return dataclasses.replace(self.experiment, network=network)
 
     def settings(self, stage: plan.Stage) -> Experiment:
-        """All settings of a stage's run."""
+        """Returns all settings of a stage's run."""
         run = dataclasses.replace(
             self.experiment.run,
             workdir=str(self.path / stage.name),
@@ -179,7 +183,7 @@ class Stages:
         return self._base(experiment, stage)
 
     def _base(self, experiment: Experiment, stage: plan.Stage) -> Experiment:
-        """Settings of a base model: another method, from labels alone."""
+        """Returns the settings of a base model, which is trained by another method."""
         data, method = experiment.data, experiment.method
         own = self.base_split(stage)
         if own is not self.split:

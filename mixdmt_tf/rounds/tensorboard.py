@@ -1,7 +1,7 @@
-"""TensorBoard's view of the rounds, written anew after each of them.
+"""TensorBoard event files of the rounds, rewritten after each round.
 
-Event files can only be appended to, and what is in two of them is shown twice. So those
-of a folder are replaced by a single new one.
+Event files can only be appended to, and points that are in two files are shown twice.
+So all event files of a folder are replaced by a single new one.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ def write(
     scalars: Mapping[Key, float],
     images: Mapping[Key, np.ndarray],
 ) -> None:
-    """Replaces a folder's event files by one that holds this; leaves all else alone.
+    """Replaces the event files of a folder by a single new one.
 
-    The new file is written in a folder of its own and then moved. If the process is
-    killed in between, there may be no file, but never one with a part of this.
+    Other files stay. The new file is written to a temporary folder and then moved. If
+    the process is killed in between, there may be no file, but never an incomplete one.
 
     Args:
-        folder: made if it is not there; nothing is done if there is nothing to write.
-        scalars: by tag and step.
-        images: by tag and step, uint8 [height, width, 3].
+        folder: created if missing. Nothing is done if there is nothing to write.
+        scalars: numbers by tag and step.
+        images: images by tag and step, uint8 [height, width, 3].
     """
     if not scalars and not images:
         return
     folder.mkdir(exist_ok=True)
     beside = folder / ".events.tmp"
-    shutil.rmtree(beside, ignore_errors=True)  # what a killed process left
+    shutil.rmtree(beside, ignore_errors=True)  # leftover of a killed process
     writer = tf.summary.create_file_writer(str(beside))
     with writer.as_default():
         for (tag, step), value in scalars.items():

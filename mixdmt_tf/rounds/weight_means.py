@@ -1,9 +1,9 @@
 """The mean of the weights of all networks of a run in rounds, as its result.
 
 Model soups (Wortsman et al. 2022, arXiv:2203.05482): networks that were fine-tuned from
-the same weights can be averaged weight by weight, and the mean errs less than each of
-them, as an ensemble would, in the time of one. Networks that began with different
-random weights can't.
+the same weights can be averaged weight by weight. Like an ensemble, the mean errs less
+than each of them, at the inference cost of a single network. Networks that started from
+different random weights cannot be averaged.
 
     RUN/mean/    the mean's checkpoint and scores, as in the folder of a round
 """
@@ -30,7 +30,7 @@ NAME = "mean"
 
 
 class _Mean:
-    """The means of networks, as an evaluation asks a method for weights."""
+    """The means of networks, with the attributes that an evaluation needs."""
 
     def __init__(self, network: Any, models: Sequence[trained.Trained]):
         self.network = network
@@ -40,7 +40,7 @@ class _Mean:
 
 
 def _mean(networks: Sequence[List[np.ndarray]]) -> List[np.ndarray]:
-    """The mean of each weight, in float64 and rounded once."""
+    """Averages each weight in float64 and rounds once."""
     return [
         np.mean(weights, 0, dtype=np.float64).astype(weights[0].dtype)
         for weights in zip(*networks)
@@ -48,30 +48,30 @@ def _mean(networks: Sequence[List[np.ndarray]]) -> List[np.ndarray]:
 
 
 def require_one_beginning(experiment: Experiment) -> None:
-    """Refuses networks that begin with different random weights.
+    """Checks that all networks start from the same weights.
 
     Raises:
-        UsageError: naming what to do.
+        UsageError: if they start from different random weights.
     """
     apart = experiment.method.restart or experiment.method.models > 1
     if apart and experiment.network.pretrained in ("", "none"):
         raise UsageError(
             f"--select_on={NAME}: networks that begin with different random weights "
-            "have no mean.\nUse a network with published weights, such as "
+            "cannot be averaged.\nUse a network with published weights, such as "
             "--network=efficientnet_lite0, or --select_on=best."
         )
 
 
 def write(task: Task, stages: Stages) -> Dict[str, Any]:
-    """Writes checkpoint and scores of the mean of all rounds, unless they are there.
+    """Writes the checkpoint and scores of the mean of all rounds, unless they exist.
 
     Args:
-        task: of the run.
-        stages: of the run, all finished.
+        task: task of the run.
+        stages: stages of the run, all finished.
 
     Returns:
-        What `results.json` of the folder holds: scores, and in `mean_of` the names of
-        the stages. The steps and the seconds are those of the stages: here 0.
+        The content of `results.json` of the folder: scores, and in `mean_of` the names
+        of the stages. `steps` and `seconds` are 0, since the stages count theirs.
     """
     folder, split, snapshot = stages.path / NAME, stages.split, stages.snapshot
     folders = [stages.folder(each.name) for each in stages.all if each.teacher]

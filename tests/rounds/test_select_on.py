@@ -62,7 +62,7 @@ def test_the_best_stage_and_of_equal_ones_the_last(
     assert whole["test_error"] == results(folder / best)["test_error"]
     said = "round_2 is worse than base on 50 validation images, by 2.00 points (standa"
     assert any(each.startswith(said) for each in whole["warnings"]) == (best == "base")
-    few = "only 50 validation images, each of which is 2.0 points of error: "
+    few = "only 50 validation images, each of which counts 2.0 points of error: "
     assert whole["warnings"][0].startswith(few)
     model = trained.load(open_task(tiny.experiment(folder, *DMT)), folder)
     other = trained.load(open_task(tiny.experiment(folder, *DMT)), folder / best)

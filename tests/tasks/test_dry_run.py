@@ -197,5 +197,5 @@ def test_pseudo_labels_that_are_given_are_looked_at(tmp_path, tried):
 
 def test_a_comparison_that_the_run_would_refuse(tmp_path):
     flags = ("--algorithm=mixdmt", *tiny.SHORT_ROUNDS, "--compare_supervised")
-    with pytest.raises(UserError, match="realmix, which the rounds begin with"):
+    with pytest.raises(UserError, match="method of the base model, realmix"):
         dry_run.dry_run(tiny.experiment(tmp_path / "run", *flags))

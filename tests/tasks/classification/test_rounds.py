@@ -227,8 +227,8 @@ def test_a_base_model_that_does_not_fit(finished_rounds, tmp_path):
         flags = with_others((*tiny.ROUNDS, base), *more)
         return refusal(tmp_path / "run", *flags, code=1)
 
-    assert "knows labels that this run hides" in said("--seed=2")
-    assert "knows labels that this run hides" in said("--labels=10")
+    assert "was trained with labels that this run hides" in said("--seed=2")
+    assert "was trained with labels that this run hides" in said("--labels=10")
     assert "trained with another network: --filters=4" in said("--filters=5")
     whole = shutil.copytree(finished_rounds.folder / "base", tmp_path / "base")
     (whole / "results.json").unlink()

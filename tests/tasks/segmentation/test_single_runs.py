@@ -231,7 +231,7 @@ def test_a_base_model_that_does_not_fit(supervised, tmp_path):
     def said(*more):
         return refusal(tmp_path / "run", *flags, *more, code=1)
 
-    assert "knows labels that this run hides" in said("--seed=2")
+    assert "was trained with labels that this run hides" in said("--seed=2")
     assert "trained with another network: --width=4" in said("--width=5")
     base = shutil.copytree(supervised.folder, tmp_path / "base")
     (base / "results.json").unlink()
