@@ -1,4 +1,4 @@
-"""Whether an exported model answers as the network that it was made of."""
+"""Checks that an exported model makes the same predictions as its network."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ import numpy as np
 
 from mixdmt_tf.errors import UserError
 
-NUMBER = 64  # random images, where there are no others
-ANY_SIZE = (45, 60)  # of random images for a network that takes any
-LARGEST = 1e-4  # difference of a probability that rounding can make in float32
+NUMBER = 64  # number of random images, if no others are given
+ANY_SIZE = (45, 60)  # size of random images for a network that takes any size
+LARGEST = 1e-4  # largest difference of a probability due to rounding in float32
 MOVED = 0.1  # share of probability that 8-bit numbers may move to other classes
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Samples:
-    """Images that an exported model is compared on, and calibrated with.
+    """Images that an exported model is compared on and calibrated with.
 
     Attributes:
-        images: uint8 [n, H, W, C] each.
-        kind: what they are, for people: 'test'.
-        calibration: uint8 [n, H, W, C] each, of the training images; for 8-bit numbers.
+        images: batches of images, uint8 [n, H, W, C].
+        kind: the kind of images in words, such as 'test'.
+        calibration: batches of training images, uint8 [n, H, W, C], to calibrate 8-bit
+            numbers.
     """
 
     images: Sequence[np.ndarray]
@@ -32,15 +33,15 @@ class Samples:
 
 @dataclasses.dataclass(frozen=True)
 class Agreement:
-    """How far two models' probabilities are apart.
+    """Differences between the probabilities of two models.
 
     Attributes:
         images: number of images that were compared.
-        kind: of the images.
-        largest: difference of any probability.
-        moved: share of an image's, or pixel's, probability that is with other classes
-            (total variation distance), on average.
-        same: share of images, or pixels, with the same likeliest class.
+        kind: the kind of images in words.
+        largest: largest difference of any probability.
+        moved: mean share of an image's, or pixel's, probability that moved to other
+            classes (total variation distance).
+        same: share of images, or pixels, with the same most likely class.
     """
 
     images: int
@@ -50,7 +51,7 @@ class Agreement:
     same: float
 
     def describe(self) -> str:
-        """A line for the terminal."""
+        """Describes the agreement in a line for the terminal."""
         return (
             f"compared with the checkpoint on {self.images:,} {self.kind} images: "
             f"probabilities differ by at most {self.largest:.2g}, the likeliest class "
@@ -59,7 +60,11 @@ class Agreement:
 
 
 def random_samples(shape: Tuple[int, ...]) -> Samples:
-    """Noise, for want of images; (H, W, C) of the network's, None for any size."""
+    """Returns random images, for models that are exported without data.
+
+    Args:
+        shape: (H, W, C) of the network's input; H and W are None for any size.
+    """
     height, width, channels = shape
     number = NUMBER if height else 2
     size = (height, width) if height else ANY_SIZE
@@ -74,19 +79,20 @@ def compare(
     expected: Callable[[np.ndarray], np.ndarray],
     answered: Callable[[np.ndarray], np.ndarray],
 ) -> Agreement:
-    """Asks both models about the images.
+    """Compares the probabilities of both models on the images.
 
     Args:
         samples: the images.
-        expected: probabilities [n, ..., C] of the network for images [n, H, W, C].
-        answered: of the exported model.
+        expected: returns the network's probabilities [n, ..., C] for images [n, H, W,
+            C].
+        answered: returns those of the exported model.
     """
     number, largest, moved, same, rows = 0, 0.0, 0.0, 0, 0
     for images in samples.images:
         wanted, got = expected(images), np.asarray(answered(images))
         apart = np.abs(got - wanted)
         number += len(images)
-        # Unlike `max`, NumPy's keeps what is no number.
+        # Unlike Python's `max`, NumPy's propagates NaN.
         largest = float(np.maximum(largest, apart.max()))
         moved += float(apart.sum(-1).sum(dtype=np.float64)) / 2
         same += int((got.argmax(-1) == wanted.argmax(-1)).sum())
@@ -95,10 +101,10 @@ def compare(
 
 
 def require(found: Agreement, place: object, eight_bits: bool) -> None:
-    """Refuses a model that is too far from its network.
+    """Checks that an exported model agrees with its network.
 
     Raises:
-        UserError: saying by how much.
+        UserError: if the probabilities differ too much; the message says by how much.
     """
     if eight_bits:
         fine, bound = found.moved <= MOVED, f"{MOVED} of it on average"

@@ -1,10 +1,11 @@
-"""Checkpoints that are complete or invisible, and that notice damage.
+"""Checkpoints that are written atomically and detect damage.
 
-A checkpoint is a folder `step-00001024` holding TensorFlow's files, copies of the run's
-own small files, and a manifest with the digest of each (`manifests.py`). It is written
-beside under another name and renamed at the end. Restoring takes the newest one whose
-digests hold. TensorFlow finds variables by the attributes that lead to them, and those
-differ between Keras 2 and 3; under `portable` the same variables are found in lists.
+A checkpoint is a folder `step-00001024` with TensorFlow's files, copies of the run's
+own small files, and a manifest with the digest of each file (`manifests.py`). It is
+written under a temporary name and renamed at the end. Restoring takes the newest
+checkpoint whose digests match. TensorFlow finds variables by the attributes that lead
+to them, which differ between Keras 2 and 3. `portable` therefore holds the same
+variables in lists.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ from mixdmt_tf.runs import manifests
 
 
 def state(algorithm: Algorithm) -> tf.train.Checkpoint:
-    """Everything a run needs to resume: weights, statistics, average, optimizers.
+    """Returns everything a run needs to resume, as a `tf.train.Checkpoint`.
 
-    And what the method keeps itself, if it does (`own_state` of an algorithm).
+    It holds weights, running statistics, EMA weights and optimizers, and the method's
+    own variables if it has any (`own_state` of an algorithm).
     """
     more: Dict[str, Any] = {"peer": algorithm.peer} if algorithm.has_peer else {}
     if algorithm.more_optimizers:
@@ -46,7 +48,7 @@ def state(algorithm: Algorithm) -> tf.train.Checkpoint:
 
 
 def variables(algorithm: Algorithm) -> List[tf.Variable]:
-    """Of all that `state` holds."""
+    """Lists all variables that `state` holds."""
     found = [*algorithm.network.weights]
     for optimizer in (algorithm.optimizer, *algorithm.more_optimizers.values()):
         found += compat.variables(optimizer)
@@ -56,7 +58,7 @@ def variables(algorithm: Algorithm) -> List[tf.Variable]:
 
 
 def portable(algorithm: Algorithm) -> Dict[str, Any]:
-    """What `state` holds, in lists; without the loss scale of float16."""
+    """Returns what `state` holds as lists, without the loss scale of float16."""
     optimizers = {"optimizer": algorithm.optimizer, **algorithm.more_optimizers}
     return {
         **portable_weights(algorithm.network, algorithm.average),
@@ -69,7 +71,7 @@ def portable(algorithm: Algorithm) -> Dict[str, Any]:
 
 
 def portable_weights(network: keras.Model, average: MovingAverage) -> Dict[str, Any]:
-    """The part of `portable` that predictions need."""
+    """Returns the part of `portable` that predictions need."""
     return {"network": [*network.weights], "average": [*average.averages]}
 
 
@@ -79,7 +81,7 @@ def _own(part: Any) -> Any:
 
 
 def digest(algorithm: Algorithm) -> str:
-    """sha256 over all that `state` holds."""
+    """Returns the SHA-256 digest of all variables that `state` holds."""
     total = hashlib.sha256()
     for variable in variables(algorithm):
         total.update(np.ascontiguousarray(variable.numpy()).tobytes())
@@ -87,7 +89,7 @@ def digest(algorithm: Algorithm) -> str:
 
 
 def _complain(sentence: str) -> None:
-    """Says something where a command that prints data has none."""
+    """Prints to standard error, since standard output may be a command's data."""
     print(sentence, file=sys.stderr, flush=True)
 
 
@@ -95,8 +97,8 @@ class Checkpoints:
     """The checkpoints of one run.
 
     Attributes:
-        note: what was noted with the checkpoint that was restored; {} at first.
-        split: digest of the split that it was trained on, and of its pseudo labels.
+        note: the note of the checkpoint that was restored; {} before.
+        split: digest of the split, and of the pseudo labels, that it was trained on.
     """
 
     def __init__(
@@ -109,18 +111,18 @@ class Checkpoints:
         run_folder: Optional[pathlib.Path] = None,
         portable: Optional[Dict[str, Any]] = None,
     ):
-        """Opens the folder. Only `save` writes there: others may look on meanwhile.
+        """Opens the folder; only `save` writes to it.
 
         Args:
-            folder: where they live, made by the first `save`.
+            folder: folder of the checkpoints, created by the first `save`.
             checkpoint: the objects to save, from `state`.
-            split_digest: of the run's split; a checkpoint of another one is refused.
-                None: whatever there is.
-            keep: how many to keep besides the best.
+            split_digest: digest of the run's split; checkpoints of another split are
+                refused. None accepts any.
+            keep: number of checkpoints to keep besides the best.
             say: receives warnings.
-            run_folder: of whose small files each checkpoint takes a copy.
-            portable: the variables in lists, by which a checkpoint of another version
-                of Keras is read.
+            run_folder: the run's folder; its small files are copied to each checkpoint.
+            portable: the variables in lists, to read checkpoints of another major
+                version of Keras.
         """
         self.folder = folder
         self.keep = keep
@@ -134,7 +136,7 @@ class Checkpoints:
         self.split = split_digest
 
     def steps(self) -> List[int]:
-        """Steps of the checkpoints that are there, ascending."""
+        """Returns the steps of the existing checkpoints, ascending."""
         return manifests.steps(self.folder)
 
     def save(
@@ -143,28 +145,28 @@ class Checkpoints:
         best: Optional[int] = None,
         note: Optional[Dict[str, Any]] = None,
     ) -> pathlib.Path:
-        """Saves the present state as that of `step` (the number of finished steps).
+        """Saves the current state as the checkpoint of `step`.
 
-        What an interrupted save left behind is removed. The step that was saved or
-        restored last is not written again: that state is there.
+        Removes leftovers of interrupted saves. Does not write the step that was saved
+        or restored last again, since that state is already there.
 
         Args:
-            step: finished steps.
-            best: the step whose checkpoint is kept however old it gets.
-            note: what JSON can hold and belongs to this state.
+            step: number of finished steps.
+            best: step of the best checkpoint, which is always kept.
+            note: data to store with the checkpoint; must be serializable as JSON.
 
         Raises:
-            UserError: if it cannot be written; the earlier checkpoints stay.
+            UserError: if it cannot be written; earlier checkpoints stay.
         """
         final = self._path(step)
         if step != self._present:
             self._write(step, final, note or {})
             self._present = step
-        # Later ones can only be damaged ones that `restore` passed over.
+        # Later checkpoints are damaged ones that `restore` skipped.
         known = [each for each in self.steps() if each <= step]
         for old in known[: -self.keep]:
             if old != best:
-                # On network file systems not while another machine reads it.
+                # On network file systems this fails while another machine reads it.
                 shutil.rmtree(self._path(old), ignore_errors=True)
         return final
 
@@ -197,21 +199,21 @@ class Checkpoints:
             ) from error
 
     def _copy_run_files(self, place: pathlib.Path) -> None:
-        """Copies what this state belongs to, so that the checkpoint alone says it."""
+        """Copies the run's small files, to make the checkpoint self-contained."""
         for name in manifests.COPIES if self._run_folder else ():
             source = self._run_folder / name
             if digests.is_sound(source):
                 shutil.copyfile(source, place / name)
 
     def restore(self, step: Optional[int] = None) -> Optional[int]:
-        """Restores the newest intact checkpoint, or that of `step`.
+        """Restores the newest intact checkpoint, or the one of `step`.
 
         Returns:
-            The number of finished steps, None if there is no intact checkpoint, or if
-            that of `step` is damaged or missing.
+            The number of finished steps; None if there is no intact checkpoint, or if
+            the one of `step` is damaged or missing.
 
         Raises:
-            UserError: if a checkpoint belongs to another split, or lacks something.
+            UserError: if a checkpoint belongs to another split or lacks variables.
         """
         wanted = self.steps() if step is None else [step]
         for candidate in reversed(wanted):
@@ -241,7 +243,7 @@ class Checkpoints:
         try:
             status = checkpoint.read(str(self._path(step) / "state"))
             status.assert_existing_objects_matched().expect_partial()
-        except (AssertionError, ValueError) as error:  # missing, or another shape
+        except (AssertionError, ValueError) as error:  # missing or of another shape
             raise UserError(
                 f"the checkpoint of step {step} in {self.folder} does not hold all "
                 "variables of this method and network.\nIt comes from another version: "

@@ -1,7 +1,8 @@
-"""Which machines train together: `TF_CONFIG`, read without TensorFlow.
+"""Reads `TF_CONFIG`, which lists the machines that train together.
 
-It is TensorFlow's own variable, JSON with the addresses of all workers and which of
-them this process is:
+This module does not import TensorFlow. `TF_CONFIG` is TensorFlow's own environment
+variable: JSON with the addresses of all workers and the index of this process among
+them.
 
     {"cluster": {"worker": ["a:2222", "b:2222"]},
      "task": {"type": "worker", "index": 0}}
@@ -27,8 +28,9 @@ class Cluster:
     """The workers of one training.
 
     Attributes:
-        addresses: of all, 'host:port', the chief's first; empty for one process alone.
-        index: which of them this process is.
+        addresses: addresses of all workers, 'host:port', the chief's first; empty for a
+            single process.
+        index: index of this process among them.
     """
 
     addresses: Tuple[str, ...] = ()
@@ -36,18 +38,18 @@ class Cluster:
 
     @property
     def several(self) -> bool:
-        """Whether there is more than one."""
+        """Whether there is more than one worker."""
         return len(self.addresses) > 1
 
 
 def read(environment: Mapping[str, str] = os.environ) -> Cluster:
-    """The cluster that `TF_CONFIG` describes.
+    """Parses `TF_CONFIG`.
 
     Args:
-        environment: that of the process.
+        environment: environment variables of the process.
 
     Raises:
-        UsageError: if it is set to something else.
+        UsageError: if it is set but malformed.
     """
     text = environment.get(NAME, "")
     if not text.strip():
@@ -69,7 +71,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Cluster:
             raise _refused(f"cluster, {job}: expected a list of 'host:port'")
     addresses = [each for job in JOBS for each in jobs.get(job, ())]
     if len(set(addresses)) < len(addresses):
-        raise _refused("an address is there twice")
+        raise _refused("an address is given twice")
     if not addresses:
         return Cluster()
     job, index = task.get("type"), task.get("index")
@@ -82,7 +84,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Cluster:
 
 
 def of_run(strategy: str) -> Cluster:
-    """The cluster that a run with this `--strategy` is trained on.
+    """Returns the cluster that a run with this `--strategy` is trained on.
 
     Raises:
         UsageError: if `TF_CONFIG` is missing or wrong.
@@ -92,14 +94,14 @@ def of_run(strategy: str) -> Cluster:
     found = read()
     if strategy == "multi_worker" and not found.addresses:
         raise UsageError(
-            f"--strategy=multi_worker: {NAME} is not set, which says who takes part.\n"
+            f"--strategy=multi_worker: {NAME}, which lists the workers, is not set.\n"
             "Set it on each machine, or try it on this one with bin/launch."
         )
     return found if strategy == "multi_worker" or found.several else Cluster()
 
 
 def text(addresses: Tuple[str, ...], index: int) -> str:
-    """`TF_CONFIG` of one of several workers."""
+    """Returns the text of `TF_CONFIG` for one of several workers."""
     task = {"type": "worker", "index": index}
     return json.dumps({"cluster": {"worker": list(addresses)}, "task": task})
 

@@ -15,7 +15,7 @@ SERVICE_ADDRESS = re.compile(r"grpc://[^:/\s]+:[0-9]{1,5}")
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """How long, how fast, where to, and what is written on the way."""
+    """Settings of a run: method, network, length, speed, folder and output."""
 
     algorithm: str = setting("realmix", "method: the name of a file in algorithms/")
     network: str = setting(
@@ -172,7 +172,7 @@ class Config:
     )
 
     def __post_init__(self) -> None:
-        """Refuses values out of range with a UsageError."""
+        """Raises a UsageError for values that are out of range or contradictory."""
         check(settings_of(type(self)), self)
         if self.batch % self.accumulate:
             raise UsageError(
@@ -200,10 +200,10 @@ class Config:
             )
 
     def for_run(self, steps: int, task: str) -> Config:
-        """These settings with what they leave open filled in for a run's length.
+        """Fills in the settings that default to values for the run's length.
 
         Args:
-            steps: of the run.
+            steps: number of training steps of the run.
             task: 'classification' or 'segmentation'.
         """
         every = lengths.eval_every(task, steps)

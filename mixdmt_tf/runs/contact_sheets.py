@@ -14,7 +14,7 @@ SIDE, GAP, LINE, FONT = 128, 8, 15, 12  # pixels: pictures, space, text
 
 
 def thumbnail(picture: Image.Image) -> Image.Image:
-    """A picture as large as a sheet shows it; what is tiny is enlarged in squares."""
+    """Resizes a picture for a sheet; tiny ones are enlarged without smoothing."""
     share = SIDE / max(picture.size)
     size = tuple(max(1, round(share * side)) for side in picture.size)
     how = Image.Resampling.NEAREST if share >= 2 else Image.Resampling.BILINEAR
@@ -22,7 +22,7 @@ def thumbnail(picture: Image.Image) -> Image.Image:
 
 
 def of_array(image: np.ndarray) -> Image.Image:
-    """uint8 [H, W, C] as a picture."""
+    """Converts an array, uint8 [H, W, C], to a picture."""
     return Image.fromarray(seen(image))
 
 
@@ -31,18 +31,18 @@ def sheet(
     captions: Sequence[Sequence[str]],
     columns: int = 8,
 ) -> np.ndarray:
-    """Puts pictures side by side.
+    """Arranges pictures in a grid.
 
     Args:
-        pictures: of any size.
-        captions: lines below each of them; what is too long is shortened.
+        pictures: pictures of any size.
+        captions: lines of text below each picture; long lines are shortened.
         columns: pictures in a row.
 
     Returns:
         uint8 [H, W, 3].
 
     Raises:
-        ValueError: if there are no pictures, or not as many captions.
+        ValueError: if there are no pictures, or a different number of captions.
     """
     if not pictures or len(pictures) != len(captions):
         raise ValueError(f"{len(pictures)} pictures, {len(captions)} captions")
@@ -65,7 +65,7 @@ def sheet(
 
 
 def shortened(text: str, font: ImageFont.FreeTypeFont) -> str:
-    """A line that fits below a picture: its end counts most, as of a path."""
+    """Shortens a line to fit below a picture; keeps the end, as for paths."""
     text = printable(text)
     if font.getlength(text) <= SIDE:
         return text

@@ -1,7 +1,8 @@
-"""What TensorBoard is told besides numbers: charts that belong together, and settings.
+"""TensorBoard's pages CUSTOM SCALARS (groups of charts) and HPARAMS (settings).
 
-Layouts of several runs are one layout there. Of the tables of settings TensorBoard
-takes the first that it finds for all runs, so it has what runs are compared by.
+TensorBoard merges the layouts of several runs into one. For the table of settings it
+takes the columns of the first run that it finds, so these are the settings by which
+runs are compared.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from tensorboard.plugins.hparams import summary as sessions
 from mixdmt_tf.runs import tags
 from mixdmt_tf.settings import Setting, settings_of, to_text
 
-# Settings of every run that people compare runs by; those of its method come after.
+# Settings by which runs are compared; those of the method follow.
 COMPARED = (
     *("algorithm", "dataset", "labels", "network", "steps", "batch", "seed"),
     *("learning_rate", "mismatch", "precision"),
 )
-# Of places, and of nothing that a run depends on.
+# Settings that name places and do not affect a run's results.
 LEFT_OUT = ("workdir", "data_dir", "cache_dir", "split")
 _TYPES = {
     bool: api_pb2.DATA_TYPE_BOOL,
@@ -49,7 +50,7 @@ _CHARTS = {
 
 
 def write_layout() -> None:
-    """Writes the page CUSTOM SCALARS, with the writer that is the default one."""
+    """Writes the page CUSTOM SCALARS with the default summary writer."""
     categories = []
     for title, charts in _CHARTS.items():
         drawn = [
@@ -64,36 +65,36 @@ def write_layout() -> None:
 
 
 class _Kind(hparams.Domain):
-    """What TensorBoard must know of a setting to sort by it: numbers or text."""
+    """The type of a setting, number or text, by which TensorBoard sorts it."""
 
     def __init__(self, setting: Setting):
         self._setting = setting
 
     @property
     def dtype(self) -> Any:
-        """Of values as TensorBoard has them."""
+        """The type of the values in TensorBoard."""
         if self._setting.optional or self._setting.words:
             return str
         return {"bool": bool, "int": float, "float": float}.get(self._setting.type, str)
 
     def sample_uniform(self, rng: Any = None) -> Any:
-        """Nothing is drawn from settings."""
+        """Not supported: nothing is sampled from settings."""
         raise NotImplementedError
 
     def update_hparam_info(self, hparam_info: Any) -> None:
-        """Called by TensorBoard's own code."""
+        """Sets the type in TensorBoard's message; called by TensorBoard."""
         hparam_info.type = _TYPES[self.dtype]
 
 
 def write_settings(configs: Sequence[Any], name: str, measure: str) -> None:
-    """Writes the page HPARAMS, with the writer that is the default one.
+    """Writes the page HPARAMS with the default summary writer.
 
-    Settings of the method are called 'method: lambda_u': the page is sorted by name and
-    shows the first ones.
+    Settings of the method are prefixed, as in 'method: lambda_u', since the page sorts
+    by name and shows the first settings.
 
     Args:
         configs: dataclasses of settings; the last one is the method's.
-        name: of the run.
+        name: name of the run.
         measure: 'error' or 'mean IoU'.
     """
     values: Dict[str, Any] = {}
@@ -105,7 +106,7 @@ def write_settings(configs: Sequence[Any], name: str, measure: str) -> None:
             own = config is configs[-1] and setting.name not in COMPARED
             shown = f"method: {setting.name}" if own else setting.name
             value = getattr(config, setting.name)
-            # A column has one type, and None and words are text.
+            # A column has a single type, so settings with None or words are text.
             text = setting.optional or setting.words
             values[shown] = to_text(value) if text else value
             kinds[shown] = setting
@@ -125,6 +126,6 @@ def write_settings(configs: Sequence[Any], name: str, measure: str) -> None:
 
 
 def write_end() -> None:
-    """Says that the run has ended well."""
+    """Marks the run as finished successfully."""
     end = sessions.session_end_pb(api_pb2.STATUS_SUCCESS)
     tf.summary.experimental.write_raw_pb(end.SerializeToString(), step=0)

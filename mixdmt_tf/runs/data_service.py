@@ -1,11 +1,12 @@
-"""Batches that the workers of a `tf.data` service make, on other machines.
+"""Batches from the workers of a `tf.data` service, on other machines.
 
-A batch is a pure function of (seed, step, replica), so the trainer hands out numbers of
-steps and gets batches. Workers (`tasks/data_worker.py`) open the run's folder, which
-they must see as the trainer does, and read and augment images as it would.
+A batch is a pure function of (seed, step, replica), so the trainer sends step numbers
+and receives batches. Workers (`tasks/data_worker.py`) open the run's folder, which they
+must see under the same path as the trainer, and read and augment images as the trainer
+would.
 
-`tf.data` has no order among workers: whoever is first is served first. Batches carry
-their number, and here they are put in order again.
+`tf.data` returns the batches of several workers in any order. Batches carry their
+number, and this module puts them back in order.
 """
 
 from __future__ import annotations
@@ -26,27 +27,27 @@ import tensorflow as tf
 from mixdmt_tf.data.tracing import as_it_is, untuned
 from mixdmt_tf.errors import UserError
 
-# Graphs that go to other processes name a Python function by its token: that of the
-# first function that a process registers, which a worker sees to.
+# Graphs that are sent to other processes refer to a Python function by its token. This
+# is the token of the first function that a process registers; workers make sure of it.
 TOKEN = "pyfunc_0"
-MOST_WAITING = 256  # batches that came too early, until one that is missing is lost
-SILENCE = 30.0  # seconds without a batch, until it is asked who is still there
-_AHEAD = 8  # batches that are asked for at a time
-_SECONDS = 10.0  # to find somebody at the address
-PAUSE = 1.0  # seconds between two looks whether somebody is there
+MOST_WAITING = 256  # batches that came early before a missing one counts as lost
+SILENCE = 30.0  # seconds without a batch before checking that all still answer
+_AHEAD = 8  # batches that are requested at a time
+_SECONDS = 10.0  # timeout of a connection
+PAUSE = 1.0  # seconds between two attempts to connect
 
 Batch = Dict[str, tf.Tensor]
 
 
 @dataclasses.dataclass(frozen=True)
 class Remote:
-    """The batches of a pipeline, made elsewhere.
+    """The batches of a pipeline, computed by a `tf.data` service.
 
     Attributes:
-        pipeline: what would make them here.
-        address: of the dispatcher, 'grpc://host:port'.
-        folder: of the run.
-        state: digest of its split and pseudo labels.
+        pipeline: the pipeline that would compute the same batches on this machine.
+        address: address of the dispatcher, 'grpc://host:port'.
+        folder: the run's folder.
+        state: digest of the run's split and pseudo labels.
     """
 
     pipeline: Any
@@ -57,16 +58,16 @@ class Remote:
     def dataset(
         self, start: int, stop: int, replicas: int = 1, own: Optional[range] = None
     ) -> tf.data.Dataset:
-        """The same batches in the same order as the pipeline's.
+        """Returns the same batches in the same order as the pipeline.
 
         Args:
             start: first step.
             stop: one past the last step.
             replicas: number of replicas.
-            own: those that get their rows from here; None: all.
+            own: replicas that get their rows from this dataset; None for all.
 
         Raises:
-            UserError: if nobody answers at the address.
+            UserError: if the address does not answer.
         """
         require_somebody(self.address)
         own = range(replicas) if own is None else own
@@ -110,17 +111,19 @@ class Remote:
 def watched(
     elements: Iterable[Tuple[Any, ...]], address: str
 ) -> Iterator[Tuple[Any, ...]]:
-    """Elements of a service as they come, for which TensorFlow alone waits for ever.
+    """Yields elements of a service and notices when the service has stopped.
+
+    TensorFlow alone would wait forever.
 
     Args:
-        elements: (number, address of the worker that made it, value, ...).
-        address: of the dispatcher.
+        elements: (number, address of the worker that computed it, value, ...).
+        address: address of the dispatcher.
 
     Yields:
         (number, value, ...)
 
     Raises:
-        UserError: if none comes, and the dispatcher or a worker is gone.
+        UserError: if no element arrives and the dispatcher or a worker is gone.
     """
     came: queue.Queue[Tuple[Any, ...]] = queue.Queue(1)
     ended = threading.Event()
@@ -138,7 +141,7 @@ def watched(
                 if ended.is_set():
                     return
             put(None, None)
-        except Exception as error:  # for the thread that waits for elements
+        except Exception as error:  # re-raised in the thread that waits for elements
             put(None, error)
 
     threading.Thread(target=read, daemon=True).start()
@@ -162,7 +165,7 @@ def watched(
 
 
 def _require_all(address: str, workers: Set[str]) -> None:
-    """Makes sure that a dispatcher and the workers that are known answer.
+    """Checks that the dispatcher and all known workers answer.
 
     Raises:
         UserError: naming those that do not.
@@ -181,18 +184,18 @@ def _require_all(address: str, workers: Set[str]) -> None:
 def in_order(
     elements: Iterable[Tuple[Any, ...]], first: int, last: int
 ) -> Iterator[Tuple[np.ndarray, ...]]:
-    """Numbered elements in the order of their numbers.
+    """Sorts numbered elements.
 
     Args:
         elements: (number, value, ...), in any order.
         first: the smallest number.
-        last: one past the largest.
+        last: one past the largest number.
 
     Yields:
         The values of `first`, `first` + 1, ...
 
     Raises:
-        UserError: if one does not come.
+        UserError: if an element is missing.
     """
     waiting: Dict[int, Tuple[Any, ...]] = {}
     wanted = first
@@ -212,18 +215,18 @@ def in_order(
 
 
 def of_run(pipeline: Any, address: str, folder: pathlib.Path, state: str) -> Any:
-    """The pipeline, or with an address what has its batches made there."""
+    """Returns the pipeline, or with an address its `Remote` counterpart."""
     return Remote(pipeline, address, folder, state) if address else pipeline
 
 
 def require_somebody(address: str) -> None:
-    """Refuses an address that nobody answers at, which TensorFlow tries for an hour.
+    """Checks that an address answers; TensorFlow alone would retry for an hour.
 
     Args:
-        address: 'grpc://host:port'; '' is fine.
+        address: 'grpc://host:port'; '' is accepted.
 
     Raises:
-        UserError: then.
+        UserError: if it does not answer.
     """
     if not address:
         return
@@ -236,13 +239,13 @@ def require_somebody(address: str) -> None:
 
 
 def await_somebody(address: str, say: Callable[[str], None]) -> None:
-    """Waits until somebody can be reached at an address.
+    """Waits until an address answers.
 
-    TensorFlow would wait as well, for an hour, in silence and deaf to Ctrl-C.
+    TensorFlow would wait as well, but for an hour, silently and ignoring Ctrl-C.
 
     Args:
         address: 'grpc://host:port'.
-        say: receives a sentence if there is something to wait for.
+        say: receives a message if there is something to wait for.
     """
     error = _refusal(address)
     if error is not None:
@@ -253,16 +256,16 @@ def await_somebody(address: str, say: Callable[[str], None]) -> None:
 
 
 def _refusal(address: str) -> Optional[Exception]:
-    """Why nobody can be reached at an address; None if somebody can."""
+    """Returns the error of connecting to an address; None if it answers."""
     try:
         socket.create_connection(host_and_port(address), _SECONDS).close()
-    except (OSError, UnicodeError) as error:  # the latter of what is no name of a host
+    except (OSError, UnicodeError) as error:  # UnicodeError: invalid host name
         return error
     return None
 
 
 def host_and_port(address: str) -> Tuple[str, int]:
-    """Both of 'grpc://host:port'."""
+    """Splits 'grpc://host:port'."""
     found = re.fullmatch(r"grpc://(.+):([0-9]+)", address)
     if not found:
         raise ValueError(f"{address}: expected grpc://host:port")

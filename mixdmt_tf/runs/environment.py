@@ -1,4 +1,4 @@
-"""Versions and machine: what else may change a number."""
+"""Versions of packages and the machine, which may affect results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mixdmt_tf import __version__
 
 
 def versions() -> Dict[str, str]:
-    """Versions of everything that may change a number."""
+    """Returns the versions of all packages that may affect results."""
     found = {"mixdmt_tf": __version__, "python": platform.python_version()}
     for name in ("tensorflow", "tensorflow-cpu", "keras", "numpy", "tensorflow-addons"):
         try:
@@ -22,9 +22,9 @@ def versions() -> Dict[str, str]:
 
 
 def machine() -> str:
-    """System, processor and number of cores of the machine that we are on.
+    """Describes this machine: system, processor and number of cores.
 
-    Where fewer cores are ours than there are, both numbers.
+    If this process may use only some of the cores, both numbers are given.
     """
     all_cores, system = os.cpu_count() or 1, platform.platform()
     ours = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
@@ -35,7 +35,9 @@ def machine() -> str:
 
 
 def processor(fact: str) -> str:
-    """What Linux says of the first processor; elsewhere its name, or ''.
+    """Returns a fact about the first processor from /proc/cpuinfo.
+
+    Without that file, returns the processor's name for 'model name', else ''.
 
     Args:
         fact: the beginning of a line of /proc/cpuinfo, such as 'model name'.

@@ -1,4 +1,4 @@
-"""One run's settings, all of them, and their form as flags."""
+"""All settings of a run, and their conversion to and from flags."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ if TYPE_CHECKING:  # imports TensorFlow
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """What determines a run.
+    """The settings that determine a run.
 
     Attributes:
         run: algorithm, network, length, speed, folder.
         data: data set, labels, and copies of images (classification) or crops
-            (segmentation); it decides which task the run is of.
+            (segmentation); its type determines the task.
         network: the `Config` of the network named by `run.network`.
         method: the `Config` of the algorithm named by `run.algorithm`.
     """
@@ -62,19 +62,19 @@ class Experiment:
 
     @property
     def snapshot(self) -> str:
-        """Which checkpoint is the result: 'last', or 'best' on the validation images.
+        """The checkpoint that is the result: 'last', or 'best' on validation images.
 
-        A single run, and so each stage of rounds, ends with its last weights.
+        For a single run, and thus for each stage of a run in rounds, it is the last.
         """
         return getattr(self.method, "snapshot", "last") if self.in_rounds else "last"
 
     def method_class(self, name: str = "") -> Type[Algorithm]:
-        """The class of this algorithm, or of another one of the same task."""
+        """Returns the class of this algorithm, or of another one of the same task."""
         return algorithms.method(self.task, name or self.algorithm)
 
     @property
     def groups(self) -> Tuple[Tuple[str, Any], ...]:
-        """(title, config) in the order in which they are written and shown."""
+        """Pairs (title, config), in the order in which they are written and shown."""
         return (
             ("run", self.run),
             ("data", self.data),
@@ -83,10 +83,10 @@ class Experiment:
         )
 
     def for_run(self, steps: int) -> Experiment:
-        """These settings with what they leave open filled in for a run's length.
+        """Fills in the settings that default to values for the run's length.
 
         Args:
-            steps: of the run.
+            steps: number of training steps of the run.
         """
         return dataclasses.replace(
             self,
@@ -96,7 +96,7 @@ class Experiment:
         )
 
     def left_open(self) -> Dict[str, Setting]:
-        """The settings that wait for the run's length, by name."""
+        """Returns the unset settings whose defaults depend on the run's length."""
         return {
             name: setting
             for name, (setting, value) in self.values().items()
@@ -104,24 +104,24 @@ class Experiment:
         }
 
     def as_started(self, flagfile: str) -> Experiment:
-        """These settings, what they leave open being as the run was started with.
+        """Fills in unset settings with the values that the run was started with.
 
-        A run that is given more steps keeps its ramps and momenta.
+        A run that is given more steps thus keeps its ramps and momenta.
 
         Args:
             flagfile: the text that `flagfile` wrote when the run was started.
 
         Raises:
-            UserError: if a value there is none.
+            UserError: if a value in the flagfile is invalid.
         """
         return self._taking(self.left_open(), flagfile)
 
     def with_steps_of(self, flagfile: str) -> Experiment:
-        """These settings with the steps that the run, or its stages, started with."""
+        """Takes over the steps that the run, or its stages, were started with."""
         return self.taking(("steps", *lengths.STAGES), flagfile)
 
     def taking(self, names: Iterable[str], flagfile: str) -> Experiment:
-        """These settings with those of them that the run was started with."""
+        """Takes over the named settings that the run was started with."""
         own = {name: setting for name, (setting, _) in self.values().items()}
         return self._taking({k: own[k] for k in names if k in own}, flagfile)
 
@@ -132,7 +132,7 @@ class Experiment:
         return self.replace({k: value_of(settings_[k], v) for k, v in given.items()})
 
     def _before_they_were_settings(self) -> Dict[str, str]:
-        """What runs had that are older than settings that follow from a length."""
+        """Returns the values used by runs that predate length-dependent settings."""
         long = self.for_run(lengths.PUBLISHED).to_flags()
         return {
             name: long[name]
@@ -141,7 +141,7 @@ class Experiment:
         }
 
     def replace(self, values: Mapping[str, Any]) -> Experiment:
-        """The same with other values of some settings, whichever group has them."""
+        """Returns a copy with other values of some settings, in any group."""
 
         def changed(config: Any) -> Any:
             names = {each.name for each in dataclasses.fields(config)}
@@ -157,7 +157,7 @@ class Experiment:
         )
 
     def values(self) -> Dict[str, Tuple[Setting, Any]]:
-        """Every setting with its value, by name."""
+        """Returns every setting with its value, by name."""
         return {
             each.name: (each, getattr(config, each.name))
             for _, config in self.groups
@@ -165,11 +165,11 @@ class Experiment:
         }
 
     def to_flags(self) -> Dict[str, str]:
-        """Every setting as the text of its flag."""
+        """Returns every setting as the text of its flag."""
         return {name: to_text(value) for name, (_, value) in self.values().items()}
 
     def network_flags(self) -> Dict[str, str]:
-        """Name and settings of the network as the text of their flags."""
+        """Returns the network's name and settings as the text of their flags."""
         values = dataclasses.asdict(self.network)
         return {
             "network": self.run.network,
@@ -177,13 +177,13 @@ class Experiment:
         }
 
     def flagfile(self) -> str:
-        """A flagfile for `bin/train` that repeats the run."""
+        """Returns a flagfile for `bin/train` that repeats the run."""
         return settings.flagfile(
             (title, dataclasses.asdict(config)) for title, config in self.groups
         )
 
     def require_same(self, flagfile: str, workdir: str) -> None:
-        """Refuses to resume a run that was started under other settings.
+        """Checks that a run is resumed with the settings that it was started with.
 
         Settings that are declared harmless (more steps, logging) may differ.
 
@@ -192,10 +192,10 @@ class Experiment:
             workdir: the run's folder, for the message.
 
         Raises:
-            UserError: with a table of what differs, old and new.
+            UserError: with a list of the old and new values that differ.
         """
         values = self.values()
-        # A setting that is younger than the run had what is now its default.
+        # A setting that was added after the run started had its present default.
         old = {name: to_text(each.default) for name, (each, _) in values.items()}
         old.update(self._before_they_were_settings())
         old.update(parse(flagfile))
@@ -217,16 +217,16 @@ class Experiment:
 
 
 def _start(flags: Dict[str, str]) -> str:
-    """Where `init_from` is, seen from the run's folder."""
+    """Returns `init_from` relative to the run's folder."""
     start = flags.get("init_from", "")
     return os.path.relpath(start, flags.get("workdir") or ".") if start else ""
 
 
 def value_of(setting: Setting, text: str) -> Any:
-    """The value that stands in a run's own flagfile.
+    """Parses a value from a run's own flagfile.
 
     Raises:
-        UserError: if it is none that the setting can have.
+        UserError: if the value is not valid for the setting.
     """
     try:
         if setting.type == "bool":
@@ -246,6 +246,6 @@ def value_of(setting: Setting, text: str) -> Any:
 
 
 def parse(flagfile: str) -> Dict[str, str]:
-    """The flags of a file that `Experiment.flagfile` wrote."""
+    """Parses a file that `Experiment.flagfile` wrote."""
     lines = [line[2:] for line in flagfile.splitlines() if line.startswith("--")]
     return dict(line.split("=", 1) for line in lines)
