@@ -1,7 +1,7 @@
-"""Models for others: uint8 images in, probabilities and labels out.
+"""Exports models for other programs: uint8 images in, probabilities and labels out.
 
-`servable.py` says what goes in and comes out. Whatever is written is loaded again and
-compared with the network, and kept only if it answers the same.
+`servable.py` defines inputs and outputs. Every exported model is loaded again and
+compared with the network, and kept only if its predictions agree.
 """
 
 from __future__ import annotations
@@ -38,26 +38,28 @@ def export(
     samples: Optional[Samples] = None,
     bands: Optional[Bands] = None,
 ) -> Agreement:
-    """Writes a model, loads it back, and compares its answers with the network's.
+    """Writes a model, loads it back, and compares its predictions with the network's.
 
     Args:
         format_name: 'saved_model', 'keras', 'tflite' or 'tflite_int8'.
         scorer: the network.
-        weights: which weights.
-        class_names: also written into a SavedModel's folder as `classes.json`; beside
-            them, as `shape.json`, (H, W, C) within the network, null for any.
+        weights: the weights to export.
+        class_names: names of the classes; also written into a SavedModel's folder, as
+            `classes.json`. Beside it `shape.json` holds the network's input shape (H,
+            W, C), with null for any size.
         place: file or folder; replaced as a whole once the new one is verified.
-        colours: of the classes, uint8 [C, 3]; written there as `colours.json`.
-        samples: what to compare on, and for 'tflite_int8' to calibrate with; random
+        colours: colours of the classes, uint8 [C, 3]; written into a SavedModel's
+            folder as `colours.json`.
+        samples: images to compare on, and for 'tflite_int8' to calibrate with; random
             images if not given.
-        bands: what images the network was trained on; None: photographs.
+        bands: kind of images that the network was trained on; None for photographs.
 
     Returns:
-        How well both agree.
+        The agreement of both.
 
     Raises:
-        UserError: if the loaded model answers differently, or `place` cannot be
-            written or holds something else; what was there stays.
+        UserError: if the predictions of the loaded model differ, or if `place` cannot
+            be written or holds something else. What was there stays.
         ValueError: if there is nothing to calibrate with.
     """
     place = place.absolute()
@@ -95,7 +97,10 @@ def _expected(scorer: Scorer, weights: List[np.ndarray]) -> Answering:
 
 
 def _unwritten(place: pathlib.Path, error: Exception) -> UserError:
-    """What kept a model from being written; TensorFlow has its own words for it."""
+    """Returns the error for a model that could not be written.
+
+    TensorFlow's errors have no `strerror`; the first line of their message is used.
+    """
     reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
     return UserError(
         f"{place} cannot be written: {reason}.\nMake room or choose another place, and "
@@ -104,14 +109,14 @@ def _unwritten(place: pathlib.Path, error: Exception) -> UserError:
 
 
 def _refuse_to_replace(place: pathlib.Path, format_name: str) -> None:
-    """A folder is deleted only if it is empty or an earlier SavedModel."""
+    """Checks that a folder to be replaced is empty or holds an earlier SavedModel."""
     if format_name != "saved_model":
         if place.is_dir():
             raise UserError(f"{place} is a folder; expected the name of a file")
     elif place.exists() and not (place / "saved_model.pb").is_file():
         if not place.is_dir() or any(place.iterdir()):
             raise UserError(
-                f"{place} holds something else than a SavedModel and is left alone.\n"
+                f"{place} holds something other than a SavedModel and is left alone.\n"
                 "Choose a new folder for the model."
             )
 
@@ -130,7 +135,7 @@ def _saved_model(
     colours: Optional[np.ndarray],
     bands: Optional[Bands],
 ) -> Answering:
-    """The signatures of `Servable`; beside them what `model_files.py` has."""
+    """Writes a SavedModel and the files that `model_files.py` lists."""
     servable = Servable(scorer, class_names, bands)
     tf.saved_model.save(servable, str(path), signatures=servable.signatures())
     names = json.dumps(list(class_names))
@@ -150,10 +155,10 @@ def _saved_model(
 
 
 def _keras(scorer: Scorer, path: pathlib.Path) -> Answering:
-    """Rescaling and softmax are within.
+    """Writes a Keras model that includes rescaling and softmax.
 
-    Of classification stock layers only: loads with plain Keras. Keras has no layer that
-    upsamples with corners aligned, so that segmenters want this package.
+    Classifiers use stock layers only and load with plain Keras. Segmentation networks
+    need this package, since Keras has no layer that upsamples with aligned corners.
     """
     images = keras.Input(scorer.network.input_shape[1:], name="image")
     scaled = keras.layers.Rescaling(2.0 / 255.0, -1.0, dtype="float32")(images)

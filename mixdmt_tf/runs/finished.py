@@ -1,7 +1,7 @@
-"""Whether a run has ended, and has the checkpoint that its numbers are of.
+"""Checks whether a run is finished and has the checkpoint of its results.
 
-An older checkpoint is as good to go on from, but not to read: its weights are others
-than those that `results.json` judges.
+Training can resume from an older checkpoint, but commands that use the trained weights
+need the one whose scores are in `results.json`.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from mixdmt_tf.runs.run_folder import read_results
 
 
 def is_finished(folder: pathlib.Path, steps: int, snapshot: str = "last") -> bool:
-    """Whether there is nothing left to train of a run that has no rounds.
+    """Whether the training of a run without rounds is complete.
 
     Args:
-        folder: of the run; it need not be there.
-        steps: its length.
-        snapshot: 'best' if the checkpoint that is best on validation is needed, too.
+        folder: the run's folder; it may be missing.
+        steps: number of training steps of the run.
+        snapshot: 'best' if the checkpoint that is best on validation is also needed.
     """
-    if repair.damaged(folder):  # its training command puts that back
+    if repair.damaged(folder):  # the training command repairs it
         return False
     found = read_results(folder)
     if found is None or found.get("steps") != steps or not is_whole(folder, steps):
@@ -35,55 +35,55 @@ def is_finished(folder: pathlib.Path, steps: int, snapshot: str = "last") -> boo
 
 
 def last_step(folder: pathlib.Path) -> Optional[int]:
-    """The step that a finished run ended with; None of one that is not finished.
+    """Returns the last step of a finished run; None if it is not finished.
 
     Raises:
-        Damaged: if `results.json` or `metrics.csv` are.
+        Damaged: if `results.json` or `metrics.csv` is damaged.
     """
     found = read_results(folder)
     if found is None:
         return None
     step = found.get("steps")
-    if "result_of" in found:  # of a run in rounds these are the steps of all stages
+    if "result_of" in found:  # a run in rounds: `steps` is the sum over all stages
         rows = read_rows(folder)
         step = int(rows[-1]["step"]) if rows else None
     present = place(folder, 0).parent
     later = manifests.steps(present)[-1:]
-    # Of a run that was prolonged these are the results that it had before.
+    # With a later checkpoint the run was prolonged, and the results are older.
     return None if type(step) is not int or later > [step] else step
 
 
 def best_step(folder: pathlib.Path) -> Optional[int]:
-    """The step that was best on the validation images; None without such scores.
+    """Returns the step that was best on validation; None without validation scores.
 
     Raises:
-        Damaged: if `metrics.csv` is.
+        Damaged: if `metrics.csv` is damaged.
     """
     best = best_row(read_rows(folder))
     return None if best is None else int(best["step"])
 
 
 def place(folder: pathlib.Path, step: int) -> pathlib.Path:
-    """Where the checkpoint of a step is."""
+    """Returns the folder of the checkpoint of a step."""
     return manifests.path_of(folder / "checkpoints", step)
 
 
 def is_whole(folder: pathlib.Path, step: int) -> bool:
-    """Whether the checkpoint of a step is there, as it was written."""
+    """Whether the checkpoint of a step exists and is undamaged."""
     return manifests.read(place(folder, step)) is not None
 
 
 def damage(folder: pathlib.Path, step: int) -> digests.Damaged:
-    """What is said of the checkpoint of a step that is not whole."""
+    """Returns the error for a checkpoint that is damaged or missing."""
     path = place(folder, step)
     return digests.Damaged(path, *[] if path.exists() else ["it is missing"])
 
 
 def require(folder: pathlib.Path, snapshot: str) -> None:
-    """Refuses a finished run without the checkpoint that its numbers are of.
+    """Checks that a finished run has the checkpoint of its results.
 
     Raises:
-        Damaged: naming it.
+        Damaged: if the checkpoint is damaged or missing.
     """
     step = best_step(folder) if snapshot == "best" else last_step(folder)
     if step is not None and not is_whole(folder, step):
@@ -91,12 +91,12 @@ def require(folder: pathlib.Path, snapshot: str) -> None:
 
 
 def go_back(folder: pathlib.Path, snapshot: str) -> Optional[int]:
-    """Makes way for a best checkpoint that is lost, which only training can restore.
+    """Prepares to train a lost best checkpoint again.
 
-    The later checkpoints are removed, so that the training goes on from one before it.
+    Removes the later checkpoints, so that training resumes from one before it.
 
     Args:
-        folder: of a run that this process trains.
+        folder: folder of a run that this process trains.
         snapshot: nothing is done unless this is 'best'.
 
     Returns:

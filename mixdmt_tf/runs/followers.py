@@ -1,8 +1,8 @@
-"""One training run as a worker sees it that is not the chief.
+"""A training run on a worker that is not the chief.
 
-It computes its rows of each step and keeps its copy of the weights. Everything else,
-files, scores, printed lines, is the chief's (`session.py`), which has written the run's
-settings and split before it calls the others, and waits for nobody to read.
+The worker computes its rows of each batch and keeps its copy of the weights. Files,
+scores and printed lines are up to the chief (`session.py`). The chief writes the run's
+settings and split before it calls the workers, and does not wait for them to read.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ def follow(
     """Takes part in a run that the chief has begun.
 
     Args:
-        task: of the experiment that stands in the run's folder.
+        task: task of the experiment in the run's folder.
         path: the run's folder, which is only read.
-        strategy: where it runs.
-        workers: all of them.
+        strategy: distribution strategy of the training.
+        workers: all workers.
         interrupts: installed signal handlers.
 
     Raises:
-        UserError: if it does not see what the chief sees, or the loss or a weight is
-            no longer finite.
+        UserError: if the chief's checkpoint is not visible here, or if the loss or a
+            weight is no longer finite.
         Interrupted: if a worker was asked to stop.
     """
     run = task.experiment.run
@@ -55,10 +55,10 @@ def follow(
             checkpoints.state(algorithm),
             portable=checkpoints.portable(algorithm),
         )
-        if saved.restore(start) is None:  # or it would go on with random weights
+        if saved.restore(start) is None:  # don't continue with random weights
             raise UserError(
-                f"worker {workers.index} finds no whole checkpoint of step {start} in "
-                f"{saved.folder}, from which the chief goes on.\n"
+                f"worker {workers.index} finds no intact checkpoint of step {start} in "
+                f"{saved.folder}, from which the chief resumes.\n"
                 "All workers have to see the run's folder. The same command on all of "
                 "them tries again."
             )
@@ -68,7 +68,7 @@ def follow(
         workers.share(checkpoints.variables(algorithm))
 
     def noted(step: int) -> None:
-        """Gives the chief what it saves."""
+        """Sends the chief the metric state that it saves."""
         means.state(algorithm.means, workers.gather)
 
     def begun() -> None:

@@ -1,8 +1,8 @@
-"""JPEG and PNG files as images, in TensorFlow alone: for models that leave the house.
+"""Decodes JPEG and PNG files with TensorFlow alone, for exported models.
 
-What `data/image_files.py` does with Pillow, which TensorFlow Serving lacks: what is
-transparent lies on white, cameras' notes on which side is up are obeyed, 16 bits per
-channel keep the upper 8.
+TensorFlow Serving lacks Pillow, so this module repeats what `data/image_files.py` does
+with it: transparent pixels are blended with white, the EXIF orientation is applied, and
+of 16 bits per channel the upper 8 are kept.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import tensorflow as tf
 
 from mixdmt_tf.data.pixels import LUMINANCE
 
-HEAD = 8192  # bytes of a file in which EXIF's note is looked for; cameras put it first
-# The note as it stands in a file: tag 0x0112, type 3 (short), one value, the value.
+HEAD = 8192  # bytes of a file that are searched for EXIF data; cameras put it first
+# The orientation in a file: tag 0x0112, type 3 (short), one value, then the value.
 _LITTLE = (0x12, 0x01, 0x03, 0x00, 0x01, 0x00, 0x00, 0x00)
 _BIG = (0x01, 0x12, 0x00, 0x03, 0x00, 0x00, 0x00, 0x01, 0x00)
 
 
 def decoded(data: tf.Tensor) -> tf.Tensor:
-    """A file as an image, the right side up.
+    """Decodes a file and turns the image upright.
 
     Args:
         data: string scalar, the content of a JPEG or PNG file.
@@ -32,8 +32,8 @@ def decoded(data: tf.Tensor) -> tf.Tensor:
 
     def of_png() -> tf.Tensor:
         image = tf.cast(tf.io.decode_png(data, 4), tf.float32)
-        # Of greys and palettes of 1, 2 or 4 bits TensorFlow fills the missing alpha
-        # with the largest value of as many bits. A PNG's byte 24 is their number.
+        # For greys and palettes of 1, 2 or 4 bits, TensorFlow fills the missing alpha
+        # with the largest value of this bit depth. Byte 24 of a PNG is the bit depth.
         header = tf.strings.substr(tf.strings.join([data, bytes(25)]), 24, 1)
         bits = tf.cast(tf.io.decode_raw(header, tf.uint8)[0], tf.float32)
         alpha, most = image[..., 3:], 2.0**bits - 1.0
@@ -46,13 +46,13 @@ def decoded(data: tf.Tensor) -> tf.Tensor:
 
 
 def orientation(data: tf.Tensor) -> tf.Tensor:
-    """What EXIF notes of which side is up.
+    """Reads the EXIF orientation of a file.
 
     Args:
         data: string scalar, the content of a JPEG or PNG file.
 
     Returns:
-        int32 scalar, 1 to 8; 1, as it is, where nothing is noted.
+        int32 scalar, 1 to 8; 1 (upright) if the file has none.
     """
     head = tf.io.decode_raw(tf.strings.substr(data, 0, HEAD), tf.uint8)
     windows = tf.signal.frame(head, 10, 1)
@@ -64,13 +64,13 @@ def orientation(data: tf.Tensor) -> tf.Tensor:
     little = tf.boolean_mask(windows[:, 8], begins(_LITTLE))
     big = tf.boolean_mask(windows[:, 9], begins(_BIG))
     noted = tf.cast(tf.concat([little, big, [1]], 0)[0], tf.int32)
-    # How it begins in a JPEG, and in a PNG.
+    # The beginning of EXIF data in a JPEG and in a PNG.
     exif = tf.reduce_any(begins(tuple(b"Exif\x00\x00")) | begins(tuple(b"eXIf")))
     return tf.where(exif & (noted >= 1) & (noted <= 8), noted, 1)
 
 
 def upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
-    """Turns and mirrors an image as EXIF's orientation says.
+    """Rotates and mirrors an image according to the EXIF orientation.
 
     Args:
         image: [H, W, C].
@@ -90,15 +90,15 @@ def upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
 
 
 def resized(images: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """Images in the size of training, bilinear with antialiasing as Pillow's.
+    """Resizes images bilinearly with antialiasing, like Pillow.
 
     Args:
         images: uint8 [n, H, W, C].
-        height: wanted.
-        width: wanted.
+        height: height of the output.
+        width: width of the output.
 
     Returns:
-        uint8 [n, height, width, C]; at the same size the images themselves.
+        uint8 [n, height, width, C]; unchanged images if they have this size.
     """
     size = [height, width]
     changed = tf.image.resize(images, size, tf.image.ResizeMethod.BILINEAR, False, True)
@@ -106,11 +106,11 @@ def resized(images: tf.Tensor, height: int, width: int) -> tf.Tensor:
 
 
 def grey(images: tf.Tensor) -> tf.Tensor:
-    """Luminance, uint8 [..., 1], of colours, uint8 [..., 3]."""
+    """Converts colours, uint8 [..., 3], to luminance, uint8 [..., 1]."""
     luminance = tf.tensordot(tf.cast(images, tf.float32), LUMINANCE, 1)
     return to_uint8(luminance)[..., tf.newaxis]
 
 
 def to_uint8(values: tf.Tensor) -> tf.Tensor:
-    """Numbers as pixels: rounded, and cut off at 0 and 255."""
+    """Rounds numbers and clips them to 0 to 255."""
     return tf.cast(tf.clip_by_value(tf.round(values), 0.0, 255.0), tf.uint8)

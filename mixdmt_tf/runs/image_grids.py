@@ -1,4 +1,4 @@
-"""Images for people: grids of images and a confusion matrix, as uint8 arrays."""
+"""Grids of images and pictures of confusion matrices, as uint8 arrays."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from PIL import Image, ImageDraw, ImageFont
 from mixdmt_tf.data.band_files import seen
 from mixdmt_tf.data.image_files import printable
 
-_MOST_NAMES, _LONGEST = 60, 24  # classes whose names are written, and their characters
-_WIDEST = 1440  # pixels of a confusion matrix; more than so many classes have one each
+_MOST_NAMES, _LONGEST = 60, 24  # most classes with names shown, most characters each
+_WIDEST = 1440  # width of a confusion matrix in pixels; a cell has at least one
 
 
 def grid(images: np.ndarray, columns: int, scale_to: int = 64) -> np.ndarray:
-    """Tiles images into one image, small ones enlarged without smoothing.
+    """Tiles images into one image; small ones are enlarged without smoothing.
 
     Args:
         images: uint8 [n, H, W, C].
         columns: images per row; the last row is filled with white.
-        scale_to: enlarge by whole factors until the height reaches about this.
+        scale_to: approximate height, in pixels, to which small images are enlarged by
+            whole factors.
 
     Returns:
         uint8 [rows, columns, 3] in pixels, with a white line between the tiles.
@@ -40,7 +41,7 @@ def grid(images: np.ndarray, columns: int, scale_to: int = 64) -> np.ndarray:
 def confusion_matrix(
     labels: np.ndarray, predicted: np.ndarray, num_classes: int
 ) -> np.ndarray:
-    """Counts, int64 [true class, predicted class]."""
+    """Returns the confusion matrix, int64 [true class, predicted class]."""
     cells = labels.astype(np.int64) * num_classes + predicted
     counts = np.bincount(cells, minlength=num_classes**2)
     return counts.reshape(num_classes, num_classes)
@@ -49,13 +50,13 @@ def confusion_matrix(
 def matrix_picture(
     counts: np.ndarray, names: Sequence[str] = (), cell: int = 24
 ) -> np.ndarray:
-    """A confusion matrix as shades of blue, rows (true classes) scaled to one.
+    """Draws a confusion matrix in shades of blue, with rows (true classes) normalized.
 
     Args:
         counts: [C, C], true classes by predicted ones.
-        names: of the classes, written beside the rows and above the columns if there
-            are no more than 60.
-        cell: height and width of a cell in pixels; of many classes it is smaller.
+        names: names of the classes, written beside the rows and above the columns if
+            there are no more than 60.
+        cell: height and width of a cell in pixels; smaller with many classes.
 
     Returns:
         uint8 [H, W, 3]; the cells are its lower right part.
@@ -84,7 +85,7 @@ def matrix_picture(
 def _turned(
     names: Sequence[str], margin: int, cell: int, font: ImageFont.FreeTypeFont
 ) -> Image.Image:
-    """Names above the columns, to be read from below."""
+    """Draws the names above the columns, rotated to read upwards."""
     whole = Image.new("RGB", (margin, len(names) * cell), "white")
     draw = ImageDraw.Draw(whole)
     for place, name in enumerate(names):
@@ -93,7 +94,7 @@ def _turned(
 
 
 def _corner(margin: int, font: ImageFont.FreeTypeFont) -> np.ndarray:
-    """What rows and columns are."""
+    """Draws the corner that explains rows and columns."""
     whole = Image.new("RGB", (margin, margin), "white")
     draw = ImageDraw.Draw(whole)
     if margin >= 40:

@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C: stop where nothing is lost."""
+"""Handles SIGTERM and Ctrl-C: stops training where nothing is lost."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ import numpy as np
 if TYPE_CHECKING:  # imports TensorFlow
     from mixdmt_tf.runs.workers import Workers
 
-PATIENCE = 2.0  # seconds until a signal that waits for TensorFlow is answered in words
+PATIENCE = 2.0  # seconds before a message says that a signal waits for TensorFlow
 
 
 @contextlib.contextmanager
 def ctrl_c_ends() -> Iterator[None]:
-    """Within it Ctrl-C ends the process at once, though Python has no chance to answer.
+    """Lets Ctrl-C end the process at once within the context.
 
-    TensorFlow waits for other machines for an hour without letting Python run.
+    TensorFlow waits for other machines for up to an hour without letting Python run, so
+    a Python handler would not be called.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -34,17 +35,17 @@ def ctrl_c_ends() -> Iterator[None]:
 
 
 class Interrupted(BaseException):
-    """The process was asked to stop.
+    """Raised when the process was asked to stop.
 
-    As `KeyboardInterrupt` it is no `Exception`: TensorFlow makes others of these while
-    it traces a function.
+    Like `KeyboardInterrupt`, it is not an `Exception`, since TensorFlow converts these
+    to other exceptions while it traces a function.
 
     Attributes:
         exit_code: 143 after SIGTERM and 130 after SIGINT, as shells expect.
     """
 
     def __init__(self, number: int, message: str = "stopped"):
-        """Remembers the signal."""
+        """Stores the number of the signal."""
         super().__init__(message)
         self.number = number
         self.exit_code = 128 + number
@@ -54,16 +55,16 @@ class Interrupts:
     """Turns the first signal into a request and a second one into an exception.
 
     Outside `deferred` work (training), every file is written atomically, so a signal
-    raises `Interrupted` at once. While `deferred` is set the loop asks `requested`
+    raises `Interrupted` at once. While `deferred` is set, the loop checks `requested`
     after each call of the compiled function and saves before it stops.
 
-    Python answers signals between two of its own instructions. TensorFlow may compute
-    for a minute without any, when it compiles the first step; a thread then says what
-    is waited for.
+    Python handles signals between two of its own instructions. TensorFlow may run for a
+    minute without any, for example when it compiles the first step. A thread then
+    prints a message.
     """
 
     def __init__(self) -> None:
-        """Nothing is installed before the context is entered."""
+        """Creates the object; entering the context installs the handlers."""
         self.requested: Optional[int] = None
         self.deferred = False
         self._previous: Dict[int, Any] = {}
@@ -72,7 +73,7 @@ class Interrupts:
         self._previous_wakeup = -1
 
     def __enter__(self) -> "Interrupts":
-        """Installs the handlers, in the main thread: others get no signals."""
+        """Installs the handlers if this is the main thread; others get no signals."""
         for number in (signal.SIGTERM, signal.SIGINT):
             try:
                 self._previous[number] = signal.signal(number, self._handle)
@@ -87,7 +88,7 @@ class Interrupts:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        """Puts back what was there."""
+        """Restores the previous handlers."""
         for number, handler in self._previous.items():
             signal.signal(number, handler)
         if self._pipe is not None:
@@ -95,15 +96,15 @@ class Interrupts:
             os.close(self._pipe)  # ends the thread
 
     def agreed(self, workers: Workers) -> bool:
-        """Whether any worker was asked to stop, which all of them then do.
+        """Whether any worker was asked to stop, in which case all of them stop.
 
         Args:
-            workers: all of which ask now.
+            workers: all workers; each of them has to call this at the same step.
         """
         if workers.number == 1:
             return self.requested is not None
         number = int(workers.gather(np.float32([self.requested or 0])).max())
-        if number:  # a signal that came meanwhile is for the next time
+        if number:  # a signal that arrived meanwhile waits for the next call
             self.requested = number
         return number > 0
 
@@ -115,12 +116,15 @@ class Interrupts:
             raise Interrupted(number)
 
     def _watch(self, reading: int) -> None:
-        """Reads what Python writes when a signal arrives, before any handler runs."""
+        """Reads the bytes that Python writes when a signal arrives.
+
+        Python writes them before any handler runs.
+        """
         while os.read(reading, 1):
             if not self._answered.wait(PATIENCE):
                 print(
-                    "stopping when TensorFlow has finished the present computation; "
-                    "the first of a run is compiled, which can take a minute",
+                    "stopping when TensorFlow has finished the current computation; "
+                    "the first one of a run is compiled, which can take a minute",
                     file=sys.stderr,
                     flush=True,
                 )

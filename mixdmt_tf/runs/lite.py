@@ -1,4 +1,4 @@
-"""TensorFlow Lite files, and the converter's monologues held back."""
+"""Converts models to TensorFlow Lite, without the converter's output."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from mixdmt_tf.runs.servable import Servable
 
 
 def converted(servable: Servable, calibration: Sequence[np.ndarray] = ()) -> bytes:
-    """A network as a TensorFlow Lite file.
+    """Converts a network to a TensorFlow Lite file.
 
     Args:
         servable: the network.
-        calibration: uint8 [n, H, W, C] each, that show which values occur within the
-            network; given, weights and activations become 8-bit integers.
+        calibration: batches of images, uint8 [n, H, W, C], that show the range of
+            activations in the network. If given, weights and activations are quantized
+            to 8-bit integers.
 
     Returns:
-        The content of the file. Images go in as uint8 and probabilities come out as
-        float32 either way.
+        The content of the file. In both cases it takes uint8 images and returns float32
+        probabilities.
 
     Raises:
         UserError: if TensorFlow Lite lacks an operation of the network.
@@ -45,21 +46,25 @@ def converted(servable: Servable, calibration: Sequence[np.ndarray] = ()) -> byt
     try:
         with quiet():
             content: bytes = converter.convert()
-    except Exception as error:  # of many kinds, with the converter's words in it
+    except Exception as error:  # the converter raises many kinds
         raise UserError(
-            "TensorFlow Lite can't be made of this network: "
+            "this network can't be converted to TensorFlow Lite: "
             f"{str(error).strip().splitlines()[0][:200]}\nUse --format=saved_model."
         ) from error
     return content
 
 
 def answering(path: os.PathLike[str]) -> Callable[[np.ndarray], np.ndarray]:
-    """Probabilities of uint8 images [n, H, W, C] by a file that `converted` made."""
+    """Loads a file that `converted` made.
+
+    Returns:
+        A function from uint8 images [n, H, W, C] to their probabilities.
+    """
     with quiet():
         runner = tf.lite.Interpreter(model_path=str(path)).get_signature_runner()
 
     def answer(images: np.ndarray) -> np.ndarray:
-        with quiet():  # says once more what it runs on
+        with quiet():  # it prints its device again
             probabilities: np.ndarray = runner(image=images)["probabilities"]
         return probabilities
 
@@ -68,9 +73,10 @@ def answering(path: os.PathLike[str]) -> Callable[[np.ndarray], np.ndarray]:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Within it, nothing reaches standard output and error, whoever writes it.
+    """Suppresses all writes to standard output and error within the context.
 
-    The converter is a C++ library that writes where `sys.stderr` doesn't see it.
+    The converter is a C++ library that writes to the file descriptors, not to
+    `sys.stderr`.
     """
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:

@@ -1,4 +1,4 @@
-"""What every run writes as it trains: TensorBoard, and metrics.csv."""
+"""The log of a training run: TensorBoard event files and `metrics.csv`."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from mixdmt_tf.runs.rows import Row, read_rows
 
 
 def write_numbers(numbers: Mapping[str, float]) -> None:
-    """Writes numbers by tag, with the writer and the step that are the default ones.
+    """Writes numbers by tag with the default summary writer, at the default step.
 
-    What `tf.summary.scalar` would write of each, but in one operation.
+    Equivalent to calling `tf.summary.scalar` for each, but in one operation.
     """
     point = Summary()
     for tag, value in numbers.items():
@@ -32,11 +32,11 @@ def write_numbers(numbers: Mapping[str, float]) -> None:
 class Log:
     """TensorBoard's event files and one CSV row per evaluation.
 
-    The rows are rewritten as a whole, so after a resumption no step is there twice.
+    The CSV file is rewritten as a whole, so no step appears twice after a resumption.
 
     Attributes:
-        measure: what counts, as in tags: 'error' or 'mean IoU'.
-        folder: of the run.
+        measure: the main score, as in tags: 'error' or 'mean IoU'.
+        folder: the run's folder.
         rows: the evaluations so far, ascending by step.
     """
 
@@ -52,7 +52,7 @@ class Log:
         self._images_per_step = images_per_step
         self.folder = run_folder
         self._csv = run_folder / "metrics.csv"
-        # TensorBoard calls a run as the folder of its event files is called.
+        # TensorBoard names a run after the folder of its event files.
         self._writer = tf.summary.create_file_writer(str(run_folder))
         self._clock = (0, time.monotonic())
         self.rows: List[Row] = []
@@ -63,16 +63,16 @@ class Log:
         self.rows = [row for row in rows if row["step"] <= until]
 
     def start_clock(self, step: int) -> None:
-        """The speed is measured from here."""
+        """Starts measuring the speed."""
         self._clock = (step, time.monotonic())
 
     def writing(self, step: int) -> ContextManager:
-        """The context in which event files are written of a step."""
-        # TensorFlow keeps a tensor of every Python number that it ever saw, for ever.
+        """Returns the context in which event files are written for a step."""
+        # TensorFlow caches a tensor of every Python number that it is given, forever.
         return self._writer.as_default(np.int64(step))
 
     def log(self, step: int, numbers: Mapping[str, float]) -> None:
-        """Writes the means of the training step and the speed."""
+        """Writes the mean numbers of the training steps, and the speed."""
         last, then = self._clock
         self._clock = (step, time.monotonic())
         speed = (step - last) * self._images_per_step / (time.monotonic() - then)
@@ -81,7 +81,7 @@ class Log:
             write_numbers({tags.step_tag(name): value for name, value in shown.items()})
 
     def _add_row(self, row: Row) -> None:
-        """Adds the row of one evaluation, in place of later ones."""
+        """Adds the row of one evaluation and drops rows of the same or later steps."""
         self.rows = [old for old in self.rows if old["step"] < row["step"]] + [row]
         self._write_csv()
 
@@ -94,20 +94,20 @@ class Log:
         digests.write(self._csv, text.getvalue())
 
     def show_settings(self, configs: Sequence[Any]) -> None:
-        """The run's settings and which charts belong together, for TensorBoard.
+        """Writes the run's settings and the layout of charts to TensorBoard.
 
         Args:
             configs: dataclasses of settings; the last one is the method's.
         """
         parts = self.folder.absolute().parts
-        within = (self.folder.parent / "flags.txt").exists()  # as a round is in a run
+        within = (self.folder.parent / "flags.txt").exists()  # a stage within a run
         name = "/".join(parts[-2:] if within else parts[-1:])
         with self.writing(0):
             dashboards.write_layout()
             dashboards.write_settings(configs, name, self.measure)
 
     def show_end(self) -> None:
-        """That the run has ended well, for TensorBoard."""
+        """Marks the run as finished successfully in TensorBoard."""
         with self.writing(0):
             dashboards.write_end()
 

@@ -1,7 +1,7 @@
-"""What tells whole checkpoints from damaged ones: `manifest.json` in each.
+"""Manifests of checkpoints, which tell intact checkpoints from damaged ones.
 
-It has the digest of every other file of the checkpoint, and one of itself. TensorFlow
-is not imported here.
+`manifest.json` holds the digest of every other file of the checkpoint, and one of
+itself. This module does not import TensorFlow.
 """
 
 from __future__ import annotations
@@ -15,34 +15,34 @@ from mixdmt_tf import bounds, digests
 from mixdmt_tf.files import write_atomically
 
 NAME = "manifest.json"
-_NEWER = {"note", "keras"}  # older manifests have none
+_NEWER = {"note", "keras"}  # missing in older manifests
 _FIELDS = {"step", "split", "sha256", *_NEWER}
-# The files of a run's folder of which a checkpoint has a copy as of its step.
+# Files of the run's folder that are copied to each checkpoint.
 COPIES = ("flags.txt", "split.json", "data.json", "metrics.csv")
 
 
 def steps(folder: pathlib.Path) -> List[int]:
-    """Steps of the checkpoints in a folder, ascending; other files don't count."""
+    """Returns the steps of the checkpoints in a folder, ascending."""
     names = (re.fullmatch(r"step-([0-9]{8,18})", each.name) for each in _in(folder))
     return sorted(int(name[1]) for name in names if name)
 
 
 def path_of(folder: pathlib.Path, step: int) -> pathlib.Path:
-    """Where the checkpoint of a step is."""
+    """Returns the folder of the checkpoint of a step."""
     return folder / f"step-{step:08d}"
 
 
 def write(
     place: pathlib.Path, step: int, split: Optional[str], note: Any, keras: int
 ) -> None:
-    """Writes the manifest of a checkpoint whose other files are there.
+    """Writes the manifest of a checkpoint, after all its other files.
 
     Args:
         place: the checkpoint's folder.
-        step: finished steps.
+        step: number of finished steps.
         split: digest of the run's split.
-        note: what JSON can hold and belongs to this state.
-        keras: the major version that wrote it.
+        note: data stored with the checkpoint; must be serializable as JSON.
+        keras: major version of Keras that wrote the checkpoint.
     """
     files = {each.name: _digest(each) for each in _in(place)}
     fields = {"step": step, "split": split, "sha256": files}
@@ -51,7 +51,7 @@ def write(
 
 
 def read(place: pathlib.Path) -> Optional[Dict[str, Any]]:
-    """The manifest of a checkpoint; None unless every file is as it was written."""
+    """Reads the manifest of a checkpoint; None if a file is damaged or missing."""
     try:
         text = bounds.read_text(place / NAME, bounds.TEXT_BYTES)
         found = _unsealed(text)
@@ -63,7 +63,7 @@ def read(place: pathlib.Path) -> Optional[Dict[str, Any]]:
 
 
 def newest(folder: pathlib.Path, name: str) -> Optional[pathlib.Path]:
-    """The newest intact checkpoint that has a copy of a file; its copy."""
+    """Returns the copy of a file in the newest intact checkpoint that has one."""
     for step in reversed(steps(folder)):
         place = path_of(folder, step)
         if (place / name).is_file() and read(place) is not None:
@@ -72,7 +72,7 @@ def newest(folder: pathlib.Path, name: str) -> Optional[pathlib.Path]:
 
 
 def _unsealed(text: str) -> Dict[str, Any]:
-    """The fields; those of older versions had no digest of themselves."""
+    """Parses a manifest; those of older versions have no digest of themselves."""
     found = json.loads(text)
     if isinstance(found, dict) and digests.SEAL in found:
         found = digests.unseal(text)

@@ -1,4 +1,4 @@
-"""Whether a training step fits into memory, estimated before anything is allocated."""
+"""Estimates whether a training step fits into memory, before allocating anything."""
 
 from __future__ import annotations
 
@@ -15,29 +15,31 @@ from mixdmt_tf.models import rematerialization
 from mixdmt_tf.runs import cluster
 from mixdmt_tf.runs.task import Task
 
-# Weights, their average, and gradients or a slot of the optimizer.
+# Weights, their EMA, and gradients or a slot of the optimizer.
 _COPIES = 3
-# Part of the outputs of all layers that is held at a time: some are computed in place.
+# Share of all layers' outputs held at the same time: some are computed in place.
 _HELD = 0.5
 _BYTES = 4
-_sizes: Dict[str, Tuple[int, int]] = {}  # of networks that were described before
+_sizes: Dict[str, Tuple[int, int]] = {}  # cache of `of_network`
 
 
 def require(task: Task, images_per_label: int) -> str:
-    """Refuses a step that needs more memory than the machine has.
+    """Checks that a training step does not need more memory than the machine has.
 
-    The estimate is a lower bound. GPUs say themselves what they lack.
+    The estimate is a lower bound. Machines with GPUs are not checked, since GPUs report
+    themselves when they run out of memory.
 
     Args:
-        task: of the run.
+        task: task of the run.
         images_per_label: images in a batch for each labelled one.
 
     Returns:
-        The estimate in words, a line.
+        The estimate as a line of text.
 
     Raises:
-        UserError: with the estimate, and what to make smaller.
-        UsageError: if the network has nothing to compute again (`--remat`).
+        UserError: if it needs more; the message has the estimate and says what to make
+            smaller.
+        UsageError: with `--remat`, if the network has no blocks to recompute.
     """
     run, method = task.experiment.run, task.experiment.method_class()
     machines = max(1, len(cluster.of_run(run.strategy).addresses))
@@ -69,14 +71,14 @@ def require(task: Task, images_per_label: int) -> str:
 
 
 def network_key(task: Task) -> str:
-    """All that the layers of a task's network and their sizes depend on."""
+    """Returns a key of everything that determines the network's layers and sizes."""
     experiment = task.experiment
     crops = [getattr(each, "crop", "") for each in (experiment.data, task.source)]
     return repr((experiment.network, task.model_facts(), crops))
 
 
 def _of_task(task: Task) -> Tuple[int, int]:
-    """`of_network`, once for all stages of a run in rounds."""
+    """Like `of_network`, but computed once for all stages of a run in rounds."""
     key = network_key(task)
     if key not in _sizes:
         _sizes[key] = of_network(task.network)
@@ -84,26 +86,26 @@ def _of_task(task: Task) -> Tuple[int, int]:
 
 
 def rematerialize(algorithm: Algorithm) -> None:
-    """Has the networks that a method trains compute their blocks again (`--remat`)."""
+    """Makes a method's networks recompute their blocks in the backward pass."""
     for network in (algorithm.network, algorithm.peer):
         if network is not None:
             rematerialization.rematerialize(network)
 
 
 def of_network(build: Callable[[], Any]) -> Tuple[int, int]:
-    """Size of a network that is described but not allocated.
+    """Returns the size of a network without allocating it.
 
     Args:
-        build: makes the Keras model.
+        build: builds the Keras model.
 
     Returns:
-        The number of its weights, and of the numbers that all its layers put out for
-        one image, the image included.
+        The number of weights, and the total number of outputs of all layers for one
+        image, including the image.
     """
     with compat.without_memory():
         network = build()
         weights = sum(math.prod(each.shape) for each in network.weights)
-        # A model within the model has layers of its own.
+        # A nested model is counted by its layers.
         layers = [e for e in network._flatten_layers() if not hasattr(e, "layers")]
         shapes = [layer.output.shape[1:] for layer in layers]
     return weights, sum(math.prod(int(n or 1) for n in shape) for shape in shapes)

@@ -1,4 +1,4 @@
-"""What lies beside an exported SavedModel; read without TensorFlow."""
+"""The files beside an exported SavedModel; read without TensorFlow."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from mixdmt_tf import bounds, digests
 from mixdmt_tf.errors import UserError
 
 CLASSES = "classes.json"  # names of the classes
-COLOURS = "colours.json"  # of the classes in label maps, of segmentation only
-SHAPE = "shape.json"  # (H, W, C) within the network; H and W are null for any
+COLOURS = "colours.json"  # colours of the classes in label maps; segmentation only
+SHAPE = "shape.json"  # the network's input shape (H, W, C); H, W are null for any size
 AGAIN = "Export the model again: bin/export_model --workdir=RUN"
 
 
 def note_digests(folder: pathlib.Path) -> None:
-    """Notes the digests of all files of a model that was just written."""
+    """Records the digests of all files of a model that was just written."""
     paths = (path for path in folder.rglob("*") if path.is_file())
     names = (path.relative_to(folder).as_posix() for path in paths)
     digests.adopt(folder, [name for name in names if name != digests.NAME])
 
 
 def require_model(folder: pathlib.Path) -> None:
-    """Makes sure that a folder is an exported model, as it was written.
+    """Checks that a folder holds an undamaged exported model.
 
-    Models of older versions have no digests, and are taken as they are.
+    Models of older versions have no digests and are accepted unchecked.
 
     Raises:
-        UserError: saying what is missing or damaged.
+        UserError: if a file is missing or damaged.
     """
     if not (folder / "saved_model.pb").is_file():
         raise UserError(
@@ -55,10 +55,10 @@ def _refusal(place: pathlib.Path, problem: str) -> UserError:
 
 
 def read(folder: pathlib.Path, name: str) -> List[Any]:
-    """The list in one of the files.
+    """Reads the list in one of the files.
 
     Raises:
-        UserError: if it is missing or holds something else.
+        UserError: if the file is missing or malformed.
     """
     try:
         found = json.loads(bounds.read_bytes(folder / name, bounds.TEXT_BYTES))

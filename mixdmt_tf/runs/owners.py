@@ -1,7 +1,7 @@
-"""Who trains in a run folder that several machines may see.
+"""Ownership of a run folder that several machines may share.
 
-The lock on `.lock` ends with its process, however it ends, but may be of one machine
-alone. So the folder has a lease besides (`leases.py`), in `.owner.json`.
+The lock on `.lock` is released when its process ends, however it ends, but other
+machines may not see it. So the folder also has a lease (`leases.py`), in `.owner.json`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Callable, Dict
 from mixdmt_tf import bounds, files, leases
 
 NAME = ".owner.json"
-# NFS shows a name that was looked up for up to a minute as it was (acdirmax in nfs(5)).
+# NFS may show a cached directory entry for up to a minute (acdirmax in nfs(5)).
 TIMING = leases.Timing(beat=10.0, watch=90.0)
 
 _owners: Dict[pathlib.Path, "Owner"] = {}  # of this process
@@ -22,29 +22,29 @@ class Owner(leases.Lease):
     """This process as the owner of a folder."""
 
     def __init__(self, folder: pathlib.Path, say: Callable[[str], None] = print):
-        """Touches nothing yet.
+        """Creates the lease; `take` acquires it.
 
         Args:
-            folder: to own.
-            say: receives a sentence if there is something to wait for.
+            folder: the folder to own.
+            say: receives a message if there is something to wait for.
         """
         super().__init__(_Folder(folder), NAME, str(folder), TIMING, say)
         self._folder = folder
 
     def take(self, alone_here: bool = False) -> None:
-        """As of any lease; `require` knows the folder from now on."""
+        """Acquires the lease and registers the folder for `require`."""
         super().take(alone_here)
         _owners[self._folder] = self
 
     def release(self) -> None:
-        """Lets others take it, if it is still ours."""
+        """Releases the lease if this process still holds it."""
         if _owners.get(self._folder) is self:
             del _owners[self._folder]
         super().release()
 
 
 class _Folder:
-    """A folder as the place of a lease."""
+    """A folder as the storage of a lease."""
 
     def __init__(self, path: pathlib.Path):
         self._path = path
@@ -60,13 +60,13 @@ class _Folder:
 
 
 def require(folder: pathlib.Path) -> None:
-    """Makes sure that what this process has taken of a folder is still its own.
+    """Checks that this process still owns a folder that it has taken.
 
     Args:
-        folder: taken itself, or below one that is.
+        folder: a folder that was taken, or one below it.
 
     Raises:
-        InUse: naming the process that has taken it over.
+        InUse: if another process has taken it over; the message names it.
     """
     for each in (folder, *folder.parents):
         if each in _owners:

@@ -1,4 +1,4 @@
-"""How long the steps of a run take on this machine."""
+"""Measures how long the steps of a run take on this machine."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ import statistics
 import time
 from typing import Any, Callable, Deque, Iterable, List, Optional
 
-ENOUGH = 1  # executions after the first that tell the duration of a step
-KEPT = 1000  # the latest executions, of which there may be millions
-LONG = 2 * 3600.0  # seconds: of a longer run it is said how it could be shorter
+ENOUGH = 1  # executions after the first that are enough to time a step
+KEPT = 1000  # number of the latest executions that are kept
+LONG = 2 * 3600.0  # seconds; for longer runs a message suggests how to shorten them
 
 
 class Pace:
-    """Durations of a run's steps and evaluations, of each without the first.
+    """Durations of a run's steps and evaluations.
 
-    The first step compiles the training step, and the first evaluation the prediction.
+    The first of each is left out: the first step compiles the training function, and
+    the first evaluation the prediction.
     """
 
     def __init__(
@@ -24,12 +25,12 @@ class Pace:
         later: float = 0.0,
         whole: Any = None,
     ):
-        """Begins before the first step.
+        """Creates the object; `begin` starts the timing.
 
         Args:
-            clock: seconds, never backwards.
-            later: images that will be trained on when this training is done: of later
-                stages, or of the comparison with labels alone.
+            clock: returns monotonic seconds.
+            later: images that will be trained on after this training: in later stages,
+                or in the comparison with labels alone.
             whole: `Experiment` of the run that this training is a stage of.
         """
         self._clock = clock
@@ -41,11 +42,11 @@ class Pace:
         self._evaluations: List[float] = []
 
     def begin(self, step: int) -> None:
-        """Steps go on from here: at the start, and after anything that is no step."""
+        """Starts timing, at the start and after anything that is not a step."""
         self._begun, self._steps_done = self._clock(), step
 
     def stepped(self, step: int) -> bool:
-        """Notes that so many steps are finished.
+        """Records that `step` steps are finished.
 
         Returns:
             Whether the duration of a step has just become known.
@@ -58,17 +59,17 @@ class Pace:
         return len(self._executions) == 1 + ENOUGH
 
     def evaluated(self, seconds: float) -> None:
-        """Notes the duration of an evaluation."""
+        """Records the duration of an evaluation."""
         self._evaluations.append(seconds)
 
     @property
     def seconds_per_step(self) -> Optional[float]:
-        """The median so far, None while there is none."""
+        """The median duration of a step so far; None while there is none."""
         return _median(self._executions)
 
     @property
     def seconds_per_evaluation(self) -> Optional[float]:
-        """The median so far, None while there is none."""
+        """The median duration of an evaluation so far; None while there is none."""
         return _median(self._evaluations)
 
 

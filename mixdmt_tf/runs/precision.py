@@ -1,8 +1,8 @@
-"""Which precision trains fastest here: what the hardware suggests, or a measurement.
+"""Chooses the precision that trains fastest: by the hardware, or by a measurement.
 
-The suggestion costs nothing and is right for most networks. A run that lasts some ten
-times as long measures passes of its own network instead, once for each network, machine
-and TensorFlow.
+The choice by the hardware costs nothing and is right for most networks. Runs that take
+about ten times as long as a measurement measure forward and backward passes of their
+own network instead, once for each network, machine and version of TensorFlow.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from mixdmt_tf.runs import config
 from mixdmt_tf.runs.environment import machine, processor, versions
 
 FILE = "precisions.json"
-HALF = "mixed_bfloat16"  # what CPUs compute in besides float32
+HALF = "mixed_bfloat16"  # the precision of CPUs besides float32
 ROUNDS, PIXELS = 3, 32 * 32 * 32  # passes of each precision, and pixels of each pass
-# Passes of a run from which a measurement is worth its seconds, which are about a tenth
-# of theirs at most: tracing a network takes as long as a few dozen.
+# Passes of a run that make a measurement worth its time, then at most about a tenth of
+# the run's. Tracing a network takes as long as a few dozen passes.
 LONG = 1000
-MINUTES = 2.0  # of a run that is measured in them
-# float32 keeps more digits: another precision has to be faster by more than noise.
+MINUTES = 2.0  # the same for runs whose length is given in minutes
+# float32 is more exact: another precision has to be faster by more than noise.
 GAIN = 0.97
 
 
 def candidates() -> List[str]:
-    """Precisions that this hardware computes in, the one that is usually fastest first.
+    """Returns the precisions of this hardware, the one that is usually fastest first.
 
-    bfloat16 where there are instructions for it, float16 on older tensor cores.
+    bfloat16 if there are instructions for it, float16 on older tensor cores.
     """
     if not _on_cpu():
         capability = _gpu().get("compute_capability", (0, 0))
@@ -54,13 +54,13 @@ def _on_cpu() -> bool:
 
 
 def suggested(network: Network, deterministic: bool = False) -> str:
-    """The precision that is usually fastest for such a network on this hardware.
+    """Returns the precision that is usually fastest for a network on this hardware.
 
-    Depthwise convolutions take a CPU twice as long in bfloat16.
+    Depthwise convolutions take twice as long in bfloat16 on a CPU.
 
     Args:
-        network: its settings.
-        deterministic: whether the same run has to give the same weights.
+        network: settings of the network.
+        deterministic: whether repeated runs have to give the same weights.
     """
     if _on_cpu() and network.depthwise or deterministic and inexact(network):
         return "float32"
@@ -68,12 +68,15 @@ def suggested(network: Network, deterministic: bool = False) -> str:
 
 
 def inexact(network: Network) -> bool:
-    """Whether runs are not exact in the precision that is usually fastest here."""
+    """Whether the usually fastest precision here makes runs non-deterministic."""
     return _on_cpu() and candidates()[0] == HALF and network.shares_gradients
 
 
 def note(run: config.Config, network: keras.Model) -> str:
-    """A line on a run that is deterministic but for this network; '' of all others."""
+    """Returns a note if the network keeps a deterministic run from being exact.
+
+    Returns '' for all other runs.
+    """
     if not (_on_cpu() and run.deterministic and run.precision == HALF):
         return ""
     found = sums.shared(network)
@@ -88,25 +91,24 @@ def note(run: config.Config, network: keras.Model) -> str:
 
 
 def is_worth_it(images: int, pixels: int) -> bool:
-    """Whether a run is so long that a measurement takes a small part of it.
+    """Whether a run is long enough for a measurement to take a small part of it.
 
     Args:
-        images: that it trains on, each as often as a step has it.
-        pixels: of an image, as the network has it.
+        images: number of images that it trains on, with repetitions.
+        pixels: number of pixels of an image as the network gets it.
     """
     return images * pixels >= LONG * PIXELS
 
 
 def measured(network: str, build: Callable[[], keras.Model]) -> str:
-    """The precision that this network's passes take least time in.
+    """Measures in which precision the network's passes are fastest.
 
     Args:
-        network: what it is known by, `memory.network_key`.
-        build: makes the network under the present policy.
+        network: key of the network, from `memory.network_key`.
+        build: builds the network under the current precision policy.
 
     Returns:
-        Its name; the only one that the hardware computes in, unmeasured, if there is
-        but one.
+        The name of the precision. If the hardware has only one, nothing is measured.
     """
     names = candidates()
     if len(names) == 1:
@@ -128,7 +130,7 @@ def measured(network: str, build: Callable[[], keras.Model]) -> str:
 def _seconds(
     names: Sequence[str], build: Callable[[], keras.Model]
 ) -> Dict[str, float]:
-    """Median seconds of a forward and backward pass in each, taken in turns."""
+    """Times passes in all precisions alternately; returns the median seconds."""
     passes = {}
     for name in names:
         keras.mixed_precision.set_global_policy(name)
@@ -144,7 +146,7 @@ def _seconds(
 
 
 def _pass(network: keras.Model) -> Callable[[], Any]:
-    """A compiled forward and backward pass over a few grey images."""
+    """Compiles a forward and backward pass over a few grey images."""
     shape = network.input_shape[1:]
     number = max(1, PIXELS // (shape[0] * shape[1]))
     images = tf.zeros([number, *shape])
@@ -161,13 +163,13 @@ def _pass(network: keras.Model) -> Callable[[], Any]:
 
 
 def _key(network: str) -> str:
-    """What the time depends on, as a short name."""
+    """Returns a short key of everything that the time depends on."""
     facts = [network, machine(), versions(), _gpu()]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
 def _gpu() -> Dict[str, Any]:
-    """What is known of the first GPU, {} if there is none."""
+    """Returns TensorFlow's details of the first GPU; {} if there is none."""
     gpus = tf.config.list_physical_devices("GPU")
     found: Dict[str, Any] = {}
     if gpus:
@@ -176,7 +178,7 @@ def _gpu() -> Dict[str, Any]:
 
 
 def _read() -> Dict[str, Dict[str, float]]:
-    """What was measured before; a file that can't be read is made anew."""
+    """Reads earlier measurements; {} if the file is missing or malformed."""
     try:
         found = json.loads(bounds.read_text(cache_folder() / FILE, bounds.SMALL_BYTES))
         numbers = {
@@ -189,7 +191,7 @@ def _read() -> Dict[str, Dict[str, float]]:
 
 
 def _write(known: Dict[str, Dict[str, float]]) -> None:
-    """Keeps it for other runs; one that can't keep it has measured it all the same."""
+    """Stores the measurements for other runs; errors are ignored."""
     try:
         cache_folder().mkdir(parents=True, exist_ok=True)
         write_atomically(cache_folder() / FILE, json.dumps(known, indent=1) + "\n")

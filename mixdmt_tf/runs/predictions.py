@@ -1,7 +1,7 @@
-"""What a run's network said at its last evaluation: `predictions.npz`.
+"""A network's predictions at the last evaluation of a run: `predictions.npz`.
 
-An evaluation asks the network about every test image; whoever reports on the run later
-need not ask again. The file may be missing or damaged: then they do.
+An evaluation predicts every test image, so later reports can reuse the predictions. If
+the file is missing or damaged, they are computed again.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ STEP = "step"
 
 
 def write(folder: pathlib.Path, step: int, found: Mapping[str, np.ndarray]) -> None:
-    """Writes arrays by name, and the step whose averaged weights they are of."""
+    """Writes arrays by name, and the step whose averaged weights predicted them."""
     content = io.BytesIO()
     np.savez_compressed(content, **{**found, STEP: np.int64(step)})
     write_bytes_atomically(folder / NAME, content.getvalue())
 
 
 def read(folder: pathlib.Path, step: int) -> Dict[str, np.ndarray]:
-    """The arrays of a step; {} if the file is missing, damaged or of another step."""
+    """Reads the arrays; {} if the file is missing, damaged or of another step."""
     try:
         found = arrays.read(folder / NAME, bounds.JSON_BYTES)
     except DAMAGES:

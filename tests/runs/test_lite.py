@@ -114,7 +114,7 @@ def test_a_network_that_cannot_be_converted(monkeypatch):
         raise RuntimeError("op FooBar is missing\nmore\nand more")
 
     monkeypatch.setattr(tf.lite.TFLiteConverter, "convert", fail)
-    with pytest.raises(UserError, match="can't be made of.*FooBar is missing\nUse"):
+    with pytest.raises(UserError, match="can't be converted.*FooBar is missing\nUse"):
         lite.converted(Servable(classifier(), NAMES))
 
 

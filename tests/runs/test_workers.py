@@ -91,6 +91,6 @@ def test_who_does_not_see_the_chiefs_checkpoint_stops(tmp_path):
     chief = mock.Mock(number=1, index=0, hear=lambda: "3 1")
     strategy = tf.distribute.get_strategy()
     with mock.patch.object(training_loop, "train") as trained:
-        with pytest.raises(UserError, match="finds no whole checkpoint of step 3"):
+        with pytest.raises(UserError, match="finds no intact checkpoint of step 3"):
             followers.follow(task, tmp_path, strategy, chief, mock.Mock())
     assert not trained.called
