@@ -1,8 +1,8 @@
-"""Damaged files of a run folder, put back before a training goes on.
+"""Repairs damaged files of a run folder before training resumes.
 
-What a file says is in the newest checkpoint, or follows from the run itself: the
-training can go on as long as one checkpoint is intact. Commands that only read a run
-folder change nothing there and refuse what is damaged.
+The content of each file is in the newest checkpoint or follows from the run itself, so
+training can resume as long as one checkpoint is intact. Commands that only read a run
+folder change nothing there and refuse damaged files.
 """
 
 from __future__ import annotations
@@ -13,21 +13,23 @@ from typing import Callable, Optional
 from mixdmt_tf import bounds, digests
 from mixdmt_tf.runs import manifests
 
-# Written again by the run itself, whatever they held.
+# Files that the run itself writes again.
 _REBUILT = ("results.json", "data.json", "checked.json", "rounds.csv")
 _ALL = (*manifests.COPIES, *_REBUILT)
 
 
 def intact(folder: pathlib.Path, name: str, own: bool) -> Optional[str]:
-    """What a file of a run folder said when it was written.
+    """Returns the text of a file of a run folder, undamaged.
 
     Args:
-        folder: the run's.
-        name: of one of the files that checkpoints have copies of.
-        own: whether its checkpoints are its own. A run in rounds has those of a stage.
+        folder: the run's folder.
+        name: name of one of the files that checkpoints have copies of.
+        own: whether the folder's checkpoints belong to this run. Those of a run in
+            rounds belong to a stage.
 
     Returns:
-        Its text, or that of the newest checkpoint's copy; None if there is neither.
+        The text of the file, or of the newest checkpoint's copy if the file is damaged;
+        None if there is neither.
     """
     try:
         return digests.read(folder / name)
@@ -39,7 +41,7 @@ def intact(folder: pathlib.Path, name: str, own: bool) -> Optional[str]:
 
 
 def damaged(folder: pathlib.Path) -> bool:
-    """Whether something in a run folder does not hold what was written."""
+    """Whether a file of a run folder is damaged."""
     try:
         return any(digests.is_damaged(folder / name) for name in _ALL)
     except digests.Damaged:
@@ -47,7 +49,7 @@ def damaged(folder: pathlib.Path) -> bool:
 
 
 def _copy(folder: pathlib.Path, name: str, own: bool) -> Optional[pathlib.Path]:
-    """The copy in the newest intact checkpoint, if it is of this very run."""
+    """Returns the copy in the newest intact checkpoint, if it is of this run."""
     if name in ("flags.txt", "split.json") and not own:
         return None
     return manifests.newest(folder / "checkpoints", name)
@@ -56,16 +58,16 @@ def _copy(folder: pathlib.Path, name: str, own: bool) -> Optional[pathlib.Path]:
 def repair(
     folder: pathlib.Path, flags: str, own: bool, say: Callable[[str], None]
 ) -> None:
-    """Puts back what is damaged, as far as that can be known.
+    """Repairs damaged files as far as possible.
 
     Args:
-        folder: of a run, locked by this process.
-        flags: what `flags.txt` will hold.
+        folder: the run's folder, locked by this process.
+        flags: the future content of `flags.txt`.
         own: as for `intact`.
-        say: receives a sentence for each damaged file.
+        say: receives a message for each damaged file.
     """
     if not (folder / digests.NAME).exists():
-        if (folder / "split.json").exists():  # an older version has been at work
+        if (folder / "split.json").exists():  # written by an older version
             say(
                 f"{folder} has no digests of its files: they are taken as they are, "
                 "and noted from now on"
@@ -83,9 +85,9 @@ def repair(
 
 
 def _put_back(folder: pathlib.Path, name: str, flags: str, own: bool) -> str:
-    """Puts one file back, and says how."""
+    """Repairs one file and returns a message about it."""
     path = folder / name
-    if name == "results.json" and not path.exists():  # that is how to ask for it
+    if name == "results.json" and not path.exists():  # deleted, to be written again
         digests.forget(path)
         return f"{path} is written again"
     copy = _copy(folder, name, own)

@@ -1,4 +1,4 @@
-"""The numbers that a run ends with: `results.json`."""
+"""The results of a run: `results.json`."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ NO_BEST = (
 
 
 def summarize(task: Task, rows: List[Row], split: Split) -> Dict[str, Any]:
-    """What `results.json` holds.
+    """Returns the content of `results.json`.
 
     Args:
-        task: of the run.
+        task: task of the run.
         rows: the evaluations, at least one.
-        split: of the run.
+        split: split of the run.
 
     Returns:
-        Algorithm, data set, number of labels, seed and steps; the scores as the task
-        summarizes them; time in seconds, versions, machine and all settings.
+        Algorithm, data set, number of labels, seed and steps; the scores as summarized
+        by the task; time in seconds, versions, machine and all settings.
     """
     experiment = task.experiment
     return {
@@ -43,9 +43,9 @@ def summarize(task: Task, rows: List[Row], split: Split) -> Dict[str, Any]:
 
 
 def best_row(rows: List[Row]) -> Optional[Row]:
-    """The evaluation that is best on validation; the earliest of equals.
+    """Returns the evaluation that is best on validation; the earliest wins ties.
 
-    That with the smallest error, of images the largest mean IoU.
+    This is the one with the smallest error or, for segmentation, the largest mean IoU.
     """
     for name, sign in (("validation_error", 1), ("validation_miou", -1)):
         scored = [row for row in rows if name in row]
@@ -55,12 +55,12 @@ def best_row(rows: List[Row]) -> Optional[Row]:
 
 
 def percent(value: Optional[float]) -> str:
-    """A percentage for people; 'unknown' for None."""
+    """Formats a percentage; 'unknown' for None."""
     return "unknown" if value is None else f"{value:.2f} %"
 
 
 def describe_weights(found: Mapping[str, Any]) -> str:
-    """What pseudo labels weighed in a round, for the end of a line; '' if nothing."""
+    """Describes the weights of pseudo labels in a round; '' if there are none."""
     if found["mean_weight"] is None:
         return ""
     words = f"; mean weight {found['mean_weight']:.3f}"

@@ -1,4 +1,4 @@
-"""Tables of numbers in a run's folder, read back. TensorFlow is not imported here."""
+"""Reads tables of numbers in a run's folder, without importing TensorFlow."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Row = Dict[str, float]
 
 
 def read_rows(run_folder: pathlib.Path) -> List[Row]:
-    """The evaluations of a run so far, ascending by step.
+    """Reads the evaluations of a run so far, ascending by step.
 
     Raises:
-        Damaged: if `metrics.csv` does not hold what was written.
+        Damaged: if `metrics.csv` is damaged.
     """
     return read_numbers(run_folder / "metrics.csv")
 
@@ -24,14 +24,14 @@ def read_rows(run_folder: pathlib.Path) -> List[Row]:
 def read_numbers(
     path: pathlib.Path, names: Optional[Container[Optional[str]]] = None
 ) -> List[Row]:
-    """The numbers of a CSV file with a header; cells that are empty are left out.
+    """Reads the numbers of a CSV file with a header; empty cells are left out.
 
     Args:
-        path: of the file; [] if it never was there.
-        names: the columns to read, all of which hold numbers; None: all there are.
+        path: path of the file. If it never existed, there are no rows.
+        names: columns to read, which have to hold numbers; None for all.
 
     Raises:
-        Damaged: if it does not hold what was written, or something else than numbers.
+        Damaged: if the file is damaged or holds anything but numbers.
     """
     try:
         table = csv.DictReader(io.StringIO(digests.read(path), newline=""))

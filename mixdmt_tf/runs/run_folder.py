@@ -1,4 +1,4 @@
-"""The folder of one run: who may write there, and under which settings."""
+"""The folder of a run: locking, and checks that the settings stay the same."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class RunFolder:
         """Creates the run folder, or reopens it.
 
         Args:
-            path: where.
-            experiment: the run; a folder that holds another one is refused.
+            path: the folder.
+            experiment: settings of the run; a folder that holds another run is refused.
 
         Raises:
-            UserError: if it cannot be written, another process uses it, it holds
-                something else, or a run with other settings.
+            UserError: if the folder cannot be written, if another process uses it, or
+                if it holds something else or a run with other settings.
         """
         self.path = path
         try:
@@ -47,7 +47,7 @@ class RunFolder:
             try:
                 self._claim(experiment)
             except UserError:
-                self._owner.require()  # it may be what another machine has just begun
+                self._owner.require()  # another machine may just have begun here
                 raise
         except BaseException:
             self.close()
@@ -59,7 +59,7 @@ class RunFolder:
         self._lock.close()
 
     def __enter__(self) -> "RunFolder":
-        """Returns itself."""
+        """Returns the run folder itself."""
         return self
 
     def __exit__(self, *_: Any) -> None:
@@ -70,8 +70,8 @@ class RunFolder:
         flags = self.path / "flags.txt"
         own = not _has_stages(experiment)
         repair.repair(self.path, experiment.flagfile(), own, _say)
-        # Until there is a split, nothing has been made that depends on settings: a
-        # command that was refused may be put right.
+        # Until there is a split, no file depends on settings: a command that was
+        # refused may be corrected.
         if flags.exists() and (self.path / "split.json").exists():
             experiment.require_same(_flags(flags), str(self.path))
         elif not flags.exists() and self._others():
@@ -82,15 +82,15 @@ class RunFolder:
         digests.write(flags, experiment.flagfile())
 
     def _others(self) -> Set[str]:
-        """What is in the folder and is not written before `flags.txt`."""
+        """Lists files in the folder, except those written before `flags.txt`."""
         names = {each.name for each in self.path.iterdir()} - OURS
         first = tuple(f".{name}." for name in (*OURS, "flags.txt"))
-        # Of a process that was killed, or of another machine, before it was renamed.
+        # Temporary files of a killed process, or of another machine.
         return {n for n in names if not (n.endswith(".tmp") and n.startswith(first))}
 
 
 def _has_stages(experiment: Experiment) -> bool:
-    """As `Experiment.in_rounds`, without importing the method."""
+    """Like `Experiment.in_rounds`, but does not import the method."""
     in_rounds = hasattr(experiment.method, "fractions")
     return in_rounds and not experiment.data.pseudo_labels
 
@@ -110,30 +110,30 @@ def _flags(path: pathlib.Path) -> str:
 
 
 def is_begun(path: pathlib.Path, experiment: Experiment) -> bool:
-    """Whether the folder holds this run, begun with settings that are known."""
+    """Whether the folder holds this run, begun with known settings."""
     return _begun_with(path, experiment) is not None
 
 
 def _begun_with(path: pathlib.Path, experiment: Experiment) -> Optional[str]:
-    """The flagfile of the run in the folder.
+    """Returns the flagfile of the run in the folder; None if there is no split yet.
 
-    Until there is a split nothing has been made that depends on settings.
+    Until there is a split, no file depends on settings.
     """
     text = repair.intact(path, "flags.txt", not _has_stages(experiment))
     return text if (path / "split.json").exists() else None
 
 
 def as_started(path: pathlib.Path, experiment: Experiment) -> Experiment:
-    """The experiment as its run folder has it, where settings are left open.
+    """Fills in unset settings with those that the run in the folder was started with.
 
     Raises:
-        UserError: if its length was chosen for another `max_minutes`.
+        UserError: if the run's length was chosen for another `max_minutes`.
     """
     text = _begun_with(path, experiment)
     if text is None:
         return experiment
     run, old = experiment.run, parse(text).get("max_minutes", "none")
-    if run.max_minutes is None and old != "none":  # its own flags.txt has lengths, too
+    if run.max_minutes is None and old != "none":  # flags.txt has lengths, too
         experiment = experiment.replace({"max_minutes": float(old)})
     elif run.max_minutes is not None and run.steps is None:
         new = to_text(run.max_minutes)
@@ -143,37 +143,37 @@ def as_started(path: pathlib.Path, experiment: Experiment) -> Experiment:
                 "\nGive it --steps to prolong it, or choose another --workdir."
             )
         experiment = experiment.with_steps_of(text)
-    measured = ("steps_per_execution", "precision")  # once
+    measured = ("steps_per_execution", "precision")  # measured only once
     open_ = [name for name in measured if getattr(run, name) == "auto"]
     experiment = experiment.taking(open_, text)
     return experiment.as_started(text)
 
 
 def read_flags(folder: pathlib.Path) -> Dict[str, str]:
-    """The settings in a run's `flags.txt`, as text by name.
+    """Reads the settings in a run's `flags.txt`, as text by name.
 
     Raises:
-        Damaged: if they are not as they were written.
+        Damaged: if the file is damaged.
     """
     path = folder / "flags.txt"
     try:
         return parse(digests.read(path))
-    except ValueError:  # of a file without a digest
+    except ValueError:  # a malformed file without a digest
         raise digests.Damaged(path, "it is not a flagfile") from None
 
 
 def read_results(folder: pathlib.Path) -> Optional[Dict[str, Any]]:
-    """The run's `results.json`, None while there is none.
+    """Reads the run's `results.json`; None if it does not exist yet.
 
     Raises:
-        Damaged: if it does not hold what was written.
+        Damaged: if the file is damaged.
     """
     path = folder / "results.json"
     return digests.read_json(path) if path.exists() else None
 
 
 def default_path(experiment: Experiment) -> pathlib.Path:
-    """Where a run goes that was given no `--workdir`."""
+    """Returns the default of `--workdir`."""
     parts = [experiment.algorithm, experiment.data.dataset]
     labels = experiment.data.labels
     if labels not in (None, ""):

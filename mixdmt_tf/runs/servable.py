@@ -1,7 +1,7 @@
-"""What a trained network is to other programs: images in, probabilities and labels out.
+"""Functions of an exported network: images in, probabilities and labels out.
 
-The functions are traced into a SavedModel or a TensorFlow Lite file, so that they need
-nothing but TensorFlow where they run.
+The functions are traced into a SavedModel or a TensorFlow Lite file, so they need
+nothing but TensorFlow (Lite) to run.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ IMAGES, FILES = "serving_default", "serving_bytes"  # names of the signatures
 
 
 class Servable(tf.Module):
-    """The exported functions, with their preprocessing inside.
+    """The exported functions, including their preprocessing.
 
-    Classification takes images of any size, resized as in training, and says of n of
-    them: `probabilities` float32 [n, C], `label` int32 [n], `class_name` string [n].
-    Segmentation takes them as they are, and says of every pixel: `probabilities`
-    float32 [n, H, W, C], `label` int32 [n, H, W]; `class_names` string [C] are those of
-    all classes. Of several labels an image `probabilities` and `label`, of zeros and
-    ones, are [n, L], and `class_names` [L] are those of all labels. No images, n = 0,
-    have no answers.
+    Classification takes n images of any size, resizes them as in training, and returns
+    `probabilities` float32 [n, C], `label` int32 [n] and `class_name` string [n].
+    Segmentation takes images at their own size and returns for every pixel
+    `probabilities` float32 [n, H, W, C] and `label` int32 [n, H, W], and the names of
+    all classes, `class_names` string [C]. For several labels per image, `probabilities`
+    and `label` (zeros and ones) are [n, L], and `class_names` [L] names all labels. An
+    empty batch, n = 0, gives empty outputs.
     """
 
     def __init__(
@@ -37,33 +37,33 @@ class Servable(tf.Module):
         class_names: Sequence[str],
         bands: Optional[Bands] = None,
     ):
-        """Holds the network whose weights are exported.
+        """Wraps a network for export.
 
         Args:
-            scorer: the network.
-            class_names: of the classes.
-            bands: what images it was trained on; None: photographs.
+            scorer: the network, with the weights to export.
+            class_names: names of the classes.
+            bands: kind of images that it was trained on; None for photographs.
         """
         super().__init__()
-        # The variables alone: of a Keras model that a module holds, a SavedModel gets
-        # functions of each layer, which nobody calls and which take most of the time.
-        # TensorFlow's own, since the converter of newer TensorFlow to TensorFlow Lite
-        # loses the values of variables that it finds behind Keras 3's.
+        # Only the variables are attached: for a Keras model as an attribute, a
+        # SavedModel gets functions of each layer, which are never called and take most
+        # of the time. They are TensorFlow's variables, since newer converters to
+        # TensorFlow Lite lose the values of variables wrapped by Keras 3.
         self.variables_held = [compat.tf_variable(w) for w in scorer.network.weights]
         self._scorer, self._names = scorer, list(class_names)
         height, width, self._channels = scorer.network.input_shape[1:]
         self._size = (height, width) if height else None
-        # JPEG and PNG hold no other images, and nobody says here what is black in them.
+        # JPEG and PNG files have 1 or 3 channels here, and no range of values.
         plain = bands is None or bands.low is None
         self._takes_files = plain and self._channels in (1, 3)
 
     def signatures(self) -> Dict[str, Callable[..., Answer]]:
-        """The functions of a SavedModel by name.
+        """Returns the functions of a SavedModel by name.
 
-        `serving_default` takes `image`, uint8 [n, H, W, channels]; `serving_bytes`
-        takes `image_bytes`, string [n], the content of JPEG or PNG files, if images
-        have one channel or three and no range of values of their own; files of one call
-        that are labelled pixel by pixel have to be of one size.
+        `serving_default` takes `image`, uint8 [n, H, W, channels]. `serving_bytes`
+        takes `image_bytes`, string [n], the content of JPEG or PNG files. It exists if
+        images have one or three channels and no custom range of values. For
+        segmentation, all files of a call must have the same size.
         """
         shape = (None, None, None, self._channels)
 
@@ -86,7 +86,7 @@ class Servable(tf.Module):
         return {IMAGES: serve, FILES: serve_bytes}
 
     def lite(self) -> Callable[..., Answer]:
-        """The function of a TensorFlow Lite file: no resizing, no names, n > 0."""
+        """Returns the TensorFlow Lite function: no resizing, no names, n > 0."""
         shape = (None, *self._scorer.network.input_shape[1:])
 
         @tf.function(
@@ -106,7 +106,7 @@ class Servable(tf.Module):
     def _answer(self, images: tf.Tensor) -> Answer:
         number, height, width = tf.unstack(tf.shape(images)[:3])
         sizes = [1, tf.maximum(height, 1), tf.maximum(width, 1), self._channels]
-        # Some layers refuse an empty batch: it gets an image that nobody asked for.
+        # Some layers refuse an empty batch, so it gets a blank image.
         images = tf.cond(
             number > 0, lambda: images, lambda: tf.zeros(sizes, images.dtype)
         )
@@ -118,15 +118,15 @@ class Servable(tf.Module):
             images = image_bytes.resized(images, *self._size)
         answer = {name: each[:number] for name, each in self._guess(images).items()}
         names = tf.constant(self._names)
-        if answer["label"].shape.rank > 1:  # of pixels, or several of an image
+        if answer["label"].shape.rank > 1:  # segmentation, or several labels
             return {**answer, "class_names": names}
         return {**answer, "class_name": tf.gather(names, answer["label"])}
 
     def _read(self, files: tf.Tensor) -> tf.Tensor:
-        """Images of one size, uint8 [n, H, W, channels], from string [n]."""
+        """Decodes files, string [n], to images of one size, uint8 [n, H, W, C]."""
         number = tf.size(files)
         blank = tf.io.encode_png(tf.zeros([1, 1, 3], tf.uint8))
-        # A list of no images would have no size.
+        # An empty list of images would have no size.
         files = tf.cond(number > 0, lambda: files, lambda: blank[tf.newaxis])
         size = self._size or tf.shape(image_bytes.decoded(files[0]))[:2]
 

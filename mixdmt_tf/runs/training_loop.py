@@ -1,8 +1,8 @@
-"""The training loop: a few lines around `Algorithm.train_step`.
+"""The training loop around `Algorithm.train_step`.
 
-It exists beside `model.fit` because exact resumption, signals and several replicas on
-both stacks need more than `fit` gives. It knows nothing of files: what happens at an
-evaluation, a checkpoint or a stop is in the hooks it is given.
+It is used instead of `model.fit` because exact resumption, signals and several replicas
+with both Keras 2 and 3 need more than `fit` offers. The loop does not access files:
+evaluations, checkpoints and stops are handled by hooks.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from mixdmt_tf.models.layers.replica_statistics import average_of_replicas
 from mixdmt_tf.runs.config import Config
 
 Numbers = Dict[str, float]
-LONGEST = 0.5  # seconds of an execution, if nobody says how many steps it has
-TIMED = 3  # steps by which that is told, after the first
+LONGEST = 0.5  # target seconds of an execution if its number of steps is measured
+TIMED = 3  # steps that are timed for it, after the first
 
 
 @dataclasses.dataclass(frozen=True)
 class Hooks:
-    """What happens on the way; each is called with the number of finished steps.
+    """Callbacks of the loop, called with the number of finished steps.
 
     Attributes:
         log: receives the means of all reported numbers since the last call.
         evaluate: scores the weights.
         save: writes a checkpoint.
         progress: called after every execution, with the means last logged.
-        should_stop: asked after every execution; True saves and ends the loop.
-        begun: called without a number after the first execution, which compiles.
-        chosen: receives the steps of each further execution, if they are measured.
+        should_stop: called after every execution; True saves and ends the loop.
+        begun: called without arguments after the first execution, which compiles.
+        chosen: receives the number of steps of each further execution, once measured.
     """
 
     log: Callable[[int, Numbers], None]
@@ -57,9 +57,9 @@ class Hooks:
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
-    """When things happen, in steps, and in how many parts a step takes its batch.
+    """Intervals of events, in steps, and the number of parts of a batch.
 
-    `steps_per_execution` is None to have it measured.
+    `steps_per_execution` is None if it is to be measured.
     """
 
     steps: int
@@ -71,7 +71,7 @@ class Schedule:
 
     @classmethod
     def of(cls, run: Config) -> Schedule:
-        """That of a run, which leaves nothing open."""
+        """Creates the schedule of a run whose settings are all filled in."""
         names = (field.name for field in dataclasses.fields(cls))
         values = {name: getattr(run, name) for name in names}
         at_once = values["steps_per_execution"] or 1
@@ -79,15 +79,15 @@ class Schedule:
         return cls(**values)
 
     def due(self, every: int, step: int) -> bool:
-        """Whether something that happens every so often happens after `step` steps."""
+        """Whether an event with the interval `every` is due after `step` steps."""
         return step % every == 0 or step >= self.steps
 
     def next_event(self, step: int, at_once: Optional[int] = None) -> int:
-        """The step at which something happens next.
+        """Returns the step of the next event.
 
         Args:
-            step: finished steps.
-            at_once: steps of an execution, if they were measured.
+            step: number of finished steps.
+            at_once: measured number of steps of an execution, if any.
         """
         periods = (self.eval_every, self.checkpoint_every, self.log_every)
         events = [(step // every + 1) * every for every in periods]
@@ -108,13 +108,13 @@ def train(
     """Runs the steps from `start` to `schedule.steps`.
 
     Args:
-        algorithm: compiled, built under `strategy`.
-        pipeline: the batches.
-        strategy: where it runs.
-        schedule: when things happen.
-        hooks: what happens.
-        start: finished steps.
-        evaluated: steps that need no evaluation any more.
+        algorithm: the compiled algorithm, built under `strategy`.
+        pipeline: input pipeline that gives the batches.
+        strategy: distribution strategy.
+        schedule: intervals of logging, evaluations and checkpoints.
+        hooks: callbacks.
+        start: number of finished steps.
+        evaluated: steps that are already evaluated.
         jit_compile: compile the step with XLA.
 
     Returns:
@@ -124,27 +124,27 @@ def train(
         UserError: if the loss or a weight is no longer finite; nothing is saved then.
     """
     evaluated = evaluated or set()
-    if algorithm.teacher is not None:  # checkpoints hold its averages alone
+    if algorithm.teacher is not None:  # checkpoints hold only its averages
         hand_down(algorithm.network, algorithm.teacher)
     replicas = strategy.num_replicas_in_sync
-    parts = schedule.accumulate  # of each replica's rows: the rows of a replica each
+    parts = schedule.accumulate  # the pipeline treats each part like a replica
 
     def of_process(context: tf.distribute.InputContext) -> tf.data.Dataset:
-        """The batches of the replicas that this process has."""
+        """Returns the batches of this process's replicas."""
         number = replicas * parts // context.num_input_pipelines
         first = context.input_pipeline_id * number
         own = range(first, first + number)
         found = pipeline.dataset(start, schedule.steps, replicas * parts, own)
         return untuned(found)
 
-    # All processes have equally many batches: none has to ask at each step whether the
-    # others have one.
+    # All processes have equally many batches, so they need not check at each step
+    # whether the others have one.
     strategy.extended.experimental_enable_get_next_as_optional = False
     batches = iter(strategy.distribute_datasets_from_function(of_process))
     sums = GradientSums() if parts > 1 else None
 
-    # Steps have no Python control flow of tensors: AutoGraph, which would rewrite the
-    # source of everything that they call, has nothing to do but takes seconds.
+    # Steps have no Python control flow on tensors, so AutoGraph, which takes seconds to
+    # rewrite all functions that they call, is not needed.
     @functools.partial(tf.function, jit_compile=jit_compile, autograph=False)
     def step_function(batch):
         algorithm.train_step(batch, *([sums] if sums else []))
@@ -162,11 +162,11 @@ def train(
             strategy.run(step_function, args=(next(iterator),))
         if replicas > 1:
             strategy.run(lambda: average_of_replicas(_statistics(algorithm)))
-        # The mean since the last reset: once not finite, it stays so.
+        # The mean since the last reset; it stays non-finite once a loss was.
         return algorithm.means["loss"].result()
 
     # Several devices average running statistics after each execution, and processes
-    # have to agree: a clock must not decide there.
+    # have to agree on when, so it must not depend on a clock.
     measured: List[float] = []
     measures = schedule.steps_per_execution is None and replicas == 1
     at_once = None
@@ -197,7 +197,7 @@ def train(
         stop = hooks.should_stop()
         save = stop or schedule.due(schedule.checkpoint_every, step)
         evaluate = not stop and schedule.due(schedule.eval_every, step)
-        # A loss that is still finite can have a gradient that is not.
+        # A finite loss can have a non-finite gradient.
         broken = _broken(algorithm) if save or evaluate else ""
         if broken:
             latest = read_means() or numbers
@@ -213,27 +213,28 @@ def train(
 
 
 def steps_at_once(seconds: float, most: int) -> int:
-    """How many steps an execution has so that signals and progress need not wait.
+    """Chooses the steps per execution so that signals and progress need not wait.
 
     Args:
-        seconds: that a step takes.
-        most: steps.
+        seconds: duration of a step.
+        most: largest number of steps.
     """
     return max(1, min(most, int(LONGEST / max(seconds, 1e-9))))
 
 
 def _statistics(algorithm: Algorithm) -> List[tf.Variable]:
-    """Variables that are not trained, running statistics among them."""
+    """Returns variables that are not trained, such as running statistics."""
     networks = [algorithm.network] + [algorithm.peer] * algorithm.has_peer
     found = [weight for each in networks for weight in each.non_trainable_weights]
     return [*map(compat.tf_variable, found)]
 
 
 def _broken(algorithm: Algorithm) -> str:
-    """What can't be trained any further: weights, or a method's own variables.
+    """Says which variables are no longer finite; '' if all are fine.
 
-    Running statistics of batch normalization count among the weights. A variable of a
-    method may be infinite, say the smallest loss before there is one.
+    Weights include the running statistics of batch normalization. A method's own
+    variables may be infinite, such as the smallest loss before the first step, but not
+    NaN.
     """
     weights = [*algorithm.network.weights]
     weights += algorithm.peer.weights if algorithm.has_peer else []
@@ -246,7 +247,7 @@ def _broken(algorithm: Algorithm) -> str:
 
 
 def _floating(variables: Iterable[Any]) -> List[tf.Tensor]:
-    """Their values, without those of counters."""
+    """Returns the values of floating-point variables, thus without counters."""
     values = map(tf.convert_to_tensor, variables)
     return [each for each in values if each.dtype.is_floating]
 

@@ -1,4 +1,4 @@
-"""What a run says of itself as it starts: doubtful settings, the time it takes."""
+"""Messages at the start of a run: doubtful settings and the expected duration."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.pace import LONG, Pace
 from mixdmt_tf.settings import assumed
 
-HOUR = 3600.0  # seconds, of which it is said what fits into them
-FORGOTTEN = 0.01  # of the initial weights in an average that is all but free of them
+HOUR = 3600.0  # seconds; messages say how many steps fit into an hour
+FORGOTTEN = 0.01  # share of the initial weights in the average that is negligible
 
 
 def average_warning(method: Any, steps: int) -> str:
-    """One line if the run is too short for its average of the weights, '' if not.
+    """Returns a warning if the run is too short for its EMA weights, else ''.
 
     Args:
         method: the method's `Config`.
-        steps: length of the run.
+        steps: number of training steps of the run.
     """
     share = initial_share(method.ema_decay, method.ema_warmup, steps)
-    if share <= FORGOTTEN or method.ema_warmup:  # which forgets in three steps
+    if share <= FORGOTTEN or method.ema_warmup:  # warm-up forgets in three steps
         return ""
     return (
         f"warning: after {steps:,} steps {100 * share:.1f} % of the averaged weights "
@@ -35,7 +35,7 @@ def average_warning(method: Any, steps: int) -> str:
 
 
 def images_per_step(experiment: Experiment) -> int:
-    """Labelled and unlabelled images of a training step: what its time goes with."""
+    """Returns the labelled and unlabelled images of a step, a measure of its cost."""
     recipe = experiment.method_class().recipe(experiment.method)
     return experiment.run.batch * recipe.images_per_label
 
@@ -43,17 +43,17 @@ def images_per_step(experiment: Experiment) -> int:
 def before_the_first_step(
     experiment: Experiment, steps: int, images: int, seconds: float, fitting: int
 ) -> str:
-    """What to expect of a run whose length nobody chose, and what else to choose.
+    """Describes the expected duration of a run with the default length.
 
     Args:
-        experiment: of the whole run, as it was given.
-        steps: of all its stages.
-        images: of all these steps.
-        seconds: that they take here, evaluations included.
-        fitting: steps that are done within an hour.
+        experiment: settings of the whole run, as given.
+        steps: steps of all its stages.
+        images: images of all these steps.
+        seconds: expected duration on this machine, including evaluations.
+        fitting: number of steps that fit into an hour.
 
     Returns:
-        A line, and another one if that takes more than an hour.
+        A line; a second one with a suggestion if the run takes more than an hour.
     """
     said = (
         f"{steps:,} steps with {images:,} images, the default, take about "
@@ -67,12 +67,12 @@ def before_the_first_step(
 
 
 def time_needed(experiment: Experiment, pace: Pace, steps: int) -> str:
-    """How long the steps that are left will take, and what to do if that is long.
+    """Describes how long the remaining steps take, and how to shorten a long run.
 
     Args:
-        experiment: of one training run.
-        pace: of its first steps.
-        steps: left.
+        experiment: settings of one training run.
+        pace: measured durations of its first steps.
+        steps: number of remaining steps.
     """
     each = pace.seconds_per_step or 0.0
     shown = f"{each:.2f} s" if each >= 0.1 else f"{1000 * each:.0f} ms"
@@ -88,17 +88,18 @@ def time_needed(experiment: Experiment, pace: Pace, steps: int) -> str:
 
 
 def _within_an_hour(experiment: Experiment) -> str:
-    """How to have a run that is done by then."""
+    """Suggests flags for a run that is done within an hour."""
     flags = small_budget(experiment)
     kind = "a smaller network" if "--flagfile" in flags else "what fits this machine"
     return f"--max_minutes=60 in another --workdir, or {kind}: {flags}"
 
 
 def small_budget(experiment: Experiment) -> str:
-    """The flags that fit the method to a machine without a GPU.
+    """Returns flags that fit the method to a machine without a GPU.
 
-    Of data that `--network=auto` is the default of it is that, which brings settings
-    and a length; of others a flagfile, and its network if the run has another one.
+    For data sets with the default `--network=auto`, this is that flag, which sets
+    matching settings and a length. For others it is a flagfile, and its network if the
+    run has another one.
     """
     task, algorithm = experiment.task, experiment.algorithm
     method = f"mixdmt_tf.algorithms.{task}.{algorithm}"
@@ -107,6 +108,6 @@ def small_budget(experiment: Experiment) -> str:
         return "--network=auto"
     network = small_machines.NETWORKS[task][1]
     file = small_machines.flagfile(task, network, algorithm, vars(experiment.method))
-    # Without the crops, which are for photographs.
+    # Not the variant with crops, which is for photographs.
     flags = f"--flagfile=flags/{file.replace('_minutes', '')}.flags"
     return flags + f" --network={network}" * (experiment.run.network != network)

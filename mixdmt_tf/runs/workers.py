@@ -1,8 +1,8 @@
-"""What the workers of one training tell each other, beside gradients.
+"""Communication between the workers of a training, besides gradients.
 
 Only the chief, the first worker, writes files, evaluates and decides what is trained
-next; the others follow (`followers.py`). All of them have to ask for the same things in
-the same order: whoever asks waits for the others.
+next; the others follow (`followers.py`). All workers have to call the same methods in
+the same order, since each call waits for the others.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import tensorflow as tf
 
 from mixdmt_tf.errors import UserError
 
-LONGEST = 4096  # bytes that the chief can say at once
-# What TensorFlow raises when a worker cannot be reached any more.
+LONGEST = 4096  # longest message of the chief, in bytes
+# Errors that TensorFlow raises when a worker can no longer be reached.
 _LOST = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -29,19 +29,19 @@ _LOST = (
 
 
 class Workers:
-    """All workers, seen from one of them; without `TF_CONFIG` that is the only one.
+    """The workers of a training; without `TF_CONFIG` there is only this process.
 
     Attributes:
-        number: of workers.
-        index: this one's.
-        chief: whether this is the one that writes files.
+        number: number of workers.
+        index: index of this worker.
+        chief: whether this worker is the chief, which writes files.
     """
 
     def __init__(self, strategy: tf.distribute.Strategy):
-        """Looks up who there is.
+        """Reads the number of workers from the strategy.
 
         Args:
-            strategy: of the training.
+            strategy: distribution strategy of the training.
         """
         self.number, self.index = 1, 0
         if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
@@ -56,7 +56,7 @@ class Workers:
         def add(values: tf.Tensor) -> Any:
             def on_replica(values: tf.Tensor) -> tf.Tensor:
                 context = tf.distribute.get_replica_context()
-                # Of each worker the first replica speaks.
+                # Only the first replica of each worker contributes.
                 index = context.replica_id_in_sync_group
                 first = tf.equal(index % self._replicas, 0)
                 values = tf.where(first, values, tf.zeros_like(values))
@@ -67,7 +67,7 @@ class Workers:
         self._add = add
 
     def gather(self, values: np.ndarray) -> np.ndarray:
-        """What each worker gives, on all of them.
+        """Gathers the values of all workers on each of them.
 
         Args:
             values: float32 [n]; n is the same on all workers.
@@ -80,13 +80,13 @@ class Workers:
         return placed if self.number == 1 else self._sum(placed)
 
     def hear(self, words: str = "") -> str:
-        """What the chief says, on all workers.
+        """Broadcasts a message of the chief and returns it on all workers.
 
         Args:
-            words: said by the chief, at most `LONGEST` bytes; others say nothing.
+            words: the chief's message, at most `LONGEST` bytes; ignored on others.
 
         Raises:
-            ValueError: if there are more.
+            ValueError: if the message is too long.
         """
         if self.number == 1:
             return words
@@ -98,10 +98,10 @@ class Workers:
         return bytes(self._sum(letters).astype(np.uint8)).rstrip(b"\0").decode()
 
     def share(self, variables: List[tf.Variable]) -> None:
-        """Gives all workers the values that the chief has.
+        """Copies the chief's values of variables to all workers.
 
         Args:
-            variables: the same on all workers, in the same order.
+            variables: the variables, the same on all workers and in the same order.
         """
         if self.number == 1:
             return
@@ -123,13 +123,13 @@ class Workers:
 
 @contextlib.contextmanager
 def in_words(workers: Workers) -> Iterator[None]:
-    """Says what it means if TensorFlow cannot reach a worker any more.
+    """Turns TensorFlow's errors about lost workers into a `UserError`.
 
     Args:
-        workers: that train together.
+        workers: the workers that train together.
 
     Raises:
-        UserError: then.
+        UserError: if another worker can no longer be reached.
     """
     try:
         yield
@@ -144,7 +144,7 @@ def in_words(workers: Workers) -> Iterator[None]:
 
 
 def _reason(error: tf.errors.OpError) -> str:
-    """The part of TensorFlow's words that says what happened."""
+    """Extracts the cause from TensorFlow's message."""
     text = str(error.message).rpartition("aborted by:")[2]
     text = re.sub(r"\{\{.*?\}\}|Additional GRPC error.*", "", text, flags=re.DOTALL)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
