@@ -1,6 +1,6 @@
 """The cells of a table and their training runs.
 
-Which runs are finished is read from the run folders. TensorFlow is not imported here.
+The run folders show which runs are finished. This module does not import TensorFlow.
 """
 
 from __future__ import annotations
@@ -22,11 +22,14 @@ Read = Callable[[Sequence[str]], Tuple[Optional[int], Mapping[str, str]]]
 
 
 def changed(results: Mapping[str, Any], settings: Mapping[str, str]) -> Optional[str]:
-    """The first setting that a finished run had another value of, None if none.
+    """Returns the first setting for which a finished run had another value.
 
     Args:
-        results: its `results.json`.
-        settings: what its numbers depend on, as text by flag.
+        results: `results.json` of the run.
+        settings: settings that its results depend on, as text by flag.
+
+    Returns:
+        The name of the setting; None if all values are the same.
     """
     flags = results.get("flags", {})
     for name, value in settings.items():
@@ -43,15 +46,15 @@ class Cell:
     """One row in one column: the same command with several seeds.
 
     Attributes:
-        row: of the table.
+        row: row of the table.
         column: value of the column flag, '' if the row has no columns.
-        flagfile: of the row at the budget and in the column.
-        flags: of the training command, without seed, folders and `--init_from`.
-        steps: of one run, None if other settings determine its length.
-        settings: other settings that its numbers depend on, as text by flag.
-        folder: that holds the run folders.
-        weights: kinds of published weights that its networks start from.
-        seconds: estimated duration of one run, None if it is unknown.
+        flagfile: flagfile of the row at the budget and in the column.
+        flags: flags of the training command, without seed, folders and `--init_from`.
+        steps: steps of one run; None if other settings determine its length.
+        settings: other settings that the results depend on, as text by flag.
+        folder: folder that holds the run folders.
+        weights: kinds of published weights that the networks start from.
+        seconds: estimated duration of one run; None if unknown.
         first: the cell whose run of the same seed must be finished before.
     """
 
@@ -67,22 +70,23 @@ class Cell:
     first: Optional["Cell"] = None
 
     def run_folder(self, seed: int) -> pathlib.Path:
-        """The run folder of a seed."""
+        """Returns the run folder of a seed."""
         column = in_paths(self.column)
         return self.folder / "-".join(filter(None, [column, f"seed{seed}"]))
 
     def command(self, seed: int) -> List[str]:
-        """The arguments of the training command."""
+        """Returns the arguments of the training command."""
         more = [f"--seed={seed}", f"--workdir={self.run_folder(seed)}"]
         if self.first is not None:
             more.append(f"--init_from={self.first.run_folder(seed)}")
         return [*self.flags, *more]
 
     def results(self, seed: int) -> Optional[Dict[str, Any]]:
-        """`results.json` of a finished run, None if it is not finished.
+        """Reads `results.json` of a finished run; None if it is not finished.
 
-        A run counts as finished only if it has the steps and settings that the flagfile
-        has now. Otherwise it is started again, and `bin/train` says what differs.
+        A run counts as finished only if its steps and settings match the current
+        flagfile. Otherwise it is started again, and `bin/train` reports the
+        differences.
         """
         path = self.run_folder(seed) / "results.json"
         try:
@@ -94,7 +98,7 @@ class Cell:
         return results if self.steps in (None, results.get("steps")) else None
 
     def finished(self) -> Dict[int, Dict[str, Any]]:
-        """Results of all finished runs, by seed."""
+        """Reads the results of all finished runs, by seed."""
         prefix = self.run_folder(0).name[:-1]
         seeds = sorted(
             int(path.name[len(prefix) :])
@@ -105,7 +109,7 @@ class Cell:
         return {seed: each for seed, each in results.items() if each is not None}
 
     def steps_done(self, seed: int) -> int:
-        """Steps of the run of a seed at its last evaluation, 0 if that is unknown."""
+        """Returns the steps of a run at its last evaluation; 0 if unknown."""
         results = self.results(seed)
         if results is not None:
             return int(results["steps"])
@@ -119,7 +123,7 @@ class Cell:
             return 0
 
     def title(self, table: Table, seed: int) -> str:
-        """Name of a run in messages: 'mean_teacher, labels 250, seed 1'."""
+        """Names a run in messages, as in 'mean_teacher, labels 250, seed 1'."""
         column = f"{table.flag} {self.column}" if self.column else None
         return ", ".join(filter(None, [self.row.name, column, f"seed {seed}"]))
 
@@ -135,19 +139,19 @@ def cells(
     common: Sequence[str] = (),
     weights: Mapping[str, str] = MappingProxyType({}),
 ) -> Dict[Tuple[str, str], Cell]:
-    """The cells of a table that have a flagfile, by row and column.
+    """Returns the cells of a table that have a flagfile, by row and column.
 
     Args:
-        table: the definition.
+        table: definition of the table.
         budget: one of `BUDGETS`.
-        folder: of the table's runs at this budget.
+        folder: folder of the table's runs at this budget.
         read: reads a command line.
-        common: flags that every run gets.
-        weights: files of published weights by kind, for the rows that start from them
-            at the paper's budget; a kind without a file is left out.
+        common: flags for every run.
+        weights: files of published weights by kind, for rows that start from them at
+            the paper's budget; kinds without a file are left out.
 
     Raises:
-        UserError: if a flagfile is wrong; raised by `read`.
+        UserError: if a flagfile is invalid; raised by `read`.
     """
     by_place: Dict[Tuple[str, str], Cell] = {}
 
@@ -165,11 +169,11 @@ def cells(
             flags.append(f"--{table.flag}={column}")
         first = None
         if row.first is not None:
-            # A row of the table passes on its run of the same column. A run that is no
-            # row, such as pre-training on other data, has no columns.
+            # A row of the table provides its run of the same column. A run that is not
+            # a row, such as pre-training on other data, has no columns.
             first = make(row.first, column if row.first in table.rows else "")
         own = folder / name
-        # The value of --init_from depends on the seed, but the flag is read here too.
+        # The value of --init_from depends on the seed, but the flag is checked here.
         init_from = [] if first is None else [f"--init_from={own}"]
         steps, settings = read([*flags, f"--workdir={own}", *init_from])
         by_place[name, column] = Cell(
@@ -195,13 +199,13 @@ def cells(
 
 
 def plan(chosen: Sequence[Cell], seeds: int, first_seed: int = 1) -> List[Run]:
-    """The runs of some cells, each after the run that it starts from.
+    """Orders the runs of some cells, each after the run that it starts from.
 
-    Seed by seed, so that one run of each cell comes before the second of any.
+    The order is by seed, so that every cell has one run before any has its second.
 
     Args:
         chosen: the cells.
-        seeds: runs of each.
+        seeds: number of runs of each cell.
         first_seed: the smallest seed.
     """
     runs: List[Run] = []

@@ -1,4 +1,4 @@
-"""Runs other commands and passes signals on to them."""
+"""Runs other commands and forwards signals to them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Children:
-    """Runs commands on our terminal; passes SIGINT, SIGTERM and SIGHUP on to them.
+    """Runs commands on this terminal and forwards SIGINT, SIGTERM and SIGHUP to them.
 
     Each command runs in its own session. Otherwise Ctrl-C would reach it twice, from
-    the terminal and from us, and at the second signal a training run stops without
-    saving.
+    the terminal and from this process, and a training run that gets a second signal
+    stops without saving.
 
     Attributes:
-        requested: the last signal received, None if there was none.
-        stopped: whether the last command was told to stop by `unwanted`.
+        requested: the last signal received; None if there was none.
+        stopped: whether the last command was stopped because of `unwanted`.
     """
 
     def __init__(self) -> None:
@@ -50,16 +50,16 @@ class Children:
         unwanted: Optional[Callable[[], bool]] = None,
         every: float = 0.0,
     ) -> int:
-        """Runs a command to its end.
+        """Runs a command and waits for its end.
 
         Args:
             command: program and arguments.
-            unwanted: asked now and then; once it says so, the command is sent SIGTERM,
-                as training saves and ends at.
-            every: seconds between two such questions.
+            unwanted: called periodically; once it returns True, the command is sent
+                SIGTERM, upon which training saves and ends.
+            every: seconds between two calls of `unwanted`.
 
         Returns:
-            Its exit code; 128 + the signal's number if a signal ended it.
+            The exit code; 128 + the signal's number if a signal ended the command.
         """
         self.stopped = False
         self._running = subprocess.Popen(list(command), start_new_session=True)

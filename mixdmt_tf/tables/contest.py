@@ -1,6 +1,6 @@
-"""Runs of several methods under the same clock, and what came of them.
+"""Runs of several methods with the same training time, and their ranking.
 
-Nothing here imports TensorFlow.
+This module does not import TensorFlow.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from mixdmt_tf.settings import flagfile
 from mixdmt_tf.tables.cells import changed
 
 Curve = List[Tuple[float, float]]
-_AGAIN = "Give the flags that the comparison was begun with, or another --workdir."
+_AGAIN = "Give the flags that the comparison was started with, or another --workdir."
 
 
 @dataclasses.dataclass(frozen=True)
 class Contestant:
     """One method of a comparison: the same command with several seeds.
 
-    It answers what `running.execute` asks of a cell of a table.
+    It has the attributes and methods of `Cell` that `running.execute` uses.
 
     Attributes:
-        name: of the method.
-        flags: of the training command, without seed and folder.
-        folder: that holds the run folders.
-        minutes: of one run.
-        settings: those that its numbers depend on, as text by flag.
+        name: name of the method.
+        flags: flags of the training command, without seed and folder.
+        folder: folder that holds the run folders.
+        minutes: duration of one run.
+        settings: settings that the results depend on, as text by flag.
     """
 
     name: str
@@ -48,24 +48,24 @@ class Contestant:
 
     @property
     def row(self) -> "Contestant":
-        """What bears its name."""
+        """The object with the name, as for `Cell`; here the contestant itself."""
         return self
 
     @property
     def seconds(self) -> float:
-        """Expected duration of a run."""
+        """Expected duration of a run in seconds."""
         return 60 * self.minutes
 
     def run_folder(self, seed: int) -> pathlib.Path:
-        """The run folder of a seed."""
+        """Returns the run folder of a seed."""
         return self.folder / f"{self.name}-seed{seed}"
 
     def command(self, seed: int) -> List[str]:
-        """The arguments of the training command."""
+        """Returns the arguments of the training command."""
         return [*self.flags, f"--seed={seed}", f"--workdir={self.run_folder(seed)}"]
 
     def results(self, seed: int) -> Optional[Dict[str, Any]]:
-        """`results.json` of a finished run, None if it is not finished."""
+        """Reads `results.json` of a finished run; None if it is not finished."""
         path = self.run_folder(seed) / "results.json"
         try:
             return digests.read_json(path)
@@ -73,7 +73,7 @@ class Contestant:
             return None
 
     def finished(self) -> Dict[int, Dict[str, Any]]:
-        """Results of all finished runs, by seed."""
+        """Reads the results of all finished runs, by seed."""
         prefix = f"{self.name}-seed"
         seeds = sorted(
             int(path.name[len(prefix) :])
@@ -84,13 +84,13 @@ class Contestant:
         return {seed: each for seed, each in results.items() if each is not None}
 
     def require_same(self) -> None:
-        """Refuses finished runs of other settings, which would be ranked with these.
+        """Checks that finished runs have the same settings, so that all can be ranked.
 
-        Of a setting that is left open a run has what followed from it, so those that
-        were given are compared as well.
+        A run records the values that it chose for unset settings, so the settings as
+        given are compared as well.
 
         Raises:
-            UsageError: naming a run, and what differs.
+            UsageError: if a setting differs; the message names it.
         """
         given = self._noted() if self.finished() else {}
         for name, value in self.settings.items():
@@ -109,12 +109,12 @@ class Contestant:
                 )
 
     def note(self) -> None:
-        """Writes down the settings as they are given, for `require_same`."""
+        """Stores the settings as given, for `require_same`."""
         self.folder.mkdir(parents=True, exist_ok=True)
         write_atomically(self._given, flagfile([(self.name, self.settings)]))
 
     def _noted(self) -> Dict[str, str]:
-        """The settings as they were given before; {} if that is unknown."""
+        """Reads the settings as given before; {} if unknown."""
         try:
             text = bounds.read_text(self._given, bounds.TEXT_BYTES)
         except (OSError, ValueError):
@@ -127,24 +127,25 @@ class Contestant:
         return self.folder / f"{self.name}.flags"
 
     def steps_done(self, seed: int) -> int:
-        """0: runs are measured in minutes."""
+        """Returns 0, since runs are measured in minutes."""
         del seed
         return 0
 
     def title(self, _: Any, seed: int) -> str:
-        """Name of a run in messages."""
+        """Names a run in messages."""
         return f"{self.name}, seed {seed}"
 
     def curve(self, seed: int, measure: str) -> Curve:
-        """Seconds of training and what was measured then, of one run.
+        """Returns the curve of a run: pairs of training seconds and measured values.
 
         Args:
-            seed: of the run.
-            measure: column of `metrics.csv` or, of a run in rounds, of `rounds.csv`,
-                whose stages add up. The base models of rounds are not in it.
+            seed: seed of the run.
+            measure: column of `metrics.csv` or, for a run in rounds, of `rounds.csv`.
+                There the seconds of the stages add up. Base models have no points, but
+                their time counts.
 
         Raises:
-            Damaged: if the file does not hold what was written.
+            Damaged: if the file is damaged.
         """
         folder = self.run_folder(seed)
         path = folder / "rounds.csv"
@@ -166,7 +167,7 @@ class Contestant:
             raise digests.Damaged(path, "it has rows without seconds") from None
 
     def curves(self, measure: str) -> Tuple[List[Curve], List[digests.Damaged]]:
-        """The curves of all finished runs, and what is damaged of those without one."""
+        """Returns the curves of all finished runs, and errors about damaged files."""
         found, damaged = [], []
         for seed in self.finished():
             try:
@@ -181,9 +182,9 @@ class Interval:
     """A mean with its 95 % confidence interval, by Student's t.
 
     Attributes:
-        mean: of n values.
+        mean: mean of n values.
         half: half the width; None for a single value.
-        n: how many values.
+        n: number of values.
         deviation: sample standard deviation; None for a single value.
     """
 
@@ -197,12 +198,12 @@ class Interval:
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether the difference that it is of is told from chance."""
+        """Whether the difference is significant."""
         return self.half is not None and abs(self.mean) > self.half
 
 
 def interval(values: Sequence[float]) -> Interval:
-    """Mean and 95 % interval of at least one value."""
+    """Computes the mean and 95 % interval of at least one value."""
     mean = statistics.fmean(values)
     if len(values) < 2:
         return Interval(mean, None, len(values))
@@ -218,10 +219,10 @@ class Standing:
     """One line of the ranking.
 
     Attributes:
-        name: of the method.
-        score: over the seeds that are finished.
-        behind: how much worse than the first, over seeds that both have finished; None
-            of the first, and if there are none.
+        name: name of the method.
+        score: score over the finished seeds.
+        behind: how much worse than the first method, over seeds that both have
+            finished; None for the first, and if there are no such seeds.
         steps: mean number of steps.
         minutes: mean duration.
     """
@@ -236,11 +237,11 @@ class Standing:
 def ranking(
     results: Mapping[str, Mapping[int, Mapping[str, Any]]], measure: str
 ) -> List[Standing]:
-    """The methods with finished runs, the best first.
+    """Ranks the methods that have finished runs, the best first.
 
     Args:
         results: `results.json` by method and seed.
-        measure: an error, of which less is better, or another, of which more is.
+        measure: an error, where less is better, or another score, where more is better.
     """
     sign = 1 if measure.endswith("error") else -1
     scores = {

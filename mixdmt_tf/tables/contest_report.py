@@ -31,9 +31,9 @@ def write(
 
     Args:
         contestants: the methods.
-        folder: to write into.
-        title: what was compared, on what.
-        note: below the table, such as the command.
+        folder: folder for the report.
+        title: title of the report.
+        note: text below the table, such as the command.
 
     Returns:
         The text of `comparison.md`.
@@ -55,10 +55,13 @@ def write(
 
 
 def measured(runs: Sequence[Mapping[str, Any]]) -> str:
-    """The measure that all runs have: of validation images if there are no others.
+    """Returns the measure that all runs have, on test images if possible.
 
-    Data sets for segmentation that lack test images are tested on those for validation,
-    which is what `metrics.csv` calls them.
+    Segmentation data sets without test images are tested on validation images; then the
+    measure on validation images is used, as in `metrics.csv`.
+
+    Raises:
+        UserError: if there are neither test nor validation images.
     """
     tested = all(run.get("test_set") != "validation" for run in runs)
     for measure in MEASURES if tested else [m for m in MEASURES if "test" not in m]:
@@ -77,7 +80,7 @@ def markdown(
     note: str,
     runs: Sequence[Mapping[str, Any]],
 ) -> str:
-    """The ranking as a table."""
+    """Formats the ranking as a Markdown table."""
     rows = [
         [
             "rank",
@@ -124,7 +127,7 @@ def markdown(
 
 
 def as_csv(results: Mapping[str, Mapping[int, Mapping[str, Any]]], measure: str) -> str:
-    """One line per run."""
+    """Formats the results as CSV, with one line per run."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["method", "seed", measure, f"{measure}_raw", "steps", "seconds"])
@@ -138,7 +141,7 @@ def as_csv(results: Mapping[str, Mapping[int, Mapping[str, Any]]], measure: str)
 
 
 def kept(results: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> List[Any]:
-    """What of each run is worth keeping: scores, settings, versions, machine."""
+    """Returns scores, settings, versions and machine of each run."""
     return [
         {key: value for key, value in run.items() if key != "rounds"}
         for runs in results.values()
@@ -152,7 +155,7 @@ def charts(
     measure: str,
     title: str,
 ) -> List[plots.Chart]:
-    """The final scores as bars, and the scores over time."""
+    """Builds charts of the final scores, as bars, and of the scores over time."""
     from matplotlib.ticker import MaxNLocator
 
     name = MEASURES[measure]
@@ -186,7 +189,7 @@ def charts(
 
 
 def _mean_curve(contestant: Contestant, measure: str) -> List[plots.Point]:
-    """The mean over seeds at times that all runs reached, last values held."""
+    """Averages the curves over seeds; each run keeps its last value until the end."""
     found, _ = contestant.curves(measure)
     curves = [np.array(each) for each in found if each]
     if not curves:

@@ -1,4 +1,4 @@
-"""The lines of a report: numbers of the finished runs beside the published ones."""
+"""The lines of a report: results of the finished runs beside the published ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Mean:
     """Mean of one number over seeds.
 
     Attributes:
-        value: in percent.
+        value: mean in percent.
         std: sample standard deviation (n - 1), None for n = 1.
         n: number of seeds.
     """
@@ -40,16 +40,17 @@ class Line:
     """One line of the report: a row of the table in one column.
 
     Attributes:
-        label: what the paper calls the row, with a mark if its table lacks it.
+        label: the paper's name of the row, marked if it is not in the paper's table.
         column: value of the column flag.
         published: the paper's number.
-        means: by key of the measure's numbers; None where there is no finished run.
-        n: finished runs.
-        failed: runs of this call that failed.
-        steps: of one run, None without a flagfile at this budget.
-        hours: mean over the finished runs.
-        command: of the run with the first seed, or why there is none, in parentheses.
-        beside: whether the paper's table lacks the row.
+        means: means by key of the measure's numbers; None without a finished run.
+        n: number of finished runs.
+        failed: number of failed runs of this call.
+        steps: steps of one run; None without a flagfile at this budget.
+        hours: mean duration of the finished runs.
+        command: command of the run with the first seed, or in parentheses the reason
+            why there is none.
+        beside: whether the row is not part of the paper's table.
     """
 
     label: str
@@ -64,7 +65,7 @@ class Line:
     beside: bool
 
     def number(self, key: str, with_n: bool = False) -> str:
-        """A number as text, 'failed' or '-' if there is none."""
+        """Formats a number; 'failed' or '-' if there is none."""
         mean = self.means[key]
         if mean is None:
             return "failed" if self.failed else "-"
@@ -73,7 +74,7 @@ class Line:
 
 
 def mean_of(values: Sequence[Optional[float]]) -> Optional[Mean]:
-    """Mean and sample standard deviation of the values that are not None."""
+    """Computes mean and sample standard deviation of all values that are not None."""
     numbers = [value for value in values if value is not None]
     if not numbers:
         return None
@@ -88,12 +89,12 @@ def gather(
     results: Mapping[Place, Sequence[Dict[str, Any]]],
     failed: Failed,
 ) -> Dict[Place, Line]:
-    """The lines of a table's report, row by row.
+    """Builds the lines of a table's report, row by row.
 
     Args:
-        table: the definition.
+        table: definition of the table.
         budget: one of `BUDGETS`.
-        cells: of the table at this budget.
+        cells: cells of the table at this budget.
         results: `results.json` of the finished runs of each cell.
         failed: runs that failed.
     """
@@ -124,7 +125,7 @@ def _line(
     else:
         how = f"(no flagfile at the budget {budget})"
     seconds = mean_of([each.get("seconds") for each in results])
-    # A row that is the same in all columns is run in one of them.
+    # A row that is the same in all columns is run in only one of them.
     ran = (cell.row.name, cell.column) if cell else (row, column)
     steps = cell.steps if cell else None
     if cell and results and steps is None:  # other settings determine the length
@@ -147,7 +148,7 @@ def _line(
 
 
 def command(table: Table, cell: Cell) -> str:
-    """The command that repeats the cell's first run in a checkout."""
+    """Returns the command that repeats the cell's first run in a checkout."""
     flagfile = cell.flagfile.relative_to(table.folder.parents[2])
     words = ["bin/train", f"--flagfile={flagfile}", *cell.command(table.first_seed)[1:]]
     return shlex.join(word for word in words if not word.startswith("--workdir="))

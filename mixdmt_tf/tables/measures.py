@@ -1,6 +1,7 @@
 """The measures of tables: error or mean IoU, and the numbers of a run that are shown.
 
-`table.ini` and the report go by what stands here. Nothing here imports TensorFlow.
+`table.ini` and the report use these definitions. This module does not import
+TensorFlow.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ class Number:
     """One number of a run's results.
 
     Attributes:
-        key: as in `shown = error` and in the columns of `table.csv`.
-        result: its name in `results.json`.
-        title: which weights it is of, in words.
+        key: key in `shown = error` and in the columns of `table.csv`.
+        result: name in `results.json`.
+        title: the evaluated weights, in words.
     """
 
     key: str
@@ -26,12 +27,12 @@ class Number:
 
 @dataclasses.dataclass(frozen=True)
 class Measure:
-    """The measure of all numbers of a table, published or ours; in percent.
+    """The measure of all numbers of a table, published or measured, in percent.
 
     Attributes:
-        name: as it is shown.
-        numbers: that the report shows.
-        explanation: below the report.
+        name: name as shown.
+        numbers: numbers that the report shows.
+        explanation: text below the report.
     """
 
     name: str
@@ -62,5 +63,5 @@ MEAN_IOU = Measure(
     "where two models are trained, of the better one.",
 )
 MEASURES = (ERROR, MEAN_IOU)
-# Values of `shown = ...` in table.ini, with the measure that they are a number of.
+# Values of `shown = ...` in table.ini, with their measures.
 SHOWN = {number.key: measure for measure in MEASURES for number in measure.numbers}

@@ -1,6 +1,6 @@
-"""Reports: a table of a paper with our numbers, as Markdown, CSV and a chart.
+"""Reports: a table of a paper with our results, as Markdown, CSV and a chart.
 
-A report depends on the run folders alone and is written again after each run.
+A report depends only on the run folders and is written again after each run.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ def write(
     """Writes `table.md`, `table.csv` and `table.png`.
 
     Args:
-        table: the definition.
+        table: definition of the table.
         budget: one of `BUDGETS`.
-        cells: of the table at this budget.
-        folder: to write into, created if it is missing.
+        cells: cells of the table at this budget.
+        folder: folder for the report, created if missing.
         failed: (row, column, seed) of runs that failed.
 
     Returns:
@@ -52,7 +52,7 @@ def write(
 def markdown(
     table: Table, budget: str, lines: Sequence[Line], results: Sequence[Dict[str, Any]]
 ) -> str:
-    """The report in Markdown, with what is needed to quote its numbers."""
+    """Formats the report as Markdown, with versions and machines."""
     names = [table.flag] if table.flag else []
     numbers = table.numbers
     shown, *others = (number.title for number in numbers)
@@ -107,7 +107,7 @@ def _explanation(table: Table, budget: str, lines: Sequence[Line]) -> str:
 
 
 def _origins(results: Sequence[Dict[str, Any]]) -> List[str]:
-    """The versions and machines of the runs, a line each."""
+    """Lists the versions and machines of the runs, a line each."""
     versions = {
         ", ".join(f"{name} {number}" for name, number in each["versions"].items())
         for each in results
@@ -120,7 +120,7 @@ def _origins(results: Sequence[Dict[str, Any]]) -> List[str]:
 
 
 def as_csv(table: Table, lines: Sequence[Line]) -> str:
-    """The report as CSV, one number in a field; empty where there is none."""
+    """Formats the report as CSV, one number per field, empty if there is none."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     keys = [number.key for number in table.numbers]
@@ -140,7 +140,7 @@ def as_csv(table: Table, lines: Sequence[Line]) -> str:
 
 
 def chart(table: Table, budget: str, lines: Mapping[Place, Line]) -> plots.Chart:
-    """The chart of the table: lines over the columns, or bars."""
+    """Builds the chart of the table: lines over the columns, or bars."""
     one_column = table.columns == ("",)
     as_bars = table.chart == "bars" or one_column
 

@@ -1,7 +1,7 @@
-"""Runs the cells of a table one after the other, and estimates how long that takes.
+"""Runs the cells of a table one after the other and estimates the duration.
 
 Each run is a separate process with its own run folder, so a failure does not affect the
-others. TensorFlow is not imported here.
+others. This module does not import TensorFlow.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ STOPPED = (130, 143)  # exit codes of an interrupted run
 
 
 def seconds_left(run: Run, known: Sequence[Cell]) -> Optional[float]:
-    """Estimated remaining time of a run, None if it is unknown.
+    """Estimates the remaining seconds of a run; None if unknown.
 
-    From the speed of finished runs of the same row, else from `table.ini`.
+    The estimate uses the speed of finished runs of the same row, or else `table.ini`.
 
     Args:
         run: cell and seed.
-        known: cells whose finished runs are taken into account.
+        known: cells whose finished runs are considered.
     """
     cell, seed = run
     finished = [
@@ -47,7 +47,7 @@ def seconds_left(run: Run, known: Sequence[Cell]) -> Optional[float]:
 
 
 def cost_in_words(runs: Sequence[Run], known: Sequence[Cell]) -> str:
-    """Remaining time of all runs, as 'about 3 h 05 min and 2 runs of unknown cost'."""
+    """Describes the time left, as in 'about 3 h 05 min and 2 runs of unknown cost'."""
     left = [
         seconds_left((cell, seed), known)
         for cell, seed in runs
@@ -67,17 +67,17 @@ def execute(
     launch: Sequence[str],
     after: Callable[[Set[Tuple[str, str, int]]], None],
 ) -> int:
-    """Runs those that are not finished, one after the other.
+    """Executes all runs that are not finished, one after the other.
 
     Args:
-        table: of the runs.
+        table: table of the runs.
         runs: cells and seeds, in the order of execution.
         launch: the training command, to which a run's arguments are added.
         after: called after each run that finished or failed, with the failed runs of
             this call as (row, column, seed).
 
     Returns:
-        The exit code: 0; 1 if a run failed; that of the run if it was interrupted.
+        0; 1 if a run failed; the run's exit code if it was interrupted.
     """
     failed: Set[Tuple[str, str, int]] = set()
     with Children() as children:
@@ -121,11 +121,11 @@ _Traces = Tuple[int, FrozenSet[pathlib.Path]]
 
 
 def _traces(folder: pathlib.Path) -> _Traces:
-    """Files of a run folder that show how far a run came.
+    """Returns traces in a run folder that show how far a run came.
 
     Returns:
-        Time of `flags.txt`, written first, and the TensorBoard files, written once the
-        data are loaded; runs in rounds replace them.
+        The time of `flags.txt`, which is written first, and the TensorBoard files,
+        which are written once the data are loaded. Runs in rounds replace them.
     """
     try:
         claimed = (folder / "flags.txt").stat().st_mtime_ns

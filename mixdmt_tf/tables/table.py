@@ -2,9 +2,9 @@
 
 A table such as `realmix/2` is the folder `flags/realmix/table_2/`. It holds
 `table.ini`, which `table_ini` reads, one flagfile for each row at the paper's budget,
-and in `cpu/` the same rows at the budget of two CPU cores. A row whose settings differ
-in one column has a second flagfile for it, such as `dmt-1000.flags` beside `dmt.flags`.
-Nothing here imports TensorFlow.
+and in `cpu/` the same rows at the budget of two CPU cores. A row with different
+settings in one column has a second flagfile for that column, such as `dmt-1000.flags`
+beside `dmt.flags`. This module does not import TensorFlow.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ WEIGHTS_FLAGS = ("pretrained", "pretrained_b")
 
 @dataclasses.dataclass(frozen=True)
 class Published:
-    """One number of a paper.
+    """A number published in a paper.
 
     Attributes:
-        text: as it is shown: '47.32 ± 4.71', 'not recoverable'.
-        value: in percent, None if there is none.
-        std: standard deviation in percent, None if there is none.
+        text: text as shown: '47.32 ± 4.71', 'not recoverable'.
+        value: value in percent; None if there is none.
+        std: standard deviation in percent; None if there is none.
     """
 
     text: str
@@ -44,18 +44,19 @@ class Row:
     """One row of a table, or a run that rows start from.
 
     Attributes:
-        name: of its flagfiles, without the ending.
-        label: what the paper calls it.
+        name: name of its flagfiles, without the suffix.
+        label: name of the row in the paper.
         published: the paper's numbers, by column; '' in a table of one column.
         weights: kinds of published weights that its networks start from at the paper's
-            budget, the second network's last, by column. At the budget of a CPU
-            networks start from random weights.
-        seconds: estimated duration of one run, by budget, where it is known.
+            budget, the second network's last, by column. At the CPU budget, networks
+            start from random weights.
+        seconds: estimated duration of one run, by budget, where known.
         first: name of the row whose run of the same seed must be finished before and is
-            passed on as `--init_from`, None if there is none.
-        beside: whether the paper's table lacks it.
-        quoted: whether it only has the paper's numbers and is never run.
-        one_run: whether it is the same in every column, so that one run serves all.
+            given as `--init_from`; None if there is none.
+        beside: whether the row is not part of the paper's table.
+        quoted: whether the row only has the paper's numbers and is never run.
+        one_run: whether the row is the same in every column, so that one run serves
+            all.
     """
 
     name: str
@@ -71,18 +72,18 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A table of a paper, as `table.ini` describes it.
+    """A table of a paper, as described by `table.ini`.
 
     Attributes:
-        name: as in `--table`.
-        folder: that holds its files.
-        title: one line.
-        flag: the flag whose values are the columns, None in a table of one column.
-        columns: its values, ('',) in a table of one column.
-        rows: by name, in the paper's order.
-        before: runs that rows start from and that are no rows, by name.
-        shown: a key of `SHOWN`: the number that stands first and is drawn.
-        chart: one of `CHARTS`: how it is drawn.
+        name: name, as in `--table`.
+        folder: folder that holds its files.
+        title: title in one line.
+        flag: the flag whose values are the columns; None in a table of one column.
+        columns: values of that flag; ('',) in a table of one column.
+        rows: rows by name, in the paper's order.
+        before: runs, by name, that rows start from and that are not rows themselves.
+        shown: a key of `SHOWN`: the number that is shown first and drawn.
+        chart: one of `CHARTS`: the kind of chart.
         first_seed: the smallest seed of the runs.
     """
 
@@ -99,12 +100,12 @@ class Table:
 
     @property
     def measure(self) -> Measure:
-        """What the table's numbers are."""
+        """The measure of the table's numbers."""
         return SHOWN[self.shown]
 
     @property
     def numbers(self) -> Tuple[Number, ...]:
-        """Those of a report; first the one to be compared with what is published."""
+        """The numbers of a report, first the one comparable to the published ones."""
         every = self.measure.numbers
         return tuple(sorted(every, key=lambda number: number.key != self.shown))
 
@@ -114,31 +115,34 @@ class Table:
         return {name: row for name, row in self.rows.items() if not row.quoted}
 
     def has(self, row: str, budget: str) -> bool:
-        """Whether there is a flagfile of the row at this budget."""
+        """Whether the row has a flagfile at this budget."""
         return self.flagfile(row, budget).is_file()
 
     def flagfile(self, row: str, budget: str, column: str = "") -> pathlib.Path:
-        """The flagfile of a row: that of the column if there is one."""
+        """Returns the flagfile of a row, or that of the column if there is one."""
         folder = self.folder if budget == "paper" else self.folder / budget
         of_column = folder / f"{row}-{in_paths(column)}.flags"
         return of_column if of_column.is_file() else folder / f"{row}.flags"
 
 
 def in_paths(column: str) -> str:
-    """A column's value as a part of file names: '1/20' gives '1_20'."""
+    """Converts a column's value to a part of file names: '1/20' gives '1_20'."""
     return column.replace("/", "_")
 
 
 def choose(kind: str, given: str, known: Iterable[str]) -> Tuple[str, ...]:
-    """Those of `known` that a flag such as `--rows=a,b` names, in their own order.
+    """Selects the names given by a flag such as `--rows=a,b`.
 
     Args:
         kind: name of the flag.
-        given: names with commas between them, '' for all.
-        known: the names there are.
+        given: names separated by commas; '' for all.
+        known: the valid names.
+
+    Returns:
+        The selected names, in the order of `known`.
 
     Raises:
-        UsageError: for an unknown name, with those there are.
+        UsageError: for an unknown name; the message lists the valid ones.
     """
     known = tuple(known)
     wanted = [each.strip() for each in given.split(",") if each.strip()]
@@ -150,7 +154,7 @@ def choose(kind: str, given: str, known: Iterable[str]) -> Tuple[str, ...]:
 
 
 def alternatives(given: str, known: Iterable[str], flag: str) -> str:
-    """More lines of a message: what there is, and what was probably meant."""
+    """Returns more lines for a message: the valid names and the nearest one."""
     known = list(known)
     lines: List[str] = [f"\nthere are: {', '.join(known) or 'none'}"]
     near = nearest(given, known) if given else None

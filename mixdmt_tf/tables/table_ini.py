@@ -35,7 +35,7 @@ ROW_SETTINGS = ("label", "published", "weights", "first", *_MARKS, *_MINUTES)
 
 
 def find(root: pathlib.Path) -> Dict[str, pathlib.Path]:
-    """Folders of the tables in a folder of flagfiles, by the name of `--table`.
+    """Finds the folders of tables in a folder of flagfiles, by the name of `--table`.
 
     `realmix/table_2/` is called realmix/2, and `realmix/figure_3/` realmix/figure_3.
     """
@@ -52,11 +52,11 @@ def load(root: pathlib.Path, name: str) -> Table:
 
     Args:
         root: the folder `flags/`.
-        name: such as 'realmix/2'.
+        name: name of the table, such as 'realmix/2'.
 
     Raises:
-        UsageError: if there is no such table, with the names of those there are.
-        UserError: if the file is not as expected.
+        UsageError: if there is no such table; the message lists all names.
+        UserError: if the file is malformed.
     """
     folders = find(root)
     if name not in folders:
@@ -154,14 +154,14 @@ def _read_row(
 def published(text: str, columns: Tuple[str, ...]) -> Dict[str, Published]:
     """Parses '250: 47.32 ± 4.71; 500: not recoverable', or a lone number or words.
 
-    Remarks in parentheses are passed over. Columns that aren't named have no number.
+    Remarks in parentheses are ignored. Columns that aren't named have no number.
 
     Args:
-        text: of the setting.
+        text: text of the setting.
         columns: values of the column flag; ('',) in a table of one column.
 
     Raises:
-        ValueError: if a column or a number is not as expected.
+        ValueError: if a column or a number is invalid.
     """
     text = re.sub(r"\([^)]*\)", "", text).strip()
     if text in _NO_NUMBER:
@@ -184,11 +184,11 @@ def weights(text: str, columns: Tuple[str, ...]) -> Dict[str, Tuple[str, ...]]:
     """Parses 'coco imagenet', or '1/50: coco; 1/20: coco imagenet'.
 
     Args:
-        text: of the setting; without columns it holds for all of them.
+        text: text of the setting; without columns it holds for all of them.
         columns: values of the column flag; ('',) in a table of one column.
 
     Raises:
-        ValueError: if a column or a kind of weights is not as expected.
+        ValueError: if a column or a kind of weights is invalid.
     """
     named = ":" in text
     values = _by_column(text, columns) if named else dict.fromkeys(columns, text)
@@ -220,7 +220,7 @@ def _by_column(text: str, columns: Tuple[str, ...]) -> Dict[str, str]:
 
 def _some_text(text: str) -> str:
     if not text:
-        raise ValueError("expected what the paper calls the row")
+        raise ValueError("expected the paper's name of the row")
     return text
 
 
@@ -237,7 +237,7 @@ def _positive(text: str) -> float:
 def _check_rows(
     path: pathlib.Path, rows: Mapping[str, Row], before: Mapping[str, Row]
 ) -> None:
-    """Checks what is expected of several rows together."""
+    """Checks rows against each other: their names and the order of runs."""
     if not rows:
         raise UserError(f"{path}: expected a section [row NAME] for each row")
     for name in before:
@@ -246,7 +246,7 @@ def _check_rows(
     everything = {**rows, **before}
     runnable = [name for name, row in everything.items() if not row.quoted]
     for row in everything.values():
-        # A run before the table's is the same for all columns, so no row comes first.
+        # A run before the table's has no columns, so it cannot start from a row.
         known = list(before) if row.name in before else runnable
         if row.first is not None:
             _check_words(path, f"row '{row.name}': first", [row.first], known)

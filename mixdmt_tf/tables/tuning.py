@@ -1,7 +1,7 @@
-"""A search for settings: what is searched, trials as run folders, what came of them.
+"""A search for hyperparameters: search space, trials as run folders, and results.
 
-The search is Optuna's (Akiba et al. 2019, arXiv:1907.10902), whose journal is a file
-in the folder of the search. Nothing here imports TensorFlow, and Optuna is imported
+The search uses Optuna (Akiba et al. 2019, arXiv:1907.10902), with a journal file in the
+folder of the search. This module does not import TensorFlow, and imports Optuna only
 when a search begins.
 """
 
@@ -20,21 +20,21 @@ from mixdmt_tf.tables import tuning_journal
 from mixdmt_tf.tables.contest import Contestant
 
 MEASURES = ("validation_error", "validation_miou")
-WARM_UP = 2  # evaluations of a trial that nobody judges
+WARM_UP = 2  # first evaluations of a trial, at which it is not pruned
 FORM = "NAME:LOW:HIGH, NAME:LOW:HIGH:log or NAME:A,B,C"
 
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-    """What is tried of one setting.
+    """The search space of one setting: a range of numbers or a list of choices.
 
     Attributes:
-        name: of the setting.
-        type: 'int', 'float', 'str' or 'bool', of a range one of the first two.
-        low: of a range.
-        high: of a range.
-        log: draw the logarithm evenly.
-        choices: texts to choose from; () of a range.
+        name: name of the setting.
+        type: 'int', 'float', 'str' or 'bool'; for a range one of the first two.
+        low: lower end of a range.
+        high: upper end of a range.
+        log: whether to sample uniformly in the logarithm.
+        choices: texts to choose from; () for a range.
     """
 
     name: str
@@ -46,16 +46,16 @@ class Range:
 
     @property
     def ends(self) -> Tuple[str, ...]:
-        """Values, as texts, between which or of which all others are."""
+        """The choices, or the ends of the range, as texts."""
         return self.choices or tuple(map(self.text, (self.low, self.high)))
 
     def text(self, value: Any) -> str:
-        """A value as a flag has it."""
+        """Formats a value as the text of its flag."""
         if self.choices:
             return str(value)
         if self.type == "int":
             return to_text(round(value))
-        # What is searched is not known to more digits than these.
+        # More digits would suggest a precision that a search does not have.
         rounded = float(f"{value:.4g}")
         return to_text(min(max(rounded, self.low), self.high))
 
@@ -70,14 +70,14 @@ class Range:
 
 
 def read_range(text: str, settings: Mapping[str, Setting]) -> Range:
-    """What `--tune` says.
+    """Parses a value of `--tune`.
 
     Args:
-        text: as `FORM` has it.
-        settings: the settings there are, by name.
+        text: text in the form of `FORM`.
+        settings: all settings, by name.
 
     Raises:
-        UsageError: if it is of another form, or there is no such setting.
+        UsageError: if the form is wrong, or there is no such setting.
     """
     name, _, rest = text.strip().partition(":")
     given = f"--tune={text.strip()}"
@@ -110,13 +110,13 @@ def read_range(text: str, settings: Mapping[str, Setting]) -> Range:
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """A trial that is over.
+    """A trial that has ended.
 
     Attributes:
-        number: of its run folder.
+        number: number of its run folder.
         values: texts of the settings that were searched.
-        score: what it reached, None if it failed.
-        pruned: whether it was stopped since earlier ones were better at that time.
+        score: its score; None if it failed.
+        pruned: whether it was stopped because earlier trials were better at that point.
     """
 
     number: int
@@ -126,11 +126,11 @@ class Trial:
 
 
 class Search:
-    """A search in a folder, which the same settings resume.
+    """A search in a folder; the same settings resume it.
 
     Attributes:
-        folder: of the search.
-        measure: what is searched by, of `MEASURES`.
+        folder: folder of the search.
+        measure: the measure to optimize, one of `MEASURES`.
     """
 
     def __init__(
@@ -145,15 +145,15 @@ class Search:
         """Opens the folder's journal.
 
         Args:
-            folder: of the search.
-            ranges: what is searched.
-            flags: of the training command, the same for all trials.
-            segmentation: the task.
-            prune: stop trials that are behind.
-            given: what these flags and their flagfiles say, by name of the setting.
+            folder: folder of the search.
+            ranges: the search space.
+            flags: flags of the training command, the same for all trials.
+            segmentation: whether the task is segmentation.
+            prune: whether to stop trials that fall behind.
+            given: values set by these flags and their flagfiles, by setting.
 
         Raises:
-            UserError: if Optuna is missing, or the folder is of another search.
+            UserError: if Optuna is missing, or the folder holds another search.
         """
         optuna = _optuna()
         self._optuna, self._ranges, self._flags = optuna, ranges, tuple(flags)
@@ -169,7 +169,7 @@ class Search:
             else optuna.pruners.NopPruner(),
             load_if_exists=True,
         )
-        # A sampler that begins anew would draw what it drew before.
+        # A sampler with the same seed would repeat its earlier draws.
         seed = len(self._study.trials)
         self._study.sampler = optuna.samplers.TPESampler(seed=seed)
         self._require_same("search", [*flags, *map(str, ranges)])
@@ -182,21 +182,21 @@ class Search:
             self._study.set_user_attr(name, wanted)
         elif found != wanted:
             raise UsageError(
-                f"{self.folder} holds a search of other settings.\n"
-                "Give the same flags to go on with it, or another --workdir."
+                f"{self.folder} holds a search with other settings.\n"
+                "Give the same flags to resume it, or another --workdir."
             )
 
     def _requeue(self) -> None:
-        """Trials that were running when the process ended are gone on with first."""
+        """Queues trials that were running when the process ended, to resume them."""
         state = self._optuna.trial.TrialState
         for each in self._study.get_trials(states=(state.RUNNING,)):
             self._study.tell(each.number, state=state.FAIL)
-            if "run" in each.user_attrs:  # else it had no folder yet
+            if "run" in each.user_attrs:  # otherwise it had no folder yet
                 number = each.user_attrs["run"]
                 self._study.enqueue_trial(each.params, user_attrs={"run": number})
 
     def done(self) -> List[Trial]:
-        """The trials that are over, in their order."""
+        """Returns the trials that have ended, in order."""
         state = self._optuna.trial.TrialState
         found = []
         for each in self._study.trials:
@@ -210,7 +210,7 @@ class Search:
         return found
 
     def best(self) -> Optional[Trial]:
-        """The best of the trials that were trained to their end."""
+        """Returns the best of the trials that were trained to the end."""
         whole = [each for each in self.done() if each.score is not None]
         sign = -1 if self.measure == "validation_miou" else 1
         whole = [each for each in whole if not each.pruned]
@@ -228,10 +228,10 @@ class Search:
         return Attempt(trial, number, values, run, self.measure)
 
     def end(self, attempt: "Attempt", pruned: bool) -> None:
-        """Notes what came of a trial.
+        """Records the outcome of a trial.
 
         Raises:
-            UserError: if it was scored on no validation images.
+            UserError: if there is no score on validation images.
         """
         state = self._optuna.trial.TrialState
         results = attempt.run.results(SEED)
@@ -250,7 +250,7 @@ class Search:
             self._study.tell(attempt.trial, float(score))
 
 
-SEED = 1  # of every trial: they differ in nothing but what is searched
+SEED = 1  # seed of every trial; trials differ only in the searched settings
 
 
 @dataclasses.dataclass(eq=False)
@@ -258,12 +258,12 @@ class Attempt:
     """A trial that is being trained.
 
     Attributes:
-        trial: Optuna's.
-        number: of its run folder.
+        trial: Optuna's trial.
+        number: number of its run folder.
         values: texts of the settings that are searched.
         run: its run folder and command.
-        measure: what is searched by.
-        reported: evaluations that Optuna knows of.
+        measure: the measure to optimize.
+        reported: number of evaluations reported to Optuna.
     """
 
     trial: Any
@@ -274,10 +274,10 @@ class Attempt:
     reported: int = 0
 
     def behind(self) -> bool:
-        """Whether the evaluations so far are worse than the median of others."""
+        """Whether the evaluations so far are worse than the median of other trials."""
         try:
             curve = self.run.curve(SEED, self.measure)
-        except Damaged:  # as it looks while the trial writes it
+        except Damaged:  # the trial is writing the file
             return False
         for step in range(self.reported, len(curve)):
             self.trial.report(curve[step][1], step)

@@ -1,4 +1,4 @@
-"""The journal of a search for settings: a file to which Optuna adds lines."""
+"""The journal of a hyperparameter search: a file to which Optuna appends lines."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from mixdmt_tf import bounds
 from mixdmt_tf.errors import UserError
 
 NAME = "tuning.log"
-_BEGINNING = b'{"op_code":'  # of every journal
+_BEGINNING = b'{"op_code":'  # first bytes of every journal
 
 
 def opened(optuna: Any, folder: pathlib.Path) -> Any:
-    """The storage of a search, whose journal is made if there is none.
+    """Opens the storage of a search, and creates its journal if there is none.
 
     Args:
         optuna: the package.
-        folder: of the search; no other process may be in it.
+        folder: folder of the search; no other process may use it.
 
     Raises:
-        UserError: if the journal is damaged, or something else.
+        UserError: if the file is damaged or is not a journal.
     """
     journal = folder / NAME
     try:
@@ -31,24 +31,24 @@ def opened(optuna: Any, folder: pathlib.Path) -> Any:
         storage.get_all_studies()
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise UserError(
-            f"{journal} is damaged, or no journal of a search: {error}.\n"
-            "Name another --workdir."
+            f"{journal} is damaged or not the journal of a search: {error}.\n"
+            "Give another --workdir."
         ) from None
     return storage
 
 
 def _mend(journal: pathlib.Path) -> None:
-    """Takes away what a full disk, or a crash, left of a last line.
+    """Removes an incomplete last line, left by a full disk or a crash.
 
-    Optuna would write the next entry behind it, and could read neither.
+    Optuna would append the next entry to it and could read neither.
 
     Raises:
-        ValueError: if it does not begin as journals do, or is larger than any.
+        ValueError: if the file does not begin like a journal, or is too large.
     """
     if not journal.is_file():
         return
     content = bounds.read_bytes(journal, bounds.TEXT_BYTES)
     if content and not content.startswith(_BEGINNING):
-        raise ValueError("it begins otherwise")
+        raise ValueError("it does not begin like one")
     if not content.endswith(b"\n"):
         os.truncate(journal, content.rfind(b"\n") + 1)

@@ -1,4 +1,4 @@
-"""What a search for settings leaves: a table of its trials, and the best as flags."""
+"""Results of a hyperparameter search: a table of trials, and the best as flags."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mixdmt_tf.tables.tuning import Trial
 
 
 def write_table(folder: pathlib.Path, trials: Sequence[Trial], measure: str) -> None:
-    """Writes `trials.csv`, a line for each trial."""
+    """Writes `trials.csv`, with a line for each trial."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     names = list(trials[0].values) if trials else []
@@ -27,13 +27,13 @@ def write_table(folder: pathlib.Path, trials: Sequence[Trial], measure: str) -> 
 
 
 def flagfile(best: Trial, measure: str, trials: int, given: Mapping[str, Value]) -> str:
-    """The best settings as a flagfile.
+    """Formats the best settings as a flagfile.
 
     Args:
-        best: the trial.
-        measure: what was searched by.
-        trials: how many there were.
-        given: the settings that were the same for all, by name.
+        best: the best trial.
+        measure: the measure that was optimized.
+        trials: number of trials.
+        given: settings that were the same for all trials, by name.
     """
     words = measure.replace("_", " ").replace("miou", "mean IoU")
     lines = [f"# Best of {trials} trials: {words} {best.score:.2f} %."]

@@ -194,4 +194,4 @@ def test_a_flagfile_that_was_changed_is_another_search(search, tmp_path, capfd):
     assert search(f"--flagfile={mine}", "--trials=2") == 0
     mine.write_text("--batch=16\n")
     assert search(f"--flagfile={mine}", "--trials=3") == 2
-    assert "out holds a search of other settings" in capfd.readouterr().err
+    assert "out holds a search with other settings" in capfd.readouterr().err

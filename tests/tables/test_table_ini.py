@@ -137,7 +137,7 @@ def test_a_row_that_is_wrong(line, said, tmp_path):
 @pytest.mark.parametrize(
     "old, new, said",
     [
-        ("label = Clever\n", "", "row 'clever': label: expected what the paper calls"),
+        ("label = Clever\n", "", "row 'clever': label: expected the paper's name"),
         ("1/8: not", "1/4: not", "expected each of 1/20, 1/8 once and a colon"),
         ("64.7 ±", "about", "row 'theirs': published: 'about 0.3': expected 1.23"),
     ],

@@ -149,7 +149,7 @@ def test_a_trial_that_was_interrupted_keeps_settings_and_folder(search):
 
 def test_another_search_needs_another_folder(search):
     search("--steps=3")
-    with pytest.raises(UsageError, match="holds a search of other settings"):
+    with pytest.raises(UsageError, match="holds a search with other settings"):
         search("--steps=4")
 
 
