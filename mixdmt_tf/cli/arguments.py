@@ -1,7 +1,7 @@
 """Command lines and flagfiles, split into flags with the place where each was given.
 
-absl reads flagfiles too, but then forgets which line a flag came from, so that its
-messages can't say where to look.
+absl can also read flagfiles, but does not keep the line that a flag came from, so its
+error messages could not name it.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import Setting, nearest, to_text
 
 _BOOLS = ("true", "false")
-# What word processors and chat windows make of a dash.
+# Dashes that word processors and chat windows write in place of a hyphen.
 _TYPOGRAPHIC_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
 _NEGATIVE_NUMBER = re.compile(r"-[0-9.]")
-# Flags that every command has. Flagfiles may name other flagfiles.
+# Flags of every command. Flagfiles may name other flagfiles.
 FLAGFILE = Setting("flagfile", "str")
 QUESTIONS = ("help", "helpfull", "version")
 
 
 @dataclasses.dataclass(frozen=True)
 class Given:
-    """One flag as somebody gave it.
+    """A flag as it was given.
 
     Attributes:
-        name: of the flag.
+        name: name of the flag.
         text: its value, not yet converted.
         file: the flagfile, or '' for the command line.
         line: line number in the flagfile.
@@ -46,7 +46,7 @@ class Given:
 
     @property
     def place(self) -> str:
-        """Where to look, to begin a message with: 'my.flags:3: ' or nothing."""
+        """The place as a prefix of messages: 'my.flags:3: ' or ''."""
         return f"{self.file}:{self.line}: " if self.file else ""
 
 
@@ -60,15 +60,16 @@ class Reader:
         strict: bool = True,
         elsewhere: Callable[[str], Optional[str]] = lambda name: None,
     ) -> None:
-        """Says what is known.
+        """Stores the known flags.
 
         Args:
             settings: the known flags by name.
             texts: contents of flagfiles read before; those read here are added. A pipe,
                 as in --flagfile=<(...), can be read only once.
-            strict: refuse what isn't a known flag. Otherwise it is passed over, which
-                serves to find the few flags that decide which others there are.
-            elsewhere: tells which choice would make an unknown flag known, if any.
+            strict: whether to refuse unknown flags. Otherwise they are skipped, to find
+                the few flags that determine which others there are.
+            elsewhere: returns a hint which choice would make an unknown flag known, if
+                any.
         """
         self._settings = {**settings, FLAGFILE.name: FLAGFILE}
         self._texts = texts
@@ -79,11 +80,11 @@ class Reader:
         """Splits the arguments after the program's name.
 
         Returns:
-            The flags, those of flagfiles first, so that the last one of a name counts
-            and the command line wins; and the arguments that aren't flags.
+            The flags and the arguments that aren't flags. Flags of flagfiles come
+            first: the last flag of a name counts, so the command line wins.
 
         Raises:
-            UsageError: for what isn't a flag, a missing value, a missing flagfile.
+            UsageError: for unknown flags, missing values and missing flagfiles.
         """
         on_line: List[Given] = []
         in_files: List[Given] = []
@@ -118,7 +119,7 @@ class Reader:
     def _read_file(
         self, name: str, named_by: Given, outer: Tuple[Path, ...]
     ) -> List[Given]:
-        """Flags of a flagfile, which may name others."""
+        """Reads the flags of a flagfile and of the flagfiles that it names."""
         if not name.strip():
             raise self._missing_value(FLAGFILE.name, named_by.place)
         path = flagfiles.find(name.strip(), outer[-1].parent if outer else None)
@@ -162,7 +163,10 @@ class Reader:
         return given
 
     def _split(self, written: str, at: Given) -> Tuple[Optional[str], Optional[str]]:
-        """Name and value of one flag: None for a name to pass over, a value to come."""
+        """Splits a flag into name and value.
+
+        The name is None for a flag to skip, the value if it is the next argument.
+        """
         bare = written.lstrip("-" + _TYPOGRAPHIC_DASHES)
         dashes = written[: len(written) - len(bare)]
         name, equals, text = bare.partition("=")
@@ -200,7 +204,7 @@ class Reader:
         raise UsageError(f"{at.place}{problem}\n{hint}")
 
     def _correct(self, name: str, value: Optional[str]) -> Optional[str]:
-        """A flag of a known name near `name`, with the value."""
+        """Returns the known flag that is nearest to `name`, with the value."""
         negations = ["no" + s.name for s in self._settings.values() if s.type == "bool"]
         known = [*self._settings, *negations, *QUESTIONS]
         near = name if name in known else nearest(name, known)
@@ -220,20 +224,20 @@ class Reader:
 def require_on_the_line(
     own: Iterable[Setting], argv: Sequence[str], command: str
 ) -> None:
-    """Refuses flags of a command in flagfiles, which are for the runs that it starts.
+    """Refuses a command's own flags in flagfiles, which are for the runs it starts.
 
     Args:
-        own: the command's flags that no run has.
-        argv: words for the runs.
-        command: its name.
+        own: the command's flags that runs do not have.
+        argv: arguments for the runs.
+        command: name of the command.
 
     Raises:
-        UsageError: naming the first one, and its line.
+        UsageError: naming the first such flag and its line.
     """
     given, _ = Reader({each.name: each for each in own}, {}, strict=False).read(argv)
     for each in given:
         raise UsageError(
-            f"{each.place}--{each.name} is a flag of bin/{command} itself, and "
+            f"{each.place}--{each.name} is a flag of bin/{command} itself, but "
             "flagfiles are for its runs\ngive it on the command line"
         )
 
@@ -243,7 +247,7 @@ def _is_flag(word: str) -> bool:
 
 
 def _similar_file(path: Path) -> str:
-    """What the missing one was meant to be: a file beside it, or of the package."""
+    """Suggests a flagfile of a similar name, in the same folder or the package."""
     with contextlib.suppress(OSError):
         near = nearest(path.name, (each.name for each in path.parent.iterdir()))
         if near not in (None, path.name):

@@ -1,8 +1,8 @@
 """`--network=auto`: a network, settings and a length that fit the data and the machine.
 
-What `runs/small_machines.py` names: a network, and what goes with it, from a flagfile
-of the package. What is given on the command line or in a flagfile stays. Nothing here
-imports TensorFlow.
+`runs/small_machines.py` chooses the network and a flagfile of the package with matching
+settings. Flags that are given on the command line or in a flagfile keep their values.
+This module does not import TensorFlow.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from mixdmt_tf.runs import small_machines
 from mixdmt_tf.settings import Value, declared, to_text
 
 AUTO = "auto"
-# Who chooses one of the first has settings to go with it: none of these is chosen.
+# If one of the first is given, the user has own settings for updates: none of _UPDATES
+# is chosen then.
 _OWN_RATE = ("learning_rate", "base_learning_rate", "optimizer")
 _UPDATES = (
     *_OWN_RATE,
@@ -32,15 +33,16 @@ Read = Callable[[List[str]], flags.Parsed]
 
 
 def filled_in(parsed: flags.Parsed, task: str, read: Read) -> flags.Parsed:
-    """A command line with the network, and with what goes with it unless it is given.
+    """Replaces `--network=auto` by a network and matching settings.
 
     Args:
-        parsed: with `--network=auto`, and the flags of `small_machines.network(task)`.
+        parsed: a command line with `--network=auto`, parsed with the flags of
+            `small_machines.network(task)`.
         task: 'classification' or 'segmentation'.
         read: reads a command line as flags of the same command.
 
     Raises:
-        UsageError: for flags of a network that these images are not for.
+        UsageError: for flags of a network that cannot take these images.
     """
     values = {name: dict(group) for name, group in parsed.values.items()}
     channels: Any = values["data"].get("channels")
@@ -67,21 +69,22 @@ def filled_in(parsed: flags.Parsed, task: str, read: Read) -> flags.Parsed:
             file.values.pop("network")
         chosen.update(_that_goes_with(file, given))
         if task == "classification" and "image_size" in chosen:
-            chosen["image_size"] = AUTO  # by what the images have
+            chosen["image_size"] = AUTO  # depends on the images
     for group in values.values():
         group.update({k: v for k, v in chosen.items() if k in group})
     return dataclasses.replace(parsed, values=values, automatic=chosen)
 
 
 def _that_goes_with(file: flags.Parsed, given: AbstractSet[str]) -> Dict[str, Value]:
-    """The flags of a flagfile that don't contradict what is given."""
+    """Returns the flags of a flagfile that don't contradict the given flags."""
     left_out = {*given, "network", "algorithm", "dataset"}
     if given & {"steps", "max_minutes", *STAGES}:
         left_out.add("steps")
         settings = [each for group in file.groups for each in group.settings]
-        # Rounds and their lengths stay: they are divided, or proportions of minutes.
+        # Rounds and their lengths stay: steps are divided among them, and with minutes
+        # they are proportions.
         left_out |= {e.name for e in settings if e.by_length} - {"rounds", *STAGES}
-    if "steps" in given:  # which are divided
+    if "steps" in given:  # they are divided among the stages
         left_out.update(STAGES)
     if given & {"rounds", "fractions"}:
         left_out.update(("rounds", "fractions"))
@@ -99,18 +102,18 @@ def _require_none_of(name: str, parsed: flags.Parsed, channels: int) -> None:
     own = {each.name for each in declared(f"mixdmt_tf.models.{name}")}
     for flag in sorted(own & parsed.given):
         raise UsageError(
-            f"--{flag} belongs to --network={name}, and --network=auto is none of it "
-            f"for images of {channels} channels.\nGive --network={name}, or leave "
+            f"--{flag} belongs to --network={name}, but --network=auto chooses another "
+            f"one for images of {channels} channels.\nGive --network={name}, or leave "
             f"--{flag} out."
         )
 
 
 def shown(parsed: flags.Parsed, found: Mapping[str, str]) -> str:
-    """What was chosen, as the lines of a flagfile that repeats it; '' if nothing was.
+    """Formats the chosen settings as a flagfile that repeats them; '' without any.
 
     Args:
         parsed: from `filled_in`, or any other command line.
-        found: values that are known better by now, as text by flag.
+        found: values that were determined since, as text by flag.
     """
     if not parsed.automatic:
         return ""

@@ -1,8 +1,8 @@
 """Commands in parts (`--shard`) as a pipeline of Apache Beam: `--runner=NAME`.
 
-An element of the pipeline is a part; whoever gets it runs the command with that
-`--shard`. So what a pipeline makes is what the parts make, on any engine of Beam, and a
-part that an engine runs twice finds its work done.
+An element of the pipeline is a part; a worker runs the command with that `--shard`. So
+a pipeline gives the same files as the parts, on any engine of Beam. A part that an
+engine runs twice finds its work already done.
 """
 
 from __future__ import annotations
@@ -44,15 +44,16 @@ def run(
 
     Args:
         command: name of the module in `mixdmt_tf.cli`.
-        argv: its command line, which was found to be right.
+        argv: its command line, already checked.
         engine: settings of the pipeline.
-        shard: the flag of a single part.
-        joins: whether the part that ends last joins all of them. Where each sees what
-            was there when it began, none may: so a part is run once more here.
+        shard: value of `--shard`, which must not be given.
+        joins: whether the part that ends last joins all of them. If workers only see
+            the files that existed when they began, none of them may do so; therefore a
+            part is run once more on this machine.
 
     Raises:
-        UsageError: if it is given as well.
-        UserError: if Beam is not installed, knows no such engine, or a part failed.
+        UsageError: if `--shard` is given, or there is no such engine.
+        UserError: if Beam is not installed, or a part failed.
     """
     if shard:
         raise UsageError(
@@ -80,7 +81,7 @@ def run(
             )
         if joins:
             run_part(parts[-1], command, list(argv))
-    except Exception as error:  # engines wrap what a part raised in what they like
+    except Exception as error:  # engines wrap the exceptions of parts in various ways
         lines = [each for each in str(error).splitlines() if _ENDED in each]
         if not lines:
             raise
@@ -91,10 +92,10 @@ _ENDED = "ended with exit code"
 
 
 def run_part(shard: str, command: str, argv: List[str]) -> None:
-    """Runs one part of a command, on whatever machine.
+    """Runs one part of a command, on any machine of the engine.
 
     Raises:
-        RuntimeError: if it ends with an error; the engine may try again.
+        RuntimeError: if the command fails; the engine may try again.
     """
     main = importlib.import_module(f"mixdmt_tf.cli.{command}").main
     code = main([*_without_engine(argv), "--runner=", f"--shard={shard}"])
@@ -103,7 +104,7 @@ def run_part(shard: str, command: str, argv: List[str]) -> None:
 
 
 def _without_engine(argv: Sequence[str]) -> List[str]:
-    """A command line without the flags of the pipeline; a flagfile may have them."""
+    """Removes the flags of the pipeline from a command line, but not in flagfiles."""
     ours = {f"--{field.name}" for field in dataclasses.fields(Engine)}
     kept: List[str] = []
     skip = False

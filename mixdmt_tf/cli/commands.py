@@ -1,12 +1,11 @@
 """The commands there are, found in this folder: `python -m mixdmt_tf` is made of them.
 
-A command is a file with a function `command`, as an installed script calls it. The
-first line of its docstring names the executables of `bin/` and says what it does:
+A command is a file with a function `command`, which an installed script calls. The
+first line of its docstring names the executables of `bin/` and says what they do:
 
     `bin/train`, `bin/train_dmt`: train, or resume training.
 
-An executable that does not bear the file's name has a function of its own:
-`command_dmt`.
+An executable with another name than the file has its own function, `command_dmt`.
 """
 
 from __future__ import annotations
@@ -27,9 +26,9 @@ class Command:
     """One command.
 
     Attributes:
-        name: of the executable: 'train_dmt'.
+        name: name of the executable, such as 'train_dmt'.
         module: dotted name of its file.
-        summary: what it does, in a few words.
+        summary: a short description.
     """
 
     name: str
@@ -37,7 +36,7 @@ class Command:
     summary: str
 
     def load(self) -> Callable[[], None]:
-        """The function that reads `sys.argv` and ends the process."""
+        """Imports and returns the function that reads `sys.argv` and exits."""
         stem = self.module.rpartition(".")[2]
         module = importlib.import_module(self.module)
         function: Callable[[], None] = getattr(
@@ -47,7 +46,7 @@ class Command:
 
 
 def commands() -> Dict[str, Command]:
-    """All commands by name; imports none of them."""
+    """Returns all commands by name, without importing them."""
     found = {}
     for stem in modules(PACKAGE, "command"):
         module = f"{PACKAGE}.{stem}"

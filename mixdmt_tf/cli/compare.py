@@ -1,6 +1,6 @@
 """`bin/compare`: several methods on your data under the same clock, and a ranking.
 
-A flag is for all runs, or for those of one method: `--realmix.mixup_beta=0.1`.
+A flag applies to all runs, or to those of one method: `--realmix.mixup_beta=0.1`.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from mixdmt_tf.errors import UsageError
 from mixdmt_tf.lengths import STAGES
 from mixdmt_tf.settings import Setting, assumed, declared, nearest, setting, to_text
 
-# What each run gets from the comparison.
+# Settings that the comparison sets for each run.
 _OWN = ("algorithm", "seed", "steps", *STAGES, "max_minutes")
-# What all methods have in common, or they are not compared.
+# Settings that have to be the same for all methods.
 _SAME = ("dataset", "data_dir", "labels", "validation", "split")
-# What may change while a run is trained, or is compared by what the files hold: a run
-# that is finished is asked for neither.
+# Settings that may change while a run is trained, or whose files are compared by their
+# contents. They are not checked for finished runs.
 _NOT_ASKED = (
     *("max_minutes", "data_dir", "split", "unlabeled_dir"),
     *("labels_csv", "weights_csv"),
@@ -37,8 +37,8 @@ _NOT_ASKED = (
 class Config:
     """Settings of the command; all other flags are those of bin/train.
 
-    One that begins with the name of a method, such as `--dmt.rounds=3`, is for the runs
-    of this method, in place of the same flag for all.
+    A flag with the name of a method, such as `--dmt.rounds=3`, applies to the runs of
+    this method and replaces the same flag for all runs.
     """
 
     algorithms: str = setting(
@@ -58,14 +58,14 @@ class Config:
 
 @dataclasses.dataclass(frozen=True)
 class CommandLine:
-    """The words of a command line: flags of the comparison, and those of the runs."""
+    """A command line, divided into flags of the comparison and of the runs."""
 
     own: List[str]
     of_all: List[str]
-    of_one: Dict[str, List[str]]  # by method, without its name before the flag
+    of_one: Dict[str, List[str]]  # by method, without the method's name in the flag
 
     def of(self, method: str) -> List[str]:
-        """The flags of a method's runs, its own in place of those for all."""
+        """Returns the flags of a method's runs; its own replace those for all."""
         own = self.of_one.get(method, [])
         names = {_name(word) for word in own} - {"", "flagfile"}
         replaced = names | {f"no{name}" for name in names}
@@ -116,7 +116,7 @@ def _run(
     given: CommandLine,
     command_line: Sequence[str],
 ) -> int:
-    """Makes a comparison in a folder, with the flags of the runs."""
+    """Runs a comparison in a folder, with the flags of the runs."""
     from mixdmt_tf.tables import contest, running
 
     dataset = _dataset(given.of_all)
@@ -133,7 +133,7 @@ def _run(
     for name in names:
         steps = assumed(f"mixdmt_tf.algorithms.{task}.{name}").get("steps")
         length = ["--steps=none", f"--max_minutes={config.minutes:g}"]
-        if steps:  # a method that is done at once
+        if steps:  # a method with a fixed, short training
             length = [f"--steps={steps}"]
         argv = [*given.of(name), f"--algorithm={name}", *length, "--noexport"]
         argv += _of_base_model(experiments.parse(argv, "compare", ""))
@@ -145,7 +145,7 @@ def _run(
             contest.Contestant(name, tuple(argv), folder, minutes, settings)
         )
         contestants[-1].require_same()
-    # By seed, so that all methods have a run before one has its second.
+    # By seed, so that all methods have one run before any has its second.
     seeds = range(1, config.seeds + 1)
     runs: List[Tuple[Any, int]] = [(each, s) for s in seeds for each in contestants]
     cost = running.cost_in_words(runs, contestants)  # type: ignore[arg-type]
@@ -180,16 +180,16 @@ def _run(
 
 
 def _settings(parsed: flags.Parsed) -> Dict[str, str]:
-    """What must be the same of runs that are ranked together, as text by flag."""
+    """Returns the settings that runs in one ranking must share, as text by flag."""
     values = {**parsed.values["run"], **parsed.values["data"]}
     again = {name: to_text(values[name]) for name in _NOT_ASKED if name in values}
     found = {**settings_of_numbers(parsed), **again}
-    # Of rounds the flags are proportions, and results have the lengths that fitted.
+    # For runs in rounds these flags are proportions; results have the actual lengths.
     return {k: v for k, v in found.items() if k not in STAGES}
 
 
 def _dataset(argv: Sequence[str]) -> str:
-    """The data set of all runs, whichever methods their other flags belong to."""
+    """Returns the data set of all runs, ignoring flags of methods."""
     known = {"dataset": Setting("dataset", "str")}
     given, _ = Reader(known, {}, strict=False).read(argv)
     argv = [f"--dataset={each.text}" for each in given[-1:]]
@@ -197,7 +197,7 @@ def _dataset(argv: Sequence[str]) -> str:
 
 
 def _require_same_data(parsed: Mapping[str, flags.Parsed]) -> None:
-    """Refuses, with a UsageError, a method whose own flagfile names other data."""
+    """Raises a UsageError if a method's own flagfile names other data."""
     first, *others = parsed
     for name in others:
         for flag in _SAME:
@@ -205,18 +205,18 @@ def _require_same_data(parsed: Mapping[str, flags.Parsed]) -> None:
             if values[0] != values[1]:
                 mine, other = map(to_text, values)
                 raise UsageError(
-                    f"--{flag} is {mine} of {name} and {other} of {first}: methods are "
-                    "compared on the same data,\nlabels and validation images. Give "
-                    f"--{flag} for all of them."
+                    f"--{flag} is {mine} for {name} and {other} for {first}: methods "
+                    "are compared on the same data,\nlabels and validation images. "
+                    f"Give --{flag} for all of them."
                 )
 
 
 def _of_base_model(parsed: flags.Parsed) -> List[str]:
-    """Flags by which a base model learns as labels alone do in the same comparison.
+    """Returns flags that give a base model the learning rate and batch of all runs.
 
-    Rounds of pseudo labels have a learning rate and a batch of their own for the base
-    model, and published ones are made for other networks than those that a flagfile
-    such as `pretrained.flags` is for.
+    Methods in rounds have separate settings for the base model. Their published
+    defaults are for other networks than those of a flagfile such as `pretrained.flags`.
+    So the base model learns as the supervised method of the same comparison does.
     """
     method = parsed.values["method"]
     values = {**parsed.values["run"], **method}
@@ -230,7 +230,7 @@ def _of_base_model(parsed: flags.Parsed) -> List[str]:
 
 
 def separate(argv: Sequence[str]) -> CommandLine:
-    """The words of a command line, by whom they are for.
+    """Divides a command line into flags of the comparison and flags of the runs.
 
     Raises:
         UsageError: if a flag of the runs is one that the comparison sets.
@@ -261,22 +261,22 @@ def separate(argv: Sequence[str]) -> CommandLine:
             )
         if flag in _OWN:
             raise UsageError(
-                f"{word}: every run has its own; expected --algorithms, --seeds and "
-                "--minutes.\nLeave it out."
+                f"{word}: the comparison sets it for each run; expected --algorithms, "
+                "--seeds and --minutes.\nLeave it out."
             )
     return found
 
 
 def _name(word: str) -> str:
-    """The name of a flag; empty if the word is not one."""
+    """Returns the name of a flag; '' if the word is not a flag."""
     return word[2:].partition("=")[0] if word.startswith("--") else ""
 
 
 def _methods(config: Config, task: str) -> List[str]:
-    """Names of the methods.
+    """Parses the names of the methods.
 
     Raises:
-        UsageError: if there is none, or none of a name, or one is there twice.
+        UsageError: if there are none, or one is unknown or given twice.
     """
     known = experiments.methods_of(task)
     names = [each.strip() for each in config.algorithms.split(",") if each.strip()]

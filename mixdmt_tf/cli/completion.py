@@ -1,8 +1,8 @@
 """Completion for bash and zsh, made from the declared settings.
 
-The script knows which flags a command line can have: those of its command, of the data
-set's task, and of the method and network that it names. It asks nobody when a key is
-pressed. zsh runs the same functions by its `bashcompinit`.
+The script contains all flags of a command line: those of its command, of the data set's
+task, and of the method and network that it names. It does not start Python when a key
+is pressed. zsh runs the same functions through `bashcompinit`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from mixdmt_tf.settings import (
 )
 
 SHELLS = ("bash", "zsh")
-USUAL = {"classification": "realmix", "segmentation": "dmt"}  # of --algorithm
+USUAL = {"classification": "realmix", "segmentation": "dmt"}  # default of --algorithm
 
 _ZSH = """\
 autoload -U +X compinit bashcompinit
@@ -86,7 +86,7 @@ _mixdmt_files() {
 
 
 def script(shell: str) -> str:
-    """The text to source.
+    """Returns the script to source.
 
     Args:
         shell: one of `SHELLS`.
@@ -103,20 +103,20 @@ def script(shell: str) -> str:
 
 
 def takes_an_experiment(command: Command) -> bool:
-    """Whether a command takes the flags of a training besides its own."""
+    """Whether a command takes the flags of a training besides its own flags."""
     return "experiments.parse(" in source_text.text(command.module)
 
 
 def _own(command: Command) -> Tuple[Setting, ...]:
-    """Settings that a command itself declares."""
+    """Returns the settings that a command itself declares."""
     try:
         return declared(command.module)
-    except DeclarationError:  # it has none
+    except DeclarationError:  # the command has no settings
         return ()
 
 
 def _words(settings: Iterable[Setting]) -> str:
-    """Flags as they are completed: '--labels= --dry_run --noexport'."""
+    """Formats flags for completion: '--labels= --dry_run --noexport'."""
     return " ".join(
         f"--{'no' if each.default else ''}{each.name}"
         if each.type == "bool"
@@ -126,7 +126,7 @@ def _words(settings: Iterable[Setting]) -> str:
 
 
 def _case(subject: str, branches: Mapping[str, str], indent: str = "    ") -> str:
-    """A case of the shell: a pattern and what is done for it in each line."""
+    """Formats a shell's `case`, with a pattern and its command in each line."""
     lines = [f"{indent}    {pattern}) {do} ;;" for pattern, do in branches.items()]
     return "\n".join([f'{indent}case "{subject}" in', *lines, f"{indent}esac\n"])
 
@@ -147,7 +147,7 @@ def _networks() -> Tuple[str, ...]:
 
 
 def _flags_function() -> str:
-    """Flags of a command, task, method and network."""
+    """Writes the shell function for flags of a command, task, method and network."""
     known = commands()
     own, one_method, experiment = {}, {}, []
     for name, each in known.items():
@@ -187,7 +187,7 @@ def _flags_function() -> str:
 
 
 def _values_function() -> str:
-    """Values of a flag: names, of which what is known in one task differs."""
+    """Writes the shell function for values of a flag, which may differ by task."""
     by_task: Dict[str, Dict[str, List[str]]] = {}
     for task in experiments.TASKS:
         found = by_task[task] = {}
@@ -213,7 +213,7 @@ def _values_function() -> str:
 
 
 def _settings(task: str) -> Iterable[Tuple[Setting, ...]]:
-    """All settings that a command line of a task can have, with the names there are."""
+    """Yields all settings that a command line of a task can have."""
     dataset = experiments.datasets_of(task)[0]
     for each in experiments.groups_for()({"dataset": dataset}):
         yield each.settings

@@ -43,7 +43,7 @@ class Config:
     )
 
     def __post_init__(self) -> None:
-        """Refuses an address that is none with a UsageError."""
+        """Raises a UsageError for an invalid address."""
         address = self.dispatcher
         if address and not SERVICE_ADDRESS.fullmatch(address):
             raise UsageError(f"--dispatcher={address}: expected grpc://host:port")
@@ -76,7 +76,7 @@ def _serve(argv: Sequence[str]) -> int:
 
 
 def _require_for_joining(config: Config, given: AbstractSet[str]) -> None:
-    """Refuses, with a UsageError, what would be ignored with a dispatcher."""
+    """Raises a UsageError for flags that would be ignored with `--dispatcher`."""
     for name in ("port", "workers"):
         if config.dispatcher and name in given:
             raise UsageError(
@@ -86,12 +86,12 @@ def _require_for_joining(config: Config, given: AbstractSet[str]) -> None:
 
 
 def _stop(number: int, _: Any) -> None:
-    """SIGTERM ends the process as Ctrl-C does, its workers first."""
+    """Handles SIGTERM like Ctrl-C: ends the workers, then the process."""
     raise SystemExit(128 + number)
 
 
 def _dispatch(config: Config) -> int:
-    """A dispatcher here, and workers in processes of their own."""
+    """Runs a dispatcher in this process, and workers in their own processes."""
     import tensorflow as tf
 
     service = tf.data.experimental.service
@@ -99,7 +99,7 @@ def _dispatch(config: Config) -> int:
         server = service.DispatchServer(service.DispatcherConfig(port=config.port))
     except (RuntimeError, tf.errors.OpError) as error:
         raise UserError(
-            f"--port={config.port} cannot be listened at: {error}.\nChoose another one."
+            f"cannot listen at --port={config.port}: {error}.\nChoose another one."
         ) from error
     port = server.target.rpartition(":")[2]
     address = f"grpc://{config.host}:{port}"
@@ -116,8 +116,8 @@ def _dispatch(config: Config) -> int:
             ended = [each for each in started if each.poll() is not None]
             if ended:
                 raise UserError(
-                    f"a worker has ended with exit code {ended[0].returncode}; "
-                    "the service ends.\nTrainings go on once it is started again."
+                    f"a worker has ended with exit code {ended[0].returncode}, so the "
+                    "service ends.\nTrainings continue once it is started again."
                 )
     finally:
         for each in started:
@@ -127,7 +127,7 @@ def _dispatch(config: Config) -> int:
 
 
 def _path() -> Mapping[str, str]:
-    """This environment, in which this very package is found."""
+    """Returns the environment, with this package on PYTHONPATH."""
     import mixdmt_tf
 
     place = os.path.dirname(os.path.dirname(os.path.abspath(mixdmt_tf.__file__)))
@@ -136,7 +136,7 @@ def _path() -> Mapping[str, str]:
 
 
 def _work(config: Config) -> int:
-    """One worker, in this process."""
+    """Runs a worker in this process."""
     from mixdmt_tf.runs import data_service
     from mixdmt_tf.tasks import data_worker
 
@@ -144,6 +144,6 @@ def _work(config: Config) -> int:
     batches = data_worker.Batches(lambda folder: experiments.read_run(folder)[1]())
     server = data_worker.serve(batches, config.dispatcher, config.host, 0)
     print(f"a worker of {config.dispatcher}", flush=True)
-    while server:  # and not `server.join()`, in which Ctrl-C would not be answered
+    while server:  # `server.join()` would ignore Ctrl-C
         time.sleep(POLL)
     return 0

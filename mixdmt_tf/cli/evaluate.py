@@ -89,12 +89,12 @@ def _evaluate(argv: Sequence[str]) -> None:
 
 
 def _require_filter(config: Config, experiment: Any, judge: Any) -> None:
-    """Refuses what can't filter the classes of a run."""
+    """Checks that a run can filter the classes of another run."""
     given = f"--class_filter={config.class_filter}"
     if experiment.task != "segmentation":
-        raise UsageError(f"{given}: {config.workdir} is no run of segmentation")
+        raise UsageError(f"{given}: {config.workdir} is not a run of segmentation")
     if not getattr(judge.method_class(), "image_level", False):
         raise UsageError(
-            f"{given} is a run of --algorithm={judge.algorithm}, which doesn't say "
-            "what an image shows.\nExpected a run of --algorithm=mlmt."
+            f"{given} is a run of --algorithm={judge.algorithm}, which doesn't predict "
+            "the classes of an image.\nExpected a run of --algorithm=mlmt."
         )

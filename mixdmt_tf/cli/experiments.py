@@ -1,8 +1,8 @@
 """Flags of whole experiments, and experiments from flags.
 
-Which settings there are depends on `--algorithm` and `--network`; the names of both,
-and of data sets, are the names of files. Nothing here imports TensorFlow until the
-command line is known to be right.
+The available settings depend on `--dataset`, `--algorithm` and `--network`, whose
+values are names of files. TensorFlow is not imported before the command line is known
+to be valid.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from mixdmt_tf.runs.experiment import Experiment
 
 SELECTORS = ("dataset", "algorithm", "network")  # each decides over the next
-# Where their files are, and those that declare what they share.
+# Packages with their files, and with the settings that they share.
 CHOSEN = ("mixdmt_tf.data", "mixdmt_tf.algorithms", "mixdmt_tf.models")
 TASKS = ("classification", "segmentation")
 _OF_NO_INTEREST = (
@@ -47,25 +47,25 @@ _OF_NO_INTEREST = (
 
 
 def task_of(dataset: str) -> str:
-    """The task of a data set: the folder of `mixdmt_tf/data/` that has its file."""
+    """Returns the task of a data set, by the folder that has its file."""
     return "segmentation" if dataset in datasets_of("segmentation") else TASKS[0]
 
 
 def datasets_of(task: str) -> Tuple[str, ...]:
-    """Names of the data sets of a task."""
+    """Returns the names of a task's data sets."""
     return modules(f"mixdmt_tf.data.{task}.datasets", "load")
 
 
 def methods_of(task: str) -> Tuple[str, ...]:
-    """Names of the methods of a task."""
+    """Returns the names of a task's methods."""
     return tuple(classes(f"mixdmt_tf.algorithms.{task}"))
 
 
 def groups_for(algorithm: Optional[str] = None, *more: flags.Group) -> flags.GroupsFor:
-    """The groups of flags of an experiment.
+    """Returns a function that gives the groups of flags of an experiment.
 
     Args:
-        algorithm: the only one allowed; None for all there are.
+        algorithm: the only method allowed; None for all.
         *more: groups of the command itself, shown first.
     """
     tasks = [each for each in TASKS if algorithm in (None, *methods_of(each))]
@@ -120,8 +120,8 @@ def parse(
 ) -> flags.Parsed:
     """Reads the command line of a command that takes an experiment's flags.
 
-    Of lengths and `--max_minutes` only what counts is left (`run_lengths.settled`), and
-    in place of `--network=auto` there is what it means (`automatic.filled_in`).
+    Conflicts between lengths and `--max_minutes` are resolved (`run_lengths.settled`),
+    and `--network=auto` is replaced by its choice (`automatic.filled_in`).
     """
 
     def hint(name: str, text: str) -> Optional[str]:
@@ -140,12 +140,12 @@ def parse(
 
 
 def _where_right(name: str, text: str, algorithm: Optional[str]) -> Optional[str]:
-    """What to do about a refused name that is right for other data or commands.
+    """Returns a hint for a refused value that is valid for other data or commands.
 
     Args:
-        name: of the flag.
-        text: its value.
-        algorithm: the only one of the command; None if it has them all.
+        name: name of the flag.
+        text: value of the flag.
+        algorithm: the command's only method; None if it accepts all.
     """
     if name == "dataset" and task_of(text) == "segmentation":
         names = ", ".join(methods_of("segmentation"))
@@ -164,7 +164,7 @@ def _where_right(name: str, text: str, algorithm: Optional[str]) -> Optional[str
 
 
 def check(parsed: flags.Parsed) -> Tuple["RunConfig", Any]:
-    """Refuses what does not go together, as far as that needs no TensorFlow.
+    """Checks that settings fit together, as far as possible without TensorFlow.
 
     Args:
         parsed: from `parse`.
@@ -173,13 +173,13 @@ def check(parsed: flags.Parsed) -> Tuple["RunConfig", Any]:
         The settings of the run and of the data.
 
     Raises:
-        UsageError: if values don't go together.
+        UsageError: if settings don't fit together.
     """
     from mixdmt_tf.runs.config import Config as RunConfig
 
     values: Mapping[str, Mapping[str, Any]] = parsed.values
     run, data = RunConfig(**values["run"]), data_config(values["data"])
-    if not (run.max_minutes and data.pseudo_labels):  # which finds the length
+    if not (run.max_minutes and data.pseudo_labels):  # minutes determine the length
         run_lengths.require(run.steps, values["method"], data.pseudo_labels)
     if data.task == "classification" and several_labels.has(data.dataset):
         several_labels.require(run.algorithm, values["method"])
@@ -187,22 +187,22 @@ def check(parsed: flags.Parsed) -> Tuple["RunConfig", Any]:
 
 
 def build(parsed: flags.Parsed, find_data: bool = False) -> "Experiment":
-    """The experiment that a command line describes. Imports TensorFlow.
+    """Builds the experiment that a command line describes. Imports TensorFlow.
 
     Args:
         parsed: from `parse`.
-        find_data: make sure before that that the data are there.
+        find_data: whether to check first that the data exist.
 
     Raises:
-        UserError: if values don't go together, or the data are not there.
+        UserError: if settings don't fit together, or the data are missing.
     """
     values: Mapping[str, Mapping[str, Any]] = parsed.values
     run, data = check(parsed)
     if find_data:
         _find(data)
 
-    # Libraries that TensorFlow looks for in vain are of no interest to users; its
-    # errors arrive as exceptions.
+    # Users need no messages about libraries that TensorFlow does not find; its errors
+    # arrive as exceptions.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from absl import logging as absl_logging  # the rest of TensorFlow's warnings
 
@@ -217,33 +217,34 @@ def build(parsed: flags.Parsed, find_data: bool = False) -> "Experiment":
 
 
 def _of_interest(record: logging.LogRecord) -> bool:
-    """Not that functions are traced often: each round has networks of its own.
+    """Whether a record of TensorFlow's log is shown.
 
-    Nor that an exported model, which is read back to be compared, can't be trained.
+    Frequent tracing is expected, since each round has its own networks. So is that an
+    exported model, which is loaded only for a comparison, can't be trained.
     """
     message = record.getMessage()
     return not any(each in message for each in _OF_NO_INTEREST)
 
 
 def data_config(values: Mapping[str, Any]) -> Any:
-    """The `Config` of the data, of the data set's task; imports no TensorFlow.
+    """Builds the `Config` of the data, without importing TensorFlow.
 
     Raises:
-        UsageError: if values don't go together.
+        UsageError: if settings don't fit together.
     """
     return _import(f"data.{task_of(values['dataset'])}.config").Config(**values)
 
 
 def find_data(parsed: flags.Parsed) -> None:
-    """Makes sure that the data are there, for a command that starts trainings.
+    """Checks that the data exist, for a command that starts trainings.
 
-    Each of them would look by itself, one after the other, and say the same.
+    Otherwise each training would report the same error, one after the other.
 
     Args:
-        parsed: from `parse`, of a training.
+        parsed: command line of a training, from `parse`.
 
     Raises:
-        UserError: if they are not there, or settings don't go together.
+        UserError: if the data are missing, or settings don't fit together.
     """
     _find(data_config(parsed.values["data"]))
 
@@ -259,11 +260,11 @@ def _import(module: str) -> Any:
 def read_run(
     workdir: str, flag: str = "workdir"
 ) -> Tuple[pathlib.Path, Callable[[], "Experiment"]]:
-    """The experiment of a run folder.
+    """Reads the experiment of a run folder.
 
     Args:
         workdir: the folder, or its address.
-        flag: that named it; '' for an argument that is no flag.
+        flag: the flag that named it; '' for an argument that is not a flag.
 
     Returns:
         The folder, and a function that builds the experiment (it imports TensorFlow).
@@ -271,7 +272,7 @@ def read_run(
     Raises:
         UsageError: if the folder holds no run.
         UserError: if it is at an address that cannot be read.
-        Damaged: if its settings are not as they were written.
+        Damaged: if `flags.txt` is damaged.
     """
     if not workdir:
         raise UsageError(f"--{flag} is missing; expected the folder of a run")

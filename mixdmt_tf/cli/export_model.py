@@ -67,7 +67,7 @@ def _export(argv: Sequence[str]) -> None:
     parsed = flags.parse(
         argv,
         "export_model",
-        "Exports a run's model and compares the exported file's answers with it.",
+        "Exports a run's model and compares the exported file's predictions with it.",
         lambda _: [flags.group("command", "mixdmt_tf.cli.export_model")],
     )
     values: Mapping[str, Any] = parsed.values["command"]
@@ -101,7 +101,7 @@ def _export(argv: Sequence[str]) -> None:
 
 
 def _samples(task: Any, format_name: str) -> Any:
-    """Images to compare on; None, for random ones, where the data are gone."""
+    """Returns images to compare on; None for random ones if the data are missing."""
     from mixdmt_tf import tasks
 
     try:
@@ -110,7 +110,7 @@ def _samples(task: Any, format_name: str) -> Any:
         if format_name == "tflite_int8":
             raise
         print(
-            f"compared on random images, for want of the run's: {error}",
+            f"comparing on random images, since the run's are missing: {error}",
             file=sys.stderr,
         )
         return None

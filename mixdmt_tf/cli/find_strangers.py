@@ -53,11 +53,11 @@ def _find(argv: Sequence[str]) -> None:
     name = strangers.score_name(experiment, config.score)
     share, why = strangers.share_of(experiment, folder, config.strangers)
     if not share and config.strangers is not None:
-        raise UsageError("--strangers=0 lists none: expected more per cent than 0")
+        raise UsageError("--strangers=0 lists none: expected a percentage above 0")
     if not share:
         raise UserError(
             f"the run in {folder} masks no images: its --ood_rate is 0.\n"
-            "Say how many per cent to list, such as --strangers=10."
+            "Give the percentage of images to list, such as --strangers=10."
         )
     task, model, split = judging.open_trained(config, experiment, folder)
     judged = strangers.judge(model, config.weights, task.source, split)

@@ -15,29 +15,28 @@ SUFFIX = ".flags"
 
 
 def folder() -> Path:
-    """The folder of the flagfiles that come with the package."""
+    """Returns the folder of the flagfiles that come with the package."""
     package = Path(mixdmt_tf.__file__).resolve().parent
     inside = package / "flags"
     return inside if inside.is_dir() else package.parent / "flags"
 
 
 def names() -> List[str]:
-    """What `--flagfile=` takes of them: 'quickstart', 'base/cpu', 'dmt/voc_8', ..."""
+    """Returns their names for `--flagfile=`: 'quickstart', 'base/cpu', 'dmt/voc_8'."""
     root = folder()
     paths = root.rglob(f"*{SUFFIX}")
     return sorted(p.relative_to(root).as_posix()[: -len(SUFFIX)] for p in paths)
 
 
 def find(name: str, beside: Optional[Path] = None) -> Path:
-    """The file that `--flagfile` means.
+    """Finds the file of a `--flagfile`.
 
-    The ending '.flags' may be left out. A file of the user's comes before one of the
-    package's, which is found from any working folder and with or without 'flags/'.
+    The suffix '.flags' may be left out. A file of the user takes precedence over one of
+    the package, which is found from any working folder, with or without 'flags/'.
 
     Args:
         name: a path or the name of a flagfile of the package.
-        beside: the folder of the flagfile that names this one, where it is looked for
-            first.
+        beside: folder of the flagfile that names this one; it is searched first.
 
     Returns:
         A path that exists, or the given one.
@@ -49,7 +48,7 @@ def find(name: str, beside: Optional[Path] = None) -> Path:
         places.insert(0, beside / given)
     for place in places:
         for path in (str(place), f"{place}{SUFFIX}"):
-            # Not is_file(): a pipe will do.
+            # Not is_file(), since pipes are allowed.
             if os.path.exists(path) and not os.path.isdir(path):
                 return Path(path)
     return given

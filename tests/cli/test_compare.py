@@ -84,9 +84,15 @@ def test_a_dry_run_needs_no_tensorflow_and_leaves_nothing(tmp_path):
         (["--algorithms=realmx"], "did you mean 'realmix'?"),
         (["--algorithms=dmt,dmt"], "'dmt': expected different ones of"),
         (["--algorithms="], "expected names of methods"),
-        (["--steps=100"], "every run has its own; expected --algorithms"),
-        (["--dmt.base_steps=9"], "every run has its own; expected --algorithms"),
-        (["--algorithm", "dmt"], "every run has its own; expected --algorithms"),
+        (["--steps=100"], "the comparison sets it for each run; expected --algorithms"),
+        (
+            ["--dmt.base_steps=9"],
+            "the comparison sets it for each run; expected --algorithms",
+        ),
+        (
+            ["--algorithm", "dmt"],
+            "the comparison sets it for each run; expected --algorithms",
+        ),
         (["--minutes=0"], "--minutes=0: expected a finite number >= 0.1"),
         (["--labels=no"], "--labels=no: expected an integer"),
         (
@@ -96,7 +102,7 @@ def test_a_dry_run_needs_no_tensorflow_and_leaves_nothing(tmp_path):
         (["--lambda_u=3"], "unknown flag --lambda_u"),
         (["--realmix.lambda_v=3"], "unknown flag --lambda_v"),
         (["--realmix.labels=20"], "compared on the same data, labels and validation"),
-        (["--realmix.seed=3"], "--realmix.seed=3: every run has its own"),
+        (["--realmix.seed=3"], "--realmix.seed=3: the comparison sets it for each run"),
         (["--dmt.rounds=3"], "--dmt.rounds=3: 'dmt' is none of the methods compared"),
         (["--dataset.batch=3"], "as in --supervised.batch=8"),
     ],
@@ -266,7 +272,7 @@ def test_data_of_one_method_in_its_flagfile(tmp_path, capsys):
     given += ["--algorithms=supervised,realmix"]
     own = f"--realmix.flagfile={tmp_path / '100.flags'}"
     said = commands.refusal(capsys, compare.main, *given, own)
-    assert "--labels is 100 of realmix and 50 of supervised: methods are" in said
+    assert "--labels is 100 for realmix and 50 for supervised: methods are" in said
     assert compare.main([*given, own.replace("100", "50")]) == 0
 
 
