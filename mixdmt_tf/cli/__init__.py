@@ -1,4 +1,4 @@
-"""The command line: a thin layer over the other packages, one `main` per executable.
+"""The command line: a skin over the layers below, one `main` per executable.
 
 `flags` turns declared settings into absl flags and back, `arguments` reads command
 lines and flagfiles, `values` converts single values, `help` lays out `--help`, and

@@ -1,9 +1,9 @@
 """Declared settings to absl flags, and a command line back to values.
 
-Which flags there are may depend on others: `--algorithm=vat` brings the settings of
-`algorithms/vat.py`. So a command line is read for the flags that choose, one after the
-other, then strictly for all. Nothing here is global and nothing is imported for a flag:
-the declarations are read from source text, and the values come out as plain
+The available flags may depend on others: `--algorithm=vat` adds the settings of
+`algorithms/vat.py`. So a command line is first read for these selectors, one after the
+other, and then strictly for all flags. There is no global state, and nothing is
+imported for a flag: declarations are read from source text, and values are returned as
 dictionaries for the constructors of the `Config` classes.
 """
 
@@ -36,12 +36,12 @@ HELP = {"-h", "-help", "--h", "--help", "--helpfull", "--helpshort"}
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """Settings that belong together.
+    """A group of settings.
 
     Attributes:
         name: key of their values in `Parsed.values`, such as 'network'.
         title: heading in `--help` and in flagfiles, such as 'network wide_resnet'.
-        settings: in the order shown.
+        settings: the settings, in the order shown.
     """
 
     name: str
@@ -51,17 +51,17 @@ class Group:
 
 @dataclasses.dataclass(frozen=True)
 class Parsed:
-    """What a command line says.
+    """A parsed command line.
 
     Attributes:
-        groups: the groups of flags there were.
-        values: every value, by name of the group and name of the setting.
+        groups: the groups of available flags.
+        values: all values, by name of the group and name of the setting.
         given: names of the flags that were given rather than left at their default.
         chosen: values of the selectors.
         arguments: the arguments that aren't flags.
-        places: names of the given flags, in the order in which they were given last,
-            and the flagfile of each, '' for the command line, which is last.
-        automatic: what `--network=auto` chose (`automatic.py`).
+        places: names of the given flags, ordered by their last occurrence, with the
+            flagfile of each, or '' for the command line, which comes last.
+        automatic: settings that `--network=auto` chose (`automatic.py`).
     """
 
     groups: Tuple[Group, ...]
@@ -74,7 +74,7 @@ class Parsed:
 
 
 GroupsFor = Callable[[Mapping[str, str]], Sequence[Group]]
-# From the name of a flag and a value that is refused to where that value is right.
+# From the name of a flag and a refused value to a hint where the value is valid.
 Hint = Callable[[str, str], Optional[str]]
 
 
@@ -85,16 +85,16 @@ def group(
     choices: Optional[Mapping[str, Sequence[str]]] = None,
     defaults: Optional[Mapping[str, Value]] = None,
 ) -> Group:
-    """The settings that a module declares in its `Config`, as a group.
+    """Makes a group of the settings that a module declares in its `Config`.
 
     Args:
-        name: of the group.
-        module: dotted name.
-        title: heading, the name if there is none.
-        choices: allowed values by name of a setting, where they aren't literals but
-            the names of the files in a folder (`settings.modules`).
-        defaults: other defaults than declared, by name; those of settings that the
-            module lacks are passed over.
+        name: name of the group.
+        module: dotted name of the module.
+        title: heading; by default the name.
+        choices: allowed values by name of a setting, if they aren't literals but names
+            of files in a folder (`settings.modules`).
+        defaults: replacements for the declared defaults, by name; settings that the
+            module lacks are ignored.
 
     Raises:
         DeclarationError: if the declaration can't be read.
@@ -126,20 +126,20 @@ def parse(
         argv: the arguments without the program's name.
         program: name of the command, for `--help`.
         summary: what it does, for `--help`.
-        groups_for: the groups of flags under the given values of the selectors; called
-            with {} first, which means their defaults.
-        selectors: names of the settings, in these groups, that the groups depend on;
-            also the groups in which a later one is looked up depend on those before.
+        groups_for: returns the groups of flags for given values of the selectors;
+            called first with {}, which means their defaults.
+        selectors: names of settings that the groups depend on; later selectors may
+            depend on earlier ones.
         arguments: names of the arguments that aren't flags, all of them required; one
-            that ends in '...' stands for any number of them.
-        hint: asked what to do about a refused value before the nearest right one is.
-        exists: whether a flag of this name may be in the groups of any choice. They
-            are not looked through for others, which takes a while.
+            that ends in '...' stands for any number of arguments.
+        hint: returns a hint about a refused value, used before the nearest valid one.
+        exists: whether a flag of this name may exist for any values of the selectors.
+            Only then are all of them searched for it, which takes a while.
 
     Raises:
-        UsageError: in one to three lines, what was given, what is expected, and the
-            nearest right flag or value.
-        SystemExit: with code 0, after printing what `--help` or `--version` ask for.
+        UsageError: with one to three lines: what was given, what is expected, and the
+            nearest valid flag or value.
+        SystemExit: with code 0, after printing the text of `--help` or `--version`.
         DeclarationError: if two groups declare a flag of the same name.
     """
     before_positional = argv[: argv.index("--")] if "--" in argv else argv
@@ -178,7 +178,7 @@ def parse(
         places.pop(each.name, None)
         places[each.name] = each.file
         value = _set(flag_values, each, settings[each.name], hint)
-        # A flagfile overrides the one before, but no file contradicts itself.
+        # A flagfile overrides earlier ones, but must not contradict itself.
         other = first.setdefault((each.name, each.file), value)
         if other != value:
             raise UsageError(
@@ -200,7 +200,7 @@ def parse(
 
 
 def _by_name(groups: Sequence[Group]) -> Dict[str, Setting]:
-    """All settings; no two groups may have a flag or a name in common."""
+    """Returns all settings by name, and checks that no name occurs twice."""
     if len({each.name for each in groups}) < len(groups):
         raise DeclarationError(f"groups of one name: {[each.name for each in groups]}")
     owners: Dict[str, str] = {
@@ -217,7 +217,7 @@ def _by_name(groups: Sequence[Group]) -> Dict[str, Setting]:
 
 
 def _define(settings: Iterable[Setting]) -> flags.FlagValues:
-    """Flags of absl for the settings, in an object of their own."""
+    """Defines absl flags for the settings, in a new object."""
     flag_values = flags.FlagValues()  # type: ignore[no-untyped-call, unused-ignore]
     for setting in settings:
         flags.DEFINE_flag(
@@ -238,12 +238,12 @@ def _define(settings: Iterable[Setting]) -> flags.FlagValues:
 def _set(
     flag_values: flags.FlagValues, given: Given, setting: Setting, hint: Hint
 ) -> Value:
-    """Gives a flag its value."""
+    """Sets the value of a flag."""
     flag = flag_values[given.name]
     try:
         flag.parse(given.text)
     except flags.IllegalFlagValueError as error:
-        # absl's message quotes ours, which is the one that it was raised from.
+        # absl's message includes ours, which is the context of its exception.
         got = given.text and shown(given.text)
         message = f"{given.place}--{given.name}={got}: {error.__context__}"
         near = suggest(setting, given.text)
@@ -265,8 +265,8 @@ def _elsewhere(
     settings: Mapping[str, Setting],
     chosen: Mapping[str, str],
 ) -> Optional[str]:
-    """Which choice would bring the flag `name`, if one would."""
-    # A later selector changes less: another method before another data set.
+    """Returns a hint which choice would add the flag `name`, if any would."""
+    # Later selectors first, since they change less: methods before data sets.
     for selector, current in reversed([*chosen.items()]):
         bringing = [
             str(choice)
@@ -283,7 +283,7 @@ def _check_positional(
     arguments: Sequence[str],
     settings: Mapping[str, Setting],
 ) -> None:
-    given = sum(map(bool, positional))  # a variable that is not set gives nothing
+    given = sum(map(bool, positional))  # unset shell variables give empty arguments
     if arguments and given < max(len(arguments), len(positional)):
         missing = arguments[min(given, len(arguments) - 1)].rstrip(".")
         raise UsageError(f"expected an argument: {missing}\n--help shows the usage")

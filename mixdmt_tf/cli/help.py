@@ -26,17 +26,17 @@ def text(
     arguments: Sequence[str] = (),
     full: bool = False,
 ) -> str:
-    """Lays out what a command does and its flags.
+    """Formats the description of a command and its flags.
 
     Args:
         program: name of the command.
         summary: what it does, in a sentence or a few paragraphs.
         groups: title and settings of each group of flags.
         arguments: names of the arguments that aren't flags.
-        full: show all flags, also where there are many.
+        full: show all flags, even if there are many.
 
     Returns:
-        Lines of `--name=default`, the help, and what is allowed in brackets.
+        Lines of `--name=default` with the help and, in brackets, the allowed values.
     """
     width = min(shutil.get_terminal_size().columns, _WIDEST)
     usage = " ".join([f"usage: {program}", *arguments, "[--flag=value ...]"])
@@ -76,7 +76,7 @@ def _allowed(setting: Setting) -> str:
 
 
 def _entry(flag: str, explanation: str, width: int) -> List[str]:
-    """One flag: its explanation begins beside it, or below it if there is no room."""
+    """Formats a flag, with its explanation beside it, or below if there is no room."""
     lines = textwrap.wrap(
         explanation,
         width=max(width, _COLUMN + 20),

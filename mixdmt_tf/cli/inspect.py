@@ -97,7 +97,7 @@ def _inspect(argv: Sequence[str]) -> None:
 def _inspection(
     folder: pathlib.Path, config: Config
 ) -> Callable[[Callable[[int, int], None]], Any]:
-    """What inspects folders of this kind, given where to report its progress."""
+    """Returns the inspection for this kind of folder; it takes a progress callback."""
     from mixdmt_tf.data.segmentation import inspection as inspection_of_masks
     from mixdmt_tf.data.segmentation import listing
 
@@ -106,8 +106,8 @@ def _inspection(
     if listing.layout(folder):
         for name in (name for name, value in more.items() if value):
             raise UsageError(
-                f"--{name}: {folder} has images with masks, of which photographs below "
-                "--data_dir are looked at.\nLeave it out."
+                f"--{name}: {folder} has images with masks; only photographs below "
+                "--data_dir are inspected.\nLeave it out."
             )
         return lambda progress: inspection_of_masks.inspect(folder, progress=progress)
     from mixdmt_tf.data.classification import config as images

@@ -71,19 +71,19 @@ class Judging:
 def open_output(
     config: Judging, name: str
 ) -> Tuple[pathlib.Path, pathlib.Path, pathlib.Path, Callable[[], Any]]:
-    """The run's folder, the files to write, and what builds the experiment.
+    """Checks the run and the output files of a command.
 
     Args:
-        config: of the command.
-        name: of the file in the run's folder.
+        config: settings of the command.
+        name: default name of the CSV file, in the run's folder.
 
     Returns:
-        The run's folder; the CSV file and the sheet of pictures, neither of which is
-        there; a function that makes the `Experiment`, or raises a UsageError if the run
-        is of segmentation or several labels.
+        The run's folder; the CSV file and the sheet of pictures, neither of which
+        exists yet; a function that builds the `Experiment`, or raises a UsageError for
+        segmentation and for runs with several labels per image.
 
     Raises:
-        UsageError: if there is no run, or a file can't be written or is there already.
+        UsageError: if there is no run, or a file exists or can't be written.
     """
     folder, build = experiments.read_run(config.workdir)
     output = remote.written(config.output) if config.output else folder / name
@@ -108,7 +108,7 @@ def open_output(
 
 
 def open_trained(config: Judging, experiment: Any, folder: pathlib.Path) -> Any:
-    """The task, the trained network and the split of a run.
+    """Loads the task, the trained network and the split of a run.
 
     Raises:
         UsageError: if the run has no unlabelled images.

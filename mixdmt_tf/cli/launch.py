@@ -1,7 +1,7 @@
 """`bin/launch`: starts the workers of one training on this machine, to try it.
 
-Each gets a `TF_CONFIG` that names all of them. On several machines a scheduler does
-what this command does on one (docs/devices.md).
+Each worker gets a `TF_CONFIG` that lists all of them. On several machines, a scheduler
+does the same (docs/devices.md).
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from mixdmt_tf.errors import UsageError
 from mixdmt_tf.runs import cluster
 from mixdmt_tf.settings import setting
 
-POLL = 0.1  # seconds between two looks at the workers
-PATIENCE = 20.0  # seconds in which they end by themselves, and then on SIGTERM
+POLL = 0.1  # seconds between two checks of the workers
+PATIENCE = 20.0  # seconds for workers to end by themselves, and again after SIGTERM
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,15 +80,15 @@ class Workers:
     """Processes that run one command together.
 
     Attributes:
-        processes: one for each, the chief's first.
+        processes: the processes, the chief's first.
     """
 
     def __init__(self, training: List[str], number: int):
-        """Starts them.
+        """Starts the processes.
 
         Args:
-            training: the command, a word each.
-            number: of processes.
+            training: the command, as a list of words.
+            number: number of processes.
 
         Raises:
             UsageError: if there is no such command.
@@ -113,7 +113,7 @@ class Workers:
                     stderr=subprocess.PIPE,
                     text=True,
                     errors="replace",
-                    start_new_session=True,  # Ctrl-C reaches them once, through us
+                    start_new_session=True,  # Ctrl-C is forwarded, so arrives once
                 )
             except OSError as error:
                 raise UsageError(
@@ -129,7 +129,7 @@ class Workers:
                 self._readers.append(reader)
 
     def __enter__(self) -> Workers:
-        """Hands on Ctrl-C, SIGTERM and a terminal that closes from now on."""
+        """Starts forwarding SIGINT, SIGTERM and SIGHUP to the workers."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
                 continue  # started by nohup
@@ -138,16 +138,16 @@ class Workers:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        """Leaves no process behind."""
+        """Kills remaining processes and restores the signal handlers."""
         self._send(signal.SIGKILL)
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
     def wait(self) -> int:
-        """Waits until all have ended; if one fails, sees to it that the others end.
+        """Waits until all workers have ended; if one fails, stops the others.
 
         Returns:
-            The exit code of the first that failed, 0 if none did.
+            The exit code of the first worker that failed; 0 if none did.
         """
         failed: Optional[Tuple[int, int]] = None
         deadline, force = 0.0, signal.SIGTERM
@@ -170,13 +170,13 @@ class Workers:
         return failed[1] if failed[1] > 0 else 128 - failed[1]
 
     def _failed(self) -> Optional[Tuple[int, int]]:
-        """Number and exit code of a worker that has failed."""
+        """Returns index and exit code of a worker that has failed, if any."""
         codes = enumerate(process.poll() for process in self.processes)
         return next(((index, code) for index, code in codes if code), None)
 
     def _hand_on(self, number: int, _: Any) -> None:
         self._signal = number
-        # A training saves and ends on SIGTERM, and has no handler for SIGHUP.
+        # Training saves and ends on SIGTERM, but has no handler for SIGHUP.
         self._send(signal.SIGTERM if number == signal.SIGHUP else number)
 
     def _send(self, number: int) -> None:
@@ -185,7 +185,7 @@ class Workers:
                 process.send_signal(number)
 
     def _copy(self, prefix: str, source: Any, target: TextIO) -> None:
-        # Where nobody reads, as in `... | head`, a worker is told so by its own pipe.
+        # Closing the pipe tells a worker that the output is closed (`... | head`).
         with contextlib.suppress(BrokenPipeError), source:
             for line in source:
                 with self._lock:
@@ -198,7 +198,7 @@ class Workers:
 
 @contextlib.contextmanager
 def _free_port() -> Iterator[int]:
-    """A port of loopback that nobody has, taken until the end of the context."""
+    """Finds a free port on loopback and reserves it until the end of the context."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield taken.getsockname()[1]

@@ -19,25 +19,25 @@ from mixdmt_tf.progress import CLEAR
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 BROKEN_PIPE = 141  # 128 + SIGPIPE
-# What the system says of places that it does not let a command use.
+# Errors of the system for places that a command may not use.
 DENIED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG)
-# And where a file is in the place of a folder, or the reverse.
+# Errors for a file in the place of a folder, or the reverse.
 MISPLACED = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 
 
 def run(main: Callable[[Sequence[str]], Optional[int]], argv: Sequence[str]) -> int:
-    """Calls a command's main function and says what went wrong, if something did.
+    """Calls a command's main function and prints a message if it fails.
 
-    A `UserError` is shown as its message. Anything unexpected is a bug of ours and
-    keeps its traceback.
+    A `UserError` is shown as its message. Anything unexpected is a bug in this package
+    and keeps its traceback.
 
     Args:
         main: takes the arguments, returns an exit code or None for 0.
         argv: the arguments without the program's name.
 
     Returns:
-        The exit code: 0, 2 for a command line that is wrong, 1 for other errors, 130
-        after Ctrl-C, 141 when nobody reads the output any more (`... | head`).
+        The exit code: 0; 2 for an invalid command line; 1 for other errors; 130 after
+        Ctrl-C; 141 if the output was closed (`... | head`).
     """
     _answer_interrupts()
     try:
@@ -56,9 +56,9 @@ def run(main: Callable[[Sequence[str]], Optional[int]], argv: Sequence[str]) -> 
 
 
 class _Shown:
-    """A stream that escapes what would command a terminal, such as a file's name.
+    """A stream that escapes control characters, which a file's name may contain.
 
-    And characters that its encoding lacks.
+    It also escapes characters that the stream's encoding lacks.
     """
 
     escapes = {
@@ -69,34 +69,34 @@ class _Shown:
     clear = CLEAR.translate(escapes)
 
     def __init__(self, stream: TextIO):
-        """Remembers the stream."""
+        """Stores the stream."""
         self.stream = stream
 
     def write(self, text: str) -> int:
-        """Writes the text."""
+        """Writes the escaped text."""
         shown = text.translate(self.escapes).replace(self.clear, CLEAR)
         try:
             return self.stream.write(shown)
-        except UnicodeEncodeError:  # not UTF-8, or a file's name that is no text
+        except UnicodeEncodeError:  # not UTF-8, or a file's name is undecodable
             code = self.stream.encoding
             return self.stream.write(
                 shown.encode(code, "backslashreplace").decode(code)
             )
 
     def __getattr__(self, name: str) -> Any:
-        """Everything else is the stream's."""
+        """Delegates everything else to the stream."""
         return getattr(self.stream, name)
 
 
 def _shown(stream: Optional[TextIO], stack: contextlib.ExitStack) -> Any:
-    """The stream as `_Shown`; for None, as it is after `>&-`, one to nowhere."""
+    """Wraps a stream in `_Shown`; None, as after `>&-`, becomes the null device."""
     if stream is None:
         stream = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
     return _Shown(stream)
 
 
 def _answer_interrupts() -> None:
-    """Ctrl-C raises KeyboardInterrupt again; until here it ended the process."""
+    """Makes Ctrl-C raise KeyboardInterrupt; until here it ends the process."""
     if threading.current_thread() is threading.main_thread():
         if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
             signal.signal(signal.SIGINT, _interrupt)
@@ -105,8 +105,8 @@ def _answer_interrupts() -> None:
 def _interrupt(number: int, frame: Optional[types.FrameType]) -> None:
     """Raises KeyboardInterrupt, or ends the process if a module is being imported.
 
-    C extensions such as NumPy's print what interrupts their import and go on with an
-    ImportError, which would look like a broken installation.
+    C extensions such as NumPy's turn an interrupted import into an ImportError, which
+    would look like a broken installation.
     """
     while frame is not None:
         if frame.f_globals.get("__name__") == "importlib._bootstrap":
@@ -117,7 +117,7 @@ def _interrupt(number: int, frame: Optional[types.FrameType]) -> None:
 
 
 def _is_nowhere() -> bool:
-    """Whether the folder that the command was started in is gone."""
+    """Whether the working folder of the command was removed."""
     try:
         os.getcwd()
     except FileNotFoundError:
@@ -128,7 +128,7 @@ def _is_nowhere() -> bool:
 def _sending(
     main: Callable[[Sequence[str]], Optional[int]], argv: Sequence[str]
 ) -> int:
-    """Calls a command, and sends what it has written for addresses."""
+    """Calls a command and uploads the files that it has written for addresses."""
     try:
         code = main(argv) or 0
     except BaseException:
@@ -155,7 +155,7 @@ def _run(main: Callable[[Sequence[str]], Optional[int]], argv: Sequence[str]) ->
     except BrokenPipeError:
         raise
     except Exception as error:
-        # TensorFlow's own errors have the system's words, but not its number.
+        # TensorFlow's errors have the system's message, but not its error number.
         full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
         if full or FULL in str(error):
             print(f"error: the disk is full: {error}", file=sys.stderr)

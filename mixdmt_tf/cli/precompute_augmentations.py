@@ -15,7 +15,7 @@ from mixdmt_tf.settings import setting
 
 @dataclasses.dataclass(frozen=True)
 class Config(beam.Engine):
-    """Settings of the command itself, which are no part of the run."""
+    """Settings of the command itself, which are not part of the run."""
 
     shard: str = setting(
         "",

@@ -83,7 +83,7 @@ def _predict(argv: Sequence[str]) -> None:
     if not paths:
         endings = ", ".join(suffixes)
         raise UserError(
-            f"{images_folder}: no image of a kind that the run has: {endings}"
+            f"{images_folder}: no images of the kinds that the run uses: {endings}"
         )
 
     from mixdmt_tf import tasks
@@ -94,10 +94,10 @@ def _predict(argv: Sequence[str]) -> None:
 
 
 def _require_place(output: str) -> None:
-    """Refuses a place for the table before the images are read, which may take hours.
+    """Checks the place of the table before the images are read, which may take hours.
 
     Raises:
-        UserError: if it is a folder, or in none.
+        UserError: if it is a folder, or its folder does not exist.
     """
     if addresses.is_address(output):
         return
@@ -110,13 +110,13 @@ def _require_place(output: str) -> None:
 def _images(
     places: Sequence[pathlib.Path],
 ) -> Tuple[pathlib.Path, List[pathlib.Path]]:
-    """The image files that were named, and those below the folders that were named.
+    """Finds the given image files, and all images below the given folders.
 
     Returns:
         The folder that names in the output are relative to, and the files.
 
     Raises:
-        UserError: if one is not there or no image, or a folder has none.
+        UserError: if a file is missing or not an image, or a folder has no images.
     """
     from mixdmt_tf.data import image_files
 
@@ -136,7 +136,7 @@ def _images(
                     f"{shown} is no image by its name; expected one ending in {endings}"
                 )
         else:
-            raise UserError(f"{shown} is not there; expected an image or a folder")
+            raise UserError(f"{shown} does not exist; expected an image or a folder")
         paths += found
     folders = [place if place.is_dir() else place.parent for place in places]
     if len(places) == 1:

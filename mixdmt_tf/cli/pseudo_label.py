@@ -98,8 +98,8 @@ def _label(argv: Sequence[str]) -> None:
     if (shard or config.runner) and config.labeling == "graph":
         given = f"--shard={shard}" if shard else f"--runner={config.runner}"
         raise UsageError(
-            f"{given}: a graph connects all images, so that no part of them "
-            "can be labelled alone.\nLeave it out, or use --labeling=network."
+            f"{given}: a graph connects all images, so no part of them can be "
+            "labelled alone.\nLeave it out, or use --labeling=network."
         )
     if not config.fraction:
         raise UsageError("--fraction=0 keeps nothing; expected a number up to 100")

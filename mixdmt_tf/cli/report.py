@@ -69,12 +69,12 @@ def _report(argv: Sequence[str]) -> None:
     config = Config(**values)
     if config.from_files and config.images is not None:
         raise UsageError(
-            f"--from_files asks no network: --images={config.images} has no effect.\n"
+            f"--from_files uses no network: --images={config.images} has no effect.\n"
             "Leave one of them out."
         )
     if config.from_files and config.projector:
         raise UsageError(
-            "--from_files asks no network, and --projector needs one.\n"
+            "--from_files uses no network, but --projector needs one.\n"
             "Leave one of them out."
         )
     runs = [experiments.read_run(name, "") for name in parsed.arguments]
@@ -82,7 +82,7 @@ def _report(argv: Sequence[str]) -> None:
     places = [folder.resolve() for folder in folders]
     for folder in folders:
         if places.count(folder.resolve()) > 1:
-            raise UsageError(f"{folder} is there twice; expected different runs")
+            raise UsageError(f"{folder} is given twice; expected different runs")
     output = _output(config, folders)
     names = _names(folders)
     built = [build() for _, build in runs]
@@ -133,7 +133,7 @@ def _output(config: Config, folders: List[pathlib.Path]) -> pathlib.Path:
             raise UsageError(
                 f"--output={config.output} is a folder; expected the name of a file"
             )
-        if not output.parent.is_dir():  # the network is asked for minutes
+        if not output.parent.is_dir():  # checked before predictions, which take minutes
             raise UserError(
                 f"--output={output} cannot be written: there is no folder "
                 f"{output.parent}"
@@ -143,7 +143,7 @@ def _output(config: Config, folders: List[pathlib.Path]) -> pathlib.Path:
 
 
 def _names(folders: Sequence[pathlib.Path]) -> List[str]:
-    """The folders' names; longer ones where several folders have the same."""
+    """Returns names for the folders, with as many parent folders as needed."""
     parts = [folder.absolute().parts for folder in folders]
     for depth in range(1, max(map(len, parts))):
         names = ["/".join(each[-depth:]) for each in parts]

@@ -17,7 +17,7 @@ from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import expanded
 from mixdmt_tf.settings import setting, to_text
 
-# `bin/train`, in this Python and from this very package.
+# `bin/train`, with this Python and this package.
 LAUNCH = (
     "import sys; sys.path[0] = sys.argv.pop(1); "
     "from mixdmt_tf.cli.train import main; sys.exit(main(sys.argv[1:]))"
@@ -142,11 +142,11 @@ def _run(
 def _require_weights(
     chosen: Sequence[Any], weights: Mapping[str, str], budget: str
 ) -> None:
-    """Checks that there is a file of each kind of weights that chosen rows start from.
+    """Checks that there is a file for each kind of weights that rows start from.
 
     Raises:
-        UsageError: if one is missing, with the rows that need it; if files are given
-            and no row needs any.
+        UsageError: if a file is missing, with the rows that need it, or if files are
+            given and no row needs any.
     """
     wanted: Dict[str, Dict[str, List[str]]] = {}
     for cell in chosen:
@@ -179,10 +179,10 @@ def _require_weights(
 
 
 def _find_data(runs: Sequence[Tuple[Any, int]]) -> None:
-    """Makes sure that the data of all runs that are missing are there.
+    """Checks that the data of all unfinished runs exist.
 
     Raises:
-        UserError: if some are not.
+        UserError: if some are missing.
     """
     found: List[Mapping[str, Any]] = []
     for cell, seed in runs:
@@ -194,10 +194,10 @@ def _find_data(runs: Sequence[Tuple[Any, int]]) -> None:
 
 
 def _rows(table: Any, config: Config) -> Sequence[str]:
-    """The rows to run: those that --rows names, or all that have a flagfile.
+    """Returns the rows to run: those of --rows, or all that have a flagfile.
 
     Raises:
-        UsageError: if --rows names one that can't be run, or no row can.
+        UsageError: if --rows names one that can't be run, or if no row can.
     """
     from mixdmt_tf.tables import table as tables
 
@@ -219,7 +219,7 @@ def _rows(table: Any, config: Config) -> Sequence[str]:
 
 
 def _root(given: str) -> pathlib.Path:
-    """The folder of the tables: that of --tables_dir, or of the package's own ones."""
+    """Returns the folder of the tables: --tables_dir, or that of the package."""
     if not given:
         return flagfiles.folder()
     root = expanded(given).resolve()
@@ -232,7 +232,7 @@ def _root(given: str) -> pathlib.Path:
 
 
 def _read(argv: Sequence[str]) -> Tuple[Optional[int], Mapping[str, str]]:
-    """Steps of a training command, if set, and the settings its numbers depend on."""
+    """Returns a command's steps, if set, and the settings its results depend on."""
     from mixdmt_tf.runs.config import Config as RunConfig
 
     parsed = experiments.parse(argv, "train", "")
@@ -254,7 +254,7 @@ def _read(argv: Sequence[str]) -> Tuple[Optional[int], Mapping[str, str]]:
 
 
 def settings_of_numbers(parsed: flags.Parsed) -> Dict[str, str]:
-    """The settings that a run's numbers depend on, as text by flag."""
+    """Returns the settings that a run's results depend on, as text by flag."""
     return {
         each.name: to_text(parsed.values[group.name][each.name])
         for group in parsed.groups

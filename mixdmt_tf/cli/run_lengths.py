@@ -1,8 +1,8 @@
 """How long a run is: steps, steps of its stages, or minutes.
 
-Flagfiles have steps that go with their other settings. `--max_minutes` on the command
-line takes their place; of the stages of a run in rounds, only the proportions are left.
-Nothing here imports TensorFlow.
+Flagfiles have steps that match their other settings. `--max_minutes` on the command
+line replaces them; the lengths of the stages of a run in rounds are then proportions.
+This module does not import TensorFlow.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ MINUTES = "max_minutes"
 
 
 def settled(parsed: flags.Parsed) -> flags.Parsed:
-    """A command line in which either lengths or `--max_minutes` count.
+    """Resolves conflicts between lengths and `--max_minutes`.
 
-    What is given later counts: the command line after flagfiles, a flagfile after those
-    that it names. In one file, as the `flags.txt` of a run, they are the lengths that
-    were found for these minutes.
+    The one given later counts: the command line comes after flagfiles, a flagfile after
+    those that it names. If both are in one file, such as the `flags.txt` of a run, the
+    lengths are those that were determined for these minutes.
 
     Raises:
         UsageError: if both are on the command line.
@@ -50,10 +50,10 @@ def settled(parsed: flags.Parsed) -> flags.Parsed:
         )
     order = [*parsed.places]
     if file not in files and order.index(MINUTES) > order.index(latest):
-        # Without the flagfile's: the default, which a method may bring.
+        # Drop the flagfile's steps for the default, which may depend on the method.
         defaults = {s.name: s.default for each in parsed.groups for s in each.settings}
         return _changed(parsed, STEPS, defaults[STEPS]) if STEPS in lengths else parsed
-    if values[STEPS] is not None:  # which counts by itself, and the minutes are kept
+    if values[STEPS] is not None:  # steps take precedence anyway; keep the minutes
         return parsed
     return _changed(parsed, MINUTES, None)
 
@@ -66,15 +66,15 @@ def _changed(parsed: flags.Parsed, name: str, value: Value) -> flags.Parsed:
 def require(
     steps: Optional[int], method: Mapping[str, Any], pseudo_labels: str
 ) -> None:
-    """Refuses lengths that don't go together.
+    """Checks that the lengths of a run fit together.
 
     Args:
-        steps: of the whole run, if given.
-        method: the method's settings; those trained in rounds have `fractions`.
-        pseudo_labels: of the one round to train, if there is only one.
+        steps: steps of the whole run, if given.
+        method: the method's settings; methods in rounds have `fractions`.
+        pseudo_labels: pseudo labels for training a single round, if given.
 
     Raises:
-        UsageError: saying what to give instead.
+        UsageError: if they don't; the message says what to give instead.
     """
     if "fractions" not in method:
         return

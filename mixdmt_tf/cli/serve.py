@@ -18,8 +18,8 @@ from mixdmt_tf.settings import check, setting, settings_of
 
 NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-# What requests call this machine; older versions of Starlette see of an address of
-# IPv6 what is before its first colon, and no name that can be registered has a bracket.
+# Host names of this machine in requests. Older versions of Starlette cut an IPv6
+# address at its first colon; "[" is safe, since no registered name has a bracket.
 OWN_NAMES = ("127.0.0.1", "localhost", "[::1]", "[")
 
 
@@ -70,16 +70,16 @@ class Config:
     )
 
     def __post_init__(self) -> None:
-        """Refuses values out of range with UsageError."""
+        """Raises a UsageError for values that are out of range or contradictory."""
         check(settings_of(type(self)), self)
         if bool(self.workdir) == bool(self.model):
             raise UsageError(
                 "expected --workdir=RUN or --model=SAVEDMODEL, "
-                + ("not both" if self.model else "and neither is given")
+                + ("not both" if self.model else "but neither is given")
             )
 
     def limits(self) -> Limits:
-        """What requests may ask for."""
+        """Returns the limits of requests."""
         return Limits(
             int(self.max_megabytes * 1e6),
             self.max_images,
@@ -123,7 +123,7 @@ def _serve(argv: Sequence[str]) -> None:
     if missing:
         raise UserError(
             f"bin/serve needs {', '.join(missing)}.\n"
-            'Install what it stands on: pip install "mixdmt_tf[serve]"'
+            'Install its requirements: pip install "mixdmt_tf[serve]"'
         )
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from mixdmt_tf.serving import app, server
@@ -131,7 +131,7 @@ def _serve(argv: Sequence[str]) -> None:
 
     with server.listen(config.host, config.port) as listening:
         model = ServedModel(folder, config.max_pixels)
-        # Only names of this machine, unless others are to reach it.
+        # Accept only names of this machine, unless others are allowed to reach it.
         hosts = OWN_NAMES if config.host in LOOPBACK else ("*",)
         made = app.make_app(model, config.limits(), config.threads, hosts)
         port = listening.getsockname()[1]

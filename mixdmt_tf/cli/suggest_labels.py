@@ -37,7 +37,7 @@ class Config(judging.Judging):
     )
 
     def __post_init__(self) -> None:
-        """Refuses values out of range with UsageError."""
+        """Raises a UsageError for values that are out of range."""
         check(settings_of(type(self)), self)
 
 
@@ -97,7 +97,7 @@ def _suggest(argv: Sequence[str]) -> None:
     if not len(chosen.places):
         raise UserError(
             f"all {len(left_out):,} unlabelled images count as strangers, {share:.1%} "
-            f"{why} and equal ones, by {score}: none is left to suggest.\nGive a "
+            f"{why} and ties, by {score}: none is left to suggest.\nGive a "
             "smaller share, such as --strangers=0, or another --score."
         )
     rows: List[List[str]] = []
@@ -125,7 +125,7 @@ def _suggest(argv: Sequence[str]) -> None:
 
 
 def _members(config: Config, experiment: Any, folder: Any) -> List[Any]:
-    """The networks whose disagreement counts; none if views do."""
+    """Loads the networks whose disagreement counts; none if views are used."""
     from mixdmt_tf import tasks
     from mixdmt_tf.runs import trained
     from mixdmt_tf.tasks.classification import suggestions
@@ -133,7 +133,7 @@ def _members(config: Config, experiment: Any, folder: Any) -> List[Any]:
     folders = suggestions.committee(experiment, folder) if config.by != "views" else []
     if config.by == "networks" and not folders:
         raise UsageError(
-            f"--by=networks: {folder} is no run in rounds that has two networks.\n"
+            f"--by=networks: {folder} is not a run in rounds with two networks.\n"
             "Use --by=views."
         )
     found = []

@@ -18,7 +18,7 @@ from mixdmt_tf.settings import setting
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """Settings of the command itself, which are no part of the run."""
+    """Settings of the command itself, which are not part of the run."""
 
     dry_run: bool = setting(
         False,
@@ -32,7 +32,7 @@ def main(argv: Sequence[str], algorithm: Optional[str] = None) -> int:
 
     Args:
         argv: the arguments without the program's name.
-        algorithm: the only one allowed, None for all.
+        algorithm: the only method allowed; None for all.
 
     Returns:
         The exit code.
@@ -86,7 +86,7 @@ def _train(argv: Sequence[str], algorithm: Optional[str]) -> int:
         message = "dry run stopped, nothing was kept" if only_dry else stop
         print(message, file=sys.stderr)
         return stop.exit_code
-    if outcome is None:  # another worker tells
+    if outcome is None:  # the chief prints the results
         return 0
     print(describe(outcome))
     folder = outcome["flags"]["workdir"]
@@ -97,7 +97,7 @@ def _train(argv: Sequence[str], algorithm: Optional[str]) -> int:
 
 
 def _known(experiment: Any) -> Mapping[str, str]:
-    """Settings that the data decide over, as text by flag."""
+    """Returns settings that depend on the data, as text by flag."""
     if experiment.task != "classification":
         return {}
     from mixdmt_tf.settings import to_text
@@ -108,16 +108,16 @@ def _known(experiment: Any) -> Mapping[str, str]:
 
 
 def _require_alone(run: Mapping[str, Any], only_dry: bool) -> None:
-    """Refuses what is not for several machines, if the run is trained on several."""
+    """Refuses flags that don't work on several machines, if there are several."""
     together = cluster.of_run(run["strategy"])
     if together.several and addresses.is_address(run["workdir"]):
         raise UsageError(
-            f"--workdir={run['workdir']}: several machines, as TF_CONFIG names, train "
-            "in a folder that all of them see.\nGive one that is mounted on each."
+            f"--workdir={run['workdir']}: TF_CONFIG lists several machines, which need "
+            "a folder that all of them see.\nGive one that is mounted on each."
         )
     for flag, given in (("dry_run", only_dry), ("max_minutes", run["max_minutes"])):
         if together.several and given:
             raise UsageError(
-                f"--{flag} tries things on one machine, and TF_CONFIG names "
+                f"--{flag} works on a single machine, but TF_CONFIG lists "
                 f"{len(together.addresses)}.\nUse it without TF_CONFIG first."
             )

@@ -22,10 +22,10 @@ from mixdmt_tf.settings import Setting, declared, setting
 if TYPE_CHECKING:
     from mixdmt_tf.tables.tuning import Attempt, Range, Search
 
-# What decides by which images a trial is judged, and what each trial has of its own.
+# Settings that determine the images a trial is scored on, or are set for each trial.
 FIXED = ("dataset", "data_dir", "labels", "validation", "split", "seed", "workdir")
-FAILURES = 3  # one after the other, that end the search
-POLL = 5.0  # seconds between two looks at a running trial
+FAILURES = 3  # consecutive failures that end the search
+POLL = 5.0  # seconds between two checks of a running trial
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +76,7 @@ def _tune(argv: Sequence[str]) -> int:
     require_on_the_line(mine, others, "tune")
     ranges, given, segmentation = _planned(config, others)
     command = [*others, "--noexport"]
-    of_trials = experiments.parse(command, "tune", "")  # it may say the opposite
+    of_trials = experiments.parse(command, "tune", "")  # checks for a given --export
     if config.dry_run:
         print(f"{config.trials} trials of: bin/train {shlex.join(command)}")
         for each in ranges:
@@ -86,7 +86,7 @@ def _tune(argv: Sequence[str]) -> int:
 
     from mixdmt_tf.tables import tuning
 
-    experiments.find_data(of_trials)  # or trials would fail, and count
+    experiments.find_data(of_trials)  # otherwise trials would fail and be counted
     with remote.opened(config.workdir) as folder, _alone(folder):
         search = tuning.Search(
             folder, ranges, command, segmentation, config.prune, given
@@ -97,10 +97,10 @@ def _tune(argv: Sequence[str]) -> int:
 
 @contextlib.contextmanager
 def _alone(folder: pathlib.Path) -> Iterator[None]:
-    """Within it no other search is in the folder, which would go on with our trial.
+    """Locks the folder, since another search in it would resume this one's trial.
 
     Raises:
-        InUse: naming the process that searches there.
+        InUse: if another process searches there; the message names it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("a+") as file:
@@ -109,7 +109,7 @@ def _alone(folder: pathlib.Path) -> Iterator[None]:
 
 
 def _report(search: "Search", code: int, given: Mapping[str, Any]) -> int:
-    """Writes what came of a search, and returns the exit code."""
+    """Writes the results of a search and returns the exit code."""
     from mixdmt_tf.tables import tuning_report
 
     folder = search.folder
@@ -128,7 +128,10 @@ def _report(search: "Search", code: int, given: Mapping[str, Any]) -> int:
 
 
 def separate(argv: Sequence[str]) -> Tuple[List[str], List[str]]:
-    """The flags of this command, and those of the runs; all --tune become one."""
+    """Separates the flags of this command from those of the runs.
+
+    Several --tune are joined to one.
+    """
     names = {each.name for each in declared("mixdmt_tf.cli.tune")}
     names |= {"version", "nodry_run", "noprune"}
     own: List[str] = []
@@ -158,10 +161,14 @@ def separate(argv: Sequence[str]) -> Tuple[List[str], List[str]]:
 def _planned(
     config: Config, others: Sequence[str]
 ) -> Tuple[List["Range"], Dict[str, Any], bool]:
-    """What is searched, what is the same for all trials, and whether of segmentation.
+    """Plans a search.
+
+    Returns:
+        The search space, the settings that all trials share, and whether the task is
+        segmentation.
 
     Raises:
-        UsageError: if something is no setting, can't be searched, or is not allowed.
+        UsageError: if a setting does not exist, can't be searched or is not allowed.
     """
     from mixdmt_tf.tables import tuning
 
@@ -187,7 +194,7 @@ def _planned(
             raise UsageError(
                 f"{given}: --{each.name} is given as well\nleave one of them out"
             )
-        for text in each.ends:  # refuses what the training would
+        for text in each.ends:  # raises for values that training would refuse
             experiments.parse([*others, f"--{each.name}={text}"], "tune", "")
     searched = {each.name for each in ranges}
     same = {
@@ -201,7 +208,7 @@ def _planned(
 
 
 def _search(search: "Search", trials: int) -> int:
-    """Runs trials until there are so many; returns the exit code."""
+    """Runs trials until there are `trials` of them; returns the exit code."""
     from mixdmt_tf.tables.child_process import Children
     from mixdmt_tf.tables.running import STOPPED
     from mixdmt_tf.tables.tuning import SEED
@@ -233,17 +240,17 @@ def _search(search: "Search", trials: int) -> int:
             if failed == FAILURES:
                 raise UserError(
                     f"{failed} trials failed, one after the other: see above.\n"
-                    "The same command goes on."
+                    "The same command resumes the search."
                 )
     return 0
 
 
 def _outcome(search: "Search", attempt: "Attempt", pruned: bool, code: int) -> str:
-    """What came of a trial, in words."""
+    """Describes the outcome of a trial."""
     best = search.best()
     leader = f"; the best is trial{best.number}, {best.score:.2f} %" if best else ""
     if pruned:
-        return f"stopped, others were better at this time{leader}"
+        return f"stopped, others were better at this point{leader}"
     if code:
         return f"failed with exit code {code}{leader}"
     (mine,) = [each for each in search.done() if each.number == attempt.number]

@@ -1,7 +1,7 @@
 """One value as text: absl's parser and serializer for a declared setting.
 
-absl's own parsers take NaN for a number, 0x10 for an integer and answer in Python's
-words; these take what the declaration allows and say what it expects.
+absl's own parsers accept NaN as a number and 0x10 as an integer, and show Python's
+error messages. These accept what the declaration allows and say what is expected.
 """
 
 from __future__ import annotations
@@ -15,43 +15,43 @@ from absl import flags
 
 from mixdmt_tf.settings import Setting, Value, nearest, to_text
 
-# ASCII only: int() and float() would take other digits, underscores and blanks as well.
+# ASCII only: int() and float() would also accept other digits, underscores and blanks.
 _NUMBERS = {
     "int": re.compile(r"[+-]?[0-9]+"),
     "float": re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"),
 }
 _BOOLS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 _BOOLS_ELSEWHERE = {"yes": "true", "on": "true", "no": "false", "off": "false"}
-_LONGEST_INTEGER = 20  # characters, of 64 bits; beyond, int() is slow or refuses
+_LONGEST_INTEGER = 20  # characters of 64 bits; for more, int() is slow or fails
 _LONGEST_SHOWN = 80
 # Control characters, undecodable bytes, line and paragraph separators.
 _UNWRITABLE = {"Cc", "Cs", "Zl", "Zp"}
 
 
 class Parser(flags.ArgumentParser):  # type: ignore[misc, type-arg, unused-ignore]
-    """Text to the value of one setting."""
+    """Converts text to the value of a setting."""
 
     def __init__(self, setting: Setting) -> None:
-        """Takes the declaration of the setting."""
+        """Stores the declaration of the setting."""
         super().__init__()
         self.setting = setting
         self.syntactic_help = setting.expected
 
     def flag_type(self) -> str:
-        """The type's name, for absl."""
+        """Returns the name of the type, for absl."""
         return self.setting.type
 
     def parse(self, argument: Union[str, Value]) -> Value:
-        """The value that a text stands for.
+        """Converts text to a value.
 
-        Blanks around it don't count. For an optional setting '' and the word 'none'
-        mean None.
+        Surrounding blanks are ignored. For an optional setting, '' and 'none' mean
+        None.
 
         Args:
             argument: text; or a value, which absl passes for the default.
 
         Raises:
-            ValueError: what is expected, in words.
+            ValueError: if the text is invalid; the message says what is expected.
         """
         if not isinstance(argument, str):
             return argument
@@ -70,22 +70,22 @@ class Parser(flags.ArgumentParser):  # type: ignore[misc, type-arg, unused-ignor
 
 
 class Serializer(flags.ArgumentSerializer):  # type: ignore[misc, type-arg, unused-ignore]
-    """A value to the text that `Parser` reads back as the same value."""
+    """Converts a value to text that `Parser` reads back as the same value."""
 
     def serialize(self, value: Value) -> str:
-        """The text; floats keep every bit."""
+        """Returns the text; floats keep every bit."""
         return to_text(value)
 
 
 def shown(text: str) -> str:
-    """What somebody wrote, fit for a message of few lines on any terminal."""
+    """Shortens and escapes a user's text for messages on any terminal."""
     if 0 < len(text) <= _LONGEST_SHOWN and text.isprintable():
         return text
     return ascii(text[:_LONGEST_SHOWN])
 
 
 def suggest(setting: Setting, text: str) -> Optional[str]:
-    """The allowed value nearest to a refused text, or None if none is near."""
+    """Returns the allowed value nearest to a refused text; None if none is near."""
     text = text.strip()
     if setting.type == "bool":
         return _BOOLS_ELSEWHERE.get(text.lower()) or nearest(text, ("true", "false"))
@@ -93,7 +93,7 @@ def suggest(setting: Setting, text: str) -> Optional[str]:
         words = [to_text(choice) for choice in setting.choices or ()]
         return nearest(text, [*words, "none"] if setting.optional else words)
     try:
-        # 0,5 and 10,000 and 10_000 are numbers to people.
+        # People write numbers as 0,5 or 10,000 or 10_000.
         number = float(text.replace(",", "." if setting.type == "float" else ""))
     except ValueError:
         return nearest(text, setting.words)
@@ -110,7 +110,7 @@ def suggest(setting: Setting, text: str) -> Optional[str]:
 
 
 def _convert(kind: str, text: str) -> Value:
-    """The text as a value of the type, or None if it can't be one."""
+    """Converts text to the type; None if it can't be converted."""
     if kind == "str":
         return text
     if kind == "bool":
@@ -132,7 +132,7 @@ def _is_huge(setting: Setting, text: str) -> bool:
 
 
 def _check_writable(text: str) -> None:
-    """Refuses text that a flagfile could not give back."""
+    """Refuses text that can't be written to a flagfile and read back."""
     if any(unicodedata.category(character) in _UNWRITABLE for character in text):
         raise ValueError("expected text without line breaks or control characters")
     if " --" in text or " # " in text:

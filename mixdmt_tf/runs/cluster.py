@@ -94,7 +94,7 @@ def of_run(strategy: str) -> Cluster:
     found = read()
     if strategy == "multi_worker" and not found.addresses:
         raise UsageError(
-            f"--strategy=multi_worker: {NAME}, which lists the workers, is not set.\n"
+            f"--strategy=multi_worker: {NAME} is not set, so the workers are unknown.\n"
             "Set it on each machine, or try it on this one with bin/launch."
         )
     return found if strategy == "multi_worker" or found.several else Cluster()

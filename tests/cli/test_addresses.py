@@ -151,7 +151,7 @@ def test_what_needs_a_file_system(capsys, monkeypatch):
     task = {"type": "worker", "index": 0}
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
     said = commands.refusal(capsys, train.main, *argv)
-    assert "in a folder that all of them see" in said
+    assert "need a folder that all of them see" in said
 
 
 def test_a_store_that_does_not_answer(machine, capsys, monkeypatch):

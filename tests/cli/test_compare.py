@@ -84,15 +84,9 @@ def test_a_dry_run_needs_no_tensorflow_and_leaves_nothing(tmp_path):
         (["--algorithms=realmx"], "did you mean 'realmix'?"),
         (["--algorithms=dmt,dmt"], "'dmt': expected different ones of"),
         (["--algorithms="], "expected names of methods"),
-        (["--steps=100"], "the comparison sets it for each run; expected --algorithms"),
-        (
-            ["--dmt.base_steps=9"],
-            "the comparison sets it for each run; expected --algorithms",
-        ),
-        (
-            ["--algorithm", "dmt"],
-            "the comparison sets it for each run; expected --algorithms",
-        ),
+        (["--steps=100"], "sets it for each run; expected --algorithms"),
+        (["--dmt.base_steps=9"], "sets it for each run; expected --algorithms"),
+        (["--algorithm", "dmt"], "sets it for each run; expected --algorithms"),
         (["--minutes=0"], "--minutes=0: expected a finite number >= 0.1"),
         (["--labels=no"], "--labels=no: expected an integer"),
         (

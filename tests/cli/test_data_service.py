@@ -31,4 +31,4 @@ def test_a_port_that_is_taken(capsys):
         taken.listen()
         port = taken.getsockname()[1]
         said = commands.refusal(capsys, data_service.main, f"--port={port}", code=1)
-    assert f"cannot listen at --port={port}" in said
+    assert f"cannot listen at --port={port}: " in said

@@ -106,7 +106,7 @@ def test_data_that_are_gone(run, tmp_path, capsys, monkeypatch):
     assert main(argv) == 0
     said = capsys.readouterr()
     assert "on 64 random images" in said.out
-    assert said.err.startswith("compared on random images") and "are gone" in said.err
+    assert said.err.startswith("comparing on random images") and "are gone" in said.err
     argv[2] = "--format=tflite_int8"
     place.unlink()
     assert "are gone" in commands.refusal(capsys, main, *argv, code=1)

@@ -221,7 +221,7 @@ def test_a_folder_without_images(finished, tmp_path, capsys):
     said = commands.refusal(capsys, main, *argv, str(tmp_path), code=1)
     assert f"{tmp_path} has no PNG, JPEG or BMP images below it" in said
     said = commands.refusal(capsys, main, *argv, str(tmp_path / "missing"), code=1)
-    assert f"{tmp_path / 'missing'} is not there" in said
+    assert f"{tmp_path / 'missing'} does not exist" in said
     said = commands.refusal(capsys, main, *argv, str(tmp_path / "readme.txt"), code=1)
     assert "readme.txt is no image by its name; expected one ending in .png" in said
     assert not (tmp_path / "out.csv").exists()

@@ -70,7 +70,7 @@ def test_refuses_the_same_run_twice_and_a_folder_for_a_file(
 ):
     run = str(finished.folder)
     code, text = refused(capsys, run, run, f"--output={tmp_path}/x.html")
-    assert code == 2 and "is there twice" in text
+    assert code == 2 and "is given twice" in text
     code, text = refused(capsys, run, "--from_files", f"--output={tmp_path}")
     assert code == 2 and "is a folder; expected the name of a file" in text
     monkeypatch.setattr(reporting, "describe", None)  # nobody is asked in vain

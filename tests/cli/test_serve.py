@@ -24,7 +24,7 @@ def test_help():
 @pytest.mark.parametrize(
     "flags, words",
     [
-        ((), "neither is given"),
+        ((), "but neither is given"),
         (("--workdir=a", "--model=b"), "not both"),
         (("--model=a", "--port=65536"), "--port"),
         (("--model=a", "--max_queue=0"), "--max_queue"),

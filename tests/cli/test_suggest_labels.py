@@ -158,7 +158,7 @@ def test_networks_of_a_run_in_rounds(finished_rounds, tmp_path, capsys):
 def test_what_is_refused(run, finished, tmp_path, capsys):
     output = f"--output={tmp_path / 'a.csv'}"
     for argv, words in (
-        (("--by=networks",), "no run in rounds"),
+        (("--by=networks",), "not a run in rounds"),
         (("--score=frozen",), "--score=frozen is found before training"),
         (("--k=0",), "--k=0"),
         (("--strangers=100",), "--strangers"),

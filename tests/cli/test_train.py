@@ -210,4 +210,4 @@ def test_what_several_machines_cannot_do_is_refused_before_tensorflow(monkeypatc
     for flag in ("--dry_run", "--max_minutes=5"):
         done = commands.without_tensorflow("train", "--dataset=digits", flag)
         assert done.returncode == 2
-        assert f"{flag.partition('=')[0]} tries things on one machine" in done.stderr
+        assert f"{flag.partition('=')[0]} works on a single machine" in done.stderr

@@ -224,7 +224,7 @@ def test_other_peoples_folders_are_left_alone(small, format_name, tmp_path):
     place.mkdir()
     (place / "holiday.jpg").write_text("precious")
     scorer, weights = small
-    with pytest.raises(UserError, match="photos (holds something else|is a folder)"):
+    with pytest.raises(UserError, match="photos (holds something other|is a folder)"):
         export.export(format_name, scorer, weights, NAMES, place)
     assert (place / "holiday.jpg").read_text() == "precious"
     assert [each.name for each in tmp_path.iterdir()] == ["photos"]
@@ -233,7 +233,7 @@ def test_other_peoples_folders_are_left_alone(small, format_name, tmp_path):
 def test_a_file_is_no_place_for_a_saved_model(small, tmp_path):
     (tmp_path / "notes.txt").write_text("precious")
     scorer, weights = small
-    with pytest.raises(UserError, match="holds something else"):
+    with pytest.raises(UserError, match="holds something other"):
         export.export("saved_model", scorer, weights, NAMES, tmp_path / "notes.txt")
     assert (tmp_path / "notes.txt").read_text() == "precious"
 

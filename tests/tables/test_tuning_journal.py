@@ -34,6 +34,6 @@ def test_a_line_that_a_full_disk_cut_off_is_left_out(tmp_path):
 def test_something_else_is_refused_and_left_alone(content, tmp_path):
     journal = tmp_path / tuning_journal.NAME
     journal.write_bytes(content)
-    with pytest.raises(UserError, match="tuning.log is damaged, or no journal of a se"):
+    with pytest.raises(UserError, match="tuning.log is damaged or not the journal of"):
         study(tmp_path)
     assert journal.read_bytes() == content
