@@ -176,7 +176,7 @@ class Config:
         check(settings_of(type(self)), self)
         if self.batch % self.accumulate:
             raise UsageError(
-                f"--batch={self.batch} cannot be taken in --accumulate="
+                f"--batch={self.batch} cannot be split into --accumulate="
                 f"{self.accumulate} equal parts.\n"
                 f"Expected a divisor of {self.batch}."
             )

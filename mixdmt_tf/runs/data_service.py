@@ -175,8 +175,8 @@ def _require_all(address: str, workers: Set[str]) -> None:
     gone = [who for who, place in asked.items() if _refusal(place) is not None]
     if gone:
         raise UserError(
-            f"--data_service: no batch has come for {SILENCE:g} seconds, and nobody "
-            f"answers at {', '.join(gone)}.\nThe same command goes on from the last "
+            f"--data_service: no batch has arrived for {SILENCE:g} seconds, and nobody "
+            f"answers at {', '.join(gone)}.\nThe same command resumes from the last "
             "checkpoint; if the dispatcher is gone, start bin/data_service first."
         )
 
@@ -209,8 +209,8 @@ def in_order(
     if wanted < last:
         raise UserError(
             f"--data_service has lost batch {wanted}: one of its workers has stopped.\n"
-            "The same command goes on from the last checkpoint, with those that are "
-            "left."
+            "The same command resumes from the last checkpoint, with the remaining "
+            "workers."
         )
 
 

@@ -10,8 +10,8 @@ from mixdmt_tf.runs.rows import Row
 from mixdmt_tf.runs.task import Task
 
 NO_BEST = (
-    "no checkpoint is the best: there are no validation images (--validation=N holds "
-    "some out)"
+    "there is no best checkpoint without validation images (--validation=N holds some "
+    "out)"
 )
 
 

@@ -138,7 +138,7 @@ def in_words(workers: Workers) -> Iterator[None]:
             raise
         raise UserError(
             f"another worker has stopped or cannot be reached: {_reason(error)}\n"
-            "This one stops, too. The same command on all workers goes on from the "
+            "This one stops, too. The same command on all workers resumes from the "
             "last checkpoint."
         ) from error
 

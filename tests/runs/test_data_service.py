@@ -144,7 +144,7 @@ def test_a_training_ends_when_its_only_worker_dies(tmp_path, monkeypatch):
         )
         assert process.wait(60) == 1
     assert done.code == 1 and len(done.steps) < 100
-    assert "no batch has come for 1 seconds, and nobody answers at" in done.err
+    assert "no batch has arrived for 1 seconds, and nobody answers at" in done.err
     assert f"the dispatcher {address}" in done.err
     assert "the worker localhost:" in done.err and "Traceback" not in done.err
 

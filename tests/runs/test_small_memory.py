@@ -55,7 +55,7 @@ def test_blocks_that_are_computed_again(tmp_path, monkeypatch):
 def test_what_is_refused(tmp_path):
     done = tiny.session(tmp_path, "--accumulate=3")
     assert (done.code, done.steps) == (2, ())
-    assert "--batch=8 cannot be taken in --accumulate=3 equal parts" in done.err
+    assert "--batch=8 cannot be split into --accumulate=3 equal parts" in done.err
     done = tiny.session(tmp_path, "--remat")
     assert (done.code, done.steps) == (2, ())
     assert "--remat: --network=small_cnn has no blocks" in done.err
