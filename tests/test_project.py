@@ -263,6 +263,12 @@ def test_each_served_python_is_in_the_range_that_pip_goes_by(setup_arguments):
     assert not requires.contains("3.8") and not requires.contains("3.14")
 
 
+@every(MODULES)
+def test_modules_that_are_named_from_the_package_on_exist(path):
+    for name in re.findall(r"`(mixdmt_tf/[\w/]+\.py)`", path.read_text("utf-8")):
+        assert (ROOT / name).is_file(), name
+
+
 def test_training_imports_neither_tables_nor_commands_nor_matplotlib():
     program = (
         "import sys\nimport keras\nimport tensorflow\ntheirs = set(sys.modules)\n"

@@ -245,7 +245,8 @@ class Algorithm(KerasModel):
         """Performs one training step on one replica's rows of a batch.
 
         Args:
-            data: a batch as `mixdmt_tf.data.recipe.Recipe` describes it.
+            data: a batch as `data/classification/recipe.py`, or for segmentation
+                `data/segmentation/pipeline.py`, describes it.
             earlier: gradients of the batch's other parts, if `data` is the last part.
 
         Returns:

@@ -1,8 +1,8 @@
 """Declared settings to absl flags, and a command line back to values.
 
 The available flags may depend on others: `--algorithm=vat` adds the settings of
-`algorithms/vat.py`. So a command line is first read for these selectors, one after the
-other, and then strictly for all flags. There is no global state, and nothing is
+`algorithms/classification/vat.py`. So a command line is first read for these selectors,
+one after the other, and then strictly for all flags. There is no global state, and nothing is
 imported for a flag: declarations are read from source text, and values are returned as
 dictionaries for the constructors of the `Config` classes.
 """

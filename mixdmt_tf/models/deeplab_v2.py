@@ -4,7 +4,7 @@ Chen et al. 2017, without conditional random fields and multiple scales, as Feng
 2020 (section 4.1) and nearly all semi-supervised papers run it: a dilated ResNet-101
 (`mixdmt_tf/models/resnet.py`), one convolution to the classes for each atrous rate, all
 on the same features, and their sum brought to the size of the image
-(`mixdmt_tf/models/upsampling.py`).
+(`mixdmt_tf/models/layers/upsampling.py`).
 
 The paper's head has the rates 6, 12, 18 and 24. DMT's released code, and much code of
 that family, declares the four convolutions and returns after it has added two of them:

@@ -2,10 +2,10 @@
 
 Nair, Fuentes Alonso and Beltramelli 2019 (arXiv:1912.08766), algorithms 1 and 2. It is
 MixMatch (`mixmatch.py`) with three additions: unlabelled images come as precomputed
-augmented copies (section 3.1, `mixdmt_tf/data/copies.py`), training signal annealing
-leaves out labelled rows on which the network is too confident (section 3.5), and
-out-of-distribution masking leaves out the unlabelled rows that look least like any
-class (section 3.4).
+augmented copies (section 3.1, `mixdmt_tf/data/classification/copies.py`), training
+signal annealing leaves out labelled rows on which the network is too confident (section
+3.5), and out-of-distribution masking leaves out the unlabelled rows that look least
+like any class (section 3.4).
 
 Where the released code differs from the paper in a way that affects results, settings
 offer both. Defaults follow the paper; `flags/realmix/released.flags` follows the
