@@ -178,6 +178,7 @@ def _read_h5(path: pathlib.Path) -> Dict[str, np.ndarray]:
         # A file of a whole model has its weights one level deeper.
         root = "model_weights/" if "model_weights" in items else ""
         tensors: Dict[str, np.ndarray] = {}
+        size = 0  # of all of them: one that is named twice is in memory twice
         for layer in _names(items[root[:-1]], "layer_names"):
             group = items[root + layer]
             for position, name in enumerate(_names(group, "weight_names")):
@@ -186,8 +187,9 @@ def _read_h5(path: pathlib.Path) -> Dict[str, np.ndarray]:
                     raise ValueError(f"{name} is not in this file")
                 if dataset.external or dataset.dtype.kind not in "fiub":
                     raise ValueError(f"{name} does not hold numbers")
-                if dataset.nbytes > _LARGEST_FILE:
-                    raise ValueError(f"{name} has more than {_LARGEST_FILE} bytes")
+                size += dataset.nbytes
+                if size > _LARGEST_FILE:
+                    raise ValueError(f"its weights have over {_LARGEST_FILE} bytes")
                 tensors[f"{layer}.{position} ({name})"] = dataset[()]
     return tensors
 

@@ -1,11 +1,12 @@
 """Weights from files into networks: what fits, what does not, and all of it listed."""
 
+import h5py
 import keras
 import numpy as np
 import pytest
 
 from mixdmt_tf.errors import UserError
-from mixdmt_tf.models import deeplab_v2, small_segmenter
+from mixdmt_tf.models import deeplab_v2, small_segmenter, weight_files
 from mixdmt_tf.models.deeplab_v2 import DeepLabV2
 from mixdmt_tf.models.weights import load
 from tests.models.test_weight_files import header_of, safetensors, write_h5
@@ -246,3 +247,17 @@ def test_half_precision_files(tmp_path):
     np.testing.assert_array_equal(
         model.get_layer("bn1").get_weights()[3], tensors["bn1.running_var"]
     )
+
+
+def test_h5_weights_that_are_too_large_together_are_refused(tmp_path, monkeypatch):
+    """A small file can have large arrays, and name one of them many times."""
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        file.attrs["layer_names"] = [b"conv1"]
+        layer = file.create_group("conv1")
+        layer.attrs["weight_names"] = [b"kernel"] * 3
+        layer.create_dataset("kernel", data=np.zeros(10_000), compression="gzip")
+    monkeypatch.setattr(weight_files, "_LARGEST_FILE", 200_000)
+    assert (tmp_path / "w.h5").stat().st_size < 80_000
+
+    with pytest.raises(UserError, match="its weights have over 200000 bytes"):
+        weight_files.read(tmp_path / "w.h5")
