@@ -1,8 +1,9 @@
 """Tensors of PyTorch's .pth files, read without executing anything.
 
-Both forms are understood: five pickles with the numbers behind them (PyTorch before
-1.6), and a zip archive of one pickle and a file for each storage (since then). The
-pickles are followed by `tensor_pickles`, which makes tensors and nothing else.
+Two forms are understood: five pickles with the numbers behind them (PyTorch before 1.6,
+of Python 2 as well; not the tar archives of its first months), and a zip archive of one
+pickle and a file for each storage (since then). The pickles are followed by
+`tensor_pickles`, which makes tensors and nothing else.
 """
 
 from __future__ import annotations

@@ -30,10 +30,12 @@ _STORAGES = {
     "torch BoolStorage": "?",
 }
 _DICTIONARY = "collections OrderedDict"
-_TENSOR = "torch._utils _rebuild_tensor_v2"
+# The second before PyTorch 0.4, with the same four arguments first.
+_TENSORS = ("torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_tensor")
 _PARAMETER = "torch._utils _rebuild_parameter"
-_KNOWN = {*_STORAGES, _DICTIONARY, _TENSOR, _PARAMETER}
+_KNOWN = {*_STORAGES, _DICTIONARY, *_TENSORS, _PARAMETER}
 _LITERALS = ("BINUNICODE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT")
+_OF_PYTHON_2 = ("SHORT_BINSTRING", "BINSTRING")  # texts
 _CONSTANTS: Dict[str, Callable[[], Any]] = {
     "NONE": lambda: None,
     "NEWTRUE": lambda: True,
@@ -111,7 +113,7 @@ def _step(name: str, argument: Any, stack: List[Any], memo: Dict[int, Any]) -> N
     if name == "PROTO":
         if argument != 2:
             raise ValueError(f"its pickle has protocol {argument}; PyTorch's have 2")
-    elif name in _LITERALS:
+    elif name in _LITERALS or name in _OF_PYTHON_2:
         stack.append(argument)
     elif name in _CONSTANTS:
         stack.append(_CONSTANTS[name]())
@@ -199,15 +201,28 @@ def _storage(identity: Any) -> Storage:
     return Storage(_key(_expect(key, str)), dtype, count)
 
 
+def _dictionary(pairs: Any = None) -> Dict[Any, Any]:
+    """An empty dictionary or, of Python 2, one of a list of lists [key, value].
+
+    The list is emptied: many dictionaries of one long list would cost much.
+    """
+    made: Dict[Any, Any] = {}
+    given = _expect([] if pairs is None else pairs, list)
+    for pair in given:
+        if len(_expect(pair, list)) != 2:
+            raise TypeError("expected pairs")
+        made[_key(pair[0])] = pair[1]
+    given.clear()
+    return made
+
+
 def _call(function: str, arguments: Tuple[Any, ...]) -> Any:
     """What a known function makes of its arguments."""
     if function == _DICTIONARY:
-        if arguments not in ((), ([],)):
-            raise TypeError("expected an empty dictionary")
-        return {}
+        return _dictionary(*arguments)
     if function == _PARAMETER:
         return _expect(arguments[0], Tensor)
-    if function != _TENSOR:
+    if function not in _TENSORS:
         raise TypeError("a storage type is no function")
     storage, offset, shape, strides = arguments[:4]
     for numbers in ((offset,), _expect(shape, tuple), _expect(strides, tuple)):

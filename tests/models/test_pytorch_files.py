@@ -237,3 +237,29 @@ def test_damaged_archives_are_refused(kind, tmp_path):
         path.write_bytes(bytes(damaged))
     with pytest.raises(UserError, match="can't be read as .pth"):
         read(path)
+
+
+def of_python_2(value):
+    """A text as Python 2 writes it."""
+    return b"U" + bytes([len(value)]) + value.encode()
+
+
+def test_what_python_2_and_the_first_versions_wrote(tmp_path):
+    """Such as the weights of DeepLab that Hung et al. made of COCO's."""
+    text, number = of_python_2, pth_files.number
+    kind = pth_files.name("torch", "FloatStorage")
+    identity = text("storage"), kind, text("0"), text("cpu"), number(4), b"N"
+    storage = pth_files.items(*identity) + b"Q"
+    sizes = [pth_files.items(*map(number, each)) for each in ((2, 2), (2, 1))]
+    tensor = pth_files.name("torch._utils", "_rebuild_tensor")
+    tensor += pth_files.items(storage, number(0), *sizes) + pth_files.CALL
+    pairs = b"](](" + text("conv1.weight") + tensor + b"ee"
+    state = pth_files.name("collections", "OrderedDict") + pth_files.items(pairs)
+    numbers = random(2, 2)
+    program = pth_files.program(state + pth_files.CALL)
+    content = pth_files.old_form(program, {"0": numbers.tobytes()})
+    (tmp_path / "w.pth").write_bytes(content)
+
+    ((name, found),) = read(tmp_path / "w.pth").items()
+    assert name == "conv1.weight"
+    np.testing.assert_array_equal(found, numbers)

@@ -129,6 +129,13 @@ def wide_dictionaries(width, value, levels=3):
     return made + b"."
 
 
+def many_dictionaries(pairs=20_000, times=50_000):
+    """A list of pairs, and dictionaries of it, as Python 2 makes them."""
+    made = PROTOCOL + name("collections", "OrderedDict") + b"q\0]q\1("
+    made += b"".join(b"](" + number(each) + b"Ne" for each in range(pairs))
+    return made + b"e" + b"h\0h\1\x85R" * times + b"."
+
+
 LONG = text("x" * 10**6)
 WRONG = {
     "nothing": b"",
@@ -216,6 +223,7 @@ WRONG = {
     "one name twice": program(
         dictionary(text("a.b"), tensor(), text("a"), dictionary(text("b"), tensor()))
     ),
+    "many dictionaries of one list": many_dictionaries(),
     "deep tuples": nested(b"N", b"\x85"),
     "deep lists": PROTOCOL + b"]" * 20_000 + b"a" * 19_999 + b".",
     "deep dictionaries": PROTOCOL + b"}" + b"K\0}" * 9_999 + b"s" * 9_999 + b".",
