@@ -7,12 +7,13 @@ image. The encoder is all that comes before: whatever a network calls its own de
 is how Ouali, Hudelot and Tami 2020 (arXiv:2003.09005) cut a PSPNet in two, whose
 pyramid is part of the encoder.
 
-Nothing here asks which network it is.
+Nothing here asks which network it is. Where the last layer is a network itself, as
+behind a change of the images' range, that one is cut in two.
 """
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from typing import Any, Callable, Dict, List, Optional
 
 import keras
 
@@ -27,6 +28,9 @@ def head(network: keras.Model) -> List[keras.layers.Layer]:
         One layer, or several where their outputs are added, as in DeepLab-v2; in the
         network's order.
     """
+    inner = _inner(network)
+    if inner is not None:
+        return head(inner)
     makers, found, open_ = _makers(network), set(), [network.outputs[0]]
     while open_:
         layer = makers[id(open_.pop())]
@@ -46,7 +50,11 @@ def encoder(network: keras.Model) -> keras.Model:
     Returns:
         Images [B, H, W, channels] to features [B, h, w, D].
     """
-    return keras.Model(network.inputs, _features(network), name="encoder")
+
+    def part(network: keras.Model) -> keras.Model:
+        return keras.Model(network.inputs, _features(network), name="encoder")
+
+    return _within(network, part)
 
 
 def decoder(network: keras.Model) -> keras.Model:
@@ -62,6 +70,9 @@ def decoder(network: keras.Model) -> keras.Model:
         A model of two inputs, features [B, h, w, D] and the images [B, H, W, channels]
         that they are of, to logits [B, H, W, C]. Of the images it wants the size.
     """
+    inner = _inner(network)
+    if inner is not None:
+        return decoder(inner)
     seen = _features(network)
     features = keras.Input(seen.shape[1:], name="features", dtype=seen.dtype)
     images = keras.Input(network.inputs[0].shape[1:], name="image")
@@ -90,7 +101,11 @@ def with_features(network: keras.Model) -> keras.Model:
     Returns:
         Images to features [B, h, w, D] and logits [B, H, W, C].
     """
-    return keras.Model(network.inputs, [_features(network), network.outputs[0]])
+
+    def part(network: keras.Model) -> keras.Model:
+        return keras.Model(network.inputs, [_features(network), network.outputs[0]])
+
+    return _within(network, part)
 
 
 def inputs(layer: keras.layers.Layer) -> List[Any]:
@@ -98,6 +113,26 @@ def inputs(layer: keras.layers.Layer) -> List[Any]:
     return (
         list(layer.input) if isinstance(layer.input, (list, tuple)) else [layer.input]
     )
+
+
+def _inner(network: keras.Model) -> Optional[keras.Model]:
+    """The last layer if it is a network of the same images itself, else None."""
+    last = network.layers[-1]
+    if not isinstance(last, keras.Model) or not getattr(last, "inputs", None):
+        return None
+    same = last.inputs[0].shape == network.inputs[0].shape
+    return last if same else None
+
+
+def _within(
+    network: keras.Model, part: Callable[[keras.Model], keras.Model]
+) -> keras.Model:
+    """What a function makes of the network that makes the logits, of all images."""
+    inner = _inner(network)
+    if inner is None:
+        return part(network)
+    images = network.layers[-2].output if network.layers[1:] else network.inputs[0]
+    return keras.Model(network.inputs, _within(inner, part)(images))
 
 
 def _features(network: keras.Model) -> Any:

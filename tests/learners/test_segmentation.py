@@ -135,3 +135,16 @@ def test_features_and_softmax():
     expected = ending.predict(IMAGES[:1] / 127.5 - 1, verbose=0)
     found = model.predict(IMAGES[:1], verbose=0)
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_auxiliary_decoders_of_a_network_with_a_range_of_its_own():
+    """They are copies of its last layer, not of all of it."""
+    others = "feature_drop dropout cutout context_masking object_masking vat".split()
+    model = mixdmt_tf.segmentation.CCT(
+        made.segmenter(), CLASSES, input_range=(0, 255), **dict.fromkeys(others, 0)
+    )
+    labeled, options = (IMAGES, LABELS), {"batch_size": 1, "steps_per_epoch": 1}
+    model.fit(labeled, unlabeled=UNLABELED, verbose=0, **options)
+    shapes = [weight.shape for weight in model.algorithm.auxiliary[0].weights]
+    assert len(model.algorithm.auxiliary) == 6
+    assert [tuple(shape) for shape in shapes] == [(1, 1, 4, CLASSES), (CLASSES,)]

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from mixdmt_tf.learners import networks
 from mixdmt_tf.models import halves
 from mixdmt_tf.models.deeplab_v2 import DeepLabV2
 from mixdmt_tf.models.lite_segmenter import LiteSegmenter
@@ -82,6 +83,27 @@ def test_a_clone_of_a_decoder_is_another_one():
         assert np.abs(logits - network(x)).max() > 1e-3
     other.set_weights(decoder.get_weights())
     np.testing.assert_allclose(other([encoder(x), x]), network(x), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("own", [(0.0, 255.0), None])
+def test_a_network_within_a_network_is_cut_in_two(own):
+    """As behind a change of range; or somebody put it there."""
+    inner = NETWORKS["small"][0].build_segmenter((None, None, 3), 5)
+    outer = keras.Input((None, None, 3))
+    network = keras.Model(outer, inner(outer))
+    if own:
+        network = networks.taking(inner, own)
+    expected = network(images())
+
+    assert [layer.name for layer in halves.head(network)] == ["classes"]
+    features, logits = halves.with_features(network)(images())
+    assert features.shape == (2, 17, 13, 8)
+    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(halves.encoder(network)(images()), features, rtol=1e-5)
+    decoder = halves.decoder(network)
+    assert len(decoder.weights) == 2
+    found = decoder([features, images()])
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
