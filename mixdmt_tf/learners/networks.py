@@ -14,6 +14,7 @@ from mixdmt_tf.errors import ArgumentError
 from mixdmt_tf.learners.pixels import CANONICAL, Range
 from mixdmt_tf.models.base import Network
 from mixdmt_tf.models.copies import copied
+from mixdmt_tf.models.features import layers_in
 from mixdmt_tf.models.keras_application import Preprocessing
 from mixdmt_tf.models.layers.input_normalization import InputNormalization
 from mixdmt_tf.models.pretrained_classifier import PretrainedClassifier
@@ -229,7 +230,7 @@ def as_settings(
         multiple: of segmentation, see `multiple_of`.
     """
     text = hashlib.sha256(network.to_json().encode()).hexdigest()
-    layers = [each.name for each in network._flatten_layers() if each.weights]
+    layers = [each.name for each in layers_in(network) if each.weights]
     own_head = next((n for n in layers if n == "logits"), layers[-1])
 
     @dataclasses.dataclass(frozen=True)

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Dict
+from typing import Any, Dict, List
 
 import keras
 
 from mixdmt_tf.errors import UsageError
+
+
+def layers_in(layer: keras.layers.Layer) -> List[Any]:
+    """All layers in a model or layer, each before those in it, in their own order.
+
+    Keras 3's own list has the layers of a model in the model backwards.
+    """
+    found = []
+    for each in layer._flatten_layers(include_self=False, recursive=False):
+        found += [each, *layers_in(each)]
+    return found
 
 
 def head(network: keras.Model) -> keras.layers.Dense:
@@ -19,7 +30,7 @@ def head(network: keras.Model) -> keras.layers.Dense:
     Raises:
         ValueError: if there is no dense layer.
     """
-    for layer in reversed(list(network._flatten_layers())):
+    for layer in reversed(layers_in(network)):
         if isinstance(layer, keras.layers.Dense):
             return layer
     raise ValueError(f"{network.name} has no dense layer whose input is its features")

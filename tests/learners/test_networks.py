@@ -177,3 +177,9 @@ def test_a_copy_of_a_pretrained_network_has_its_weights_and_a_new_head():
         same = [np.array_equal(*pair) and pair[0].any() for pair in pairs]
         assert same == ([True, False, False, False] if pretrained else [False] * 4)
         assert bool(said) == pretrained == bool(settings.pretrained)
+
+
+def test_the_head_of_a_network_in_another_one_is_its_last_layer():
+    network = made.network(keras.layers.Dense(10, name="end"))
+    wrapped = networks.taking(network, (0.0, 255.0))
+    assert networks.as_settings(wrapped, False).head == ("end",)

@@ -56,6 +56,28 @@ def test_names_that_a_network_chose_are_kept():
     assert features.extractor(made, "dense").output_shape == (None, 2)
 
 
+def test_layers_come_in_their_order_also_within_others():
+    names = ["one", "two", "three"]
+    dense = [keras.layers.Dense(1, name=name) for name in names]
+    inner = keras.Sequential([keras.Input((1,)), *dense], name="inner")
+    last = keras.layers.Dense(1, name="last")
+    outer = keras.Sequential([keras.Input((1,)), inner, last])
+
+    found = [layer.name for layer in features.layers_in(outer) if layer.weights]
+    assert found == ["inner", *names, "last"]
+
+
+def test_the_head_of_a_network_in_another_one_is_its_last_dense_layer():
+    pool, hidden = keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1)
+    last = keras.layers.Dense(4, name="last")
+    inner = keras.Sequential([keras.Input((8, 8, 1)), pool, hidden, last])
+    made = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Rescaling(2), inner])
+    assert features.head(made) is last
+    rows, logits = features.with_features(made)(images())
+    assert rows.shape == (3, 1)
+    np.testing.assert_allclose(logits, made(images()), rtol=1e-5)
+
+
 def test_an_unknown_layer_is_refused_with_the_names_there_are():
     with pytest.raises(UsageError) as caught:
         features.extractor(network(16), "conv9")

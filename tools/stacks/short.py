@@ -25,6 +25,7 @@ TESTS = (
     "tests/algorithms/parts",
     "tests/models/encoders/test_efficientnet_lite.py",
     "tests/models/layers",
+    "tests/models/test_features.py",
     "tests/models/test_weights.py",
     "tests/runs/test_portable_checkpoints.py",
     "tests/tasks/test_together.py::test_two_workers_are_where_one_process_is",
