@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Tuple
 
 import keras
 
@@ -51,16 +51,29 @@ def extractor(network: keras.Model, layer: str = "") -> keras.Model:
         UsageError: if the network has no layer of this name, or its output is none that
             images can be compared by.
     """
-    layers = [*network.layers]
-    while layers[1:] and not layers[-1].weights:
-        layers.pop()  # it comes behind the logits, such as a cast to float32
+    layers, _ = _parted(network)
     last = layers[-1]
     if isinstance(last, keras.Model):  # it enlarges the images and asks another
-        x = layers[-2].output
+        x = layers[-2].output if layers[1:] else network.inputs[0]
         return keras.Model(network.inputs, extractor(last, layer)(x))
     if layer:
         return keras.Model(network.inputs, _output(network, layer))
     return keras.Model(network.inputs, head(network).input)
+
+
+def _parted(network: keras.Model) -> Tuple[List[Any], List[Any]]:
+    """The layers up to the last one with weights, and those behind it, as a cast."""
+    layers, behind = [*network.layers], []
+    while layers[1:] and not layers[-1].weights:
+        behind.insert(0, layers.pop())
+    return layers, behind
+
+
+def _ending(network: keras.Model) -> List[Any]:
+    """What comes behind the last dense layer, also within a network in the network."""
+    layers, behind = _parted(network)
+    inner = layers[-1]
+    return [*(_ending(inner) if isinstance(inner, keras.Model) else ()), *behind]
 
 
 def _output(network: keras.Model, name: str) -> keras.KerasTensor:
@@ -115,5 +128,7 @@ def with_features(network: keras.Model, layer: str = "") -> keras.Model:
         features = extractor(network, layer)
         return keras.Model(network.inputs, [features.output, network.output])
     features = extractor(network)
-    x = features.output
-    return keras.Model(network.inputs, [x, head(network)(x)])
+    logits = head(network)(features.output)
+    for each in _ending(network):
+        logits = each(logits)
+    return keras.Model(network.inputs, [features.output, logits])

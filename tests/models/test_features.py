@@ -78,6 +78,20 @@ def test_the_head_of_a_network_in_another_one_is_its_last_dense_layer():
     np.testing.assert_allclose(logits, made(images()), rtol=1e-5)
 
 
+@pytest.mark.parametrize("before", [None, [], [keras.layers.ReLU()]])
+def test_logits_beside_features_are_those_of_the_network(before):
+    """Whatever it has behind its last dense layer, such as a scale and a cast."""
+    keras.mixed_precision.set_global_policy("mixed_float16")
+    pool, dense = keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(4)
+    ending = keras.layers.Rescaling(0.1, dtype="float32")
+    made = keras.Sequential([keras.Input((8, 8, 1)), pool, dense, ending])
+    if before is not None:  # it is within another one
+        made = keras.Sequential([keras.Input((8, 8, 1)), *before, made])
+    rows, logits = features.with_features(made)(images())
+    assert rows.shape == (3, 1) and logits.dtype == "float32"
+    np.testing.assert_allclose(logits, made(images()), rtol=1e-3, atol=1e-5)
+
+
 def test_an_unknown_layer_is_refused_with_the_names_there_are():
     with pytest.raises(UsageError) as caught:
         features.extractor(network(16), "conv9")
