@@ -2,9 +2,9 @@
 
 The available flags may depend on others: `--algorithm=vat` adds the settings of
 `algorithms/classification/vat.py`. So a command line is first read for these selectors,
-one after the other, and then strictly for all flags. There is no global state, and nothing is
-imported for a flag: declarations are read from source text, and values are returned as
-dictionaries for the constructors of the `Config` classes.
+one after the other, and then strictly for all flags. There is no global state, and
+nothing is imported for a flag: declarations are read from source text, and values are
+returned as dictionaries for the constructors of the `Config` classes.
 """
 
 from __future__ import annotations

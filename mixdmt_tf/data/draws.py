@@ -61,7 +61,11 @@ def normal_rows(keys: tf.Tensor, purpose: str, shape) -> tf.Tensor:
 
 
 def uniform(key: Key, shape) -> tf.Tensor:
-    """float32 draws from [0, 1); the same on every device (Philox)."""
+    """float32 draws from [0, 1); the same on every device (Philox).
+
+    Of the same key XLA draws others, in steps that it compiles; batches are not drawn
+    in these.
+    """
     return tf.random.stateless_uniform(shape, key, alg="philox")
 
 

@@ -14,7 +14,7 @@ from mixdmt_tf.models.base import Network
 from mixdmt_tf.runs import cluster, config, interrupts, precision, workers
 
 
-def resolve(run: config.Config, network: Network) -> config.Config:
+def resolve(run: config.Config, network: Network, method: Any = None) -> config.Config:
     """Replaces every 'auto' by what it means on this hardware.
 
     The run's flagfile records the outcome, so that it repeats the run elsewhere.
@@ -22,7 +22,17 @@ def resolve(run: config.Config, network: Network) -> config.Config:
     Args:
         run: settings of the run.
         network: those of its network.
+        method: those of its method; `calls_python` says whether its steps do.
+
+    Raises:
+        UsageError: if XLA is asked for and can't compile the step.
     """
+    python = getattr(method, "calls_python", False)
+    if python and run.jit_compile == "on":
+        raise UsageError(
+            f"--jit_compile=on: steps of --algorithm={run.algorithm} with these "
+            "settings call Python, which XLA can't compile.\nUse --jit_compile=auto."
+        )
     gpus = tf.config.list_physical_devices("GPU")
     changes: Dict[str, Any] = {}
     if run.precision == "auto":
@@ -33,7 +43,7 @@ def resolve(run: config.Config, network: Network) -> config.Config:
     if run.jit_compile == "auto":
         distributed = changes.get("strategy", run.strategy) != "none"
         single = len(gpus) == 1 and not distributed
-        changes["jit_compile"] = "on" if single else "off"
+        changes["jit_compile"] = "on" if single and not python else "off"
     return dataclasses.replace(run, **changes)
 
 

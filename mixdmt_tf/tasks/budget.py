@@ -144,7 +144,8 @@ def measured(task: Task, train: Train) -> Tuple[Paces, int]:
         path = pathlib.Path(folder)
         few = task.replace(experiment.replace({**changes, "max_minutes": None}))
         few = few.replace(few.resolve()).small(path)
-        run = runtime.resolve(few.experiment.run, few.experiment.network)
+        short = few.experiment
+        run = runtime.resolve(short.run, short.network, short.method)
         run = dataclasses.replace(run, workdir=str(path / "run"))
         few = few.replace(dataclasses.replace(few.experiment, run=run))
         keras.backend.clear_session()

@@ -73,7 +73,7 @@ def _train(
     task = task.replace(task.resolve())
     experiment = task.experiment
     run = dataclasses.replace(experiment.run, precision=_precision(task))
-    run = runtime.resolve(run, experiment.network)
+    run = runtime.resolve(run, experiment.network, experiment.method)
     if not addresses.is_address(run.workdir):
         run = dataclasses.replace(run, workdir=str(path))
     task = task.replace(dataclasses.replace(experiment, run=run))

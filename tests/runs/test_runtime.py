@@ -105,6 +105,20 @@ def test_xla_asked_for_on_a_machine_with_several_gpus_is_refused(hardware):
         runtime.resolve(Config(jit_compile="on"), Network())
 
 
+class Calls:
+    """Settings of a method whose steps call Python."""
+
+    calls_python = True
+
+
+def test_steps_that_call_python_are_not_compiled_by_xla(hardware):
+    hardware(gpus=1)
+    resolved = runtime.resolve(Config(algorithm="cct"), Network(), Calls())
+    assert (resolved.strategy, resolved.jit_compile) == ("none", "off")
+    with pytest.raises(UsageError, match="--algorithm=cct .* call Python"):
+        runtime.resolve(Config(jit_compile="on", algorithm="cct"), Network(), Calls())
+
+
 def resolved(**settings):
     """Settings without any 'auto'."""
     given = {"precision": "float32", "strategy": "none", "jit_compile": "off"}

@@ -107,6 +107,11 @@ class Settings:
         """Names of the perturbations, each as often as it has decoders."""
         return tuple(name for name in KINDS for _ in range(getattr(self, name)))
 
+    @property
+    def calls_python(self) -> bool:
+        """Whether steps look for objects with SciPy, which XLA can't compile."""
+        return self.cutout > 0
+
 
 # In the order of their decoders, which their random numbers depend on.
 KINDS = (

@@ -114,6 +114,8 @@ class CCT(base.Algorithm):
         self.with_features = halves.with_features(network)
         main = halves.decoder(network)
         self.auxiliary = perturbed_decoders.copies(main, self.config)
+        # Otherwise Keras 3's `fit` compiles with XLA where there is a GPU.
+        self.supports_jit = not config.calls_python
 
     @classmethod
     def recipe(cls, config: Config) -> Recipe:

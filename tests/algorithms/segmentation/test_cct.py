@@ -213,3 +213,4 @@ def test_settings_of_paper_and_release():
     assert (config.lambda_u, config.lambda_u_ramp) == (30, 0.1)
     assert (config.learning_rate, config.weight_decay) == (0.01, 0.0001)
     assert cct.CCT.recipe(config) == Recipe(1, keys=True)
+    assert config.calls_python and not cct.Config(cutout=0).calls_python
