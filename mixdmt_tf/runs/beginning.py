@@ -95,9 +95,6 @@ def initialize(made: Algorithm, task: Task) -> None:
     made.weights_replaced()
     if not made.has_peer:
         return
-    if init_from:
-        loaded = transfer.initialize(made.peer, task, new_head=True)
-    else:
-        loaded = task.initialize(made.peer)
+    loaded = transfer.initialize_second(made.peer, task)
     if loaded:
         print(f"the second network: {loaded}", flush=True)

@@ -8,7 +8,7 @@ other data set's gradients say nothing about this one's.
 from __future__ import annotations
 
 import pathlib
-from typing import Any, Dict, Mapping, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import keras
 
@@ -50,9 +50,7 @@ def initialize(network: keras.Model, task: Task, new_head: bool = False) -> str:
     which = getattr(experiment.method, "snapshot", "last")
     other = trained.load(task, folder, which)
     values = network.get_weights()
-    heads = experiment.network.head
-    layers = [e for e in network._flatten_layers() if e.name.startswith(heads)]
-    head = {id(weight) for layer in layers for weight in layer.weights}
+    head = {id(weight) for weight in _head(network, experiment)}
     keep_head = new_head or tuple(task.source.class_names) != other.class_names
     new, fresh = [], 0
     given = other.weights(experiment.run.init_weights)
@@ -78,6 +76,33 @@ def initialize(network: keras.Model, task: Task, new_head: bool = False) -> str:
         f"from {folder}, step {other.step:,}, {kind}\n"
         f"new: {', '.join(new) or 'none'}"
     )
+
+
+def initialize_second(network: keras.Model, task: Task) -> Optional[str]:
+    """Gives a method's second network what the first begins with, but for the head.
+
+    Args:
+        network: built, all of its weights random.
+        task: of this run.
+
+    Returns:
+        What was loaded, as text; None if it starts from random weights.
+    """
+    if task.experiment.run.init_from:
+        return initialize(network, task, new_head=True)
+    head = _head(network, task.experiment)
+    own = [weight.numpy() for weight in head]
+    loaded = task.initialize(network)
+    for weight, value in zip(head, own):
+        weight.assign(value)
+    return loaded and f"{loaded}\nits last layer is new in any case"
+
+
+def _head(network: keras.Model, experiment: Experiment) -> List[Any]:
+    """The weights of the layers that tell classes apart."""
+    heads = experiment.network.head
+    layers = [e for e in network._flatten_layers() if e.name.startswith(heads)]
+    return [weight for layer in layers for weight in layer.weights]
 
 
 def network_of(folder: pathlib.Path) -> Tuple[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import types
 
 import keras
 import numpy as np
@@ -12,9 +13,10 @@ import tensorflow as tf
 from mixdmt_tf.algorithms.parts.moving_average import MovingAverage
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.models import deeplab_v2
-from mixdmt_tf.runs import trained, transfer
+from mixdmt_tf.runs import beginning, trained, transfer
 from mixdmt_tf.runs.checkpoints import Checkpoints
 from mixdmt_tf.tasks import open_task
+from tests.oracles import resnet as oracle
 from tests.tasks.segmentation import short
 
 FIRST = deeplab_v2.DeepLabV2(14, 1, normalization="coco", normalization_b="imagenet")
@@ -69,3 +71,22 @@ def test_another_run_starts_with_them_only_if_it_treats_images_alike(second):
         np.testing.assert_array_equal(one, other)
     with pytest.raises(UserError, match="another network: --normalization=imagenet"):
         transfer.require_same_network(folder, settings(FIRST, start=str(folder)))
+
+
+def test_a_file_gives_the_second_network_of_a_method_no_head(tmp_path, capsys):
+    """Or it would remain the twin of the first."""
+    rates = FIRST.atrous_rates
+    np.savez(tmp_path / "w.npz", **oracle.weights(14, 1, 11, [*rates]))
+    config = dataclasses.replace(FIRST, pretrained=str(tmp_path / "w.npz"))
+    task = open_task(settings(config), short.load())
+    first, peer = built(config, 4), built(config, 5)
+    made = types.SimpleNamespace(network=first, peer=peer, has_peer=True)
+    made.weights_replaced = lambda: None
+
+    beginning.initialize(made, task)
+
+    assert "its last layer is new in any case" in capsys.readouterr().out
+    for layer in first.layers:
+        own = peer.get_layer(layer.name).get_weights()
+        same = [*map(np.array_equal, layer.get_weights(), own)]
+        assert same == [not layer.name.startswith("aspp_")] * len(own)
