@@ -1,17 +1,18 @@
 """mixdmt_tf: semi-supervised image learning in Keras, RealMix and DMT first of all.
 
-Methods make Keras models of a network of yours, as `docs/python.md` shows:
+A method wraps your network in a Keras model, as `docs/python.md` shows:
 
 >>> import mixdmt_tf
 >>> model = mixdmt_tf.RealMix(network, num_classes=10)
 >>> model.fit((images, labels), unlabeled=more_images, epochs=10)
 
-Methods of segmentation share some of the names, so all of them are in a namespace:
-`mixdmt_tf.segmentation.DMT`. `mixdmt_tf.classification` is its counterpart. Besides,
-there are networks, `load_model`, and what runs of the command line are made of.
+Some segmentation methods have the same names as classification methods, so they are in
+a namespace of their own: `mixdmt_tf.segmentation.DMT`. `mixdmt_tf.classification` is
+its counterpart. The package also has networks, `load_model`, and the classes that
+command-line runs are made of.
 
-Importing the package imports neither TensorFlow nor anything else, so that a command
-line answers at once; a name is imported when it is touched (PEP 562).
+Importing the package does not import TensorFlow or anything else, so that commands
+start at once; each name is imported on first access (PEP 562).
 """
 
 from __future__ import annotations
@@ -130,7 +131,7 @@ __all__ = [
     "train",
 ]
 
-# What does not bear its file's name: module and name there, '' for the module.
+# Names that differ from their file's name: (module, name there or '' for the module).
 _OTHERS = {
     "Algorithm": ("algorithms.base", "Algorithm"),
     "ClassificationData": ("data.classification.config", "Config"),
@@ -147,7 +148,7 @@ _OTHERS = {
 
 
 def __getattr__(name: str) -> Any:
-    """A public name, imported when it is touched for the first time."""
+    """Imports a public name when it is accessed for the first time."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, attribute = _OTHERS.get(name) or (_home(name), name)
@@ -157,12 +158,12 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> List[str]:
-    """What the module has, including names that nobody has touched so far."""
+    """Lists the module's names, including public names not imported yet."""
     return sorted({*globals(), *__all__})
 
 
 def _home(name: str) -> str:
-    """The module that has a method or a network."""
+    """Returns the module that defines a method or a network."""
     from mixdmt_tf.settings import classes
 
     if name in classes(f"{__name__}.algorithms.classification").values():

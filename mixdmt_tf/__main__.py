@@ -1,4 +1,4 @@
-"""`python -m mixdmt_tf`: the commands, where the scripts of bin/ are not at hand.
+"""`python -m mixdmt_tf`: runs the commands where the scripts of bin/ are missing.
 
 python -m mixdmt_tf                        lists the commands
 python -m mixdmt_tf train --help           is bin/train --help
@@ -20,7 +20,7 @@ PROGRAM = "python -m mixdmt_tf"
 
 
 def main(argv: Sequence[str]) -> None:
-    """Lists the commands, or runs one of them, and ends the process."""
+    """Lists the commands or runs one of them, then exits the process."""
     name, more = (argv[0], argv[1:]) if argv else ("--help", [])
     found = commands().get(name)
     if found is None:

@@ -1,6 +1,6 @@
-"""Addresses of stores, such as `gs://bucket/run`, told apart from paths.
+"""Telling addresses of stores, such as `gs://bucket/run`, from paths.
 
-Nothing here imports TensorFlow, which opens them (`stores.py`).
+TensorFlow opens the addresses (`stores.py`); this module does not import it.
 """
 
 from __future__ import annotations
@@ -11,27 +11,27 @@ import re
 
 from mixdmt_tf.errors import UsageError
 
-# As people write it, and as `pathlib` makes it.
+# As users write an address, and as `pathlib` changes it (one slash).
 _ADDRESS = re.compile(
     r"(gs|s3a?|hdfs|viewfs|har|az|abfss?|https?|ram)://?([^/].*)|(file):/+([^/].*)",
     re.DOTALL,
 )
-# What TensorFlow opens by itself; the package tensorflow-io brings the others.
+# Schemes that TensorFlow opens by itself; the others need the package tensorflow-io.
 BUILT_IN = ("gs", "ram", "file")
-# What has folders, which must be made; elsewhere names may have slashes in them.
+# Schemes with real folders, which must be created; elsewhere names contain slashes.
 WITH_FOLDERS = ("file", "ram", "hdfs", "viewfs", "har")
 
 
 def is_address(given: object) -> bool:
-    """Whether what was given as a path is an address."""
+    """Returns whether a value given as a path is an address."""
     return _ADDRESS.fullmatch(str(given)) is not None
 
 
 def normal(given: object) -> str:
-    """An address in the form `scheme://...`, without slashes at its end.
+    """Returns an address in the form `scheme://...`, without trailing slashes.
 
     Args:
-        given: what `is_address`.
+        given: a value for which `is_address` is true.
     """
     found = _ADDRESS.fullmatch(str(given))
     if found is None:
@@ -42,31 +42,31 @@ def normal(given: object) -> str:
 
 
 def scheme_of(address: str) -> str:
-    """'gs' of `gs://bucket/run`."""
+    """Returns the scheme of an address: 'gs' for `gs://bucket/run`."""
     return address.partition(":")[0]
 
 
 def name_of(address: str) -> str:
-    """The last part of an address, as of a path."""
+    """Returns the last component of an address."""
     return address.rpartition("/")[2]
 
 
 def below(address: object, name: str) -> str:
-    """The address, or path, of what is called `name` in a folder."""
+    """Joins a folder's address or path and the name of an entry in it."""
     if not is_address(address):
         return str(pathlib.Path(str(address), name))
     return f"{normal(address)}/{name}"
 
 
 def require_openable(given: object, flag: str = "") -> None:
-    """Refuses an address that nothing that is installed could open.
+    """Raises an error for an address that no installed package can open.
 
     Args:
         given: an address or a path.
-        flag: that it was given with.
+        flag: name of the flag that it was given with, '' for none.
 
     Raises:
-        UsageError: saying what to install.
+        UsageError: if it cannot be opened; the message says what to install.
     """
     if not is_address(given):
         return
@@ -78,7 +78,7 @@ def require_openable(given: object, flag: str = "") -> None:
 
 
 def cannot_open(given: str, scheme: str) -> UsageError:
-    """What is said of an address that TensorFlow cannot open."""
+    """Returns the error for an address that TensorFlow cannot open."""
     return UsageError(
         f"{given}: TensorFlow opens {scheme}:// only with the package tensorflow-io.\n"
         "With TensorFlow 2.15 install it: pip install tensorflow-io==0.36.0; none fits "

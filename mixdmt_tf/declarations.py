@@ -1,6 +1,6 @@
-"""Reading the declarations of settings from source text, without importing anything.
+"""Reads the declarations of settings from source text, without importing anything.
 
-`mixdmt_tf.settings` is the face of this module: import from there.
+`mixdmt_tf.settings` is the public interface of this module: import from there.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ANNOTATION = re.compile(
 )
 _PYTHON_TYPES: Dict[str, Any] = {"int": int, "float": (int, float), "bool": bool}
 _NOUNS = {"int": "an integer", "float": "a finite number", "str": "text"}
-# What a TensorFlow int64 holds.
+# Largest value of a TensorFlow int64.
 _LARGEST_INTEGER = 2**63 - 1
 
 
@@ -42,14 +42,14 @@ class Setting:
         name: field name and, with two dashes before it, flag name.
         type: 'int', 'float', 'bool' or 'str'.
         optional: whether None is allowed.
-        default: the value when nobody says otherwise.
+        default: the value if none is given.
         help: one sentence.
         choices: the allowed values, or None.
         low: smallest allowed number, or None.
         high: largest allowed number, or None.
-        harmless: may change between a run and its resumption.
-        by_length: None means a value that follows from the run's length.
-        words: what a number may be instead, such as 'auto'.
+        harmless: whether it may change between a run and its resumption.
+        by_length: whether None means a value that follows from the run's length.
+        words: words allowed in place of a number, such as 'auto'.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Setting:
 
     @property
     def expected(self) -> str:
-        """What is allowed, in words: 'an integer from 1 to 10, or none'."""
+        """Allowed values in words: 'an integer from 1 to 10, or none'."""
         if self.choices is not None:
             words = "one of " + ", ".join(str(choice) for choice in self.choices)
         elif self.type == "bool":
@@ -83,12 +83,12 @@ class Setting:
         return words + (", or " + " or ".join(others) if others else "")
 
     def accepts(self, value: Any) -> bool:
-        """Whether `value` has the right type and is among what is allowed."""
+        """Returns whether `value` has the right type and is an allowed value."""
         if value is None:
             return self.optional
         if value in self.words:
             return True
-        # True is an int to Python, but nobody means it as one.
+        # In Python True is an int, but here it is not accepted as a number.
         if isinstance(value, bool) != (self.type == "bool"):
             return False
         if not isinstance(value, _PYTHON_TYPES.get(self.type, str)):
@@ -106,14 +106,14 @@ class Setting:
 
 @dataclasses.dataclass(frozen=True)
 class Override:
-    """Another default of a setting that a base declares, as `settings.override` says.
+    """A new default, from `settings.override`, for a setting of a base class.
 
     Attributes:
         name: field name.
-        type: that of the setting.
-        optional: that of the setting.
-        default: the new one.
-        note: what there is to say of it, '' for nothing.
+        type: type of the setting.
+        optional: whether the setting allows None.
+        default: the new default.
+        note: remark on the new default, '' for none.
     """
 
     name: str
@@ -123,19 +123,19 @@ class Override:
     note: str = ""
 
 
-# What a class body says of a field, and where: 'file:line: name'.
+# A field's declaration in a class body, and its place: 'file:line: name'.
 Declaration = Tuple[str, Union[Setting, Override]]
 
 
 def merged(declarations: Iterable[Declaration]) -> Tuple[Setting, ...]:
-    """Settings of a class from all that its bases and itself declare.
+    """Merges the declarations of a class and its bases into the class's settings.
 
     A field that is declared again keeps its place, as in `dataclasses`. An override
     takes everything but the default from the `setting` that it overrides, even if there
     is another override, with its note, in between.
 
     Args:
-        declarations: in the order in which they count, the class's own last.
+        declarations: those of base classes first, the class's own last.
 
     Raises:
         DeclarationError: if there is nothing to override, or a default isn't allowed.
@@ -147,7 +147,7 @@ def merged(declarations: Iterable[Declaration]) -> Tuple[Setting, ...]:
             each = _overridden(each, origins.get(each.name), where)
         else:
             origins[each.name] = each
-        # As a float's default an int would compare equal and still be another text.
+        # An int as default of a float would compare equal but be written differently.
         is_int = each.type == "float" and type(each.default) is int
         if is_int or not each.accepts(each.default):
             raise DeclarationError(
@@ -171,17 +171,17 @@ def _overridden(given: Override, origin: Optional[Setting], where: str) -> Setti
 
 @kept
 def declared(module: str, name: str = "") -> Tuple[Setting, ...]:
-    """Settings of a dataclass, read from its source without importing anything.
+    """Reads the settings of a dataclass from its source, without importing anything.
 
-    Fields of base classes come first, also of those imported from other modules.
+    Fields of base classes come first, including bases imported from other modules.
 
     Args:
         module: dotted name, such as 'mixdmt_tf.algorithms.classification.realmix'.
-        name: of the class; default: `Config`, of this module or of that of its method's
-            parent, or else the class that bears the file's name.
+        name: of the class. By default the `Config` of this module or of the module of
+            its method's parent class, or else the class named like the file.
 
     Raises:
-        DeclarationError: naming file and line, if the declaration isn't literal.
+        DeclarationError: if the declaration isn't literal; names file and line.
     """
     if not name:
         *_, (module, name) = homes_of_config(module)
@@ -194,16 +194,17 @@ def declared(module: str, name: str = "") -> Tuple[Setting, ...]:
 
 
 def assumed(method: str, dataset: Optional[str] = None) -> Dict[str, Value]:
-    """Defaults that a method brings for settings that are not its own, from source.
+    """Reads a method's defaults for settings of other layers from source.
 
     A method's file declares them at its top level, `assumes = {"network": "cnn13",
-    "batch": 50}`: what its published command has besides the method's own settings.
-    Files whose `Config` is a base of the method's come first, so that the method's file
-    adds to them and overrides them; a method without a `Config` has its parent's.
+    "batch": 50}`: the values of its published command besides the method's own
+    settings. Files whose `Config` is a base of the method's come first, so that the
+    method's file adds to them and overrides them; a method without a `Config` has its
+    parent's.
 
-    A data set's file declares what was published of methods on it, under the name of
-    the file that has the method, or a base of it: `assumes = {"rounds": {"batch": 2}}`.
-    That overrides what this file says, not what files of methods that build on it say.
+    A data set's file declares published values of methods on it, under the name of the
+    file that defines the method or a base of it: `assumes = {"rounds": {"batch": 2}}`.
+    These override the values in that file, but not those in files of derived methods.
 
     Args:
         method: dotted name, such as 'mixdmt_tf.algorithms.classification.dual_student'.
@@ -214,14 +215,14 @@ def assumed(method: str, dataset: Optional[str] = None) -> Dict[str, Value]:
         Values by name of the setting, whichever `Config` declares it.
 
     Raises:
-        DeclarationError: naming the file, if a declaration isn't literal.
+        DeclarationError: if a declaration isn't literal; names the file.
     """
     return dict(_assumed(method, dataset))
 
 
 @kept
 def _assumed(method: str, dataset: Optional[str]) -> Tuple[Tuple[str, Value], ...]:
-    """Names and values of what a method brings on a data set."""
+    """Returns the names and values of a method's defaults on a data set."""
     homes = homes_of_config(method)
     files = [module for module, _, _ in chain(*homes[-1])]
     files = list(dict.fromkeys(files + [module for module, _ in reversed(homes)]))
@@ -234,10 +235,10 @@ def _assumed(method: str, dataset: Optional[str]) -> Tuple[Tuple[str, Value], ..
 
 
 def kind_of(annotation: str, where: str) -> Tuple[str, bool]:
-    """Type name, and whether None is allowed, of an annotation as written.
+    """Parses an annotation into its type name and whether None is allowed.
 
     Raises:
-        DeclarationError: if it is none of the types that a setting can have.
+        DeclarationError: if a setting cannot have this type.
     """
     match = _ANNOTATION.fullmatch(annotation)
     if match is None:
@@ -251,7 +252,7 @@ def kind_of(annotation: str, where: str) -> Tuple[str, bool]:
 
 
 def _read_field(statement: ast.stmt, path: Path) -> Optional[Declaration]:
-    """What a statement of a class body declares, None if it is no field."""
+    """Reads the declaration in a class-body statement; None if it is no field."""
     where = f"{path}:{statement.lineno}"
     value = getattr(statement, "value", None)
     maker = ast.unparse(value.func) if isinstance(value, ast.Call) else ""

@@ -1,8 +1,9 @@
-"""Digests of the files of a folder that are read again, in `digests.json` beside them.
+"""Digests of the files in a folder, kept in `digests.json` beside them.
 
-A number that changes in a file, on a bad disk or by hand, would be published as any
-other. So what is read again is compared with the digest that was noted when it was
-written. Files without one, as older versions left them, are taken as they are.
+A number that changes in a file, on a bad disk or by hand, would go unnoticed into
+published results. So files are compared, when they are read, with the digest that was
+recorded when they were written. Files of older versions, which have no digest, are
+accepted as they are.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ SEAL = "digest"  # of all other fields of a sealed file
 
 
 class Damaged(UserError):
-    """A file does not hold what was written there."""
+    """The content of a file differs from what was written."""
 
     def __init__(self, path: pathlib.Path, how: str = "changed since it was written"):
-        """Says which file, and the way back."""
+        """Builds the message: which file is damaged, and how to recover."""
         self.how = how
         super().__init__(
             f"{path} is damaged: {how}.\nRun the training command of the folder again: "
@@ -33,10 +34,10 @@ class Damaged(UserError):
 
 
 def write(path: pathlib.Path, text: str) -> None:
-    """Writes a text file atomically and notes its digest.
+    """Writes a text file atomically and records its digest.
 
-    The new digest is noted before the file is there, and that of the file which is
-    there until then stays beside it: whenever the process is killed, one of them holds.
+    The new digest is recorded before the file is replaced, and the old digest is kept
+    until then: whenever the process is killed, one of the two matches the file.
     """
     digests = _read(path.parent) or {}
     new = _digest(text.encode("utf-8"))
@@ -50,15 +51,15 @@ def write(path: pathlib.Path, text: str) -> None:
 
 
 def read(path: pathlib.Path, most: int = bounds.JSON_BYTES) -> str:
-    """The text of a file that holds what was written there.
+    """Reads a text file and verifies its digest.
 
     Args:
         path: of the file.
-        most: bytes.
+        most: largest allowed number of bytes.
 
     Raises:
-        Damaged: if it was changed, or is missing though it was written.
-        OSError: if it never was there, or cannot be read.
+        Damaged: if the file was changed, or is missing although it was written.
+        OSError: if it never existed, or cannot be read.
         UnicodeDecodeError: if it has no digest and is not text.
         TooLarge: if it is larger than `most`.
     """
@@ -68,7 +69,7 @@ def read(path: pathlib.Path, most: int = bounds.JSON_BYTES) -> str:
 
 
 def read_json(path: pathlib.Path) -> Dict[str, Any]:
-    """As `read`, of a file that holds an object of JSON."""
+    """Reads a file with a JSON object; see `read`."""
     try:
         found = json.loads(read(path))
     except (ValueError, RecursionError):
@@ -79,12 +80,12 @@ def read_json(path: pathlib.Path) -> Dict[str, Any]:
 
 
 def copy(source: pathlib.Path, place: pathlib.Path) -> None:
-    """Copies a text file as `write` writes, if it is as it was written."""
+    """Copies a text file, verified by `read` and written by `write`."""
     write(place, read(source))
 
 
 def is_damaged(path: pathlib.Path) -> bool:
-    """Whether a file differs from what was written there; False if that is unknown."""
+    """Returns whether a file differs from what was written; False if unknown."""
     before = None
     while True:
         accepted = known(path.parent).get(path.name)
@@ -96,7 +97,7 @@ def is_damaged(path: pathlib.Path) -> bool:
 
 
 def is_sound(path: pathlib.Path) -> bool:
-    """Whether a file is there, and holds what was written as far as that is known."""
+    """Returns whether a file exists and does not differ from a recorded digest."""
     try:
         return path.exists() and not is_damaged(path)
     except Damaged:  # the digests themselves
@@ -104,16 +105,16 @@ def is_sound(path: pathlib.Path) -> bool:
 
 
 def accepts(path: pathlib.Path, text: str) -> bool:
-    """Whether a text is what was written last to a file that is damaged now."""
+    """Returns whether a text is what was last written to a now damaged file."""
     accepted = known(path.parent).get(path.name, [])
     return _digest(text.encode("utf-8")) in accepted
 
 
 def known(folder: pathlib.Path) -> Dict[str, List[str]]:
-    """The digests of a folder by file; {} if it has none.
+    """Returns the digests of a folder by file name; {} if it has none.
 
     Raises:
-        Damaged: if `digests.json` itself does not hold what was written.
+        Damaged: if `digests.json` itself is damaged.
     """
     found = _read(folder)
     if found is None:
@@ -131,36 +132,36 @@ def forget(path: pathlib.Path) -> None:
 
 
 def adopt(folder: pathlib.Path, names: Iterable[str]) -> None:
-    """Notes the digests of files as they are now, and of no others.
+    """Records the digests of these files as they are now, and drops all others.
 
     Args:
-        folder: that gets the digests.
-        names: of the files, which may be in folders of it: 'variables/a'.
+        folder: the folder of the digests.
+        names: of the files, which may be in subfolders: 'variables/a'.
     """
     found = {name: _digest_of(folder / name) for name in names}
     _write(folder, {name: [each] for name, each in found.items() if each})
 
 
 def changed(folder: pathlib.Path) -> List[str]:
-    """Names of files that were noted and hold something else, or are missing.
+    """Returns the names of files that are missing or don't match their digest.
 
     Raises:
-        Damaged: as `known`.
+        Damaged: if `digests.json` itself is damaged.
     """
     noted = known(folder)
     return sorted(n for n in noted if _digest_of(folder / n) not in noted[n])
 
 
 def seal(fields: Dict[str, Any]) -> str:
-    """JSON with a digest of itself, for `unseal`."""
+    """Serializes fields to JSON that includes their digest, for `unseal`."""
     return json.dumps({**fields, SEAL: _digest_of_fields(fields)}, indent=1)
 
 
 def unseal(text: str) -> Dict[str, Any]:
-    """The fields that `seal` was given.
+    """Returns the fields that were given to `seal`.
 
     Raises:
-        ValueError: if they have another digest than is noted, or none.
+        ValueError: if the digest is missing or doesn't match.
     """
     fields = json.loads(text)
     if not isinstance(fields, dict) or fields.pop(SEAL, None) != _digest_of_fields(
@@ -171,7 +172,7 @@ def unseal(text: str) -> Dict[str, Any]:
 
 
 def _read(folder: pathlib.Path) -> Optional[Dict[str, List[str]]]:
-    """The digests that are noted; None if they are damaged."""
+    """Reads the recorded digests; None if they are damaged."""
     try:
         found = unseal(bounds.read_text(folder / NAME, bounds.TEXT_BYTES))
     except (FileNotFoundError, NotADirectoryError):

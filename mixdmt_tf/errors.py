@@ -1,4 +1,4 @@
-"""Errors that are meant for the person at the command line."""
+"""Errors whose messages are addressed to the user."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ class UsageError(UserError):
 
 
 class ArgumentError(UsageError, ValueError):
-    """An argument of a Python call is wrong; a `ValueError`, as Python programs expect.
+    """An argument of a Python call is wrong.
 
-    What a program catches by itself, nobody has to know this package for.
+    It is a `ValueError` too, so that programs can catch it without this package's own
+    error classes.
     """

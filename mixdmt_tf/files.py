@@ -1,4 +1,4 @@
-"""Files that are either there whole or not there."""
+"""Atomic writing, copying and locking of files, and paths that users give."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from mixdmt_tf import addresses, bounds
 from mixdmt_tf.errors import UserError
 
 FULL = "No space left on device"  # as the system says it, and TensorFlow after it
-# What systems say where a file can't be locked: Lustre and others, NFS without lockd.
+# Error codes of file systems without locks: Lustre and others, NFS without lockd.
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
-# What reading a file raises of which a byte is wrong, or which is something else.
+# Errors raised by reading a file that is corrupted or of another format.
 DAMAGES = (
     OSError,
     ValueError,
@@ -35,7 +35,7 @@ DAMAGES = (
 
 
 def size_text(nbytes: int) -> str:
-    """A number of bytes for people: 7.7 GB, 12 MB, 800 bytes."""
+    """Formats a number of bytes: 7.7 GB, 12 MB, 800 bytes."""
     for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if nbytes >= size:
             number = nbytes / size
@@ -44,27 +44,27 @@ def size_text(nbytes: int) -> str:
 
 
 def cell(text: str) -> str:
-    """A name as the cell of a CSV file that spreadsheets and terminals show as text.
+    """Escapes a name for a CSV cell that spreadsheets and terminals show as text.
 
-    What begins like a formula gets an apostrophe in front, as spreadsheets have it
-    (OWASP, CSV injection); control characters are written as Python writes them.
+    Text that begins like a formula gets a leading apostrophe, as in spreadsheets
+    (OWASP, CSV injection); control characters are escaped as in Python.
     """
     shown = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
     return f"'{shown}" if shown.startswith(("=", "+", "-", "@")) else shown
 
 
 def expanded(path: Union[str, pathlib.Path]) -> pathlib.Path:
-    """A path that a user gave to be read, with `~` replaced.
+    """Returns the local path of an input that a user gave, with `~` expanded.
 
-    What is at an address, such as `gs://bucket/images`, is fetched, and this is the
-    path of the local copy (`remote.py`).
+    For an address, such as `gs://bucket/images`, the files are fetched and the path of
+    the local copy is returned (`remote.py`).
 
     Raises:
-        UserError: if the home folder is unknown, as in containers it may be, or if
+        UserError: if the home folder is unknown, as may happen in containers, or if
             there is nothing at the address, or it cannot be read.
     """
     if addresses.is_address(path):
-        from mixdmt_tf import remote  # which needs this module
+        from mixdmt_tf import remote  # a circular import otherwise
 
         return remote.fetched(path)
     try:
@@ -76,7 +76,7 @@ def expanded(path: Union[str, pathlib.Path]) -> pathlib.Path:
 
 
 def in_home(path: str) -> pathlib.Path:
-    """A default below the home folder; where that is unknown, below this folder."""
+    """Returns a path below the home folder, or below this folder if it is unknown."""
     try:
         return pathlib.Path.home() / path
     except RuntimeError:
@@ -84,25 +84,25 @@ def in_home(path: str) -> pathlib.Path:
 
 
 def cache_folder() -> pathlib.Path:
-    """The folder of everything that can be made again; it need not exist."""
+    """Returns the folder of all files that can be recreated; it may not exist yet."""
     given = os.environ.get("XDG_CACHE_HOME")
     return (expanded(given) if given else in_home(".cache")) / "mixdmt_tf"
 
 
 def write_atomically(path: pathlib.Path, text: str) -> None:
-    """Writes a text file in UTF-8 as `write_bytes_atomically` does."""
+    """Writes a text file in UTF-8; see `write_bytes_atomically`."""
     write_bytes_atomically(path, text.encode("utf-8"))
 
 
 def write_bytes_atomically(path: pathlib.Path, content: bytes) -> None:
-    """Writes a file beside its place, syncs it, and renames it into place.
+    """Writes a temporary file beside the path, syncs it, and renames it to the path.
 
-    What is no file, such as /dev/stdout or a named pipe, is written to and stays there.
+    Devices and named pipes, such as /dev/stdout, are written to and not replaced.
     """
     if _is_stream(path):
         path.write_bytes(content)
         return
-    # Machines that share a folder number their processes alike.
+    # Machines that share a folder may have processes with equal ids.
     beside = path.with_name(f".{path.name}.{os.getpid()}@{platform.node()}.tmp")
     try:
         with beside.open("wb") as file:
@@ -110,16 +110,16 @@ def write_bytes_atomically(path: pathlib.Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
-    except OSError as error:  # a full disk does not say what was written
+    except OSError as error:  # the error of a full disk has no file name
         if error.errno is not None:
-            error.filename = str(path)  # and not the name that nobody knows
+            error.filename = str(path)  # rather than that of the temporary file
         raise
     finally:
         beside.unlink(missing_ok=True)
 
 
 def _is_stream(path: pathlib.Path) -> bool:
-    """Whether a path is a device or a pipe, or stands for one, as links in /dev do."""
+    """Returns whether a path is a device or a pipe, or a link to one as in /dev."""
     if path.is_symlink() and path.parent == pathlib.Path("/dev"):
         return True
     try:
@@ -133,12 +133,12 @@ def lock(file: IO[Any], wait: bool = False) -> Optional[bool]:
     """Locks a file until it is closed or its process ends, however it ends.
 
     Args:
-        file: open.
-        wait: for another process that has locked it.
+        file: the open file.
+        wait: wait while another process holds the lock.
 
     Returns:
-        Whether it is locked; if not, another process has it. None where the file system
-        has no such locks.
+        True if it is locked now; False if another process holds the lock; None if the
+        file system has no such locks.
     """
     try:
         fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
@@ -152,7 +152,7 @@ def lock(file: IO[Any], wait: bool = False) -> Optional[bool]:
 
 
 def write_png_atomically(path: pathlib.Path, pixels: Any) -> None:
-    """Writes an image, uint8 [height, width, 3], as `write_bytes_atomically` does."""
+    """Writes an image, uint8 [height, width, 3]; see `write_bytes_atomically`."""
     from PIL import Image
 
     content = io.BytesIO()
@@ -161,9 +161,9 @@ def write_png_atomically(path: pathlib.Path, pixels: Any) -> None:
 
 
 def copy_atomically(source: pathlib.Path, place: pathlib.Path) -> None:
-    """Copies a file or folder beside its place and renames it into place.
+    """Copies a file or folder to a temporary name and renames the copy to `place`.
 
-    A folder that was there is removed first: for a moment there is none.
+    A folder that exists there is removed first: for a moment there is none.
     """
     if not source.is_dir():
         write_bytes_atomically(
@@ -171,7 +171,7 @@ def copy_atomically(source: pathlib.Path, place: pathlib.Path) -> None:
         )
         return
     beside = place.with_name(f".{place.name}.tmp")
-    shutil.rmtree(beside, ignore_errors=True)  # what a process left that was killed
+    shutil.rmtree(beside, ignore_errors=True)  # left by a killed process
     try:
         shutil.copytree(source, beside)
         shutil.rmtree(place, ignore_errors=True)

@@ -1,11 +1,11 @@
-"""Who works in a folder, or at an address, that several machines may see.
+"""Ownership of a folder, or an address, that several machines may access.
 
-Stores have no locks, and many network file systems keep them on each machine for
-itself. So the owner writes a small file there, over and over. Who finds that of a
-process that may still run watches it for a while, by his own clock, since clocks of
-machines differ; what does not change is of a process that has ended. A file of another
-machine may be seen late, so the owner looks at it again before anything is saved: where
-two have begun, one stops.
+Stores have no locks, and many network file systems keep locks on each machine
+separately. So the owner rewrites a small file there at intervals. A process that finds
+another's file watches it for a while, by its own clock, since clocks of machines
+differ; if the file does not change, its owner has ended. Another machine's file may
+become visible late, so the owner checks it again before it saves anything: if two
+processes have started, one of them stops.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ class InUse(UserError):
 
 
 class Place(Protocol):
-    """Where the file is, by its name: a `stores.Store`, or a folder."""
+    """Interface to the file's place, a `stores.Store` or a folder."""
 
     def read(self, name: str) -> bytes:
-        """All that it holds; a FileNotFoundError if it is not there."""
+        """Returns the file's content; raises FileNotFoundError if it is missing."""
 
     def write(self, name: str, content: bytes) -> None:
-        """Replaces it as a whole."""
+        """Replaces the file as a whole."""
 
     def remove(self, name: str) -> None:
-        """Removes it, if it is there."""
+        """Removes the file, if it exists."""
 
 
 class Timing(NamedTuple):
-    """Seconds.
+    """Intervals in seconds.
 
     Attributes:
-        beat: between signs of life.
-        watch: without one after which an owner counts as ended.
-        settle: in which another machine may have taken it at the same time.
+        beat: between two writes of the file by its owner.
+        watch: without a change of the file, after which its owner counts as ended.
+        settle: wait after taking a place, in case another machine takes it too.
     """
 
     beat: float
@@ -57,7 +57,7 @@ class Timing(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What an owner writes; a token of '' is of a record that cannot be read."""
+    """Content of an owner's file; the token is '' if the file cannot be read."""
 
     owner: str
     token: str
@@ -77,14 +77,14 @@ class Lease:
         timing: Timing,
         say: Callable[[str], None],
     ):
-        """Touches nothing yet.
+        """Initializes the lease; reads and writes nothing yet.
 
         Args:
-            place: what to own.
+            place: the place to own.
             name: of the file there.
-            shown: what the place is called in messages.
+            shown: name of the place in messages.
             timing: how often the file is written, and for how long it is watched.
-            say: receives a sentence if there is something to wait for.
+            say: receives a sentence if the lease has to wait.
         """
         self._place, self._name, self._shown = place, name, shown
         self._timing, self._say = timing, say
@@ -97,11 +97,11 @@ class Lease:
         """Takes the place, and keeps it until `release`.
 
         Args:
-            alone_here: whether no other process of this machine has it, those in
-                containers included, as a lock says.
+            alone_here: whether a lock ensures that no other process of this machine,
+                including processes in containers, owns the place.
 
         Raises:
-            InUse: naming the owner, if there is one.
+            InUse: if there is an owner; names it.
         """
         held = self._read()
         if held is not None and not (alone_here and _booted(held.machine)):
@@ -117,10 +117,10 @@ class Lease:
         self._thread.start()
 
     def require(self) -> None:
-        """Makes sure that nobody has taken it over, not even one who has ended since.
+        """Checks that no process has taken the place over, even one that has ended.
 
         Raises:
-            InUse: naming who has.
+            InUse: if one has; names it.
         """
         held = self._read()
         if held is not None and held.token in (self._record.token, ""):
@@ -134,7 +134,7 @@ class Lease:
         )
 
     def release(self) -> None:
-        """Lets others take it, if it is still ours."""
+        """Lets others take the place, if this process still owns it."""
         _held.discard(self._record.token)
         self._end.set()
         if self._thread is not None:
@@ -170,14 +170,14 @@ class Lease:
                 pass
 
     def _read(self) -> Optional[Record]:
-        """The record that is there; None if there is none."""
+        """Returns the present record; None if there is none."""
         try:
             found = json.loads(self._place.read(self._name))
             texts = (str(found[name]) for name in ("owner", "token", "machine"))
             return Record(*texts, int(found["process"]), int(found["beat"]))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError):  # or half of a file
+        except (OSError, ValueError, KeyError, TypeError):  # or a partial file
             return Record("", "", "", 0, 0)
 
     def _write(self) -> None:
@@ -186,17 +186,17 @@ class Lease:
 
 
 def lock(file: IO[str], shown: str) -> bool:
-    """Locks a file until it is closed, and writes into it who has done so.
+    """Locks a file until it is closed, and writes the owner's name into it.
 
     Args:
         file: opened with 'a+'.
-        shown: what it stands for, in messages.
+        shown: name of the locked folder or address in messages.
 
     Returns:
         Whether its file system has locks.
 
     Raises:
-        InUse: naming the process that has locked it.
+        InUse: if another process has locked it; names the process.
     """
     locked = files.lock(file)
     if locked is False:
@@ -210,7 +210,7 @@ def lock(file: IO[str], shown: str) -> bool:
 
 
 def in_use(shown: str, owner: str) -> InUse:
-    """What to tell whom a place is refused."""
+    """Returns the error for a place that another process owns."""
     return InUse(
         f"{shown} is in use by {owner}.\n"
         "Wait for it, stop it, or choose another --workdir."
@@ -218,13 +218,13 @@ def in_use(shown: str, owner: str) -> InUse:
 
 
 def this_process() -> str:
-    """This process in words: number, machine, and time."""
+    """Describes this process in words: process id, machine, and time."""
     since = time.strftime("%Y-%m-%d %H:%M:%S")
     return f"process {os.getpid()} on {socket.gethostname()} since {since}"
 
 
 def machine() -> str:
-    """What tells a machine and its container from all others; '' if that is unknown."""
+    """Returns a unique id of this machine and container; '' if it is unknown."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return f"{file.read().strip()} {os.readlink('/proc/self/ns/pid')}"
@@ -233,16 +233,16 @@ def machine() -> str:
 
 
 def _booted(there: str) -> bool:
-    """Whether a `machine()` is this one, in whatever container."""
+    """Returns whether an id from `machine()` is of this machine, in any container."""
     here = machine().partition(" ")[0]
     return here != "" and there.partition(" ")[0] == here
 
 
 def _ended_here(held: Record) -> bool:
-    """Whether an owner was a process of this machine that is no more."""
+    """Returns whether an owner was a process of this machine that has ended."""
     if not held.machine or held.machine != machine():
         return False
-    if held.process == os.getpid():  # a container starts again with equal numbers
+    if held.process == os.getpid():  # restarted containers reuse process ids
         return held.token not in _held
     try:
         os.kill(held.process, 0)

@@ -1,13 +1,13 @@
-"""Settings that belong to a length, as functions of the number of steps.
+"""Default values of settings that depend on the length of the run.
 
-The papers' values belong to runs of hundreds of thousands of steps: running statistics
-with a momentum of .999 remember 5,000 steps, and a ramp of 16,384 steps never ends in a
-run of 1,000. Each function here gives the paper's value at the paper's length and what
-stands in the same relation to shorter runs below it.
+The papers' values are meant for runs of hundreds of thousands of steps: running
+statistics with a momentum of .999 remember 5,000 steps, and a ramp of 16,384 steps
+never ends in a run of 1,000. Each function here returns the paper's value for the
+paper's number of steps, and a value in the same proportion for shorter runs.
 
 A setting of this kind is declared with `setting(None, ..., by_length=True)`, and the
 `for_run(steps)` of its dataclass fills it in with `filled_in`; a value that was given
-stays.
+is kept.
 """
 
 from __future__ import annotations
@@ -18,34 +18,35 @@ from typing import Any, NamedTuple, Optional, TypeVar
 
 Config = TypeVar("Config")
 
-# Of so many spans of a running mean a run has to consist before it may forget slowly.
+# A momentum is used in full if the run lasts this many spans of the running mean.
 SPANS = 20
 LONG = 20000  # steps, twenty spans of RealMix's .999
-PUBLISHED = 524288  # steps, at which all values are the papers'
-LAMBDA_U_RAMP = 16384  # MixMatch's release, of 524,288 steps
+PUBLISHED = 524288  # steps, at which all values are those of the papers
+LAMBDA_U_RAMP = 16384  # MixMatch's release, in a run of 524,288 steps
 EVALUATIONS = 10
 EVAL_EVERY = {"classification": 1024, "segmentation": 500}  # MixMatch's release, DMT's
 STAGES = ("base_steps", "round_steps")  # settings of a run in rounds
 ROUNDS = 5  # DMT's algorithms 1 and 2
-STAGE = 300  # steps that a stage of a run in rounds has at least
-CONTINUED = 150  # of one that begins with the weights of the round before
+STAGE = 300  # smallest number of steps of a stage in a run in rounds
+CONTINUED = 150  # the same if it starts from the weights of the round before
 
 
 def filled_in(config: Config, **values: Any) -> Config:
-    """A frozen dataclass with values for those of the named fields that are None."""
+    """Returns a frozen dataclass with values for the named fields that are None."""
     missing = {k: v for k, v in values.items() if getattr(config, k) is None}
     return dataclasses.replace(config, **missing) if missing else config  # type: ignore
 
 
 def batch_norm_momentum(longest: float, steps: int) -> float:
-    """Momentum of batch normalization's running statistics.
+    """Returns the momentum of batch normalization's running statistics.
 
     A momentum m spans 1 / (1 - m) steps; here at most a twentieth of the run, so that
-    exp(-20) of the initial statistics is left. A span is never below 10 steps: .9, with
-    which batches of a few images still give a useful mean.
+    exp(-20) of the initial statistics is left. A span is never below 10 steps (a
+    momentum of .9), with which batches of a few images still give a useful mean.
 
     Args:
-        longest: of long runs, .999 of RealMix's network (from 20,000 steps on).
+        longest: momentum in long runs; .999 for RealMix's network, reached at 20,000
+            steps.
         steps: of the run.
     """
     span = max(10.0, steps / SPANS)
@@ -53,26 +54,26 @@ def batch_norm_momentum(longest: float, steps: int) -> float:
 
 
 def running_decay(longest: float, steps: int) -> float:
-    """Decay of a method's running means, such as those of FreeMatch's thresholds.
+    """Returns the decay of a method's running means, as of FreeMatch's thresholds.
 
-    They begin with what they would be of an untrained network, and forget it in the
-    same share of a run as batch normalization does.
+    The means start from the values of an untrained network, and forget them in the same
+    share of a run as batch normalization does.
 
     Args:
-        longest: of long runs, .999 of the papers (from 20,000 steps on).
+        longest: decay in long runs; .999 in the papers, reached at 20,000 steps.
         steps: of the run.
     """
     return batch_norm_momentum(longest, steps)
 
 
 def ema_warmup(decay: float, steps: int) -> bool:
-    """Whether the decay of averaged weights begins low, as min(decay, (1+t) / (10+t)).
+    """Returns whether the EMA decay starts low, as min(decay, (1+t) / (10+t)).
 
-    It does in runs of less than twenty spans of the average. RealMix's .999 is used as
-    published from 20,000 steps on, and UDA's .9999 from 200,000 on.
+    It does in runs that are shorter than twenty time spans of the average. RealMix's
+    .999 is used as published from 20,000 steps on, and UDA's .9999 from 200,000 on.
 
     Args:
-        decay: of the average, 0 for none.
+        decay: of the EMA weights, 0 for none.
         steps: of the run.
     """
     # 1 - .9999 is a little less than .0001.
@@ -80,13 +81,13 @@ def ema_warmup(decay: float, steps: int) -> bool:
 
 
 def lambda_u_ramp(steps: int) -> int:
-    """Steps over which MixMatch's lambda_u grows: 16,384, or sqrt(16,384 T) if shorter.
+    """Returns the ramp of MixMatch's lambda_u: 16,384 steps, or sqrt(16,384 T) if less.
 
-    Two things pull apart in a run of T steps. The full weight of 75 is wanted before
-    the run ends; but reached in a few hundred steps, as on CIFAR-10 with a ramp of 0.4
-    T, it makes a network say the same of every image, which the published slope does
-    not. This is the geometric mean of the published ramp and one over the whole run: a
-    run of 1,000 steps ends at a quarter of lambda_u.
+    Two aims conflict in a run of T steps. The full weight of 75 should be reached
+    before the run ends; but if it is reached in a few hundred steps, as on CIFAR-10
+    with a ramp of 0.4 T, the network predicts the same class for every image, which the
+    published slope avoids. The geometric mean of the published ramp and the length of
+    the run is a compromise: a run of 1,000 steps ends at a quarter of lambda_u.
 
     Args:
         steps: of the run.
@@ -95,11 +96,11 @@ def lambda_u_ramp(steps: int) -> int:
 
 
 def mixup_warmup(steps: int) -> float:
-    """Share of the run over which the weight of mixup's unlabelled loss grows.
+    """Returns the share of the run over which mixup's unlabelled loss weight grows.
 
-    MixMatch's release has none. In a run of 524,288 steps the guesses of the first few
-    hundred don't matter; in a short one mixup confirms them, and they stay, so that the
-    weight grows to the end.
+    MixMatch's release has no such warm-up. In a run of 524,288 steps the pseudo labels
+    of the first few hundred don't matter; in a short run mixup confirms them, and they
+    stay, so the weight grows until the end.
 
     Args:
         steps: of the run.
@@ -108,12 +109,12 @@ def mixup_warmup(steps: int) -> float:
 
 
 def one_pass(steps: int) -> bool:
-    """Whether a teacher's network normalizes labelled and unlabelled images together.
+    """Returns whether labelled and unlabelled images are batch-normalized together.
 
-    It does where PixelSSL did, in 23,000 steps from published weights. In a few hundred
-    steps from random weights the noise of small batches' statistics is what keeps a
-    network from learning a few labelled images by heart: on synthetic scenes with 50
-    labels, 16 labelled images in a batch in place of 8 cost as much.
+    They are in long runs, as in PixelSSL: 23,000 steps from published weights. In a few
+    hundred steps from random weights, the noise of small batches' statistics keeps the
+    network from memorizing a few labelled images: on synthetic scenes with 50 labels,
+    raising the labelled images in a batch from 8 to 16 did as much harm.
 
     Args:
         steps: of the run.
@@ -122,23 +123,23 @@ def one_pass(steps: int) -> bool:
 
 
 def learning_rate(rate: float, meant_for: Optional[int], steps: int) -> float:
-    """Learning rate of a run that must not go further than a run of another length.
+    """Scales a learning rate down in runs longer than those it is meant for.
 
-    Published weights are lost by the way that a run goes, which with Adam is about its
-    learning rate times its steps: on CIFAR-10 with 250 labels, labels alone err 28.6 %
-    after 500 steps of 16 images at 0.0003 and 31.8 % after 1,500; after 1,500 steps of
-    32 images at 0.0001 it is 27.6 %.
+    How far a run moves away from published weights is, with Adam, about its learning
+    rate times its steps: on CIFAR-10 with 250 labels, supervised training has an error
+    of 28.6 % after 500 steps of 16 images at 0.0003 and 31.8 % after 1,500; after 1,500
+    steps of 32 images at 0.0001 it is 27.6 %.
 
     Args:
-        rate: of runs of `meant_for` steps and fewer.
-        meant_for: steps; None: of runs of any length.
+        rate: learning rate of runs of at most `meant_for` steps.
+        meant_for: number of steps; None: the rate is for runs of any length.
         steps: of the run.
     """
     return rate if meant_for is None else rate * min(1.0, meant_for / steps)
 
 
 def eval_every(task: str, steps: int) -> int:
-    """Steps between evaluations, and between checkpoints: ten of each in a short run.
+    """Returns the steps between evaluations and checkpoints, ten in a short run.
 
     Args:
         task: 'classification' or 'segmentation'.
@@ -158,16 +159,16 @@ class Rounds(NamedTuple):
 def rounds(steps: int, models: int, restart: bool, given: int = 0) -> Rounds:
     """Divides the steps of a run in rounds among its stages.
 
-    Where each round begins anew (algorithm 1 of DMT, arXiv:2004.08514) all stages are
-    equally long; where it continues the round before (algorithm 2) half of the steps
-    are the base models'. There are the papers' five rounds if the stages come out long
-    enough to learn something, and fewer in a short run.
+    If each round restarts training (algorithm 1 of DMT, arXiv:2004.08514), all stages
+    are equally long; if it continues the round before (algorithm 2), half of the steps
+    are for the base models. There are five rounds, as in the papers, if the stages are
+    long enough to learn something, and fewer in a short run.
 
     Args:
         steps: of all stages of all models together.
         models: 1 or 2.
-        restart: whether each round begins anew.
-        given: number of rounds, 0 to have it chosen.
+        restart: whether each round restarts training.
+        given: number of rounds, 0 to choose it by the number of steps.
     """
     each = max(1, steps // models)  # steps of one model
     if restart:

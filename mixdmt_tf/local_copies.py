@@ -1,9 +1,9 @@
-"""The local copy of what is at an address, and what is known of both sides.
+"""Local copies of files and folders at addresses, and their state of synchronization.
 
-Each address has a place of its own below the cache folder:
+Each address has a folder of its own in the cache folder:
 
-    PLACE/NAME           the copy, under the last part of the address
-    PLACE/known.json     its files as they were when both sides were the same
+    PLACE/NAME           the copy, named by the last part of the address
+    PLACE/known.json     state of its files when both sides were last the same
     PLACE/.sync, .owner  locks among the processes of this machine
 """
 
@@ -28,11 +28,11 @@ Local = Tuple[int, int]  # bytes, and when it was written (ns)
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """A file when it was the same on both sides.
+    """State of a file when it was last the same on both sides.
 
     Attributes:
-        local: size and time of the copy.
-        digest: sha256 of what it holds, in hex.
+        local: size and modification time of the copy.
+        digest: sha256 of its content, in hex.
         there: size and time at the address; None where an index has digests.
     """
 
@@ -43,12 +43,12 @@ class Entry:
 
 @dataclasses.dataclass
 class Known:
-    """What is known of a copy.
+    """Synchronization state of a copy.
 
     Attributes:
         generation: of the index at the address; '' without an index.
-        files: by name.
-        complete: False while files are fetched.
+        files: entries by file name.
+        complete: False while files are being fetched.
     """
 
     generation: str = ""
@@ -57,7 +57,7 @@ class Known:
 
     @classmethod
     def of(cls, fields: Dict[str, Any]) -> Known:
-        """From `dataclasses.asdict`, as JSON gives it back."""
+        """Builds the state from the fields of `dataclasses.asdict` read from JSON."""
         entries = {}
         for name, each in fields["files"].items():
             size, written = each["local"]
@@ -75,16 +75,16 @@ class LocalCopy:
     """
 
     def __init__(self, address: str):
-        """Makes its place.
+        """Creates the folder in the cache.
 
         Args:
             address: in normal form.
 
         Raises:
-            UserError: if it cannot be made, or the address has no name at its end.
+            UserError: if it cannot be created, or the address has no name at its end.
         """
         name = addresses.name_of(address)
-        if name in (".", ".."):  # the copy would be beside its place, or be that itself
+        if name in (".", ".."):  # the copy would be outside of its place
             raise UserError(f"{address}: expected a name at its end, not {name!r}.")
         self.address = address
         key = hashlib.sha256(address.encode()).hexdigest()[:16]
@@ -100,10 +100,10 @@ class LocalCopy:
             ) from error
 
     def path(self, name: str) -> pathlib.Path:
-        """Of a file of the copy; '' is the copy itself.
+        """Returns the path of a file of the copy; '' is the copy itself.
 
         Raises:
-            UserError: if the name leads out of it.
+            UserError: if the name leads out of the copy.
         """
         try:
             if name:
@@ -113,7 +113,7 @@ class LocalCopy:
         return self.folder / name
 
     def remove(self, name: str) -> None:
-        """Removes a file of the copy, and the folders that have no other."""
+        """Removes a file of the copy, and folders that are empty then."""
         path = self.path(name)
         path.unlink(missing_ok=True)
         for parent in path.parents:
@@ -126,7 +126,7 @@ class LocalCopy:
             parent.rmdir()
 
     def local(self, name: str) -> Optional[Local]:
-        """Size and time of a file of the copy; None if it is not there."""
+        """Returns size and time of a file of the copy; None if it is missing."""
         try:
             stat = self.path(name).stat()
         except (FileNotFoundError, NotADirectoryError):
@@ -134,7 +134,7 @@ class LocalCopy:
         return stat.st_size, stat.st_mtime_ns
 
     def scan(self) -> Dict[str, Local]:
-        """Size and time of every file of the copy; hidden ones don't count."""
+        """Returns size and time of every file of the copy, except hidden ones."""
         found = {}
         for parent, folders, names in os.walk(self.folder):
             folders[:] = [each for each in folders if not each.startswith(".")]
@@ -147,7 +147,7 @@ class LocalCopy:
         return found
 
     def read_known(self) -> Tuple[Known, Optional[Known]]:
-        """What is known, and what will be once a commit is found at the address."""
+        """Reads the state, and the pending state of a commit that may not be done."""
         try:
             text = bounds.read_text(self.place / "known.json", bounds.JSON_BYTES)
             found = digests.unseal(text)
@@ -157,7 +157,7 @@ class LocalCopy:
             return Known(), None
 
     def write_known(self, known: Known, later: Optional[Known] = None) -> None:
-        """Notes both."""
+        """Writes the state and the pending state."""
         fields = {
             "known": dataclasses.asdict(known),
             "later": later and dataclasses.asdict(later),
@@ -165,12 +165,12 @@ class LocalCopy:
         files.write_atomically(self.place / "known.json", digests.seal(fields))
 
     def has_changed(self, known: Known) -> bool:
-        """Whether it has something that was not there when both sides were the same."""
+        """Returns whether files are new or changed since both sides were the same."""
         local = {name: each.local for name, each in known.files.items()}
         return known.complete and bool(self.scan().items() - local.items())
 
     def set_aside(self) -> pathlib.Path:
-        """Gives the copy another name, so that nothing in it is lost."""
+        """Renames the copy, so that nothing in it is lost."""
         stamp = time.strftime("%Y%m%d-%H%M%S")
         aside = self.folder.with_name(f"{self.folder.name}.before-{stamp}")
         os.replace(self.folder, aside)
@@ -181,10 +181,10 @@ class LocalCopy:
 
         Args:
             store: at the address.
-            places: for each name of a file the name that it has at the address.
+            places: for each local file name, the name at the address.
 
         Returns:
-            What was fetched, by name, without files that are not there.
+            The fetched files by name, without those that are missing there.
         """
 
         def get(name: str) -> Optional[Copied]:
@@ -202,7 +202,7 @@ class LocalCopy:
         return {name: each for name, each in fetched if each is not None}
 
     def send(self, store: Store, places: Dict[str, str]) -> Dict[str, Copied]:
-        """Sends files, several at a time; as `fetch`."""
+        """Sends files, several at a time; arguments and result as of `fetch`."""
 
         def put(name: str) -> Optional[Copied]:
             try:
@@ -214,11 +214,11 @@ class LocalCopy:
         return {name: each for name, each in sent if each is not None}
 
     def take(self, store: Store, names: Iterable[str], within: str = "") -> None:
-        """Brings files here that have another size or time than those here came with.
+        """Fetches files that changed (in size or time) since they were last fetched.
 
         Args:
             store: at the address.
-            names: of the files there; what came from there and is gone is removed here.
+            names: of the files there; fetched files that are gone there are removed.
             within: the folder that they are all in, if others stay as they are.
         """
         before, _ = self.read_known()
@@ -241,7 +241,7 @@ class LocalCopy:
             self.write_known(state)
         recent = time.time_ns() - 2 * 10**9  # times at addresses may be whole seconds
         for name, copied in self.fetch(store, wanted).items():
-            # What was written just now may be written once more at this very time.
+            # A recent file may be written again with the same time stamp.
             there = None if stats[name].written > recent else tuple(stats[name])
             local = self.local(name) or (0, 0)
             state.files[name] = Entry(local, copied.digest, there)
@@ -250,13 +250,13 @@ class LocalCopy:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """While this process fetches or sends; waits for others of this machine."""
+        """Keeps other processes of this machine from fetching or sending meanwhile."""
         with (self.place / ".sync").open("a") as file:
             files.lock(file, wait=True)
             yield
 
     def own(self) -> Optional[Any]:
-        """A lock on the copy until it is closed; None if another process has it."""
+        """Locks the copy until the file is closed; None if another process has it."""
         file = (self.place / ".owner").open("a")
         if files.lock(file) is False:
             file.close()

@@ -1,7 +1,7 @@
-"""How much memory this machine has, or the container that this is.
+"""Total and available memory of this machine or container.
 
-Linux promises more memory than there is and ends the process that takes it at its word,
-without a message: what may be too much is compared with these numbers first.
+Linux grants more memory than there is, and kills the process that uses it without a
+message. So large allocations are compared with these numbers first.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Dict
 
 _SYSTEM = pathlib.Path("/proc/meminfo")
 _GROUPS = pathlib.Path("/sys/fs/cgroup")
-# Of a container: its limit and what of it is used, in version 2 and version 1 of
+# Files with a container's limit, usage and statistics, in version 2 and version 1 of
 # cgroups. The limit is "max" if there is none.
 _CONTAINERS = (
     ("memory.max", "memory.current", "memory.stat"),
@@ -26,7 +26,7 @@ _CONTAINERS = (
 
 
 def total() -> int:
-    """Bytes of memory of this machine, or of the container that this is."""
+    """Returns the bytes of memory of this machine, or of this container."""
     found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
     for limit, _, _ in _CONTAINERS:
         with contextlib.suppress(OSError, ValueError):
@@ -35,7 +35,7 @@ def total() -> int:
 
 
 def available() -> int:
-    """Bytes of it that can be taken; what caches files counts, since it gives way."""
+    """Returns the available bytes of memory, including reclaimable file cache."""
     found = [total()]
     with contextlib.suppress(OSError, ValueError, KeyError):
         found.append(1024 * _numbers(_SYSTEM)["MemAvailable:"])
@@ -48,6 +48,6 @@ def available() -> int:
 
 
 def _numbers(path: pathlib.Path) -> Dict[str, int]:
-    """A file of the system with a name and a number in each line."""
+    """Parses a system file with a name and a number on each line."""
     lines = (line.split() for line in path.read_text().splitlines())
     return {words[0]: int(words[1]) for words in lines if len(words) > 1}

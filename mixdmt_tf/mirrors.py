@@ -1,19 +1,20 @@
-"""Run folders at addresses: a local copy in which commands work, and an index there.
+"""Run folders at addresses: commands work in a local copy; the address has an index.
 
-A run is a folder of files that refer to one another, and a store writes one file at a
-time. So the files that make up the folder are listed in an index at the address, and
-what changes is sent like this:
+A run is a folder of files that refer to one another, but a store writes one file at a
+time. So an index at the address lists the files that make up the folder, and changes
+are sent in three steps:
 
-1. Files that were not there are sent to their places, those that replace others to a
-   hidden folder beside them.
-2. A new index takes the place of the old one, in one step: it lists all files, and
-   those that wait in the hidden folder. From here on the new state counts.
-3. Those are moved to their places, files that are no longer listed are removed, and an
-   index says that this is done.
+1. New files are sent to their places, and files that replace others to a hidden folder
+   beside them.
+2. A new index replaces the old one atomically. It lists all files, and those that are
+   still in the hidden folder. From here on the new state is valid.
+3. Files in the hidden folder are moved to their places, files that are no longer listed
+   are removed, and the index is updated.
 
-Whoever fetches the folder takes what the index lists, from the hidden folder what is
-still there. Whenever a machine is lost, the address holds the last state or the one
-before. A folder without an index, as other programs copy it, is taken as it is.
+A process that fetches the folder takes the files that the index lists, if necessary
+from the hidden folder. Whenever a machine is lost, the address holds the last state or
+the one before. A folder without an index, as copied by other programs, is taken as it
+is.
 """
 
 from __future__ import annotations
@@ -29,25 +30,25 @@ from mixdmt_tf.store_index import SENDING, Index
 from mixdmt_tf.stores import Store
 
 LOCK = ".mixdmt-lock.json"
-# A request that fails is repeated for a quarter of a minute.
+# `beat` is longer than the 15 seconds for which a failed request is repeated.
 TIMING = leases.Timing(beat=20.0, watch=180.0, settle=1.0)
-ATTEMPTS = 5  # at fetching a folder that its owner changes meanwhile
+ATTEMPTS = 5  # to fetch a folder that its owner changes meanwhile
 
 
 class Mirror:
     """A folder at an address and its local copy.
 
     Attributes:
-        store: what is at the address.
+        store: the files at the address.
         copy: the local copy.
     """
 
     def __init__(self, address: str, say: Callable[[str], None] = print):
-        """Asks nothing yet.
+        """Initializes the mirror; makes no requests yet.
 
         Args:
             address: in normal form.
-            say: receives sentences about what is not as it was left.
+            say: receives sentences about files that others changed or damaged.
 
         Raises:
             UsageError: if TensorFlow has no file system for it.
@@ -60,14 +61,14 @@ class Mirror:
 
     @property
     def address(self) -> str:
-        """Of the folder."""
+        """Address of the folder."""
         return self.store.address
 
     def claim(self) -> None:
-        """Lets this process alone send, and completes what was begun to be sent.
+        """Makes this process the only one to send, and completes interrupted sending.
 
         Raises:
-            InUse: if another process may, naming it.
+            InUse: if another process is the owner; names it.
             UserError: if the store fails.
         """
         with self.copy.alone():
@@ -90,7 +91,7 @@ class Mirror:
         self._owner = owner
 
     def release(self) -> None:
-        """Lets others send."""
+        """Lets other processes send."""
         if self._owner is not None:
             try:
                 self._lock.release()
@@ -99,7 +100,7 @@ class Mirror:
                 self._owner = None
 
     def is_used_here(self) -> bool:
-        """Whether another process of this machine works in the copy, and will send."""
+        """Returns whether another process of this machine works in the copy."""
         if self._owner is not None:
             return False
         owner = self.copy.own()
@@ -108,11 +109,11 @@ class Mirror:
         return owner is None
 
     def fetch(self) -> None:
-        """Brings the copy to the state at the address, if that is not older.
+        """Updates the copy to the state at the address, unless that is older.
 
-        What the copy has and the address never had stays; where the address has gone on
-        since, the copy is set aside. A copy in which another process of this machine
-        trains is taken as it is.
+        Changes in the copy that were never sent stay; but if the address has changed
+        too, the copy is renamed and fetched anew. A copy in which another process of
+        this machine trains is taken as it is.
         """
         with self.copy.alone():
             if self.is_used_here():
@@ -130,10 +131,10 @@ class Mirror:
                 self._give_up(wrong)
 
     def send(self) -> bool:
-        """Brings the address to the state of the copy, in one step.
+        """Updates the address to the state of the copy, atomically.
 
         Returns:
-            Whether there was something to send.
+            Whether there was anything to send.
 
         Raises:
             UserError: if the store fails, or another process has taken the address
@@ -154,7 +155,7 @@ class Mirror:
                 return False
             self._lock.require()
             before = store_index.read(self.store)
-            if before is None:  # from now on what is sent counts once it is listed
+            if before is None:  # from now on only listed files are part of the run
                 before = self._first_index(known)
                 known = Known(before.generation, known.files)
             store_index.settle(self.store, before)
@@ -167,7 +168,7 @@ class Mirror:
                 listed[name] = (sent.size, sent.digest)
                 entries[name] = Entry(found[name], sent.digest)
                 after.staged += [name] * (places[name] != name)
-            # Of a state that others have added to, this copy holds a part only.
+            # If others have added to the state, this copy holds only a part of it.
             whole = before.generation == known.generation
             later = Known(after.generation if whole else known.generation, entries)
             self._lock.require()
@@ -176,7 +177,7 @@ class Mirror:
             return True
 
     def _first_index(self, known: Known) -> Index:
-        """Writes an index of the files that were at the address without one."""
+        """Writes an index for a folder that has none at the address."""
         index = Index(secrets.token_hex(8))
         for name, each in known.files.items():
             index.files[name] = (each.local[0], each.digest)
@@ -184,19 +185,19 @@ class Mirror:
         return index
 
     def _commit(self, known: Known, later: Known, index: Index) -> None:
-        """Writes an index; a process that is killed meanwhile finds out if it did."""
+        """Writes an index; after a kill, the next process can tell whether it did."""
         self.copy.write_known(known, later)
         store_index.write(self.store, index)
         self.copy.write_known(later)
 
     def _take(self, index: Index) -> List[str]:
-        """Fetches what an index lists; returns names of files that are not as it says.
+        """Fetches the files of an index; returns the names of missing or wrong files.
 
-        Where the address is no newer, files stay that were changed here since.
+        If the address is not newer, files that were changed here are kept.
         """
         known, later = self.copy.read_known()
         if later is not None and later.generation == index.generation:
-            known = later  # stopped after the commit, before that was noted
+            known = later  # stopped after the commit, before it was recorded
         newer = known.generation != index.generation or not known.complete
         if newer and self.copy.folder.exists() and self.copy.has_changed(known):
             aside = self.copy.set_aside()
@@ -206,7 +207,7 @@ class Mirror:
             )
             known = Known()
         found = self.copy.scan()
-        # What is ahead stays so, and is to be kept, though not everything is fetched.
+        # A copy that is ahead of the address is complete even before all is fetched.
         state, wanted = Known(index.generation, complete=not newer), {}
         for name, (_, digest) in index.files.items():
             entry = known.files.get(name)
@@ -230,7 +231,7 @@ class Mirror:
         return wrong
 
     def _give_up(self, wrong: List[str]) -> None:
-        """Goes on with a state that is not as it was sent: files have own digests."""
+        """Accepts a damaged state: damaged files are found by their own digests."""
         names = ", ".join(sorted(wrong)[:3])
         self._say(f"{self.address}: missing there, or not as it was sent: {names}")
         known, _ = self.copy.read_known()
@@ -238,7 +239,7 @@ class Mirror:
         self.copy.write_known(known)
 
     def _take_listed(self) -> None:
-        """Fetches what is at an address without an index, as far as it is new."""
+        """Fetches new and changed files from an address without an index."""
         known, _ = self.copy.read_known()
         if known.generation and self.copy.folder.exists():
             aside = self.copy.set_aside()

@@ -1,7 +1,7 @@
-"""What commands write to addresses besides run folders: tables, labels, models.
+"""Outputs of commands at addresses, other than run folders: tables, labels, models.
 
-Each file stands for itself: there is no index as of run folders (`mirrors.py`), and
-what several machines write into one folder adds up.
+The files are independent of one another: there is no index as for run folders
+(`mirrors.py`), and several machines can write into one folder.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from mixdmt_tf.threads import in_threads
 
 
 class Output:
-    """What a command writes to an address: here first, and sent when the command ends.
+    """An output at an address: written locally, and sent when the command ends.
 
     Attributes:
         address: of the file or folder.
-        path: where it is written.
-        copy: the folder that `path` is in.
+        path: where it is written locally.
+        copy: the local copy that contains `path`.
     """
 
     def __init__(self, address: str, say: Callable[[str], None], shared: bool = False):
-        """Makes its place; what was not sent from there before is set aside.
+        """Creates the local folder; renames a previous one with files not sent.
 
         Args:
             address: in normal form.
-            say: receives a sentence if something is set aside.
-            shared: by all processes of this machine, and kept from one to the next: a
-                cache, whose files are the same whoever makes them.
+            say: receives a sentence if a folder is renamed.
+            shared: whether all processes of this machine share the folder and keep it:
+                a cache, whose files are the same whichever process makes them.
 
         Raises:
             UsageError: if the address has no name in it.
@@ -43,7 +43,7 @@ class Output:
             raise UsageError(f"{address}: expected a name in it, {address}/NAME")
         self.address = address
         self.store = Store(parent)
-        for number in itertools.count():  # other processes of this machine have theirs
+        for number in itertools.count():  # each process of this machine has its own
             self.copy = LocalCopy(addresses.below(address, f"output{number or ''}"))
             self._owner = None if shared else self.copy.own()
             if shared or self._owner is not None:
@@ -60,7 +60,7 @@ class Output:
             self.copy.folder.mkdir(exist_ok=True)
 
     def bring(self, inner: str) -> None:
-        """Fetches what the address has of it, or of a folder in it if it is not ''."""
+        """Fetches the output from the address, or only the folder `inner` if not ''."""
         self._brought.append(f"{inner}/" if inner else "")
         with self.copy.alone():
             self.copy.take(self.store, [*self._names(inner)], inner)
@@ -78,7 +78,7 @@ class Output:
                 yield name
 
     def send(self) -> None:
-        """Sends what is new, several files at a time; what was written last, last."""
+        """Sends new files, several at a time; the one written last is sent last."""
         try:
             self._send()
         finally:

@@ -3,7 +3,7 @@
 A chart is described by a dataclass and drawn by `draw` or `image`. The style is
 `plots.mplstyle` and the font matplotlib's own DejaVu Sans, so the same data give the
 same pixels whatever the user's `matplotlibrc` says. pyplot and its global state are not
-used, and matplotlib is imported when something is drawn.
+used, and matplotlib is imported when a chart is drawn.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Series:
 
 @dataclasses.dataclass(frozen=True)
 class Chart:
-    """What line charts and bar charts have in common.
+    """Base class of line charts and bar charts.
 
     Attributes:
         series: in the order of the legend.
@@ -105,7 +105,7 @@ class Chart:
             axes.text(0.5, 0.5, "no results yet", transform=axes.transAxes, ha="center")
 
     def _add_legend(self, axes: Axes) -> None:
-        """Right of the axes, in the order of the series, of all that have a label."""
+        """Adds a legend of all labelled series, in their order, right of the axes."""
         order = [each.label for each in self.series]
         entries = [*zip(*axes.get_legend_handles_labels())]
         if entries:
@@ -114,7 +114,7 @@ class Chart:
             axes.legend(handles, labels, loc="upper left", bbox_to_anchor=(1.01, 1.0))
 
     def _set_labels(self, axes: Axes, published: str, note: str = "") -> None:
-        """Title and axis labels; below the x axis, what the symbols mean."""
+        """Sets title and axis labels, and explains the symbols below the x axis."""
         notes = [published] if any(each.published for each in self.series) else []
         if any(point.std for point in self._points()):
             notes.append("error bars: one standard deviation")
@@ -172,7 +172,7 @@ class LineChart(Chart):
         self._set_labels(axes, "hollow: published", self.note)
 
     def _set_x_axis(self, axes: Axes) -> None:
-        """Scale, ticks, and some space on either side."""
+        """Sets scale and ticks, and leaves some space on either side."""
         axes.set_xscale("log" if self.log_x else "linear")
         axes.set_xticks(self.x_ticks, [f"{x:,.10g}" for x in self.x_ticks])
         axes.minorticks_off()
@@ -210,7 +210,7 @@ class BarChart(Chart):
 
     @property
     def width(self) -> float:
-        """In inches: room for the value above each bar, and for the names of groups."""
+        """Width in inches, with room for values above the bars and names of groups."""
         longest = max(map(len, " ".join(self.groups).split()), default=0)
         group = max(0.3 * (len(self.series) + 0.5), 0.09 * longest)
         return max(9.0, self._margin() + len(self.groups) * group)
@@ -249,7 +249,7 @@ class BarChart(Chart):
             x, y, _ = _arrays(each.published)
             left, right = x + aside - width / 2, x + aside + width / 2
             dashes = {"colors": _INK, "linewidth": 2, "zorder": 3, **halo}
-            if each.published and not each.points:  # no bar shows whose they are
+            if each.published and not each.points:  # no bar shows their series
                 dashes.update(colors=color, linewidth=4, label=each.label)
             axes.hlines(y, left, right, **dashes)
         if len(self.series) > 1:
@@ -280,7 +280,7 @@ def image(*charts: Chart) -> np.ndarray:
 
 
 def shades(number: int) -> List[str]:
-    """Colours of viridis for things that have an order, light to dark: '#rrggbb'."""
+    """Returns '#rrggbb' colours of viridis for an ordered series, light to dark."""
     from matplotlib import colormaps, colors
 
     viridis = colormaps["viridis"](np.linspace(0.0, 0.8, number)[::-1])
@@ -288,7 +288,7 @@ def shades(number: int) -> List[str]:
 
 
 def _arrays(points: Sequence[Point]) -> Tuple[np.ndarray, np.ndarray, Any]:
-    """x, y and standard deviation: NaN, which isn't drawn, or None without any."""
+    """Returns x, y and standard deviation (NaN if missing; None if all are)."""
     rows = [(point.x, point.y, point.std or np.nan) for point in points]
     x, y, std = np.array(rows, float).reshape(-1, 3).T
     return x, y, None if np.isnan(std).all() else std

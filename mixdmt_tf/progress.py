@@ -1,4 +1,4 @@
-"""One line that says how far the work is and when it will be done.
+"""A progress line: how far the work is, its speed, and the time left.
 
 No colours are used, with or without NO_COLOR.
 """
@@ -10,12 +10,12 @@ import sys
 import time
 from typing import Optional, TextIO
 
-PATIENCE = 2.0  # seconds that people wait without asking what is going on
-CLEAR = "\r\033[K"  # to the beginning of the terminal's line, and empty it
+PATIENCE = 2.0  # seconds that users wait without a message
+CLEAR = "\r\033[K"  # moves to the beginning of the terminal's line and clears it
 
 
 def duration(seconds: float) -> str:
-    """A span of time as people say it: '42 s', '3 min', '2 h 05 min', '5 days'."""
+    """Formats a duration: '42 s', '3 min', '2 h 05 min', '5 days'."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
@@ -29,10 +29,10 @@ def duration(seconds: float) -> str:
 
 
 class Progress:
-    """A line that rewrites itself where that is possible, else a line a minute.
+    """A progress line that is rewritten in place, or else a new line every minute.
 
-    It is possible on terminals that can empty a line (TERM is not 'dumb'), and in
-    notebooks, which know the carriage return but not the codes of terminals.
+    Rewriting works on terminals that can clear a line (TERM is not 'dumb'), and in
+    notebooks, which support the carriage return but not terminal codes.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Progress:
             title: what is being done.
             unit: what is counted, for the speed: 'steps', 'images'.
             stream: where to write, standard output by default.
-            after: seconds within which nothing is shown of work that is soon done.
+            after: seconds before the first line, so that short work shows none.
         """
         self.title = title
         self.unit = unit
@@ -61,13 +61,13 @@ class Progress:
         self.interval = 0.2 if self.terminal else 1.0 if self.notebook else 60.0
         self.begun = self.started = time.monotonic()
         self.shown = 0.0 if rewritten else self.started
-        self.width = 0  # of the line that is there
-        self.later = 0.0  # to be done after `total`, by somebody else
+        self.width = 0  # of the current line
+        self.later = 0.0  # units left after `total`, counted elsewhere
         self.first: Optional[int] = None
         self.open = False
 
     def update(self, done: int, total: int, note: str = "") -> None:
-        """Shows `done` of `total`; called as often as one likes."""
+        """Shows `done` of `total`; may be called as often as you like."""
         now = time.monotonic()
         if self.first is None:
             # Speed and time left are measured from here: a resumed run did not do the
@@ -81,7 +81,7 @@ class Progress:
         self._write(self.line(done, total, now - self.started, note))
 
     def line(self, done: int, total: int, seconds: float, note: str = "") -> str:
-        """The text: how far, at what speed, how long still."""
+        """Returns the text of the line: progress, speed, and time left."""
         text = f"{self.title} {done:,}/{total:,}"
         advanced = done - (self.first or 0)
         if advanced > 0 and seconds > 0:
@@ -110,13 +110,13 @@ class Progress:
         return f"\r{' ' * self.width}\r" if self.notebook else CLEAR
 
     def _fitting(self, text: str) -> str:
-        """As many parts of the text as fit into a row of the terminal.
+        """Returns as many parts of the text as fit into a row of the terminal.
 
-        Of a text that goes on in the next row `CLEAR` would leave the first one behind.
+        If a text took two rows, `CLEAR` would clear only the second one.
         """
         try:
             columns = os.get_terminal_size(self.stream.fileno()).columns
-        except (OSError, ValueError):  # a terminal by its word alone
+        except (OSError, ValueError):  # it only claims to be a terminal
             return text
         parts = text.split("  ")
         while len(parts) > 1 and len("  ".join(parts)) >= columns:

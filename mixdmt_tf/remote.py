@@ -1,9 +1,9 @@
-"""Addresses such as `gs://bucket/run` where commands take paths.
+"""Support for addresses such as `gs://bucket/run` where commands take paths.
 
-Commands work on local files: they lock them, rename them, and map them into memory.
-What is at an address is fetched into the cache folder before, and what a command writes
-is sent: run folders while it trains (`mirrors.py`), other files when it ends. Paths are
-passed through; what addresses need is imported when the first one is met.
+Commands work on local files: they lock them, rename them, and map them into memory. So
+inputs at an address are fetched into the cache folder first, and outputs are sent: run
+folders during training (`mirrors.py`), other files when the command ends. Paths are
+passed through; the modules for addresses are imported when the first one is used.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 
-# Seconds between the attempts at the end of a command, when there is no next time.
+# Seconds between attempts to send at the end of a command, the last opportunity.
 LAST_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 60.0)
 
 
 class _Open(threading.local):
-    """What a command has to do with addresses; engines run several in threads.
+    """Addresses in use by the command of this thread; engines run several in threads.
 
     Attributes:
         fetched: local copies, by address.
-        read: run folders that were opened to be read.
-        outputs: what is written.
-        worked_in: folders that are kept in step.
+        read: run folders opened for reading.
+        outputs: outputs, by address.
+        worked_in: folders that are kept synchronized.
     """
 
     def __init__(self) -> None:
-        """Nothing yet."""
+        """Starts with no addresses."""
         self.fetched: Dict[str, pathlib.Path] = {}
         self.read: Dict[str, Mirror] = {}
         self.outputs: Dict[str, Output] = {}
@@ -51,10 +51,10 @@ _open = _Open()
 
 
 def fetched(given: object) -> pathlib.Path:
-    """The local copy of a file or folder at an address, fetched once in a command.
+    """Returns the local copy of a file or folder, fetched once per command.
 
     Raises:
-        UserError: if there is none, or the store fails.
+        UserError: if nothing is at the address, or the store fails.
     """
     from mixdmt_tf.mirrors import Mirror
 
@@ -73,9 +73,9 @@ def fetched(given: object) -> pathlib.Path:
 
 
 def run_folder(given: object) -> pathlib.Path:
-    """A run folder to be read: a path as it is, of an address the local copy.
+    """Opens a run folder for reading: returns its path, or that of its local copy.
 
-    What a command writes into it is sent when the command ends.
+    Files that a command writes into it are sent when the command ends.
 
     Raises:
         UserError: if the store fails.
@@ -94,15 +94,15 @@ def run_folder(given: object) -> pathlib.Path:
 
 @contextlib.contextmanager
 def opened(given: object, say: Say = print) -> Iterator[pathlib.Path]:
-    """A folder to work in; at an address, it is this process's until the context ends.
+    """Opens a folder to work in; this process owns an address until the context ends.
 
     Args:
-        given: a path, or an address, whose copy is fetched, kept in step by `update`,
-            and sent when the context ends, however it ends.
-        say: receives sentences about what is not as it should be.
+        given: a path, or an address. An address is fetched, kept up to date by
+            `update`, and sent when the context ends, even after an exception.
+        say: receives warnings.
 
     Raises:
-        UserError: if the address is in use, or the store fails to the end.
+        UserError: if the address is in use, or the store keeps failing.
     """
     if not addresses.is_address(given):
         yield files.expanded(str(given))
@@ -128,9 +128,9 @@ def opened(given: object, say: Say = print) -> Iterator[pathlib.Path]:
 
 
 def update(folder: pathlib.Path, say: Say = print) -> None:
-    """Brings the address up to date that a folder, or one around it, is a copy of.
+    """Sends changes if a folder is, or is in, a local copy of an address.
 
-    A store that fails is tried again the next time; until then everything is here.
+    If the store fails, sending is tried again the next time; the files are kept here.
 
     Raises:
         UserError: if another process has taken the address over.
@@ -151,15 +151,15 @@ def update(folder: pathlib.Path, say: Say = print) -> None:
 
 
 def written(given: object, whole: bool = True) -> pathlib.Path:
-    """Where to write what is for a path, or an address.
+    """Returns the local path for an output at a path or address.
 
-    What is for an address is sent when the command ends.
+    Outputs at an address are sent when the command ends.
 
     Args:
         given: the path or address of a file or folder.
-        whole: fetch what is there, and what is beside it under the same name with
-            another ending; otherwise only the folders are fetched and sent that `bring`
-            names.
+        whole: whether to fetch the existing output, and files beside it that differ
+            only in their extension; if not, only folders given to `bring` are fetched
+            and sent.
 
     Raises:
         UsageError: if the address has no name in it.
@@ -178,14 +178,14 @@ def written(given: object, whole: bool = True) -> pathlib.Path:
 
 
 def bring(folder: pathlib.Path) -> None:
-    """Fetches what the address has of a folder in an output that was not fetched."""
+    """Fetches a folder of an output that was opened with `whole=False`."""
     for each in _open.outputs.values():
         if each.path in folder.parents:
             each.bring(folder.relative_to(each.copy.folder).as_posix())
 
 
 def shown(path: pathlib.Path) -> str:
-    """What a path is called in messages: its address, if it is within a copy of one."""
+    """Returns a path's name in messages: the address if it is in a local copy."""
     for each in (*_open.worked_in, *_open.read.values(), *_open.outputs.values()):
         if each.copy.folder in (path, *path.parents):
             name = path.relative_to(each.copy.folder).as_posix()
@@ -194,13 +194,13 @@ def shown(path: pathlib.Path) -> str:
 
 
 def finish(failed: bool = False) -> None:
-    """Sends what a command has written, at its end.
+    """Sends the outputs of a command at its end.
 
     Args:
-        failed: the command has failed already: what cannot be sent is only said.
+        failed: whether the command has failed already; errors are only printed then.
 
     Raises:
-        UserError: naming the folder that has what could not be sent.
+        UserError: if something could not be sent; names the folder that has it.
     """
     waiting: List[Tuple[Callable[[], Any], Any]] = [
         *((functools.partial(_add, each), each) for each in _open.read.values()),
@@ -215,7 +215,7 @@ def finish(failed: bool = False) -> None:
             continue
         try:
             _send(send, what)
-        except UserError as error:  # others may have what can be sent
+        except UserError as error:  # go on: the others may succeed
             errors.append(error)
     for error in errors[1:]:
         _warn(str(error))
@@ -224,7 +224,7 @@ def finish(failed: bool = False) -> None:
 
 
 def _add(mirror: Mirror) -> None:
-    """Sends what a command wrote into a run folder that it opened to read."""
+    """Sends files written into a run folder that was opened for reading."""
     from mixdmt_tf.leases import InUse
 
     known, _ = mirror.copy.read_known()
@@ -234,7 +234,7 @@ def _add(mirror: Mirror) -> None:
         try:
             mirror.claim()
             break
-        except InUse:  # perhaps by one that ended a moment before
+        except InUse:  # perhaps by a process that has just ended
             if pause is None:
                 raise
             time.sleep(pause)
@@ -245,10 +245,10 @@ def _add(mirror: Mirror) -> None:
 
 
 def _send(send: Callable[[], Any], what: Any) -> None:
-    """Sends, with patience.
+    """Sends, with many attempts.
 
     Raises:
-        UserError: saying where everything is.
+        UserError: if it fails; says where the files are.
     """
     what.store.pauses = LAST_PAUSES
     try:
@@ -263,7 +263,7 @@ def _send(send: Callable[[], Any], what: Any) -> None:
 
 
 def _send_or_say(send: Callable[[], Any], what: Any) -> None:
-    """Sends, or says where everything is."""
+    """Sends, or prints where the files are."""
     try:
         send()
     except UserError as error:

@@ -1,23 +1,23 @@
 """Settings: hyper-parameters declared once, with type, default, help and range.
 
-A layer declares its settings as a frozen dataclass that it calls `Config`:
+Each layer declares its settings as a frozen dataclass called `Config`:
 
     @dataclasses.dataclass(frozen=True)
     class Config:
         temperature: float = setting(0.5, "T of sharpening, section 3.2", low=0)
         schedule: Optional[str] = setting(None, "of TSA", choices=("log", "exp"))
 
-A class that derives from it and has another default says so with `override`; settings
-that classes of several families share are dataclasses of their own, to be combined as
-bases. No chain of them is longer than three.
+A derived class changes a default with `override`. Settings that several families of
+classes share are dataclasses of their own, combined as base classes. No chain of them
+is longer than three.
 
-Everybody else reads that declaration. The command line reads it with `declared`, from
-the source text: importing an algorithm means importing TensorFlow, which takes seconds
-that `--help` and a mistyped flag don't have. For that, every argument of `setting` is a
-literal. Python code that has the class at hand reads it with `settings_of`.
+All other code reads these declarations. The command line reads them with `declared`,
+from the source text: importing an algorithm imports TensorFlow, which takes seconds,
+too long for `--help` or a mistyped flag. This is why every argument of `setting` must
+be a literal. Python code that has imported the class uses `settings_of`.
 
-What a method wants of the other layers (its network, its batch) is a literal in its
-file as well; `assumed` reads it:
+Defaults that a method sets for other layers (its network, its batch) are a literal in
+its file as well; `assumed` reads it:
 
     >>> assumed("mixdmt_tf.algorithms.classification.dual_student")
     {"network": "cnn13", "batch": 50}
@@ -82,11 +82,12 @@ def setting(
         choices: the allowed values, if they are few.
         low: smallest allowed number.
         high: largest allowed number.
-        harmless: may change between a run and its resumption, as logging may.
-        by_length: None means a value that follows from the run's length, as the
-            dataclass's `for_run` fills it in (`mixdmt_tf.lengths`).
-        words: what a number may be instead, such as 'auto'; the field's type is then
-            Union[float, str, None] or Union[int, str, None].
+        harmless: whether it may change between a run and its resumption, as logging
+            settings may.
+        by_length: whether None means a value that follows from the run's length, filled
+            in by the dataclass's `for_run` (`mixdmt_tf.lengths`).
+        words: words allowed in place of a number, such as 'auto'; the field's type is
+            then Union[float, str, None] or Union[int, str, None].
 
     Returns:
         A `dataclasses.field`.
@@ -104,7 +105,7 @@ def setting(
 
 
 def override(default: Value, note: str = "") -> Any:
-    """Declares another default of a setting that a base class has.
+    """Declares a new default for a setting of a base class.
 
     Help, choices and range stay those of the base's `setting`:
 
@@ -113,7 +114,7 @@ def override(default: Value, note: str = "") -> Any:
 
     Args:
         default: a literal of the setting's type.
-        note: what there is to say of this value; added to the help in parentheses.
+        note: remark on this value; added to the help in parentheses.
 
     Returns:
         A `dataclasses.field`.
@@ -122,9 +123,9 @@ def override(default: Value, note: str = "") -> Any:
 
 
 def check(settings: Iterable[Setting], config: Any) -> None:
-    """Refuses a dataclass that was built in Python with values that aren't allowed.
+    """Validates the values of a dataclass that was built in Python.
 
-    A `Config` that wants its values checked on construction has
+    A `Config` that checks its values on construction has
 
         def __post_init__(self) -> None:
             check(settings_of(type(self)), self)
@@ -134,8 +135,8 @@ def check(settings: Iterable[Setting], config: Any) -> None:
         config: an object with one attribute for each of them.
 
     Raises:
-        UsageError: naming the first wrong value, what is expected, and the nearest
-            right name among choices.
+        UsageError: if a value isn't allowed; names the first one, what is expected, and
+            the most similar choice.
     """
     for each in settings:
         value = getattr(config, each.name)
@@ -146,7 +147,7 @@ def check(settings: Iterable[Setting], config: Any) -> None:
 
 
 def to_text(value: Value) -> str:
-    """Writes a value as flags are written: 0.1, true, none, cifar10."""
+    """Formats a value as in flags: 0.1, true, none, cifar10."""
     if value is None:
         return "none"
     if isinstance(value, bool):
@@ -155,7 +156,7 @@ def to_text(value: Value) -> str:
 
 
 def flagfile(sections: Iterable[Tuple[str, Mapping[str, Value]]]) -> str:
-    """The text of a flagfile: titles as comments, below each its settings.
+    """Returns the text of a flagfile: each title as a comment, then its settings.
 
     Args:
         sections: (title, values by name of the setting).
@@ -170,14 +171,14 @@ def flagfile(sections: Iterable[Tuple[str, Mapping[str, Value]]]) -> str:
 
 
 def nearest(word: str, words: Iterable[str]) -> Optional[str]:
-    """The one of `words` that somebody who wrote `word` probably meant, or None."""
+    """Returns the most similar of `words` to a mistyped `word`, or None."""
     by_lower_case = {each.lower(): each for each in words}
     close = difflib.get_close_matches(word.lower(), by_lower_case, n=1)
     return by_lower_case[close[0]] if close else None
 
 
 def settings_of(config_class: type) -> Tuple[Setting, ...]:
-    """Settings of a dataclass that is at hand, in the order of its fields.
+    """Returns the settings of an imported dataclass, in the order of its fields.
 
     Raises:
         DeclarationError: if a field isn't a `setting` or has another type.

@@ -1,11 +1,11 @@
-"""Files, classes and literals of modules, found in source text: nothing is imported.
+"""Finds files, classes and literals of modules in source text, without imports.
 
 `declarations.py` reads settings with it. Importing an algorithm would import
 TensorFlow, which takes seconds.
 
-What was found is kept: a command line is read several times, each time looking into
+Results are cached: a command line is parsed several times, each time looking into
 hundreds of files. As with Python's own imports, files that change while a process
-runs are not read again, unless `forget` says so.
+runs are not read again, except after `forget`.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ class DeclarationError(Exception):
 
 
 def kept(function: _Function) -> _Function:
-    """A function whose answers, which nobody may change, are kept until `forget`."""
+    """Caches a function's results until `forget`; callers must not modify them."""
     keeping = functools.lru_cache(maxsize=None)(function)
     _FORGET.append(keeping.cache_clear)
     return cast(_Function, keeping)
 
 
 def forget() -> None:
-    """Has all files read again, after some have changed."""
+    """Clears the caches, so that changed files are read again."""
     for each in _FORGET:
         each()
 
 
 @kept
 def modules(package: str, defining: str) -> Tuple[str, ...]:
-    """Names of the files of a package that define something, nothing being imported.
+    """Lists the files of a package that define something, without importing them.
 
-    The file's name is the name: `modules('mixdmt_tf.models', 'build')` are networks.
+    `modules('mixdmt_tf.models', 'build')` are the names of all classifiers.
 
     Args:
         package: dotted name.
-        defining: name of a function, class or method that the files wanted define, or
-            that the class which bears the file's name inherits from another of them.
+        defining: name of a function, class or method that a file must define; or the
+            class named like the file must inherit it from another file.
 
     Returns:
         Sorted names without '.py'; `__init__` and files like `_this.py` are left out.
@@ -56,13 +56,13 @@ def modules(package: str, defining: str) -> Tuple[str, ...]:
     definition = re.compile(rf"^(?:    )?(?:def|class) {defining}\b", re.MULTILINE)
 
     def has(module: str) -> bool:
-        """Whether the file defines it, or the class that its own one derives from."""
+        """Returns whether the file, or the parent of its class, defines the name."""
         path = _source(module)
         text = path.read_text(encoding="utf-8")
         if definition.search(text):
             return True
         name = _bearing(path, text)
-        # Methods are inherited. A file that imports from elsewhere needs no look.
+        # Methods are inherited. Classes without a parent in the package are skipped.
         if not name or not defining.islower():
             return False
         with contextlib.suppress(DeclarationError):
@@ -75,7 +75,7 @@ def modules(package: str, defining: str) -> Tuple[str, ...]:
 
 
 def classes(package: str) -> Dict[str, str]:
-    """Files of a package that have a class bearing the file's name.
+    """Finds the files of a package that define a class named like the file.
 
     Args:
         package: dotted name.
@@ -88,7 +88,7 @@ def classes(package: str) -> Dict[str, str]:
 
 @kept
 def _classes(package: str) -> Tuple[Tuple[str, str], ...]:
-    """Files that have a class bearing their name, and that class."""
+    """Returns the files with a class of their name, and the class names."""
     paths = sorted(_source(package).parent.glob("[!_]*.py"))
     names = [_bearing(path, path.read_text(encoding="utf-8")) for path in paths]
     return tuple((path.stem, name) for path, name in zip(paths, names) if name)
@@ -96,14 +96,14 @@ def _classes(package: str) -> Tuple[Tuple[str, str], ...]:
 
 @kept
 def defines(module: str, name: str) -> bool:
-    """Whether a module has a class of this name at its top level."""
+    """Returns whether a module defines a class of this name at its top level."""
     _, tree = _tree(module)
     return any(isinstance(n, ast.ClassDef) and n.name == name for n in tree.body)
 
 
 @kept
 def class_named(module: str) -> str:
-    """The class that bears its file's name: 'WideResNet' of 'wide_resnet.py'.
+    """Returns the class named like its file: 'WideResNet' of 'wide_resnet.py'.
 
     Raises:
         DeclarationError: if the file has no class of that name.
@@ -118,18 +118,18 @@ def class_named(module: str) -> str:
 
 
 def _bearing(path: Path, text: str) -> str:
-    """The class that bears its file's name without underscores, in any case, or ''."""
+    """Returns the class named like its file but for underscores and case, or ''."""
     wanted = path.stem.replace("_", "")
     names = re.findall(r"^class (\w+)", text, re.MULTILINE)
     return next((name for name in names if name.lower() == wanted), "")
 
 
 def chain(module: str, name: str) -> List[Tuple[str, Path, ast.ClassDef]]:
-    """A class and its bases, in the order in which `dataclasses` gathers fields.
+    """Returns a class and its bases, in the order in which `dataclasses` adds fields.
 
     Returns:
-        (module, its file, the class), the outermost base first, the last base's bases
-        before the first's.
+        (module, its file, the class), the outermost base first, bases of the last base
+        class before those of the first.
     """
     path, tree = _tree(module)
     found = [
@@ -153,16 +153,16 @@ def chain(module: str, name: str) -> List[Tuple[str, Path, ast.ClassDef]]:
 
 
 def homes_of_config(module: str) -> List[Tuple[str, str]]:
-    """Where the settings of a module are: module and class, which come last.
+    """Finds the class that declares the settings of a module.
 
-    They are the `Config` of the module, or of the module of the parent of the class
-    that bears the file's name, and so on; with none anywhere, that class itself.
+    It is the module's `Config`, or else that of the module which defines the parent of
+    the class named like the file, and so on; without any, the class itself.
 
     Args:
         module: dotted name, of a method, a network or some other part.
 
     Returns:
-        Modules on the way from this one, each with the class that was looked at.
+        (module, class) of each module looked at; the last one has the settings.
     """
     if defines(module, "Config"):
         return [(module, "Config")]
@@ -178,7 +178,7 @@ def homes_of_config(module: str) -> List[Tuple[str, str]]:
 
 @kept
 def _parent(module: str, name: str) -> Optional[Tuple[str, str]]:
-    """Module and name of the first base of a class, None if there is none."""
+    """Returns module and name of a class's first base; None if there is none."""
     path, tree = _tree(module)
     for i, node in enumerate(tree.body):
         if isinstance(node, ast.ClassDef) and node.name == name and node.bases:
@@ -187,12 +187,12 @@ def _parent(module: str, name: str) -> Optional[Tuple[str, str]]:
 
 
 def class_attribute(module: str, name: str, attribute: str) -> Any:
-    """A literal that a class, or the first of its bases that has one, assigns.
+    """Returns a literal class attribute of a class or of the nearest base with one.
 
     Args:
         module: dotted name.
-        name: of the class; of several bases the first one's are looked at.
-        attribute: its name.
+        name: of the class; only the first of several bases is followed.
+        attribute: name of the attribute.
 
     Returns:
         The value, None if no class of the package assigns it.
@@ -214,7 +214,7 @@ def class_attribute(module: str, name: str, attribute: str) -> Any:
 
 
 def literal(module: str, name: str) -> Any:
-    """A literal that is assigned at the top level of a module; {} if none is."""
+    """Returns a literal assigned at the top level of a module; {} if none is."""
     path, tree = _tree(module)
     for node in tree.body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
@@ -230,28 +230,28 @@ def literal(module: str, name: str) -> Any:
 
 
 def docstring(module: str) -> str:
-    """The docstring of a module, '' if it has none."""
+    """Returns the docstring of a module, '' if it has none."""
     return ast.get_docstring(_tree(module)[1]) or ""
 
 
 def text(module: str) -> str:
-    """What is written in a module's file."""
+    """Returns the source text of a module."""
     return _source(module).read_text(encoding="utf-8")
 
 
 def annotates(packages: Sequence[str], name: str) -> bool:
-    """Whether a class in the packages has a field of this name; no file is parsed."""
+    """Returns whether a class in the packages has a field of this name."""
     field = re.compile(rf"^    {re.escape(name)}\s*:".encode(), re.MULTILINE)
     folders = [_source(package).parent for package in packages]
     paths = (path for folder in folders for path in folder.rglob("*.py"))
     texts = (path.read_bytes() for path in paths)
-    # Most files don't have the name at all, which is seen much faster.
+    # Most files don't contain the name at all, and a plain search is much faster.
     return any(name.encode() in text and field.search(text) for text in texts)
 
 
 @kept
 def _source(module: str) -> Path:
-    """The file of a module. Only its outermost package is looked up, none imported."""
+    """Returns the file of a module. Only its outermost package is looked up."""
     outermost, *inner = module.split(".")
     spec = importlib.util.find_spec(outermost)
     if spec is not None and not inner and spec.origin is not None:
@@ -266,7 +266,7 @@ def _source(module: str) -> Path:
 
 @kept
 def _tree(module: str) -> Tuple[Path, ast.Module]:
-    """The file of a module, and what is written there as Python reads it."""
+    """Returns the file of a module and its syntax tree."""
     path = _source(module)
     return path, ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 
@@ -274,7 +274,7 @@ def _tree(module: str) -> Tuple[Path, ast.Module]:
 def _resolve(
     base: ast.expr, earlier: List[ast.stmt], module: str, path: Path
 ) -> Tuple[str, str]:
-    """Module and name of a base class, from the statements before the class."""
+    """Resolves a base class to its module and name, from earlier statements."""
     imported: Dict[str, str] = {}
     for node in earlier:
         if isinstance(node, ast.ClassDef):
@@ -286,7 +286,7 @@ def _resolve(
             for alias in node.names:
                 imported[alias.asname or alias.name] = f"{node.module}.{alias.name}"
     written = ast.unparse(base)
-    # What stands before the name or a dot: of `keras.optimizers.Adam` all three.
+    # The parts of a dotted name: three in `keras.optimizers.Adam`.
     parts = written.split(".")
     heads = (".".join(parts[:number]) for number in range(len(parts), 0, -1))
     known = next((head for head in heads if head in imported), None)

@@ -1,7 +1,7 @@
-"""The index of a folder at an address: which files are its present state.
+"""The index of a folder at an address: the list of files of its present state.
 
-It takes the place of the one before in one step, so that a state of many files does.
-`mirrors.py` says how.
+An index is replaced atomically, and so is the state of many files that it lists; see
+`mirrors.py`.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ SENDING = ".mixdmt-sending"  # the folder of files that wait to be moved
 
 @dataclasses.dataclass
 class Index:
-    """What an index says.
+    """Content of an index.
 
     Attributes:
-        generation: another one for each state.
+        generation: unique id of the state.
         files: (bytes, sha256) by name.
-        staged: names of files that are moved from the hidden folder.
-        removed: names of files that are removed.
+        staged: names of files to be moved from the hidden folder.
+        removed: names of files to be removed.
     """
 
     generation: str
@@ -37,10 +37,10 @@ class Index:
 
 
 def read(store: Store) -> Optional[Index]:
-    """The index at an address; None if it has none.
+    """Reads the index at an address; None if it has none.
 
     Raises:
-        UserError: if it does not hold what was written.
+        UserError: if it is damaged.
     """
     try:
         found = digests.unseal(store.read(NAME).decode("utf-8"))
@@ -67,7 +67,7 @@ def write(store: Store, index: Index) -> None:
 
 
 def settle(store: Store, index: Index) -> None:
-    """Moves and removes what an index says, and notes there that this is done."""
+    """Moves and removes files as an index says, and records there that it is done."""
     if not index.staged and not index.removed:
         return
 
@@ -87,14 +87,14 @@ def settle(store: Store, index: Index) -> None:
 
 
 def place_of(store: Store, index: Index, name: str) -> str:
-    """Where a file is that an index lists."""
+    """Returns the current name of a listed file, which may be in the hidden folder."""
     staged = f"{SENDING}/{name}"
     waits = name in index.staged and store.exists(staged)
     return staged if waits else name
 
 
 def require_within(name: str) -> None:
-    """Refuses a name that leads out of its folder.
+    """Checks that a name does not lead out of its folder.
 
     Raises:
         ValueError: if it does.

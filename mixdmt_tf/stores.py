@@ -1,7 +1,7 @@
 """Files at addresses, read and written through `tf.io.gfile`.
 
-What a network does to a request is tried again for a while; what remains is said in
-words. TensorFlow is imported when the first store is opened.
+Failed requests are repeated for a while; a lasting failure raises a readable error.
+TensorFlow is imported when the first store is opened.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ CHUNK = 8 << 20  # bytes
 
 
 class Failure(UserError):
-    """A store did not do what it was asked, several times over."""
+    """A request to a store failed several times."""
 
 
 class Stat(NamedTuple):
-    """What a store says of a file: bytes, and when it was written (ns)."""
+    """Size of a file in a store in bytes, and time of its last change (ns)."""
 
     size: int
     written: int
 
 
 class Copied(NamedTuple):
-    """A file that was sent or fetched: bytes, and their sha256 in hex."""
+    """Size of a sent or fetched file in bytes, and its sha256 in hex."""
 
     size: int
     digest: str
 
 
 def gfile() -> Any:
-    """`tf.io.gfile`."""
+    """Imports TensorFlow and returns `tf.io.gfile`."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
 
@@ -57,7 +57,7 @@ def gfile() -> Any:
 
 
 class Store:
-    """What is at an address and below it.
+    """Access to the files at an address and below it.
 
     Names are relative to the address; '' is the address itself.
 
@@ -67,7 +67,7 @@ class Store:
     """
 
     def __init__(self, address: str):
-        """Asks nothing yet.
+        """Initializes the store; makes no requests yet.
 
         Raises:
             UsageError: if TensorFlow has no file system of that scheme.
@@ -87,28 +87,28 @@ class Store:
         self._appends = scheme == "ram"  # to a file that is opened to be written
 
     def place(self, name: str) -> str:
-        """The address of a name."""
+        """Returns the address of a name."""
         return f"{self.address}/{name}" if name else self.address
 
     def is_folder(self, name: str = "") -> bool:
-        """Whether it is a folder, or the beginning of names."""
+        """Returns whether a name is a folder, or a prefix of other names."""
         return bool(self._try(name, lambda: self._files.isdir(self.place(name))))
 
     def exists(self, name: str = "") -> bool:
-        """Whether there is a file or folder of that name."""
+        """Returns whether there is a file or folder of that name."""
         return bool(self._try(name, lambda: self._files.exists(self.place(name))))
 
     def stat(self, name: str) -> Stat:
-        """Size and time of a file.
+        """Returns size and modification time of a file.
 
         Raises:
-            FileNotFoundError: if it is not there.
+            FileNotFoundError: if it does not exist.
         """
         found = self._try(name, lambda: self._files.stat(self.place(name)))
         return Stat(int(found.length), int(found.mtime_nsec))
 
     def names(self) -> Iterator[str]:
-        """All files below the address but hidden ones, and those in hidden folders."""
+        """Yields all files below the address, except hidden files and folders."""
         waiting = [""]
         while waiting:
             folder = waiting.pop()
@@ -116,14 +116,14 @@ class Store:
                 name = f"{folder}{each.rstrip('/')}"
                 if each.startswith(".") or not each.rstrip("/"):
                     continue
-                folder_here = each.endswith("/")  # as gs:// says it
+                folder_here = each.endswith("/")  # gs:// marks folders so
                 if folder_here or not self._marks and self.is_folder(name):
                     waiting.append(f"{name}/")
                 else:
                     yield name
 
     def list(self, folder: str = "") -> Sequence[str]:
-        """What is directly in a folder, which may be missing."""
+        """Lists the entries of a folder, which may be missing."""
         place = self.place(folder.rstrip("/"))
         try:
             found = self._try(folder, lambda: self._files.listdir(place))
@@ -132,7 +132,7 @@ class Store:
         return sorted(found)
 
     def read(self, name: str) -> bytes:
-        """All that a small file holds.
+        """Returns the content of a small file.
 
         Raises:
             FileNotFoundError: if it is not there.
@@ -146,7 +146,7 @@ class Store:
         return self._try(name, read)
 
     def write(self, name: str, content: bytes) -> None:
-        """Writes a small file, which is then there whole, or as it was before."""
+        """Writes a small file atomically: it is there whole, or as it was before."""
         beside = f"{name}.new"
 
         def write() -> None:
@@ -161,7 +161,7 @@ class Store:
         """Sends a file.
 
         Raises:
-            FileNotFoundError: if there is none to send any more.
+            FileNotFoundError: if it no longer exists here.
         """
 
         def put() -> Copied:
@@ -173,7 +173,7 @@ class Store:
         return self._try(name, put, writes=True)
 
     def get(self, name: str, place: pathlib.Path) -> Copied:
-        """Fetches a file beside its place, and renames it into place.
+        """Fetches a file under a temporary name, and renames it to `place`.
 
         Raises:
             FileNotFoundError: if it is not there.
@@ -194,7 +194,7 @@ class Store:
         return copied
 
     def move(self, name: str, target: str) -> None:
-        """Renames a file; what was there under the new name is replaced."""
+        """Renames a file; an existing file of the new name is replaced."""
 
         def move() -> None:
             self._make_folder(target)
@@ -234,13 +234,13 @@ class Store:
             self._made.add(folder)
 
     def _try(self, name: str, call: Callable[[], T], writes: bool = False) -> T:
-        """Calls, again and again for a while if it fails.
+        """Makes a call, and repeats it for a while if it fails.
 
-        If it `writes` the file, what is missing is its folder, or the bucket.
+        If it `writes`, "not found" means that the folder or the bucket is missing.
 
         Raises:
-            FileNotFoundError: if the store says that a file to be read is not there.
-            Failure: if it fails otherwise to the end.
+            FileNotFoundError: if a file to be read does not exist.
+            Failure: if the last attempt fails otherwise.
         """
         import tensorflow as tf
 
@@ -270,7 +270,7 @@ class Store:
 
 
 def _kinds(errors: Any) -> Tuple[Any, Tuple[Any, ...]]:
-    """Errors that may pass, and those among them that will not."""
+    """Returns the errors of stores, and those among them that are not retried."""
     lasting = (
         errors.PermissionDeniedError,
         errors.UnauthenticatedError,
@@ -282,7 +282,7 @@ def _kinds(errors: Any) -> Tuple[Any, Tuple[Any, ...]]:
 
 def _copy(reading: Any, writing: Any) -> Copied:
     total, digest = 0, hashlib.sha256()
-    writing.write(b"")  # or there would be no file of what is empty
+    writing.write(b"")  # creates the file even if it is empty
     while True:
         content = reading.read(CHUNK)
         if not content:
@@ -293,7 +293,7 @@ def _copy(reading: Any, writing: Any) -> Copied:
 
 
 def _import_more() -> None:
-    """File systems of tensorflow-io are there once it is imported."""
+    """Imports tensorflow-io, which registers more file systems."""
     try:
         import tensorflow_io  # noqa: F401
     except Exception:  # it fails in its own ways where it does not fit TensorFlow

@@ -1,7 +1,6 @@
-"""Threads for what is mostly waiting.
+"""Threads for input and output.
 
-Many names at a time; files that are read ahead of a network that is busy, and written
-behind it.
+They handle many files at a time, and read and write files while a network computes.
 """
 
 from __future__ import annotations
@@ -13,13 +12,13 @@ import threading
 from typing import Any, Callable, Deque, Iterable, Iterator, Sequence, Tuple
 
 THREADS = 16
-_READERS, AHEAD = 2, 8  # threads, and what waits in memory
+_READERS, AHEAD = 2, 8  # threads, and items that wait in memory
 
 
 def in_threads(
     call: Callable[[str], Any], names: Iterable[str]
 ) -> Iterator[Tuple[str, Any]]:
-    """Calls for each name, several at a time; the first error ends it."""
+    """Yields (name, call(name)), several calls at a time; stops at the first error."""
     pool = concurrent.futures.ThreadPoolExecutor(THREADS)
     try:
         names = [*names]
@@ -31,7 +30,7 @@ def in_threads(
 def read_ahead(
     read: Callable[[Any], Any], items: Sequence[Any]
 ) -> Iterator[Tuple[Any, Any]]:
-    """(item, read(item)) in order; the next few are read by threads meanwhile."""
+    """Yields (item, read(item)) in order; threads read the next few items meanwhile."""
     with concurrent.futures.ThreadPoolExecutor(_READERS) as pool:
         waiting = [pool.submit(read, item) for item in items[:AHEAD]]
         try:
@@ -49,12 +48,13 @@ def read_ahead(
 def written_behind() -> Iterator[Callable[..., None]]:
     """Calls functions in another thread while the caller goes on.
 
-    In order, one after the other, not more than a few behind. Also if an exception
-    ends the caller, all that was given has been called when this ends.
+    The functions are called in order, one at a time, and at most a few are waiting.
+    When the context ends, even by an exception, all of them have been called.
 
     Yields:
-        Takes a function and its arguments. It raises what an earlier one has raised,
-        after which no other is called, and so does the end.
+        A function that takes a function and its arguments. After one of the functions
+        has raised an error, no other is called, and the next call or the end of the
+        context raises that error.
     """
     waiting: Deque[Any] = collections.deque()
     failed = threading.Event()
