@@ -1,6 +1,6 @@
-"""What differs between image classification and semantic segmentation.
+"""The tasks: image classification and semantic segmentation.
 
-Each task is one class that has the methods of `mixdmt_tf.runs.task.Task`.
+Each task is a class with the methods of `mixdmt_tf.runs.task.Task`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ if TYPE_CHECKING:  # these import TensorFlow
 
 
 def open_task(experiment: Experiment, source: Optional[Any] = None) -> Task:
-    """The task of an experiment; its data set says which one it is.
+    """Returns the task of an experiment, as determined by its data set.
 
     Args:
         experiment: all settings.
-        source: the data set, loaded when it is needed if not given.
+        source: the data set; by default it is loaded when it is needed.
     """
     module = importlib.import_module(f"{__name__}.{experiment.task}.task")
     task: Task = getattr(module, experiment.task.capitalize())(experiment, source)
@@ -27,11 +27,11 @@ def open_task(experiment: Experiment, source: Optional[Any] = None) -> Task:
 
 
 def open_run(experiment: Experiment, data_dir: str = "") -> Task:
-    """The task of a run that was trained, whose data may have moved since.
+    """Returns the task of a trained run, whose data may have moved since.
 
     Args:
         experiment: all settings of the run.
-        data_dir: where the data are, '' if where they were in training.
+        data_dir: where the data are now; '' if they have not moved.
     """
     if data_dir:
         data = dataclasses.replace(experiment.data, data_dir=data_dir)
@@ -40,5 +40,5 @@ def open_run(experiment: Experiment, data_dir: str = "") -> Task:
 
 
 def commands(experiment: Experiment) -> Any:
-    """The module of what commands do with a trained run of this task."""
+    """Returns the module with this task's part of commands on trained runs."""
     return importlib.import_module(f"{__name__}.{experiment.task}.commands")

@@ -1,4 +1,4 @@
-"""A worker of a `tf.data` service that knows runs: what `--data_service` asks."""
+"""A worker of a `tf.data` service that makes batches of runs, for `--data_service`."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ Make = Callable[[tf.Tensor, tf.Tensor], Dict[str, tf.Tensor]]
 
 
 class Batches:
-    """Makes batches of any run whose folder is seen here.
+    """Makes batches of any run whose folder is accessible on this machine.
 
     Attributes:
-        made: how many so far.
-        address: 'host:port' of who makes them, which goes with each.
+        made: number of batches so far.
+        address: 'host:port' of this worker, which is sent with each batch.
     """
 
     def __init__(self, read: Read):
-        """Remembers how to read.
+        """Initializes the worker.
 
         Args:
-            read: the experiment of a run folder.
+            read: reads the experiment of a run folder.
         """
         self.made = 0
         self.address = ""
@@ -42,12 +42,12 @@ class Batches:
     def __call__(
         self, about: np.ndarray, step: int, replica: int, replicas: int
     ) -> List[Any]:
-        """One replica's rows of a step, as `data_service.Remote` asks for them.
+        """Returns one replica's rows of a step, as requested by `data_service.Remote`.
 
         Args:
             about: the run's folder and the digest of its split and pseudo labels.
             step: of the run.
-            replica: whose rows.
+            replica: index of the replica.
             replicas: number of replicas.
 
         Returns:
@@ -55,7 +55,7 @@ class Batches:
             names.
 
         Raises:
-            UserError: if the folder is not there or holds another split.
+            UserError: if the folder is missing or holds another split.
         """
         folder, state = (each.decode() for each in about)
         key = folder, state, int(replicas)
@@ -82,16 +82,16 @@ class Batches:
 
 
 def serve(batches: Batches, dispatcher: str, host: str, port: int) -> Any:
-    """Starts a worker in this process, which must not have made `tf.data` before.
+    """Starts a worker in this process, which must not have used `tf.data` before.
 
     Args:
-        batches: what it makes.
+        batches: makes the batches.
         dispatcher: address of the dispatcher, 'grpc://host:port'.
         host: the name of this machine for trainers.
-        port: to listen at, 0: any.
+        port: to listen on, 0: any free one.
 
     Returns:
-        The server: keep it as long as it is to run.
+        The server; it runs as long as you keep a reference to it.
     """
 
     @tf.function(autograph=False)
@@ -119,5 +119,5 @@ def serve(batches: Batches, dispatcher: str, host: str, port: int) -> Any:
         )
     )
     batches.address = "{}:{}".format(host, server._address.rpartition(":")[2])
-    server.kept = graph  # TensorFlow forgets functions that nobody holds
+    server.kept = graph  # TensorFlow deletes functions without references
     return server

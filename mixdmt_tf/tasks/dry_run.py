@@ -1,4 +1,4 @@
-"""`--dry_run`: everything a run does, once, on few images in a temporary folder."""
+"""`--dry_run`: does everything that a run does, on few images in a temporary folder."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ ROUNDS = 2  # of a run in rounds
 
 
 def dry_run(experiment: Experiment) -> Dict[str, Any]:
-    """Copies, a step, evaluation, checkpoint, resumption, another step, export.
+    """Tries copies, a step, evaluation, checkpoint, resumption, another step, export.
 
-    A run in rounds does so with the base model and each of two rounds. A base model or
-    pseudo labels that it is given know nothing of the few images, so they are looked at
-    and then made anew.
+    A run in rounds does so for the base model and for each of two rounds. A given base
+    model or given pseudo labels don't belong to the few images, so they are checked and
+    then made anew.
 
     Args:
         experiment: the run to try; its own folder is not touched.
@@ -38,7 +38,7 @@ def dry_run(experiment: Experiment) -> Dict[str, Any]:
         The results of the dry run.
 
     Raises:
-        UserError: for everything that the user can put right.
+        UserError: for all problems that the user can fix.
     """
     task = open_task(experiment.replace({"max_minutes": None}))
     task = task.replace(_without_files(task))
@@ -73,9 +73,9 @@ def dry_run(experiment: Experiment) -> Dict[str, Any]:
 
 
 def _without_files(task: Task) -> Experiment:
-    """Without what belongs to all the images, if it is what the run can use.
+    """Drops files that belong to the whole data set, after checking them.
 
-    Only methods in rounds learn from pseudo labels; others refuse them by themselves.
+    Only methods in rounds learn from pseudo labels; others reject them by themselves.
     """
     experiment = task.experiment
     if experiment.method_class().loop != "rounds":
@@ -102,12 +102,12 @@ def _without_files(task: Task) -> Experiment:
 
 
 def _in_rounds(task: Task) -> Dict[str, Any]:
-    """A run in rounds with a step of everything, which is then resumed for another."""
+    """Runs the rounds with one step per stage, then resumes them for another step."""
     experiment = task.experiment
     number = min(experiment.method.rounds, ROUNDS)
     changes = {"rounds": number, "fractions": "", "base_steps": 2, "round_steps": 2}
     if hasattr(experiment.method, "keep_pseudo_labels"):
-        # A round is resumed with the labels that it began with.
+        # A resumed round keeps the pseudo labels that it started with.
         changes["keep_pseudo_labels"] = True
     method = dataclasses.replace(experiment.method, **changes)
     run = runtime.resolve(experiment.run, experiment.network)

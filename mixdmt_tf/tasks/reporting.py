@@ -24,9 +24,9 @@ Reported = Tuple[Run, List[Section]]
 
 
 def after_training(task: Task, folder: pathlib.Path) -> None:
-    """Writes the report of a run that has just ended; a failure is only said.
+    """Writes the report of a run that has just ended; a failure is only printed.
 
-    It looks at few unlabelled images, so that it takes seconds.
+    It uses few unlabelled images, so that it takes only seconds.
 
     Args:
         task: of the run, with its data.
@@ -35,14 +35,14 @@ def after_training(task: Task, folder: pathlib.Path) -> None:
     try:
         limit = of_task(task).AT_THE_END
         write([describe(task, folder, folder.name, limit)], folder / NAME)
-    except Exception as error:  # whatever it is, the run has ended well
+    except Exception as error:  # the run itself has succeeded
         what = str(error).splitlines()[0] if str(error) else type(error).__name__
         print(f"{NAME} was not written: {what}", flush=True)
         print(f"bin/report {folder} tries again", flush=True)
 
 
 def of_task(task: Task) -> Any:
-    """The module with the sections of a task: `tasks/<task>/report.py`."""
+    """Returns the module with the sections of a task: `tasks/<task>/report.py`."""
     return importlib.import_module(f"mixdmt_tf.tasks.{task.experiment.task}.report")
 
 
@@ -54,16 +54,16 @@ def describe(
     title: str = "",
     say: Callable[[str], None] = lambda text: None,
 ) -> Reported:
-    """A run, and the sections of a page that are about it alone.
+    """Returns a run and the sections of the page that are about this run alone.
 
     Args:
         task: of the run.
         folder: of the run.
-        name: what the page calls the run; what is no text in it is escaped.
-        limit: unlabelled images that the network is asked about; 0 to ask it nothing,
+        name: name of the run on the page; bytes that are not text are escaped.
+        limit: number of unlabelled images for predictions; 0 for no predictions at all,
             so that neither data nor network are needed.
-        title: above each block, where the page is about several runs.
-        say: told what takes time.
+        title: above each block, if the page is about several runs.
+        say: receives messages about what takes time.
 
     Raises:
         UserError: if there is nothing to report yet, or data or network are missing.
@@ -80,7 +80,7 @@ def describe(
 
 
 def _network(task: Task, folder: pathlib.Path) -> Tuple[trained.Trained, Split]:
-    """The network that is a run's result, and its split."""
+    """Loads the network that is a run's result, and its split."""
     model = trained.load(task, folder, "result")
     return model, splits.trained_on(task, folder, model)
 
@@ -89,7 +89,7 @@ def project(task: Task, folder: pathlib.Path) -> pathlib.Path:
     """Writes features of a classifier for TensorBoard's embedding projector.
 
     Returns:
-        The file where TensorBoard looks.
+        The configuration file that TensorBoard reads.
 
     Raises:
         UserError: if data or network are missing.

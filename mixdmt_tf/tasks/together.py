@@ -1,9 +1,9 @@
 """Training on all machines of `TF_CONFIG`, or on this one alone.
 
-The chief does what it does alone, whatever that is: runs one after the other, rounds of
-labelling in between. At each run it calls the others by the run's folder, in which they
-find settings, split and pseudo labels, and at each labelling by the folder and a stage.
-A folder of this name has to be there for all of them, on a file system that they share.
+The chief does the same as on a single machine: one run after the other, with labelling
+in between. For each run it sends the other workers the run's folder, where they find
+settings, split and pseudo labels; for each labelling it sends the folder and a stage.
+The folder must have the same path on all of them, on a file system that they share.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ def train(experiment: Experiment, read: Read) -> Optional[Dict[str, Any]]:
 
     Args:
         experiment: all settings.
-        read: the experiment of a run folder.
+        read: reads the experiment of a run folder.
 
     Returns:
-        What `results.json` holds; None on workers other than the chief.
+        The content of `results.json`; None on workers other than the chief.
 
     Raises:
-        UserError: for everything that the user can put right, and if a worker is lost.
+        UserError: for all problems that the user can fix, and if a worker is lost.
         Interrupted: after a signal to any worker; the same commands resume.
     """
     workers = runtime.join(experiment.run)

@@ -1,7 +1,7 @@
-"""Which unlabelled images the networks of a run in rounds are asked about.
+"""Selects the unlabelled images that a run in rounds predicts pseudo labels for.
 
-A short round reads few of its pseudo labels, and asking about a million images to read
-ten thousand of them takes longer than to learn from these.
+A short round uses few of its pseudo labels. Predicting a million images to use ten
+thousand of them takes longer than training on these.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ TINY = np.finfo(np.float32).tiny
 
 
 class Candidates:
-    """All unlabelled images of a split, or some that are drawn once for the whole run.
+    """All unlabelled images of a split, or a sample drawn once for the whole run.
 
     Attributes:
-        split: with no other unlabelled images.
+        split: the split with only these unlabelled images.
     """
 
     def __init__(self, split: Split, number: Optional[int]):
-        """Draws them.
+        """Draws the images.
 
         Args:
-            split: of the run, whose seed draws.
-            number: of images; None, or as many as there are: all.
+            split: of the run; its seed is used.
+            number: of images; None for all.
         """
         self._whole, self.split = split, split
         self._places: Optional[np.ndarray] = None
@@ -43,13 +43,13 @@ class Candidates:
             self.split = dataclasses.replace(split, unlabeled=some)
 
     def of(self, rows: Optional[np.ndarray]) -> Optional[np.ndarray]:
-        """Those of the rows [N], one for each unlabelled image, that are theirs."""
+        """Selects the candidates' rows from rows [N] of all unlabelled images."""
         return rows if rows is None or self._places is None else rows[self._places]
 
     def among_all(self, pseudo: PseudoLabels) -> PseudoLabels:
-        """Their pseudo labels with rows for all images; of others the confidence is 0.
+        """Extends their pseudo labels to all images, with confidence 0 for the others.
 
-        No network gives that: of C classes the likeliest has 1/C or more.
+        No prediction has confidence 0: the most probable of C classes has at least 1/C.
         """
         if self._places is None:
             return pseudo
@@ -58,7 +58,7 @@ class Candidates:
             theirs = getattr(pseudo, name)
             rows[name] = np.zeros(len(self._whole.unlabeled), theirs.dtype)
             rows[name][self._places] = theirs
-        # Nor is the certainty of what a graph does not reach 0, or it would not count.
+        # Images that a graph does not reach get a certainty above 0, to be told apart.
         asked = np.maximum(rows["confidence"][self._places], TINY)
         rows["confidence"][self._places] = asked
         facts = {**pseudo.facts, CANDIDATES: len(pseudo.ids)}

@@ -1,4 +1,4 @@
-"""What `bin/evaluate`, `bin/predict` and `bin/pseudo_label` do with a classifier."""
+"""`bin/evaluate`, `bin/predict` and `bin/pseudo_label` for classifiers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from mixdmt_tf.tasks.classification import (
     scoring,
 )
 
-COMPARED, CALIBRATING = 200, 100  # images that exported models are tried on
+COMPARED, CALIBRATING = 200, 100  # images that exported models are tested on
 PSEUDO_LABELS = "pseudo_labels.npz"  # in the run's folder
 
 
@@ -60,10 +60,10 @@ def predict(
 ) -> None:
     """Writes a CSV file: file, label, confidence, and every class's probability.
 
-    Of several labels an image: file, labels, and the probability of each.
+    With several labels per image: file, labels, and the probability of each.
 
     Args:
-        model: the network that is asked.
+        model: the trained network.
         folder: of the images.
         paths: of the images, below the folder.
         config: settings of `bin/predict`.
@@ -79,7 +79,7 @@ def predict(
         answer = [class_names[best], f"{row[best]:.6f}"]
         if several:
             answer = [label_scoring.said(row, class_names)]
-        # Names need not be valid text in any encoding.
+        # File names may be invalid text in every encoding.
         name = str(path.relative_to(folder)).encode(errors="backslashreplace")
         rows.append([text(name.decode()), *answer, *(f"{p:.6f}" for p in row)])
     output = config.output or "predictions.csv"
@@ -95,10 +95,10 @@ def predict(
 def _probabilities(
     model: Trained, paths: Sequence[pathlib.Path], config: Any
 ) -> Tuple[List[pathlib.Path], List[np.ndarray], int]:
-    """Asks the network about image files, few of which are in memory at a time.
+    """Predicts image files, with few of them in memory at a time.
 
     Returns:
-        Files that can be used, float32 [classes] for each, and the number of others.
+        Usable files, probabilities float32 [classes] of each, and the number of others.
     """
     size, _, channels = model.image_shape
     read = image_files.channels(model.bands)
@@ -115,7 +115,7 @@ def _probabilities(
             found = image_files.decode(some, images, bands=model.bands)
             problems.update({start + row: what for row, what in found.items()})
             usable = [row for row in range(len(some)) if row not in found]
-            if usable and not (problems and refuse):  # or only look for more
+            if usable and not (problems and refuse):  # else only find all problems
                 images = images[usable]
                 if channels == 1 and not model.bands:
                     images = (images @ LUMINANCE).round().astype(np.uint8)[..., None]
@@ -142,7 +142,7 @@ def _write(path: pathlib.Path, rows: Sequence[Sequence[str]]) -> None:
 
 
 def export_samples(task: Task) -> Samples:
-    """Images that an exported model is compared on: test images, if there are any."""
+    """Returns images to compare an exported model on, test images if possible."""
     source = task.source
     kinds = {"test": source.test, "validation": source.validation}
     kind = next((name for name, each in kinds.items() if each), "training")
@@ -154,7 +154,7 @@ def export_samples(task: Task) -> Samples:
 
 
 def _evenly(images: ImageArray, number: int) -> np.ndarray:
-    """Some of the images, evenly spread: those of a class may stand together."""
+    """Selects evenly spread images, since images may be sorted by class."""
     count = min(number, len(images))
     return images[np.linspace(0, len(images) - 1, count).astype(int)]
 
@@ -162,7 +162,7 @@ def _evenly(images: ImageArray, number: int) -> np.ndarray:
 def check_pseudo_label(
     output: pathlib.Path, given: FrozenSet[str], run: pathlib.Path
 ) -> None:
-    """Refuses an output of `bin/pseudo_label` that is there, and flags of others.
+    """Refuses an existing output of `bin/pseudo_label`, and flags for other tasks.
 
     Args:
         output: the file to write.
@@ -170,9 +170,9 @@ def check_pseudo_label(
         run: the run's folder.
 
     Raises:
-        UsageError: saying what to do.
+        UsageError: with advice what to do.
     """
-    if "shard" not in given:  # else it may be that of all parts together
+    if "shard" not in given:  # else it may be the joined file of all parts
         _require_absent(output)
     if "rank_every" in given:
         raise UsageError(
@@ -195,18 +195,18 @@ def pseudo_label(
     config: Any,
     part: Optional[Part] = None,
 ) -> bool:
-    """Writes a file of pseudo labels, and says how good they are.
+    """Writes a file of pseudo labels, and prints their quality.
 
     Args:
         task: of the run.
-        model: the network that is asked.
-        split: of which the unlabelled images are labelled.
+        model: the trained network.
+        split: of the run; its unlabelled images are labelled.
         output: the file.
         config: settings of `bin/pseudo_label`.
-        part: of the images that this process labels; None: all.
+        part: part of the images that this process labels; None: all.
 
     Returns:
-        Whether the file is there now; if not, it says what is missing.
+        Whether the file is complete now; if not, prints what is missing.
     """
     source, share = task.source, config.fraction / 100
     if source.several_labels:
@@ -248,7 +248,7 @@ def _by_parts(
     weights: str,
     part: Part,
 ) -> Optional[labeling.Guesses]:
-    """Labels one part of the images unless it is there, and joins all, if they are."""
+    """Labels one part of the images if it is missing; joins the parts if all exist."""
     teacher = weights_digest(model.weights(weights))
 
     def found(each: Part) -> Optional[labeling.Guesses]:
@@ -278,7 +278,7 @@ def _by_parts(
 def _figure_1(
     pseudo: pseudo_labels.PseudoLabels, source: Source, path: pathlib.Path
 ) -> None:
-    """Says, and draws, how many of the most confident labels are wrong."""
+    """Prints and draws the error of the most confident labels."""
     quality = labeling.quality(pseudo, source.train.labels[pseudo.ids])
     images = f"{len(pseudo.ids):,} random images"
     known = {k: v for k, v in quality.error_of_top.items() if v is not None}

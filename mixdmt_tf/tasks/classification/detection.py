@@ -1,8 +1,8 @@
-"""How well scores tell images of the classes from images of none.
+"""Evaluates how well scores detect images of no class.
 
-Out-of-distribution masking (RealMix section 3.4) leaves out the rows that look least
-like any class. Benchmarks with a mismatch hide the truth rather than lack it, so
-whether those rows are the right ones can be measured, for any method and any score.
+Out-of-distribution masking (RealMix section 3.4) leaves out the images that look least
+like any class. In benchmarks with a class mismatch the truth is known, though hidden
+from training, so the detection can be evaluated for any method and any score.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from mixdmt_tf.data.splits import Split
 from mixdmt_tf.equations import auroc
 from mixdmt_tf.tasks.classification.scoring import Scorer
 
-SAMPLE = 2000  # unlabelled images that are looked at, and labelled ones beside them
+SAMPLE = 2000  # size of the sample of unlabelled images, and of labelled ones
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -37,8 +37,8 @@ class Detection:
     Attributes:
         images: uint8 [n, H, W, C].
         inside: bool [n], false for images known to be of no class.
-        places: int [n], which of the unlabelled images they are.
-        labeled: labelled images, which features are compared with.
+        places: int [n], indices into the unlabelled images.
+        labeled: labelled images, for scores that compare features.
     """
 
     images: ImageArray
@@ -52,13 +52,13 @@ class Detection:
         algorithm: Algorithm,
         poll: Callable[[], None] = lambda: None,
     ) -> Dict[str, float]:
-        """AUROC and precision, in percent, of the averaged and of the raw weights.
+        """Computes AUROC and precision, in percent, of the EMA and the raw weights.
 
-        `auroc`: the chance that an image of a class has a larger score than an image of
-        none. `precision`: of as many lowest scores as there are images of no class, the
-        share that are of no class. Both are of the score that the method masks by, the
-        largest probability if it masks none; `ood_auroc_NAME` of all scores, with the
-        averaged weights.
+        `auroc`: the probability that an image of a class has a larger score than an
+        image of none. `precision`: if k images are of no class, their share among the k
+        lowest scores. Both use the score of the method's mask, or the largest
+        probability if it has none; `ood_auroc_NAME` is the AUROC of every score, with
+        the EMA weights.
         """
         mask: Optional[OodMask] = getattr(algorithm, "ood", None)
         averaged = algorithm.average.in_network(algorithm.network)
@@ -71,12 +71,12 @@ class Detection:
             name = "softmax" if mask is None else mask.score
             if mask is not None and mask.scores is not None:
                 fixed = mask.fixed_score
-                # Of another run's network, beside the same score of this one.
+                # A score of another run's network has a key besides this run's score.
                 key = fixed if fixed in FIXED else f"{fixed}_given"
                 found[key] = mask.scores.numpy()[self.places]
                 name = key if name == fixed else name
             chosen = found.get(name)
-            if chosen is None:  # the truth itself, or a fixed score that masks nothing
+            if chosen is None:  # the truth itself, or a fixed score without a mask
                 chosen = found["softmax"]
             numbers[f"ood{suffix}_auroc"] = 100.0 * auroc(self.inside, chosen)
             least = np.argsort(chosen, kind="stable")[: np.sum(~self.inside)]
@@ -89,7 +89,7 @@ class Detection:
     def _all_scores(
         self, scorer: Scorer, weights: List[np.ndarray], poll: Callable[[], None]
     ) -> Dict[str, Any]:
-        """Scores [n] by name."""
+        """Computes scores [n] by name."""
         rows, logits = scorer.outputs(weights, self.images, poll)
         references, _ = scorer.outputs(weights, self.labeled.images, poll)
         found = {name: score(logits).numpy() for name, score in OF_LOGITS.items()}
@@ -105,7 +105,7 @@ class Detection:
 
 
 def open_detection(source: Source, split: Split) -> Optional[Detection]:
-    """The sample, or None unless images of both kinds are known to be there."""
+    """Draws the sample; returns None unless images of both kinds are known."""
     truth = source.train.labels[split.unlabeled]
     known = np.flatnonzero(truth != UNKNOWN)
     places = _evenly(known)
@@ -118,7 +118,7 @@ def open_detection(source: Source, split: Split) -> Optional[Detection]:
 
 
 def _evenly(ids: np.ndarray) -> np.ndarray:
-    """Some of the ids, evenly spread, so that they are the same for everybody."""
+    """Selects evenly spread ids, always the same ones."""
     count = min(SAMPLE, len(ids))
     chosen: np.ndarray = ids[np.linspace(0, len(ids) - 1, count).astype(int)]
     return chosen

@@ -1,4 +1,4 @@
-"""A few of a data set's images, for `--dry_run`."""
+"""Selects a few images of a data set for `--dry_run`."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ IMAGES, HELD_OUT = 64, 4
 
 
 def small(task: Task, folder: pathlib.Path) -> Task:
-    """The same task on a few of its images, with two copies of each.
+    """Returns the same task on a few of its images, with two copies of each.
 
     Args:
-        task: of the whole data.
-        folder: an empty one, for what has to be written.
+        task: of the whole data set.
+        folder: an empty folder for files that have to be written.
 
     Raises:
-        UserError: if the whole data can't be split as the settings say, or have no
-            unlabelled images where the method needs some.
+        UserError: if the whole data set can't be split as the settings say, or has no
+            unlabelled images although the method needs some.
     """
     experiment: Experiment = task.experiment
     split = choose_split(task)
@@ -53,7 +53,7 @@ def small(task: Task, folder: pathlib.Path) -> Task:
 
 
 def shrink(source: Source, images: int) -> Source:
-    """A source with few images, all classes among them."""
+    """Returns a source with few images of all classes."""
     images = max(images, 4 * source.num_classes)
 
     def few(part: Optional[Images]) -> Optional[Images]:
@@ -64,8 +64,8 @@ def shrink(source: Source, images: int) -> Source:
     def chosen(part: Images) -> np.ndarray:
         if len(part) <= images:
             return np.arange(len(part))
-        # Class by class in turn, so that every class is there; of several labels an
-        # image some with labels and some without.
+        # The classes take turns, so that every class occurs; with several labels per
+        # image, some images have labels and some have none.
         labels = part.known if source.several_labels else part.labels
         order = np.argsort(labels, kind="stable")
         rank = np.empty(len(part), np.int64)

@@ -1,4 +1,4 @@
-"""Scores of a run in training: errors, and how well confidence detects strangers."""
+"""Evaluation during training: errors, and detection of images of no class."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from mixdmt_tf.tasks.classification.scoring import Scorer
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Evaluation:
-    """As `runs.task.Evaluation`.
+    """Evaluates the weights of a run; see `runs.task.Evaluation`.
 
     Attributes:
         scorer: predicts with any weights.
         recorder: where scores are written.
         sets: the images to score, by name; None for sets that are empty.
-        detection: unlabelled images of which some belong to no class; None if there
-            are none, or it is unknown.
+        detection: unlabelled images, some of which belong to no class; None if there
+            are none such, or it is unknown.
     """
 
     scorer: Scorer
@@ -40,13 +40,13 @@ class Evaluation:
         seconds: float,
         poll: Callable[[], None],
     ) -> Tuple[Row, str]:
-        """Scores averaged and raw weights; as `runs.task.Evaluation`."""
+        """Scores EMA and raw weights; see `runs.task.Evaluation`."""
         scores = scoring.evaluate(self.scorer, algorithm, self.sets, poll)
         detected: Dict[str, float] = {}
         if self.detection:
             detected = self.detection.scores(self.scorer, algorithm, poll)
         row = self.recorder.record(step, scores, numbers, seconds, detected)
-        if not self.scorer.several_labels:  # of which there are no findings
+        if not self.scorer.several_labels:  # no findings for these
             answers = findings.as_arrays(scores, getattr(algorithm, "ood", None))
             predictions.write(self.recorder.folder, step, answers)
         errors = "  ".join(

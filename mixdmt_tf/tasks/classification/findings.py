@@ -1,4 +1,4 @@
-"""What a trained classifier says of test images and of unlabelled ones."""
+"""Predictions of a trained classifier for test images and unlabelled images."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from mixdmt_tf.runs.trained import Trained
 from mixdmt_tf.tasks.classification.scores import Score
 
 _FIXED = "ood_scores"
-REFERENCES = 2000  # labelled images that features are compared with
+REFERENCES = 2000  # labelled images to compare features with
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Judged:
-    """Answers about images of known class.
+    """Predictions for images of known class.
 
     Attributes:
         name: 'test' or 'validation'.
         images: the N images.
-        predicted: int [N], the likeliest class of each.
+        predicted: int [N], the most probable class of each.
         confidence: float32 [N], its probability.
     """
 
@@ -43,19 +43,19 @@ class Judged:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Guessed:
-    """Answers about unlabelled images.
+    """Predictions for unlabelled images.
 
     Attributes:
         ids: int [N], of the images.
-        of: how many unlabelled images there are.
-        predicted: int [N].
-        confidence: float32 [N].
+        of: number of all unlabelled images.
+        predicted: int [N], the most probable class of each.
+        confidence: float32 [N], its probability.
         truth: int32 [N], hidden classes, `UNKNOWN` or `OUTSIDE` as in the data set.
-        scores: float32 [N] by which the method's mask ranks images, the lowest of which
-            it rejects; None without such a mask.
-        rejected: share of the images that it rejects, in [0, 1].
-        strangers: the share that `--ood_rate=auto` found to be of no class, and its 5
-            and 95 % quantiles, in [0, 1]; None if the rate was given.
+        scores: float32 [N], scores of the method's mask, which rejects the images with
+            the lowest ones; None without such a mask.
+        rejected: share of the images that the mask rejects, in [0, 1].
+        strangers: share of images of no class that `--ood_rate=auto` estimated, and its
+            5 and 95 % quantiles, in [0, 1]; None if the rate was given.
     """
 
     ids: np.ndarray
@@ -70,12 +70,12 @@ class Guessed:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Findings:
-    """All answers, of the averaged weights.
+    """All predictions, with the EMA weights.
 
     Attributes:
         source: the data set.
-        judged: about test images, or about validation images if there are none.
-        guessed: about unlabelled images; None if there are none.
+        judged: for test images, or for validation images if there are none.
+        guessed: for unlabelled images; None if there are none.
     """
 
     source: Source
@@ -83,7 +83,7 @@ class Findings:
     guessed: Optional[Guessed]
 
     def name(self, label: int) -> str:
-        """What an image with this label shows."""
+        """Returns the name of a label's class."""
         if label >= 0:
             return self.source.class_names[label]
         if label > OUTSIDE:
@@ -94,11 +94,11 @@ class Findings:
 def as_arrays(
     scores: Mapping[str, Score], mask: Optional[ood_mask.OodMask] = None
 ) -> Dict[str, np.ndarray]:
-    """Answers of averaged weights, for `predictions.write`.
+    """Returns the EMA weights' predictions as arrays for `predictions.write`.
 
     Args:
         scores: of an evaluation.
-        mask: of the method; of fixed scores, those of all unlabelled images are added.
+        mask: of the method; fixed scores of all unlabelled images are added.
     """
     found = {}
     if mask is not None and mask.scores is not None:
@@ -118,15 +118,15 @@ def collect(
     rows: List[Row],
     limit: int,
 ) -> Findings:
-    """Asks the network what is not known yet.
+    """Collects predictions, and computes those that are not on file.
 
     Args:
         task: of the run.
-        folder: the run's.
+        folder: of the run.
         model: its network.
         split: of the run.
         rows: its evaluations.
-        limit: unlabelled images that are looked at, evenly spread.
+        limit: number of unlabelled images to predict, evenly spread.
     """
     source = task.source
     known = predictions.read(folder, model.step)
@@ -165,7 +165,7 @@ def _guessed(
     rejected = 1.0 - (rows[-1].get("train_ood_kept", 1.0) if rows else 1.0)
     method = task.experiment.method
     score = getattr(method, "ood_score", "")
-    if getattr(method, "ood_scores_from", ""):  # fixed ones, whatever they are
+    if getattr(method, "ood_scores_from", ""):  # all of these are fixed scores
         score = "frozen"
     scores = None
     if rejected > 0 and score in (*ood_mask.OF_LOGITS, *ood_mask.OF_FEATURES):
@@ -188,7 +188,7 @@ def _guessed(
 
 
 def _estimate(rows: List[Row]) -> Optional[Tuple[float, ...]]:
-    """The estimated share of strangers and its interval, by the last evaluation."""
+    """Returns the last estimated share of images of no class, and its interval."""
     names = [f"train_{name}" for name in ood_mask.REPORTED if name != "ood_rate"]
     last = rows[-1] if rows else {}
     return tuple(last[n] for n in names) if all(n in last for n in names) else None
@@ -197,7 +197,7 @@ def _estimate(rows: List[Row]) -> Optional[Tuple[float, ...]]:
 def _mask_scores(
     name: str, source: Source, model: Trained, split: Split, images: np.ndarray
 ) -> Tuple[np.ndarray, np.ndarray]:
-    """Scores [n] of the method's mask, and probabilities [n, C]."""
+    """Computes the scores [n] of the method's mask, and probabilities [n, C]."""
     found, logits = model.scorer.outputs(model.averaged, images)
     probs = tf.nn.softmax(logits).numpy()
     if name in ood_mask.OF_LOGITS:
@@ -215,7 +215,7 @@ def _mask_scores(
 
 
 def evenly(ids: np.ndarray, limit: int) -> np.ndarray:
-    """Some of the ids, evenly spread, the same for everybody."""
+    """Selects evenly spread ids, always the same ones."""
     count = min(limit, len(ids))
     chosen: np.ndarray = ids[np.linspace(0, len(ids) - 1, count).astype(int)]
     return chosen

@@ -1,10 +1,10 @@
-"""Fixed scores of a run's mask: whose network gives them, and where they are kept.
+"""Fixed out-of-distribution scores of a run's mask: their network and their file.
 
-"Fixed" has to mean that no learner moves them, and an estimate of the share of
-strangers needs labelled images that the scores were not fitted to. So a network that
-was trained on labels of this run gives no features but where it is named for that
-(`--ood_scores_from`), and never an estimate; stages of a run in rounds read what was
-found before the first of them.
+"Fixed" means that training does not change them. An estimate of the share of images of
+no class also needs labelled images that the scores were not fitted to. So a network
+that was trained on labels of this run provides features only if it is named by
+`--ood_scores_from`, and never an estimate. The stages of a run in rounds read scores
+that were computed before the first stage.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ def begin(
     pipeline: Pipeline,
     folder: Optional[pathlib.Path],
 ) -> None:
-    """Has a method begin, with fixed scores from where they are to be taken from.
+    """Starts a method, with fixed scores if it needs any.
 
     Args:
         task: of the run.
         algorithm: before its first step.
         pipeline: the run's images.
-        folder: the run's; scores that were found for it are kept there.
+        folder: of the run; computed scores are kept there.
     """
     mask = getattr(algorithm, "ood", None)
     needed = mask is not None and mask.scores is not None
@@ -58,7 +58,7 @@ def begin(
 
 
 def of_whole_run(task: Task, split: Split, folder: pathlib.Path) -> None:
-    """Finds the scores of a run in rounds, unless its folder has them."""
+    """Computes the scores of a run in rounds, unless its folder has them."""
     path = folder / score_files.NAME
     if score_files.is_sound(path, split):
         return
@@ -73,7 +73,7 @@ def of_whole_run(task: Task, split: Split, folder: pathlib.Path) -> None:
 
 
 def needed(task: Task) -> bool:
-    """Whether the run's mask, or its rate, rests on fixed scores."""
+    """Returns whether the run's mask, or its rate, depends on fixed scores."""
     method = task.experiment.method
     if not hasattr(method, "ood_scores_from"):
         return False
@@ -82,15 +82,15 @@ def needed(task: Task) -> bool:
 
 
 def inside(task: Task, split: Split, folder: pathlib.Path) -> Optional[np.ndarray]:
-    """Which images the mask of a run in rounds leaves in, by what was found before.
+    """Returns which images the mask of a run in rounds keeps, by the fixed scores.
 
     Args:
         task: of the run.
         split: of the run.
-        folder: the run's, with the scores of `of_whole_run`.
+        folder: of the run, with the scores of `of_whole_run`.
 
     Returns:
-        bool [N] of the unlabelled images; None: no mask, or none that is fixed.
+        bool [N] of the unlabelled images; None if there is no mask or it isn't fixed.
     """
     method: Any = task.experiment.method
     if getattr(method, "ood_score", "") == "oracle":
@@ -105,7 +105,7 @@ def inside(task: Task, split: Split, folder: pathlib.Path) -> Optional[np.ndarra
 
 
 def begins_trained(task: Task, split: Split) -> bool:
-    """Whether the run's network begins with weights that know none of its labels."""
+    """Returns whether the run starts from weights trained without its labels."""
     init_from = task.experiment.run.init_from
     published = task.experiment.network.pretrained not in ("", "none")
     if not (init_from and hasattr(task.experiment.method, "ood_rate")):
@@ -114,12 +114,12 @@ def begins_trained(task: Task, split: Split) -> bool:
 
 
 def knows_labels(folder: pathlib.Path, task: Task, split: Split) -> bool:
-    """Whether a run, or one that it began with, learnt from labels of this one.
+    """Returns whether a run, or one it started from, learnt from this run's labels.
 
     Args:
         folder: of that run.
-        task: of this one.
-        split: of this one.
+        task: of this run.
+        split: of this run.
     """
     seen = set()
     data = task.experiment.data
@@ -128,7 +128,7 @@ def knows_labels(folder: pathlib.Path, task: Task, split: Split) -> bool:
         flags = read_flags(folder)
         if flags.get("dataset") == data.dataset:
             theirs = Split.from_json(digests.read(folder / "split.json"))
-            # The numbers of images in one folder mean nothing in another one.
+            # Image ids of different folders cannot be compared.
             same = theirs.fingerprint == split.fingerprint
             same = same or flags.get("data_dir", "") == data.data_dir
             if same and set(theirs.labeled) & set(split.labeled):
@@ -141,7 +141,7 @@ def knows_labels(folder: pathlib.Path, task: Task, split: Split) -> bool:
 
 
 def _given(task: Task, pipeline: Pipeline) -> Optional[FixedScores]:
-    """Scores from elsewhere than the run's network; None: that gives them itself."""
+    """Returns scores of another network; None if the run's network computes them."""
     experiment, split = task.experiment, pipeline.split
     method, init_from = experiment.method, experiment.run.init_from
     if method.ood_scores:
@@ -163,7 +163,7 @@ def _given(task: Task, pipeline: Pipeline) -> Optional[FixedScores]:
 
 
 def _by_another(task: Task, pipeline: Pipeline, folder: pathlib.Path) -> FixedScores:
-    """Scores by the network of the run that `ood_scores_from` names."""
+    """Computes scores with the network of the run that `ood_scores_from` names."""
     method, split = task.experiment.method, pipeline.split
     model = _model(task, folder)
     print(f"--ood_score={method.ood_score}: by the network of {folder}", flush=True)
@@ -182,7 +182,7 @@ def _by_another(task: Task, pipeline: Pipeline, folder: pathlib.Path) -> FixedSc
         scores = strangers.ranked(method.ood_score, judged, task.source, split)
     if not estimates:
         return FixedScores(scores)
-    # Its own labelled images look more like the classes than any others do.
+    # Its own labelled images have higher scores than other images of the classes.
     own = _noted(_unmoved(task, pipeline), f"{folder} gives the score, not the rate")
     return dataclasses.replace(own, scores=scores)
 
@@ -193,18 +193,18 @@ def _noted(found: FixedScores, words: str) -> FixedScores:
 
 
 def _unmoved(task: Task, pipeline: Pipeline) -> FixedScores:
-    """Scores, and the estimate, by what knows none of the labels."""
+    """Computes scores and the estimate without a network trained on the labels."""
     method, split = task.experiment.method, pipeline.split
     name, extractor = "domain", None
     if method.ood_score != "domain" and begins_trained(task, split):
-        # A layer is named of the network that is asked for the score.
+        # `ood_layer` is a layer of the network that provides the score.
         layer = "" if method.ood_scores_from else method.ood_layer
         name, extractor = "frozen", features.extractor(_beginning(task, split), layer)
     return find(name, pipeline, extractor, method.ood_rate == "auto")
 
 
 def _beginning(task: Task, split: Split) -> keras.Model:
-    """A network with weights that know none of the run's labels."""
+    """Returns a network with weights trained without the run's labels."""
     network, init_from = task.network(), task.experiment.run.init_from
     if init_from and not knows_labels(expanded(init_from), task, split):
         transfer.initialize(network, task)
@@ -214,10 +214,10 @@ def _beginning(task: Task, split: Split) -> keras.Model:
 
 
 def _model(task: Task, folder: pathlib.Path) -> Any:
-    """The network of a finished run, which takes images as this run's.
+    """Loads the network of a finished run with images like those of this run.
 
     Raises:
-        UserError: saying what is wrong with the run.
+        UserError: if the run cannot be used; says why.
     """
     if not (folder / "flags.txt").is_file() or read_results(folder) is None:
         raise UserError(

@@ -1,7 +1,7 @@
 """Labels by propagation over a graph of the network's features.
 
 Iscen et al. 2019 (arXiv:1904.04717). All labelled and unlabelled images are nodes;
-their features are what the network's last dense layer takes, without augmentation.
+their features are the inputs of the network's last dense layer, without augmentation.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from mixdmt_tf.runs.trained import Trained
 
 @dataclasses.dataclass(frozen=True)
 class Propagated:
-    """What the graph says of the unlabelled images.
+    """Labels that the graph propagates to the unlabelled images.
 
     Attributes:
         labels: int32 [N], the class with the highest score.
-        certainty: float32 [N] in [0, 1], how clear that is.
+        certainty: float32 [N], certainty of the label in [0, 1].
     """
 
     labels: np.ndarray
@@ -41,18 +41,18 @@ def propagate(
     weights: str = "ema",
     poll: Callable[[], None] = lambda: None,
 ) -> Propagated:
-    """Asks the graph for labels of the unlabelled images.
+    """Propagates labels to the unlabelled images.
 
     Args:
-        model: whose features make the graph.
+        model: the network whose features define the graph.
         source: the data set.
-        split: of which the labelled images give labels to the unlabelled ones.
-        settings: with those of `label_sources.LabelSource`.
+        split: of the run; labels spread from its labelled to its unlabelled images.
+        settings: settings that include those of `label_sources.LabelSource`.
         weights: 'ema' or 'raw'.
-        poll: called now and then; may raise to stop.
+        poll: called regularly; may raise an exception to stop.
 
     Raises:
-        UserError: if there are no more images than neighbours.
+        UserError: if there are not more images than neighbours.
     """
     ids = np.concatenate([split.labeled, split.unlabeled])
     if settings.graph_neighbours >= len(ids):
@@ -68,7 +68,7 @@ def propagate(
     known = np.full(len(ids), -1)
     known[: len(split.labeled)] = source.train.labels[split.labeled]
     scores = propagate_labels(graph, known, source.num_classes, settings.graph_alpha)
-    # Of all images, so that the clearest one, a labelled one perhaps, has certainty 1.
+    # Over all images, so that the clearest one (perhaps labelled) has certainty 1.
     sure = certainty(scores)[len(split.labeled) :]
     labels = scores[len(split.labeled) :].argmax(-1)
     return Propagated(labels.astype(np.int32), sure.astype(np.float32))
@@ -77,18 +77,18 @@ def propagate(
 def nearest_neighbours(
     features: np.ndarray, count: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """The exact nearest neighbours of each image by the angle of their features.
+    """Finds the exact nearest neighbours of each image by the angle of their features.
 
-    scikit-learn compares all pairs in blocks: of 50,000 images with 128 features in
-    about a minute on two cores, in some tens of megabytes.
+    scikit-learn compares all pairs in blocks: 50,000 images with 128 features take
+    about a minute on two cores and some tens of megabytes.
 
     Args:
         features: float32 [N, F].
         count: k, below N.
 
     Returns:
-        [N, k] places, an image's own not among them, and [N, k] inner products of
-        features of length 1.
+        [N, k] indices of neighbours, without the image itself, and [N, k] inner
+        products of features normalized to length 1.
     """
     from sklearn.neighbors import NearestNeighbors  # takes a second
 

@@ -1,4 +1,4 @@
-"""What a network says of parts of the images, each kept in a file of its own."""
+"""Predictions for parts of the images, each part in a file of its own."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from mixdmt_tf.tasks.classification import labeling
 def read(
     output: pathlib.Path, part: Part, source: Source, split: Split, teacher: str
 ) -> Optional[labeling.Guesses]:
-    """The guesses for a part that are in its file; None unless they are a teacher's.
+    """Reads the predictions for a part; None if they are not from this teacher.
 
     Args:
-        output: the file of pseudo labels that comes of all parts.
+        output: the file of pseudo labels made from all parts.
         part: of the unlabelled images.
         source: the data set.
         split: of the run.
-        teacher: `weights_digest` of the network that is asked.
+        teacher: `weights_digest` of the teacher network.
     """
     rows = len(labeling.rows_of(part, source, split))
     return label_parts.read(output, part, split, teacher, rows)
@@ -37,13 +37,13 @@ def read_or_guess(
     weights: str,
     part: Part,
 ) -> labeling.Guesses:
-    """As `labeling.guess`, unless the part is in its file, which is written else.
+    """Reads the predictions for a part, or calls `labeling.guess` and writes them.
 
     Args:
-        model: the network that is asked.
+        model: the trained network.
         source: the data set.
-        split: of which the unlabelled images are labelled.
-        output: the file of pseudo labels that comes of all parts.
+        split: of the run; its unlabelled images are labelled.
+        output: the file of pseudo labels made from all parts.
         weights: 'ema' or 'raw'.
         part: of the unlabelled images.
     """

@@ -1,4 +1,4 @@
-"""Several labels an image: its scorer, its scores, and what commands say of them."""
+"""Scoring of images with several labels: scorer, scores, and their description."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ from mixdmt_tf.equations import average_precision, recall_and_f1, wrong_decision
 from mixdmt_tf.models import label_pairs
 from mixdmt_tf.tasks.classification.scoring import Scorer
 
-THRESHOLD = 0.5  # probability from which on an image is said to have a label
+THRESHOLD = 0.5  # smallest probability at which a label is predicted
 
 
 @dataclasses.dataclass(frozen=True)
 class LabelScore:
-    """As `scores.Scored`, of images that have several labels each.
+    """Scores (`scores.Scored`) for images with several labels each.
+
+    Average precision, recall and F1 are NaN for labels that no image has.
 
     Attributes:
-        error: percent of the known labels that are decided wrongly.
-        average_precision: percent [L], NaN for labels that no image has, as all three.
-        recall: percent [L], of labels from `THRESHOLD` on.
-        f1: percent [L], likewise.
+        error: percentage of the known labels that are predicted wrongly.
+        average_precision: percent [L].
+        recall: percent [L], at `THRESHOLD`.
+        f1: percent [L], at `THRESHOLD`.
         probabilities: float32 [n, L].
     """
 
@@ -37,7 +39,7 @@ class LabelScore:
 
     @property
     def numbers(self) -> Dict[str, float]:
-        """Error, and the means over labels of average precision and F1."""
+        """Returns the error, and the mean average precision and F1 over labels."""
         return {
             "error": self.error,
             "map": _mean(self.average_precision),
@@ -45,7 +47,7 @@ class LabelScore:
         }
 
     def by_class(self) -> Dict[str, np.ndarray]:
-        """Percentages [L] by name."""
+        """Returns percentages [L] by name."""
         return {
             "average_precision": self.average_precision,
             "f1": self.f1,
@@ -53,7 +55,7 @@ class LabelScore:
         }
 
     def lines(self, names: Sequence[str]) -> List[str]:
-        """A line for each label."""
+        """Describes each label in a line."""
         width = max(map(len, names))
         return [
             f"  {name:<{width}}  average precision {precision:6.2f} %  F1 {f1:6.2f} %  "
@@ -64,13 +66,13 @@ class LabelScore:
         ]
 
     def words(self) -> str:
-        """What belongs beside the error."""
+        """Describes the scores besides the error."""
         found = self.numbers
         return f"mean average precision {found['map']:.2f} %, F1 {found['f1']:.2f} %"
 
 
 def _mean(values: np.ndarray) -> float:
-    """Over labels that some image has; NaN if there is none."""
+    """Averages over labels that some image has; NaN if there are none."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if len(known) else float("nan")
 
@@ -83,23 +85,23 @@ class LabelScorer(Scorer):
     def build(
         self, network: Any, size: Any, image_shape: Tuple[int, int, int], labels: int
     ) -> keras.Model:
-        """The network with a zero beside each logit."""
+        """Builds the network with a zero beside each logit."""
         return label_pairs.paired(network.build_at(size, image_shape, labels, True))
 
     def probabilities(self, images: tf.Tensor) -> tf.Tensor:
-        """uint8 images [n, H, W, C] to probabilities of labels, float32 [n, L]."""
+        """Maps uint8 images [n, H, W, C] to label probabilities, float32 [n, L]."""
         return tf.nn.softmax(self.network(to_float(images), training=False))[..., 1]
 
     def decide(self, probabilities: tf.Tensor) -> tf.Tensor:
-        """Which labels an image has, int32 [n, L] of zeros and ones."""
+        """Returns the labels of each image, int32 [n, L] of zeros and ones."""
         return tf.cast(probabilities >= THRESHOLD, tf.int32)
 
     def answers(self, logits: Any) -> Any:
-        """The layers from logits to probabilities of an exported Keras model."""
+        """Adds the layers from logits to probabilities of an exported model."""
         return label_pairs.probabilities(logits)
 
     def judge(self, labels: np.ndarray, probabilities: np.ndarray) -> LabelScore:
-        """The scores of predictions [n, L] for labels int32 [n, L]."""
+        """Scores predictions [n, L] for labels int32 [n, L]."""
         recall, f1 = recall_and_f1(labels, probabilities, THRESHOLD)
         return LabelScore(
             wrong_decisions(labels, probabilities, THRESHOLD),
@@ -111,6 +113,6 @@ class LabelScorer(Scorer):
 
 
 def said(probabilities: np.ndarray, names: Sequence[str]) -> str:
-    """The labels of an image in words, from its probabilities [L]."""
+    """Describes the labels of an image in words, from its probabilities [L]."""
     found = (name for name, p in zip(names, probabilities) if p >= THRESHOLD)
     return "; ".join(found)

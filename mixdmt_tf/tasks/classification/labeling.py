@@ -1,4 +1,4 @@
-"""Asking a trained network for labels, and how good they are.
+"""Pseudo labels of a trained network for classification, and their quality.
 
 DMT algorithm 1, step 5, and figure 1.
 """
@@ -31,9 +31,9 @@ from mixdmt_tf.tasks.classification import graph_labeling
 from mixdmt_tf.tasks.classification.scoring import images_per_pass
 
 BY_NETWORK = LabelSource()
-CANDIDATES = "candidates"  # of the facts: how many images have been asked about
+CANDIDATES = "candidates"  # key in the facts: number of images that were predicted
 BINS = 10  # of confidence, equally wide
-BLOCK = 40  # passes of which all probabilities are in memory at a time
+BLOCK = 40  # passes whose probabilities are in memory at a time
 Guesses = Tuple[np.ndarray, np.ndarray]  # classes int32 [n], confidence float32 [n]
 SHARES = (20, 40, 60, 80, 100)  # percent, the most confident first, as in figure 1
 COUNTS = {"exact": top_count, "released": top_count_released, "per_class": top_count}
@@ -51,28 +51,28 @@ def label(
     guesses: Optional[Guesses] = None,
     inside: Optional[np.ndarray] = None,
 ) -> PseudoLabels:
-    """Labels all unlabelled images, as they are, and keeps the most confident ones.
+    """Labels all unlabelled images, without augmentation; keeps the most confident.
 
-    The confidence of a label is its probability, of labels from a graph their
+    The confidence of a label is its probability; that of a label from a graph is its
     certainty.
 
     Args:
-        model: the network that is asked.
+        model: the trained network.
         source: the data set.
-        split: of which the unlabelled images are labelled.
-        fraction: share that is kept, in (0, 1].
-        count: 'exact' or 'released': which number a share is; 'per_class': of each
-            predicted class by itself (algorithm 2, there of pixels).
+        split: of the run; its unlabelled images are labelled.
+        fraction: share of labels to keep, in (0, 1].
+        count: how the share is counted: 'exact', 'released', or 'per_class' for the
+            share of each predicted class (as algorithm 2 does for pixels).
         weights: 'ema' or 'raw'.
-        poll: called now and then; may raise to stop.
-        by: who labels them, the network or a graph.
-        guesses: of the network for all unlabelled images, if it was asked before.
+        poll: called regularly; may raise an exception to stop.
+        by: source of the labels, the network or a graph.
+        guesses: the network's predictions for all unlabelled images, if already known.
         inside: bool [N], which of the unlabelled images may be kept; None: all.
 
     Raises:
         UserError: if nothing would be kept.
     """
-    # Of ten million images no copy is made for a mask that there is not.
+    # Without a mask no copy is made, which matters for ten million images.
     candidates = slice(None) if inside is None else inside
     ids = split.unlabeled[candidates]
     images = len(ids)
@@ -125,17 +125,17 @@ def guess(
     poll: Callable[[], None] = lambda: None,
     part: Part = WHOLE,
 ) -> Guesses:
-    """The likeliest classes of unlabelled images, and their probabilities.
+    """Predicts the most probable classes of unlabelled images and their probabilities.
 
-    Parts end where passes through the network do: an image is in the same pass, and so
-    has the same guess to the last bit, whatever the parts.
+    Parts end at the boundaries of passes through the network: an image is always in the
+    same pass, so its prediction is bitwise the same, whatever the parts.
 
     Args:
-        model: the network that is asked.
+        model: the trained network.
         source: the data set.
-        split: of which the unlabelled images are labelled.
+        split: of the run; its unlabelled images are labelled.
         weights: 'ema' or 'raw'.
-        poll: called now and then; may raise to stop.
+        poll: called regularly; may raise an exception to stop.
         part: of the unlabelled images.
     """
     rows = rows_of(part, source, split)
@@ -153,10 +153,10 @@ def probabilities(
     poll: Callable[[], None] = lambda: None,
     part: Part = WHOLE,
 ) -> Iterator[Tuple[slice, np.ndarray]]:
-    """As `guess`, but everything that the network says, block by block.
+    """Predicts all probabilities, block by block; see `guess`.
 
     Yields:
-        Which rows of the part, and their probabilities, float32 [n, C].
+        The rows within the part, and their probabilities, float32 [n, C].
     """
     rows = rows_of(part, source, split)
     step = BLOCK * images_per_pass(source.train.images)
@@ -169,7 +169,7 @@ def probabilities(
 
 
 def rows_of(part: Part, source: Source, split: Split) -> range:
-    """Which of the unlabelled images, by their place in the split, a part has."""
+    """Returns a part's unlabelled images, as a range of indices in the split."""
     total, size = len(split.unlabeled), images_per_pass(source.train.images)
     passes = part.range(-(-total // size))
     return range(min(passes.start * size, total), min(passes.stop * size, total))
@@ -177,18 +177,18 @@ def rows_of(part: Part, source: Source, split: Split) -> range:
 
 @dataclasses.dataclass(frozen=True)
 class Quality:
-    """How good pseudo labels are; percentages are None where the true class is unknown.
+    """Quality of pseudo labels; percentages are None where true classes are unknown.
 
     Attributes:
         number: of pseudo labels that were kept.
-        accuracy: of those, percent.
-        accuracy_of_all: percent, of all unlabelled images whether kept or not.
-        lowest_confidence: of those kept.
-        bins: of all unlabelled images of known class, for each range of
-            confidence `low` to `high` that has any: the number of `images`, and the
-            `accuracy` of their labels in percent.
-        error_of_top: percent, of the most confident 20, 40, ..., 100 % of all (figure
-            1).
+        accuracy: of the kept labels, percent.
+        accuracy_of_all: of all labels, kept or not, percent.
+        lowest_confidence: of the kept labels.
+        bins: over all unlabelled images of known class, for each non-empty range of
+            confidence from `low` to `high`: the number of `images`, and the `accuracy`
+            of their labels in percent.
+        error_of_top: percent, of the most confident 20, 40, ..., 100 % of all labels
+            (figure 1).
     """
 
     number: int
@@ -200,13 +200,13 @@ class Quality:
 
 
 def source_of(settings: Any) -> LabelSource:
-    """Who labels, of settings that have more besides."""
+    """Extracts the settings of the label source from those of a method."""
     names = (field.name for field in dataclasses.fields(LabelSource))
     return LabelSource(**{name: getattr(settings, name) for name in names})
 
 
 def quality(pseudo: PseudoLabels, truth: np.ndarray) -> Quality:
-    """Compares pseudo labels with what they hide.
+    """Compares pseudo labels with the hidden true classes.
 
     Args:
         pseudo: of N images.
@@ -223,7 +223,7 @@ def quality(pseudo: PseudoLabels, truth: np.ndarray) -> Quality:
         judged = which & known
         return 100 * float(right[judged].mean()) if judged.any() else None
 
-    # An image of no class becomes one of a class that nobody predicts.
+    # Images of no class get an extra class that is never predicted.
     classes = np.where(truth < UNKNOWN, np.iinfo(np.int32).max, truth)[known]
     bins = []
     if known.any():
@@ -258,11 +258,11 @@ def quality(pseudo: PseudoLabels, truth: np.ndarray) -> Quality:
 
 
 def some(pseudo: PseudoLabels, number: int, seed: int) -> PseudoLabels:
-    """Pseudo labels of random images, in their order: all if there are no more.
+    """Selects the pseudo labels of random images, in order, or all if there are fewer.
 
     Args:
         pseudo: of N images.
-        number: of images that are drawn.
+        number: of images to draw.
         seed: of the draw.
     """
     drawn = np.random.default_rng(seed).permutation(len(pseudo.ids))[:number]
@@ -275,11 +275,11 @@ def _rows(pseudo: PseudoLabels, rows: np.ndarray) -> PseudoLabels:
 
 
 def describe(quality: Quality, images: int) -> str:
-    """A few lines for the terminal.
+    """Formats the quality as a few lines for the terminal.
 
     Args:
         quality: of the labels.
-        images: that were labelled.
+        images: number of labelled images.
     """
     lines = [
         f"kept {quality.number:,} of {images:,} pseudo labels, confidence "

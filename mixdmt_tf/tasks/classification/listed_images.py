@@ -1,4 +1,4 @@
-"""Unlabelled images as a list for people: a CSV file, and a sheet of pictures."""
+"""Lists of unlabelled images for users: a CSV file, and a contact sheet."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ NAMES = ("file", "guess")
 
 
 def require_free(output: pathlib.Path) -> pathlib.Path:
-    """Makes sure that nothing is replaced: somebody may have filled in labels.
+    """Checks that no file is replaced, since a user may have filled in labels.
 
     Args:
         output: the CSV file.
 
     Returns:
-        The file for the sheet, beside it.
+        The file for the contact sheet, beside it.
 
     Raises:
-        UsageError: if either is there, or could not be written.
+        UsageError: if either file exists, or could not be written.
     """
     sheet = output.with_suffix(".png")
     if output.suffix != ".csv":
@@ -49,15 +49,15 @@ def require_free(output: pathlib.Path) -> pathlib.Path:
 
 
 def name_of(source: Source, row: int) -> str:
-    """The file of a training image, or its number where there are no files."""
+    """Returns the file of a training image, or its number if there are no files."""
     return source.names[row] if source.names else str(row)
 
 
 def picture_of(source: Source, row: int, experiment: Experiment) -> Image.Image:
-    """A training image as people want to see it: its file, if that is a photograph."""
+    """Returns a training image for display: its file, if that is a photograph."""
     if source.names and not experiment.data.bands:
         path = expanded(experiment.data.data_dir) / source.names[row]
-        if not path.is_file():  # of --unlabeled_dir, from the present folder on
+        if not path.is_file():  # of --unlabeled_dir, relative to the current folder
             path = pathlib.Path(source.names[row])
         with contextlib.suppress(UserError):
             with opening.opened(path, image_files.FORMATS) as picture:
@@ -68,9 +68,9 @@ def picture_of(source: Source, row: int, experiment: Experiment) -> Image.Image:
 
 @contextlib.contextmanager
 def together(*paths: pathlib.Path) -> Iterator[None]:
-    """Within it, files are written of which either all stay or none.
+    """Removes all of these files if writing fails within the context.
 
-    One alone would stand in the way of the same command: `require_free`.
+    A single file left over would block the same command; see `require_free`.
     """
     try:
         yield
@@ -86,11 +86,11 @@ def write(
     rows: Sequence[Sequence[str]],
     raw_names: bool = False,
 ) -> None:
-    """Writes the CSV file; names that spreadsheets take for formulas are escaped.
+    """Writes the CSV file; names that look like formulas are escaped.
 
     Args:
         output: the file.
-        header: names of the columns; those of `NAMES` hold names, the others numbers.
+        header: names of the columns; columns in `NAMES` hold names, others numbers.
         rows: cells.
         raw_names: whether names are written as they are.
 
@@ -112,7 +112,7 @@ def write(
 
 
 def _as_text(name: str) -> str:
-    """A name of a file, which need not be valid text in any encoding."""
+    """Converts a file name, which may be invalid in every encoding, to text."""
     return name.encode(errors="backslashreplace").decode()
 
 

@@ -1,4 +1,4 @@
-"""How many pseudo labels are wrong, estimated without knowing the hidden classes."""
+"""Estimates the share of wrong pseudo labels without the hidden true classes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def noted(
     weights: str,
     count: str,
 ) -> PseudoLabels:
-    """Pseudo labels with both estimates among their facts; arguments of `estimate`."""
+    """Adds both estimates to the facts of pseudo labels; arguments of `estimate`."""
     found = estimate(models, source, split, pseudo, weights, count)
     return dataclasses.replace(pseudo, facts={**pseudo.facts, "noise": found})
 
@@ -40,23 +40,24 @@ def estimate(
     weights: str = "ema",
     count: str = "exact",
 ) -> Dict[str, Optional[float]]:
-    """Two estimates of the share of wrong labels among those that are kept.
+    """Estimates the share of wrong labels among the kept ones in two ways.
 
     Args:
-        models: the networks whose mean gave the labels.
+        models: the networks whose mean prediction gave the labels.
         source: the data set.
         split: of the run.
-        pseudo: its labels; labels from a graph are not the network's own, and there is
-            no estimate.
+        pseudo: its labels. For labels from a graph there is no estimate, since they are
+            not the network's own.
         weights: 'ema' or 'raw'.
-        count: 'per_class' if the surest labels of each class were kept; else of all.
+        count: 'per_class' if the most confident labels of each class were kept; else
+            those of all classes.
 
     Returns:
-        'validation': error on the validation images that are as confident as the least
-        confident label that is kept (per_class: of their class), on all of them if none
-        is; None without validation images. 'confidence': 1 - mean confidence at the
-        temperature that fits the validation images or, without any, the labelled ones.
-        Shares in [0, 1].
+        'validation': error on the validation images that are at least as confident as
+        the least confident kept label (per_class: of their class), or on all of them if
+        there are none such; None without validation images. 'confidence': 1 - mean
+        confidence at the temperature fitted to the validation images or, without any,
+        to the labelled ones. Shares in [0, 1].
     """
     if pseudo.class_weights is not None:
         return {"validation": None, "confidence": None}
@@ -84,7 +85,7 @@ def estimate(
 
 
 def _lowest(pseudo: PseudoLabels, by_class: bool, classes: int) -> np.ndarray:
-    """The confidence of the least sure label of each class that is kept, or of all."""
+    """Returns the lowest confidence of kept labels, of each class or of all."""
     confidence = pseudo.confidence[pseudo.kept]
     if not by_class:
         return np.full(classes, confidence.min())
@@ -94,7 +95,7 @@ def _lowest(pseudo: PseudoLabels, by_class: bool, classes: int) -> np.ndarray:
 
 
 def of_run(experiment: Experiment, split: Split, num_classes: int) -> float:
-    """The estimate in the file of pseudo labels; 0 for methods that do not ask for it.
+    """Reads the estimate in the file of pseudo labels; 0 for methods not using it.
 
     Args:
         experiment: all settings.

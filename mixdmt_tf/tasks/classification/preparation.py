@@ -1,4 +1,4 @@
-"""What a run needs before its first step: its length, and copies of the images."""
+"""Prepares a classification run: its length, image size, and augmented copies."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from mixdmt_tf.progress import Progress
 from mixdmt_tf.rounds.stages import divided
 from mixdmt_tf.runs.experiment import Experiment
 
-STEPS = 524288  # of a run that is given no number
-# Networks with published weights saw 224 pixels. With fewer a linear classifier on
-# their features errs more (CIFAR-10, 250 labels: 32 % at 128, 37 % at 96), but a
-# step is faster, in proportion to the pixels.
+STEPS = 524288  # default length of a run
+# Networks with published weights were trained at 224 pixels. With fewer, a linear
+# classifier on their features has a larger error (CIFAR-10, 250 labels: 32 % at 128,
+# 37 % at 96), but a step is faster, in proportion to the pixels.
 SIZE_WITH_GPU, SIZE_WITHOUT = 224, 128
-# Of folders it is what most of the files have, to a multiple of STEP.
+# For folders, the size of most of the files, rounded to a multiple of STEP.
 SMALLEST, LARGEST_WITHOUT, STEP = 96, 160, 32
 
 
 def resolve(experiment: Experiment) -> Experiment:
-    """Fills in what the settings leave open.
+    """Fills in settings that are not given.
 
-    That is the length of the run, what follows from it, the size of images, and copies
-    of them.
+    These are the length of the run, settings that follow from it, the size of images,
+    and their copies.
     """
     method = experiment.method_class()
     data = fill_in(experiment.data, method.recipe(experiment.method))
@@ -43,20 +43,20 @@ def resolve(experiment: Experiment) -> Experiment:
     run = experiment.run
     if experiment.in_rounds:
         return divided(dataclasses.replace(experiment, data=data))
-    # Of one round on given pseudo labels, what a round of them takes.
+    # A run on given pseudo labels is as long as a round.
     steps = run.steps or getattr(experiment.method, "round_steps", None) or STEPS
     run = dataclasses.replace(run, steps=steps)
     return dataclasses.replace(experiment, run=run, data=data).for_run(steps)
 
 
 def sized(experiment: Experiment) -> Experiment:
-    """The settings with the size of images that the data set is read at."""
+    """Returns the settings with the image size at which the data set is read."""
     data = dataclasses.replace(experiment.data, image_size=_image_size(experiment))
     return dataclasses.replace(experiment, data=data)
 
 
 def _image_size(experiment: Experiment) -> Any:
-    """Height and width in pixels, None: as the images of the data set are."""
+    """Returns height and width in pixels; None for the data set's own size."""
     given, own = experiment.data.image_size, experiment.network.image_size
     if given not in (None, "auto"):
         return given
@@ -75,12 +75,12 @@ def _image_size(experiment: Experiment) -> Any:
 
 @functools.lru_cache(maxsize=None)
 def _usual_size(folder: pathlib.Path) -> Optional[int]:
-    """Of the images below a folder, which is gone through once in a process."""
+    """Finds the usual size of images in a folder, which is scanned once per process."""
     return image_files.usual_size(image_files.find(folder)[0])
 
 
 def open_copies(experiment: Experiment, copies: Copies) -> Store:
-    """The store of these copies, made with a progress line where it is missing."""
+    """Opens the store of these copies, and makes it (with progress) if missing."""
     data = experiment.data
     progress = Progress("copies", "images")
     try:
@@ -97,7 +97,7 @@ def open_copies(experiment: Experiment, copies: Copies) -> Store:
 
 
 def share_copies(experiment: Experiment, copies: Copies, part: Part) -> None:
-    """Makes one part of what `open_copies` reads from a disk; if it does."""
+    """Makes one part of the copies, if `open_copies` reads them from a disk."""
     data, folder = experiment.data, experiment.data.cache_folder()
     if on_disk(copies, data.copies_store, folder, _shown(experiment)):
         with contextlib.closing(Progress("copies", "images")) as progress:
@@ -105,7 +105,7 @@ def share_copies(experiment: Experiment, copies: Copies, part: Part) -> None:
 
 
 def make_copies(experiment: Experiment, copies: Copies, part: Part) -> None:
-    """Makes one part of the store on disk, and says which parts are still missing."""
+    """Makes one part of the store on disk, and prints which parts are still missing."""
     progress = Progress("copies", "images")
     folder, read = experiment.data.cache_folder(), _shown(experiment)
     try:
@@ -119,7 +119,7 @@ def make_copies(experiment: Experiment, copies: Copies, part: Part) -> None:
 
 
 def _shown(experiment: Experiment) -> Optional[int]:
-    """How many copies the run shows, repeated ones counted; None: not known yet."""
+    """Returns how many copies the run uses, with repetitions; None if unknown yet."""
     run = experiment.run
     if run.steps is None:
         return None
@@ -128,7 +128,7 @@ def _shown(experiment: Experiment) -> Optional[int]:
 
 
 def unlabeled_copies(experiment: Experiment, source: Source, split: Split) -> Copies:
-    """The images of the run's unlabelled stream."""
+    """Returns the copies of the run's unlabelled images."""
     # All rounds of a loop read the same copies, each with a seed of its own.
     rounds = experiment.data.pseudo_labels or experiment.in_rounds
     seed = split.seed if rounds else experiment.run.seed

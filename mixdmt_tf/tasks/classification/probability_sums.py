@@ -1,9 +1,9 @@
-"""What all networks of a run said so far of the unlabelled images, added up.
+"""Sums of the probabilities that all networks of a run predicted for unlabelled images.
 
-Rounds in which each network labels by itself pass on its chance mistakes; the mean of
-networks that began anew makes fewer. The sums of a round, float32 [N, C], are a file
-beside its labels, `RUN/pseudo_labels/round_2_probabilities.npz`, until the next one's
-are there, so that each network is asked once.
+If a single network labels the images in each round, its random errors are passed on;
+the mean of independently trained networks has fewer. The sums of a round, float32
+[N, C], are in a file beside its labels, `RUN/pseudo_labels/round_2_probabilities.npz`,
+until those of the next round exist, so that each network predicts only once.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _KEYS = 4096  # bytes of names and headers in the file
 
 
 def place(labels: pathlib.Path) -> pathlib.Path:
-    """The file beside those pseudo labels."""
+    """Returns the path of the sums beside these pseudo labels."""
     return labels.with_name(f"{labels.stem}_probabilities.npz")
 
 
 def guesses(sums: np.ndarray) -> Guesses:
-    """The likeliest classes by the mean of the networks, and their probabilities.
+    """Returns the most probable classes by the networks' mean, with probabilities.
 
     Args:
         sums: float32 [N, C], probabilities of one network or of several.
@@ -39,10 +39,10 @@ def guesses(sums: np.ndarray) -> Guesses:
 
 
 def write(path: pathlib.Path, sums: np.ndarray, split: Split) -> None:
-    """Writes the file, whole or not at all.
+    """Writes the file atomically.
 
     Args:
-        path: where.
+        path: of the file.
         sums: float32 [N, C], of the split's unlabelled images.
         split: of the run.
     """
@@ -52,7 +52,7 @@ def write(path: pathlib.Path, sums: np.ndarray, split: Split) -> None:
 
 
 def read(path: pathlib.Path, split: Split, num_classes: int) -> Optional[np.ndarray]:
-    """The sums; None if there are none, or damaged ones, or of other images.
+    """Reads the sums; None if the file is missing, damaged, or of other images.
 
     Args:
         path: of the file.

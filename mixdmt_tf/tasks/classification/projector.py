@@ -1,8 +1,8 @@
 """Features of a run's images for TensorBoard's embedding projector.
 
-RUN/projector_config.pbtxt       where TensorBoard looks
-RUN/projector/features.tsv       what the last layer takes, a row for an image
-RUN/projector/metadata.tsv       which image it is, what it shows, what is guessed
+RUN/projector_config.pbtxt       configuration that TensorBoard reads
+RUN/projector/features.tsv       inputs of the last layer, a row for each image
+RUN/projector/metadata.tsv       id, true class and predicted class of each image
 RUN/projector/sprite.png         the images
 """
 
@@ -25,7 +25,7 @@ from mixdmt_tf.tasks.classification.findings import Findings, evenly
 
 CONFIG, FOLDER = "projector_config.pbtxt", "projector"
 LABELED, UNLABELED, MISTAKEN = 500, 1000, 500  # images of each kind at most
-_SPRITE = 8192  # pixels: TensorBoard shows no larger ones
+_SPRITE = 8192  # pixels: the largest that TensorBoard shows
 
 _TEXT = f"""\
 embeddings {{
@@ -49,12 +49,12 @@ def write(
 
     Args:
         folder: of the run.
-        model: its network, whose averaged weights are used.
+        model: its network; the EMA weights are used.
         split: of the run.
-        found: its answers, for its mistakes.
+        found: its predictions, for misclassified images.
 
     Returns:
-        The file where TensorBoard looks.
+        The configuration file that TensorBoard reads.
     """
     kinds = _kinds(split, found)
     images = np.concatenate([each for _, each, _ in kinds])
@@ -81,7 +81,7 @@ def write(
 
 
 def _kinds(split: Split, found: Findings) -> List[Kind]:
-    """Some images of each kind."""
+    """Selects some images of each kind."""
     train = found.source.train
     kinds: List[Kind] = []
     for name, ids, limit in (
@@ -101,7 +101,7 @@ def _kinds(split: Split, found: Findings) -> List[Kind]:
 
 
 def sprite(images: np.ndarray) -> Tuple[np.ndarray, int]:
-    """All images as one, row by row in a square.
+    """Arranges all images in a square, row by row.
 
     Args:
         images: uint8 [n, H, W, C].

@@ -1,4 +1,4 @@
-"""What evaluations of a classifier write: error, confusion, images of the copies."""
+"""Logs evaluations of a classifier: error, confusion matrix, augmented copies."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Recorder(Log):
         Args:
             run_folder: the run's folder.
             source: the data set, for class names and images.
-            images_per_step: labelled and unlabelled images of a step, for the speed.
+            images_per_step: labelled and unlabelled images per step, for the speed.
         """
         super().__init__(run_folder, images_per_step)
         self.source = source
@@ -45,9 +45,9 @@ class Recorder(Log):
         Args:
             step: finished steps.
             scores: from `scoring.evaluate`.
-            numbers: the latest means of the training step.
-            seconds: training time so far, all sessions together.
-            more: further numbers by their column's name.
+            numbers: the latest mean metrics of training.
+            seconds: training time so far, in all sessions together.
+            more: further numbers by column name.
 
         Returns:
             The row.
@@ -70,7 +70,7 @@ class Recorder(Log):
         return row
 
     def _write_details(self, name: str, result: Scored) -> None:
-        """Scores per class, and the confusion matrix of the test set as an image."""
+        """Writes scores per class, and the test set's confusion matrix as an image."""
         names = self.source.class_names
         for kind, values in result.by_class().items():
             known = {c: v for c, v in zip(names, values) if not np.isnan(v)}
@@ -87,7 +87,7 @@ class Recorder(Log):
             )
 
     def show_copies(self, copies: np.ndarray, originals: np.ndarray) -> None:
-        """An image of augmented copies: each row an image, then some of its copies.
+        """Logs augmented copies: each row has an image and some of its copies.
 
         Args:
             copies: uint8 [images, copies, H, W, C].

@@ -1,4 +1,4 @@
-"""The sections about a classifier: its mistakes, its doubts, and its rounds."""
+"""Report sections of a classifier: errors, uncertain predictions, and rounds."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from mixdmt_tf.runs.trained import Trained
 from mixdmt_tf.tasks.classification import findings, labeling, round_plots
 from mixdmt_tf.tasks.classification.findings import Findings, Guessed, Judged
 
-EVERYTHING = 10_000  # unlabelled images that are looked at unless a number is given
-AT_THE_END = 500  # of those at the end of a run, which must not wait
+EVERYTHING = 10_000  # default number of unlabelled images to predict
+AT_THE_END = 500  # the same at the end of a run, which must be fast
 SHOWN = 24  # images of a kind
 
 
 def of_rounds(run: Run, title: str = "") -> List[Section]:
-    """The rounds of a run, if it has some."""
+    """Returns the sections about the rounds of a run, if it has any."""
     entries = run.results.get("rounds", [])
     if not entries:
         return []
@@ -46,32 +46,32 @@ def of_rounds(run: Run, title: str = "") -> List[Section]:
 def observe(
     task: Task, run: Run, model: Trained, split: Split, limit: Optional[int], title: str
 ) -> List[Section]:
-    """Asks the network, and tells what it said.
+    """Runs the network on images and returns the sections about its predictions.
 
     Args:
         task: of the run.
-        run: what is known of it.
+        run: the records of the run.
         model: its network.
         split: of the run.
-        limit: unlabelled images that are looked at; None for as many as is usual.
-        title: as of `sections`.
+        limit: number of unlabelled images to predict; None for the default.
+        title: see `sections`.
 
     Returns:
-        Nothing of images with several labels: these sections are about classes.
+        The sections; none for several labels per image: they need a class per image.
     """
     if model.scorer.several_labels:
-        return []  # mistakes and doubts are those of one class an image
+        return []  # the sections need one class per image
     limit = EVERYTHING if limit is None else limit
     found = findings.collect(task, run.folder, model, split, run.rows, limit)
     return sections(found, title)
 
 
 def sections(found: Findings, title: str = "") -> List[Section]:
-    """What the network says of images.
+    """Returns the sections about a network's predictions.
 
     Args:
-        found: its answers.
-        title: above each block, where the page is about several runs.
+        found: the predictions.
+        title: above each block, if the page is about several runs.
     """
     made = []
     if found.judged is not None:
@@ -171,7 +171,7 @@ def _of_guessed(found: Findings, guessed: Guessed, title: str) -> List[Section]:
 
 
 def _share(guessed: Guessed) -> List[Item]:
-    """What `--ood_rate=auto` found, in words."""
+    """Describes the estimate of `--ood_rate=auto` in words."""
     if guessed.strangers is None:
         return []
     estimate, low, high = map(percent, guessed.strangers)
@@ -234,7 +234,7 @@ def _quality(guessed: Guessed, images: str) -> List[Item]:
     )
     top = labeling.quality(pseudo, guessed.truth).error_of_top
     sure = ", ".join(f"{k} %: {v:.2f} %" for k, v in top.items() if v is not None)
-    # An image of no class becomes one of a class that nobody predicts.
+    # Images of no class get an extra class that is never predicted.
     truth = np.where(guessed.truth < UNKNOWN, np.iinfo(np.int32).max, guessed.truth)
     return [
         Text(f"Wrong among the most confident of them (DMT figure 1): {sure}."),
@@ -258,7 +258,7 @@ def gallery(
     told: Sequence[Sequence[str]],
     kind: str,
 ) -> Gallery:
-    """Images with lines of text below each."""
+    """Builds a gallery of images with lines of text below each."""
     pixels = images[np.asarray(ids)]
     pictures = [
         Picture(

@@ -1,4 +1,4 @@
-"""The errors that a run of image classification ends with."""
+"""Final results of an image classification run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mixdmt_tf import algorithms
 from mixdmt_tf.runs.results import NO_BEST, best_row, describe_weights, percent
 from mixdmt_tf.runs.rows import Row
 
-OF_SCORE = "ood_auroc_"  # what their columns begin with, before the name of a score
+OF_SCORE = "ood_auroc_"  # prefix of their columns, followed by the name of a score
 MEDIAN_OVER = 20  # evaluations, as MixMatch and RealMix report
 CHEATING = (
     "--ood_score=oracle: the mask knows the hidden truth, for experiments only; no "
@@ -19,17 +19,17 @@ CHEATING = (
 
 
 def summarize(rows: List[Row]) -> Dict[str, Any]:
-    """The scores of `results.json`; all errors in percent, None where there is no data.
+    """Returns the scores for `results.json`; errors in percent, None without data.
 
-    `test_error` are the averaged weights after the last step, `..._raw` the raw ones,
-    `..._median20` the median of the last 20 evaluations (the papers' figure), and
-    `..._best` the evaluation with the smallest validation error. `..._fine_grained` is
-    the accuracy of DMT's appendix C, in percent. `ood_auroc`, `ood_aurocs` (by score)
-    and `ood_precision` are there if some unlabelled images are known to be of no class;
-    `ood_rate_estimate`, in [0, 1], is what `--ood_rate=auto` found, `ood_rate_interval`
-    its 5 and 95 % quantiles; None if the rate was given.
-    Of several labels an image `test_map` and `test_f1` are the means over labels of
-    average precision and F1.
+    `test_error` is that of the EMA weights after the last step, `..._raw` that of the
+    raw weights, `..._median20` the median of the last 20 evaluations (as in the papers)
+    and `..._best` that of the evaluation with the smallest validation error.
+    `..._fine_grained` is the accuracy of DMT's appendix C, in percent. `ood_auroc`,
+    `ood_aurocs` (by score) and `ood_precision` exist if some unlabelled images are
+    known to be of no class; `ood_rate_estimate`, in [0, 1], is the estimate of
+    `--ood_rate=auto`, `ood_rate_interval` its 5 and 95 % quantiles; None if the rate
+    was given. With several labels per image, `test_map` and `test_f1` are the means
+    over labels of average precision and F1.
     """
     last = rows[-1]
     best = best_row(rows)
@@ -58,14 +58,14 @@ def summarize(rows: List[Row]) -> Dict[str, Any]:
 
 
 def _interval(last: Row) -> Optional[List[float]]:
-    """The ends of the interval of an estimated share of strangers, in [0, 1]."""
+    """Returns the interval of the estimated share of images of no class, in [0, 1]."""
     names = ("train_ood_rate_low", "train_ood_rate_high")
     found = [last[name] for name in names if name in last]
     return found or None
 
 
 def _of_labels(last: Row) -> Dict[str, Any]:
-    """What there is besides where an image has several labels."""
+    """Returns the further scores for several labels per image."""
     names = [f"{n}_{kind}" for kind in ("map", "f1") for n in ("test", "validation")]
     found = {name: last[name] for name in names if name in last}
     return {name: None if math.isnan(each) else each for name, each in found.items()}
@@ -77,7 +77,7 @@ def _median(rows: List[Row], name: str) -> Optional[float]:
 
 
 def describe_round(found: Dict[str, Any]) -> str:
-    """One line about an entry of `rounds` (`tasks/classification/round_records.py`)."""
+    """Describes an entry of `rounds` (`round_records.py`) in one line."""
     return (
         f"{found['stage'].replace('_', ' ')}: {found['pseudo_labels']:,} pseudo "
         f"labels, {percent(found['pseudo_accuracy'])} of them right; test error "
@@ -86,7 +86,7 @@ def describe_round(found: Dict[str, Any]) -> str:
 
 
 def describe(results: Dict[str, Any]) -> str:
-    """The result as a few lines for the terminal."""
+    """Formats the results as a few lines for the terminal."""
     name = results["algorithm"]
     rounds = results.get("rounds", [])
     lines = [describe_round(each) for each in rounds]

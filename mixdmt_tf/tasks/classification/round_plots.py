@@ -1,12 +1,12 @@
-"""What is shown of a run in rounds on images.
+"""Charts of a run in rounds of image classification.
 
     RUN/pseudo_labels.png   figure 1 of Dynamic Mutual Training (arXiv:2004.08514)
     RUN/confidence.png      calibration: accuracy of the pseudo labels by confidence
     RUN/rounds.png          test errors, accuracies and weights over the rounds
     RUN/events...           the same values, for TensorBoard (`rounds/curves.py`)
 
-The same rounds give the same bytes, so a resumed run leaves the files of one that was
-never stopped. A chart without a known value is not written.
+The same rounds give the same bytes, so a resumed run writes the same files as a run
+that was never stopped. A chart without known values is not written.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from mixdmt_tf.rounds import curves
 from mixdmt_tf.rounds.hooks import Entry as Round
 from mixdmt_tf.runs import tags
 
-FEW = 20  # images, of which an accuracy is a rough guess
-_MOST = 14  # lines that a legend has room for besides the diagonal
+FEW = 20  # with fewer images, an accuracy is only a rough estimate
+_MOST = 14  # lines that fit into a legend besides the diagonal
 _SCALARS = (
     *("test_error", "pseudo_accuracy", "accuracy_of_all", "pseudo_labels"),
     *("mean_weight", "weight_right", "weight_wrong"),
@@ -59,14 +59,14 @@ def write(
 
 
 def error_of_most_confident(rounds: Sequence[Round]) -> List[LineChart]:
-    """Figure 1 for every round: errors of the most confident 20 %, 40 %, ...
+    """Draws figure 1 for every round: errors of the most confident 20 %, 40 %, ...
 
     Returns:
         One chart; none if it is unknown which labels are wrong.
     """
     points = [
         [
-            Point(int(share), error)  # JSON has made text of the shares
+            Point(int(share), error)  # keys are text in JSON
             for share, error in sorted(
                 each["error_of_top"].items(), key=lambda pair: int(pair[0])
             )
@@ -86,7 +86,7 @@ def error_of_most_confident(rounds: Sequence[Round]) -> List[LineChart]:
 
 
 def calibration(rounds: Sequence[Round]) -> List[LineChart]:
-    """Accuracy of the pseudo labels in each range of confidence.
+    """Charts the accuracy of the pseudo labels in each range of confidence.
 
     Returns:
         One chart; none if it is unknown which labels are right.
@@ -122,7 +122,7 @@ def calibration(rounds: Sequence[Round]) -> List[LineChart]:
 def course(
     rounds: Sequence[Round], base_errors: Mapping[str, Optional[float]]
 ) -> List[LineChart]:
-    """Test errors, accuracies and weights over the rounds; arguments of `write`."""
+    """Charts test errors, accuracies and weights by round; arguments of `write`."""
     return curves.charts(
         rounds,
         base_errors,
@@ -136,10 +136,10 @@ def course(
 def _by_round(
     rounds: Sequence[Round], points: Sequence[Sequence[Point]]
 ) -> List[Series]:
-    """One line for each round and model: a colour for a round, dashes for model B."""
+    """Returns a line per round and model: colours by round, dashes for model B."""
     numbers = sorted({each["round"] for each in rounds})
     colors = dict(zip(numbers, plots.shades(len(numbers))))
-    # Rounds that the legend leaves out have colours between those of their neighbours.
+    # Rounds that are not in the legend have colours between those of their neighbours.
     most = _MOST // len(curves.by_model(rounds))
     places = np.linspace(0, len(numbers) - 1, min(len(numbers), most))
     named = {numbers[i] for i in np.rint(places).astype(int)}

@@ -1,4 +1,4 @@
-"""What is recorded of each round of image classification."""
+"""Records of the rounds of image classification."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mixdmt_tf.tasks.classification.labeling import Quality
 def round_entry(
     stage: Stage, quality: Quality, results: Mapping[str, Any], folder: pathlib.Path
 ) -> Entry:
-    """One entry of `rounds` in `results.json`.
+    """Returns one entry of `rounds` in `results.json`.
 
     Args:
         stage: the round.
@@ -27,11 +27,12 @@ def round_entry(
         `stage` (its name), `round`, `model`, `teacher`, `fraction` (percent),
         `pseudo_labels` (their number), `pseudo_accuracy` (percent, of those),
         `accuracy_of_all` (whether kept or not), `lowest_confidence`, `bins` and
-        `error_of_top` (`labeling.Quality`); of the end of the round's training, in
-        percent of the pseudo-labelled images seen there, `cases` {agree, negative,
-        positive}, and `mean_weight`, `weight_right`, `weight_wrong`; `test_error`,
-        `validation_error` (percent, of averaged weights), `..._raw`; `steps`, `seed`,
-        `seconds`. None where a method does not ask, or the truth is unknown.
+        `error_of_top` (`labeling.Quality`); at the end of the round's training: `cases`
+        {agree, negative, positive}, in percent of the pseudo-labelled images seen then,
+        and `mean_weight`, `weight_right`, `weight_wrong`; `test_error`,
+        `validation_error` (percent, of EMA weights), `..._raw`; `steps`, `seed`,
+        `seconds`. Values that the method doesn't compute, or that need unknown true
+        labels, are None.
     """
     last = read_rows(folder)[-1]
     return {
@@ -57,11 +58,11 @@ def round_entry(
 def warnings(
     entry: Entry, earlier: Sequence[Entry], before: Mapping[str, Any]
 ) -> List[str]:
-    """What got worse from one round to the next, in sentences.
+    """Returns warnings about what got worse from one round to the next.
 
     Args:
         entry: of the round.
-        earlier: of the round before of the same model, if there is one.
+        earlier: of the same model's previous round, if there is one.
         before: results of the stage before.
     """
     sentences = records.worse_labels(entry, earlier, "")

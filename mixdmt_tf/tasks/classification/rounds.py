@@ -1,7 +1,7 @@
 """Rounds of pseudo labels for image classification, DMT's algorithm 1.
 
-Dynamic Mutual Training (arXiv:2004.08514), algorithms 1 and 2. The labels of a round
-are a file, `RUN/pseudo_labels/round_1.npz`.
+Dynamic Mutual Training (arXiv:2004.08514), algorithms 1 and 2. The pseudo labels of a
+round are in a file, `RUN/pseudo_labels/round_1.npz`.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ from mixdmt_tf.tasks.classification.candidates import Candidates
 
 
 class Rounds:
-    """The hooks of `mixdmt_tf.rounds.hooks.Hooks` for images with one class each."""
+    """Hooks (`mixdmt_tf.rounds.hooks.Hooks`) for images with one class each."""
 
     few_images = 100
 
     def __init__(self, task: Task, path: pathlib.Path, split: Split):
-        """Remembers them.
+        """Initializes the hooks.
 
         Args:
             task: of the run.
@@ -59,11 +59,11 @@ class Rounds:
         self.candidates = Candidates(split, task.experiment.method.candidates)
 
     def labels_place(self, stage: plan.Stage) -> pathlib.Path:
-        """The file of the pseudo labels that a stage learns from."""
+        """Returns the file of the pseudo labels that a stage learns from."""
         return self.path / "pseudo_labels" / f"{stage.name}.npz"
 
     def base_steps(self, part: int) -> int:
-        """Length of a base model that learns from `part` labelled images."""
+        """Returns the steps of a base model trained on `part` labelled images."""
         split, method = self.split, self.experiment.method
         images = sum(map(len, (split.labeled, split.unlabeled, split.validation)))
         labels = len(split.labeled)
@@ -72,24 +72,24 @@ class Rounds:
         )
 
     def round_steps(self, stage: plan.Stage) -> int:
-        """Length of a round: passes over the pseudo labels that it keeps."""
+        """Returns the steps of a round, in passes over its kept pseudo labels."""
         method = self.experiment.method
         rows = self.experiment.run.batch * method.unlabeled_ratio
         return plan.round_steps(method.round_epochs, self._kept(stage), rows)
 
     def _kept(self, stage: plan.Stage) -> int:
-        """How many pseudo labels a round learns from."""
+        """Returns how many pseudo labels a round learns from."""
         count = labeling.COUNTS[self.experiment.method.count]
         return count(len(self.candidates.split.unlabeled), stage.fraction)
 
     def parts_of_labels(self, share: float) -> Tuple[np.ndarray, np.ndarray]:
-        """Two parts of the labelled images that differ as much as they can (Eq. 11)."""
+        """Returns two maximally different parts of the labelled images (Eq. 11)."""
         key = draws.purpose_key(self.split.seed, "difference maximized sampling")
         shuffled = np.random.default_rng(key).permutation(self.split.labeled)
         return difference_maximized(shuffled, share)
 
     def check(self, stages: Stages) -> None:
-        """Refuses a choice without validation images, rounds without pseudo labels."""
+        """Refuses selection without validation images, rounds without pseudo labels."""
         method = self.experiment.method
         if method.select_on == "valtiny" and not self.validation_images():
             raise UsageError(
@@ -117,7 +117,7 @@ class Rounds:
             require_base(self.task, self.split)
 
     def _check_noise(self) -> None:
-        """Refuses an estimate of wrong labels that cannot be made."""
+        """Raises an error if wrong labels cannot be estimated."""
         method = self.experiment.method
         if getattr(method, "noise_rate", 0.0) is not None:
             return
@@ -133,23 +133,23 @@ class Rounds:
             )
 
     def prepare(self) -> None:
-        """Fixed scores of the unlabelled images, for methods whose mask has some."""
+        """Computes fixed scores of unlabelled images, if the mask needs them."""
         if fixed_scores.needed(self.task):
             fixed_scores.of_whole_run(self.task, self.split, self.path)
 
     def found(self) -> Dict[str, Any]:
-        """The file of these scores."""
+        """Returns the file of these scores."""
         if not fixed_scores.needed(self.task):
             return {}
         return {"ood_scores": str(self.path / score_files.NAME)}
 
     def validation_images(self) -> int:
-        """The number of images that stages can be compared on."""
+        """Returns the number of validation images to compare stages on."""
         held_out = splits.validation_images(self.split, self.task.source)
         return 0 if held_out is None else len(held_out)
 
     def begin_labels(self, stages: Stages, stage: plan.Stage) -> bool:
-        """Makes the folder; a graph connects all images and has no parts."""
+        """Creates the folder; a graph connects all images, so it has no parts."""
         file = self.labels_place(stage)
         file.parent.mkdir(exist_ok=True)
         method = self.experiment.method
@@ -157,7 +157,7 @@ class Rounds:
         return by_one and not file.exists()
 
     def guess(self, stages: Stages, stage: plan.Stage, part: Part) -> None:
-        """Writes the teacher's guesses for a part of the images."""
+        """Writes the teacher's predictions for a part of the images."""
         self._guesses(self._teacher(stages, stage), stage, part)
 
     def _teacher(self, stages: Stages, stage: plan.Stage) -> trained.Trained:
@@ -172,7 +172,7 @@ class Rounds:
         )
 
     def label(self, stages: Stages, stage: plan.Stage, parts: int = 1) -> None:
-        """Writes the teacher's labels, unless the file is there."""
+        """Writes the teacher's pseudo labels, unless the file exists."""
         file = self.labels_place(stage)
         if file.exists():
             return
@@ -204,7 +204,7 @@ class Rounds:
     def _sums(
         self, stages: Stages, stage: plan.Stage, model: Optional[trained.Trained] = None
     ) -> np.ndarray:
-        """Probabilities of a stage's teacher and of all who taught that one, added."""
+        """Sums the probabilities of a stage's teacher and of all its predecessors."""
         source, split = self.task.source, self.candidates.split
         path = probability_sums.place(self.labels_place(stage))
         sums = probability_sums.read(path, split, source.num_classes)
@@ -222,7 +222,7 @@ class Rounds:
         return sums
 
     def _noted(self, stages: Stages, stage: plan.Stage, model: Any, pseudo: Any) -> Any:
-        """The labels with an estimate of how many of them are wrong."""
+        """Adds an estimate of the share of wrong labels to the pseudo labels."""
         method, weights = self.experiment.method, self.experiment.run.init_weights
         earlier = stages.teachers(stage)[1:] if method.teachers == "all" else []
         others = [trained.load(self.task, stages.folder(e.name)) for e in earlier]
@@ -232,11 +232,11 @@ class Rounds:
     def results(
         self, stages: Stages, stage: plan.Stage, results: Results
     ) -> Dict[str, Any]:
-        """Results of a finished stage: those of its last step."""
+        """Returns the results of a finished stage, those of its last step."""
         return dict(results)
 
     def entry(self, stages: Stages, stage: plan.Stage, results: Results) -> Entry:
-        """What is recorded of a finished round."""
+        """Returns the record of a finished round."""
         source = self.task.source
         file = self.labels_place(stage)
         pseudo = pseudo_labels.read(file, self.split, source.num_classes)
@@ -247,11 +247,11 @@ class Rounds:
     def warnings(
         self, entry: Entry, earlier: Sequence[Entry], before: Results
     ) -> List[str]:
-        """What got worse, in sentences."""
+        """Returns warnings about what got worse."""
         return round_records.warnings(entry, earlier, before)
 
     def describe(self, entry: Entry) -> str:
-        """A round in one line."""
+        """Describes a round in one line."""
         return results.describe_round(entry)
 
     def write(self, entries: Sequence[Entry]) -> None:
@@ -264,18 +264,18 @@ class Rounds:
         round_plots.write(self.path, entries, errors)
 
     def clean_up(self, stage: plan.Stage) -> None:
-        """Removes the parts of workers; a file of pseudo labels is small."""
+        """Removes the workers' parts; files of pseudo labels are small and stay."""
         folder = label_parts.folder_of(self.labels_place(stage))
         shutil.rmtree(folder, ignore_errors=True)
         taught = self.labels_place(stage).with_name(f"{stage.teacher}.npz")
         probability_sums.place(taught).unlink(missing_ok=True)
 
     def rank(self, results: Results) -> float:
-        """The validation error, in percent."""
+        """Returns the validation error, in percent."""
         return float(results["validation_error"])
 
     def deviation(self, stages: Stages, one: plan.Stage, other: plan.Stage) -> float:
-        """By asking both once more, image by image."""
+        """Estimates the deviation by predicting again with both, image by image."""
         images = splits.validation_images(self.split, self.task.source)
         wrong = []
         for stage in (one, other):
@@ -285,7 +285,7 @@ class Rounds:
         return error_difference_deviation(*wrong)
 
     def summarize(self, bases: Mapping[str, Results]) -> Dict[str, Any]:
-        """`base_error`, `base_error_raw` of the first base model; `base_errors`."""
+        """Returns `base_error(_raw)` of the first base model, and `base_errors`."""
         base = next(iter(bases.values()))
         errors: Dict[str, Any] = {
             "base_error": base["test_error"],
@@ -293,7 +293,7 @@ class Rounds:
             "base_errors": {name: each["test_error"] for name, each in bases.items()},
         }
         if self.experiment.run.compare_supervised:
-            # The base model has trained on the labels alone.
+            # The base model was trained on the labels alone.
             errors["supervised_error"] = base["test_error"]
             errors["supervised_error_raw"] = base["test_error_raw"]
         return errors

@@ -1,4 +1,4 @@
-"""Fixed scores of unlabelled images in a file, beside the split: `ood_scores.npz`."""
+"""The file of fixed scores of unlabelled images, `ood_scores.npz` beside the split."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ NAME = "ood_scores.npz"
 
 
 def write(path: pathlib.Path, found: FixedScores, split: Split) -> None:
-    """Writes the file, whole or not at all.
+    """Writes the file atomically.
 
     Args:
-        path: where.
-        found: of the split's unlabelled images.
+        path: of the file.
+        found: scores of the split's unlabelled images.
         split: of the run.
     """
     share = None if found.share is None else dataclasses.asdict(found.share)
@@ -39,7 +39,7 @@ def write(path: pathlib.Path, found: FixedScores, split: Split) -> None:
 
 
 def read(path: pathlib.Path, split: Split) -> FixedScores:
-    """Reads what `write` wrote.
+    """Reads a file written by `write`.
 
     Raises:
         UserError: if the file is missing, damaged, or of other unlabelled images.
@@ -71,7 +71,7 @@ def read(path: pathlib.Path, split: Split) -> FixedScores:
 
 
 def is_sound(path: pathlib.Path, split: Split) -> bool:
-    """Whether there is a file, undamaged, of the split's unlabelled images."""
+    """Returns whether there is an undamaged file of the split's unlabelled images."""
     try:
         read(path, split)
     except UserError:

@@ -1,4 +1,4 @@
-"""How good predictions for a set of images are."""
+"""Scores of predictions for a set of images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 class Scored(Protocol):
-    """How good predictions for one set of images are.
+    """Interface of scores for one set of images.
 
     Attributes:
         error: percent.
@@ -21,25 +21,25 @@ class Scored(Protocol):
 
     @property
     def numbers(self) -> Dict[str, float]:
-        """Percentages by the name of their column, `error` first."""
+        """Returns percentages by column name, `error` first."""
 
     def by_class(self) -> Dict[str, np.ndarray]:
-        """Percentages [C] by name; NaN where there is nothing to score."""
+        """Returns percentages [C] by name; NaN for classes without images."""
 
     def lines(self, names: Sequence[str]) -> List[str]:
-        """A line for each class, in words."""
+        """Describes each class in a line of text."""
 
     def words(self) -> str:
-        """What belongs beside the error, in words."""
+        """Describes the scores besides the error in words."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """As `Scored`, of images that have one class each.
+    """Scores (`Scored`) for images with one class each.
 
     Attributes:
         error: percent.
-        fine_grained: percent, the accuracy of fine-grained testing (DMT appendix C).
+        fine_grained: percent, accuracy of fine-grained testing (DMT appendix C).
         accuracy_by_class: percent [C].
         probabilities: float32 [n, C].
     """
@@ -51,15 +51,15 @@ class Score:
 
     @property
     def numbers(self) -> Dict[str, float]:
-        """Error and fine-grained accuracy."""
+        """Returns error and fine-grained accuracy."""
         return {"error": self.error, "fine_grained": self.fine_grained}
 
     def by_class(self) -> Dict[str, np.ndarray]:
-        """The accuracy, which is the recall of a class."""
+        """Returns the accuracy, which is the recall of a class."""
         return {"recall": self.accuracy_by_class}
 
     def lines(self, names: Sequence[str]) -> List[str]:
-        """A line for each class."""
+        """Describes each class in a line."""
         width = max(map(len, names))
         return [
             f"  {name:<{width}}  accuracy {accuracy:6.2f} %"
@@ -67,5 +67,5 @@ class Score:
         ]
 
     def words(self) -> str:
-        """What belongs beside the error."""
+        """Describes the scores besides the error."""
         return f"fine-grained accuracy {self.fine_grained:.2f} %"

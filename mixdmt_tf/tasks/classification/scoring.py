@@ -1,4 +1,4 @@
-"""Scoring weights: in float32, with exactly the network that is exported."""
+"""Scores weights in float32, with exactly the network that is exported."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from mixdmt_tf.equations import accuracy_by_class, error_rate, fine_grained_accu
 from mixdmt_tf.models import features
 from mixdmt_tf.tasks.classification.scores import Score, Scored
 
-BATCH = 500  # images per pass, if they are not
-LARGE = 64 * 64  # pixels or more: fewer then, for memory
+BATCH = 500  # images per pass, if they are smaller than `LARGE`
+LARGE = 64 * 64  # pixels; of images this large a pass has fewer, to save memory
 
 
 @contextlib.contextmanager
 def in_float32() -> Iterator[None]:
-    """Networks that are built within compute in float32, whatever the policy."""
+    """Makes networks built in the context compute in float32, whatever the policy."""
     policy = keras.mixed_precision.global_policy()
     keras.mixed_precision.set_global_policy("float32")
     try:
@@ -44,12 +44,13 @@ def in_float32() -> Iterator[None]:
 class Scorer:
     """A float32 copy of the network that predicts with any set of weights.
 
-    It is apart from the network in training, so that nothing has to be swapped back
+    It is separate from the network in training, so no weights have to be swapped back,
     and an interruption during an evaluation cannot mix up the two.
 
     Attributes:
         several_labels: whether an image has several labels (`label_scoring.py`).
-        layer: whose output are the features, '' for what the last dense layer takes.
+        layer: layer whose output is used as features, '' for the inputs of the last
+            dense layer.
     """
 
     several_labels = False
@@ -62,27 +63,27 @@ class Scorer:
         num_classes: int,
         size: Optional[int] = None,
     ):
-        """Remembers what the network is made of.
+        """Initializes the scorer; the network is built later.
 
         Args:
             network: settings of the network (`models.base.Network`).
             image_shape: (H, W, C).
             num_classes: C.
-            size: height and width within the network, if not those of the images.
+            size: height and width within the network, if different from the images'.
         """
         self._made_of = (network, size, tuple(image_shape), num_classes)
         self._signature = [tf.TensorSpec((None,) + tuple(image_shape), tf.uint8)]
         self._predict = tf.function(
             self.probabilities, input_signature=self._signature, autograph=False
         )
-        self._features: Any = None  # traced if anybody asks
+        self._features: Any = None  # traced on first use
         self._both: Any = None
 
     @functools.cached_property
     def network(self) -> keras.Model:
-        """Images to logits, of stock Keras layers in float32.
+        """Model from images to logits, of stock Keras layers in float32.
 
-        Built when it is asked for: no training waits for it before its first step.
+        It is built on first access, so that it does not delay the first training step.
         """
         with tf.init_scope(), in_float32():  # or within a graph that is traced
             return self.build(*self._made_of)
@@ -90,24 +91,24 @@ class Scorer:
     def build(
         self, network: Any, size: Any, image_shape: Tuple[int, int, int], classes: int
     ) -> keras.Model:
-        """The network of these settings; see `__init__`."""
+        """Builds the network of these settings; see `__init__`."""
         model: keras.Model = network.build_at(size, image_shape, classes, True)
         return model
 
     def probabilities(self, images: tf.Tensor) -> tf.Tensor:
-        """uint8 images [n, H, W, C] to float32 probabilities [n, classes]."""
+        """Maps uint8 images [n, H, W, C] to float32 probabilities [n, classes]."""
         return tf.nn.softmax(self.network(to_float(images), training=False))
 
     def decide(self, probabilities: tf.Tensor) -> tf.Tensor:
-        """The class of each image, int32 [n]."""
+        """Returns the class of each image, int32 [n]."""
         return tf.argmax(probabilities, -1, tf.int32)
 
     def answers(self, logits: Any) -> Any:
-        """The layer from logits to probabilities of an exported Keras model."""
+        """Adds the layer from logits to probabilities of an exported model."""
         return keras.layers.Softmax(dtype="float32")(logits)
 
     def judge(self, labels: np.ndarray, probabilities: np.ndarray) -> Scored:
-        """The scores of predictions [n, C] for classes int32 [n]."""
+        """Scores predictions [n, C] for classes int32 [n]."""
         predicted = probabilities.argmax(-1)
         return Score(
             error_rate(labels, predicted),
@@ -122,12 +123,12 @@ class Scorer:
         images: ImageArray,
         poll: Callable[[], None] = lambda: None,
     ) -> np.ndarray:
-        """Probabilities of many images under these weights.
+        """Predicts probabilities of many images with these weights.
 
         Args:
             weights: as the network's `get_weights` returns them.
-            images: uint8 [n, H, W, C], read pass by pass if they are lazy.
-            poll: called before each pass; may raise to stop.
+            images: uint8 [n, H, W, C]; lazy ones are read pass by pass.
+            poll: called before each pass; may raise an exception to stop.
 
         Returns:
             float32 [n, classes].
@@ -140,10 +141,10 @@ class Scorer:
         images: ImageArray,
         poll: Callable[[], None] = lambda: None,
     ) -> Tuple[np.ndarray, np.ndarray]:
-        """Features and logits of many images in one pass; arguments of `predict`.
+        """Computes features and logits of many images; arguments of `predict`.
 
         Returns:
-            float32 [n, F], as of `features`, and [n, classes].
+            Features, float32 [n, F], as from `features`, and logits [n, classes].
         """
         if self.layer:
             if self._both is None:
@@ -164,7 +165,7 @@ class Scorer:
         images: np.ndarray,
         poll: Callable[[], None] = lambda: None,
     ) -> np.ndarray:
-        """What the last dense layer takes, or `layer` gives; arguments of `predict`.
+        """Computes features (see `layer`) of many images; arguments of `predict`.
 
         Returns:
             float32 [n, F].
@@ -174,7 +175,7 @@ class Scorer:
         return self._map(self._features, weights, images, poll)
 
     def _compiled(self, part: Callable[[keras.Model, str], keras.Model]) -> Any:
-        """A function of uint8 images, of what a function makes of the network."""
+        """Compiles a part of the network, made by a function, for uint8 images."""
         model = part(self.network, self.layer)
         return tf.function(
             lambda images: model(to_float(images), training=False),
@@ -199,7 +200,7 @@ class Scorer:
 
 
 def images_per_pass(images: ImageArray) -> int:
-    """How many of these images, uint8 [n, H, W, C], a scorer takes at a time."""
+    """Returns how many of these images, uint8 [n, H, W, C], a scorer's pass has."""
     pixels = max(LARGE, int(np.prod(images.shape[1:3])))
     return max(1, BATCH * LARGE // pixels)
 
@@ -220,23 +221,23 @@ def evaluate(
     sets: Dict[str, Optional[Images]],
     poll: Callable[[], None] = lambda: None,
 ) -> Dict[str, Scored]:
-    """Scores averaged and raw weights on each set.
+    """Scores EMA and raw weights on each set.
 
     Args:
         scorer: the network.
-        algorithm: whose weights.
+        algorithm: has the weights.
         sets: images by name, 'validation' and 'test'.
-        poll: called now and then; may raise to stop.
+        poll: called regularly; may raise an exception to stop.
 
     Returns:
-        Scores by name, 'test' for the averaged weights and 'test_raw' for the raw ones;
+        Scores by name, 'test' for the EMA weights and 'test_raw' for the raw weights;
         sets without images are left out.
     """
     averaged = algorithm.average.in_network(algorithm.network)
     raw = algorithm.network.get_weights()
     sets = {name: each for name, each in sets.items() if each is not None and len(each)}
     scores = {n: score(scorer, averaged, each, poll) for n, each in sets.items()}
-    if all(map(np.array_equal, averaged, raw)):  # there is no average
+    if all(map(np.array_equal, averaged, raw)):  # there are no EMA weights
         return {**scores, **{f"{name}_raw": each for name, each in scores.items()}}
     for name, each in sets.items():
         scores[f"{name}_raw"] = score(scorer, raw, each, poll)

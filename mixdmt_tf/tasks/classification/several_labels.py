@@ -1,4 +1,4 @@
-"""Which methods learn several labels an image, known before TensorFlow is imported."""
+"""Finds methods for several labels per image, without importing TensorFlow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PACKAGE = "mixdmt_tf.algorithms.classification"
 
 
 def methods() -> Tuple[str, ...]:
-    """Names of the methods that do."""
+    """Returns the names of the methods that learn several labels per image."""
     return tuple(
         name
         for name in classes(PACKAGE)
@@ -23,20 +23,20 @@ def methods() -> Tuple[str, ...]:
 
 
 def has(dataset: str) -> bool:
-    """Whether images of a data set have several labels."""
+    """Returns whether images of a data set have several labels."""
     module = f"mixdmt_tf.data.classification.datasets.{dataset}"
     return bool(literal(module, "SEVERAL_LABELS"))
 
 
 def require(algorithm: str, settings: Mapping[str, Any] = {}) -> None:
-    """Refuses a method, or settings of it, that such images are not for.
+    """Checks that a method and its settings support several labels per image.
 
     Args:
-        algorithm: its name.
+        algorithm: name of the method.
         settings: of the method.
 
     Raises:
-        UsageError: naming those that are.
+        UsageError: if they don't; names the methods that do.
     """
     possible = methods()
     if algorithm not in possible:

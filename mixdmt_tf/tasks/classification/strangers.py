@@ -1,7 +1,7 @@
-"""Unlabelled images that look least like any class: what the mask rejects.
+"""Finds unlabelled images that look least like any class, which the mask rejects.
 
-RealMix (arXiv:1912.08766) section 3.4. In training the mask judges each batch with the
-weights of that step; here all images are judged at once, with the final weights.
+RealMix (arXiv:1912.08766) section 3.4. In training the mask scores each batch with the
+weights of that step; here all images are scored at once, with the final weights.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from mixdmt_tf.runs.checkpoints import Checkpoints
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.trained import Trained
 
-OF_IMAGES = "scores of another run"  # which a run's checkpoints have
-CHUNK = 5000  # images that are compared with the labelled ones at a time
+OF_IMAGES = "scores of another run"  # stored in the run's checkpoints
+CHUNK = 5000  # images compared with the labelled ones at a time
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Judged:
-    """What a network says of the unlabelled images, and of the labelled ones.
+    """Outputs of a network for the unlabelled and the labelled images.
 
     Attributes:
         rows: float32 [N, F], features of the unlabelled images.
-        logits: float32 [N, C].
+        logits: float32 [N, C], of the unlabelled images.
         labeled: float32 [n, F], features of the labelled images.
     """
 
@@ -48,13 +48,13 @@ class Judged:
 
 
 def judge(model: Trained, weights: str, source: Source, split: Split) -> Judged:
-    """Asks the network once about all images.
+    """Computes features and logits of all images in one pass.
 
     Args:
         model: the network.
         weights: 'ema' or 'raw'.
         source: the images.
-        split: which of them are labelled and unlabelled.
+        split: tells which of them are labelled and unlabelled.
     """
     chosen, images = model.weights(weights), source.train
     rows, logits = model.scorer.outputs(chosen, images.take(split.unlabeled).images)
@@ -63,21 +63,21 @@ def judge(model: Trained, weights: str, source: Source, split: Split) -> Judged:
 
 
 def score_name(experiment: Experiment, given: str) -> str:
-    """The score that images are ranked by.
+    """Returns the name of the score to rank images by.
 
     Args:
         experiment: of the run.
-        given: 'auto': the one that the run's mask ranks by, else the largest
-            probability; or the name of one.
+        given: name of a score, or 'auto' for that of the run's mask, or the largest
+            probability if it has none.
 
     Raises:
-        UsageError: if the run did not compute the score that is asked for.
+        UsageError: if the run did not compute the requested score.
     """
     own = getattr(experiment.method, "ood_score", "softmax")
     if getattr(experiment.method, "ood_scores_from", "") and rate(experiment):
         own = OF_IMAGES
     if own == "oracle" or (own in FIXED and not rate(experiment)):
-        own = "softmax"  # nor are there scores from before training without a mask
+        own = "softmax"  # without a mask there are no scores from before training
     if given == "auto":
         return own
     if given in FIXED and given != own:
@@ -91,17 +91,17 @@ def score_name(experiment: Experiment, given: str) -> str:
 def scores(
     name: str, judged: Judged, folder: pathlib.Path, source: Source, split: Split
 ) -> np.ndarray:
-    """How much each unlabelled image looks like the classes, float32 [N].
+    """Computes how much each unlabelled image looks like the classes, float32 [N].
 
     Args:
         name: from `score_name`.
         judged: from `judge`.
         folder: of the run.
         source: the images.
-        split: the run's.
+        split: of the run.
 
     Raises:
-        UserError: if the score is in the run's checkpoint, and that is damaged.
+        UserError: if the score is in the run's checkpoint, which is damaged.
     """
     if name in (*FIXED, OF_IMAGES):
         return _kept(folder, "scores", [len(split.unlabeled)])
@@ -109,7 +109,7 @@ def scores(
 
 
 def ranked(name: str, judged: Judged, source: Source, split: Split) -> np.ndarray:
-    """The score, of `OF_LOGITS` or `OF_FEATURES`, of each unlabelled image [N]."""
+    """Computes a score of `OF_LOGITS` or `OF_FEATURES` of the unlabelled images [N]."""
     if name in OF_LOGITS:
         return OF_LOGITS[name](tf.constant(judged.logits)).numpy()
     references = tf.constant(judged.labeled)
@@ -124,13 +124,13 @@ def ranked(name: str, judged: Judged, source: Source, split: Split) -> np.ndarra
 
 
 def masked_share(experiment: Experiment, folder: pathlib.Path) -> float:
-    """The share of the unlabelled images that the run's mask rejects, in [0, 1]."""
+    """Returns the share of unlabelled images that the run's mask rejects, in [0, 1]."""
     found = rate(experiment)
     return float(_kept(folder, "rate", []) if found == "auto" else found)
 
 
 def rate(experiment: Experiment) -> Union[float, str]:
-    """The rate of the run's mask, or 'auto'; 0 without one."""
+    """Returns the rate of the run's mask, or 'auto'; 0 without a mask."""
     given: Any = getattr(experiment.method, "ood_rate", 0.0)
     if given is None:
         return min((experiment.data.mismatch or 0) / 100, HIGHEST_RATE)
@@ -138,19 +138,19 @@ def rate(experiment: Experiment) -> Union[float, str]:
 
 
 def rejected(found: np.ndarray, share: float) -> np.ndarray:
-    """Which images a mask of this rate rejects, bool [N]; of all at once."""
+    """Returns which of all images a mask of this rate rejects, bool [N]."""
     return ood_mask(tf.constant(found), share).numpy() == 0.0
 
 
 def share_of(
     experiment: Experiment, folder: pathlib.Path, percent: Optional[float]
 ) -> Tuple[float, str]:
-    """The share of strangers, and where it comes from, for people.
+    """Returns the share of images of no class, and its origin in words.
 
     Args:
         experiment: of the run.
         folder: of the run.
-        percent: that the user gave, if any.
+        percent: the share that the user gave, if any.
     """
     if percent is not None:
         return percent / 100, "as asked for"
@@ -158,22 +158,22 @@ def share_of(
 
 
 def _kept(folder: pathlib.Path, name: str, shape: Any) -> np.ndarray:
-    """What the mask found before the first step; the run's checkpoints have it."""
+    """Reads values that the mask computed before the first step from a checkpoint."""
     value = tf.Variable(tf.zeros(shape))
     state = tf.train.Checkpoint(own={f"ood.{name}": value})
-    # All have the same; of damage speaks who reads the weights, which are of one.
+    # All checkpoints have the same values. Damage is reported when weights are read.
     checkpoints = Checkpoints(folder / "checkpoints", state, say=lambda sentence: None)
     checkpoints.restore()
     return value.numpy()
 
 
 def probabilities(judged: Judged, places: np.ndarray) -> np.ndarray:
-    """The network's probabilities for some of the unlabelled images, float32 [k, C]."""
+    """Returns the probabilities of some of the unlabelled images, float32 [k, C]."""
     return tf.nn.softmax(judged.logits[places]).numpy()
 
 
 def describe_truth(source: Source, split: Split, places: np.ndarray) -> str:
-    """How many of the chosen images are of no class, where that is known; else ''."""
+    """Describes how many chosen images are of no class; '' if that is unknown."""
     truth = source.train.labels[split.unlabeled[places]]
     known = truth != UNKNOWN
     if not known.any() or (source.train.labels > OUTSIDE).all():

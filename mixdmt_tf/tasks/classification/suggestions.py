@@ -1,8 +1,8 @@
-"""Which unlabelled images a person should label next.
+"""Suggests which unlabelled images a user should label next.
 
-Strangers are left out; of the others those count on which several networks, or several
-views of the image, disagree; and of these the ones that are far from all labelled
-images and from one another.
+Images of no class are left out. Of the others, those on which several networks, or
+predictions for several views, disagree are candidates; and of these, images are chosen
+that are far from all labelled images and from one another.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Suggestion:
     """The chosen images, in the order in which they were chosen.
 
     Attributes:
-        places: int64 [k], among the unlabelled ones.
+        places: int64 [k], indices into the unlabelled images.
         disagreement: float [k], nats.
         probabilities: float32 [k, C], the mean prediction.
     """
@@ -42,10 +42,10 @@ class Suggestion:
 
 
 def committee(experiment: Experiment, folder: pathlib.Path) -> List[pathlib.Path]:
-    """The folders of the networks that a run in rounds ends with.
+    """Returns the folders of the final networks of a run in rounds.
 
-    Two networks that teach each other are those of the last round; of one that learns
-    from itself they are its last two generations. Without rounds there are none.
+    If two networks teach each other, they are those of the last round; if one network
+    teaches itself, its last two generations. Without rounds there are none.
     """
     if not experiment.in_rounds:
         return []
@@ -60,7 +60,7 @@ def committee(experiment: Experiment, folder: pathlib.Path) -> List[pathlib.Path
 def of_networks(
     members: Sequence[Trained], weights: str, source: Source, split: Split
 ) -> np.ndarray:
-    """What several networks predict for the unlabelled images.
+    """Predicts the unlabelled images with several networks.
 
     Returns:
         float32 [M, N, C].
@@ -74,16 +74,16 @@ def of_networks(
 def of_views(
     model: Trained, weights: str, source: Source, split: Split, views: int, seed: int
 ) -> np.ndarray:
-    """What a network predicts for several views of each unlabelled image.
+    """Predicts several views of each unlabelled image with a network.
 
-    The first view is the image itself, the others are shifted by up to an eighth, or
+    The first view is the image itself; the others are shifted by up to an eighth, or
     as far as in training, and mirrored if the data set allows it.
 
     Args:
         model: the network.
         weights: 'ema' or 'raw'.
         source: the images.
-        split: which are unlabelled.
+        split: tells which are unlabelled.
         views: M.
         seed: of the shifts.
 
@@ -127,9 +127,9 @@ def suggest(
         rows: float32 [N, F], their features.
         labeled: float32 [n, F], features of the labelled images.
         strangers: bool [N], images that are not to be chosen.
-        count: images that are wanted; fewer if there are no more.
-        candidates: how many images that are disagreed about most each of them is
-            chosen from; at most half of the images, so that disagreement counts.
+        count: number of images to choose; fewer are chosen if there are no more.
+        candidates: number of images with the largest disagreement to choose each image
+            from; at most half of all images, so that disagreement has an effect.
     """
     disagreement = mutual_information(predictions)
     known = np.flatnonzero(~strangers)

@@ -1,4 +1,4 @@
-"""Image classification as a run sees it: data, batches, network, scores."""
+"""The task of image classification: data, batches, network, and scores of a run."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ class Classification:
     colours: Optional[np.ndarray] = None
 
     def __init__(self, experiment: Experiment, source: Optional[Source] = None):
-        """Remembers them.
+        """Initializes the task.
 
         Args:
             experiment: all settings.
-            source: the data set; loaded when it is needed if not given.
+            source: the data set; by default it is loaded when it is needed.
         """
         self.experiment = experiment
         self._given = source
@@ -65,11 +65,11 @@ class Classification:
         return self._given or datasets.load(preparation.sized(self.experiment).data)
 
     def replace(self, experiment: Experiment) -> Classification:
-        """The same data under other settings."""
+        """Returns a task on the same data with other settings."""
         return Classification(experiment, self.__dict__.get("source", self._given))
 
     def small(self, folder: pathlib.Path) -> Task:
-        """The same task on a few of its images, for a dry run."""
+        """Returns the same task on a few of its images, for a dry run."""
         return dry_run.small(self, folder)
 
     def resolve(self) -> Experiment:
@@ -77,20 +77,20 @@ class Classification:
         return preparation.resolve(self.experiment)
 
     def draw_split(self) -> Split:
-        """The split that the settings describe, drawn with the run's seed."""
+        """Draws the split that the settings describe with the run's seed."""
         data, seed = self.experiment.data, self.experiment.run.seed
         return splits.make_split(self.source, data.labels, data.validation, seed)
 
     def read_split(self, path: pathlib.Path) -> Split:
-        """Reads a `split.json` and makes sure that it fits the data."""
+        """Reads a `split.json` and checks that it fits the data."""
         return splits.read_split(path, self.source)
 
     def describe_split(self, split: Split) -> str:
-        """A table of images per class."""
+        """Returns a table of the numbers of images per class."""
         return splits.describe(split, self.source)
 
     def check_files(self, folder: pathlib.Path, split: Split) -> None:
-        """Lists the files that were skipped when loading the data read them all."""
+        """Lists the files skipped while loading, which reads all files."""
         if self.source.skipped:
             text = "".join(f"{line}\n" for line in self.source.skipped)
             write_atomically(folder / SKIPPED, text)
@@ -98,7 +98,7 @@ class Classification:
     def read_pseudo_labels(
         self, place: pathlib.Path, split: Split
     ) -> pseudo_labels.PseudoLabels:
-        """Reads a file of pseudo labels, and says how many there are."""
+        """Reads a file of pseudo labels, and prints how many there are."""
         pseudo = pseudo_labels.read(place, split, self.source.num_classes)
         print(
             f"{int(pseudo.kept.sum()):,} of {len(pseudo.kept):,} unlabelled images "
@@ -113,7 +113,7 @@ class Classification:
         pseudo: Optional[pseudo_labels.PseudoLabels],
         replicas: int,
     ) -> Pipeline:
-        """The batches, with augmented copies of the unlabelled images."""
+        """Returns the pipeline, with augmented copies of the unlabelled images."""
         run, recipe = self.experiment.run, self._recipe()
         parts = self._mixup_parts(replicas)
         batches = Pipeline(
@@ -129,13 +129,13 @@ class Classification:
         )
 
     def share_copies(self, split: Split, part: Part) -> None:
-        """Makes a part of the copies that `pipeline` reads from a disk, if it does."""
+        """Makes a part of the copies, if `pipeline` reads them from a disk."""
         if self._recipe().unlabeled_views and len(split.unlabeled):
             copies = preparation.unlabeled_copies(self.experiment, self.source, split)
             preparation.share_copies(self.experiment, copies, part)
 
     def _mixup_parts(self, replicas: int) -> int:
-        """`mixup_parts`; 0: as many as replicas."""
+        """Returns `mixup_parts`, or the number of replicas if it is 0."""
         parts, batch = self.experiment.data.mixup_parts or 0, self.experiment.run.batch
         if parts and (batch % parts or parts % replicas):
             devices = f"{replicas} device{'s' * (replicas > 1)}"
@@ -154,7 +154,7 @@ class Classification:
         )
 
     def show_inputs(self, log: Recorder, pipeline: Pipeline) -> None:
-        """A few unlabelled images with some of their augmented copies."""
+        """Logs a few unlabelled images with some of their augmented copies."""
         if pipeline.store is None:
             return
         copies = preparation.unlabeled_copies(
@@ -167,7 +167,7 @@ class Classification:
         log.show_copies(made, copies.images[copies.ids[:images]])
 
     def precompute(self, part: Optional[Part] = None) -> None:
-        """Makes the copies that a run of this experiment will read, nothing else.
+        """Only makes the copies that a run of this experiment will read.
 
         Args:
             part: of their files; None: all.
@@ -192,11 +192,11 @@ class Classification:
         pipeline: Pipeline,
         folder: Optional[pathlib.Path],
     ) -> None:
-        """Has the method begin, with the scores that its mask rests on."""
+        """Starts the method, with the fixed scores that its mask needs."""
         fixed_scores.begin(self, algorithm, pipeline, folder)
 
     def network(self) -> keras.Model:
-        """The network, untrained."""
+        """Builds the untrained network."""
         source = self.source
         size = self._size(source.image_shape[0])
         network: keras.Model = self.experiment.network.build_at(
@@ -205,7 +205,7 @@ class Classification:
         return label_pairs.paired(network) if source.several_labels else network
 
     def _size(self, height: int) -> Optional[int]:
-        """Height and width that images of this height have within the network."""
+        """Returns the size within the network of images of this height."""
         size = self.experiment.data.image_size
         if size is not None and size < height:
             raise UsageError(
@@ -215,18 +215,18 @@ class Classification:
         return size
 
     def initialize(self, network: keras.Model) -> Optional[str]:
-        """Gives it the weights that follow from images, and published ones, if any."""
+        """Sets weights computed from images, and loads published ones, if any."""
         self.experiment.network.adapt(network, self._sample)
         return self.experiment.network.initialize(network)
 
     def _sample(self, number: int) -> np.ndarray:
-        """At most so many training images as networks take them, evenly chosen."""
+        """Returns up to `number` evenly spread training images as network inputs."""
         images = self.source.train.images
         chosen = np.linspace(0, len(images) - 1, min(number, len(images))).astype(int)
         return to_float(images[chosen]).numpy()
 
     def facts(self, split: Split) -> base.RunFacts:
-        """What the algorithm must know of the run besides its own settings."""
+        """Returns facts about the run that the algorithm needs."""
         several = self.source.several_labels
         if several:
             several_labels.require(self.experiment.algorithm)
@@ -242,26 +242,26 @@ class Classification:
         )
 
     def log(self, folder: pathlib.Path) -> Recorder:
-        """The run's TensorBoard files and `metrics.csv`."""
+        """Opens the run's TensorBoard files and `metrics.csv`."""
         images = self.experiment.run.batch * self._recipe().images_per_label
         return Recorder(folder, self.source, images)
 
     def scorer(self) -> Scorer:
-        """A scorer for the experiment's network."""
+        """Returns a scorer for the experiment's network."""
         return self.load_scorer(self.model_facts())
 
     def evaluation(self, split: Split, scorer: Scorer, log: Recorder) -> Evaluation:
-        """Errors on validation and test images, and detection of strangers."""
+        """Returns the evaluation: errors, and detection of images of no class."""
         sets = {
             "validation": splits.validation_images(split, self.source),
             "test": self.source.test,
         }
-        several = self.source.several_labels  # of which no image has none
+        several = self.source.several_labels  # then no image is of no class
         strangers = None if several else detection.open_detection(self.source, split)
         return Evaluation(scorer, log, sets, strangers)
 
     def model_facts(self) -> Dict[str, Any]:
-        """The shape of the images, their size within the network, and the classes."""
+        """Returns image shape, size within the network, and classes, to be saved."""
         shape = self.source.image_shape
         return {
             "image_shape": list(shape),
@@ -271,13 +271,13 @@ class Classification:
         }
 
     def load_scorer(self, facts: Mapping[str, Any]) -> Scorer:
-        """The scorer of a trained run, from what `model_facts` said."""
+        """Returns the scorer of a trained run, from the facts of `model_facts`."""
         scorer = LabelScorer if facts.get("several_labels") else Scorer
         made = scorer(
             self.experiment.network,
             tuple(facts["image_shape"]),
             len(facts["class_names"]),
-            facts.get("network_size"),  # older runs took images as they are
+            facts.get("network_size"),  # older runs did not resize images
         )
         method = self.experiment.method
         if not getattr(method, "ood_scores_from", ""):  # else it is another network's
@@ -285,16 +285,16 @@ class Classification:
         return made
 
     def summarize(self, rows: List[Row]) -> Dict[str, Any]:
-        """The scores of `results.json`."""
+        """Returns the scores for `results.json`."""
         found = results.summarize(rows)
         if getattr(self.experiment.method, "ood_score", "") == "oracle":
             found["warnings"] = [results.CHEATING]
         return found
 
     def rounds(self, folder: pathlib.Path, split: Split) -> Rounds:
-        """What the outer loop of a run in rounds asks."""
+        """Returns the hooks for the outer loop of a run in rounds."""
         return Rounds(self, folder, split)
 
     def describe(self, results_: Mapping[str, Any]) -> str:
-        """The results as a few lines for the terminal."""
+        """Formats the results as a few lines for the terminal."""
         return results.describe(results_)

@@ -1,8 +1,8 @@
-"""Segmentation by one run without classes that another run doesn't find in an image.
+"""Segmentation restricted to the classes that another run finds in an image.
 
 The fusion of s4GAN and MLMT (Mittal, Tatarchenko and Brox, arXiv:1908.05724): an
-image-level classifier (`algorithms/segmentation/mlmt.py`) says which classes an image
-shows, and no others are predicted.
+image-level classifier (`algorithms/segmentation/mlmt.py`) predicts which classes an
+image shows, and no other classes are predicted for its pixels.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from mixdmt_tf.tasks.segmentation.scoring import Scorer
 
 @dataclasses.dataclass(frozen=True)
 class ClassFilter:
-    """What decides which classes an image shows.
+    """Decides which classes an image shows.
 
     Attributes:
-        judge: a run of an image-level method; its averaged weights count.
-        threshold: probability from which on a class is kept.
-        released: what happens to others, as `equations.filtered_logits`.
+        judge: a run of an image-level method; its EMA weights are used.
+        threshold: smallest probability at which a class is kept.
+        released: how other classes are filtered; see `equations.filtered_logits`.
     """
 
     judge: Trained
@@ -34,7 +34,7 @@ class ClassFilter:
     released: bool = False
 
     def kept(self, image: np.ndarray) -> np.ndarray:
-        """Which classes an image shows; all, if none reaches the threshold.
+        """Returns which classes an image shows; all if none reaches the threshold.
 
         Args:
             image: uint8 [H, W, 3].
@@ -49,18 +49,18 @@ class ClassFilter:
 
 
 class FilteredScorer:
-    """Takes the place of a `Scorer` where images are scored.
+    """Replaces a `Scorer`, with the class filter applied.
 
     Attributes:
-        network: of the run that segments.
+        network: of the segmentation run.
     """
 
     def __init__(self, scorer: Scorer, class_filter: ClassFilter):
-        """Gives the judge its weights.
+        """Initializes the scorer and loads the classifier's weights.
 
         Args:
-            scorer: of the run that segments.
-            class_filter: which classes are kept.
+            scorer: of the segmentation run.
+            class_filter: decides which classes are kept.
         """
         self.scorer = scorer
         self.network = scorer.network
@@ -68,15 +68,15 @@ class FilteredScorer:
         class_filter.judge.scorer.use(class_filter.judge.averaged)
 
     def use(self, weights: List[np.ndarray]) -> None:
-        """Segments with these weights from now on."""
+        """Sets the segmentation weights for all following predictions."""
         self.scorer.use(weights)
 
     def classes(self, image: np.ndarray) -> np.ndarray:
-        """As `Scorer.classes`, among the classes that are kept."""
+        """Predicts classes among those that are kept; see `Scorer.classes`."""
         return self.guess(image)[0]
 
     def guess(self, image: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-        """As `Scorer.guess`, among the classes that are kept."""
+        """Predicts classes and uncertainty of those kept; see `Scorer.guess`."""
         logits = self.scorer.logits(tf.constant(image[np.newaxis]))
         kept = tf.broadcast_to(self.filter.kept(image), tf.shape(logits))
         probs = tf.nn.softmax(filtered_logits(logits, kept, self.filter.released))[0]
@@ -86,14 +86,14 @@ class FilteredScorer:
 
 
 def verdicts(class_filter: ClassFilter, samples: Sequence[Sample]) -> np.ndarray:
-    """How right the filter is about labelled images.
+    """Evaluates the filter on labelled images.
 
     Args:
         class_filter: the filter.
-        samples: of known labels.
+        samples: images with labels.
 
     Returns:
-        int64 [2, 2]: classes in images, absent or present, dropped or kept.
+        int64 [2, 2]: counts of classes in images, absent or present by dropped or kept.
     """
     counts = np.zeros([2, 2], np.int64)
     class_filter.judge.scorer.use(class_filter.judge.averaged)
@@ -105,7 +105,7 @@ def verdicts(class_filter: ClassFilter, samples: Sequence[Sample]) -> np.ndarray
 
 
 def describe(counts: np.ndarray) -> str:
-    """`verdicts` in words."""
+    """Describes the result of `verdicts` in words."""
     absent, present = 100 * counts / np.maximum(counts.sum(1, keepdims=True), 1)
     return (
         f"of the classes that an image shows {present[1]:.2f} % are kept, of the "

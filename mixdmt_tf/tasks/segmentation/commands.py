@@ -1,4 +1,4 @@
-"""What `bin/evaluate`, `bin/predict`, `bin/pseudo_label` do with a segmenter."""
+"""`bin/evaluate`, `bin/predict` and `bin/pseudo_label` for segmenters."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from mixdmt_tf.tasks.segmentation import (
 )
 from mixdmt_tf.tasks.segmentation.scoring import Score
 
-COMPARED, CALIBRATING = 8, 16  # images that exported models are tried on
+COMPARED, CALIBRATING = 8, 16  # images that exported models are tested on
 LARGEST = 512  # pixels of their sides
 PSEUDO_LABELS = "pseudo_labels_by_hand"  # in the run's folder
 
@@ -42,24 +42,24 @@ def print_scores(
     judge: Optional[Trained] = None,
     config: Any = None,
 ) -> None:
-    """Prints mean IoU, share of right pixels, and IoU of each class.
+    """Prints mean IoU, pixel accuracy, and IoU of each class.
 
     Args:
         task: of the run.
         model: the network that is scored.
         split: of the run.
-        judge: filters the classes of each image, if there is one.
-        config: settings of `bin/evaluate`; for the judge alone.
+        judge: network that filters the classes of each image, if any.
+        config: settings of `bin/evaluate`; only needed with a judge.
 
     Raises:
-        UsageError: if the judge knows other classes, or images of another kind.
+        UsageError: if the judge has other classes, or images of another kind.
     """
     source = task.source
     scorer, filtering = model.scorer, None
     if judge is not None:
         filtering = _filter(judge, model, config)
         scorer = class_filter.FilteredScorer(model.scorer, filtering)
-    # Another --data_dir, or files that somebody changed, may hold other numbers.
+    # Label values may differ with another --data_dir or changed files.
     checking.check(dataclasses.replace(source, train=()), otherwise="")
     for name, images in (("validation", source.validation), ("test", source.test)):
         if not images:
@@ -101,7 +101,7 @@ def _filter(judge: Trained, model: Trained, config: Any) -> class_filter.ClassFi
 def _scores(
     scorer: Any, model: Trained, images: Sequence[Sample], progress: Progress
 ) -> List[Score]:
-    """Of averaged weights and of raw ones."""
+    """Returns the scores of EMA weights and of raw weights."""
     both = [model.averaged, model.raw]
     same = scoring.equal(*both)
     different = both[:1] if same else both
@@ -120,7 +120,7 @@ def predict(
     """Writes a folder of label maps and overlays.
 
     Args:
-        model: the network that is asked.
+        model: the trained network.
         folder: of the images.
         paths: of the images, below the folder.
         config: settings of `bin/predict`.
@@ -137,7 +137,7 @@ def predict(
     within = place in (folder.resolve(), *folder.resolve().parents)
     if within or (len(others) < len(paths) and not ours):
         raise UsageError(f"--output={output} holds images; name another folder")
-    if ours:  # what was written below the images is none
+    if ours:  # the outputs among the images are no inputs
         paths = others
         if not paths:
             raise UserError(f"{folder} has no PNG, JPEG or BMP images below it")
@@ -151,7 +151,7 @@ def predict(
 
 
 def export_samples(task: Task) -> Samples:
-    """Images that an exported model is compared on: test images, if there are any."""
+    """Returns images to compare an exported model on, test images if possible."""
     source = task.source
     kinds = {"test": source.test, "validation": source.validation}
     kind = next((name for name, each in kinds.items() if each), "training")
@@ -162,7 +162,7 @@ def export_samples(task: Task) -> Samples:
 
 
 def _middles(samples: Sequence[Sample], number: int) -> List[np.ndarray]:
-    """What is in the middle of some images, evenly spread: uint8 [1, H, W, 3] each."""
+    """Returns center crops of evenly spread images, uint8 [1, H, W, 3] each."""
     count = min(number, len(samples))
     found = []
     for place in np.linspace(0, len(samples) - 1, count).astype(int):
@@ -175,7 +175,7 @@ def _middles(samples: Sequence[Sample], number: int) -> List[np.ndarray]:
 def check_pseudo_label(
     output: pathlib.Path, given: FrozenSet[str], run: pathlib.Path
 ) -> None:
-    """Refuses a folder that holds anything but the beginning of pseudo labels.
+    """Raises an error for a folder with anything but incomplete pseudo labels.
 
     Args:
         output: the folder to write.
@@ -183,7 +183,7 @@ def check_pseudo_label(
         run: the run's folder.
 
     Raises:
-        UsageError: saying what to do.
+        UsageError: with advice what to do.
     """
     graph = sorted(each for each in given if each.startswith(("labeling", "graph_")))
     if graph:
@@ -218,18 +218,18 @@ def pseudo_label(
     config: Any,
     part: Optional[Part] = None,
 ) -> bool:
-    """Writes a folder of pseudo labels, or what is missing in it; says how good.
+    """Writes a folder of pseudo labels, or completes it, and prints the quality.
 
     Args:
         task: of the run.
-        model: the network that is asked.
-        split: of which the unlabelled images are labelled.
+        model: the trained network.
+        split: of the run; its unlabelled images are labelled.
         output: the folder.
         config: settings of `bin/pseudo_label`.
-        part: of the images that this process labels; None: all.
+        part: part of the images that this process labels; None: all.
 
     Returns:
-        Whether the folder is whole now; if not, it says what is missing.
+        Whether the folder is complete now; if not, prints what is missing.
     """
     _require_same_teacher(output, split, model.weights(config.weights))
     source, share = task.source, config.fraction / 100
@@ -266,7 +266,7 @@ def pseudo_label(
 def _require_same_teacher(
     output: pathlib.Path, split: Split, weights: List[Any]
 ) -> None:
-    """Refuses the beginning of somebody else's pseudo labels: it would be lost."""
+    """Refuses to replace incomplete pseudo labels of another network."""
     begun = (output / TEACHER).exists()
     if begun and not begun_by(output, split, weights_digest(weights)):
         raise UsageError(

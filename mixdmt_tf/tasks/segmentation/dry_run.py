@@ -1,4 +1,4 @@
-"""A few of a data set's images, for `--dry_run`: batch and crops stay as they are."""
+"""Selects a few images of a data set for `--dry_run`; batch and crops don't change."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from mixdmt_tf.data.splits import Split, write_split
 from mixdmt_tf.runs.splits import choose_split
 from mixdmt_tf.runs.task import Task
 
-IMAGES, LABELED, JUDGED = 16, 4, 2  # for training, of these with labels; to be judged
+IMAGES, LABELED, JUDGED = 16, 4, 2  # for training, labelled ones of these, for scoring
 
 
 def small(task: Task, folder: pathlib.Path) -> Task:
-    """The same task on a few of its images.
+    """Returns the same task on a few of its images.
 
     Args:
-        task: of the whole data.
-        folder: an empty one, for what has to be written.
+        task: of the whole data set.
+        folder: an empty folder for files that have to be written.
     """
     experiment = task.experiment
     split = choose_split(task)
     method = experiment.method_class()
     if method.recipe(experiment.method).unlabeled_ratio and not len(split.unlabeled):
-        return task  # will be refused, saying how many there are
+        return task  # raises an error later, with the number of images
     source, split = few(task.source, split)
     write_split(folder / "split.json", split)
     data = dataclasses.replace(
@@ -37,15 +37,15 @@ def small(task: Task, folder: pathlib.Path) -> Task:
 
 
 def few(source: Source, split: Split) -> Tuple[Source, Split]:
-    """The first labelled, unlabelled, validation and test images, and their split.
+    """Selects the first labelled, unlabelled, validation and test images.
 
     Args:
         source: the data set.
         split: of its training images.
 
     Returns:
-        Images of which some have labels, if some of all have, and no others are
-        unlabelled than were before: nobody may have looked at what is hidden of them.
+        The images and their split. Some are labelled if any in the data set are.
+        Unlabelled images were unlabelled before, since hidden labels may be unchecked.
     """
     labeled = split.labeled[: LABELED if len(split.unlabeled) else IMAGES]
     unlabeled = split.unlabeled[: IMAGES - len(labeled)]

@@ -16,7 +16,7 @@ from mixdmt_tf.tasks.segmentation.scoring import Scorer
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Evaluation:
-    """As `runs.task.Evaluation`.
+    """Evaluates the weights of a run; see `runs.task.Evaluation`.
 
     Attributes:
         scorer: predicts with any weights.
@@ -36,7 +36,7 @@ class Evaluation:
         seconds: float,
         poll: Callable[[], None],
     ) -> Tuple[Row, str]:
-        """Scores averaged and raw weights; as `runs.task.Evaluation`."""
+        """Scores EMA and raw weights; see `runs.task.Evaluation`."""
         scores = scoring.evaluate(self.scorer, algorithm, self.sets, poll)
         row = self.recorder.record(step, scores, numbers, seconds)
         counts = {

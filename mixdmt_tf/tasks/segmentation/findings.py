@@ -1,4 +1,4 @@
-"""What a trained segmenter says of some images, pixel by pixel."""
+"""Predictions of a trained segmenter for some images, for its report."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from mixdmt_tf.equations import confusion_counts, mean_iou
 from mixdmt_tf.runs.trained import Trained
 
 LONGEST = 320  # pixels of the longer side of a part of an overlay
-EVERY = 4  # rows and columns between pixels whose confidence is looked at
+EVERY = 4  # stride, in rows and columns, of the pixels whose confidence is collected
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Seen:
-    """One image, and what the network says of it.
+    """One image, and the network's predictions for it.
 
     Attributes:
         name: of the image.
-        tiles: image, truth, prediction, and mistakes in black, as one picture, uint8
-            [H, W, 3]; of an image of unknown labels image, prediction and doubt.
-        miou: percent; None where the labels are unknown.
-        doubt: mean of 1 - confidence over all pixels.
-        labels: true classes of some pixels, int [n], those of known class; of an image
-            of unknown labels none.
+        tiles: image, truth, prediction, and errors in black, as one picture, uint8
+            [H, W, 3]; without labels: image, prediction and uncertainty.
+        miou: mean IoU in percent; None without labels.
+        doubt: uncertainty, the mean of 1 - confidence over all pixels.
+        labels: true classes of sampled pixels of known class, int [n]; empty without
+            labels.
         predicted: int [n], of the same pixels.
-        confidence: float [n], of the same pixels; of unknown labels of all looked at.
-        counts: int64 [C, C] pixels; None where the labels are unknown.
+        confidence: float [n], of the same pixels; without labels, of all sampled ones.
+        counts: confusion matrix, int64 [C, C] pixels; None without labels.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Seen:
 
 
 def look(model: Trained, samples: Sequence[Sample], colours: np.ndarray) -> List[Seen]:
-    """Asks the network, with averaged weights, about each image at its full size.
+    """Predicts each image at its full size with EMA weights.
 
     Args:
         model: the network.
@@ -91,15 +91,16 @@ def _look(model: Trained, sample: Sample, colours: np.ndarray) -> Seen:
 
 
 def shade(values: np.ndarray) -> np.ndarray:
-    """Values in [0, 1] as greys: uint8 [H, W, 3]."""
+    """Converts values in [0, 1] to grey levels, uint8 [H, W, 3]."""
     grey = np.rint(255 * np.clip(values, 0, 1)).astype(np.uint8)
     return np.repeat(grey[..., np.newaxis], 3, axis=-1)
 
 
 def tiled(pictures: Sequence[np.ndarray]) -> np.ndarray:
-    """Pictures of one size, two in a row, small: uint8 [H, W, 3].
+    """Arranges downscaled pictures of one size, two in a row: uint8 [H, W, 3].
 
-    The first is an image and resized smoothly; others have few colours and are not.
+    The first one, an image, is resized with interpolation; the others, which have few
+    colours, without.
     """
     height, width = pictures[0].shape[:2]
     share = min(1.0, LONGEST / max(height, width))

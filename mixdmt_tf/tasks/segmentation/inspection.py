@@ -1,7 +1,7 @@
-"""What a round begins with: pseudo labels of some images, and what each pixel weighs.
+"""Pseudo labels of some images, and the loss weight of each pixel, as a round begins.
 
-Figure 6 of DMT (arXiv:2004.08514). The weights are those that the network which is to
-learn gives before its first step of the round, on whole images.
+Figure 6 of DMT (arXiv:2004.08514). The weights are computed on whole images by the
+network to be trained, before its first step of the round.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from mixdmt_tf.data.segmentation.source import IGNORED, Source, hidden_labels, p
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.trained import Trained
 
-IMAGES, SHOWN = 32, 4  # looked at, and drawn
-_HEIGHT, _TITLE = 160, 24  # of a drawn image and of what is above it, in pixels
+IMAGES, SHOWN = 32, 4  # numbers of inspected and of drawn images
+_HEIGHT, _TITLE = 160, 24  # pixels: height of a drawn image, and of the title above it
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Inspection:
-    """What was seen.
+    """Pseudo labels and loss weights of the inspected images.
 
     Attributes:
-        weight_right: mean weight of pixels whose pseudo label is right; None: nobody
-            knows which are.
-        weight_wrong: of those whose pseudo label is wrong.
+        weight_right: mean weight of pixels with a correct pseudo label; None if the
+            true labels are unknown.
+        weight_wrong: mean weight of pixels with a wrong pseudo label.
         labels: for each drawn image its pseudo labels, uint8 [H, W, 3].
-        weights: for each drawn image its weights, as `shade` paints them.
+        weights: for each drawn image its weights, drawn by `shade`.
     """
 
     weight_right: Optional[float]
@@ -43,7 +43,7 @@ class Inspection:
 
 
 def chosen(ids: np.ndarray, number: int) -> List[int]:
-    """So many of the unlabelled images, spread evenly, the same for everybody."""
+    """Selects evenly spread unlabelled images, always the same ones."""
     places = np.linspace(0, len(ids) - 1, min(number, len(ids))).round().astype(int)
     return [int(ids[place]) for place in places]
 
@@ -51,12 +51,12 @@ def chosen(ids: np.ndarray, number: int) -> List[int]:
 def inspect(
     student: Trained, experiment: Experiment, pseudo: PseudoLabels, source: Source
 ) -> Inspection:
-    """Looks at a few unlabelled images.
+    """Computes pixel weights for a few unlabelled images.
 
     Args:
-        student: the network that is to learn, as it begins the round.
-        experiment: the run's; its method says what a pixel weighs.
-        pseudo: the labels that the other network, or itself, gave.
+        student: the network to be trained, as it begins the round.
+        experiment: of the run; its method weights the pixels.
+        pseudo: the pseudo labels of the other network, or of the network itself.
         source: the data set.
     """
     classes = source.num_classes
@@ -94,10 +94,10 @@ def inspect(
 
 
 def originals(source: Source, ids: np.ndarray) -> List[List[np.ndarray]]:
-    """The drawn images, and their true labels, white where unknown.
+    """Returns the drawn images and their true labels, white where unknown.
 
     Returns:
-        Two lists, the second of which is empty if no label of any of them is known.
+        Two lists; the second one is empty if no labels are known at all.
     """
     found: List[List[np.ndarray]] = [[], []]
     unknown = True
@@ -114,13 +114,13 @@ def originals(source: Source, ids: np.ndarray) -> List[List[np.ndarray]]:
 
 
 def shade(weights: np.ndarray) -> np.ndarray:
-    """Weights in [0, 1] as greys from black to white: uint8 [H, W, 3]."""
+    """Converts weights in [0, 1] to grey levels, black to white: uint8 [H, W, 3]."""
     grey = np.rint(255 * np.clip(weights, 0, 1)).astype(np.uint8)
     return np.repeat(grey[..., np.newaxis], 3, axis=-1)
 
 
 def column(title: str, pictures: List[np.ndarray]) -> Image.Image:
-    """Images of one height below one another, under a title, on white."""
+    """Stacks images of one height vertically, under a title, on white."""
     width = max(round(p.shape[1] * _HEIGHT / p.shape[0]) for p in pictures)
     height = _TITLE + len(pictures) * (_HEIGHT + 4)
     whole = Image.new("RGB", (width + 4, height), "white")
@@ -134,7 +134,7 @@ def column(title: str, pictures: List[np.ndarray]) -> Image.Image:
 
 
 def beside_one_another(columns: List[Image.Image]) -> Image.Image:
-    """Columns of the same height as one image."""
+    """Joins columns of the same height into one image."""
     height = max(each.height for each in columns)
     whole = Image.new("RGB", (sum(each.width for each in columns), height), "white")
     x = 0

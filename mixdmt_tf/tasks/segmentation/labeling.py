@@ -1,7 +1,7 @@
-"""Asking a trained network for labels of images, and how good they are.
+"""Pseudo labels of a trained network for segmentation, and their quality.
 
-DMT (arXiv:2004.08514) algorithm 2, steps 13 and 15: the top alpha of the pixels of each
-class that was predicted, whatever the number of pixels of the others.
+DMT (arXiv:2004.08514) algorithm 2, steps 13 and 15: of the pixels of each predicted
+class the most confident share alpha is kept, independently of the other classes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from mixdmt_tf.threads import read_ahead, written_behind
 THRESHOLDS = {
     "exact": class_thresholds,
     "released": class_thresholds_released,
-    "per_class": class_thresholds,  # pixels are ranked so anyway
+    "per_class": class_thresholds,  # pixels are always ranked per class
 }
 
 
@@ -47,18 +47,18 @@ def label(
 ) -> PseudoLabels:
     """Labels all unlabelled images, at their full size, and finds the thresholds.
 
-    As `guess` and `rank`.
+    Calls `guess` and then `rank`.
 
     Args:
-        model: the network that is asked.
+        model: the trained network.
         source: the data set.
-        split: of which the unlabelled images are labelled.
+        split: of the run; its unlabelled images are labelled.
         folder: where to; what an earlier call left there of the same network is kept.
         fraction: alpha, in (0, 1].
         count: 'exact' or 'released': how many pixels a share is.
         every: which pixels of an image are ranked: 1 for all, 16 for every 16th.
         weights: 'ema' or 'raw'.
-        poll: called before each image; may raise to stop.
+        poll: called before each image; may raise an exception to stop.
         progress: called with (images labelled, images in all).
     """
     guess(model, source, split, folder, weights, poll, progress)
@@ -75,15 +75,15 @@ def guess(
     progress: Callable[[int, int], None] = lambda done, total: None,
     part: Part = WHOLE,
 ) -> None:
-    """Writes the guesses for unlabelled images that are not in the folder yet.
+    """Writes predictions for the unlabelled images that are not in the folder yet.
 
     Args:
-        model: the network that is asked.
+        model: the trained network.
         source: the data set.
-        split: of which the unlabelled images are labelled.
+        split: of the run; its unlabelled images are labelled.
         folder: where to; what an earlier call left there of the same network is kept.
         weights: 'ema' or 'raw'.
-        poll: called before each image; may raise to stop.
+        poll: called before each image; may raise an exception to stop.
         progress: called with (images labelled, images in all), of the part.
         part: of the images; others may be written at the same time.
     """
@@ -115,13 +115,13 @@ def rank(
     count: str = "exact",
     every: int = 16,
 ) -> PseudoLabels:
-    """Finds the thresholds of the classes once all guesses are there.
+    """Finds the thresholds of the classes once all predictions are written.
 
     Args:
-        model: the network that was asked.
+        model: the trained network that made them.
         source: the data set.
-        split: whose unlabelled images were labelled.
-        folder: of the guesses.
+        split: of the run; its unlabelled images were labelled.
+        folder: of the predictions.
         fraction: alpha, in (0, 1].
         count: 'exact' or 'released': how many pixels a share is.
         every: which pixels of an image are ranked: 1 for all, 16 for every 16th.
@@ -145,7 +145,7 @@ def _rank(
     count: str,
     every: int,
 ) -> Tuple[np.ndarray, str]:
-    """Thresholds of the classes, and sha256 of all guesses."""
+    """Returns the thresholds of the classes, and sha256 of all predictions."""
     content = hashlib.sha256()
     classes: List[np.ndarray] = []
     scores: List[np.ndarray] = []
@@ -166,14 +166,14 @@ def _rank(
 
 @dataclasses.dataclass(frozen=True)
 class Quality:
-    """How good pseudo labels are; percentages are None where the true class is unknown.
+    """Quality of pseudo labels; accuracies are None where true classes are unknown.
 
     Attributes:
-        share_labeled: of all pixels those that have a pseudo label, percent.
-        accuracy: of those that have one and of known class, percent.
-        accuracy_of_all: of all guesses, whether kept or not, percent.
-        share_by_class: of the pixels guessed to be of a class those kept, percent, by
-            name; None of a class that was never guessed.
+        share_labeled: percentage of all pixels that have a pseudo label.
+        accuracy: accuracy in percent, over pseudo-labelled pixels of known class.
+        accuracy_of_all: accuracy of all predictions in percent, whether kept or not.
+        share_by_class: percentage kept of the pixels predicted as each class, by class
+            name; None for a class that was never predicted.
     """
 
     share_labeled: float
@@ -183,7 +183,7 @@ class Quality:
 
 
 def quality(pseudo: PseudoLabels, source: Source, split: Split) -> Quality:
-    """Compares pseudo labels with what they hide, where the truth is there."""
+    """Compares pseudo labels with the true labels, where these are known."""
     names = source.class_names
     guessed, kept = np.zeros(len(names), np.int64), np.zeros(len(names), np.int64)
     right, known = np.zeros(2, np.int64), np.zeros(2, np.int64)  # kept, of all
@@ -214,7 +214,7 @@ def quality(pseudo: PseudoLabels, source: Source, split: Split) -> Quality:
 
 
 def describe(quality: Quality, images: int) -> str:
-    """A few lines for the terminal."""
+    """Formats the quality as a few lines for the terminal."""
     lines = [
         f"kept {quality.share_labeled:.2f} % of the pixels of {images:,} unlabelled "
         "images"

@@ -1,8 +1,8 @@
-"""What a network says of a folder of images: label maps, and images of them.
+"""Predictions for a folder of images: label maps and overlays.
 
     OUT/classes.txt            names of the classes, the first of class 0
     OUT/legend.png             their colours
-    OUT/<name>.png             class numbers, with the colours as palette, as VOC's are
+    OUT/<name>.png             class numbers, with the colours as palette, as in VOC
     OUT/<name>_overlay.png     the image, its classes in colours, and both blended
 
 <name> is the image's path below its folder, without suffix.
@@ -42,28 +42,28 @@ Progress = Callable[[int, int], None]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Gallery:
-    """Images that are to be labelled, and the folder for what comes of it.
+    """Images to be labelled, and the output folder.
 
     Attributes:
-        source: the images as training images of unknown labels, whose names are those
+        source: the images as training images of unknown labels; their names are those
             of their label maps without the suffix.
-        output: the folder.
+        output: the output folder.
     """
 
     source: Source
     output: pathlib.Path
 
     def label_map(self, name: str) -> pathlib.Path:
-        """The file for the class numbers."""
+        """Returns the path for the class numbers of an image."""
         return self.output / f"{name}.png"
 
     def overlay(self, name: str) -> pathlib.Path:
-        """The file that people look at."""
+        """Returns the path for the overlay of an image."""
         return self.output / f"{name}{OVERLAY}.png"
 
 
 def is_ours(output: pathlib.Path) -> bool:
-    """Whether an earlier call wrote to this folder."""
+    """Returns whether an earlier call of this command wrote to the folder."""
     return (output / CLASSES).is_file() and (output / LEGEND).is_file()
 
 
@@ -73,17 +73,17 @@ def open_gallery(
     paths: Sequence[pathlib.Path],
     output: pathlib.Path,
 ) -> Gallery:
-    """Names the images, and makes sure that nothing of other origin is overwritten.
+    """Names the images, and checks that no files of other programs are overwritten.
 
     Args:
-        model: who will be asked.
+        model: the trained network.
         folder: with the images below it.
         paths: of the images.
         output: the folder for the results; need not exist.
 
     Raises:
-        UserError: if `output` is no folder, or has files that would be replaced though
-            they are not of this command, or names would be the same.
+        UserError: if `output` is no folder, if it has files that would be replaced but
+            were not written by this command, or if two names would be the same.
     """
     samples = _named(folder, paths, model.bands)
     files = [CLASSES, LEGEND]
@@ -128,7 +128,7 @@ def open_gallery(
 def _named(
     folder: pathlib.Path, paths: Sequence[pathlib.Path], bands: Optional[Bands]
 ) -> Sequence[FileSample]:
-    """Paths as names, without suffix unless two differ in nothing else."""
+    """Returns names for paths, without suffix unless two differ only in the suffix."""
     stems = collections.Counter(path.with_suffix("") for path in paths)
     samples = []
     for path in paths:
@@ -142,7 +142,7 @@ def check(gallery: Gallery, progress: Progress) -> None:
     """Reads every image once.
 
     Raises:
-        UserError: naming those that can't be used.
+        UserError: if images can't be used; names them.
     """
     checking.check(gallery.source, None, progress, otherwise="")
 
@@ -153,13 +153,13 @@ def write(
     """Labels the images at their full size, one after the other.
 
     Args:
-        model: who is asked.
-        weights: with which weights.
+        model: the trained network.
+        weights: the weights to use.
         gallery: the images.
         progress: called with (images done, images in all).
 
     Raises:
-        UserError: if an image can't be read or is too large, or nothing be written.
+        UserError: if an image can't be read or is too large, or writing fails.
     """
     colours = np.asarray(model.colours)
     palette = paint(np.arange(256, dtype=np.uint8)[np.newaxis], colours)[0]
@@ -202,7 +202,7 @@ def _labels(model: Trained, sample: FileSample, image: np.ndarray) -> np.ndarray
 
 
 def overlay(image: np.ndarray, labels: np.ndarray, colours: np.ndarray) -> Image.Image:
-    """The image, its classes in colours, and both blended, beside one another.
+    """Draws the image, its classes in colours, and both blended, side by side.
 
     Args:
         image: uint8 [H, W, channels].
@@ -223,7 +223,7 @@ def overlay(image: np.ndarray, labels: np.ndarray, colours: np.ndarray) -> Image
 
 
 def legend(class_names: Sequence[str], colours: np.ndarray) -> Image.Image:
-    """Each class with its number, colour and name, in columns on white.
+    """Draws a legend with number, colour and name of each class, on white.
 
     Args:
         class_names: of the classes.

@@ -1,4 +1,4 @@
-"""What a segmentation run needs before its first step: a length, and sound files."""
+"""Prepares a segmentation run: determines its length, and checks its files."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ CHECKED, SKIPPED = "checked.json", "skipped_images.txt"
 
 
 def open_source(config: Config) -> Source:
-    """Opens a data set, without the images that can't be used if these are skipped.
+    """Opens a data set, without unusable images if these are to be skipped.
 
     Raises:
-        UserError: if its data are missing, or nothing is left to learn from.
+        UserError: if its data are missing, or no images are left.
     """
     source = datasets.load(config)
-    if config.on_bad_image == "error":  # `check` will look at what the run needs
+    if config.on_bad_image == "error":  # `check` reads the files that the run needs
         return source
     with contextlib.closing(Progress("reading all images", "images")) as progress:
         return checking.sound(source, progress.update)
 
 
 def resolve(task: Task) -> Experiment:
-    """Fills in the number of steps, and what follows from it, where they are left open.
+    """Fills in the number of steps, and settings that follow from it, if not given.
 
     Raises:
         UsageError: if it can't be known, or crops are too small for the method.
@@ -56,7 +56,7 @@ def resolve(task: Task) -> Experiment:
 
 
 def _steps(task: Task) -> int:
-    """The length of a run that is given no number of steps."""
+    """Returns the default number of steps of a run."""
     split = choose_split(task)
     method, batch = task.experiment.method, task.experiment.run.batch
     if not hasattr(method, "epochs"):  # one round on given pseudo labels
@@ -73,17 +73,17 @@ def _steps(task: Task) -> int:
 def base_steps(
     epochs: float, split: Split, batch: int, part: Optional[int] = None
 ) -> int:
-    """Length of training on labels alone: sqrt(images / labels) times `epochs` passes.
+    """Returns the steps of supervised training: sqrt(images / labels) `epochs` passes.
 
-    DMT (arXiv:2004.08514) appendix B. The release's scripts have whole passes, rounded:
-    85 of PASCAL VOC with 1/8 of the labels. A base model that learns from a part of the
-    labels (Eq. 11) takes as many passes over it as one that learns from all of them.
+    DMT (arXiv:2004.08514) appendix B. The release's scripts use whole passes, rounded:
+    85 for PASCAL VOC with 1/8 of the labels. A base model that learns from a part of
+    the labels (Eq. 11) takes as many passes over it as one that learns from all.
 
     Args:
-        epochs: passes that training with all labels would take.
+        epochs: number of passes if all images were labelled.
         split: of the images.
         batch: labelled images per step.
-        part: labelled images that are trained on, if not all that the split has.
+        part: number of labelled images to train on, if not all of the split.
     """
     labels = len(split.labeled)
     images = labels + len(split.unlabeled)
@@ -93,23 +93,23 @@ def base_steps(
 
 
 def round_steps(epochs: float, images: int, batch: int) -> int:
-    """Length of passes over unlabelled images, the last, smaller batch included."""
+    """Returns the steps of passes over unlabelled images, with partial last batches."""
     return _length(epochs * math.ceil(images / batch))
 
 
 def _length(steps: float) -> int:
-    """A number of steps that a run can have."""
+    """Rounds and limits a number of steps to one that a run can have."""
     return int(min(max(1, steps), LONGEST))
 
 
 def check(path: pathlib.Path, source: Source, split: Split) -> None:
-    """Reads all files that a run needs, once: `checked.json` says that it was done.
+    """Reads all files that a run needs, once; `checked.json` records that it was done.
 
-    Where images that can't be used are skipped, all were read when the data set was
-    opened, and `skipped_images.txt` lists those.
+    If unusable images are skipped, all files were read when the data set was opened,
+    and `skipped_images.txt` lists the unusable ones.
 
     Raises:
-        UserError: with the names of files that can't be used.
+        UserError: if files can't be used; names them.
     """
     if source.skipped is not None:
         if source.skipped and not (path.parent / SKIPPED).exists():
@@ -118,8 +118,7 @@ def check(path: pathlib.Path, source: Source, split: Split) -> None:
         return
     note = {"data": source.fingerprint(), "split": split.digest()}
     done = _note(path)
-    # Of a run in rounds the first thing is to look at all of them, and base models may
-    # learn from a part.
+    # A run in rounds checks all images first, since base models may use only a part.
     if done == note or _note(path.parent).get("data") == note["data"]:
         return
     progress = Progress("reading all images once", "images")
@@ -138,12 +137,12 @@ def _note(folder: pathlib.Path) -> Dict[str, str]:
 
 
 def test_set(source: Source) -> str:
-    """Which images give `test_miou`: the test images, or those for validation."""
+    """Returns which images give `test_miou`: the test or the validation images."""
     return "test" if source.test else "validation"
 
 
 def describe(split: Split, source: Source) -> str:
-    """How many images there are, and whether the split is a published one."""
+    """Describes the number of images, and whether the split is a published one."""
     parts: List[Any] = [("labelled", split.labeled), ("unlabelled", split.unlabeled)]
     parts += [("validation", source.validation), ("test", source.test or ())]
     words = ", ".join(f"{len(each):,} {name}" for name, each in parts if len(each))

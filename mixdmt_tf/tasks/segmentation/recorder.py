@@ -1,4 +1,4 @@
-"""What evaluations of a segmenter write: mean IoU, IoU of each class, images."""
+"""Logs evaluations of a segmenter: mean IoU, IoU of each class, and images."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Recorder(Log):
         Args:
             run_folder: the run's folder.
             source: the data set, for class names and colours.
-            samples_per_step: labelled and unlabelled images of a step, for the speed.
+            samples_per_step: labelled and unlabelled images per step, for the speed.
         """
         super().__init__(run_folder, samples_per_step)
         self.source = source
@@ -46,8 +46,8 @@ class Recorder(Log):
         Args:
             step: finished steps.
             scores: from `scoring.evaluate`.
-            numbers: the latest means of the training step.
-            seconds: training time so far, all sessions together.
+            numbers: the latest mean metrics of training.
+            seconds: training time so far, in all sessions together.
 
         Returns:
             The row.
@@ -82,7 +82,7 @@ class Recorder(Log):
         return row
 
     def show_batch(self, images: np.ndarray, labels: np.ndarray) -> None:
-        """An image of augmented images, each above its label map.
+        """Logs an image with augmented images, each above its label map.
 
         Args:
             images: float32 [n, h, w, channels] in [-1, 1].

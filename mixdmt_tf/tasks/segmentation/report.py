@@ -1,4 +1,4 @@
-"""The sections about a segmenter: IoU of each class, overlays, doubts, its rounds."""
+"""Report sections of a segmenter: IoU per class, overlays, uncertainty, rounds."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from mixdmt_tf.tasks.segmentation import findings, preparation, round_plots
 from mixdmt_tf.tasks.segmentation.findings import Seen
 from mixdmt_tf.tasks.segmentation.inspection import chosen
 
-EVERYTHING = 64  # images of a kind that are looked at unless a number is given
-AT_THE_END = 4  # of those at the end of a run, which must not wait
+EVERYTHING = 64  # default number of images of each kind
+AT_THE_END = 4  # the same at the end of a run, which must be fast
 SHOWN = 6  # images of a kind
 WIDEST = 1800  # pixels of figure 6
 _PIXELS = f"every {findings.EVERY}th row and column"
 
 
 def of_rounds(run: Run, title: str = "") -> List[Section]:
-    """The rounds of a run, if it has some."""
+    """Returns the sections about the rounds of a run, if it has any."""
     entries = run.results.get("rounds", [])
     if not entries:
         return []
@@ -43,7 +43,7 @@ def of_rounds(run: Run, title: str = "") -> List[Section]:
 
 
 def _figure_6(run: Run) -> List[Item]:
-    """The pictures that the rounds left in the run's folder."""
+    """Returns figure 6 from the pictures that the rounds left in the run's folder."""
     pictures = []
     for path in sorted(run.folder.glob("pseudo_labels*.png")):
         try:
@@ -66,15 +66,15 @@ def _figure_6(run: Run) -> List[Item]:
 def observe(
     task: Task, run: Run, model: Trained, split: Split, limit: Optional[int], title: str
 ) -> List[Section]:
-    """Asks the network, and tells what it said.
+    """Runs the network on images and returns the sections about its predictions.
 
     Args:
         task: of the run.
-        run: what is known of it.
+        run: the records of the run.
         model: its network.
         split: of the run.
-        limit: images of each kind that are looked at; None for as many as is usual.
-        title: above each block, where the page is about several runs.
+        limit: number of images of each kind; None for the default.
+        title: above each block, if the page is about several runs.
     """
     source: Source = task.source
     limit = EVERYTHING if limit is None else limit

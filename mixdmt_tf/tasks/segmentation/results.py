@@ -1,4 +1,4 @@
-"""The numbers that a segmentation run ends with."""
+"""Final results of a segmentation run."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from mixdmt_tf import algorithms
 from mixdmt_tf.runs.results import NO_BEST, best_row, describe_weights, percent
 from mixdmt_tf.runs.rows import Row
 
-IOU = "_iou_"  # in a column of metrics.csv, between the set's and the class's name
+IOU = "_iou_"  # between the names of set and class in columns of metrics.csv
 
 
 def summarize(rows: List[Row], class_names: Sequence[str], test: str) -> Dict[str, Any]:
-    """The scores of `results.json`; mean IoU in percent, None where there is no data.
+    """Returns the scores for `results.json`; mean IoU in percent, None without data.
 
     Args:
         rows: the evaluations.
@@ -20,10 +20,11 @@ def summarize(rows: List[Row], class_names: Sequence[str], test: str) -> Dict[st
         test: which set is the test set, 'test' or 'validation'.
 
     Returns:
-        `test_miou` of the averaged weights after the last step, `..._raw` of the raw
-        ones, `..._best` of the evaluation with the best validation; `test_iou`, by
-        class; and the same for `validation`. `test_set` says whether a data set that
-        has no labelled test images was tested on its validation images, as papers do.
+        `test_miou` of the EMA weights after the last step, `..._raw` of the raw
+        weights, `..._best` of the evaluation with the best validation mean IoU;
+        `test_iou`, by class; and the same for `validation`. `test_set` tells whether a
+        data set without labelled test images was tested on its validation images, as
+        in papers.
     """
     last, best = rows[-1], best_row(rows) or {}
 
@@ -47,16 +48,15 @@ def summarize(rows: List[Row], class_names: Sequence[str], test: str) -> Dict[st
 def as_of_best(
     found: Mapping[str, Any], rows: List[Row], class_names: Sequence[str]
 ) -> Dict[str, Any]:
-    """Results of a run of which the best snapshot counts, not the last weights.
+    """Returns the results of a run whose best snapshot is used, not the last weights.
 
     Args:
-        found: from `summarize`; length, seed and time stay.
+        found: from `summarize`; length, seed and time are kept.
         rows: the evaluations.
         class_names: of the classes.
 
     Returns:
-        The same entries, with every mean IoU that of the evaluation with the best
-        validation.
+        The same entries, with mean IoUs of the evaluation with the best validation.
     """
     best, test = best_row(rows) or {}, found["test_set"]
     return {
@@ -71,7 +71,7 @@ def as_of_best(
 
 
 def describe_round(found: Mapping[str, Any]) -> str:
-    """One line about an entry of `rounds` (`round_records.py`)."""
+    """Describes an entry of `rounds` (`round_records.py`) in one line."""
     return (
         f"{found['stage'].replace('_', ' ')}: {found['share_labeled']:.1f} % of the "
         f"pixels pseudo-labelled, {percent(found['pseudo_accuracy'])} of them right; "
@@ -80,7 +80,7 @@ def describe_round(found: Mapping[str, Any]) -> str:
 
 
 def describe(results: Mapping[str, Any]) -> str:
-    """The result as a few lines for the terminal."""
+    """Formats the results as a few lines for the terminal."""
     rounds = results.get("rounds", [])
     lines = [describe_round(each) for each in rounds]
     base = results.get("base_algorithm", "supervised")

@@ -1,12 +1,12 @@
-"""What is shown of a run in rounds on images.
+"""Charts and pictures of a run in rounds of segmentation.
 
     RUN/pseudo_labels.png (or ..._a.png, ..._b.png)  figure 6 of DMT (arXiv:2004.08514)
     RUN/rounds.png      mean IoU (figure 9), accuracies and weights over the rounds
-    RUN/pictures/       what figure 6 is made of, a file for each round
+    RUN/pictures/       parts of figure 6, a file for each round
     RUN/events...       the same, for TensorBoard (`rounds/curves.py`)
 
-The same rounds give the same bytes, so a resumed run leaves the files of one that was
-never stopped.
+The same rounds give the same bytes, so a resumed run writes the same files as a run
+that was never stopped.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _SCALARS = (
 
 
 def of_round(path: pathlib.Path, stage: str, seen: Inspection) -> None:
-    """Keeps a round's columns of figure 6: pseudo labels, and weights."""
+    """Saves a round's columns of figure 6: pseudo labels and weights."""
     folder = path / "pictures"
     folder.mkdir(exist_ok=True)
     title = stage.replace("_", " ")
@@ -85,15 +85,15 @@ def figure_6(
     first: Image.Image,
     classes: Image.Image,
 ) -> np.ndarray:
-    """Images and truth, and for each round of a model pseudo labels and weights.
+    """Draws images, truth, and the pseudo labels and weights of each round of a model.
 
-    A round whose picture was deleted or damaged since has no columns.
+    Rounds with a deleted or damaged picture have no columns.
 
     Args:
         path: the run's folder.
         rounds: of one model.
-        first: the columns of images and, where it is known, truth.
-        classes: the legend of their colours, which is put last.
+        first: the columns of images and, where known, true labels.
+        classes: the legend of class colours, drawn last.
 
     Returns:
         RGB, uint8 [height, width, 3].
@@ -109,7 +109,7 @@ def figure_6(
 def course(
     rounds: Sequence[Round], base_mious: Mapping[str, Optional[float]]
 ) -> List[LineChart]:
-    """Mean IoU, accuracies and weights over the rounds; arguments of `write`."""
+    """Charts mean IoU, accuracies and weights over the rounds; arguments of `write`."""
     return curves.charts(
         rounds,
         base_mious,

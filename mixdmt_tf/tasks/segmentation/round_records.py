@@ -1,4 +1,4 @@
-"""What is recorded of each round of segmentation."""
+"""Records of the rounds of segmentation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def round_entry(
     results: Mapping[str, Any],
     folder: pathlib.Path,
 ) -> Entry:
-    """One entry of `rounds` in `results.json`.
+    """Returns one entry of `rounds` in `results.json`.
 
     Args:
         stage: the round of one model.
@@ -29,11 +29,11 @@ def round_entry(
         `stage` (its name), `round`, `model`, `teacher`, `fraction` (percent);
         `pseudo_labels` (images), `share_labeled` (percent of their pixels),
         `pseudo_accuracy` and `accuracy_of_all` (percent of pixels), `share_by_class`;
-        of the end of the round's training `cases` {agree, negative, positive} in
-        percent of the pseudo-labelled pixels, and `mean_weight`; `weight_right` and
-        `weight_wrong`, when the round began; `test_miou`, `validation_miou` and
-        `..._raw` (percent); `steps`, `seed`, `seconds`. None where a method does not
-        ask, or the truth is unknown.
+        at the end of the round's training: `cases` {agree, negative, positive} in
+        percent of the pseudo-labelled pixels, and `mean_weight`; when the round began:
+        `weight_right` and `weight_wrong`; `test_miou`, `validation_miou` and `..._raw`
+        (percent); `steps`, `seed`, `seconds`. Values that the method doesn't compute,
+        or that need unknown true labels, are None.
     """
     shared = ("steps", "seed", "seconds", "test_iou")
     mious = [f"{s}_miou{e}" for s in ("test", "validation") for e in ("", "_raw")]
@@ -54,12 +54,12 @@ def round_entry(
 def warnings(
     entry: Entry, earlier: Sequence[Entry], before: Mapping[str, Any]
 ) -> List[str]:
-    """What got worse from one round to the next, in sentences.
+    """Returns warnings about what got worse from one round to the next.
 
     Args:
         entry: of the round.
-        earlier: of the round before of the same model, if there is one.
-        before: results of the stage that it went on from.
+        earlier: of the same model's previous round, if there is one.
+        before: results of the stage that it continued.
     """
     name = entry["stage"].replace("_", " ")
     sentences = records.worse_labels(entry, earlier, " pixels")

@@ -1,9 +1,10 @@
 """Rounds of pseudo labels for segmentation, DMT's algorithm 2.
 
-Dynamic Mutual Training (arXiv:2004.08514). In each round B learns from what A says and
-A from what B said, both of the round before. The better one on the validation images is
-the result, or an earlier stage that was better still. The labels of a round are
-a folder, `RUN/pseudo_labels/round_1_b/`; `RUN/pictures/` shows some of them.
+Dynamic Mutual Training (arXiv:2004.08514). In each round B learns from pseudo labels of
+A, and A from pseudo labels of B, both made by the networks of the round before. The
+result is the network that is better on the validation images, or an earlier stage if
+that was better still. The labels of a round are a folder,
+`RUN/pseudo_labels/round_1_b/`; `RUN/pictures/` shows some of them.
 """
 
 from __future__ import annotations
@@ -46,12 +47,12 @@ QUALITY = "quality.json"  # beside pseudo labels: their quality
 
 
 class Rounds:
-    """The hooks of `mixdmt_tf.rounds.hooks.Hooks` for images with a class per pixel."""
+    """Hooks (`mixdmt_tf.rounds.hooks.Hooks`) for images with a class per pixel."""
 
     few_images = 0  # an image has thousands of pixels
 
     def __init__(self, task: Task, path: pathlib.Path, split: Split):
-        """Remembers them.
+        """Initializes the hooks.
 
         Args:
             task: of the run.
@@ -64,29 +65,29 @@ class Rounds:
         self.split = split
 
     def labels_place(self, stage: plan.Stage) -> pathlib.Path:
-        """The folder of the pseudo labels that a stage learns from."""
+        """Returns the folder of the pseudo labels that a stage learns from."""
         return self.path / "pseudo_labels" / stage.name
 
     def base_steps(self, part: int) -> int:
-        """Length of a base model that learns from `part` labelled images."""
+        """Returns the steps of a base model trained on `part` labelled images."""
         method = self.experiment.method
         return preparation.base_steps(
             method.base_epochs, self.split, method.base_batch, part
         )
 
     def round_steps(self, stage: plan.Stage) -> int:
-        """Length of a round: passes over the unlabelled images."""
+        """Returns the steps of a round, in passes over the unlabelled images."""
         method = self.experiment.method
         rows = self.experiment.run.batch * method.unlabeled_ratio
         images = len(self.split.unlabeled)
         return preparation.round_steps(method.round_epochs, images, rows)
 
     def parts_of_labels(self, share: float) -> Tuple[np.ndarray, np.ndarray]:
-        """Two parts of the labelled images, those of the release (Eq. 11)."""
+        """Returns two parts of the labelled images, as in the release (Eq. 11)."""
         return splits.subsets(self.split, share)
 
     def check(self, stages: Stages) -> None:
-        """Refuses a choice by validation images where there are none."""
+        """Raises an error if stages are to be chosen without validation images."""
         method = self.experiment.method
         chosen = method.models > 1 and method.select_on == "validation"
         if not self.validation_images() and (chosen or stages.snapshot == "best"):
@@ -98,30 +99,30 @@ class Rounds:
             require_base(self.task, self.split)
 
     def prepare(self) -> None:
-        """Nothing: stages have nothing in common but the data."""
+        """Does nothing, since stages share only the data."""
 
     def found(self) -> Dict[str, Any]:
-        """Nothing."""
+        """Returns nothing, as `prepare` finds nothing."""
         return {}
 
     def validation_images(self) -> int:
-        """The number of images that stages can be compared on."""
+        """Returns the number of validation images to compare stages on."""
         return len(self.task.source.validation)
 
     def _model(self, stages: Stages, name: str, stage: plan.Stage) -> trained.Trained:
-        """The network of a finished stage; of one model, that of this stage's."""
+        """Loads the network of a finished stage, with the settings of `stage`."""
         task = self.task.replace(stages.of_model(stage))
         return trained.load(task, stages.folder(name), stages.snapshot)
 
     def _is_labelled(self, stages: Stages, stage: plan.Stage) -> bool:
-        """Whether there is nothing to ask the teacher."""
+        """Returns whether all images have labels of this teacher already."""
         folder = self.labels_place(stage)
         judged = digests.is_sound(folder / QUALITY)
         whole = pseudo_labels.is_whole(folder, self.split)
         return judged and (whole or stages.is_finished(stage))
 
     def begin_labels(self, stages: Stages, stage: plan.Stage) -> bool:
-        """Makes the folder, without guesses of other networks."""
+        """Creates the folder, and removes predictions of other networks."""
         if self._is_labelled(stages, stage):
             return False
         model = self._model(stages, str(stage.teacher), stage)
@@ -130,7 +131,7 @@ class Rounds:
         return True
 
     def guess(self, stages: Stages, stage: plan.Stage, part: Part) -> None:
-        """Writes the teacher's guesses for a part of the images."""
+        """Writes the teacher's predictions for a part of the images."""
         progress = Progress("labelling", "images")
         shown = {"progress": progress.update} if part.number == 1 else {}
         with contextlib.closing(progress):
@@ -145,9 +146,9 @@ class Rounds:
             )
 
     def label(self, stages: Stages, stage: plan.Stage, parts: int = 1) -> None:
-        """Has the teacher label all images, unless it was done; notes their worth.
+        """Labels all images with the teacher, unless done, and records the quality.
 
-        Files of images that workers have labelled in `parts` are there already.
+        Files of images that workers have labelled in `parts` exist already.
         """
         if self._is_labelled(stages, stage):
             return
@@ -173,7 +174,7 @@ class Rounds:
     def _judge(
         self, stages: Stages, stage: plan.Stage, pseudo: pseudo_labels.PseudoLabels
     ) -> None:
-        """Notes what pseudo labels are worth, and draws some of them."""
+        """Records the quality of pseudo labels, and draws some of them."""
         source = self.task.source
         quality = labeling.quality(pseudo, source, self.split)
         facts = {"scenes": len(self.split.unlabeled), **dataclasses.asdict(quality)}
@@ -189,14 +190,14 @@ class Rounds:
     def results(
         self, stages: Stages, stage: plan.Stage, results_: Results
     ) -> Dict[str, Any]:
-        """Results of a finished stage: of its last step, or its best snapshot."""
+        """Returns results of a finished stage: of its last step or best snapshot."""
         if stages.snapshot != "best":
             return dict(results_)
         rows = read_rows(stages.folder(stage.name))
         return results.as_of_best(results_, rows, self.task.source.class_names)
 
     def entry(self, stages: Stages, stage: plan.Stage, results: Results) -> Entry:
-        """What is recorded of a finished round."""
+        """Returns the record of a finished round."""
         quality = digests.read_json(self.labels_place(stage) / QUALITY)
         folder = stages.folder(stage.name)
         return round_records.round_entry(stage, quality, results, folder)
@@ -204,11 +205,11 @@ class Rounds:
     def warnings(
         self, entry: Entry, earlier: Sequence[Entry], before: Results
     ) -> List[str]:
-        """What got worse, in sentences."""
+        """Returns warnings about what got worse."""
         return round_records.warnings(entry, earlier, before)
 
     def describe(self, entry: Entry) -> str:
-        """A round in one line."""
+        """Describes a round in one line."""
         return results.describe_round(entry)
 
     def write(self, entries: Sequence[Entry]) -> None:
@@ -221,18 +222,18 @@ class Rounds:
         round_plots.write(self.path, entries, mious, self.task.source, self.split)
 
     def clean_up(self, stage: plan.Stage) -> None:
-        """Removes the pseudo labels, some 200 KB an image, but for their index."""
+        """Removes the pseudo labels, some 200 KB per image, except their index."""
         if not self.experiment.method.keep_pseudo_labels:
             for file in self.labels_place(stage).glob("*.npz"):
                 file.unlink()
 
     def rank(self, results: Results) -> float:
-        """Minus the mean IoU on the validation images, in percent."""
+        """Returns minus the mean IoU on the validation images, in percent."""
         miou = results["validation_miou"]
         return math.inf if miou is None else -float(miou)  # of a base that was given
 
     def deviation(self, stages: Stages, one: plan.Stage, other: plan.Stage) -> float:
-        """By scoring both once more, image by image."""
+        """Estimates the deviation by scoring both again, image by image."""
         counts = []
         for stage in (one, other):
             model = self._model(stages, stage.name, stage)
@@ -242,12 +243,12 @@ class Rounds:
         return miou_difference_deviation(*counts)
 
     def summarize(self, bases: Mapping[str, Results]) -> Dict[str, Any]:
-        """`base_mious`, by stage."""
+        """Returns `base_mious`, by stage, and the supervised results if wanted."""
         mious: Dict[str, Any] = {
             "base_mious": {name: each["test_miou"] for name, each in bases.items()}
         }
         if self.experiment.run.compare_supervised:
-            # The base models have trained on the labels alone: the better one counts.
+            # The base models trained on the labels alone: the better one is reported.
             best = max(bases.values(), key=lambda each: each["validation_miou"] or 0.0)
             mious["supervised_miou"] = best["test_miou"]
             mious["supervised_miou_raw"] = best["test_miou_raw"]

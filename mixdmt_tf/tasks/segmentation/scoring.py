@@ -1,4 +1,4 @@
-"""Scoring images: mean IoU at full size, in float32, with the network that is exported.
+"""Scores predictions by mean IoU at full size, in float32, with the exported network.
 
 DMT (arXiv:2004.08514) Tables 4 to 7.
 """
@@ -38,7 +38,7 @@ class Scorer:
     """A float32 copy of the network that predicts every pixel of images of any size."""
 
     def __init__(self, network: Any, num_classes: int, channels: int = 3):
-        """Remembers what the network is made of.
+        """Initializes the scorer; the network is built later.
 
         Args:
             network: settings of the network (`models.base.Network`).
@@ -46,7 +46,7 @@ class Scorer:
             channels: of the images.
         """
         self._made_of = (network, (None, None, channels), num_classes)
-        # Networks of others, such as U-Nets, want sides that are multiples instead.
+        # Networks of users, such as U-Nets, need sides that are multiples instead.
         self.rest = getattr(network, "rest", 1)
         stride = getattr(network, "output_stride", STRIDE)
         self.stride = max(STRIDE, stride) if self.rest else stride
@@ -61,25 +61,25 @@ class Scorer:
 
     @functools.cached_property
     def network(self) -> keras.Model:
-        """Images to logits; built when it is asked for, as that of classification."""
+        """Model from images to logits; built on first access, as in classification."""
         settings, shape, classes = self._made_of
         with tf.init_scope(), in_float32():  # or within a graph that is traced
             return settings.build_segmenter(shape, classes, portable=True)
 
     def probabilities(self, images: tf.Tensor) -> tf.Tensor:
-        """uint8 images [n, H, W, 3] to float32 probabilities [n, H, W, classes]."""
+        """Maps uint8 images [n, H, W, 3] to float32 probabilities [n, H, W, C]."""
         return tf.nn.softmax(self.logits(images))
 
     def decide(self, probabilities: tf.Tensor) -> tf.Tensor:
-        """The class of each pixel, int32 [n, H, W]."""
+        """Returns the class of each pixel, int32 [n, H, W]."""
         return tf.argmax(probabilities, -1, tf.int32)
 
     def answers(self, logits: Any) -> Any:
-        """The layer from logits to probabilities of an exported Keras model."""
+        """Adds the layer from logits to probabilities of an exported model."""
         return keras.layers.Softmax(dtype="float32")(logits)
 
     def logits(self, images: tf.Tensor) -> tf.Tensor:
-        """uint8 images [n, H, W, 3] to float32 logits [n, H, W, classes].
+        """Maps uint8 images [n, H, W, 3] to float32 logits [n, H, W, classes].
 
         The last row and column are repeated until the last feature lies on the last
         pixel, where upsampling with aligned corners puts it.
@@ -90,11 +90,11 @@ class Scorer:
         return logits[:, :height, :width]
 
     def use(self, weights: List[np.ndarray]) -> None:
-        """Predicts with these weights from now on."""
+        """Sets the weights for all following predictions."""
         self.network.set_weights(weights)
 
     def predict(self, weights: List[np.ndarray], images: np.ndarray) -> np.ndarray:
-        """Probabilities under these weights, float32 [n, H, W, classes].
+        """Predicts probabilities with these weights, float32 [n, H, W, classes].
 
         Args:
             weights: as the network's `get_weights` returns them.
@@ -105,19 +105,19 @@ class Scorer:
         return probabilities
 
     def classes(self, image: np.ndarray) -> np.ndarray:
-        """The likeliest class of every pixel, all that scores are made of.
+        """Predicts the class of every pixel, which is all that scores need.
 
         Args:
             image: uint8 [H, W, 3].
 
         Returns:
-            uint8 [H, W], those of `guess`.
+            uint8 [H, W], the same classes as of `guess`.
         """
         found: np.ndarray = self._classes(image[np.newaxis])[0].numpy()
         return found
 
     def guess(self, image: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-        """The likeliest class of every pixel, and the doubt about it.
+        """Predicts the class of every pixel, and its uncertainty.
 
         Args:
             image: uint8 [H, W, 3].
@@ -129,7 +129,7 @@ class Scorer:
         return classes[0].numpy(), doubt[0].numpy()
 
     def _likeliest(self, images: tf.Tensor) -> tf.Tensor:
-        # Of probabilities, as everywhere: rounding makes ties of logits that differ.
+        # Argmax of probabilities, as everywhere: rounding may turn logits into ties.
         return tf.cast(tf.argmax(self.probabilities(images), -1), tf.uint8)
 
     def _guesses(self, images: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
@@ -140,10 +140,10 @@ class Scorer:
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """How good predictions for one set of images are.
+    """Scores of the predictions for one set of images.
 
     Attributes:
-        miou: percent.
+        miou: mean IoU in percent.
         iou_by_class: percent [C], NaN for a class that does not occur.
         counts: int64 [C, C] pixels, true classes by predicted ones.
     """
@@ -154,12 +154,12 @@ class Score:
 
     @property
     def pixel_accuracy(self) -> float:
-        """Percent of the pixels."""
+        """Percentage of pixels that are predicted correctly."""
         return 100.0 * float(np.trace(self.counts) / max(self.counts.sum(), 1))
 
 
 def of_counts(counts: np.ndarray) -> Score:
-    """The score that a confusion matrix stands for."""
+    """Computes the score from a confusion matrix."""
     return Score(mean_iou(counts), iou_by_class(counts), counts)
 
 
@@ -169,7 +169,7 @@ def confusions(
     samples: Sequence[Sample],
     poll: Callable[[], None] = lambda: None,
 ) -> Iterator[np.ndarray]:
-    """The confusion matrix of each labelled image, int64 [C, C]; as `score`."""
+    """Yields each labelled image's confusion matrix, int64 [C, C]; see `score`."""
     scorer.use(weights)
     classes = scorer.network.output_shape[-1]
 
@@ -192,11 +192,11 @@ def score(
     Args:
         scorer: the network.
         weights: as its `get_weights` returns them.
-        samples: of known labels.
-        poll: called before each image; may raise to stop.
+        samples: images with labels.
+        poll: called before each image; may raise an exception to stop.
 
     Raises:
-        UserError: naming a file that can't be read.
+        UserError: if a file can't be read; names it.
     """
     return of_counts(sum(confusions(scorer, weights, samples, poll)))
 
@@ -207,9 +207,9 @@ def evaluate(
     sets: Mapping[str, Optional[Sequence[Sample]]],
     poll: Callable[[], None] = lambda: None,
 ) -> Dict[str, Score]:
-    """Scores averaged and raw weights on each set, as that of classification does.
+    """Scores EMA and raw weights on each set, as `evaluate` of classification does.
 
-    Without an average (a decay of 0) the two are the same and scored once.
+    Without EMA weights (a decay of 0) the two are the same and are scored once.
     """
     averaged = algorithm.average.in_network(algorithm.network)
     raw = algorithm.network.get_weights()
@@ -225,5 +225,5 @@ def evaluate(
 
 
 def equal(averaged: List[np.ndarray], raw: List[np.ndarray]) -> bool:
-    """Whether two sets of weights are the same, so that one score serves both."""
+    """Returns whether two lists of weights are equal, so that they have one score."""
     return all(np.array_equal(one, other) for one, other in zip(averaged, raw))

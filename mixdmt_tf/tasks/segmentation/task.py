@@ -1,4 +1,4 @@
-"""Semantic segmentation as a run sees it: data, batches, network, scores."""
+"""The task of semantic segmentation: data, batches, network, and scores of a run."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class Segmentation:
     measure = "miou"
 
     def __init__(self, experiment: Experiment, source: Optional[Source] = None):
-        """Remembers them.
+        """Initializes the task.
 
         Args:
             experiment: all settings.
-            source: the data set; opened when it is needed if not given.
+            source: the data set; by default it is opened when it is needed.
         """
         self.experiment = experiment
         self._given = source
@@ -55,11 +55,11 @@ class Segmentation:
         return np.asarray(self.source.colours)
 
     def replace(self, experiment: Experiment) -> Segmentation:
-        """The same data under other settings."""
+        """Returns a task on the same data with other settings."""
         return Segmentation(experiment, self.__dict__.get("source", self._given))
 
     def small(self, folder: pathlib.Path) -> Task:
-        """The same task on a few of its images, for a dry run."""
+        """Returns the same task on a few of its images, for a dry run."""
         return dry_run.small(self, folder)
 
     def resolve(self) -> Experiment:
@@ -67,21 +67,21 @@ class Segmentation:
         return preparation.resolve(self)
 
     def draw_split(self) -> Split:
-        """The split that the settings describe, drawn with the run's seed."""
+        """Draws the split that the settings describe with the run's seed."""
         data, seed = self.experiment.data, self.experiment.run.seed
         labels = data.labels or None
         return splits.make_split(self.source, labels, seed, data.labeled_list)
 
     def read_split(self, path: pathlib.Path) -> Split:
-        """Reads a `split.json` and makes sure that it fits the data."""
+        """Reads a `split.json` and checks that it fits the data."""
         return splits.read_split(path, self.source)
 
     def describe_split(self, split: Split) -> str:
-        """How many images there are, and whether the split is a published one."""
+        """Describes the number of images, and whether the split is a published one."""
         return preparation.describe(split, self.source)
 
     def check_files(self, folder: pathlib.Path, split: Split) -> None:
-        """Reads all files once, unless `folder` notes that it was done."""
+        """Reads all files once, unless `folder` records that this was done."""
         preparation.check(folder, self.source, split)
 
     def read_pseudo_labels(
@@ -91,7 +91,7 @@ class Segmentation:
         return pseudo_labels.read(place, split, self.source.num_classes)
 
     def share_copies(self, split: Split, part: Part) -> None:
-        """Nothing: crops are not stored."""
+        """Does nothing, since crops are not stored."""
 
     def pipeline(
         self,
@@ -99,7 +99,7 @@ class Segmentation:
         pseudo: Optional[pseudo_labels.PseudoLabels],
         replicas: int,
     ) -> Pipeline:
-        """The batches of crops."""
+        """Returns the pipeline of batches of crops."""
         run, data, recipe = self.experiment.run, self.experiment.data, self._recipe()
         unlabeled = run.batch * recipe.unlabeled_ratio
         if unlabeled:
@@ -128,7 +128,7 @@ class Segmentation:
         return method.recipe(self.experiment.method)
 
     def show_inputs(self, log: Recorder, pipeline: Pipeline) -> None:
-        """A few augmented images with their label maps or pseudo labels."""
+        """Logs a few augmented images with their label maps or pseudo labels."""
         batch = pipeline.at(0)
         images, labels = batch["x"], batch["y"]
         if pipeline.guesses:
@@ -137,22 +137,22 @@ class Segmentation:
         log.show_batch(images[:8].numpy(), labels[:8].numpy())
 
     def begin(self, algorithm: base.Algorithm, pipeline: Pipeline, folder: Any) -> None:
-        """Has the method begin."""
+        """Starts the method."""
         algorithm.begin(pipeline)
 
     def network(self) -> keras.Model:
-        """The network, untrained."""
+        """Builds the untrained network."""
         crop = self.experiment.data.crop_size or self.source.crop
         return self.experiment.network.build_segmenter(
             (*crop, self.source.channels), self.source.num_classes
         )
 
     def initialize(self, network: keras.Model) -> Optional[str]:
-        """Gives it the published weights that it is to start from, if any."""
+        """Loads the published weights that the network starts from, if any."""
         return self.experiment.network.initialize(network)
 
     def facts(self, split: Split) -> base.RunFacts:
-        """What the algorithm must know of the run besides its own settings."""
+        """Returns facts about the run that the algorithm needs."""
         return base.RunFacts(
             self.source.num_classes,
             len(split.labeled),
@@ -161,12 +161,12 @@ class Segmentation:
         )
 
     def log(self, folder: pathlib.Path) -> Recorder:
-        """The run's TensorBoard files and `metrics.csv`."""
+        """Opens the run's TensorBoard files and `metrics.csv`."""
         images = self.experiment.run.batch * self._recipe().images_per_label
         return Recorder(folder, self.source, images)
 
     def scorer(self) -> Scorer:
-        """A scorer for the experiment's network."""
+        """Returns a scorer for the experiment's network."""
         return Scorer(
             self.experiment.network,
             self.source.num_classes,
@@ -174,15 +174,15 @@ class Segmentation:
         )
 
     def evaluation(self, split: Split, scorer: Scorer, log: Recorder) -> Evaluation:
-        """Mean IoU on validation and test images."""
+        """Returns the evaluation of mean IoU on validation and test images."""
         sets = {"validation": self.source.validation, "test": self.source.test}
         return Evaluation(scorer, log, sets)
 
     def model_facts(self) -> Dict[str, Any]:
-        """Colours of the classes, and the settings of the network.
+        """Returns colours of the classes and settings of the network, to be saved.
 
-        Of two networks that teach each other either may be the result, so that the
-        settings in the run's folder may be those of the other one.
+        If two networks teach each other, either may be the result, so the settings in
+        the run's folder may be those of the other one.
         """
         return {
             "image_shape": [None, None, self.source.channels],
@@ -192,20 +192,20 @@ class Segmentation:
         }
 
     def load_scorer(self, facts: Mapping[str, Any]) -> Scorer:
-        """The scorer of a trained run, from what `model_facts` said."""
+        """Returns the scorer of a trained run, from the facts of `model_facts`."""
         network = type(self.experiment.network)(**facts["network"])
         return Scorer(network, len(facts["class_names"]), facts["image_shape"][-1])
 
     def summarize(self, rows: List[Row]) -> Dict[str, Any]:
-        """The scores of `results.json`."""
+        """Returns the scores for `results.json`."""
         return results.summarize(
             rows, self.source.class_names, preparation.test_set(self.source)
         )
 
     def rounds(self, folder: pathlib.Path, split: Split) -> Rounds:
-        """What the outer loop of a run in rounds asks."""
+        """Returns the hooks for the outer loop of a run in rounds."""
         return Rounds(self, folder, split)
 
     def describe(self, results_: Mapping[str, Any]) -> str:
-        """The results as a few lines for the terminal."""
+        """Formats the results as a few lines for the terminal."""
         return results.describe(results_)
