@@ -1,7 +1,7 @@
 """Networks, one file each: the file's name is the value of `--network`.
 
-A network's file has a frozen dataclass of its settings that bears the file's name, such
-as `WideResNet`, and builds the Keras model (`base.Network`).
+A network's file defines a frozen dataclass named like the file, such as `WideResNet`,
+which has the settings and builds the Keras model (`base.Network`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from mixdmt_tf.settings import class_named
 
 
 def network(name: str) -> Any:
-    """The class of `mixdmt_tf.models.<name>`, imported when it is asked for.
+    """Imports and returns the class of `mixdmt_tf.models.<name>`.
 
     Args:
         name: the value of `--network`, such as 'wide_resnet'.

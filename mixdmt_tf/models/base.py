@@ -1,4 +1,4 @@
-"""What all networks share: settings that build a Keras model."""
+"""Base class of networks: settings that build a Keras model."""
 
 from __future__ import annotations
 
@@ -20,40 +20,39 @@ class Network:
 
         build(input_shape, num_classes, portable=False) -> keras.Model
 
-    from float images [B, H, W, channels] in [-1, 1] to float32 logits [B, C], one for
-    segmentation `build_segmenter` with the same arguments, to logits [B, H, W, C].
+    from float images [B, H, W, channels] in [-1, 1] to float32 logits [B, C]. One for
+    segmentation has `build_segmenter` with the same arguments, to logits [B, H, W, C].
 
     Attributes:
-        head: names of the layers that belong to the classes, or how they begin. They
-            stay new when a network starts from another one's weights.
-        interchangeable: names of settings under which the same weights mean the same,
-            so that they may differ from those of the run that the weights come from.
-        decoder_layers: names, likewise, of layers between the encoder, which can have
-            published weights, and the head.
+        head: names, or prefixes of names, of the layers that depend on the classes.
+            They stay new if a network starts from the weights of another one.
+        interchangeable: names of settings that don't change the meaning of weights, so
+            that they may differ from those of the run that the weights come from.
+        decoder_layers: names, or prefixes of names, of the layers between the encoder,
+            which can have published weights, and the head.
         pretrained: file of published weights to start from, '' if there is none.
-        encoder_learning_rate_multiplier: learning rate of the layers that are neither
-            head nor decoder over that of the others.
-        image_size: height and width that images for it have at least, if nobody says
-            otherwise; None: whatever they have.
-        head_learning_rate_multiplier: learning rate of the head over that of all
-            other layers.
+        encoder_learning_rate_multiplier: factor of the learning rate for layers that
+            are neither head nor decoder.
+        image_size: default minimum height and width of images for the network; None
+            for no minimum.
+        head_learning_rate_multiplier: factor of the learning rate for the head.
     """
 
     head: ClassVar[Tuple[str, ...]] = ("logits",)
     interchangeable: ClassVar[Tuple[str, ...]] = ()
     image_size: ClassVar[Optional[int]] = None
     decoder_layers: ClassVar[Tuple[str, ...]] = ()
-    # Not annotated: a network that has such a setting declares it as a field.
+    # Not annotated, since networks with such a setting declare it as a field.
     pretrained = ""
     encoder_learning_rate_multiplier = 1.0
     head_learning_rate_multiplier = 1.0
 
     def __post_init__(self) -> None:
-        """Refuses values out of range with a UsageError."""
+        """Raises a UsageError for values out of range."""
         check(settings_of(type(self)), self)
 
     def for_run(self, steps: int) -> Network:
-        """These settings with what they leave open filled in for a run's length.
+        """Returns these settings with defaults that depend on a run's length.
 
         Args:
             steps: of the run.
@@ -62,33 +61,33 @@ class Network:
         return self
 
     def second(self) -> Network:
-        """The settings of the second of two networks that teach each other."""
+        """Returns the settings of the second of two networks that teach each other."""
         return self
 
     @property
     def depthwise(self) -> bool:
-        """Whether it is made of depthwise convolutions, slow in bfloat16 on CPUs."""
+        """Whether it uses depthwise convolutions, slow in bfloat16 on CPUs."""
         return False
 
     @property
     def shares_gradients(self) -> bool:
-        """Whether sums of convolutions in it are inexact in bfloat16 on CPUs.
+        """Whether it has sums of convolutions that are inexact in bfloat16 on CPUs.
 
-        `layers.sums.shared` finds them; a test does in all networks of the package.
+        `layers.sums.shared` finds them; a test checks all networks of the package.
         """
         return False
 
     @property
     def new(self) -> Tuple[str, ...]:
-        """How the names of layers begin that published weights have nothing for."""
+        """Prefixes of the names of layers without published weights."""
         return (*self.decoder_layers, *self.head)
 
     def encoder_layers(self, model: keras.Model) -> List[keras.layers.Layer]:
-        """The layers of a model that published weights have something for."""
+        """Returns the layers of a model that have published weights."""
         return [each for each in model.layers if not each.name.startswith(self.new)]
 
     def layer_rates(self) -> Dict[str, Any]:
-        """Learning rates of groups of layers, as `RunFacts` takes them."""
+        """Returns learning rates of groups of layers, as arguments of `RunFacts`."""
         return {
             "head": self.head,
             "head_rate": self.head_learning_rate_multiplier,
@@ -103,10 +102,10 @@ class Network:
         num_classes: int,
         portable: bool = False,
     ) -> keras.Model:
-        """`build`, with images brought to another size within the network.
+        """Builds the network with a layer that resizes the images.
 
-        Networks that were trained on photos are of little use on 32 x 32 pixels, and
-        images are augmented, stored and moved faster while they are small.
+        Networks that were trained on photos are of little use on 32 x 32 pixels, but
+        small images are augmented, stored and moved faster.
 
         Args:
             size: height and width in pixels; None: the images as they are.
@@ -127,26 +126,26 @@ class Network:
         return keras.Model(images, inner(x), name=f"{inner.name}_at_{size}")
 
     def adapt(self, model: keras.Model, sample: Callable[[int], np.ndarray]) -> None:
-        """Sets weights that follow from the images, before training begins.
+        """Sets weights that are computed from images, before training begins.
 
         Args:
-            model: all of its weights as they were initialized.
-            sample: from a number to at most as many training images, float32
+            model: the model with its initial weights.
+            sample: function from a number to at most as many training images, float32
                 [N, H, W, channels] in [-1, 1].
         """
         del model, sample  # a network that has such weights uses them
 
     def initialize(self, model: keras.Model) -> Optional[str]:
-        """Gives a model that these settings built the weights it is to start from.
+        """Loads the weights that a model built from these settings starts from.
 
         Args:
-            model: all of its weights random.
+            model: the model with random weights.
 
         Returns:
-            What was loaded, as text; None if it starts from random weights.
+            A description of the loaded weights; None if it starts from random weights.
 
         Raises:
-            UserError: if they are missing or don't fit. The model is unchanged.
+            UserError: if weights are missing or don't fit. The model is unchanged.
         """
         del model
         return None

@@ -65,9 +65,9 @@ class CNN13(Network):
     ) -> keras.Model:
         """Builds the network.
 
-        Images whose sides are not multiples of four are pooled with a border that
-        counts for nothing. Where less than 3x3 is left after both poolings (images
-        below 9x9) the convolution without padding gets one.
+        Images whose sides are not multiples of four are pooled with a border that is
+        ignored. If less than 3x3 is left after both poolings (images below 9x9), the
+        convolution without padding gets padding.
 
         Args:
             input_shape: (height, width, channels) of the images.

@@ -1,4 +1,4 @@
-"""Networks that get their weights from others of the same form."""
+"""Copies of networks, and the transfer of weights that are not trained."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import keras
 
 
 def copied(network: keras.Model) -> keras.Model:
-    """A network of the same form with random weights of its own.
+    """Returns a network of the same architecture with random weights of its own.
 
-    What no training moves is the same in both: weights of frozen layers, and what
-    `adapt` found for `Normalization` layers. `keras.models.clone_model` forgets them.
+    Weights that are never trained are copied: those of frozen layers, and those that
+    `adapt` computed for `Normalization` layers. `keras.models.clone_model` loses them.
 
     Args:
         network: a functional or sequential model.
@@ -27,11 +27,11 @@ def copied(network: keras.Model) -> keras.Model:
 
 
 def hand_down(network: keras.Model, copy: keras.Model) -> None:
-    """Gives a copy of a network all weights that are not trained, as they are now.
+    """Copies the current values of all weights that are not trained.
 
     Args:
-        network: with frozen layers, perhaps, or running statistics.
-        copy: of it, made by `copied`.
+        network: the original, which may have frozen layers or running statistics.
+        copy: its copy, made by `copied`.
     """
     trained = {id(weight) for weight in network.trainable_weights}
     for theirs, own in zip(network.weights, copy.weights):
@@ -41,13 +41,13 @@ def hand_down(network: keras.Model, copy: keras.Model) -> None:
 
 
 def settle(network: keras.Model) -> None:
-    """Has `Normalization` layers compute with the weights that they have now.
+    """Updates `Normalization` layers after their weights were replaced.
 
-    They compute with numbers that they made of earlier ones; of Keras's functions some
-    have them made anew, and Keras 3's `set_weights` does not.
+    These layers compute with values derived from their weights. Some functions of Keras
+    update the derived values, but Keras 3's `set_weights` does not.
 
     Args:
-        network: some of whose weights were replaced.
+        network: the network with replaced weights.
     """
     for layer in network._flatten_layers():
         if isinstance(layer, keras.layers.Normalization):

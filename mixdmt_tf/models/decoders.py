@@ -1,7 +1,7 @@
-"""From the features of an encoder to logits of classes, for segmentation.
+"""Decoders for segmentation, from features of an encoder to logits of classes.
 
-- `lite`: for CPUs and small devices. Three dilated 3x3 convolutions look around in the
-  features of stride 16, and two merges bring in those of stride 8 and 4 for the edges.
+- `lite`: for CPUs and small devices. Three dilated 3x3 convolutions add context to the
+  features of stride 16; two merges add features of stride 8 and 4 for the edges.
 - `deeplab_v2` (Chen et al. 2017a, arXiv:1606.00915): a convolution to the classes for
   each atrous rate, all on the features of the output stride, and their sum.
 - `deeplab_v3_plus` (Chen et al. 2018, arXiv:1802.02611): atrous spatial pyramid pooling
@@ -11,7 +11,7 @@
   6x6 parts of the image beside the features, and a 3x3 convolution. The network of
   cross-consistency training (arXiv:2003.09005), with 512 filters.
 
-Layers that take part are called `decoder_...`, those that make the logits `classes`.
+Names of layers begin with `decoder_`, or with `classes` if they compute the logits.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Decoder:
 
     Attributes:
         output_stride: of the encoder that it is for.
-        decode: (features by stride, classes, width, momentum) to logits [B, h, w, C]
-            of some smaller size than the image.
+        decode: function of (features by stride, classes, width, momentum) to logits
+            [B, h, w, C], smaller than the image.
     """
 
     output_stride: int
@@ -59,7 +59,7 @@ def _lite(features: Features, classes: int, width: int, momentum: float) -> Any:
 
 
 def _deeplab_v2(features: Features, classes: int, width: int, momentum: float) -> Any:
-    del width, momentum  # it has neither
+    del width, momentum  # unused here
     branches = [
         keras.layers.Conv2D(
             *(classes, 3), padding="same", dilation_rate=rate, name=f"classes_{index}"
@@ -106,9 +106,9 @@ def _pspnet(features: Features, classes: int, width: int, momentum: float) -> An
 
 
 def _of_an_image(mean: Any, width: int) -> Any:
-    """A convolution and ReLU of one value per channel and image.
+    """Applies a convolution and ReLU to one value per channel and image.
 
-    Batch normalization has nothing to go by when the batch is small: there is none.
+    There is no batch normalization: small batches would have too few values.
     """
     return keras.layers.Conv2D(width, 1, activation="relu", name="decoder_image")(mean)
 
@@ -116,7 +116,7 @@ def _of_an_image(mean: Any, width: int) -> Any:
 def _unit(
     x: Any, name: str, filters: int, kernel: int, rate: int, momentum: float
 ) -> Any:
-    """A convolution, batch normalization and ReLU."""
+    """Applies a convolution, batch normalization and ReLU."""
     x = keras.layers.Conv2D(
         filters,
         kernel,

@@ -6,9 +6,9 @@ Chen et al. 2017, without conditional random fields and multiple scales, as Feng
 on the same features, and their sum brought to the size of the image
 (`mixdmt_tf/models/layers/upsampling.py`).
 
-The paper's head has the rates 6, 12, 18 and 24. DMT's released code, and much code of
-that family, declares the four convolutions and returns after it has added two of them:
-its published numbers are of rates '6,12'.
+The paper's head has the rates 6, 12, 18 and 24. DMT's released code, and much related
+code, declares the four convolutions but returns after adding two of them, so its
+published results are for rates '6,12'.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from mixdmt_tf.settings import setting
 
 @dataclasses.dataclass(frozen=True)
 class DeepLabV2(Freezing, resnet.ResNet):
-    """The residual network, its head, and what its weights expect of images."""
+    """Settings of the residual network, its head, and its input normalization."""
 
     head: ClassVar[Tuple[str, ...]] = ("aspp_",)
     interchangeable: ClassVar[Tuple[str, ...]] = (
@@ -89,13 +89,13 @@ class DeepLabV2(Freezing, resnet.ResNet):
     )
 
     def __post_init__(self) -> None:
-        """Refuses values out of range with a UsageError."""
+        """Raises a UsageError for values out of range."""
         super().__post_init__()
         self.check_freeze()
         _ = self.atrous_rates  # raises if they can't be read
 
     def second(self) -> DeepLabV2:
-        """The settings of the second of two networks that teach each other."""
+        """Returns the settings of the second of two networks that teach each other."""
         layout = self.layout if self.layout_b == "same" else self.layout_b
         moved = layout != self.layout
         normalization = self.normalization_b
@@ -118,14 +118,14 @@ class DeepLabV2(Freezing, resnet.ResNet):
 
     @property
     def atrous_rates(self) -> Tuple[int, ...]:
-        """The rates as numbers.
+        """Parses the rates.
 
         Raises:
-            UsageError: if they are no positive numbers.
+            UsageError: if they are not positive integers.
         """
         words = [word.strip() for word in self.rates.split(",")]
         rates = [int(w) if w.isascii() and w.isdigit() else 0 for w in words]
-        # Images have fewer pixels, and larger numbers no meaning.
+        # Larger rates make no sense, since images have fewer pixels.
         if not all(0 < rate < 10_000 for rate in rates):
             raise UsageError(
                 f"rates={self.rates!r}: expected positive integers separated by "
@@ -146,9 +146,9 @@ class DeepLabV2(Freezing, resnet.ResNet):
                 network for images of any size. Three channels unless `normalization` is
                 'none'.
             num_classes: number of classes C.
-            portable: accepted as all networks do. Keras has no layer that upsamples
-                with corners aligned, so a .keras file of this network wants this
-                package all the same; a SavedModel does not.
+            portable: has no effect here. Keras has no layer that upsamples with corners
+                aligned, so a .keras file of this network needs this package in any
+                case; a SavedModel does not.
 
         Returns:
             A functional model: float images [B, H, W, channels] in [-1, 1] to float32
@@ -156,7 +156,7 @@ class DeepLabV2(Freezing, resnet.ResNet):
 
         Raises:
             UsageError: if images without three channels would have to be normalized, or
-                the network has no layer of the name in `freeze`.
+                if the network has no layer of the name in `freeze`.
         """
         del portable
         images = x = keras.Input(image_shape, name="image")
@@ -168,7 +168,7 @@ class DeepLabV2(Freezing, resnet.ResNet):
                 )
             x = InputNormalization(self.normalization, name="normalization")(x)
         x = resnet.features(self, x)
-        # PyTorch's own start of a convolution: uniform in +-1 / sqrt(inputs).
+        # PyTorch's default initialization of biases: uniform in +-1 / sqrt(inputs).
         bound = (9 * int(x.shape[-1])) ** -0.5
         branches = [
             keras.layers.Conv2D(
@@ -197,12 +197,12 @@ class DeepLabV2(Freezing, resnet.ResNet):
 
 
 def head_variables(model: keras.Model) -> List[Any]:
-    """The variables that `head_learning_rate_multiplier` is for.
+    """Returns the variables that `head_learning_rate_multiplier` applies to.
 
-    The network itself does not use the multiplier; who trains it does.
+    The network itself does not use the multiplier; the training code does.
 
     Args:
-        model: made by `build_segmenter`.
+        model: built by `build_segmenter`.
 
     Returns:
         Kernel and bias of the convolution of each rate, in the order of the rates.

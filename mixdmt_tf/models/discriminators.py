@@ -1,15 +1,15 @@
-"""Networks that judge what segmentation networks predict.
+"""Discriminators: networks that judge the predictions of segmentation networks.
 
-- `map_discriminator` (Hung et al. 2018, arXiv:1802.07934): is each pixel
-  of a class map of a label map, or predicted? Five 4x4 convolutions of stride 2; no
-  batch normalization.
-- `image_discriminator` (s4GAN: Mittal, Tatarchenko and Brox, arXiv:1908.05724): does a
-  class map belong to an image, and is it of a label map? Four such convolutions,
-  dropout of whole maps, and the mean over positions: features that the network is to
-  match, and one logit.
-- `flaw_detector` (GCT: Ke et al. 2020, arXiv:2008.05258): how wrong is each pixel?
-  Convolutions of stride 2 and 1 in turn, normalized half by the batch and half by the
-  image.
+- `map_discriminator` (Hung et al. 2018, arXiv:1802.07934): tells for each pixel of a
+  class map whether it is from a label map or predicted. Five 4x4 convolutions of stride
+  2; no batch normalization.
+- `image_discriminator` (s4GAN: Mittal, Tatarchenko and Brox, arXiv:1908.05724): tells
+  whether a class map belongs to an image and is from a label map. Four such
+  convolutions, dropout of whole maps, and the mean over positions: features for feature
+  matching, and one logit.
+- `flaw_detector` (GCT: Ke et al. 2020, arXiv:2008.05258): predicts the error of each
+  pixel. Convolutions of stride 2 and 1 in turn, normalized half by the batch and half
+  by the image.
 
 The number of strided convolutions is a setting of the methods: five halve crops of 321
 to 10 pixels, and crops of 48 to a single one.
@@ -29,16 +29,16 @@ from mixdmt_tf.models.layers.upsampling import Upsampling
 def require_size(
     size: Tuple[Optional[int], Optional[int]], layers: int, between: bool = False
 ) -> None:
-    """Makes sure that something is left of a crop.
+    """Checks that a crop is large enough for the strided convolutions.
 
     Args:
         size: height and width of the crop, None if unknown.
-        layers: convolutions that halve it.
-        between: whether there is one of stride 1 after each but the first and the last,
-            which takes a pixel.
+        layers: number of convolutions that halve it.
+        between: whether each of these but the first and the last is followed by a
+            convolution of stride 1, which removes a pixel.
 
     Raises:
-        UsageError: if nothing is left.
+        UsageError: if no pixels would be left.
     """
 
     def left(side: int, layers: int) -> int:
@@ -57,16 +57,16 @@ def require_size(
 
 
 def map_discriminator(classes: int, layers: int = 5, width: int = 64) -> keras.Model:
-    """The discriminator of Hung et al.
+    """Builds the discriminator of Hung et al.
 
     Args:
         classes: C.
-        layers: convolutions of stride 2, the last of which has one filter.
-        width: filters of the first one; each of the next has twice as many.
+        layers: number of convolutions of stride 2; the last one has one filter.
+        width: filters of the first one; each following one has twice as many.
 
     Returns:
         A model from class maps float32 [B, H, W, C] to float32 logits [B, H, W, 1],
-        bilinear between those of the last layer.
+        upsampled bilinearly from those of the last layer.
     """
     maps = keras.Input((None, None, classes), name="map")
     x = maps
@@ -83,15 +83,15 @@ def image_discriminator(
     dropout: float = 0.5,
     channels: int = 3,
 ) -> keras.Model:
-    """The discriminator of s4GAN.
+    """Builds the discriminator of s4GAN.
 
     Args:
         classes: C.
-        layers: convolutions of stride 2.
-        width: filters of the first one; each of the next has twice as many.
-        dropout: share of the maps that are dropped after each convolution but the last,
-            in training mode. The masks follow from the images: the same images again
-            have the same.
+        layers: number of convolutions of stride 2.
+        width: filters of the first one; each following one has twice as many.
+        dropout: share of maps to drop in training mode after each convolution but the
+            last. The masks are functions of the images, so the same images have the
+            same masks.
         channels: of the images.
 
     Returns:
@@ -101,7 +101,7 @@ def image_discriminator(
     """
     maps = keras.Input((None, None, classes), name="map")
     images = keras.Input((None, None, channels), name="image")
-    # The images that s4GAN's sees are scaled to 0 to 1, as probabilities are.
+    # In s4GAN images are scaled to [0, 1], the range of probabilities.
     shown = keras.layers.Rescaling(0.5, 0.5, dtype="float32")(images)
     x = keras.layers.Concatenate(dtype="float32")([maps, shown])
     for index in range(layers):
@@ -118,18 +118,18 @@ def image_discriminator(
 def flaw_detector(
     classes: int, layers: int = 5, width: int = 64, channels: int = 3
 ) -> keras.Model:
-    """The flaw detector of GCT.
+    """Builds the flaw detector of GCT.
 
     Args:
         classes: C.
-        layers: convolutions of stride 2, the last of which has one filter.
-        width: filters of the first one; each of the next has twice as many.
+        layers: number of convolutions of stride 2; the last one has one filter.
+        width: filters of the first one; each following one has twice as many.
         channels: of the images.
 
     Returns:
         A model from class maps float32 [B, H, W, C] and images [B, H, W, channels] to
-        float32 flaws [B, H, W, 1], bilinear between those of the last layer, without
-        bounds.
+        unbounded float32 flaws [B, H, W, 1], upsampled bilinearly from those of the
+        last layer.
     """
     maps = keras.Input((None, None, classes), name="map")
     images = keras.Input((None, None, channels), name="image")
@@ -143,16 +143,16 @@ def flaw_detector(
 
 
 def _half_normalized(x: Any) -> Any:
-    """Half of the maps by the statistics of the batch, half by each image's own."""
+    """Normalizes half of the maps by batch statistics, half by each image's own."""
     half = x.shape[-1] // 2
-    # Those of all replicas, as in the release.
+    # The batch statistics are those of all replicas, as in the release.
     batch = keras.layers.BatchNormalization(epsilon=1e-5, synchronized=True)
     image = keras.layers.GroupNormalization(-1, epsilon=1e-5, center=False, scale=False)
     return keras.layers.Concatenate()([batch(x[..., :half]), image(x[..., half:])])
 
 
 def convolve(x: Any, filters: int, stride: int = 2) -> Any:
-    """A 4x4 convolution with a border of one pixel, as torch has and initializes it.
+    """Applies a 4x4 convolution, padded by one pixel and initialized as in PyTorch.
 
     Kernel and bias are uniform within 1 / sqrt(inputs of a filter).
     """

@@ -1,8 +1,8 @@
 """EfficientNet-Lite0 for classification, with ImageNet weights.
 
 The smallest of three (`encoders/efficientnet_lite.py`); 4,652,008 parameters with 1,000
-classes. A pass of an image of 224 x 224 pixels takes 0.4 billion multiplications, of 96
-x 96 a fifth of that.
+classes. A forward pass takes 0.4 billion multiplications for an image of 224 x 224
+pixels, and a fifth of that for 96 x 96.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from mixdmt_tf.models.pretrained_classifier import PretrainedClassifier
 
 @dataclasses.dataclass(frozen=True)
 class EfficientNetLite0(PretrainedClassifier):
-    """Which weights it starts from, and what of it is trained."""
+    """Settings: the weights to start from, and the layers to train."""
 
     size: ClassVar[int] = 0
 
     @property
     def depthwise(self) -> bool:
-        """Whether it is made of depthwise convolutions."""
+        """Whether it uses depthwise convolutions."""
         return True
 
     @property
@@ -42,7 +42,7 @@ class EfficientNetLite0(PretrainedClassifier):
 
         Args:
             input_shape: (height, width, channels) of the images. Grey images become
-                three equal channels; with another number of channels than 1 and 3 the
+                three equal channels; with other numbers of channels than 1 and 3 the
                 first convolution is new, too.
             num_classes: number of classes C.
             portable: use stock Keras layers only, so that a saved model loads without

@@ -13,6 +13,6 @@ from mixdmt_tf.models import efficientnet_lite0
 
 @dataclasses.dataclass(frozen=True)
 class EfficientNetLite1(efficientnet_lite0.EfficientNetLite0):
-    """Which weights it starts from, and what of it is trained."""
+    """Settings: the weights to start from, and the layers to train."""
 
     size: ClassVar[int] = 1

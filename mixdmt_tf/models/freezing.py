@@ -1,4 +1,4 @@
-"""Which layers of a network with published weights keep them."""
+"""Freezing of layers with published weights."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _UNTIL = "until:"
 
 @dataclasses.dataclass(frozen=True)
 class Freezing:
-    """The setting of networks that can keep the weights of their first layers."""
+    """Setting of networks that can keep the weights of their first layers."""
 
     freeze: str = setting(
         "none",
@@ -25,7 +25,7 @@ class Freezing:
     )
 
     def check_freeze(self) -> None:
-        """Refuses what is no part of a network with a UsageError."""
+        """Raises a UsageError if the value of `freeze` is malformed."""
         named = self.freeze.startswith(_UNTIL) and len(self.freeze) > len(_UNTIL)
         if self.freeze not in ("none", "encoder") and not named:
             raise UsageError(
@@ -35,10 +35,10 @@ class Freezing:
     def freeze_layers(
         self, model: keras.Model, encoder: Sequence[keras.layers.Layer]
     ) -> None:
-        """Freezes what the setting says.
+        """Freezes the layers that the setting names.
 
         Args:
-            model: built.
+            model: the built model.
             encoder: its layers with published weights.
 
         Raises:

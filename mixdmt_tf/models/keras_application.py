@@ -1,9 +1,8 @@
 """Any classifier of keras.applications, by its name, with a new last layer.
 
-Their ImageNet weights are fetched by Keras itself, once, into its cache
-(`~/.keras/models`); where there is no network, a file of keras.applications that
-somebody brought does as well. Images are prepared within the network, as each
-application wants them.
+Keras downloads their ImageNet weights once into its cache (`~/.keras/models`). Without
+a network connection, you can give a weights file of keras.applications instead. Images
+are preprocessed within the network, as each application requires.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from mixdmt_tf.models.layers import sums
 from mixdmt_tf.models.pretrained_classifier import PretrainedClassifier
 from mixdmt_tf.settings import setting
 
-# What Keras and TensorFlow say where layers shrink images to nothing.
+# Parts of error messages of Keras and TensorFlow for images that are too small.
 _TOO_SMALL = ("must be at least", "egative", "<= 0")
 _OTHER_CHANNELS = (
     "--network=efficientnet_lite0 takes any number; its first convolution is then new."
@@ -32,7 +31,7 @@ _OTHER_CHANNELS = (
 
 @dataclasses.dataclass(frozen=True)
 class KerasApplication(PretrainedClassifier):
-    """Which application, and what of it is trained."""
+    """Settings: the application, and the layers to train."""
 
     application: str = setting(
         "EfficientNetV2B0",
@@ -114,7 +113,7 @@ class KerasApplication(PretrainedClassifier):
 
     @property
     def depthwise(self) -> bool:
-        """Whether it is made of depthwise or grouped convolutions."""
+        """Whether it uses depthwise or grouped convolutions."""
         return not self.application.startswith(("DenseNet", "Incep", "ResNet", "VGG"))
 
     @property
@@ -134,9 +133,9 @@ class KerasApplication(PretrainedClassifier):
             input_shape: (height, width, 1 or 3) of the images. Grey images become three
                 equal channels.
             num_classes: number of classes C.
-            portable: accepted as all networks do. The layer that prepares images is of
-                this package, so a .keras file wants it all the same; a SavedModel does
-                not.
+            portable: has no effect here. The preprocessing layer is part of this
+                package, so a .keras file needs the package in any case; a SavedModel
+                does not.
 
         Returns:
             A functional model: float images [B, H, W, channels] in [-1, 1] to float32
@@ -159,8 +158,8 @@ class KerasApplication(PretrainedClassifier):
         try:
             if input_shape[-1] not in (1, 3):
                 one = tf.zeros([1, 1, 1, input_shape[-1]])
-                # Keras 2 refuses them where means of three are taken off, Keras 3
-                # in training, if it does not leave out the fourth.
+                # If three means are subtracted, Keras 2 rejects such images, and
+                # Keras 3 fails in training or ignores the fourth channel.
                 if prepare(one).shape != one.shape:
                     raise ValueError("other channels than the means that are taken off")
             x = prepare(x)
@@ -175,13 +174,13 @@ class KerasApplication(PretrainedClassifier):
         return self.prepare(keras.Model(images, logits, name=self.application.lower()))
 
     def _application(self, **kwargs: Any) -> keras.Model:
-        """The application without its last layers."""
+        """Builds the application without its last layers."""
         return getattr(keras.applications, self.application)(
             include_top=False, **kwargs
         )
 
     def _unsuited(self, shape: Tuple[int, int, int], error: Exception) -> UsageError:
-        """What is wrong with images of a shape for which it could not be built."""
+        """Returns the error for an image shape that the application can't take."""
         height, width, channels = shape
         if channels not in (1, 3):
             return UsageError(
@@ -198,7 +197,7 @@ class KerasApplication(PretrainedClassifier):
         """Loads the weights; see `Network.initialize`.
 
         Raises:
-            UsageError: if images have other channels than the weights are for.
+            UsageError: if the weights are for another number of channels.
             UserError: if Keras can't fetch the weights, or a file does not fit.
         """
         if self.pretrained != "imagenet":
@@ -213,7 +212,7 @@ class KerasApplication(PretrainedClassifier):
             )
         try:
             source = self._application(weights="imagenet", input_shape=shape)
-        except Exception as error:  # a bare one, of whatever went wrong on the way
+        except Exception as error:  # Keras raises it for any download error
             reason = next(iter(str(error).splitlines()), "") or type(error).__name__
             raise UserError(
                 f"the ImageNet weights of {self.application} could not be fetched or "
@@ -239,23 +238,23 @@ def _shares_gradients(application: str) -> bool:
 
 
 def _itself(model: keras.Model) -> keras.Model:
-    """What `build` made, where `build_at` enlarges the images before it."""
+    """Returns the inner model from `build` if `build_at` added resizing."""
     models = [e for e in model._flatten_layers() if isinstance(e, keras.Model)]
     return next(e for e in models if "preprocessing" in [n.name for n in e.layers])
 
 
 @keras.saving.register_keras_serializable("mixdmt_tf")
 class Preprocessing(keras.layers.Layer):
-    """Images in [-1, 1] as an application's `preprocess_input` makes them."""
+    """Converts images in [-1, 1] to those of an application's `preprocess_input`."""
 
     def __init__(self, application: str, **kwargs: Any):
-        """Finds the function.
+        """Looks up the application's `preprocess_input`.
 
         Args:
             application: a name in keras.applications.
             **kwargs: of every Keras layer.
         """
-        # In half a precision two neighbouring greys can become one.
+        # In half precision two neighbouring grey levels could become equal.
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         self.application = application
@@ -263,13 +262,13 @@ class Preprocessing(keras.layers.Layer):
         self._prepare = importlib.import_module(module).preprocess_input
 
     def call(self, images: tf.Tensor) -> tf.Tensor:
-        """float32 [B, H, W, 3] in [-1, 1] to what the application takes."""
+        """Maps float32 [B, H, W, 3] in [-1, 1] to inputs of the application."""
         return self._prepare((images + 1.0) * 127.5, data_format="channels_last")
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """The shape of the images."""
+        """Returns the shape of the images."""
         return input_shape
 
     def get_config(self) -> Dict[str, Any]:
-        """What the constructor takes."""
+        """Returns the arguments of the constructor."""
         return {**super().get_config(), "application": self.application}

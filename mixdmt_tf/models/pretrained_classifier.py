@@ -30,7 +30,7 @@ class PretrainedClassifier(Pretrained):
     )
 
     def logits(self, features: keras.KerasTensor, classes: int) -> keras.KerasTensor:
-        """The new last layer.
+        """Adds the new last layer.
 
         Args:
             features: float32 [B, D].

@@ -1,13 +1,13 @@
-"""Networks that compute the insides of their blocks twice instead of keeping them.
+"""Rematerialization: recomputing activations within blocks instead of storing them.
 
-A training step keeps the output of every layer until the backward pass has used it.
-Here only what goes from one block to the next is kept; the backward pass computes a
-block again before it takes its gradient (Chen et al. 2016, arXiv:1604.06174). Gradients
-are the same, memory is that of the blocks' outputs and of one block, and a step takes
-about a third longer.
+A training step stores the output of every layer until the backward pass has used it.
+With rematerialization only the tensors between blocks are stored, and the backward pass
+computes each block again before its gradient (Chen et al. 2016, arXiv:1604.06174).
+Gradients are the same, memory is that of the blocks' outputs and of one block, and a
+step takes about a third longer.
 
-Nothing here asks which network it is: a block ends where branches meet and a single
-tensor goes on.
+This works for any network: a block ends where branches meet and a single tensor
+continues.
 """
 
 from __future__ import annotations
@@ -24,21 +24,20 @@ _MEETINGS = ("Add", "Concatenate")
 
 
 def rematerialize(network: keras.Model) -> int:
-    """Makes a built network compute its blocks again in backward passes.
+    """Makes a built network recompute its blocks in backward passes.
 
-    Layers, weights and their names stay as they are, and so do passes without training
-    and what is saved. Blocks with layers that draw random numbers are kept whole: a
-    second pass would draw others.
+    Layers, weights, names, inference, and saved files don't change. Blocks with layers
+    that draw random numbers are not recomputed, since a second pass would draw other
+    numbers.
 
     Args:
-        network: a functional model of one input and one output.
+        network: a functional model with one input and one output.
 
     Returns:
-        The number of blocks that are computed again; 0 if there are none, and the
-        network is as it was.
+        The number of recomputed blocks; if it is 0, the network is unchanged.
     """
     inner = [each for each in network.layers if isinstance(each, keras.Model)]
-    if inner:  # it enlarges the images and asks another
+    if inner:  # it resizes the images and calls another model
         return sum(map(rematerialize, inner))
     pieces = _pieces(network)
     again = [_is_deterministic(piece) for piece in pieces[:-1]] + [False]
@@ -60,14 +59,14 @@ def rematerialize(network: keras.Model) -> int:
 
 
 def kept(network: keras.Model) -> Tuple[int, int]:
-    """How many numbers a network that is rematerialized keeps for one image.
+    """Counts the values that a rematerialized network stores for one image.
 
     Args:
-        network: a functional model; it stays as it is.
+        network: a functional model; it is not changed.
 
     Returns:
-        Numbers that go from block to block, and those within the largest block or in
-        what is not computed again; (0, 0) if there are no blocks.
+        The number of values between blocks, and of those within the largest block or in
+        parts that are not recomputed; (0, 0) if there are no blocks.
     """
     inner = [each for each in network.layers if isinstance(each, keras.Model)]
     if inner:
@@ -85,14 +84,14 @@ def kept(network: keras.Model) -> Tuple[int, int]:
 
 
 def _again(piece: keras.Model, given: Sequence[tf.Tensor]) -> tf.Tensor:
-    """The output of a piece whose backward pass computes it again."""
+    """Returns the output of a block that is recomputed in the backward pass."""
     passes: List[None] = []
 
     def run(*given: tf.Tensor) -> tf.Tensor:
         passes.append(None)
         if len(passes) == 1:
             return _apply(piece, given)
-        with frozen_statistics(piece):  # which saw this batch in the first pass
+        with frozen_statistics(piece):  # already updated by the first pass
             return _apply(piece, given)
 
     return tf.recompute_grad(run)(*given)
@@ -103,17 +102,17 @@ def _apply(piece: keras.Model, given: Sequence[tf.Tensor]) -> tf.Tensor:
 
 
 def _pieces(network: keras.Model) -> List[keras.Model]:
-    """The blocks, and what comes after the last one, as models that share all layers.
+    """Splits a network into blocks and a rest, as models that share all layers.
 
-    Each takes what the one before puts out and, if it wants to know their size, say,
-    the images.
+    The input of each is the output of the one before and, if needed (for their size,
+    for example), the images.
     """
     layers = [e for e in network.layers if not isinstance(e, keras.layers.InputLayer)]
     images = network.inputs[0]
     wanted = {id(each): n for n, layer in enumerate(layers) for each in inputs(layer)}
     start, first, pieces, last = images, 0, [], 0
     for place, layer in enumerate(layers):
-        # Whether a later layer wants anything but this one's output, or the images.
+        # Whether later layers need other tensors than this output and the images.
         meets = type(layer).__name__ in _MEETINGS and last <= place
         if meets or place == len(layers) - 1:
             inside = layers[first : place + 1]

@@ -1,23 +1,23 @@
 """Residual networks of 50 and 101 layers as dilated feature extractors.
 
 He et al. 2016 with bottleneck blocks, in the two layouts in which ImageNet weights are
-published. They are different networks, and weights of one are noise in the other:
+published. They are different networks, and weights of one are useless in the other:
 
-- `torch` (torchvision, 'v1.5'; what DMT runs): a block halves the image in its 3x3
-  convolution, no convolution has a bias, epsilon 1e-5. Layers are called as torchvision
-  calls them with '_' for '.': `layer1_0_conv1`, `layer1_0_downsample_0`.
+- `torch` (torchvision, 'v1.5'; used by DMT): a block halves the image in its 3x3
+  convolution, no convolution has a bias, epsilon 1e-5. Layers have the names of
+  torchvision with '_' for '.': `layer1_0_conv1`, `layer1_0_downsample_0`.
 - `keras` (`keras.applications.ResNet50`, `ResNet101`; the original paper): a block
   halves the image in its first 1x1 convolution, convolutions have biases, epsilon
-  1.001e-5. Layers are called as in keras.applications: `conv2_block1_0_conv`.
+  1.001e-5. Layers have the names of keras.applications: `conv2_block1_0_conv`.
 
 Both pad by the same amount on all sides, and both have the same feature sizes.
 
 An output stride below 32 (Chen et al. 2017, DeepLab-v2, section 3.1) replaces the last
-strides by dilation. What the network computes stays the same at every point it had
-before; the points in between are new. In the torch layout the 3x3 convolution of a
-block that would have halved the image keeps the dilation of the stage before
-(torchvision's `replace_stride_with_dilation`); in the keras layout, where the stride
-came before that convolution, it takes the new one.
+strides by dilation. The network's values at the original points stay the same; the
+points in between are new. In the torch layout the 3x3 convolution of a block that would
+have halved the image keeps the dilation of the stage before (torchvision's
+`replace_stride_with_dilation`); in the keras layout, where the stride came before that
+convolution, it has the new dilation.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ _BLOCKS = {
 class ResNet(Network):
     """Size and layout of the network.
 
-    A `batch_norm_momentum` of None is filled in by `for_run`; a network that is built
-    without has the layout's own, that of long runs.
+    A `batch_norm_momentum` of None is filled in by `for_run`; a network built without
+    `for_run` has the layout's own momentum, that of long runs.
     """
 
     depth: int = setting(
@@ -86,13 +86,13 @@ class ResNet(Network):
     )
 
     def for_run(self, steps: int) -> ResNet:
-        """These settings with the momentum that suits a run's length."""
+        """Returns these settings with the momentum for a run's length."""
         momentum = lengths.batch_norm_momentum(self._own_momentum, steps)
         return lengths.filled_in(self, batch_norm_momentum=momentum)
 
     @property
     def momentum(self) -> float:
-        """Momentum of batch normalization: that of the settings, or the layout's."""
+        """Momentum of batch normalization, from the settings or else the layout."""
         given = self.batch_norm_momentum
         return self._own_momentum if given is None else given
 
@@ -102,11 +102,11 @@ class ResNet(Network):
 
 
 def features(config: ResNet, x: Any) -> Any:
-    """The last of `stages`: [B, ceil(H / s), ceil(W / s), 32 width].
+    """Returns the last of `stages`: [B, ceil(H / s), ceil(W / s), 32 width].
 
     Args:
         config: size and layout; s is its output stride.
-        x: symbolic images [B, H, W, channels], normalized as the weights want them.
+        x: symbolic images [B, H, W, channels], normalized as the weights require.
     """
     return stages(config, x)[config.output_stride]
 
@@ -116,7 +116,7 @@ def stages(config: ResNet, x: Any) -> Dict[int, Any]:
 
     Args:
         config: size and layout.
-        x: symbolic images [B, H, W, channels], normalized as the weights want them.
+        x: symbolic images [B, H, W, channels], normalized as the weights require.
 
     Returns:
         The last symbolic tensor of each resolution, [B, ceil(H / s), ceil(W / s),
@@ -127,7 +127,7 @@ def stages(config: ResNet, x: Any) -> Dict[int, Any]:
     stem = ("conv1", "bn1") if torch else ("conv1_conv", "conv1_bn")
     x = _convolve(config, x, stem, config.width, 7, stride=2)
     x = keras.layers.ReLU(name="conv1_relu")(x)
-    # What is pooled is not negative: zeros around it never win.
+    # Pooled values are not negative, so a border of zeros never is the maximum.
     x = keras.layers.ZeroPadding2D(1, name="pool1_pad")(x)
     x = keras.layers.MaxPooling2D(3, 2, name="pool1_pool")(x)
 
@@ -148,7 +148,7 @@ def stages(config: ResNet, x: Any) -> Dict[int, Any]:
                 config.width << stage,
                 stride if index == 0 else 1,
                 before if torch and index == 0 else dilation,
-                # A stage's first block has another number of channels coming in.
+                # The input of a stage's first block has another number of channels.
                 projects=index == 0,
             )
         found[reached] = x
@@ -164,11 +164,11 @@ def _block(
     dilation: int,
     projects: bool,
 ) -> Any:
-    """A bottleneck: 1x1, 3x3 and 1x1 convolutions beside a shortcut."""
+    """Applies a bottleneck: 1x1, 3x3 and 1x1 convolutions beside a shortcut."""
     torch = config.layout == "torch"
 
     def names(number: int) -> Tuple[str, str]:
-        """Of convolution `number`, 0 being the shortcut's, and its normalization."""
+        """Returns layer names: convolution `number` (0: shortcut), normalization."""
         if not torch:
             return f"{name}_{number}_conv", f"{name}_{number}_bn"
         if number == 0:
@@ -197,11 +197,11 @@ def _convolve(
     stride: int = 1,
     dilation: int = 1,
 ) -> Any:
-    """A convolution and its batch normalization, under the two names."""
+    """Applies a convolution and its batch normalization, with these two names."""
     torch = config.layout == "torch"
     padding = "same"
     if kernel > 1 and stride > 1:
-        # 'same' would pad even images below and to the right only.
+        # 'same' would pad images of even size only below and to the right.
         x = keras.layers.ZeroPadding2D(kernel // 2, name=f"{names[0]}_pad")(x)
         padding = "valid"
     start: Any = "glorot_uniform"

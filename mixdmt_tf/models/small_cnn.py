@@ -1,6 +1,6 @@
-"""A small network without batch normalization, for tests and quick looks.
+"""A small network without batch normalization, for tests and quick experiments.
 
-Nothing in it depends on the other rows of the batch, which makes properties such as
+Its outputs don't depend on the other rows of the batch, which makes properties such as
 'two replicas equal one' exact.
 """
 
@@ -34,7 +34,7 @@ class SmallCNN(Network):
         Args:
             input_shape: (height, width, channels) of the images.
             num_classes: number of classes C.
-            portable: accepted as all networks do; there are only stock layers here.
+            portable: has no effect here; there are only stock layers.
 
         Returns:
             A functional model: float images [B, H, W, channels] in [-1, 1] to float32

@@ -1,8 +1,8 @@
 """A small network for segmentation, for tests and machines without a GPU.
 
-An encoder halves the image two or three times, dilated convolutions with shortcuts look
-around in what is left (Yu and Koltun 2016), and a decoder looks once more at the
-features of half the size, for the edges. About 190,000 parameters as it comes.
+An encoder halves the image two or three times, dilated convolutions with shortcuts add
+context (Yu and Koltun 2016), and a decoder uses the features of half the size again,
+for the edges. It has about 190,000 parameters by default.
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ class SmallSegmenter(Network):
             image_shape: (height, width, channels); a height or width of None makes a
                 network for images of any size.
             num_classes: number of classes C.
-            portable: accepted as all networks do. Keras has no layer that upsamples
-                with corners aligned, so a .keras file of this network wants this
-                package all the same; a SavedModel does not.
+            portable: has no effect here. Keras has no layer that upsamples with corners
+                aligned, so a .keras file of this network needs this package in any
+                case; a SavedModel does not.
 
         Returns:
             A functional model: float images [B, H, W, channels] in [-1, 1] to float32
@@ -74,8 +74,8 @@ class SmallSegmenter(Network):
         def convolve(x, filters, stride=1, dilation=1):
             padding = "same"
             if stride > 1:
-                # A feature then lies on every second pixel from the first one on, where
-                # upsampling with aligned corners looks for it.
+                # The features then lie on every second pixel from the first one on, as
+                # upsampling with aligned corners assumes.
                 x, padding = keras.layers.ZeroPadding2D(1)(x), "valid"
             x = keras.layers.Conv2D(
                 filters,

@@ -1,15 +1,15 @@
-"""Published weights for a network: Keras's by layer, PyTorch's by their names.
+"""Loads published weights into a network: Keras's by layer, PyTorch's by name.
 
 - `.h5`: ImageNet weights as keras.applications publishes them, for the layout 'keras'.
   Layers are matched by name, their weights by position, as Keras does.
 - `.safetensors`, `.pth` and `.npz`: tensors under the names of a network of PyTorch,
   such as torchvision's (`layer1.0.conv1.weight`) for the layout 'torch', with or
-  without a prefix such as `backbone.`. Dots and underscores are the same here; classes
-  are told apart by `fc` there and `logits` here. The head of DeepLab-v2 may have the
+  without a prefix such as `backbone.`. Dots and underscores are treated alike; the last
+  layer is called `fc` there and `logits` here. The head of DeepLab-v2 may have the
   names of DMT's release (`classifier.0.convs.0.weight`) or of the COCO weights before
   it (`layer5.conv2d_list.0.weight`).
 
-A file is a stranger's: it is read whole and checked before any weight changes.
+Files are untrusted: they are read completely and checked before any weight changes.
 """
 
 from __future__ import annotations
@@ -44,15 +44,15 @@ _HEADS = re.compile(r"^(?:layer5\.conv2d_list|classifier\.0\.convs)(?=\.\d+\.)")
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What came of loading a file.
+    """Result of loading a file.
 
     Attributes:
-        loaded: weights of the network that have the file's values, as 'layer/kernel'.
-        missing: weights of the network that the file has nothing for.
-        unused: names in the file that the network has no place for; PyTorch's counters
+        loaded: weights of the network with values from the file, as 'layer/kernel'.
+        missing: weights of the network that are not in the file.
+        unused: names in the file without a weight in the network; PyTorch's counters
             of batches (`num_batches_tracked`) are not listed.
-        mismatched: weights of the network that the file has in another shape, each with
-            both shapes. They were left as they were.
+        mismatched: weights of the network that have another shape in the file, each
+            with both shapes. They were not changed.
     """
 
     loaded: Tuple[str, ...]
@@ -61,7 +61,7 @@ class Report:
     mismatched: Tuple[str, ...]
 
     def __str__(self) -> str:
-        """A line with the number loaded, and one for each list that isn't empty."""
+        """Returns a line with the number loaded, and one for each non-empty list."""
         lines = [f"{len(self.loaded)} weights loaded"]
         for title, names in (
             ("not in the file", self.missing),
@@ -74,13 +74,13 @@ class Report:
 
 
 def load(network: keras.Model, path: pathlib.Path) -> Report:
-    """Gives a network the weights of a file, as far as names and shapes agree.
+    """Loads weights from a file into a network where names and shapes agree.
 
-    From files other than .h5 convolutions, dense layers and batch normalizations take
-    part.
+    From files other than .h5, only weights of convolutions, dense layers and batch
+    normalization are loaded.
 
     Args:
-        network: its layers are called as in `mixdmt_tf/models/resnet.py` and
+        network: a network with layer names as in `mixdmt_tf/models/resnet.py` and
             `deeplab_v2.py`.
         path: .h5, .safetensors, .pth or .npz.
 
@@ -88,8 +88,9 @@ def load(network: keras.Model, path: pathlib.Path) -> Report:
         What was loaded and what did not match.
 
     Raises:
-        UserError: if the file is missing, damaged, no file of weights, a pickle, holds
-            values that are not finite, or fits in no place. The network is unchanged.
+        UserError: if the file is missing, damaged, no file of weights, a pickle, has
+            values that are not finite, or has no matching weights. The network is
+            unchanged.
     """
     path = pathlib.Path(path)
     tensors = read(path)
@@ -144,10 +145,10 @@ def load(network: keras.Model, path: pathlib.Path) -> Report:
 
 
 def _slots(network: keras.Model, by_position: bool) -> Dict[str, Tuple[str, Any]]:
-    """Name in reports and variable of each weight, by the name that files have for it.
+    """Returns each weight's name in reports and variable, by its name in files.
 
-    That is 'conv1_conv.0' for files that go by position, 'layer1.0.conv1.weight' for
-    others.
+    Names in files are 'conv1_conv.0' if weights are matched by position, and
+    'layer1.0.conv1.weight' otherwise.
     """
     slots: Dict[str, Tuple[str, Any]] = {}
     kinds = (
@@ -156,7 +157,7 @@ def _slots(network: keras.Model, by_position: bool) -> Dict[str, Tuple[str, Any]
     )
     for layer in network._flatten_layers():
         if isinstance(layer, keras.Model):
-            continue  # its layers are there as well
+            continue  # its layers are listed themselves
         if not by_position and not isinstance(layer, kinds):
             continue  # names of other layers' weights have no equivalent
         for position, variable in enumerate(layer.weights):
@@ -171,7 +172,7 @@ def _slots(network: keras.Model, by_position: bool) -> Dict[str, Tuple[str, Any]
 
 
 def _as_keras(value: np.ndarray, own: str) -> np.ndarray:
-    """A tensor of PyTorch with its axes in Keras's order."""
+    """Transposes a PyTorch tensor to Keras's order of axes."""
     if value.ndim == 4:  # OIHW to HWIO; a depthwise kernel has one input, Keras's last
         depthwise = own.endswith("/depthwise_kernel")
         return value.transpose((2, 3, 0, 1) if depthwise else (2, 3, 1, 0))
@@ -179,6 +180,6 @@ def _as_keras(value: np.ndarray, own: str) -> np.ndarray:
 
 
 def _canonical(name: str) -> str:
-    """A tensor's name without what programs put before it; the head's is 'aspp'."""
+    """Strips a tensor's name of known prefixes; the head becomes 'aspp'."""
     bare = _HEADS.sub("aspp", _WRAPPERS.sub("", name))
     return re.sub(r"^fc\.", "logits.", re.sub(r"[._]+", ".", bare).strip("."))

@@ -1,6 +1,6 @@
-"""A network made for a short time to a good error, from random weights on a CPU.
+"""A network that reaches a low error fast, from random weights on a CPU.
 
-Its plan is that of the speed records on CIFAR-10 (Page 2018, 'How to Train Your
+Its design is that of the speed records on CIFAR-10 (Page 2018, 'How to Train Your
 ResNet'; Jordan 2024, arXiv:2404.00498): a 2x2 convolution whose fixed
 weights whiten the patches of the training images, then three blocks of two 3x3
 convolutions, the first of each followed by 2x2 max pooling before anything else is
@@ -11,8 +11,8 @@ Few wide layers suit a CPU: those of WRN-16-1 have 16 to 64 channels, which leav
 of a vector unit idle, and eight times as many layers between which memory is read and
 written. `benchmarks/networks.py` measures what a step of each costs.
 
-What differs from the records: half of their width, ReLU in place of GELU (a setting),
-the whitening stays fixed with its bias, and the methods' own optimizers train it.
+Differences from the records: half of their width, ReLU in place of GELU (a setting),
+fixed whitening including its bias, and training by the methods' own optimizers.
 """
 
 from __future__ import annotations
@@ -124,14 +124,14 @@ class WhitenedCNN(Network):
         """Sets the first layer's weights so that it whitens patches of the images.
 
         Args:
-            model: what `build` or `build_at` made.
-            sample: from a number to at most as many training images, float32
+            model: a model from `build` or `build_at`.
+            sample: function from a number to at most as many training images, float32
                 [N, H, W, channels] in [-1, 1].
         """
         images = sample(SAMPLE)
         inner = model
         for layer in model.layers:
-            if isinstance(layer, keras.Model):  # images are enlarged before it
+            if isinstance(layer, keras.Model):  # images are resized before it
                 inner = layer
                 images = tf.image.resize(images, inner.input_shape[1:3]).numpy()
         views = np.lib.stride_tricks.sliding_window_view(images, (2, 2), axis=(1, 2))

@@ -35,8 +35,8 @@ from mixdmt_tf.settings import setting
 class WideResNet(Network):
     """Size and form of the network.
 
-    A `batch_norm_momentum` of None is filled in by `for_run`; a network that is built
-    without has the form's own, that of long runs.
+    A `batch_norm_momentum` of None is filled in by `for_run`; a network built without
+    `for_run` has the form's own momentum, that of long runs.
     """
 
     interchangeable: ClassVar[Tuple[str, ...]] = ("batch_norm_momentum",)
@@ -73,7 +73,7 @@ class WideResNet(Network):
     )
 
     def for_run(self, steps: int) -> WideResNet:
-        """These settings with the momentum that suits a run's length."""
+        """Returns these settings with the momentum for a run's length."""
         momentum = lengths.batch_norm_momentum(self._own_momentum, steps)
         return lengths.filled_in(self, batch_norm_momentum=momentum)
 
@@ -123,7 +123,7 @@ class WideResNet(Network):
             deviation = (2.0 / (kernel * kernel * filters)) ** 0.5
             padding = "same"
             if dmt and kernel > 1 and stride > 1:
-                # One pixel on each side; 'same' has none above and left of even images.
+                # One pixel on each side; 'same' adds none above and left of even sizes.
                 x, padding = keras.layers.ZeroPadding2D(kernel // 2)(x), "valid"
             return keras.layers.Conv2D(
                 filters,

@@ -1,4 +1,4 @@
-"""Networks that images pass before classes are told apart, by their names."""
+"""Encoders: networks that compute features of images, by name."""
 
 from __future__ import annotations
 

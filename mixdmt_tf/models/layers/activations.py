@@ -1,4 +1,4 @@
-"""Activations whose gradients are ours because TensorFlow's are slow."""
+"""Activations with custom gradients, since those of TensorFlow are slow."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def leaky_relu(x):
 class LeakyReLU(keras.layers.Layer):
     """`leaky_relu` as a layer.
 
-    In `keras.layers.Activation` Keras would save the function by its name, and load its
-    own function of that name, whose slope is 0.2.
+    With `keras.layers.Activation`, Keras would save the function by its name, and load
+    its own function of that name, which has a slope of 0.2.
     """
 
     def call(self, x: tf.Tensor) -> tf.Tensor:

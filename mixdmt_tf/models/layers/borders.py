@@ -1,8 +1,8 @@
-"""What brings images of any size to a size that a segmenter takes, and back.
+"""Layers that pad images to a size that a segmenter accepts, and crop its outputs.
 
-Upsampling with aligned corners puts the last feature on the last pixel, where it is if
-a side is one more than a multiple of the stride. These layers are part of exported
-Keras models only.
+Upsampling with aligned corners puts the last feature on the last pixel, which is right
+if a side is one more than a multiple of the stride. These layers are only part of
+exported Keras models.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def repeated_border(images: tf.Tensor, stride: int, rest: int = 1) -> tf.Tensor:
     Args:
         images: [B, H, W, C] of any dtype.
         stride: pixels.
-        rest: 1, or 0 for networks that want multiples, such as U-Nets.
+        rest: 1, or 0 for networks that need multiples, such as U-Nets.
     """
     for axis in (1, 2):
         side = tf.shape(images)[axis]
@@ -33,7 +33,7 @@ class RepeatedBorder(keras.layers.Layer):
     """`repeated_border` as a layer."""
 
     def __init__(self, stride: int, **kwargs: Any):
-        """Remembers the stride.
+        """Initializes the layer.
 
         Args:
             stride: pixels.
@@ -47,20 +47,20 @@ class RepeatedBorder(keras.layers.Layer):
         return repeated_border(images, self.stride)
 
     def compute_output_shape(self, input_shape: Sequence[Any]) -> Tuple[Any, ...]:
-        """[B, ?, ?, C]."""
+        """Returns [B, None, None, C]."""
         return (input_shape[0], None, None, input_shape[3])
 
     def get_config(self) -> Dict[str, Any]:
-        """The stride."""
+        """Returns the arguments of the constructor."""
         return {**super().get_config(), "stride": self.stride}
 
 
 @keras.saving.register_keras_serializable("mixdmt_tf")
 class CroppedLike(keras.layers.Layer):
-    """Cuts maps down to the height and width of other maps."""
+    """Crops maps to the height and width of other maps."""
 
     def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
-        """The upper left of the first input, as large as the second.
+        """Returns the upper left part of the first input, as large as the second.
 
         Args:
             inputs: (x, like): [B, h, w, C], [B, H, W, any] with H <= h and W <= w.
@@ -74,6 +74,6 @@ class CroppedLike(keras.layers.Layer):
     def compute_output_shape(
         self, input_shape: Sequence[Sequence[Any]]
     ) -> Tuple[Any, ...]:
-        """[B, H, W, C]."""
+        """Returns [B, H, W, C]."""
         x, like = input_shape
         return (x[0], like[1], like[2], x[3])

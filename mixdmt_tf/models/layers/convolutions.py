@@ -1,8 +1,9 @@
-"""Convolutions of Keras that a CPU trains in less time.
+"""Variants of Keras's convolutions that train faster on a CPU.
 
-What they compute is the same but for rounding; their weights and names are those of the
-layers that they stand for. Inference, GPUs, half precision and all that these layers
-are not for is left to Keras, so exported networks have the operations of stock layers.
+Their results are the same except for rounding, and they have the weights and names of
+the layers that they replace. In inference, on GPUs, in half precision and in all
+unsupported cases they call Keras's own code, so exported networks have the operations
+of stock layers.
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ import tensorflow as tf
 
 from mixdmt_tf import compat
 
-# The widest kernel whose gradient oneDNN has fast code for.
+# Columns of the widest kernel for whose gradient oneDNN has fast code.
 _COLUMNS = 3
 
 
 @keras.saving.register_keras_serializable("mixdmt_tf")
 class PointwiseConv2D(keras.layers.Conv2D):
-    """A convolution of one pixel as a product of matrices.
+    """A 1x1 convolution computed as a matrix product.
 
-    The gradient of such a kernel takes TensorFlow twice as long on a CPU if it is a
-    convolution.
+    On a CPU, TensorFlow takes twice as long for the kernel's gradient if it is computed
+    as a convolution.
     """
 
     def call(self, inputs: Any, training: Optional[bool] = None) -> Any:
@@ -37,10 +38,10 @@ class PointwiseConv2D(keras.layers.Conv2D):
 
 @keras.saving.register_keras_serializable("mixdmt_tf")
 class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
-    """A depthwise convolution whose kernel has its gradient in parts.
+    """A depthwise convolution that computes the kernel's gradient in parts.
 
     oneDNN has fast code for the gradient of kernels of up to three columns, and takes
-    many times as long for wider ones. Here it is given three columns at a time.
+    many times as long for wider ones. Here it gets three columns at a time.
     """
 
     def call(self, inputs: Any, training: Optional[bool] = None) -> Any:
@@ -56,20 +57,20 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
 
 
 def _adds_nothing(layer: keras.layers.Layer) -> bool:
-    """Whether a layer has neither bias nor activation."""
+    """Returns whether a layer has neither bias nor activation."""
     linear = layer.activation in (None, keras.activations.linear)
     return linear and not layer.use_bias
 
 
 def _trains_on_cpu(inputs: Any, training: Optional[bool]) -> bool:
-    """Whether this pass is one of training, on a CPU and in float32."""
+    """Returns whether this pass is for training, on a CPU and in float32."""
     if not training or tf.config.list_physical_devices("GPU"):
         return False
     return bool(tf.as_dtype(inputs.dtype) == tf.float32)
 
 
 def _depthwise(inputs: tf.Tensor, kernel: tf.Tensor, strides: Tuple[int, int]) -> Any:
-    """Keras's depthwise convolution with 'same' borders."""
+    """Computes Keras's depthwise convolution with 'same' padding."""
     steps = [1, *strides, 1]
 
     @tf.custom_gradient
@@ -88,13 +89,13 @@ def _depthwise(inputs: tf.Tensor, kernel: tf.Tensor, strides: Tuple[int, int]) -
 def kernel_gradient(
     inputs: tf.Tensor, upstream: tf.Tensor, shape: Any, strides: Tuple[int, int]
 ) -> tf.Tensor:
-    """The gradient of the kernel of a depthwise convolution with 'same' borders.
+    """Computes the kernel gradient of a depthwise convolution with 'same' padding.
 
     Args:
         inputs: float32 [B, H, W, C].
         upstream: the gradient of the outputs, float32 [B, ceil(H / s), ceil(W / s), C].
         shape: of the kernel, [rows, columns, C, 1].
-        strides: s of rows and of columns, no more than the kernel has.
+        strides: s of rows and of columns, at most the size of the kernel.
 
     Returns:
         float32 of the given shape.
@@ -103,7 +104,7 @@ def kernel_gradient(
     parts = -(-columns // _COLUMNS)
     out = tf.shape(upstream)[1:3]
     kernel = tf.constant([rows, columns])
-    # As many pixels as the kernel sees on its way, half of the missing ones before.
+    # Pad to all pixels that the kernel covers, with half of the padding before.
     missing = (out - 1) * strides + kernel - tf.shape(inputs)[1:3]
     before = missing // 2
     after = missing - before + [0, parts * _COLUMNS - columns]  # for the last part

@@ -1,4 +1,4 @@
-"""Dropout without a generator whose state no checkpoint holds."""
+"""Dropout with masks that don't depend on the state of a random generator."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("mixdmt_tf")
 class Dropout(keras.layers.Layer):
-    """Dropout whose mask is a function of the images of the pass, and of nothing else.
+    """Dropout whose mask is a function of only the images of the pass.
 
-    `keras.layers.Dropout` draws from a generator with a state that no checkpoint holds:
+    `keras.layers.Dropout` draws from a generator whose state is not in checkpoints, so
     a resumed run would continue with other masks. Here the bits of the images are the
-    key of a stateless draw. Batches are functions of seed and step, and so are the
-    masks.
+    seed of a stateless random operation. Batches are functions of seed and step, and so
+    are the masks.
 
     Another batch, another order of its rows or another view gives independent masks;
     the same batch gives the same mask in every network and under every precision. So
@@ -27,13 +27,14 @@ class Dropout(keras.layers.Layer):
         """Sets the rate.
 
         Args:
-            rate: share of values set to 0, in [0, 1); the others grow by 1/(1 - rate).
-            place: number of this layer in its network: no two share their draws.
+            rate: share of values set to 0, in [0, 1); the others are scaled by 1/(1 -
+                rate).
+            place: number of this layer in its network, so that no two have equal masks.
             maps: drop whole maps of x [B, h, w, C] instead of single values (Tompson et
                 al. 2015, arXiv:1411.4280, section 3.2).
             **kwargs: of every Keras layer.
         """
-        # Images reach the key as they are, not rounded to the policy's precision.
+        # The seed needs the images as they are, not rounded to the policy's precision.
         super().__init__(autocast=False, **kwargs)
         self.rate = rate
         self.place = place
@@ -45,10 +46,10 @@ class Dropout(keras.layers.Layer):
         Args:
             inputs: (x, images): x of any shape and floating dtype, and the images
                 float [B, H, W, channels] of the pass.
-            training: otherwise x is returned as it is.
+            training: if False, x is returned unchanged.
 
         Returns:
-            A tensor like x. No gradient reaches the images by way of the mask.
+            A tensor like x. No gradient reaches the images through the mask.
         """
         x, images = inputs
         if not training:
@@ -62,15 +63,15 @@ class Dropout(keras.layers.Layer):
         return x * tf.cast(scale, x.dtype)
 
     def get_config(self) -> Dict[str, Any]:
-        """What the constructor takes."""
+        """Returns the arguments of the constructor."""
         own = {"rate": self.rate, "place": self.place, "maps": self.maps}
         return {**super().get_config(), **own}
 
 
 def fingerprint(images: tf.Tensor) -> tf.Tensor:
-    """One number for all bits of some images: their sum, weighted by position.
+    """Hashes all bits of some images to one number, a sum weighted by position.
 
-    Integers add up to the same sum in any order, so it is exact on every device.
+    Sums of integers don't depend on the order, so the result is exact on every device.
 
     Args:
         images: float of any shape.
@@ -80,6 +81,6 @@ def fingerprint(images: tf.Tensor) -> tf.Tensor:
     """
     images = tf.stop_gradient(tf.cast(images, tf.float32))
     bits = tf.cast(tf.reshape(tf.bitcast(images, tf.int32), [-1]), tf.int64)
-    # Odd weights, so that no bit is lost where the sum wraps around at 2^64.
+    # Odd weights, so that no bit is lost when the sum wraps around at 2^64.
     weights = 0x9E3779B97F4A7C1 * (2 * tf.range(tf.size(bits, tf.int64)) + 1)
     return tf.reduce_sum(bits * weights)

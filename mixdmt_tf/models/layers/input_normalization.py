@@ -1,4 +1,4 @@
-"""What published weights expect of images: means, deviations, order of channels."""
+"""Input normalization for published weights: mean, deviation, order of channels."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _NORMALIZATIONS = {
 
 @keras.saving.register_keras_serializable("mixdmt_tf")
 class InputNormalization(keras.layers.Layer):
-    """Brings images from [-1, 1] to the scale that published weights expect."""
+    """Converts images in [-1, 1] to the scale that published weights expect."""
 
     def __init__(self, kind: str, **kwargs: Any):
         """Sets the scale.
 
         Args:
-            kind: 'imagenet', 'caffe' or 'coco', as `normalization` in `deeplab_v2.py`.
+            kind: 'imagenet', 'caffe' or 'coco'; see `normalization` in `deeplab_v2.py`.
             **kwargs: of every Keras layer.
         """
-        # In half a precision two neighbouring greys can become one.
+        # In half precision two neighbouring grey levels could become equal.
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         self.kind = kind
@@ -36,8 +36,8 @@ class InputNormalization(keras.layers.Layer):
         """Normalizes images.
 
         Args:
-            images: float32 [B, H, W, 3], red, green, blue in [-1, 1]; or [B, H, W, 1],
-                grey ones, for three channels of the same grey.
+            images: float32 [B, H, W, 3], red, green, blue in [-1, 1]; or grey images
+                [B, H, W, 1], which become three equal channels.
 
         Returns:
             float32 [B, H, W, 3].
@@ -48,9 +48,9 @@ class InputNormalization(keras.layers.Layer):
         return ((images + 1.0) * 127.5 - tf.constant(mean)) / tf.constant(deviation)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """The shape of the images, in three channels."""
+        """Returns the shape of the images with three channels."""
         return (*input_shape[:-1], 3)
 
     def get_config(self) -> Dict[str, Any]:
-        """What the constructor takes."""
+        """Returns the arguments of the constructor."""
         return {**super().get_config(), "kind": self.kind}

@@ -1,4 +1,4 @@
-"""Running statistics of batch normalization: what they are, and who may touch them."""
+"""Batch normalization: the running variance, and control of updates to statistics."""
 
 from __future__ import annotations
 
@@ -13,32 +13,33 @@ from mixdmt_tf import compat
 
 @keras.saving.register_keras_serializable("mixdmt_tf")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Keras 3's, with the unbiased variance in the running statistics.
+    """Keras 3's layer, but with the unbiased variance in the running statistics.
 
-    Both normalize with the biased variance of a batch. What becomes the running
-    variance was n / (n - 1) of that in TensorFlow 1, PyTorch and Keras 2, so in all
-    released code of the papers, and is the biased one itself in Keras 3. Little of that
-    is seen with n = 1000 rows and positions; a layer that sees one position of each of
-    four images is a third off. Where statistics are `synchronized` both are biased.
+    Both normalize with the biased variance of a batch. The running variance is updated
+    with n / (n - 1) times that in TensorFlow 1, PyTorch and Keras 2, and so in all
+    released code of the papers, but with the biased variance itself in Keras 3. The
+    difference is small for n = 1000 rows and positions, but a third for a layer that
+    sees one position of each of four images. If statistics are `synchronized`, both
+    are biased.
     """
 
     def call(
         self, inputs: Any, training: Optional[bool] = None, mask: Any = None
     ) -> tf.Tensor:
-        """Normalizes, and moves the running statistics if it is training."""
+        """Normalizes, and updates the running statistics in training mode."""
         before = tf.convert_to_tensor(self.moving_variance)
         outputs = super().call(inputs, training=training, mask=mask)
         if training and self.trainable and not self.synchronized:
             after = tf.convert_to_tensor(self.moving_variance)
             n = tf.size(inputs) // tf.shape(inputs)[self.axis]
             more = tf.cast(tf.maximum(n - 1, 1), after.dtype)
-            # Of one value the variance is 0, and stays so.
+            # The variance of a single value is 0 and is not corrected.
             self.moving_variance.assign(after + (after - self.momentum * before) / more)
         return outputs
 
 
 def batch_normalization(portable: bool = False) -> Type[keras.layers.Layer]:
-    """The layer that networks normalize with.
+    """Returns the class of the batch normalization layer of networks.
 
     Args:
         portable: whether it has to be a stock layer of Keras, for networks that are
@@ -50,7 +51,7 @@ def batch_normalization(portable: bool = False) -> Type[keras.layers.Layer]:
 
 @contextlib.contextmanager
 def frozen_statistics(network: keras.Model) -> Iterator[None]:
-    """Training-mode passes that leave the running mean and variance alone.
+    """Keeps training-mode passes from updating the running mean and variance.
 
     Batch normalization still normalizes with the statistics of the batch, but its
     moving averages stay as they are. MixMatch and RealMix need this for the passes
@@ -78,13 +79,13 @@ def frozen_statistics(network: keras.Model) -> Iterator[None]:
 
 
 def average_statistics(network: keras.Model) -> None:
-    """Gives all replicas the mean of their running statistics, as Keras 2 does itself.
+    """Averages running statistics over all replicas, as Keras 2 does itself.
 
-    Keras 3 leaves each replica its own, and scores and saves those of the first one.
-    Called on each replica at the end of a step.
+    In Keras 3 each replica keeps its own, and those of the first one are evaluated and
+    saved. Call this on each replica at the end of a step.
 
     Args:
-        network: with `keras.layers.BatchNormalization` layers of whatever origin.
+        network: with any `keras.layers.BatchNormalization` layers.
     """
     replica = tf.distribute.get_replica_context()
     if not compat.KERAS_3 or replica.num_replicas_in_sync == 1:
@@ -102,8 +103,8 @@ def average_statistics(network: keras.Model) -> None:
         for variable, mean in zip(statistics, means):
             strategy.extended.update(variable, lambda v, m: v.assign(m), args=(mean,))
 
-    # As one tensor: it is one exchange, and its device is known. That of a variable
-    # which was read is not, and several machines refuse to exchange it.
+    # One tensor for all statistics needs one exchange and has a known device. The value
+    # of a variable has none, and cannot be exchanged between several machines.
     held = tf.concat([tf.reshape(each, [-1]) for each in statistics], 0)
     means = replica.all_reduce(tf.distribute.ReduceOp.MEAN, held)
     parts = tf.split(means, [each.shape.num_elements() for each in statistics])

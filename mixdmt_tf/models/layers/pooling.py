@@ -1,4 +1,4 @@
-"""Means over a grid of parts of an image, whatever its size."""
+"""Adaptive average pooling: means over a grid of parts of an image of any size."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import tensorflow as tf
 
 
 def grid_means(x: tf.Tensor, bins: int) -> tf.Tensor:
-    """Means over bins x bins parts of maps: PyTorch's `adaptive_avg_pool2d`.
+    """Averages maps over bins x bins parts, like PyTorch's `adaptive_avg_pool2d`.
 
-    Part i of n of a side of h features goes from floor(i h / n) to before
-    ceil((i + 1) h / n): parts overlap where n does not divide h, and no part is empty.
+    Along a side of h features, part i of n goes from floor(i h / n) to before
+    ceil((i + 1) h / n): parts overlap if n does not divide h, and no part is empty.
 
     Args:
         x: floating [B, h, w, C].
-        bins: n, parts of each side.
+        bins: n, number of parts of each side.
 
     Returns:
         float32 [B, n, n, C]. The gradient reaches `x`.
@@ -27,7 +27,7 @@ def grid_means(x: tf.Tensor, bins: int) -> tf.Tensor:
 
 
 def _shares(length: Union[int, tf.Tensor], bins: int) -> tf.Tensor:
-    """How much each feature of a side counts in each part: float32 [bins, length]."""
+    """Returns the weight of each feature in each part, float32 [bins, length]."""
     part = tf.range(bins)[:, None]
     first, end = part * length // bins, ((part + 1) * length + bins - 1) // bins
     places = tf.range(length)
@@ -40,10 +40,10 @@ class GridMeans(keras.layers.Layer):
     """`grid_means` as a layer, float32 under every precision policy."""
 
     def __init__(self, bins: int, **kwargs: Any):
-        """Remembers the size of the grid.
+        """Initializes the layer.
 
         Args:
-            bins: parts of each side.
+            bins: number of parts of each side.
             **kwargs: of every Keras layer.
         """
         kwargs.setdefault("dtype", "float32")
@@ -51,13 +51,13 @@ class GridMeans(keras.layers.Layer):
         self.bins = bins
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        """Floating [B, h, w, C] to float32 [B, bins, bins, C]."""
+        """Pools floating [B, h, w, C] to float32 [B, bins, bins, C]."""
         return grid_means(x, self.bins)
 
     def compute_output_shape(self, input_shape: Any) -> Tuple[Any, ...]:
-        """[B, bins, bins, C]."""
+        """Returns [B, bins, bins, C]."""
         return (input_shape[0], self.bins, self.bins, input_shape[-1])
 
     def get_config(self) -> Dict[str, Any]:
-        """What the constructor takes."""
+        """Returns the arguments of the constructor."""
         return {**super().get_config(), "bins": self.bins}

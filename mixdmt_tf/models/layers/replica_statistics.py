@@ -1,4 +1,4 @@
-"""Batch normalization on several devices: whose rows it sees, whose statistics."""
+"""Batch normalization on several devices: synchronized and averaged statistics."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import tensorflow as tf
 
 
 def synchronize(network: keras.Model) -> None:
-    """Has batch normalization use the rows of all devices, wherever it is trained.
+    """Makes batch normalization use the rows of all devices in training.
 
-    Call it before the network is used. The mean and the variance are then those of the
-    global batch, so that their number does not depend on how many devices share it.
+    Call it before the network is used. Mean and variance are then those of the global
+    batch, independently of the number of devices that share it.
 
     Args:
         network: the network whose `keras.layers.BatchNormalization` layers are
@@ -24,22 +24,22 @@ def synchronize(network: keras.Model) -> None:
     for layer in network._flatten_layers():
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = True
-            layer.fused = False  # of Keras 2: a kernel that sees one device only
+            layer.fused = False  # Keras 2: the fused kernel sees only one device
             layer.__dict__["_usual"] = layer.__dict__.pop("momentum")
             layer.__class__ = _of_all(type(layer))
 
 
 def moments_of_all(x: tf.Tensor, axes: Sequence[int]) -> Tuple[tf.Tensor, tf.Tensor]:
-    """Mean and variance over the rows of all replicas; on a replica.
+    """Computes mean and variance over the rows of all replicas, on a replica.
 
-    Keras subtracts the square of the mean from the mean of the squares. Where the mean
-    is larger than the deviation that leaves few digits, and which ones they are depends
-    on the order of the sums, hence on the number of replicas. Here the squares are of
-    what is left without the mean, which has to be exchanged before.
+    Keras subtracts the square of the mean from the mean of the squares. If the mean is
+    larger than the deviation, that leaves few correct digits, and the result depends on
+    the order of the sums, hence on the number of replicas. Here the mean is exchanged
+    first, and the squares are of the differences from it.
 
     Args:
-        x: float [..., C] or with its channels elsewhere.
-        axes: all but that of the channels.
+        x: float [..., C], or with the channels on another axis.
+        axes: all axes but that of the channels.
 
     Returns:
         Two tensors [C].
@@ -56,11 +56,11 @@ def moments_of_all(x: tf.Tensor, axes: Sequence[int]) -> Tuple[tf.Tensor, tf.Ten
 
 @functools.lru_cache(maxsize=None)
 def _of_all(kind: Type[keras.layers.Layer]) -> Type[keras.layers.Layer]:
-    """A kind of layer with moments of all rows, whose momentum is each thread's own.
+    """Derives a layer class with moments of all rows and a thread-local momentum.
 
     `tf.distribute` traces a step once for each replica, in threads that take turns
     where replicas exchange something: here in the middle of a forward pass. While one
-    replica has the statistics frozen, another one may not.
+    replica has frozen its statistics, another one may not have.
     """
 
     class OfAll(kind):  # type: ignore[misc, valid-type]
@@ -81,7 +81,7 @@ def _of_all(kind: Type[keras.layers.Layer]) -> Type[keras.layers.Layer]:
 
         def _moments(self, inputs: Any, *rest: Any, **more: Any) -> Any:
             masked = any(map(tf.is_tensor, (*rest, *more.values())))
-            # Nobody's rows are seen while a copy of a network is built.
+            # There are no rows while a copy of a network is built.
             built = tf.distribute.get_replica_context() is None
             channels = tf.nest.flatten(self.axis)  # of Keras 2 it is a list
             if masked or built or len(channels) > 1:
@@ -96,11 +96,12 @@ def _of_all(kind: Type[keras.layers.Layer]) -> Type[keras.layers.Layer]:
 
 @contextlib.contextmanager
 def statistics_of_replicas() -> Iterator[None]:
-    """Within it, networks are built whose statistics are read without asking others.
+    """Makes running statistics of networks built in the context readable locally.
 
-    Each replica has running statistics of its own. Keras 2 has `tf.distribute` average
-    them whenever they are read, for which all machines have to read them together.
-    Here they are averaged by `average_of_replicas`, and reading is a local matter.
+    Each replica has running statistics of its own. Keras 2 lets `tf.distribute` average
+    them whenever they are read, so that all machines have to read them together. In
+    this context they are averaged by `average_of_replicas`, and reading them needs no
+    communication.
     """
 
     def made(next_creator: Callable[..., Any], **settings: Any) -> Any:
@@ -114,13 +115,14 @@ def statistics_of_replicas() -> Iterator[None]:
 
 
 def average_of_replicas(variables: Iterable[tf.Variable]) -> None:
-    """Gives all replicas the mean of their running statistics; on a replica.
+    """Averages running statistics over all replicas; call it on each replica.
 
     Running statistics are linear in the batches, so it does not matter when they are
     averaged.
 
     Args:
-        variables: among which those made within `statistics_of_replicas` are found.
+        variables: variables; those created within `statistics_of_replicas` are
+            averaged.
     """
     found = [
         each

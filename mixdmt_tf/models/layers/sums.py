@@ -1,4 +1,4 @@
-"""Sums of convolutions whose gradients TensorFlow does not take for one."""
+"""Sums of convolutions whose gradients TensorFlow does not merge into one."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import tensorflow as tf
 
 @tf.custom_gradient
 def _copied(x: tf.Tensor) -> Tuple[tf.Tensor, Any]:
-    """A copy, which TensorFlow does not replace by `x` itself."""
+    """Returns a copy that TensorFlow does not replace by `x` itself."""
     return tf.raw_ops.Snapshot(input=x), lambda dy: dy
 
 
 @tf.custom_gradient
 def added(*terms: tf.Tensor) -> Tuple[tf.Tensor, Callable[[tf.Tensor], Any]]:
-    """The sum of tensors, each of which gets a gradient of its own: copies of one.
+    """Adds tensors such that each gets its own copy of the gradient.
 
     On a CPU the gradient of a convolution's bias is computed along with that of a
-    kernel. Where two convolutions have one and the same upstream gradient, TensorFlow
-    does so once for both biases, with the kernel of either, which one changing from
-    process to process. The kernels' shapes decide in which order oneDNN adds up, and
-    in bfloat16 that is seen (`docs/reliability.md`).
+    kernel. If two convolutions have the same upstream gradient, TensorFlow computes it
+    once for both biases, with the kernel of either; which one varies from process to
+    process. The kernels' shapes determine the order in which oneDNN adds up, and in
+    bfloat16 that changes the result (`docs/reliability.md`).
 
     Args:
         *terms: floating tensors of one shape and dtype.
@@ -36,7 +36,9 @@ def added(*terms: tf.Tensor) -> Tuple[tf.Tensor, Callable[[tf.Tensor], Any]]:
 
     def gradients(dy: tf.Tensor) -> List[tf.Tensor]:
         found = [dy]
-        for _ in terms[1:]:  # a copy of the copy: two copies of one thing would be one
+        for _ in terms[
+            1:
+        ]:  # a copy of the copy: two copies of one tensor would be merged
             found.append(_copied(found[-1]))
         return found
 
@@ -45,10 +47,10 @@ def added(*terms: tf.Tensor) -> Tuple[tf.Tensor, Callable[[tf.Tensor], Any]]:
 
 @keras.saving.register_keras_serializable("mixdmt_tf")
 class Add(keras.layers.Add):
-    """`added` as a layer: Keras's own, of convolutions with biases."""
+    """`added` as a layer, in place of Keras's `Add` for convolutions with biases."""
 
     def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
-        """The sum of tensors of one shape and dtype."""
+        """Adds tensors of one shape and dtype."""
         return added(*inputs)
 
 
@@ -56,13 +58,13 @@ Place = Tuple[Any, int, int]  # of a tensor: layer, which call of it, which outp
 
 
 def shared(model: keras.Model) -> List[str]:
-    """Names of the sums of convolutions with biases that share one gradient.
+    """Returns the names of sums of convolutions with biases that share a gradient.
 
-    A walk over the graph of layers, from the outputs on; weights need no values. Sums
-    within layers that somebody wrote are not seen.
+    Walks over the graph of layers from the outputs; weights need no values. Sums inside
+    custom layers are not found.
 
     Args:
-        model: a functional or sequential network, with others in it or not.
+        model: a functional or sequential network, possibly with nested models.
 
     Returns:
         Names of Keras's own `Add`, and of `x + y`, with two or more such terms.
@@ -71,7 +73,7 @@ def shared(model: keras.Model) -> List[str]:
     uses = collections.Counter(place for inputs in nodes.values() for place in inputs)
 
     def convolutions(place: Place) -> int:
-        """How many convolutions have the gradient of this tensor as theirs."""
+        """Returns how many convolutions get the gradient of this tensor as theirs."""
         place = _inner(place)
         layer, call, _ = place
         if isinstance(layer, keras.layers.Conv2D):
@@ -89,7 +91,7 @@ def shared(model: keras.Model) -> List[str]:
 
 
 def _adds(layer: Any) -> bool:
-    """Whether it is a sum of Keras, a layer or what `x + y` makes of symbols."""
+    """Returns whether a layer is a sum: Keras's `Add`, or from symbolic `x + y`."""
     symbol = getattr(layer, "symbol", type(layer).__name__)
     symbols = ("Add", "__operators__.add", "math.add")
     plain = isinstance(layer, keras.layers.Add) or symbol in symbols
@@ -97,7 +99,7 @@ def _adds(layer: Any) -> bool:
 
 
 def _nodes(model: keras.Model) -> Dict[Tuple[Any, int], List[Place]]:
-    """Every call of a layer, and the places of what it was given."""
+    """Returns every call of a layer, with the places of its inputs."""
     nodes: Dict[Tuple[Any, int], List[Place]] = {}
     waiting = [_place(each) for each in model.outputs]
     while waiting:
@@ -105,7 +107,7 @@ def _nodes(model: keras.Model) -> Dict[Tuple[Any, int], List[Place]]:
         if (layer, call) in nodes:
             continue
         node = layer._inbound_nodes[call]
-        # Keras 2 has all that `x + y` was given under another name than Keras 3.
+        # Keras 2 stores the inputs of `x + y` under another name than Keras 3.
         given = getattr(node, "keras_inputs", None) or node.input_tensors
         nodes[layer, call] = [_place(each) for each in tf.nest.flatten(given)]
         waiting += nodes[layer, call] + [_place(each) for each in _outputs(layer)]
@@ -118,12 +120,12 @@ def _place(tensor: Any) -> Place:
 
 
 def _outputs(layer: Any) -> Sequence[Any]:
-    """Of a model in the model, in terms of its own layers."""
+    """Returns the outputs of a nested model, in terms of its own layers."""
     return layer.outputs or () if isinstance(layer, keras.Model) else ()
 
 
 def _inner(place: Place) -> Place:
-    """The place of the same tensor within the model in the model that it is from."""
+    """Returns the place of a nested model's output within the nested model."""
     while _outputs(place[0]):
         place = _place(_outputs(place[0])[place[2]])
     return place

@@ -1,8 +1,8 @@
-"""Bilinear upsampling that keeps the corners in place, as DeepLab-v2 is trained with.
+"""Bilinear upsampling with aligned corners, as used to train DeepLab-v2.
 
-PyTorch's `interpolate(mode='bilinear', align_corners=True)`. TensorFlow 2's
-`tf.image.resize` takes pixels for areas and so maps corners to points outside of the
-corners; its maps are shifted against those of published DeepLab weights.
+It equals PyTorch's `interpolate(mode='bilinear', align_corners=True)`. TensorFlow 2's
+`tf.image.resize` treats pixels as areas, and so maps corners to points outside of the
+corners; its maps are shifted relative to those of published DeepLab weights.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ def upsample(
 
     Output row i lies at input row i (h - 1) / (height - 1), columns likewise, with
     linear interpolation in between; an output of one row is the first of the input.
-    Computed in float32, whatever the dtype of `x`: interpolated logits of a half
-    precision would come in steps. Reducing works too, and skips pixels.
+    Computed in float32, whatever the dtype of `x`: in half precision, interpolated
+    logits would be quantized. Downsampling works too, and skips pixels.
 
     Args:
         x: floating [B, h, w, C].
@@ -43,20 +43,20 @@ def upsample(
 
 @keras.saving.register_keras_serializable("mixdmt_tf")
 class Upsampling(keras.layers.Layer):
-    """`upsample` as a layer: brings maps to the height and width of other maps.
+    """`upsample` as a layer: resizes maps to the height and width of other maps.
 
     The size follows from the second input when the layer is called, so that one network
     serves images of all sizes. The result is float32 under every precision policy.
     """
 
     def __init__(self, **kwargs: Any):
-        """Sets float32.
+        """Initializes the layer in float32.
 
         Args:
             **kwargs: of every Keras layer.
         """
         kwargs.setdefault("dtype", "float32")
-        # The second input lends its size only, and the first is cast within.
+        # Only the size of the second input is used; `upsample` casts the first one.
         super().__init__(autocast=False, **kwargs)
 
     def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
@@ -69,7 +69,7 @@ class Upsampling(keras.layers.Layer):
             float32 [B, H, W, C].
         """
         x, like = inputs
-        # Numbers that are known when the graph is built leave its shapes known.
+        # Static sizes keep the shapes of the graph static.
         height = like.shape[1] or tf.shape(like)[1]
         width = like.shape[2] or tf.shape(like)[2]
         return upsample(x, height, width)
@@ -77,6 +77,6 @@ class Upsampling(keras.layers.Layer):
     def compute_output_shape(
         self, input_shape: Sequence[Sequence[Any]]
     ) -> Tuple[Any, ...]:
-        """The shape of the result: [B, H, W, C] of ([B, h, w, C], [B, H, W, any])."""
+        """Returns [B, H, W, C] for ([B, h, w, C], [B, H, W, any])."""
         x, like = input_shape
         return (x[0], like[1], like[2], x[3])
