@@ -1,13 +1,13 @@
-"""What strong augmentation costs beside random erasing, and beside its peer.
+"""Compares the cost of strong augmentation with random erasing and other libraries.
 
     .venv/bin/python benchmarks/augmentations.py [--rounds=9] [--json=FILE]
         [--images=512] [--side=32]
 
-Each policy takes turns with random erasing of the same images. The last rows are what
-RandAugment of one image at a time costs: made of tensorflow-addons' operations (two of
-rotation, translation, shearing, contrast and equalization for each image) mapped over
-the images, and torchvision's on images of Pillow, which uses one core (`taskset -c 0`
-compares core by core). Where one of the packages is missing its row is, too.
+Each policy takes turns with random erasing of the same images. The last rows are the
+cost of RandAugment for one image at a time: with operations of tensorflow-addons (two
+of rotation, translation, shearing, contrast and equalization per image) mapped over the
+images, and with torchvision on Pillow images, which uses one core (use `taskset -c 0`
+to compare on a single core). If one of the packages is missing, so is its row.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from mixdmt_tf.data.augment import autoaugment, erasing, randaugment
 
 
 def call(function, images: tf.Tensor, number: int) -> Callable[[], Any]:
-    """The compiled function, as a call without arguments that waits for its result."""
+    """Compiles a function to a call without arguments that waits for the result."""
     uniforms = tf.random.stateless_uniform([len(images), number], [3, 4])
     compiled = tf.function(function, autograph=False)
 
@@ -36,7 +36,7 @@ def call(function, images: tf.Tensor, number: int) -> Callable[[], Any]:
 
 
 def image_by_image(images: tf.Tensor) -> Callable[[], Any]:
-    """Two random operations of tensorflow-addons for each image, mapped in parallel."""
+    """Applies two random operations of tensorflow-addons per image, in parallel."""
     import tensorflow_addons as tfa
 
     def shear(image: tf.Tensor, level: tf.Tensor) -> tf.Tensor:
@@ -71,7 +71,7 @@ def image_by_image(images: tf.Tensor) -> Callable[[], Any]:
 
 
 def torchvision_on_pillow(images: tf.Tensor) -> Callable[[], Any]:
-    """RandAugment as torchvision's documentation has it, uint8 to uint8."""
+    """Applies RandAugment as in torchvision's documentation, uint8 to uint8."""
     from PIL import Image
     from torchvision.transforms import RandAugment
 
@@ -86,7 +86,7 @@ def torchvision_on_pillow(images: tf.Tensor) -> Callable[[], Any]:
 
 
 def policies(images: tf.Tensor) -> Dict[str, Callable[[], Any]]:
-    """A call for each policy."""
+    """Returns a call for each policy."""
     found = {
         "randaugment, UDA": randaugment.UDA,
         "randaugment, FixMatch": randaugment.FIXMATCH,
@@ -109,7 +109,7 @@ def policies(images: tf.Tensor) -> Dict[str, Callable[[], Any]]:
 
 
 def main() -> None:
-    """Runs each policy in turns with random erasing."""
+    """Times each policy in turns with random erasing."""
     parser = figures.parser(__doc__, rounds=9)
     parser.add_argument("--images", type=int, default=512)
     parser.add_argument("--side", type=int, default=32)

@@ -1,16 +1,16 @@
-"""What a bare pass of WRN-28-2 costs beyond its convolutions, and what PyTorch takes.
+"""Measures a bare step of WRN-28-2, without some of its layers, and in PyTorch.
 
     .venv/bin/python benchmarks/bare.py [--rounds=8] [--json=FILE]
         [--precision=mixed_bfloat16] [--batch=64] [--depth=28] [--width=2]
         [--torch=FILE]
 
 `whole` is the network of the papers; the other rows lack its activations, its batch
-normalization, or both: convolutions alone are the least that any step can take. The
-step is RealMix's: two batches forward without a gradient, three forward and backward,
-Adam, on arrays that lie ready. All take turns.
+normalization, or both: convolutions alone are a lower bound for any step. The step is
+that of RealMix: two batches forward without a gradient, three forward and backward, and
+Adam, on arrays in memory. All variants take turns.
 
-`--torch` is a Python that has PyTorch; without it that row is left out. It runs
-`peers/torch_step.py`, the same step written in PyTorch, in a process that lives through
+`--torch` is a Python interpreter with PyTorch; without it that row is left out. It runs
+`peers/torch_step.py`, the same step written in PyTorch, in a process that runs during
 all turns and is told when it is its turn.
 """
 
@@ -43,7 +43,7 @@ KINDS = {
 
 @contextlib.contextmanager
 def without(kinds: Tuple[str, ...]) -> Iterator[None]:
-    """Within it, layers of these kinds leave everything as it is."""
+    """Makes layers of these kinds identities within the context."""
 
     def call(self: Any, inputs: Any, *_: Any, **__: Any) -> Any:
         return inputs
@@ -56,7 +56,7 @@ def without(kinds: Tuple[str, ...]) -> Iterator[None]:
 
 
 def classes(kind: str) -> Tuple[type, ...]:
-    """All layers of that name which a network may have."""
+    """Returns all layer classes of that name that a network may use."""
     from mixdmt_tf.models.layers import activations, normalization
 
     places = (activations, normalization, keras.layers)
@@ -64,7 +64,7 @@ def classes(kind: str) -> Tuple[type, ...]:
 
 
 def step(config: Any, batch: int, kinds: Tuple[str, ...]) -> Callable[[], Any]:
-    """The bare step of RealMix on a network that lacks these layers; traced."""
+    """Returns the traced bare step of RealMix on a network without these layers."""
     network = config.build((32, 32, 3), 10)
     taken = [
         passes.Pass(network, (batch, 32, 32, 3), tf.float32, True, learns)
@@ -78,7 +78,7 @@ def step(config: Any, batch: int, kinds: Tuple[str, ...]) -> Callable[[], Any]:
 
 @contextlib.contextmanager
 def of_torch(python: str, flags: List[str]) -> Iterator[Callable[[], Any]]:
-    """A step of the other process, each time it is called."""
+    """Starts the PyTorch process; yields a function that runs a step there."""
     command = [python, str(PEER), f"--threads={os.cpu_count()}", *flags]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -94,7 +94,7 @@ def of_torch(python: str, flags: List[str]) -> Iterator[Callable[[], Any]]:
 
 
 def main() -> None:
-    """Runs all in turns and prints the medians."""
+    """Times all variants in turns and prints the medians."""
     parser = figures.parser(__doc__, rounds=8)
     parser.add_argument("--precision", default="mixed_bfloat16")
     parser.add_argument("--batch", type=int, default=64)

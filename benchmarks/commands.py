@@ -1,13 +1,13 @@
-"""How long commands take before they do anything, against what they are made of.
+"""Measures the startup time of commands, compared with its unavoidable part.
 
     .venv/bin/python benchmarks/commands.py [--rounds=5] [--json=FILE]
 
-`--help` and a mistyped flag are compared with the same of an absl program of two
-flags, a run with importing TensorFlow: until its first step is finished, where the
-process is ended, and as a whole, with evaluation, checkpoint and log. Images are
-handwritten digits of 8x8, or random ones of 32x32 and as many as CIFAR-10's. The
-commands take turns; the medians' ratio is what counts. On a machine that has other
-things to do, that of their CPU seconds is steadier.
+`--help` and a mistyped flag are compared with the same of an absl program with two
+flags. A run is compared with importing TensorFlow: until its first step, after which
+the process is ended, and as a whole, with evaluation, checkpoint and log. Images are
+handwritten digits of 8x8, or random ones of 32x32, as many as in CIFAR-10. The commands
+take turns; the result is the ratio of the medians. On a busy machine the ratio of CPU
+seconds is more stable.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ flags.DEFINE_integer("labels", 250, "labelled images")
 flags.DEFINE_string("dataset", "cifar10", "data set")
 app.run(lambda argv: None)
 """
-# As from an installed package: its modules are compiled once, not at each start.
+# Modules are compiled once, as in an installed package, not at each start.
 ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 TENSORFLOW = [sys.executable, "-c", "import tensorflow"]
 # Ends at its first finished step, or on other images, as its first two words say.
@@ -58,18 +58,18 @@ sys.exit(train.main(sys.argv[3:]))
 
 
 class Commands:
-    """Commands, and the CPU seconds that each call of one took."""
+    """Runs commands, and records the CPU seconds of each call."""
 
     def __init__(self) -> None:
         self.cpu: Dict[str, List[float]] = {}
 
     def command(self, name: str, line: List[str], code: int = 0) -> Callable[[], None]:
-        """Runs it without showing what it prints.
+        """Returns a function that runs a command without showing its output.
 
         Args:
             name: of the command.
-            line: its words.
-            code: what it is to exit with.
+            line: the command line as a list of words.
+            code: expected exit code.
         """
 
         def run() -> None:
@@ -88,7 +88,7 @@ class Commands:
 
 
 def main() -> None:
-    """Runs all in turns and prints the medians."""
+    """Times all commands in turns and prints the medians."""
     arguments = figures.parser(__doc__, rounds=5).parse_args()
     with tempfile.TemporaryDirectory() as folder:
         absl = pathlib.Path(folder) / "program.py"

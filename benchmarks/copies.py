@@ -1,12 +1,12 @@
-"""What writing precomputed copies costs, against copying as many bytes.
+"""Compares writing precomputed copies with copying the same number of bytes.
 
     .venv/bin/python benchmarks/copies.py [--rounds=3] [--json=FILE]
         [--images=10000] [--copies=10] [--augment=cutout]
 
 Copies of random images of 32x32 are made and written to a new cache; `cp` then copies
-its files. Both end with the bytes on the disk (`sync`). Also printed: the largest
-resident memory of the process, TensorFlow's own included, and of a making what its
-parts take, summed over all threads, which work side by side: the images themselves,
+its files. Both end when the bytes are on the disk (`sync`). The benchmark also prints
+the largest resident memory of the process, including TensorFlow's own, and the time of
+the parts of making copies, summed over all parallel threads: the images themselves,
 their digest, waiting for the disk (`fsync`), and the rest, which is writing.
 """
 
@@ -35,14 +35,14 @@ from mixdmt_tf.data.classification.copies import Copies
 
 
 class Timers:
-    """Seconds of the calls of functions, by name, summed over all threads."""
+    """Records seconds of function calls by name, summed over all threads."""
 
     def __init__(self) -> None:
         self.seconds: Dict[str, float] = {}
         self._lock = threading.Lock()
 
     def timed(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function, whose calls are timed."""
+        """Returns the function with timed calls."""
 
         def call(*args: Any, **kwargs: Any) -> Any:
             begun = time.perf_counter()
@@ -57,7 +57,7 @@ class Timers:
 
     @contextlib.contextmanager
     def of_files(self) -> Iterator[None]:
-        """Times the parts of what makes files."""
+        """Times the parts of making files within the context."""
         files, build = shard_files.ShardFiles, shard_files.ShardFiles._build
         digest = types.SimpleNamespace(sha256=self.timed("digest", hashlib.sha256))
         with contextlib.ExitStack() as patches:
@@ -75,7 +75,7 @@ class Timers:
 
 
 def main() -> None:
-    """Makes and copies them in turns and prints the medians."""
+    """Times making and copying in turns and prints the medians."""
     parser = figures.parser(__doc__, rounds=3)
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--copies", type=int, default=10)

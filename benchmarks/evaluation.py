@@ -1,14 +1,13 @@
-"""What evaluation and pseudo-labelling cost beyond the forward passes they consist of.
+"""Measures the cost of evaluation and pseudo-labelling beyond their forward passes.
 
     .venv/bin/python benchmarks/evaluation.py [--rounds=5] [--json=FILE]
 
-The bare passes are those of the same float32 network over the same arrays. Images are
-random, 2,000 of 32x32 for a WRN-28-2, and 40 scenes of 240x320 for the small segmenter.
-Images are scored, given pseudo labels, and predicted from PNG files. Of scenes, each
-row adds one thing to the row above that the bare passes lack, up to labels as a round
-writes them to the disk; the last one reads PNG files and writes label maps and pictures
-as `bin/predict` does. The check of an exported model is compared with writing the model
-alone.
+The bare passes use the same float32 network on the same arrays. Images are random,
+2,000 of 32x32 for a WRN-28-2, and 40 scenes of 240x320 for the small segmenter. Images
+are scored, pseudo-labelled, and predicted from PNG files. For scenes, each row adds one
+operation to the row above, from bare passes up to labels as a round writes them to the
+disk; the last row reads PNG files and writes label maps and overlays as `bin/predict`
+does. Checking an exported model is compared with only writing the model.
 """
 
 from __future__ import annotations
@@ -43,11 +42,11 @@ from mixdmt_tf.tasks.segmentation import scoring as scene_scoring
 
 IMAGES, SCENES, SIDES = 2000, 40, (240, 320)
 NAMES = tuple(map(str, range(10)))
-Functions = Dict[str, Callable[[], Any]]  # the first one is what others are compared to
+Functions = Dict[str, Callable[[], Any]]  # the others are compared with the first one
 
 
 def of_images(folder: pathlib.Path) -> Functions:
-    """Bare passes of images with one class each; scores, labels, predictions."""
+    """Returns bare passes, scoring, labelling and prediction of one-class images."""
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (IMAGES, 32, 32, 3), np.uint8)
     labels = (np.arange(IMAGES) % 10).astype(np.int32)
@@ -58,7 +57,7 @@ def of_images(folder: pathlib.Path) -> Functions:
         tf.constant(pixels[start : start + scoring.BATCH])
         for start in range(0, IMAGES, scoring.BATCH)
     ]
-    # Ten labelled images beside those that all are labelled here.
+    # The split also needs ten labelled images.
     more = np.concatenate([pixels[:10], pixels]), np.concatenate([labels[:10], labels])
     source = Source("random", NAMES, Images(*more), None, None, True, 4)
     split = splits.make_split(source, 10, 0, seed=1)
@@ -88,17 +87,17 @@ class Scene(scene_source.Sample):
     pixels: Any = None
 
     def image(self) -> np.ndarray:
-        """As it is."""
+        """Returns the image."""
         pixels: np.ndarray = self.pixels
         return pixels
 
     def size(self) -> Tuple[int, int]:
-        """(H, W)."""
+        """Returns (H, W)."""
         return SIDES
 
 
 def made_up_scenes() -> List[np.ndarray]:
-    """Smooth, with some noise, so that they compress as photographs do."""
+    """Returns smooth images with some noise, which compress like photographs."""
     rng = np.random.default_rng(0)
     scenes = []
     for _ in range(SCENES):
@@ -110,7 +109,7 @@ def made_up_scenes() -> List[np.ndarray]:
 
 
 def asked(scenes: Sequence[np.ndarray], scorer: Any, weights: Any) -> Tuple[Any, ...]:
-    """Data set and split of scenes, all unlabelled, and a model that is asked."""
+    """Returns data set and split of scenes, all unlabelled, and a model."""
     names = tuple(map(str, range(11)))
     samples = [Scene(f"{index:04}", False, scene) for index, scene in enumerate(scenes)]
     source = scene_source.Source("scenes", names, samples, ())
@@ -128,7 +127,7 @@ def asked(scenes: Sequence[np.ndarray], scorer: Any, weights: Any) -> Tuple[Any,
 
 
 def of_scenes(folder: pathlib.Path) -> Functions:
-    """Bare passes of scenes, and what is added to them one after the other."""
+    """Returns bare passes of scenes, and functions that add one operation each."""
     scenes = made_up_scenes()
     scorer = scene_scoring.Scorer(SmallSegmenter(), 11)
     weights = scorer.network.get_weights()
@@ -183,7 +182,7 @@ def of_scenes(folder: pathlib.Path) -> Functions:
 
 
 def of_export(folder: pathlib.Path) -> Functions:
-    """Writing a SavedModel, and with loading and comparing it."""
+    """Returns functions that write a SavedModel, without and with checking it."""
     scorer = scoring.Scorer(WideResNet(), (32, 32, 3), 10)
     weights = scorer.network.get_weights()
 
@@ -198,7 +197,7 @@ def of_export(folder: pathlib.Path) -> Functions:
 
 
 def main() -> None:
-    """Runs them in turns and prints the medians."""
+    """Times all in turns and prints the medians."""
     arguments = figures.parser(__doc__, rounds=5).parse_args()
     rows = []
     for make in (of_images, of_scenes, of_export):

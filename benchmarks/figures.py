@@ -1,4 +1,4 @@
-"""A table of figures on the terminal, and as JSON with the machine they are of."""
+"""Prints a table of figures, and writes it as JSON with facts about the machine."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Row = Dict[str, Any]
 
 
 def parser(text: Optional[str], rounds: int) -> argparse.ArgumentParser:
-    """The arguments that all benchmarks have.
+    """Creates a parser with the arguments of all benchmarks.
 
     Args:
         text: the benchmark's docstring.
-        rounds: how often each thing is timed, if nobody says otherwise.
+        rounds: how often each function is timed by default.
     """
     found = argparse.ArgumentParser(
         description=text, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -28,7 +28,7 @@ def parser(text: Optional[str], rounds: int) -> argparse.ArgumentParser:
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
-    """The argument of benchmarks that have no rounds."""
+    """Adds the argument of all benchmarks, including those without rounds."""
     parser.add_argument("--json", help="file that gets the figures and the machine")
 
 
@@ -36,10 +36,10 @@ def show(rows: List[Row], path: Optional[str], **more: Any) -> None:
     """Prints rows, which have the same keys, as a Markdown table.
 
     Args:
-        rows: text and numbers, of which the first of a row says what it is about.
-        path: of a JSON file that gets them too, with machine, threads, versions and
-            command.
-        **more: what else belongs into that file.
+        rows: text and numbers; the first value of a row is its title.
+        path: of a JSON file to write the rows to, with machine, threads, versions and
+            command; None for no file.
+        **more: further entries for that file.
     """
     names = list(rows[0])
     cells = [names, *([_text(row[name]) for name in names] for row in rows)]
@@ -63,7 +63,7 @@ def show(rows: List[Row], path: Optional[str], **more: Any) -> None:
 
 
 def _text(value: Any) -> str:
-    """Three significant digits of a number."""
+    """Formats a value, numbers with three significant digits."""
     if isinstance(value, float):
         return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
     return str(value)

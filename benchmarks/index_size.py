@@ -1,10 +1,10 @@
-"""Time and memory of the index of many image files: listing, and what is known of them.
+"""Measures time and memory of listing many image files and of their index.
 
     python benchmarks/index_size.py --images=1300000 --folder=DIR [--json=FILE]
 
-makes that many empty files in 1,000 class folders, unless they are there, and lists
-them as `--dataset=folder` does: once when nothing is known of them, and once more. What
-decoding takes is not part of it.
+makes that many empty files in 1,000 class folders, unless they exist, and lists them as
+`--dataset=folder` does: once without an index, and once with it. Decoding is not
+included.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CLASSES = 1000
 
 
 def make(folder: pathlib.Path, images: int) -> None:
-    """Empty files named as ImageNet names its own."""
+    """Creates empty files with names as in ImageNet."""
     for number in range(CLASSES):
         (folder / "train" / f"n{number:08}").mkdir(parents=True, exist_ok=True)
     for number in range(images):
@@ -33,12 +33,12 @@ def make(folder: pathlib.Path, images: int) -> None:
 
 
 def peak() -> float:
-    """Largest memory of this process so far, MiB."""
+    """Returns the peak memory of this process so far, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def measure(folder: pathlib.Path, cache: pathlib.Path) -> None:
-    """Prints what each part takes, in this process."""
+    """Measures each part in this process and prints the results."""
     from mixdmt_tf.data import decoded, file_facts
     from mixdmt_tf.data.classification.datasets import folder as images
 
@@ -60,7 +60,7 @@ def measure(folder: pathlib.Path, cache: pathlib.Path) -> None:
 
 
 def main() -> None:
-    """Makes the files and measures in processes of their own."""
+    """Makes the files, and measures in separate processes."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--folder", type=pathlib.Path, required=True)

@@ -1,11 +1,11 @@
-"""What layers of our own save of a forward and backward pass.
+"""Measures how much time custom layers save in a forward and backward pass.
 
     .venv/bin/python benchmarks/layers.py [--rounds=8] [--json=FILE]
 
-Each network is built once of Keras's layers alone (`portable`), as exported ones are,
-and once as it is trained; the two take turns. Leaky ReLU is that of a WRN-28-2 (64
-images of 32x32, mixed_bfloat16), convolutions are those of EfficientNet-Lite0 (32
-images of 96x96, float32), as it is and with batch normalization held still.
+Each network is built once from Keras's layers alone (`portable`), as in exports, and
+once as in training; the two take turns. Leaky ReLU is measured in a WRN-28-2 (64 images
+of 32x32, mixed_bfloat16), convolutions in EfficientNet-Lite0 (32 images of 96x96,
+float32), with trained and with frozen batch normalization.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ CASES: Dict[str, Tuple[Any, int, int, str]] = {
 
 
 def passes(config: Any, size: int, number: int, portable: bool) -> Callable[[], Any]:
-    """A compiled forward and backward pass under the present precision."""
+    """Returns a compiled forward and backward pass with the current precision."""
     network = config.build((size, size, 3), 10, portable=portable)
     images = tf.random.stateless_uniform([number, size, size, 3], [1, 2], -1.0, 1.0)
     return forward_and_backward(network, images)
 
 
 def main() -> None:
-    """Runs both of each case in turns and prints the medians."""
+    """Times both variants of each case in turns and prints the medians."""
     arguments = figures.parser(__doc__, rounds=8).parse_args()
     rows = []
     for name, (config, size, number, precision) in CASES.items():

@@ -1,4 +1,4 @@
-"""What a forward and backward pass through each network costs.
+"""Measures a forward and backward pass through each network.
 
     .venv/bin/python benchmarks/networks.py [--rounds=9] [--json=FILE]
         [--precision=mixed_bfloat16] [--images=64]
@@ -32,7 +32,7 @@ NETWORKS = {
 
 
 def main() -> None:
-    """Runs all in turns and prints the medians."""
+    """Times all networks in turns and prints the medians."""
     parser = figures.parser(__doc__, rounds=9)
     parser.add_argument("--precision", default="mixed_bfloat16")
     parser.add_argument("--images", type=int, default=64)

@@ -1,9 +1,9 @@
 """The bare passes of a step: what any implementation of a method must compute.
 
-A step of a method is run once, operation by operation, while each call of one of its
-networks is noted: on how many images, and whether a gradient came back through it. The
-bare step calls the same networks as often on arrays of the same shapes that lie ready,
-takes the gradients, and applies Adam; nothing else.
+A step of a method is run once in eager mode, while each call of one of its networks is
+recorded: the number of images, and whether a gradient came back through it. The bare
+step calls the same networks as often, on arrays of the same shapes in memory, computes
+the gradients, and applies Adam; nothing else.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ class Pass:
     """One call of a network.
 
     Attributes:
-        network: which one.
+        network: the network that was called.
         shape: of its input.
         dtype: of its input.
-        training: what it was told.
+        training: the `training` argument of the call.
         learns: whether a gradient came back through it.
     """
 
@@ -37,11 +37,11 @@ class Pass:
 
 @contextlib.contextmanager
 def noted(functional: type, passes: List[Pass]) -> Iterator[None]:
-    """Within it, calls of models of this class are added to `passes`.
+    """Records calls of models of this class in `passes` within the context.
 
     Args:
         functional: the class of Keras's functional models.
-        passes: gets those of the outermost models, in their order.
+        passes: receives the calls of the outermost models, in order.
     """
     original, depth = functional.__call__, [0]
 
@@ -66,7 +66,7 @@ def noted(functional: type, passes: List[Pass]) -> Iterator[None]:
 
 
 def _watched(taken: Pass) -> Callable[[tf.Tensor], tf.Tensor]:
-    """The identity, which notes that a gradient came back."""
+    """Returns an identity function that records whether a gradient came back."""
 
     @tf.custom_gradient
     def identity(x):
@@ -80,7 +80,7 @@ def _watched(taken: Pass) -> Callable[[tf.Tensor], tf.Tensor]:
 
 
 def bare(passes: List[Pass]) -> Callable[[], Any]:
-    """A compiled step of these passes and nothing else."""
+    """Returns a compiled step of these passes and nothing else."""
     variables = {
         id(variable): variable
         for each in passes
@@ -113,13 +113,15 @@ def bare(passes: List[Pass]) -> Callable[[], Any]:
             loss = tf.add_n(losses)
         pairs = zip(tape.gradient(loss, learnt), learnt)
         optimizer.apply_gradients([(g, v) for g, v in pairs if g is not None])
-        return tf.nest.map_structure(tf.reduce_sum, before)  # or they are left out
+        return tf.nest.map_structure(
+            tf.reduce_sum, before
+        )  # keeps them from being optimized away
 
     return tf.function(run, autograph=False)
 
 
 def forward_and_backward(network: keras.Model, images: tf.Tensor) -> Callable[[], Any]:
-    """A compiled pass of training through one network, which has run once."""
+    """Returns a compiled training pass through one network, after a first call."""
 
     def run() -> Any:
         with tf.GradientTape() as tape:

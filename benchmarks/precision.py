@@ -1,10 +1,10 @@
-"""Whether `--precision=auto` is ever slower than float32 on this machine.
+"""Checks whether `--precision=auto` is ever slower than float32 on this machine.
 
     .venv/bin/python benchmarks/precision.py [--rounds=6] [--json=FILE]
 
-For each network: what `auto` takes in a short run, and in a long one, which measures
-it (anew here, in a cache of its own), and a forward and backward pass with each over
-one in float32, all in turns.
+For each network, prints the precision that `auto` chooses in a short run and in a long
+run, which measures it (here again, in a separate cache), and the time of a forward and
+backward pass with each, relative to float32. All passes take turns.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ CASES: Dict[str, Tuple[Any, int, int]] = {
 
 
 def network(config: Any, size: int) -> keras.Model:
-    """A network of ten classes under the present policy."""
+    """Builds a network for ten classes with the current policy."""
     segments = isinstance(config, SmallSegmenter)
     build = config.build_segmenter if segments else config.build
     model: keras.Model = build((size, size, 3), 10)
@@ -45,7 +45,7 @@ def network(config: Any, size: int) -> keras.Model:
 
 
 def passes(case: Tuple[Any, int, int], policy: str) -> Callable[[], Any]:
-    """A compiled forward and backward pass under a policy."""
+    """Returns a compiled forward and backward pass with a policy."""
     config, size, number = case
     keras.mixed_precision.set_global_policy(policy)
     shape = [number, size, size, 3]
@@ -54,7 +54,7 @@ def passes(case: Tuple[Any, int, int], policy: str) -> Callable[[], Any]:
 
 
 def main() -> None:
-    """Runs all of each network in turns and prints the medians."""
+    """Times all passes of each network in turns and prints the medians."""
     arguments = figures.parser(__doc__, rounds=6).parse_args()
     rows = []
     for name, case in CASES.items():

@@ -1,9 +1,9 @@
-"""Time and memory of what is done with the pseudo labels of many images.
+"""Measures time and memory of operations on the pseudo labels of many images.
 
     python benchmarks/pseudo_label_rows.py --rows=10000000 [--json=FILE]
 
-Each row is one operation in a process of its own: seconds, and by how much memory grew
-beyond what it is given, labels and ids of all rows, at its worst.
+Each row of the table is one operation in a process of its own: its seconds, and the
+peak of memory beyond that of its inputs, the labels and ids of all rows.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from mixdmt_tf.tasks.classification import labeling
 
 
 def measure(title: str, work: Callable[[], object]) -> figures.Row:
-    """What an operation takes, in a process of its own."""
+    """Measures an operation in a process of its own."""
     reading, writing = os.pipe()
     child = os.fork()
     if child:
@@ -47,7 +47,7 @@ def measure(title: str, work: Callable[[], object]) -> figures.Row:
 
 
 def main() -> None:
-    """Measures everything in turn."""
+    """Measures all operations one after the other."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
     figures.add_json(parser)

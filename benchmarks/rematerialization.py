@@ -1,9 +1,9 @@
-"""Peak memory and time of a training step with and without --remat, and with parts.
+"""Measures memory and time of a training step with and without --remat and parts.
 
     python benchmarks/rematerialization.py --network=wide_resnet --depth=28 --width=2 \
         --images=32 --size=32 --parts=4 [--json=FILE]
 
-Each row is one process: the memory that it took beyond what it had before the step.
+Each row is one process: its peak memory beyond that before the step.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ VARIANTS = (("plain", 0, 1), ("remat", 1, 1), ("parts", 0, 0), ("both", 1, 0))
 
 
 def measure(args: argparse.Namespace) -> None:
-    """One step after another, in this process."""
+    """Measures one step after another in this process."""
     import numpy as np
     import tensorflow as tf
 
@@ -66,7 +66,7 @@ def measure(args: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Measures each variant in a process of its own."""
+    """Measures each variant in a separate process."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--network", default="wide_resnet")
     parser.add_argument("--depth", type=int, default=0)

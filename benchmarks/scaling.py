@@ -1,12 +1,12 @@
-"""What a run costs at three sizes, by the formulas of docs/scaling.md.
+"""Predicts the cost of a run at three sizes, by the formulas of docs/scaling.md.
 
     python benchmarks/scaling.py [--teraflops=50] [--disk=500e6] [--network=1.25e9]
         [--json=FILE]
 
-Speeds of devices, disks and networks are what you say; bytes and operations follow from
-the sizes. What this package itself takes for each file and row was measured by
-index_size.py and pseudo_label_rows.py. scaling_measured.py compares the formulas with
-what a machine takes.
+You give the speeds of devices, disks and networks; bytes and operations follow from the
+sizes. The costs of this package per file and row were measured by index_size.py and
+pseudo_label_rows.py. scaling_measured.py compares the formulas with measurements on a
+machine.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Dict
 import figures
 
 # Measured on one core of a busy machine, per folder, file or row.
-FOLDER_SECONDS = 0.3e-3  # opening it for its names, whatever is in it
+FOLDER_SECONDS = 0.3e-3  # to list its names, however many they are
 FILE_SECONDS, FILE_BYTES = 22e-6, 150  # listing, asking for size and time; memory
 ROW_SECONDS, ROW_BYTES = 6.5e-6, 68  # selecting, judging, writing, reading; memory
 ROW_DISK, ID_DISK = 7, 8.5  # of pseudo labels and of split.json
@@ -26,15 +26,15 @@ ROW_DISK, ID_DISK = 7, 8.5  # of pseudo labels and of split.json
 
 @dataclasses.dataclass(frozen=True)
 class Size:
-    """A data set and what learns from it.
+    """A data set and a network.
 
     Attributes:
-        pictures: N.
-        folders: that they are in.
-        picture: n, bytes of one as it is stored.
-        copies: K of each picture.
-        flops: F of a forward pass of one picture.
-        parameters: P.
+        pictures: N, number of pictures.
+        folders: number of folders with them.
+        picture: n, stored bytes per picture.
+        copies: K, copies of each picture.
+        flops: F, operations of a forward pass of one picture.
+        parameters: P, of the network.
         rows: pictures in a step, labelled ones and all views of the others.
         steps: of a round.
     """
@@ -59,14 +59,14 @@ SIZES = {
 
 
 def listing(files: int, folders: int) -> float:
-    """Seconds until it is known which files there are, with size and time of each."""
+    """Returns the seconds to list all files with size and modification time."""
     return files * FILE_SECONDS + folders * FOLDER_SECONDS
 
 
 def costs(
     size: Size, teraflops: float, disk: float, network: float, replicas: int
 ) -> Dict[str, str]:
-    """Each cost in words, by its name."""
+    """Returns each cost as text, by its name."""
     n, speed = size.pictures, teraflops * 1e12
     step = 3 * size.flops * size.rows / speed  # forward, and twice that backward
     reduced = 2 * (replicas - 1) / replicas * 4 * size.parameters
@@ -96,7 +96,7 @@ def costs(
 
 
 def amount(number: float) -> str:
-    """Bytes for people."""
+    """Formats a number of bytes."""
     for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
         if number >= size:
             return f"{number / size:.3g} {unit}"
@@ -104,7 +104,7 @@ def amount(number: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds for people."""
+    """Formats a number of seconds."""
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
         if seconds >= size:
             return f"{seconds / size:.3g} {unit}"

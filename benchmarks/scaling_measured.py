@@ -1,13 +1,13 @@
-"""What docs/scaling.md predicts for a machine, beside what the machine takes.
+"""Compares the predictions of docs/scaling.md for a machine with measurements.
 
     .venv/bin/python benchmarks/scaling_measured.py [--rounds=3] [--json=FILE]
         [--images=1000,10000] [--replicas=1,2,4] [--copies=10] [--width=1]
 
-What the model takes as given is measured first: pictures a second that the network's
-forward passes take (D / F), copies a second that augmentation makes, bytes a second
-that reach the disk. From these, and from the constants of `scaling.py`, follow the
-predictions. Replicas are logical devices of one processor: together they are as fast
-as one, so the model predicts the same time for a step on any number of them.
+The parameters of the model are measured first: pictures per second in the network's
+forward passes (D / F), augmented copies per second, and bytes per second written to the
+disk. The predictions follow from these and from the constants of `scaling.py`. Replicas
+are logical devices of one processor: together they are as fast as one, so the model
+predicts the same time for a step on any number of them.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ import scaling
 
 SIDE, DEPTH, BATCH = 32, 10, 64
 PIXELS = (SIDE, SIDE, 3)
-STEPS = 12  # of which the first two compile and warm up
+STEPS = 12  # including two for compilation and warm-up
 WRITTEN = 256 << 20  # bytes
 
 
 def median(function: Callable[[], Any], rounds: int) -> float:
-    """Seconds of a call."""
+    """Returns the median seconds of a call."""
     times = []
     for _ in range(rounds):
         started = time.perf_counter()
@@ -45,7 +45,7 @@ def median(function: Callable[[], Any], rounds: int) -> float:
 
 
 def row(what: str, predicted: float, measured: float) -> Dict[str, Any]:
-    """A line of the table."""
+    """Returns a row of the table."""
     return {
         "what": what,
         "predicted (s)": predicted,
@@ -55,7 +55,7 @@ def row(what: str, predicted: float, measured: float) -> Dict[str, Any]:
 
 
 def listing(images: int, rounds: int) -> Dict[str, Any]:
-    """Names, sizes and times of empty files in 1,000 folders."""
+    """Measures listing names, sizes and times of empty files in 1,000 folders."""
     from mixdmt_tf.data import file_facts
     from mixdmt_tf.data.classification.datasets import folder as files
 
@@ -73,7 +73,7 @@ def listing(images: int, rounds: int) -> Dict[str, Any]:
 
 
 def write(folder: pathlib.Path, number: int) -> None:
-    """So many bytes that reach the disk."""
+    """Writes a number of bytes to the disk."""
     with (folder / "bytes").open("wb") as file:
         file.write(os.urandom(1 << 20) * (number >> 20))
         file.flush()
@@ -81,7 +81,7 @@ def write(folder: pathlib.Path, number: int) -> None:
 
 
 def copies(images: int, number: int, rounds: int) -> Dict[str, Any]:
-    """Augmented copies that are made and written."""
+    """Measures making and writing augmented copies."""
     import tensorflow as tf
 
     from mixdmt_tf.data import precomputed
@@ -108,7 +108,7 @@ def copies(images: int, number: int, rounds: int) -> Dict[str, Any]:
 
 
 def labelling(images: int, width: int, rate: float, rounds: int) -> Dict[str, Any]:
-    """Guesses of a network for all pictures."""
+    """Measures predictions of a network for all pictures."""
     scorer, weights = network(width)
     pictures = np.zeros((images, *PIXELS), np.uint8)
     taken = median(lambda: scorer.predict(weights, pictures), rounds)
@@ -116,7 +116,7 @@ def labelling(images: int, width: int, rate: float, rounds: int) -> Dict[str, An
 
 
 def forward(width: int, rounds: int) -> float:
-    """Pictures a second in bare forward passes."""
+    """Returns the pictures per second in bare forward passes."""
     import tensorflow as tf
 
     from mixdmt_tf.data.pixels import to_float
@@ -130,7 +130,7 @@ def forward(width: int, rounds: int) -> float:
 
 
 def network(width: int) -> Any:
-    """What scores and labels, and its weights."""
+    """Returns a scorer and its weights."""
     from mixdmt_tf.models.wide_resnet import WideResNet
     from mixdmt_tf.tasks.classification.scoring import Scorer
 
@@ -139,7 +139,7 @@ def network(width: int) -> Any:
 
 
 def step(replicas: int, width: int) -> float:
-    """Seconds of a step on logical devices, in this process, which has made none."""
+    """Returns the seconds of a step on logical devices, in a new process."""
     import step as steps
     import tensorflow as tf
 
@@ -169,7 +169,7 @@ def step(replicas: int, width: int) -> float:
 
 
 def steps_of(replicas: int, width: int, rate: float) -> Dict[str, Any]:
-    """A step on so many replicas, in a process of its own."""
+    """Measures a step on a number of replicas, in a separate process."""
     command = [sys.executable, __file__, f"--step={replicas}", f"--width={width}"]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     taken = json.loads(done.stdout.splitlines()[-1])
@@ -178,7 +178,7 @@ def steps_of(replicas: int, width: int, rate: float) -> Dict[str, Any]:
 
 
 def main() -> None:
-    """Measures one thing after the other and prints the table."""
+    """Runs all measurements and prints the table."""
     parser = figures.parser(__doc__, rounds=3)
     parser.add_argument("--images", default="1000,10000")
     parser.add_argument("--replicas", default="1,2,4")

@@ -1,14 +1,14 @@
-"""What a step costs as the data grow: time and memory.
+"""Measures time and memory of a step as the data set grows.
 
     .venv/bin/python benchmarks/sizes.py [--rounds=20] [--json=FILE]
         [--images=1000,10000,100000,1000000] [--copies=1,50] [--store=folder]
 
-Steps of MixMatch on a small network, whose own cost hides little, with random images
-of 8x8, 1,000 of them labelled, and copies made on the fly. All sizes take turns, so
-that all images are in memory at once; `index` is what a pipeline adds to them. With
-`--store=folder` they are PNG files in folders of their classes, up to 100,000 or so,
-which `--dataset=folder` finds and decodes into a cache of its own: `found` are the
-seconds of that, `again` those of a second time.
+The steps are MixMatch's on a small network, so that its own cost hides little, with
+random images of 8x8, 1,000 of them labelled, and copies made on the fly. All sizes take
+turns, so all images are in memory at once; `index` is the memory that a pipeline adds.
+With `--store=folder` the images are PNG files in a folder per class, up to about
+100,000, which `--dataset=folder` finds and decodes into a separate cache: `found` are
+the seconds of that, `again` those of a second time.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ SIDE, CLASSES, STEPS = 8, 10, 1_000_000
 
 
 def resident() -> float:
-    """The largest resident memory so far, in MiB."""
+    """Returns the largest resident memory so far, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def random_images(number: int) -> Source:
-    """So many images in memory."""
+    """Returns a source of random images in memory."""
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (number, SIDE, SIDE, 3), np.uint8)
     labels = (np.arange(number) % CLASSES).astype(np.int32)
@@ -53,7 +53,7 @@ def random_images(number: int) -> Source:
 
 
 def files(number: int, place: pathlib.Path) -> Tuple[Source, Dict[str, float]]:
-    """The same images as PNG files; and the seconds of loading them, twice."""
+    """Writes the same images as PNG files; also returns the seconds to load them."""
     images = random_images(number).train
     for index, (picture, label) in enumerate(zip(images.images, images.labels)):
         folder = place / "train" / str(label)
@@ -75,7 +75,7 @@ def files(number: int, place: pathlib.Path) -> Tuple[Source, Dict[str, float]]:
 
 
 def stepping(source: Source, copies: int) -> Tuple[Callable[[], Any], float]:
-    """A step on these images, and the MiB that getting there took besides them."""
+    """Returns a step on these images, and the MiB added to those of the images."""
     number, pixels = len(source.train), source.train.images
     before = resident()
     split = splits.make_split(source, min(1000, number // 2), 0, seed=1)
@@ -95,7 +95,7 @@ def stepping(source: Source, copies: int) -> Tuple[Callable[[], Any], float]:
 
 
 def main() -> None:
-    """Runs all sizes in turns and prints the medians."""
+    """Times all sizes in turns and prints the medians."""
     parser = figures.parser(__doc__, rounds=20)
     parser.add_argument("--images", default="1000,10000,100000,1000000")
     parser.add_argument("--copies", default="1,50")
@@ -106,7 +106,7 @@ def main() -> None:
         [int(each) for each in text.split(",")]
         for text in (arguments.images, arguments.copies)
     )
-    # So that none pays for what TensorFlow sets up once.
+    # So that no size includes the one-time setup of TensorFlow.
     stepping(random_images(1000), 1)
     cases, loading = {}, {}
     with tempfile.TemporaryDirectory() as place:

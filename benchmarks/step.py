@@ -1,16 +1,16 @@
-"""What a step of any method costs beyond its bare passes through its networks.
+"""Compares a step of any method with its bare passes through the networks.
 
     .venv/bin/python benchmarks/step.py [--rounds=10] [--json=FILE]
         [--methods=realmix,dmt] [flags of bin/train]
 
 The whole step is that of a run: gathering, copies made on the fly, augmentation,
-targets, masks, weights, decay, averages, metrics. The bare one has the same passes on
-arrays that lie ready (`passes.py`). Both run in turns in one process; the ratio is what
-counts. Images are random, 10,000 of 32x32 with ten classes, or with `--dataset=folder`
-and a `--data_dir` those of a folder; `--dataset=digit_scenes`, or voc with a
-`--data_dir`, is for methods of segmentation. With
-`--steps_per_execution=N|auto` the whole step is one of as many in one call, as in
-training, and both are timed in turns of as many.
+targets, masks, weights, decay, EMA, metrics. The bare step has the same passes on
+arrays in memory (`passes.py`). Both run in turns in one process; the result is their
+ratio. Images are random, 10,000 of 32x32 with ten classes, or with `--dataset=folder`
+and a `--data_dir` those of a folder. For segmentation methods use
+`--dataset=digit_scenes`, or voc with a `--data_dir`. With
+`--steps_per_execution=N|auto` a call has that many whole steps, as in training, and
+both are timed in turns of that many steps.
 
     benchmarks/step.py --network=wide_resnet --depth=16 --width=1
     benchmarks/step.py --network=small_cnn --steps_per_execution=auto
@@ -47,7 +47,7 @@ SEED, STEPS = 1, 100_000
 
 
 def random_images() -> Source:
-    """10,000 random images of 32x32 in ten classes."""
+    """Returns a source of 10,000 random images of 32x32 in ten classes."""
     rng = np.random.default_rng(0)
     pictures = rng.integers(0, 256, (10_000, 32, 32, 3), np.uint8)
     labels = (np.arange(10_000) % 10).astype(np.int32)
@@ -56,7 +56,7 @@ def random_images() -> Source:
 
 
 def classification(experiment: Any) -> Tuple[Any, Any, base.RunFacts]:
-    """Network, batches and facts of a method; of random images, 250 are labelled."""
+    """Returns network, batches and facts; 250 of the random images are labelled."""
     data = experiment.data
     if data.dataset == "folder":
         source, labels = datasets.load(data), data.labels
@@ -86,7 +86,7 @@ def classification(experiment: Any) -> Tuple[Any, Any, base.RunFacts]:
 
 
 def segmentation(experiment: Any) -> Tuple[Any, Any, base.RunFacts]:
-    """The same of scenes, an eighth of them labelled."""
+    """Returns network, batches and facts for scenes, an eighth of them labelled."""
     data = experiment.data
     source = scenes.load(data)
     split = scene_splits.make_split(source, "1/8", 0)
@@ -114,10 +114,10 @@ def segmentation(experiment: Any) -> Tuple[Any, Any, base.RunFacts]:
 
 
 def experiment_of(name: str, flags: Sequence[str]) -> Any:
-    """The settings of a method's run; sets the precision."""
+    """Returns the settings of a method's run, and sets the precision."""
     argv = [f"--algorithm={name}", f"--steps={STEPS}", *flags]
     if not any(flag.startswith("--dataset") for flag in flags):
-        argv.append("--dataset=cifar10")  # for its settings; no image of it is read
+        argv.append("--dataset=cifar10")  # for its settings; its images are not read
     parsed = experiments.parse(argv, "train", "")
     experiment = open_task(experiments.build(parsed)).resolve()
     run = runtime.resolve(experiment.run, experiment.network)
@@ -126,7 +126,7 @@ def experiment_of(name: str, flags: Sequence[str]) -> Any:
 
 
 def compiled(experiment: Any) -> Tuple[Any, Any]:
-    """The method, ready to train, and its batches."""
+    """Returns the method, ready to train, and its batches."""
     make = segmentation if experiment.task == "segmentation" else classification
     network, batches, facts = make(experiment)
     method = experiment.method_class()(network, experiment.method, facts)
@@ -135,7 +135,7 @@ def compiled(experiment: Any) -> Tuple[Any, Any]:
 
 
 def pair(name: str, flags: Sequence[str]) -> Tuple[Callable, Callable, int, int]:
-    """Bare and whole steps of a method, how many a call has, and the passes of one."""
+    """Returns bare and whole steps, steps per call, and the passes of one step."""
     experiment = experiment_of(name, flags)
     method, batches = compiled(experiment)
     found: List[passes.Pass] = []
@@ -156,7 +156,7 @@ def pair(name: str, flags: Sequence[str]) -> Tuple[Callable, Callable, int, int]
 
     @tf.function
     def execute_bare(steps: tf.Tensor) -> tf.Tensor:
-        total = tf.constant(0.0)  # what nobody reads would be left out
+        total = tf.constant(0.0)  # unused results would be optimized away
         for _ in tf.range(steps):
             sums = [tf.cast(each, tf.float32) for each in tf.nest.flatten(bare())]
             total += tf.add_n([tf.constant(0.0), *sums])
@@ -167,7 +167,7 @@ def pair(name: str, flags: Sequence[str]) -> Tuple[Callable, Callable, int, int]
 
 
 def measured(step: Callable[[], Any]) -> int:
-    """How many steps training would have in one call, from the seconds of one."""
+    """Returns the steps per call that training would choose, by timing one step."""
     for _ in range(2):  # the first one is traced
         step()
     began = time.monotonic()
@@ -177,7 +177,7 @@ def measured(step: Callable[[], Any]) -> int:
 
 
 def main() -> None:
-    """Runs the steps of each method in turns and prints the medians."""
+    """Times the steps of each method in turns and prints the medians."""
     parser = figures.parser(__doc__, rounds=10)
     parser.add_argument("--methods", default="realmix,dmt")
     arguments, flags = parser.parse_known_args()

@@ -1,10 +1,11 @@
-"""What sums whose convolutions have a gradient each cost a pass of WRN-16-1.
+"""Measures the cost of `layers.sums.Add` in a pass of WRN-16-1.
 
     .venv/bin/python benchmarks/sums.py [--rounds=20] [--json=FILE]
 
-64 images of 32x32 in mixed_bfloat16, forward and backward, with `layers.sums.Add` and
-with Keras's `Add` in its place; the two take turns. Seconds are of the processor, so
-that other processes count little.
+A pass is forward and backward for 64 images of 32x32 in mixed_bfloat16, with
+`layers.sums.Add`, which gives each convolution its own gradient, and with Keras's `Add`
+in its place; the two take turns. Times are CPU seconds, so that other processes have
+little influence.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ KINDS = {"Keras's": keras.layers.Add, "ours": Add}
 
 
 def passes(kind: Any) -> Callable[[], Any]:
-    """A compiled forward and backward pass with sums of a kind."""
+    """Returns a compiled forward and backward pass with this kind of sums."""
     with mock.patch.object(wide_resnet, "Add", kind):
         network = wide_resnet.WideResNet(depth=16, width=1).build((32, 32, 3), 10)
     images = tf.random.stateless_uniform([64, 32, 32, 3], [1, 2], -1.0, 1.0)
@@ -34,7 +35,7 @@ def passes(kind: Any) -> Callable[[], Any]:
 
 
 def main() -> None:
-    """Runs both in turns and prints the medians."""
+    """Times both in turns and prints the medians."""
     arguments = figures.parser(__doc__, rounds=20).parse_args()
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     functions = {name: passes(kind) for name, kind in KINDS.items()}

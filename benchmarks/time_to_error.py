@@ -1,4 +1,4 @@
-"""Error on the test set against seconds of training, of our methods and of others.
+"""Plots test error against training time, for methods of this package and others.
 
     .venv/bin/python benchmarks/time_to_error.py --seconds=3600
         --ours='RealMix=--flagfile=flags/realmix/cifar10_250.flags --eval_every=500'
@@ -7,19 +7,19 @@
         [--data='--dataset=cifar10 --labels=250 --data_dir=DIR'] [--json=FILE]
         [--picture=FILE.png] [--earlier=FILE ...]
 
-Each training is a process that has the machine for itself, one after the other, and is
-ended after the given seconds. All are timed by the clock of this process, which begins
-when it starts them: imports, compilation and evaluation count for everybody. A point is
-an evaluation, at the moment at which its line arrives.
+Each training is a process, one at a time, and is ended after the given seconds. All are
+timed by the clock of this process from their start, so imports, compilation and
+evaluation count for all of them. A point is an evaluation, at the time when its line
+arrives.
 
-`--ours` is a name and flags of `bin/train`; errors are those of the averaged weights.
-`--theirs` is a name and a command in which {arrays} is a file of arrays that our data
-layer has written (`numpy.load`): x, y (labelled images and their classes), u (the
+`--ours` is a name and flags of `bin/train`; errors are those of the EMA weights.
+`--theirs` is a name and a command in which {arrays} is a file of arrays written by this
+package's data layer (`numpy.load`): x, y (labelled images and their classes), u (the
 unlabelled ones), test_x, test_y, images as uint8 [n, H, W, channels]. It prints a line
-of JSON at each evaluation: {"step": 500, "error": 61.2}. `--data` are flags of all of
-ours, which say what these arrays are, too. `--earlier` is what an earlier call has kept
-by `--json`: its trainings stand before those of this call, if there are any, and its
-command and machine are kept.
+of JSON at each evaluation: {"step": 500, "error": 61.2}. `--data` are flags for all of
+`--ours`, which determine these arrays, too. `--earlier` is a file from `--json` of an
+earlier call: its trainings come before those of this call, if any, and its command and
+machine are kept.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ import figures
 import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-GRACE = 60.0  # seconds in which a process may save what it has
+GRACE = 60.0  # seconds for a process to save its state
 _OURS = re.compile(
     r"(?:step ([\d,]+)|mean of \w.*): error .*\btest ([\d.]+) % \(raw ([\d.]+)\)"
 )
@@ -47,11 +47,11 @@ Point = Dict[str, float]
 
 
 def point(line: str, seconds: float) -> Optional[Point]:
-    """The evaluation that a line tells of, or None.
+    """Parses an evaluation from a line; None if it has none.
 
     Args:
-        line: what a training printed.
-        seconds: when.
+        line: output line of a training.
+        seconds: time of the line.
     """
     ours = _OURS.search(line)
     if ours:
@@ -70,10 +70,10 @@ def point(line: str, seconds: float) -> Optional[Point]:
 
 
 def watch(command: Sequence[str], seconds: float) -> List[Point]:
-    """Runs a training for so long, and returns its evaluations.
+    """Runs a training for the given seconds, and returns its evaluations.
 
     Raises:
-        SystemExit: with what it printed, if it fails of its own accord.
+        SystemExit: with its output, if the training fails.
     """
     points, said = [], []
     begun = time.monotonic()
@@ -106,7 +106,7 @@ def watch(command: Sequence[str], seconds: float) -> List[Point]:
 
 
 def write_arrays(path: pathlib.Path, flags: Sequence[str]) -> None:
-    """Images of a run with these flags, split as the run itself splits them."""
+    """Writes the images of a run with these flags, with the split of the run."""
     from mixdmt_tf.cli import experiments  # which import TensorFlow
     from mixdmt_tf.runs.splits import choose_split
     from mixdmt_tf.tasks import open_task
@@ -125,13 +125,13 @@ def write_arrays(path: pathlib.Path, flags: Sequence[str]) -> None:
 
 
 def named(text: str) -> Tuple[str, List[str]]:
-    """NAME=WORDS."""
+    """Parses NAME=WORDS."""
     name, _, rest = text.partition("=")
     return name, shlex.split(rest)
 
 
 def draw(path: str, curves: Dict[str, List[Point]], seconds: float) -> None:
-    """A picture of error against seconds, a line for each training."""
+    """Draws error against seconds, a line for each training."""
     from mixdmt_tf import plots
 
     chart = plots.LineChart(

@@ -1,4 +1,4 @@
-"""Timing things against each other on a machine that is never quiet."""
+"""Timing of functions in turns, for comparisons on a busy machine."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from typing import Any, Callable, Dict, List, Mapping
 def times_in_turns(
     functions: Mapping[Any, Callable[[], Any]], rounds: int
 ) -> Dict[Any, List[float]]:
-    """Seconds of each call, in turns so that all functions see the same load.
+    """Times functions in turns, so that all of them see the same load.
 
     Args:
-        functions: by name; each was called before, if its first call is slower.
-        rounds: calls of each.
+        functions: by name; call them before if the first call is slower.
+        rounds: number of calls of each.
+
+    Returns:
+        Seconds of each call, by name.
     """
     times: Dict[Any, List[float]] = {name: [] for name in functions}
     for _ in range(rounds):
@@ -28,6 +31,6 @@ def times_in_turns(
 def medians_in_turns(
     functions: Mapping[Any, Callable[[], Any]], rounds: int
 ) -> Dict[Any, float]:
-    """Median seconds of a call of each, taken in turns."""
+    """Returns the median seconds of a call of each function, timed in turns."""
     times = times_in_turns(functions, rounds)
     return {name: statistics.median(taken) for name, taken in times.items()}

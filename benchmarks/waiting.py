@@ -1,11 +1,11 @@
-"""How much of a training step is waiting for data.
+"""Measures how much of a training step is waiting for data.
 
     .venv/bin/python benchmarks/waiting.py [--rounds=12] [--json=FILE]
         [--methods=mixmatch,fixmatch] [flags of bin/train]
 
-The same step takes batches from the pipeline, and one batch that lies ready; both in
-turns. Their difference is what the pipeline costs the step: waiting, and the cores that
-it takes away. See `step.py` for the data and flags.
+The same step gets batches from the pipeline, or one batch in memory, in turns. Their
+difference is the cost of the pipeline: waiting, and the CPU cores that it uses. See
+`step.py` for the data and flags.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from turns import medians_in_turns
 
 
 def main() -> None:
-    """Runs the steps of each method in turns and prints the medians."""
+    """Times the steps of each method in turns and prints the medians."""
     parser = figures.parser(__doc__, rounds=12)
     parser.add_argument("--methods", default="mixmatch,fixmatch,dmt")
     arguments, flags = parser.parse_known_args()
