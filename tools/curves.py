@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
-"""Keeps learning curves of runs under docs/results/curves/, and draws results.
+"""Stores learning curves of runs in docs/results/curves/, and draws results.
 
     tools/curves.py add NAME LABEL RUN [RUN ...]
     tools/curves.py draw NAME TITLE
     tools/curves.py labels NAME TITLE
 
-`add` takes the test score at each evaluation of the runs' metrics.csv, with the seconds
-of training until then, into docs/results/curves/NAME.json, in place of earlier ones of
-that label. `draw` makes docs/images/NAME.png of them: the score against minutes, a line
-for each run. `labels` makes the same file of docs/results/NAME.json (tools/results.py),
-whose columns are numbers of labels: the score against labels, a line for each row.
+`add` reads the test score at each evaluation from the runs' metrics.csv, with the
+seconds of training until then, and writes them to docs/results/curves/NAME.json, in
+place of earlier curves of that label. `draw` draws them in docs/images/NAME.png: the
+score against minutes, a line for each run. `labels` draws the same file from
+docs/results/NAME.json (tools/results.py), whose columns are numbers of labels: the
+score against labels, a line for each row.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)  # minutes
 
 
 def curve(run: pathlib.Path) -> Dict[str, Any]:
-    """The evaluations of a run, and what it takes to repeat it."""
+    """Returns the evaluations of a run, and what is needed to repeat it."""
     with open(run / "metrics.csv", newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["seconds"]]
     score = next(name for name in SCORES if rows[0].get(name))
@@ -50,7 +51,7 @@ def curve(run: pathlib.Path) -> Dict[str, Any]:
 
 
 def add(name: str, label: str, runs: Sequence[pathlib.Path]) -> None:
-    """Puts the curves of runs into a file, in place of those of the same label."""
+    """Adds the curves of runs to a file, in place of those of the same label."""
     path = FOLDER / f"{name}.json"
     known: Dict[str, List[Any]] = {}
     if path.exists():
@@ -116,7 +117,7 @@ def draw_labels(name: str, title: str) -> pathlib.Path:
 
 
 def _point(x: int, scores: Sequence[float]) -> Any:
-    """The mean over seeds, and their deviation where there are several."""
+    """Returns the mean over seeds, with standard deviation if there are several."""
     from mixdmt_tf import plots
 
     spread = statistics.stdev(scores) if len(scores) > 1 else None

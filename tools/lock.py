@@ -1,14 +1,13 @@
-"""Writes constraints.txt: one version of every package for each Python that we serve.
+"""Writes constraints.txt: one version of every package per supported Python version.
 
     python tools/lock.py python3.9 python3.10 python3.11 python3.12 python3.13
     python tools/lock.py --keep python3.9 python3.10 ...
 
 Each interpreter's own pip resolves `.[dev,docs,beam]` without installing it (markers
-are only right in the interpreter that they speak of): from scratch, or with --keep
-around the versions of the present file, for a package that is new in setup.py. Where
-two Pythons get different versions, the lines carry markers. Run by a person who then
-installs the result, tests it and commits it; needs pip 22.3 or newer in the Python that
-runs it.
+are only evaluated correctly in their own interpreter): from scratch, or with --keep
+with the versions of the present file, for a package that is new in setup.py. If two
+Pythons get different versions, the lines have markers. Run it by hand, then install,
+test and commit the result. The Python that runs it needs pip 22.3 or newer.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ def resolve(interpreter: str, keep: bool) -> Dict[str, str]:
 
 
 def python_version(interpreter: str) -> str:
-    """Returns the `3.11` of an interpreter."""
+    """Returns the version of an interpreter, such as `3.11`."""
     program = "import sys; print('%d.%d' % sys.version_info[:2])"
     found = subprocess.run(
         [interpreter, "-c", program], check=True, stdout=subprocess.PIPE, text=True

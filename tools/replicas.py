@@ -1,18 +1,18 @@
-"""How far runs on several devices end from the same run on one: a table.
+"""Prints how much the weights of runs on several devices differ from runs on one.
 
     .venv/bin/python -m tools.replicas [--steps=50] [--devices=2,4] [--only=TEXT]
         [--dir=DIR] [--tolerance=1e-5]
 
-Devices are logical ones of one CPU. Each run of `RUNS` is trained in float32, with one
-seed, on one device, on each number of devices, and on one device again with one weight
-of each initialized network moved by a unit in its last place. A cell is the largest
-difference of a weight, an average or a running statistic at the end. What comes of the
-nudged weight says how much of a difference rounding alone makes: devices add up in
-another order, which no implementation can avoid. Runs that are in DIR already are not
-trained again. Takes five minutes of one core.
+Devices are logical devices of one CPU. Each run of `RUNS` is trained in float32, with
+one seed, on one device, on each number of devices, and on one device again with one
+weight of each initialized network moved by a unit in its last place. A cell of the
+table is the largest difference of a weight, an EMA weight or a running statistic at the
+end. The run with the moved weight shows the size of differences by rounding alone:
+devices add up in another order, which no implementation can avoid. Runs that are in DIR
+already are not trained again. Takes five minutes of one core.
 
-With a tolerance (`make test-replicas`) the exit code is 1 if devices make a larger
-difference than it and than ten times that of the nudged weight.
+With a tolerance (`make test-replicas`) the exit code is 1 if a difference between
+devices exceeds both the tolerance and ten times that of the moved weight.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ ONE, NUDGED = "1", "1 nudged"
 
 
 def lengths(name: str, steps: int) -> List[str]:
-    """Flags for a length; runs in rounds have half of it in the base model."""
+    """Returns flags for a number of steps, half for the base model in rounds."""
     if not name.startswith("DMT"):
         return [f"--steps={steps}", f"--eval_every={steps}"]
     batch = 4 if "segmentation" in name else 16
@@ -71,7 +71,7 @@ def lengths(name: str, steps: int) -> List[str]:
 
 @contextlib.contextmanager
 def nudged() -> Iterator[None]:
-    """Within it, networks begin with one weight moved by a unit in its last place."""
+    """Moves one initial weight of networks by a unit in its last place."""
     from mixdmt_tf.runs import beginning
 
     initialize = beginning.initialize
@@ -89,7 +89,7 @@ def nudged() -> Iterator[None]:
 
 
 def start(devices: int) -> None:
-    """Starts TensorFlow with so many logical devices; scenes become few."""
+    """Starts TensorFlow with logical devices, and reduces the number of scenes."""
     import tensorflow as tf
 
     from mixdmt_tf.data.segmentation.datasets import digit_scenes
@@ -105,10 +105,10 @@ def train(folder: pathlib.Path, devices: str, names: Sequence[str], steps: int) 
     """Trains runs in this process, on all of its devices or on one.
 
     Args:
-        folder: has a folder for each run, named after its place in `RUNS`.
-        devices: of a column.
+        folder: has a folder for each run, named by its index in `RUNS`.
+        devices: name of a column.
         names: of the runs.
-        steps: of each.
+        steps: of each run.
     """
     from mixdmt_tf.cli import train as command
 
@@ -123,18 +123,18 @@ def train(folder: pathlib.Path, devices: str, names: Sequence[str], steps: int) 
 
 
 def place_of(name: str) -> str:
-    """The folder of a run's name."""
+    """Returns the folder name of a run."""
     return str([*RUNS].index(name))
 
 
 def missing(folder: pathlib.Path, names: Sequence[str]) -> List[str]:
-    """Those of the runs that did not end yet."""
+    """Returns the runs that have not finished yet."""
     ends = {name: folder / place_of(name) / "results.json" for name in names}
     return [name for name, end in ends.items() if not end.exists()]
 
 
 def weights(run: pathlib.Path) -> Dict[str, np.ndarray]:
-    """Weights, averages and running statistics at the end of all stages of a run."""
+    """Loads the final weights, EMA weights and statistics of all stages of a run."""
     import tensorflow as tf
 
     found = {}
@@ -148,25 +148,25 @@ def weights(run: pathlib.Path) -> Dict[str, np.ndarray]:
 
 
 def largest(one: Dict[str, np.ndarray], other: Dict[str, np.ndarray]) -> float:
-    """The largest absolute difference of two runs' weights."""
+    """Returns the largest absolute difference of two runs' weights."""
     if not one or one.keys() != other.keys():
         raise ValueError("the runs do not have the same variables")
     return max(float(np.max(np.abs(one[key] - other[key]))) for key in one)
 
 
 def too_large(differences: Sequence[float], tolerance: float) -> bool:
-    """Whether devices make more of a difference than rounding alone.
+    """Returns whether differences between devices exceed those of rounding.
 
     Args:
-        differences: of each number of devices, and at last of the nudged weight.
-        tolerance: what is allowed in any case.
+        differences: for each number of devices, and last for the moved weight.
+        tolerance: differences up to this are always allowed.
     """
     *devices, rounding = differences
     return any(each > max(tolerance, 10 * rounding) for each in devices)
 
 
 def main() -> int:
-    """Trains all runs, each number of devices in a process, and prints the table."""
+    """Trains all runs, one process per number of devices, and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--devices", default="2,4", help="numbers to compare with 1")

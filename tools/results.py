@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Keeps results of runs under docs/results/, and makes the tables of docs/results.md.
+"""Stores results of runs in docs/results/, and writes the tables of docs/results.md.
 
     tools/results.py add NAME ROW COLUMN RUN [RUN ...]
     tools/results.py write
 
-`add` takes what counts of the runs' results.json into docs/results/NAME.json, in place
-of an earlier one of the same row, column and seed. `write` makes each table in
-docs/results.md that stands between `<!-- results NAME -->` and `<!-- end -->` anew; of
-another number than the test score with `<!-- results NAME ood_auroc -->`, of several
-numbers of each run, such as `ood_aurocs`, with one column for each. A cell of fewer
-seeds than its row has names them.
+`add` copies the main numbers of the runs' results.json to docs/results/NAME.json, in
+place of earlier ones of the same row, column and seed. `write` updates each table in
+docs/results.md between `<!-- results NAME -->` and `<!-- end -->`. Tables show the test
+score, or with `<!-- results NAME ood_auroc -->` another number; an entry with several
+numbers per run, such as `ood_aurocs`, has a column for each. If a cell has fewer seeds
+than its row, it names them.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ REGION = re.compile(
 
 
 def kept(run: pathlib.Path) -> Dict[str, Any]:
-    """What counts of a run: scores, machine and the flags that repeat it."""
+    """Returns a run's scores, its machine, and the flags to repeat it."""
     results = json.loads((run / "results.json").read_text(encoding="utf-8"))
     found = {key: results[key] for key in KEPT if results.get(key) is not None}
     flags = results["flags"]
@@ -76,7 +76,7 @@ def kept(run: pathlib.Path) -> Dict[str, Any]:
 
 
 def add(name: str, row: str, column: str, runs: Sequence[pathlib.Path]) -> None:
-    """Puts runs into a file of results."""
+    """Adds runs to a file of results."""
     path = FOLDER / f"{name}.json"
     rows: List[Dict[str, Any]] = []
     if path.exists():
@@ -91,11 +91,11 @@ def add(name: str, row: str, column: str, runs: Sequence[pathlib.Path]) -> None:
 
 
 def cell(values: Dict[int, float], seeds: Sequence[int]) -> str:
-    """Mean, and deviation where there are several; by their seeds.
+    """Formats a cell: mean, and standard deviation if there are several values.
 
     Args:
-        values: of each seed.
-        seeds: of the row; where these are fewer, the cell says which.
+        values: by seed.
+        seeds: of the row; if the cell has fewer, it names its seeds.
     """
     if not values:
         return ""
@@ -108,7 +108,7 @@ def cell(values: Dict[int, float], seeds: Sequence[int]) -> str:
 
 
 def table(rows: Sequence[Dict[str, Any]], measure: Optional[str] = None) -> str:
-    """A Markdown table: rows and columns in the order in which they came."""
+    """Returns a Markdown table, with rows and columns in order of appearance."""
     measure = measure or next(m for m in MEASURES if m in rows[0])
     if any(isinstance(each.get(measure), dict) for each in rows):
         rows = list(one_by_one(rows, measure))
@@ -130,7 +130,7 @@ def table(rows: Sequence[Dict[str, Any]], measure: Optional[str] = None) -> str:
 def one_by_one(
     rows: Sequence[Dict[str, Any]], measure: str
 ) -> Iterator[Dict[str, Any]]:
-    """Results with several numbers each, as results with one, a column of its name."""
+    """Splits results with several numbers into results with one, a column for each."""
     for each in rows:
         for name, value in each.get(measure, {}).items():
             row = f"{each['row']}, {each['column']}"
@@ -138,7 +138,7 @@ def one_by_one(
 
 
 def rewritten(page: str) -> str:
-    """The page with its tables made anew."""
+    """Returns the page with updated tables."""
 
     def region(match: "re.Match[str]") -> str:
         path = FOLDER / f"{match[2]}.json"

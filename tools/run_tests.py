@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Runs all tests in parts, one after the other, each in processes of its own.
 
-TensorFlow keeps each graph until its process ends, so that a process which runs all
-tests grows beyond 3 GiB. The last line sums up the parts as pytest would: "==== 12
+TensorFlow keeps each graph until its process ends, so a process that ran all tests
+would grow beyond 3 GiB. The last line sums up the parts in pytest's format: "==== 12
 passed, 1 skipped in 3.45s ====".
 """
 
@@ -17,17 +17,17 @@ import time
 from typing import Counter, Dict, List, Sequence, Tuple
 
 TESTS = pathlib.Path("tests")
-# What pytest exits with if all tests passed, and if there were none to run.
+# Exit codes of pytest if all tests passed, and if there were none to run.
 PASSED, NOTHING_TO_RUN = 0, 5
 OUTCOMES = ("failed", "passed", "skipped", "deselected", "xfailed", "error")
-# Patterns of files; a file is in the first part that has it, the rest are the last.
+# Patterns of files; a file is in the first part that matches, or else in the last one.
 PARTS = (
     ("conformance/*",),
     ("rounds/**/*", "runs/**/*", "tasks/**/*"),
     ("**/*",),
 )
-# What takes longest comes first, for no process to be left with it when the others have
-# finished. `--no-loadscope-reorder` keeps the order.
+# The longest tests come first, so that no process is still busy with them when the
+# others have finished. `--no-loadscope-reorder` keeps the order.
 LONGEST = (
     *("conformance/test_algorithms.py", "conformance/test_runs_in_rounds.py"),
     *("conformance/test_segmentation_algorithms.py", "conformance/test_runs.py"),
@@ -47,7 +47,7 @@ LONGEST = (
 
 
 def paths() -> List[List[str]]:
-    """What to give to pytest, a list for each part; together, all of the tests."""
+    """Returns pytest's path arguments for each part; together they are all tests."""
     left = set(TESTS.rglob("test_*.py"))
     first = [path for path in map(TESTS.joinpath, LONGEST) if path in left]
     parts = []
@@ -60,7 +60,7 @@ def paths() -> List[List[str]]:
 
 
 def run(arguments: Sequence[str]) -> Tuple[int, Counter[str]]:
-    """Runs pytest, shows what it says.
+    """Runs pytest and prints its output.
 
     Returns:
         Its exit code, and the numbers of its closing line.
@@ -76,7 +76,7 @@ def run(arguments: Sequence[str]) -> Tuple[int, Counter[str]]:
 
 
 def closing(line: str) -> Dict[str, int]:
-    """The numbers of a closing line, "2 errors" as one of `error`."""
+    """Parses the numbers of a closing line; "2 errors" becomes `error`: 2."""
     pairs = re.findall(rf"([0-9]+) ({'|'.join(OUTCOMES)})", line)
     return {outcome: int(number) for number, outcome in pairs}
 
@@ -103,5 +103,5 @@ def main(arguments: Sequence[str]) -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except KeyboardInterrupt:  # pytest has said so
+    except KeyboardInterrupt:  # pytest has printed it
         sys.exit(130)
