@@ -119,7 +119,7 @@ def test_strangers_are_those_that_the_mask_rejects(run, photos, tmp_path, capsys
     assert find_strangers.main(argv) == 0
     said = capsys.readouterr().out
     assert f"9 of 16 unlabelled images, 50.0% as asked for: {output}" in said
-    assert "3 pictures: " in said and "are of none" not in said
+    assert "3 pictures: " in said and "are of no class" not in said
     task = open_task(tiny.experiment(run, *FOLDER, f"--data_dir={photos}"))
     model = trained.load(task, run)
     split = trained_on(task, run, model)

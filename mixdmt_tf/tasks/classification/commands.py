@@ -283,7 +283,7 @@ def _figure_1(
     images = f"{len(pseudo.ids):,} random images"
     known = {k: v for k, v in quality.error_of_top.items() if v is not None}
     if not known:
-        print(f"of {images} no class is known: no figure")
+        print(f"of {images} no true class is known: no figure")
         return
     errors = ", ".join(f"{share} %: {error:.2f} %" for share, error in known.items())
     print(f"wrong among the most confident of {images}: {errors}")

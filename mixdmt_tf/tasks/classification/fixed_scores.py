@@ -158,7 +158,7 @@ def _given(task: Task, pipeline: Pipeline) -> Optional[FixedScores]:
         return None
     if knows_labels(expanded(init_from), task, split):
         found = _unmoved(task, pipeline)
-        return _noted(found, f"{init_from} knows labels of this run and gives no score")
+        return _noted(found, f"{init_from} learnt from labels of this run: not used")
     return None
 
 

@@ -113,8 +113,8 @@ def of_run(experiment: Experiment, split: Split, num_classes: int) -> float:
     found = pseudo.facts.get("noise", {}).get(method.noise_from)
     if found is None:
         raise UsageError(
-            f"--noise_from={method.noise_from}: {place} has no such estimate, "
-            "which needs labels by the network, and for 'validation' validation "
-            "images.\nGive --noise_rate, the expected share of wrong labels."
+            f"--noise_from={method.noise_from}: {place} has no such estimate. It needs "
+            "labels by the network and, for 'validation', validation images.\nGive "
+            "--noise_rate, the expected share of wrong labels."
         )
     return float(found)

@@ -83,7 +83,7 @@ class Recorder(Log):
             tf.summary.image(
                 f"{tags.IMAGES}/confusion, test",
                 matrix_picture(counts, names)[None],
-                description="Rows: what an image is; columns: what the network says.",
+                description="Rows: true classes; columns: predicted classes.",
             )
 
     def show_copies(self, copies: np.ndarray, originals: np.ndarray) -> None:

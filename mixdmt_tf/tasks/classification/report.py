@@ -102,7 +102,7 @@ def _of_judged(found: Findings, judged: Judged, title: str) -> List[Section]:
     calibrated = judging.calibration(
         labels, judged.predicted, judged.confidence, images
     )
-    confusions = "Rows: what an image is; columns: what the network says."
+    confusions = "Rows: true classes; columns: predicted classes."
     return [
         Section(
             "Confusion and recall of each class",
@@ -148,13 +148,13 @@ def _of_guessed(found: Findings, guessed: Guessed, title: str) -> List[Section]:
         Section(
             "Guessed labels against their truth",
             [Block(_quality(guessed, images), title)],
-            "What the network would guess for unlabelled images, and whether that is "
-            "right. Benchmarks know the truth and hide it from the training.",
+            "Predictions of the network for unlabelled images, and whether they are "
+            "right. In benchmarks the truth is known, but hidden from training.",
         ),
         Section(
             "Most doubted unlabelled images",
             [Block([doubted], title)],
-            "Their labels would tell the network most, or they belong to no class.",
+            "Labels of these would help the network most, or they belong to no class.",
         ),
     ]
     if guessed.scores is not None:
@@ -162,7 +162,7 @@ def _of_guessed(found: Findings, guessed: Guessed, title: str) -> List[Section]:
     elif guessed.rejected > 0:
         words = (
             f"The mask left out {percent(guessed.rejected)} of the unlabelled images, "
-            "by scores that a report does not find again."
+            "by scores that a report cannot compute again."
         )
         made.append(Section(_MASK, [Block([Text(words), *_share(guessed)], title)]))
     elif guessed.strangers is not None:
@@ -211,8 +211,8 @@ def _of_mask(found: Findings, guessed: Guessed, images: str, title: str) -> Sect
     )
     lead = (
         "Images whose score is lowest: training leaves them out of the unlabelled loss "
-        "(RealMix section 3.4). Scores of the network are those of the final one on "
-        "plain images; others were found before the first step."
+        "(RealMix section 3.4). Scores of the network are from its final weights on "
+        "plain images; other scores were computed before the first step."
     )
     items = [Text(f"{words}."), *_share(guessed), pictures]
     return Section(_MASK, [Block(items, title)], lead)

@@ -47,6 +47,6 @@ def require(algorithm: str, settings: Mapping[str, Any] = {}) -> None:
     rate, score = settings.get("ood_rate"), settings.get("ood_score")
     if rate or score == "oracle":
         raise UsageError(
-            f"--ood_rate={rate}: the mask of images of no class has no meaning where "
+            f"--ood_rate={rate}: the mask of images of no class makes no sense if "
             "images have several labels.\nLeave --ood_rate and --ood_score out."
         )

@@ -179,4 +179,4 @@ def describe_truth(source: Source, split: Split, places: np.ndarray) -> str:
     if not known.any() or (source.train.labels > OUTSIDE).all():
         return ""
     outside = int((truth <= OUTSIDE).sum())
-    return f"of {int(known.sum()):,} whose class is known, {outside:,} are of none"
+    return f"of {int(known.sum()):,} with known truth, {outside:,} are of no class"

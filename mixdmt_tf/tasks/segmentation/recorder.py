@@ -75,8 +75,8 @@ class Recorder(Log):
                     tf.summary.image(
                         f"{tags.IMAGES}/confusion, {name}",
                         matrix_picture(each.counts, names)[np.newaxis],
-                        description="Of pixels. Rows: what one is; columns: what the "
-                        "network says.",
+                        description="Of pixels. Rows: true classes; columns: predicted "
+                        "classes.",
                     )
         self._writer.flush()
         return row

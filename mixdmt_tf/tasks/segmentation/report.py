@@ -123,7 +123,7 @@ def _of_judged(
                 )
             ],
             "Of pixels. IoU: pixels that are of a class and found, among those that "
-            "are of it or taken for it. Rows of the matrix: what a pixel is.",
+            "are of it or taken for it. Rows of the matrix: true classes.",
         )
     ]
     made += _calibrated("Calibration", known, f"pixels of {looked} ({_PIXELS})", title)
@@ -181,7 +181,7 @@ def _of_guessed(
         order,
         "image and prediction, or image and truth above, prediction and mistakes below",
     )
-    lead = "Those whose labels would tell the network most."
+    lead = "Labels of these would help the network most."
     made.append(
         Section("Most doubted unlabelled images", [Block([gallery], title)], lead)
     )

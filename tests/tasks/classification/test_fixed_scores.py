@@ -138,7 +138,7 @@ def test_scores_of_a_run_in_rounds_are_found_again_only_where_they_are_damaged(
 def test_a_start_that_knows_the_labels_estimates_nothing(run, asked, score):
     """Its labelled images look more like the classes than any others do."""
     found = given(f"--init_from={run}", AUTO, f"--ood_score={score}")
-    assert asked == ["domain"] and "knows labels of this run" in found.note
+    assert asked == ["domain"] and "learnt from labels of this run" in found.note
     assert found.share.estimate == pytest.approx(
         stranger_share(evidence(len(found.scores))).estimate
     )

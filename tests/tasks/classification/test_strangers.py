@@ -117,7 +117,7 @@ def test_the_score_of_a_run(tmp_path):
 def test_how_many_are_of_no_class_where_that_is_known(data, judged):
     source, split = data
     said = strangers.describe_truth(source, split, np.array([0, 1, 3, 4]))
-    assert said == "of 3 whose class is known, 2 are of none"
+    assert said == "of 3 with known truth, 2 are of no class"
     labels = np.where(LABELS == -2, -1, LABELS)
     own = dataclasses.replace(source, train=Images(source.train.images, labels))
     assert strangers.describe_truth(own, split, np.array([0, 1])) == ""
