@@ -71,7 +71,7 @@ def expanded(path: Union[str, pathlib.Path]) -> pathlib.Path:
         return pathlib.Path(path).expanduser()
     except RuntimeError:
         raise UserError(
-            f"{path}: the home folder is unknown.\nSet HOME, or write the whole path."
+            f"{path}: the home folder is unknown.\nSet HOME, or give the full path."
         ) from None
 
 

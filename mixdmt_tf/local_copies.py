@@ -96,7 +96,7 @@ class LocalCopy:
             raise UserError(
                 f"{address}: its local copy needs a cache folder, and {self.place} "
                 f"cannot be made: {error.strerror}.\n"
-                "Set XDG_CACHE_HOME to a folder that can be written."
+                "Set XDG_CACHE_HOME to a writable folder."
             ) from error
 
     def path(self, name: str) -> pathlib.Path:
@@ -194,7 +194,7 @@ class LocalCopy:
                 return None
             except (FileExistsError, NotADirectoryError, IsADirectoryError):
                 raise UserError(
-                    f"{self.address}: {name} is within a file, or a folder too.\n"
+                    f"{self.address}: {name} is a folder too, or inside a file.\n"
                     "Rename one of them there."
                 ) from None
 

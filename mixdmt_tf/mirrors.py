@@ -202,8 +202,8 @@ class Mirror:
         if newer and self.copy.folder.exists() and self.copy.has_changed(known):
             aside = self.copy.set_aside()
             self._say(
-                f"{self.address} was written to by another machine: what was here and "
-                f"not there is in {aside}"
+                f"{self.address} was written to by another machine: local changes that "
+                f"were not sent are in {aside}"
             )
             known = Known()
         found = self.copy.scan()
@@ -243,6 +243,6 @@ class Mirror:
         known, _ = self.copy.read_known()
         if known.generation and self.copy.folder.exists():
             aside = self.copy.set_aside()
-            self._say(f"{self.address} has no run any more: the one here is in {aside}")
+            self._say(f"{self.address} has no run any more: the local copy is {aside}")
             self.copy.write_known(Known())
         self.copy.take(self.store, self.store.names())

@@ -264,7 +264,7 @@ class Store:
         said = lines[0] if lines else type(error).__name__
         return Failure(
             f"{self.place(name)}: {type(error).__name__}: {said[:300]}\n"
-            "Look at the address, the network, who may read and write there, and the "
+            "Check the address, the network, the access permissions there, and the "
             "credentials of this machine (gs://: GOOGLE_APPLICATION_CREDENTIALS)."
         )
 

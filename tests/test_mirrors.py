@@ -133,8 +133,8 @@ def test_what_is_ahead_stays_and_what_is_behind_is_set_aside(machine, monkeypatc
     (aside,) = first.copy.place.glob("run.before-*")
     assert stored.held(aside)["metrics.csv"] == "step 8"
     assert said == [
-        f"{place} was written to by another machine: what was here and not there is "
-        f"in {aside}"
+        f"{place} was written to by another machine: local changes that were not sent "
+        f"are in {aside}"
     ]
 
 
