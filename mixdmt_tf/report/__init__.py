@@ -1,1 +1,1 @@
-"""The page about a run: what it is made of, and how that becomes HTML."""
+"""HTML reports of runs: their content, and how it is rendered."""

@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 _WIDTH, _HEIGHT = 5.4, 3.5  # inches
 _SVG = "http://www.w3.org/2000/svg"
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
-# The parts of a chart that the page's own style has a colour for.
+# Colours of charts that are replaced by variables of the page's style.
 _OF_PAGE = {"#282828": "var(--ink)", "#e2e2e2": "var(--line)", "#ffffff": "none"}
-_SMALL = 96  # pixels: images up to this size stay as they are, bit by bit
+_SMALL = 96  # pixels: images up to this size are stored without loss
 
 
 class Lines(plots.LineChart):
-    """A line chart of a column's width: the page has its title, and below it a legend.
+    """A line chart as wide as a column, without a title and with the legend below.
 
-    Its attributes are those of `plots.LineChart`.
+    The page shows the title. Attributes are those of `plots.LineChart`.
     """
 
     width = _WIDTH
@@ -53,14 +53,14 @@ def lines(
     include: Sequence[float] = (),
     x_ticks: Sequence[float] = (),
 ) -> Lines:
-    """A line chart with ticks where they are easy to read.
+    """Makes a line chart with ticks at readable values.
 
     Args:
         series: the lines.
-        x_label: with the unit, like `y_label`.
-        y_label: of the y axis.
+        x_label: label of the x axis, with the unit.
+        y_label: label of the y axis, with the unit.
         include: values that the y axis has to include.
-        x_ticks: of the x axis; found if not given.
+        x_ticks: ticks of the x axis; chosen automatically if not given.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -73,7 +73,7 @@ def lines(
 
 
 def narrow(chart: plots.LineChart) -> Lines:
-    """A chart that was made for a file of its own, for a column of the page."""
+    """Converts a chart made for a separate file to the width of a column."""
     values = {f.name: getattr(chart, f.name) for f in dataclasses.fields(chart)}
     return Lines(**{**values, "title": ""})
 
@@ -82,12 +82,12 @@ def svg(chart: plots.Chart, description: str) -> str:
     """Draws a chart.
 
     Args:
-        chart: of `lines`, or another one of this width.
-        description: what it shows, for those who do not see it.
+        chart: a chart from `lines`, or another one of this width.
+        description: description of the chart for screen readers.
 
     Returns:
-        An SVG element whose text is text, and whose colours are variables of the
-        page's style (`colour_scheme`).
+        An SVG element. Its text is kept as text rather than paths, and its colours are
+        variables of the page's style (`colour_scheme`).
     """
     from matplotlib import style
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -112,9 +112,9 @@ def svg(chart: plots.Chart, description: str) -> str:
 
 
 def _inline(source: str, description: str) -> str:
-    """An SVG file as an element of a page.
+    """Converts an SVG file to an element of a page.
 
-    Only attributes are changed: what is text may look like anything.
+    Only attributes are changed, never text, which may have any content.
     """
     root = ElementTree.fromstring(source)
     for parent in root.iter():
@@ -141,7 +141,7 @@ def _as_text(root: ElementTree.Element) -> str:
 
 
 def numbered(drawing: str, number: int) -> str:
-    """A drawing whose identifiers no other one of the page has."""
+    """Makes the identifiers of a drawing unique within the page."""
     root, prefix = ElementTree.fromstring(drawing), f"c{number}-"
     for element in root.iter():
         for name, value in element.attrib.items():
@@ -159,7 +159,7 @@ def _variable(colour: str) -> str:
 
 
 def colour_scheme(drawings: Iterable[str]) -> str:
-    """CSS that gives the drawings' colours: as they are, and lighter ones on black.
+    """Returns CSS with the colours of the drawings, lighter ones for dark mode.
 
     Args:
         drawings: SVG elements from `svg`.
@@ -176,7 +176,7 @@ def colour_scheme(drawings: Iterable[str]) -> str:
 
 
 def _on_black(colour: str) -> str:
-    """The same hue, light enough to be seen on a dark page."""
+    """Returns the same hue, light enough for a dark page."""
     red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (0, 2, 4))
     hue, lightness, saturation = colorsys.rgb_to_hls(red, green, blue)
     light = colorsys.hls_to_rgb(hue, 1.0 - 0.55 * lightness, saturation)
@@ -184,11 +184,12 @@ def _on_black(colour: str) -> str:
 
 
 def data_uri(pixels: np.ndarray, longest: int = 480) -> str:
-    """An image in the page itself.
+    """Encodes an image as a data URI.
 
     Args:
         pixels: uint8 [H, W, C] or [H, W].
-        longest: pixels of the longer side; larger images are made smaller.
+        longest: largest length of the longer side in pixels; larger images are
+            resized to it.
     """
     from PIL import Image
 
@@ -205,5 +206,5 @@ def data_uri(pixels: np.ndarray, longest: int = 480) -> str:
 
 
 def hexes(colours: np.ndarray) -> List[str]:
-    """Colours, uint8 [C, 3], as '#rrggbb'."""
+    """Converts colours, uint8 [C, 3], to '#rrggbb'."""
     return ["#" + "".join(f"{int(v):02x}" for v in each) for each in colours]

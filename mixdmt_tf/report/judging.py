@@ -1,4 +1,4 @@
-"""Tables and charts of answers: confusion, recall, and how far confidence is right."""
+"""Tables and charts of predictions: confusion matrix, recall and calibration."""
 
 from __future__ import annotations
 
@@ -14,26 +14,29 @@ from mixdmt_tf.report.page import Cell, Chart, Item, Table, Text
 MOST_CLASSES, WORST = 25, 20  # of a whole matrix; pairs that stand for larger ones
 _NARROW = 6  # classes of a matrix that fits into a column
 BINS = 10  # of confidence
-FEW = 20  # answers, of which an accuracy is a rough guess
-# What is above charts of `calibration`.
+FEW = 20  # with fewer predictions, an accuracy is only a rough estimate
+# Shown above the charts of `calibration`.
 CALIBRATION = (
-    "How often answers of a confidence are right. Below the diagonal the network is "
-    "surer than it should be."
+    "How often predictions with a given confidence are right. Below the diagonal the "
+    "network is overconfident."
 )
 
 
 def percent(share: float) -> str:
-    """A share in [0, 1] for people."""
+    """Formats a share in [0, 1] as a percentage."""
     return f"{100 * share:.1f} %"
 
 
 def matrix(counts: np.ndarray, names: Sequence[str], what: str) -> Table:
-    """The confusion matrix; of many classes the pairs that are mixed up most.
+    """Makes a table of the confusion matrix.
+
+    With more than `MOST_CLASSES` classes, the table lists the pairs that are confused
+    most.
 
     Args:
-        counts: int64 [C, C], true classes by predicted ones.
-        names: of the classes.
-        what: was counted, such as '10,000 test images'.
+        counts: int64 [C, C], rows are true classes and columns predicted ones.
+        names: names of the classes.
+        what: what was counted, such as '10,000 test images'.
     """
     totals = np.maximum(counts.sum(axis=1), 1)
     if len(names) <= MOST_CLASSES:
@@ -62,24 +65,24 @@ def matrix(counts: np.ndarray, names: Sequence[str], what: str) -> Table:
         for i, j in zip(*np.unravel_index(order, wrong.shape))
         if wrong[i, j]
     ]
-    head = ["is", "taken for", "number", "of its class"]
-    return Table(f"Classes that are mixed up most, of {what}", head, rows)
+    head = ["true class", "predicted", "number", "of the true class"]
+    return Table(f"Classes that are confused most, of {what}", head, rows)
 
 
 def _short(number: int, largest: int) -> str:
-    """A count; nothing for 0; thousands where there are millions, as of pixels."""
+    """Formats a count: '' for 0; in thousands if the largest count is in millions."""
     if not number:
         return ""
     return f"{number:,}" if largest < 1_000_000 else f"{number / 1000:,.0f}k"
 
 
 def by_class(counts: np.ndarray, names: Sequence[str], iou: bool = False) -> Table:
-    """Number, recall and precision of each class, or its IoU, from a confusion matrix.
+    """Makes a table of number, recall and precision, and optionally IoU, of each class.
 
     Args:
-        counts: int64 [C, C], true classes by predicted ones.
-        names: of the classes.
-        iou: adds a column.
+        counts: int64 [C, C], rows are true classes and columns predicted ones.
+        names: names of the classes.
+        iou: whether to add a column with the IoU.
     """
     right, are, said = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
 
@@ -97,20 +100,20 @@ def by_class(counts: np.ndarray, names: Sequence[str], iou: bool = False) -> Tab
         for i, name in enumerate(names)
     ]
     head = ["class", "number", *(["IoU"] if iou else []), "recall", "precision"]
-    caption = "Recall: the found among those of a class; precision: the right among "
-    return Table(f"{caption}the found", head, rows)
+    caption = "Recall: share of a class that is found; precision: share of predictions "
+    return Table(f"{caption}that are right", head, rows)
 
 
 def calibration(
     labels: np.ndarray, predicted: np.ndarray, confidence: np.ndarray, what: str
 ) -> List[Item]:
-    """A sentence, a reliability diagram, and the numbers behind it.
+    """Makes a summary of the calibration, a reliability diagram and its numbers.
 
     Args:
-        labels: int [N], true classes; what is no class is one that nobody predicts.
-        predicted: int [N].
-        confidence: float [N].
-        what: was asked about, such as '10,000 test images'.
+        labels: int [N], true classes; a value that is no class counts as wrong.
+        predicted: int [N], predicted classes.
+        confidence: float [N], confidences of the predictions.
+        what: what was predicted, such as '10,000 test images'.
     """
     sure = np.clip(np.asarray(confidence, np.float64), 0.0, 1.0)
     numbers, hits = accuracy_by_confidence(labels, predicted, sure, BINS)
@@ -136,12 +139,12 @@ def calibration(
 
 
 def of_confidence(numbers: np.ndarray, hits: np.ndarray, what: str) -> Table:
-    """How many answers each range of confidence has, and how many are right.
+    """Makes a table of the number and accuracy of predictions by confidence.
 
     Args:
-        numbers: int [BINS].
-        hits: float [BINS], percent; NaN where that is unknown.
-        what: was asked about.
+        numbers: int [BINS], predictions in each range of confidence.
+        hits: float [BINS], accuracy in percent; NaN where it is unknown.
+        what: what was predicted.
     """
     rows = [
         [
@@ -156,14 +159,14 @@ def of_confidence(numbers: np.ndarray, hits: np.ndarray, what: str) -> Table:
 
 
 def histogram(confidence: np.ndarray) -> np.ndarray:
-    """How many answers each range of confidence has, int [BINS]."""
+    """Counts the predictions in each range of confidence: int [BINS]."""
     sure = np.clip(np.asarray(confidence, np.float64), 0.0, 1.0)
     places = np.minimum((sure * BINS).astype(int), BINS - 1)
     return np.bincount(places.ravel(), minlength=BINS)
 
 
 def reliability(points: Sequence[Point], caption: str) -> Chart:
-    """Accuracy by confidence, both in percent, beside what would be ideal."""
+    """Draws accuracy by confidence, both in percent, with the ideal as a line."""
     ends = [Point(0, 0), Point(100, 100)]
     ideal = Series("perfect calibration", ends, color=GREY, marker="", dashed=True)
     drawn = drawing.lines(

@@ -1,4 +1,4 @@
-"""The sections that pages about runs of either task begin with."""
+"""The first sections of a report: settings, scores and curves of runs of both tasks."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from mixdmt_tf.report.page import Block, Cell, Chart, Section, Table, Text
 from mixdmt_tf.report.run import Run, command
 from mixdmt_tf.runs import tags
 
-_FEW = 3  # warnings that are shown as they are
+_FEW = 3  # up to this many warnings are shown directly; more are folded away
 NAMES = {"error": "error", "miou": "mean IoU"}
 
 
 def number(value: Optional[float], unit: str = " %") -> str:
-    """A number for people, 'unknown' for None."""
+    """Formats a number; 'unknown' for None."""
     return "unknown" if value is None else f"{value:,.2f}{unit}"
 
 
 def sections(runs: Sequence[Run]) -> List[Section]:
-    """What was run, scores, curves."""
+    """Returns the sections 'What was run', scores and curves."""
     found = [what_was_run(runs), scores(runs), curves(runs)]
     return [each for each in found if each.blocks]
 
 
 def what_was_run(runs: Sequence[Run]) -> Section:
-    """The settings that people ask about, and the command that repeats each run."""
+    """Shows the main settings, and the command that repeats each run."""
     columns = [_facts(each) for each in runs]
     names = list(dict.fromkeys(name for column in columns for name in column))
     rows = [[name, *(column.get(name, "") for column in columns)] for name in names]
@@ -86,7 +86,7 @@ def _facts(run: Run) -> Dict[str, str]:
 
 
 def scores(runs: Sequence[Run]) -> Section:
-    """Errors or mean IoU, beside what the labels alone give."""
+    """Shows errors or mean IoU, and the scores of training on the labels alone."""
     blocks = []
     for measure, name in NAMES.items():
         rows: List[List[Any]] = []
@@ -103,15 +103,15 @@ def scores(runs: Sequence[Run]) -> Section:
             table = Table(f"{name} in percent", ["", name], shown)
             blocks.append(Block([table, *_comparison(runs, measure)]))
     lead = (
-        "EMA: weights averaged over the training, which are what is exported; raw: "
-        "those of the last step. Labels alone: the same labelled images without the "
-        "unlabelled ones."
+        "EMA: weights averaged over the training, which are exported; raw: weights of "
+        "the last step. Labels alone: training on the same labelled images without "
+        "the unlabelled ones."
     )
     return Section("Scores", blocks, lead)
 
 
 def _alone(run: Run) -> Optional[float]:
-    """The score of the labels alone: of a comparison, or of such a base model."""
+    """Returns the score of the labels alone, from a comparison or a base model."""
     results, experiment = run.results, run.experiment
     # Of an older run the settings say so, unless its base model was given.
     own = getattr(experiment.method, "base", "supervised")
@@ -143,7 +143,7 @@ def _score_rows(run: Run, several: bool) -> List[List[Any]]:
 
 
 def _comparison(runs: Sequence[Run], measure: str) -> List[Text]:
-    """A sentence for each run about what the unlabelled images were worth."""
+    """States for each run how much the unlabelled images improved the score."""
     found = []
     for run in runs:
         if run.measure != measure:
@@ -174,12 +174,12 @@ def _comparison(runs: Sequence[Run], measure: str) -> List[Text]:
 
 
 def curves(runs: Sequence[Run]) -> Section:
-    """What was measured over the steps: of one run in detail, of several by measure."""
+    """Charts the evaluations over the steps: one run in detail, several by measure."""
     charts = _of_one(runs[0]) if len(runs) == 1 else _of_several(runs)
     stages = [run.results["result_of"] for run in runs if run.results.get("result_of")]
-    lead = "Each point is an evaluation; numbers of training steps are those before it."
+    lead = "Each point is an evaluation; training metrics are of the steps before it."
     if stages:
-        lead += f" Of runs in rounds: of the stage that is the result ({stages[0]})."
+        lead += f" Runs in rounds: curves of the stage of the result ({stages[0]})."
     return Section("Curves", [Block([each]) for each in charts], lead)
 
 
@@ -232,11 +232,11 @@ def _of_several(runs: Sequence[Run]) -> List[Chart]:
 
 
 def _chart(wanted: Sequence[Any], title: str) -> Optional[Chart]:
-    """A chart of columns of evaluations; None if there is nothing in them.
+    """Draws columns of the evaluations; None if they have no values.
 
     Args:
-        wanted: (run, name of the column, label).
-        title: of the y axis.
+        wanted: (run, name of the column, label) of each line.
+        title: title of the chart.
     """
     series = []
     for run, key, label in wanted:
@@ -251,14 +251,14 @@ def _chart(wanted: Sequence[Any], title: str) -> Optional[Chart]:
 
 
 def _in_words(title: str, series: Sequence[Series]) -> str:
-    """What a chart shows, for those who do not see it: first and last values."""
+    """Describes a chart for screen readers: first and last values."""
     ends = [(each.label, each.points[0].y, each.points[-1].y) for each in series]
     parts = [f"{label} from {first:.3g} to {last:.3g}" for label, first, last in ends]
     return f"{title} over the steps: " + "; ".join(parts)
 
 
 def title(runs: Sequence[Run]) -> str:
-    """Of a page about these runs."""
+    """Returns the title of a page about these runs."""
     if len(runs) > 1:
         return f"{len(runs)} runs: " + ", ".join(run.name for run in runs)
     facts: Mapping[str, Any] = runs[0].results
@@ -266,7 +266,7 @@ def title(runs: Sequence[Run]) -> str:
 
 
 def subtitle(runs: Sequence[Run]) -> str:
-    """The results in one line."""
+    """Returns the results in one line."""
     parts = []
     for run in runs:
         before = f"{run.name}: " if len(runs) > 1 else ""

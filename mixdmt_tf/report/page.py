@@ -1,8 +1,8 @@
-"""What a page shows, and the page as HTML: one file that asks nothing of the network.
+"""Elements of a report page, and rendering to a single, self-contained HTML file.
 
-A page is a list of sections, a section a list of items: text, tables, charts and
-galleries. `page.html` says how each looks (Jinja2 with autoescape: names of classes,
-runs and files are text, whatever is in them), `page.css` in which colours.
+A page is a list of sections. A section has blocks of items: text, tables, charts and
+galleries. `page.html` is the template of all items and `page.css` their style. Jinja2
+autoescapes names of classes, runs and files, which may have any content.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class Text:
     """A paragraph.
 
     Attributes:
-        text: what it says.
-        code: shows it as a command line or a file's content.
-        title: of code that is folded away until somebody clicks on it.
+        text: the text.
+        code: whether to show it as code, such as a command line or a file's content.
+        title: title of code that is folded away until it is clicked on.
     """
 
     text: str
@@ -39,10 +39,10 @@ class Cell:
     """One cell of a table.
 
     Attributes:
-        text: what it says.
+        text: the text.
         bar: length of a bar behind a number, in [0, 1].
         shade: how dark the cell is, in [0, 1].
-        right: a shaded cell of right answers, which has another colour.
+        right: whether a shaded cell counts right predictions; it has another colour.
     """
 
     text: str
@@ -52,7 +52,7 @@ class Cell:
 
     @property
     def percent(self) -> str:
-        """Length of the bar, or strength of the shade, for CSS."""
+        """The length of the bar, or the strength of the shade, for CSS."""
         share = self.bar if self.bar is not None else 0.6 * (self.shade or 0.0)
         return f"{100 * min(max(share, 0.0), 1.0):.0f}%"
 
@@ -65,11 +65,11 @@ class Table:
     """A table whose first column and row are headings.
 
     Attributes:
-        caption: above it.
+        caption: text above the table.
         head: names of the columns.
-        rows: of cells; the first of each is the row's name.
+        rows: rows of cells; the first cell is the name of the row.
         look: 'numbers'; 'words' for cells of text; 'dense' for a confusion matrix;
-            'dense full' or 'full' for one that wants the page's width.
+            'dense full' or 'full' for a table as wide as the page.
     """
 
     caption: str
@@ -79,7 +79,7 @@ class Table:
     kind = "table"
 
     def cells(self, row: Row) -> List[Cell]:
-        """The cells of a row."""
+        """Returns the cells of a row."""
         return [each if isinstance(each, Cell) else Cell(each) for each in row]
 
 
@@ -88,8 +88,8 @@ class Chart:
     """A drawing.
 
     Attributes:
-        svg: its source, from `drawing.svg`.
-        caption: above it.
+        svg: SVG source from `drawing.svg`.
+        caption: text above the chart.
     """
 
     svg: str
@@ -102,9 +102,9 @@ class Picture:
     """An image.
 
     Attributes:
-        uri: its content, from `drawing.data_uri`.
-        alt: what it shows, for those who do not see it.
-        lines: what is written below it.
+        uri: data URI from `drawing.data_uri`.
+        alt: alternative text.
+        lines: lines of text below the image.
     """
 
     uri: str
@@ -117,10 +117,10 @@ class Gallery:
     """Images beside one another.
 
     Attributes:
-        caption: above them.
+        caption: text above the images.
         pictures: the images.
-        wide: images that want half of the page's width, as overlays do.
-        single: images that want all of it.
+        wide: whether each image takes half of the page's width, as overlays do.
+        single: whether each image takes the whole width.
         legend: names and colours ('#rrggbb') of classes.
     """
 
@@ -137,11 +137,11 @@ Item = Union[Text, Table, Chart, Gallery]
 
 @dataclasses.dataclass(frozen=True)
 class Block:
-    """Items that belong together, a column where there is room for several.
+    """Items that belong together; blocks are shown in columns if there is room.
 
     Attributes:
-        items: from top to bottom.
-        title: above them, such as the run they are of.
+        items: the items from top to bottom.
+        title: text above the items, such as the name of their run.
     """
 
     items: Sequence[Item]
@@ -153,9 +153,9 @@ class Section:
     """A section of the page.
 
     Attributes:
-        title: its heading; sections of one title are merged into one.
-        blocks: beside one another where there is room.
-        lead: one or two sentences on how to read it.
+        title: heading; `merged` merges sections with the same title.
+        blocks: the blocks, side by side if there is room.
+        lead: one or two sentences on how to read the section.
     """
 
     title: str
@@ -164,7 +164,7 @@ class Section:
 
     @property
     def anchor(self) -> str:
-        """Its address within the page."""
+        """The anchor of the section within the page."""
         return re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")
 
 
@@ -173,9 +173,9 @@ class Page:
     """The whole page.
 
     Attributes:
-        title: of the page.
-        subtitle: below it.
-        sections: in their order.
+        title: title of the page.
+        subtitle: text below the title.
+        sections: the sections in their order.
     """
 
     title: str
@@ -184,7 +184,7 @@ class Page:
 
 
 def merged(sections: Sequence[Section]) -> List[Section]:
-    """Sections of one title as one, where the first of them is, with all blocks."""
+    """Merges sections with the same title, at the position of the first of them."""
     found: dict = {}
     for each in sections:
         before = found.get(each.title)
@@ -197,7 +197,7 @@ def merged(sections: Sequence[Section]) -> List[Section]:
 
 
 def html(page: Page) -> str:
-    """The page as one HTML document."""
+    """Renders the page as one HTML document."""
     import jinja2
     import markupsafe
 

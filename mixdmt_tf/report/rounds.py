@@ -1,4 +1,4 @@
-"""A column a round: what was recorded of the rounds of a run."""
+"""Table and charts of the rounds of a run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LABELS = {
 
 
 def table(rounds: Sequence[Mapping[str, Any]]) -> Table:
-    """What is known of each round, and of each of two models."""
+    """Makes a table with a column for each round (and each of two models)."""
     rows: List[List[str]] = []
     for key, label in _LABELS.items():
         values = [each.get(key) for each in rounds]
@@ -54,7 +54,7 @@ def _text(value: Any) -> str:
 
 
 def charts(drawn: Sequence[LineChart]) -> List[Item]:
-    """Charts of the rounds, made for files of their own, for the page."""
+    """Converts the charts of the rounds, made for separate files, for the page."""
     found: List[Item] = []
     for each in drawn:
         parts = [_in_words(series) for series in each.series if series.points]
@@ -69,9 +69,9 @@ def _in_words(series: Any) -> str:
 
 
 def bases(results: Mapping[str, Any]) -> Dict[str, Any]:
-    """The score of each model's base, by model."""
+    """Returns the score of each model's base by model."""
     found = results.get("base_mious", results.get("base_errors"))
-    if found is None:  # of an older run there is the first one's
+    if found is None:  # older runs recorded only the score of the first one
         return {"a": results.get("base_error")}
     return {
         (name.rpartition("_")[2] if "_" in name else "a"): value

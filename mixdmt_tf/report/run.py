@@ -1,4 +1,4 @@
-"""What a page is told of a run: its settings, results and evaluations."""
+"""A run as the report sees it: settings, results and evaluations."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.rows import Row
 from mixdmt_tf.settings import assumed, settings_of, to_text
 
-# Names of a run's place on this machine; a run that repeats it has another one.
 _LINE = 64  # characters
+# Settings that `command` writes separately.
 _PLACES = ("workdir", "algorithm", "dataset", "network")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Run:
-    """A run that a page is about.
+    """A run that is shown on a page.
 
     Attributes:
-        name: what it is called on the page, unlike all others there.
-        folder: its run folder.
-        experiment: its settings.
-        results: what `results.json` holds, or would hold if it ended now.
-        rows: its evaluations, ascending by step.
-        finished: whether it has ended.
+        name: name of the run, unique on the page.
+        folder: the run folder.
+        experiment: the settings.
+        results: content of `results.json`, or what it would be if the run ended now.
+        rows: the evaluations, ascending by step.
+        finished: whether the run has ended.
     """
 
     name: str
@@ -38,15 +38,15 @@ class Run:
 
     @property
     def measure(self) -> str:
-        """What counts: 'error' or 'miou'."""
+        """The main metric: 'error' or 'miou'."""
         return "error" if self.experiment.task == "classification" else "miou"
 
 
 def command(experiment: Experiment) -> str:
-    """The command line that repeats a run in a folder of its own.
+    """Returns the command line that repeats a run in a new folder.
 
-    It has every setting that is not what the method, the data set and the declared
-    defaults make of it.
+    It has every setting that differs from the defaults: those declared, as changed by
+    the method and the data set.
     """
     run, data = experiment.run, experiment.data
     brought = assumed(
