@@ -1,1 +1,1 @@
-"""An exported model behind HTTP: what `bin/serve` runs."""
+"""HTTP server for an exported model, run by `bin/serve`."""

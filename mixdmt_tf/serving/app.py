@@ -1,12 +1,12 @@
 """The endpoints of `bin/serve`.
 
     GET  /          a page to drop an image on
-    POST /predict   an image, or several: see `bodies.py`; answers in JSON
+    POST /predict   predictions for one or more images in JSON; see `bodies.py`
     GET  /model     task, classes and limits
     GET  /health    {"status": "ok"}
     GET  /metrics   for Prometheus
 
-What is refused is answered with {"error": a sentence}.
+The response to a refused request is {"error": a sentence}.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ def make_app(
     threads: int = 1,
     hosts: Sequence[str] = ("*",),
 ) -> FastAPI:
-    """The application.
+    """Makes the application.
 
     Args:
-        model: that is served.
-        limits: of requests.
-        threads: that decode images and ask the model.
-        hosts: names under which it may be asked for. Pages of strangers that are open
-            in a browser on this machine can call it by a name of theirs ('DNS
-            rebinding'), unless only its own are allowed.
+        model: the model to serve.
+        limits: limits of requests.
+        threads: number of threads that decode images and run the model.
+        hosts: allowed values of the Host header. If any host is allowed, a foreign web
+            page that is open in a browser on this machine can call the server under a
+            host name of its own (DNS rebinding).
     """
     # The interactive documentation loads its parts from the network.
     app = FastAPI(
@@ -150,10 +150,10 @@ BODY = {
 
 
 class Metrics:
-    """What Prometheus asks for, in a registry of its own."""
+    """The metrics for Prometheus, in a registry of their own."""
 
     def __init__(self) -> None:
-        """Begins at 0."""
+        """Starts all metrics at 0."""
         self.registry = prometheus.CollectorRegistry()
         self.requests = prometheus.Counter(
             "mixdmt_requests",
@@ -180,14 +180,17 @@ class Metrics:
         )
 
     def count(self, found: Sequence[Dict[str, Any]]) -> None:
-        """Counts images that were answered."""
+        """Counts predicted images by class."""
         for each in found:
             most = max(each.get("classes", [each]), key=lambda row: row.get("share", 1))
             self.images.labels(most["class_name"]).inc()
 
 
 def _answer(request: Request, model: ServedModel, found: Any) -> Response:
-    """JSON, or of segmentation the label map itself if a PNG is asked for."""
+    """Makes the response: JSON, or the label map itself if a PNG is accepted.
+
+    A PNG is returned only for the segmentation of a single image.
+    """
     wanted = request.headers.get("accept", "").partition(",")[0].strip()
     if wanted == "image/png" and model.task == "segmentation" and len(found) == 1:
         content = base64.b64decode(found[0]["label_map"])
@@ -200,7 +203,7 @@ def _error(status: int, sentence: str, headers: Any) -> JSONResponse:
 
 
 def _page() -> tuple[str, str]:
-    """The page, and the policy that lets nothing run in it but its own script."""
+    """Returns the page and a policy (CSP) that allows only its own script and style."""
     page = importlib.resources.files(__package__).joinpath("page.html")
     text = page.read_text(encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""Requests' bodies: read up to a limit, and taken apart into files."""
+"""Reads request bodies up to a limit and extracts the image files."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from mixdmt_tf.serving.limits import Limits, Refused
 
 JSON, FORM = "application/json", "multipart/form-data"
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/bmp", "image/x-ms-bmp")
-DRAINED = 8  # times the limit are read, and thrown away, so that the answer arrives
+DRAINED = 8  # up to this many times the limit is read and discarded; see `_limited`
 
 
 async def files_of(request: Request, limits: Limits) -> List[bytes]:
-    """The images of a request, as the contents of files.
+    """Returns the contents of the image files in a request.
 
     Args:
-        request: with an image as its body, a form of `multipart/form-data` with files,
-            or JSON: {"images": [base64, ...]}.
-        limits: what it may ask for.
+        request: a request whose body is an image, a `multipart/form-data` form with
+            files, or JSON: {"images": [base64, ...]}.
+        limits: limits of a request.
 
     Raises:
-        Refused: saying what was expected.
+        Refused: if the body is not one of these or exceeds a limit.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in (JSON, FORM, *IMAGE_TYPES):
@@ -73,7 +73,7 @@ def _of_json(body: bytes) -> List[bytes]:
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
-        raise Refused(422, f"the body is no JSON; {expected}") from None
+        raise Refused(422, f"the body is not JSON; {expected}") from None
     images = content.get("images") if isinstance(content, dict) else None
     if not isinstance(images, list) or not all(
         isinstance(each, str) for each in images
@@ -82,14 +82,14 @@ def _of_json(body: bytes) -> List[bytes]:
     try:
         return [base64.b64decode(each, validate=True) for each in images]
     except (binascii.Error, ValueError):
-        raise Refused(422, f"what should be base64 is not; {expected}") from None
+        raise Refused(422, f"an image is not valid base64; {expected}") from None
 
 
 def _limited(request: Request, most: int) -> Any:
-    """The request's `receive`, which raises where a body is too large.
+    """Wraps the request's `receive` so that it raises if the body is too large.
 
-    Some more is read before, for the sake of clients that listen only once they have
-    sent everything.
+    Up to `DRAINED` times the limit is read and discarded first, because some clients
+    read the response only after they have sent the whole body.
     """
     seen = 0
 

@@ -1,4 +1,4 @@
-"""What a server takes, and what it says of the rest."""
+"""Limits of requests, and the error for requests that are refused."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from mixdmt_tf import bounds
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """How much a request may ask for.
+    """Limits of the requests to a server.
 
     Attributes:
-        body_bytes: of a request's body.
-        images: in one request.
-        pixels: of one image; None: `bounds.SERVED_PIXELS` of the task.
-        queue: requests that wait or are being answered at the same time.
-        seconds: in which a request's body has to arrive.
+        body_bytes: largest size of a request body.
+        images: most images in one request.
+        pixels: most pixels of one image; None: `bounds.SERVED_PIXELS` of the task.
+        queue: most requests that wait or are being answered at the same time.
+        seconds: time within which a request body has to arrive.
     """
 
     body_bytes: int = bounds.REQUEST_BYTES
@@ -29,41 +29,42 @@ class Limits:
 
 
 class Refused(Exception):
-    """A request that is not answered, and why.
+    """Raised to refuse a request, with the reason.
 
     Attributes:
-        status: of HTTP.
-        sentence: for whoever asked.
+        status: HTTP status code.
+        sentence: the reason, for the client.
     """
 
     def __init__(self, status: int, sentence: str):
-        """Remembers both."""
+        """Stores status and sentence."""
         super().__init__(sentence)
         self.status, self.sentence = status, sentence
 
 
 class Queue:
-    """Counts the requests that were taken in and not yet answered.
+    """Counts the requests that were accepted and are not yet answered.
 
-    A place is taken before the body is read, so that bodies in memory are bounded too.
+    A request takes a place before its body is read, which also limits the number of
+    bodies in memory.
     """
 
     def __init__(self, places: int):
-        """Remembers how many there may be."""
+        """Stores the number of places."""
         self.places, self.taken = places, 0
 
     @contextlib.contextmanager
     def place(self) -> Iterator[None]:
-        """Takes a place while it is open; called from the event loop only.
+        """Context manager that holds a place; call it from the event loop only.
 
         Raises:
-            Refused: if there is none.
+            Refused: if no place is free.
         """
         if self.taken >= self.places:
             raise Refused(
                 429,
-                f"{self.taken} requests are waiting already, as many as may; try again "
-                "in a second.",
+                f"{self.taken} requests are waiting already and the queue is full; try "
+                "again in a second.",
             )
         self.taken += 1
         try:

@@ -1,7 +1,7 @@
-"""A SavedModel that answers for images in files, as `bin/export_model` wrote it.
+"""Loads a SavedModel written by `bin/export_model` and predicts for image files.
 
-Loading a SavedModel runs what is in it: serve models of your own, or of people whose
-programs you would run.
+Loading a SavedModel runs code that it contains. Serve only your own models, or models
+from people whose programs you would run.
 """
 
 from __future__ import annotations
@@ -28,24 +28,26 @@ Prediction = Dict[str, Any]
 
 
 class ServedModel:
-    """The model, and what is known of it.
+    """A loaded SavedModel and its properties.
 
     Attributes:
         task: 'classification' or 'segmentation'.
-        class_names: of the classes.
-        image_shape: (H, W, C) within the network; H and W are None for any.
-        pixels: that an image may have.
+        class_names: names of the classes.
+        image_shape: (H, W, C) of the network's input; H and W are None if any size is
+            accepted.
+        pixels: most pixels of an image.
     """
 
     def __init__(self, folder: pathlib.Path, pixels: Optional[int] = None):
-        """Loads the model and asks it once, so that the first user need not wait.
+        """Loads the model and calls it once, so that the first request is not slow.
 
         Args:
-            folder: of a SavedModel.
-            pixels: that an image may have; None: `bounds.SERVED_PIXELS` of the task.
+            folder: folder of a SavedModel.
+            pixels: most pixels of an image; None: `bounds.SERVED_PIXELS` of the task.
 
         Raises:
-            UserError: if it is none, or not one of ours, or takes no files.
+            UserError: if the folder has no SavedModel of `bin/export_model`, or the
+                model does not accept image files.
         """
         model_files.require_model(folder)
         self.class_names: List[str] = model_files.read(folder, model_files.CLASSES)
@@ -56,7 +58,7 @@ class ServedModel:
             self._load(folder)
         except UserError:
             raise
-        # What damaged files raise depends on where the damage is: anything.
+        # Damaged files can raise any exception, depending on where the damage is.
         except Exception as error:
             reason = next(iter(str(error).splitlines()), "") or type(error).__name__
             raise UserError(
@@ -72,15 +74,15 @@ class ServedModel:
         self._serve = self._loaded.signatures[IMAGES]
         if FILES not in self._loaded.signatures:
             raise UserError(
-                f"{folder}: images of this model are no photographs, so that it takes "
-                "arrays and no files.\nbin/predict, or the SavedModel itself, answers."
+                f"{folder}: images of this model are not photographs; it takes arrays "
+                "and no files.\nUse bin/predict, or the SavedModel itself."
             )
         sides = (side or 64 for side in self.image_shape)
         answer = self._ask(np.zeros([1, *sides], np.uint8))
         if self.task == "classification" and answer["label"].ndim > 1:
             raise UserError(
                 f"{folder}: images of this model have several labels; expected one "
-                "class an image.\nbin/predict, or the SavedModel itself, answers."
+                "class per image.\nUse bin/predict, or the SavedModel itself."
             )
         number = answer["probabilities"].shape[-1]
         if number != len(self.class_names):
@@ -90,16 +92,18 @@ class ServedModel:
             )
 
     def predict(self, files: Sequence[bytes]) -> List[Prediction]:
-        """What the model says of images; called from any thread.
+        """Predicts for images. Thread-safe.
 
         Args:
             files: contents of PNG, JPEG or BMP files.
 
         Returns:
-            For each `label`, `class_name`, `confidence` and `probabilities`, in the
-            order of the classes; of segmentation `height`, `width`, `label_map`, a PNG
-            in base64 whose pixels are class numbers and whose palette their colours,
-            and `classes`, those that occur with their share of the pixels.
+            A dictionary for each image. Classification: `label`, `class_name`,
+            `confidence` and `probabilities`, in the order of the classes.
+            Segmentation: `height`, `width`, `label_map` and `classes`. The label map
+            is a PNG in base64 whose pixels are class numbers and whose palette has
+            the colours of the classes. `classes` lists the classes that occur, with
+            their shares of the pixels.
 
         Raises:
             Refused: if a file is no such image, or has too many pixels.
@@ -127,10 +131,10 @@ class ServedModel:
         return {name: value.numpy() for name, value in answer.items()}
 
     def _decoded(self, data: bytes) -> np.ndarray:
-        """An image as the network takes it, uint8 [H, W, C]."""
+        """Decodes an image for the network: uint8 [H, W, C]."""
         try:
             with Image.open(io.BytesIO(data), formats=image_files.FORMATS) as picture:
-                width, height = picture.size  # of the header: nothing is decoded yet
+                width, height = picture.size  # from the header: nothing is decoded yet
                 if width * height > self.pixels:
                     raise Refused(
                         422,
@@ -148,7 +152,7 @@ class ServedModel:
             ) from None
         except Refused:
             raise
-        # Damaged files make decoders raise almost anything.
+        # Decoders can raise almost any exception for damaged files.
         except Exception as error:
             words = image_files.printable(error)[:200] or type(error).__name__
             raise Refused(422, f"the image is damaged: {words}.") from error

@@ -1,4 +1,4 @@
-"""Listening, and stopping without leaving anybody unanswered."""
+"""Listens on a port, and stops only after accepted requests have been answered."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ import uvicorn
 
 from mixdmt_tf.errors import UserError
 
-GRACE = 30  # seconds for requests that are being answered when a stop is asked for
+GRACE = 30  # seconds to finish requests in progress when the server has to stop
 IDLE = 5  # seconds until a connection without a request is closed
 CONNECTIONS = 256
 
 
 class Server(uvicorn.Server):
-    """uvicorn, for which a stop that was asked for is no error."""
+    """A uvicorn server that exits without an error when it is asked to stop."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """SIGTERM and Ctrl-C end the server once all requests are answered.
+        """Stops the server on SIGTERM or Ctrl-C once all requests are answered.
 
-        uvicorn's own raises the signal once more afterwards, which ends the process
-        with an error.
+        The method of uvicorn raises the signal again afterwards, which ends the
+        process with an error.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -42,7 +42,7 @@ class Server(uvicorn.Server):
 
 
 def make_server(app: Any) -> Server:
-    """A server for an application that has yet to listen."""
+    """Makes a server for an application; it does not listen yet."""
     return Server(
         uvicorn.Config(
             app,
@@ -57,14 +57,14 @@ def make_server(app: Any) -> Server:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Takes a port.
+    """Binds a port and listens on it.
 
     Args:
         host: name or address of this machine.
-        port: 0: any that is free.
+        port: the port; 0: any free one.
 
     Raises:
-        UserError: if it can't be had.
+        UserError: if the port can't be bound.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -85,12 +85,12 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def run(app: Any, listening: socket.socket, greeting: str) -> None:
-    """Serves until SIGTERM or Ctrl-C, and answers what was asked before.
+    """Serves until SIGTERM or Ctrl-C, and answers the requests received before that.
 
     Args:
         app: the application.
-        listening: from `listen`.
-        greeting: is printed once requests are answered.
+        listening: the socket from `listen`.
+        greeting: text to print once the server accepts requests.
     """
 
     async def greet(server: Server) -> None:

@@ -125,7 +125,7 @@ def test_images_that_files_do_not_hold(bands, tmp_path):
     scorer = Scorer(small_cnn.SmallCNN(filters=4), (8, 8, bands.number), 3)
     weights, place = scorer.network.get_weights(), tmp_path / "model"
     export.export("saved_model", scorer, weights, NAMES, place, bands=bands)
-    with pytest.raises(UserError, match="takes arrays and no files.\nbin/predict"):
+    with pytest.raises(UserError, match="takes arrays and no files.\nUse bin/predict"):
         ServedModel(place)
 
 
