@@ -1,1 +1,1 @@
-"""Data: sources, splits, augmentation, copies and the batches made of them."""
+"""Data: sources, splits, augmentation, augmented copies and batches."""

@@ -1,4 +1,4 @@
-"""Arrays in `.npz` files, read within bounds and without unpickling anything."""
+"""Reads arrays from `.npz` files, with a limit of their size and without pickles."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from mixdmt_tf import bounds
 
 
 def read(path: pathlib.Path, most: int) -> Dict[str, np.ndarray]:
-    """All arrays of a file.
+    """Reads all arrays of a file.
 
     Args:
-        path: of the file.
-        most: bytes of the file, and of all arrays together.
+        path: path of the file.
+        most: most bytes of the file, and of all arrays together.
 
     Raises:
-        OSError, ValueError, zipfile.BadZipFile and what else `files.DAMAGES` has: if
-            the file is missing, too large, or no file of arrays.
+        OSError, ValueError, zipfile.BadZipFile and other exceptions of
+            `files.DAMAGES`: if the file is missing, too large, or no `.npz` file.
     """
     return dict(one_by_one(path, most))
 
 
 def one_by_one(path: pathlib.Path, most: int) -> Iterator[Tuple[str, np.ndarray]]:
-    """As `read`, each array with its name; no two need to be in memory together."""
-    # From memory, since NumPy leaves a file open that turns out to be no archive.
+    """Yields each array with its name, like `read`, but loads one at a time."""
+    # NumPy reads from memory here: it leaves a file open that is no archive.
     content = bounds.read_bytes(path, most)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         if sum(member.file_size for member in archive.infolist()) > most:

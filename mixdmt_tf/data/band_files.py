@@ -1,8 +1,9 @@
-"""Images of any number of channels and of 8, 16 or 32 bits: of satellites, microscopes.
+"""Reads images with any number of channels, such as satellite and microscope images.
 
-PNG, JPEG, BMP, TIFF and NumPy's `.npy` files. Channels stay what they are: nothing is
-converted to colours, and a fourth one is no transparency. Values become levels, uint8,
-as the rest of the package has them: `Bands.low` becomes 0 and `Bands.high` 255.
+Formats are PNG, JPEG, BMP, TIFF and NumPy's `.npy`. Channels are used as they are: they
+are not converted to colours, and a fourth channel is not transparency. Values are
+scaled to uint8 levels, which the rest of the package uses: `Bands.low` becomes 0 and
+`Bands.high` becomes 255.
 """
 
 from __future__ import annotations
@@ -18,55 +19,55 @@ from mixdmt_tf.data.bands import NUMPY, TIFF, Bands
 from mixdmt_tf.errors import UserError
 
 FORMATS = ("PNG", "JPEG", "BMP")
-_BIT_DEPTH = 24  # of a PNG: the byte that says how many bits a value has
+_BIT_DEPTH = 24  # offset of the byte of a PNG that has the bits of each value
 DTYPES = ("uint8", "uint16", "int16", "float32", "float64")
 
 
 def size(path: pathlib.Path) -> Tuple[int, int]:
-    """(H, W) of a file; of those whose header does not say so by reading it.
+    """Returns (H, W) of a file, from its header.
 
     Raises:
-        UserError: naming the file.
+        UserError: if the file can't be read, with its name.
     """
     found: Tuple[int, int] = _named(path, lambda: _shape(path)[:2])
     return found
 
 
 def shown_size(path: pathlib.Path) -> Tuple[int, int]:
-    """Width and height of a file that was read, as `image_files.size_of` has them."""
+    """Returns (width, height) of a readable file, like `image_files.size_of`."""
     height, width = size(path)
     return width, height
 
 
 def image(path: pathlib.Path, bands: Bands) -> np.ndarray:
-    """A file's image, uint8 [H, W, C].
+    """Reads an image: uint8 [H, W, C].
 
     Args:
-        path: of the file.
-        bands: what it is.
+        path: path of the file.
+        bands: channels and value range of the image.
 
     Raises:
-        UserError: naming the file.
+        UserError: if the file can't be used, with its name.
     """
     found: np.ndarray = _named(path, lambda: _levels(_values(path, bands), bands))
     return found
 
 
 def square(path: pathlib.Path, side: int, bands: Bands) -> np.ndarray:
-    """A file's image resized as a whole, bilinear with antialiasing.
+    """Reads an image and resizes it to a square, bilinear with antialiasing.
 
-    Values are resized, and rounded to levels only then.
+    The values of the file are resized first and rounded to levels afterwards.
 
     Args:
-        path: of the file.
+        path: path of the file.
         side: height and width.
-        bands: what it is.
+        bands: channels and value range of the image.
 
     Returns:
         uint8 [side, side, C].
 
     Raises:
-        UserError: saying what is wrong with the file, without its name.
+        UserError: if the file can't be used; the message does not name the file.
     """
     values = _values(path, bands)
     levels = np.empty((side, side, bands.number), np.uint8)
@@ -80,7 +81,7 @@ def square(path: pathlib.Path, side: int, bands: Bands) -> np.ndarray:
 def _named(path: pathlib.Path, read: Callable[[], Any]) -> Any:
     try:
         return read()
-    # Damaged files make decoders raise almost anything.
+    # Decoders can raise almost any exception for damaged files.
     except Exception as error:
         words = str(error) or type(error).__name__
         words = words if words.isprintable() else ascii(words)
@@ -89,7 +90,7 @@ def _named(path: pathlib.Path, read: Callable[[], Any]) -> Any:
 
 
 def _values(path: pathlib.Path, bands: Bands) -> np.ndarray:
-    """The values in a file, [H, W, C] of one of DTYPES."""
+    """Reads the values of a file: [H, W, C] with one of DTYPES."""
     if not path.is_file():  # opening a pipe would wait forever
         raise UserError("not a file, or a link to nothing")
     if not path.stat().st_size:
@@ -108,7 +109,7 @@ def _values(path: pathlib.Path, bands: Bands) -> np.ndarray:
     if bands.low is not None and values.dtype == np.uint8 and _is_deep(path):
         raise UserError(
             f"a PNG of 16 bits and {bands.number} channels, of which only the upper 8 "
-            "can be read; with --pixel_range expected it as TIFF or .npy"
+            "bits can be read; with --pixel_range use TIFF or .npy"
         )
     if values.dtype.name not in DTYPES:
         raise UserError(f"{values.dtype} values; expected {', '.join(DTYPES)}")
@@ -116,8 +117,8 @@ def _values(path: pathlib.Path, bands: Bands) -> np.ndarray:
         raise UserError("values that are not finite")
     if bands.low is None and values.dtype.name not in ("uint8", "uint16"):
         raise UserError(
-            f"{values.dtype} values; say with --pixel_range=LOW,HIGH which of them "
-            "are black and white"
+            f"{values.dtype} values; give the values of black and white with "
+            "--pixel_range=LOW,HIGH"
         )
     return values.reshape(shape)
 
@@ -125,7 +126,7 @@ def _values(path: pathlib.Path, bands: Bands) -> np.ndarray:
 def _levels(
     values: np.ndarray, bands: Bands, dtype: Optional[np.dtype] = None
 ) -> np.ndarray:
-    """uint8 levels of values; `dtype` is that of the file."""
+    """Scales values to uint8 levels; `dtype` is the dtype in the file."""
     dtype = dtype or values.dtype
     if bands.low is None and dtype == np.uint8:
         if values.dtype == np.uint8:
@@ -140,13 +141,14 @@ def _levels(
 
 
 def seen(images: np.ndarray) -> np.ndarray:
-    """What people are shown of images: the first three channels as colours, or grey.
+    """Converts images to RGB for display.
 
     Args:
         images: uint8 [..., C].
 
     Returns:
-        uint8 [..., 3]; with less than three channels the first one as grey.
+        uint8 [..., 3]: the first three channels; with fewer than three channels, the
+        first one as grey.
     """
     if images.shape[-1] < 3:
         return np.repeat(images[..., :1], 3, axis=-1)
@@ -154,7 +156,7 @@ def seen(images: np.ndarray) -> np.ndarray:
 
 
 def _shape(path: pathlib.Path) -> Tuple[int, int, int]:
-    """(H, W, C), from the file's header."""
+    """Returns (H, W, C) from the file's header."""
     suffix = path.suffix.lower()
     if suffix == NUMPY:
         shape = _numpy(path).shape
@@ -182,21 +184,21 @@ def _read(path: pathlib.Path) -> np.ndarray:
         return np.moveaxis(values, 0, -1) if _bands_first(values.shape) else values
     with Image.open(path, formats=FORMATS) as picture:
         if picture.mode in ("P", "1"):
-            raise UserError("an image with a palette; expected values")
+            raise UserError("an image with a palette; expected channels of values")
         values = np.asarray(picture)
-    # 16-bit grey comes as 32 bits from some versions of Pillow.
+    # Some versions of Pillow return 16-bit grey as 32 bits.
     return values.astype(np.uint16) if values.dtype == np.int32 else values
 
 
 def _is_deep(path: pathlib.Path) -> bool:
-    """Whether a file is a PNG of 16 bits, which Pillow keeps of one channel alone."""
+    """Whether a file is a PNG of 16 bits, which Pillow keeps only for one channel."""
     with path.open("rb") as file:
         header = file.read(_BIT_DEPTH + 1)
     return header.startswith(b"\x89PNG") and header[_BIT_DEPTH:] == b"\x10"
 
 
 def _numpy(path: pathlib.Path) -> np.ndarray:
-    """The array of a file, mapped: only its header is read. No pickles."""
+    """Memory-maps the array of a file, without pickles; reads only the header."""
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
@@ -209,5 +211,5 @@ def _tiff_shape(path: pathlib.Path) -> Tuple[int, ...]:
 
 
 def _bands_first(shape: Tuple[int, ...]) -> bool:
-    """Whether an array is [C, H, W], as planar TIFF and files of many pages are."""
+    """Whether an array is [C, H, W], as in planar and multi-page TIFF files."""
     return len(shape) == 3 and shape[0] < min(shape[1:])

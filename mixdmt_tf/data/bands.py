@@ -1,6 +1,7 @@
-"""What images of other than colours are: how many channels, and which values.
+"""Number of channels and value range of images that are not photographs.
 
-`band_files.py` reads them. Settings have to be checked before NumPy is imported.
+`band_files.py` reads such images. This module does not import NumPy, because settings
+are checked before it is imported.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ SUFFIXES = (*PICTURES, *TIFF, NUMPY)
 
 @dataclasses.dataclass(frozen=True)
 class Bands:
-    """What the images of a data set have in common.
+    """Channels and value range of the images of a data set.
 
     Attributes:
-        number: of channels, C.
-        low: the value that becomes level 0; None with `high`: the whole range of the
-            file's type, from 0 to 255 or to 65,535.
+        number: number of channels, C.
+        low: the value that becomes level 0. If `low` and `high` are None, the range is
+            that of the file's type, 0 to 255 or 0 to 65,535.
         high: the value that becomes level 255.
     """
 
@@ -33,22 +34,22 @@ class Bands:
 
 
 def suffixes(bands: Optional[Bands]) -> Tuple[str, ...]:
-    """Of the files that are images, in lower case."""
+    """Returns the suffixes of image files, in lower case."""
     return SUFFIXES if bands else PICTURES
 
 
 def kinds(suffixes: Sequence[str]) -> str:
-    """What files with these suffixes are, for messages."""
+    """Names the formats with these suffixes, for messages."""
     if NUMPY in suffixes:
         return "PNG, JPEG, BMP, TIFF or NumPy"
     return "PNG, JPEG or BMP"
 
 
 def of(channels: Optional[int], pixel_range: str) -> Optional[Bands]:
-    """What --channels and --pixel_range say; None: photographs in colour.
+    """Parses --channels and --pixel_range; returns None for photographs in colour.
 
     Raises:
-        UsageError: if they can't be read, or don't go together.
+        UsageError: if a value is invalid, or the two don't go together.
     """
     if channels is None:
         if pixel_range:
@@ -66,7 +67,7 @@ def of(channels: Optional[int], pixel_range: str) -> Optional[Bands]:
         sound = False
     if not sound:
         raise UsageError(
-            f"--pixel_range={pixel_range}: expected the value that is black and the "
-            "larger one that is white, such as 0,4095"
+            f"--pixel_range={pixel_range}: expected the value of black and the larger "
+            "value of white, such as 0,4095"
         )
     return Bands(channels, low, high)

@@ -1,7 +1,7 @@
-"""Rows of CSV files that people write, each with the line that it stands on.
+"""Reads the rows of CSV files that users write, with line numbers for messages.
 
-As spreadsheets save them: with commas, semicolons or tabs, with or without a byte order
-mark, and without empty cells at the end of a row.
+Files may be as spreadsheets save them: with commas, semicolons or tabs, with or without
+a byte order mark, and without empty cells at the end of a row.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ Rows = List[Tuple[str, Dict[str, str]]]
 def read(
     path: pathlib.Path, named: str, columns: Sequence[str]
 ) -> Tuple[List[str], Rows]:
-    """Reads a table with a header; cells are stripped, blank lines left out.
+    """Reads a table with a header. Cells are stripped and blank lines skipped.
 
     Args:
-        path: of the file, in UTF-8.
-        named: what messages call it, such as '--weights_csv=w.csv'.
-        columns: that must be there, in lower case; the file may have them in any
-            order and case, and others beside them.
+        path: path of the file, in UTF-8.
+        named: name of the file in messages, such as '--weights_csv=w.csv'.
+        columns: required columns, in lower case. The file may have them in any order
+            and case, and may have other columns.
 
     Returns:
-        The names of all columns, and for each row where it stands, such as
+        The names of all columns, and for each row its place, such as
         '--weights_csv=w.csv, line 2', and its cells by column.
 
     Raises:
-        UserError: if the file can't be read, a column is missing or there twice, or a
+        UserError: if the file can't be read, a column is missing or occurs twice, or a
             row has more cells than the header.
     """
     try:
@@ -46,7 +46,7 @@ def read(
         raise UserError(f"{named} can't be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise UserError(
-            f"{named} is no text in UTF-8.\nIn a spreadsheet, save it as 'CSV UTF-8'."
+            f"{named} is not text in UTF-8.\nIn a spreadsheet, save it as 'CSV UTF-8'."
         ) from None
     separator = max(SEPARATORS, key=text.partition("\n")[0].count)
     content = io.StringIO(text, newline="")
@@ -93,15 +93,15 @@ def _check(header: Sequence[str], columns: Sequence[str], where: str) -> None:
         raise UserError(f"{where}: expected a column {missing[0]!r}; found {found}")
     if len(set(header)) < len(header) or "" in header:
         raise UserError(
-            f"{where}: expected columns with names of their own; found {found}"
+            f"{where}: expected columns with different names; found {found}"
         )
 
 
 def file_name(text: str) -> str:
-    """A file of a table as `relative` names it: './a//b.png' is 'a/b.png'."""
+    """Normalises a file name of a table like `relative`: './a//b.png' to 'a/b.png'."""
     return pathlib.PurePosixPath(text).as_posix()
 
 
 def relative(path: pathlib.Path, root: pathlib.Path) -> str:
-    """A path below a folder, with slashes."""
+    """Returns a path relative to a folder, with slashes."""
     return path.relative_to(root).as_posix()

@@ -1,13 +1,13 @@
-"""Image files, decoded once and kept at the size that is asked for.
+"""Decodes image files once and caches the pixels at the requested size.
 
-Which files can't be used is only known when all of them have been decoded; what that
-yields is kept on a disk (`shards.py`), so that the next command, and every epoch, reads
-pixels. A file is known by its path, size and time of modification, and is decoded again
-when one of them has changed; new files are added to those that are there:
+All files have to be decoded to know which of them can't be used. The decoded images are
+kept on disk (`shards.py`), so that the next command, and every epoch, only reads
+pixels. A file is identified by its path, size and modification time, and is decoded
+again if one of them changes. New files are added to the cache:
 
     CACHE/decoded-<key of folder and size>/
-        files.npz           path, bytes and time of each image in their order
-        problems-<n>.json   what is wrong with images of the shard, by number; sealed
+        files.npz           path, bytes and time of each image, in order
+        problems-<n>.json   problems of images of the shard, by number, with a digest
         shard-<n>-<sha>.u8  the pixels
 """
 
@@ -34,31 +34,31 @@ from mixdmt_tf.files import DAMAGES, lock
 from mixdmt_tf.progress import Progress
 
 VERSION = 1  # raise when pixels change
-GARBAGE = 1000  # images of files that are gone, which are kept before all are made anew
-CHUNK = 256  # files between two looks at the progress, where nothing is kept
+GARBAGE = 1000  # the cache is rebuilt if it has more images of files that are gone
+CHUNK = 256  # files between two updates of the progress, where nothing is kept
 WORDS = shards.Words(
     "decoded images", "or --image_store=virtual (the images are the same)"
 )
 
 
 class InFiles(LazyImages):
-    """Image files that are decoded whenever they are asked for."""
+    """Image files that are decoded at each access."""
 
     def __init__(
         self, paths: Sequence[pathlib.Path], size: int, bands: Optional[Bands] = None
     ):
-        """Remembers them.
+        """Stores the paths; reads nothing yet.
 
         Args:
-            paths: of the files.
+            paths: paths of the files.
             size: height and width.
-            bands: what they are, if not photographs.
+            bands: channels and value range, if they are not photographs.
         """
         super().__init__((len(paths), size, size, image_files.channels(bands)))
         self._paths, self._bands = paths, bands
 
     def read(self, ids: np.ndarray) -> np.ndarray:
-        """As `LazyImages.read`; a UserError for files that can't be used."""
+        """See `LazyImages.read`; raises a UserError for files that can't be used."""
         some = [self._paths[i] for i in ids]
         return image_files.read(some, self.shape[1], self._bands)
 
@@ -69,7 +69,7 @@ class Decoded:
 
     Attributes:
         images: uint8 [N, S, S, C], a row for each file.
-        problems: what is wrong with those that can't be used, by row.
+        problems: descriptions of the problems of unusable files, by row.
     """
 
     images: ImageArray
@@ -84,18 +84,18 @@ def decode(
     cache_dir: pathlib.Path,
     bands: Optional[Bands] = None,
 ) -> Decoded:
-    """Decodes files, or finds them decoded.
+    """Decodes image files, or reads them from the cache.
 
     Args:
-        paths: of the files.
-        root: the folder that they are below, for which they are remembered.
-        size: height and width they are resized to.
-        kind: where images live, as `Config.image_store` says.
-        cache_dir: the folder for what is kept.
-        bands: what they are, if not photographs.
+        paths: paths of the files.
+        root: folder that contains the files; the cache has a folder for each root.
+        size: height and width to which images are resized.
+        kind: where to keep images, a value of `Config.image_store`.
+        cache_dir: folder of the cache.
+        bands: channels and value range, if they are not photographs.
 
     Raises:
-        UserError: if they do not fit where they were asked to go.
+        UserError: if the images do not fit where they are to be kept.
     """
     shape = (len(paths), size, size, image_files.channels(bands))
     nbytes = math.prod(shape)
@@ -132,7 +132,7 @@ def _key(root: pathlib.Path, size: int, bands: Optional[Bands]) -> str:
 def _check(
     paths: Sequence[pathlib.Path], size: int, counter: _Counter, bands: Optional[Bands]
 ) -> Problems:
-    """What is wrong with files of which no pixel is kept."""
+    """Finds the problems of files without keeping any pixels."""
     problems: Problems = {}
     for start in range(0, len(paths), CHUNK):
         some = paths[start : start + CHUNK]
@@ -143,7 +143,7 @@ def _check(
 
 
 class _Counter:
-    """Files that were read, counted by several threads; a progress line."""
+    """Thread-safe count of the files read, with a progress line."""
 
     def __init__(self, total: int):
         self._total, self._done = total, 0
@@ -160,7 +160,7 @@ class _Counter:
 
 
 class _Kept:
-    """The folder of what is kept of one folder of images at one size."""
+    """The cache of one folder of images at one size."""
 
     def __init__(self, folder: pathlib.Path, root: pathlib.Path, size: int, bands: Any):
         self.folder, self.root, self.bands = folder, root, bands
@@ -168,7 +168,7 @@ class _Kept:
         self.rows = shards.rows_per_file(math.prod(self.shape), shards.SHARD_BYTES)
 
     def decode(self, paths: Sequence[pathlib.Path]) -> Decoded:
-        """Decodes what is not there yet."""
+        """Decodes the images that are not in the cache."""
         wanted = FileFacts.of(paths, self.root)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -184,10 +184,10 @@ class _Kept:
         faults: Problems = {}
         for first in range(0, len(known), self.rows):
             some = self._problems(first)
-            if some is None:  # it was read a moment ago, or written
+            if some is None:  # the file was read or written just before
                 raise UserError(
                     f"{self._place(first)} was changed while it was read.\n"
-                    "Run the command again: what is missing there is made again."
+                    "Run the command again: missing files are made again."
                 )
             faults.update(some)
         bad = np.flatnonzero(np.isin(ids, [*faults])).tolist()
@@ -204,10 +204,10 @@ class _Kept:
             yield
 
     def _known(self, wanted: FileFacts) -> Tuple[FileFacts, np.ndarray]:
-        """The files of the images, in their order: those there were, and new ones.
+        """Returns the files of the cache, with new ones at the end.
 
         Returns:
-            Their facts, and where the wanted ones are among them, int64 [wanted].
+            Facts of the files, and the rows of the wanted ones, int64 [wanted].
         """
         index = self.folder / "files.npz"
         known = FileFacts.none()
@@ -234,15 +234,15 @@ class _Kept:
         return known, ids
 
     def _forget(self) -> None:
-        """Removes images of unknown files, or of files that are gone."""
+        """Removes all images, if their files are unknown or too many are gone."""
         for pattern in ("shard-*.u8", "problems-*.json", "files.*"):
             for path in self.folder.glob(pattern):
                 path.unlink(missing_ok=True)
 
     def _distrust(self, known: FileFacts, ids: np.ndarray) -> None:
-        """Removes shards with a file that was bad and no longer is.
+        """Removes shards with a file that could not be used before and now can.
 
-        It may have been unreadable for a reason that its time does not show.
+        The cause may have been one that does not show in the modification time.
         """
         wanted = np.zeros(len(known), bool)
         wanted[ids] = True
@@ -262,7 +262,7 @@ class _Kept:
         counter: List[_Counter] = []
 
         def fill(first: int, out: np.ndarray) -> None:
-            if not counter:  # the first shard that is missing; some were there
+            if not counter:  # the first missing shard; earlier ones were there
                 counter.append(_Counter(len(known)))
                 counter[0].add(first)
             rows = range(first, first + len(out))
@@ -275,7 +275,7 @@ class _Kept:
 
         shape = (len(known), *self.shape)
         try:
-            # Each is decoded in parallel, so they are made one by one.
+            # Shards are made one by one, as the images of each are decoded in parallel.
             return shards.Shards(
                 self.folder, shape, fill, WORDS, None, shards.SHARD_BYTES, threads=1
             )
@@ -284,9 +284,9 @@ class _Kept:
                 each.close()
 
     def _place(self, first: int) -> pathlib.Path:
-        """What is wrong with images of the shard that begins with `first`."""
+        """Returns the problem file of the shard that begins with image `first`."""
         return self.folder / f"problems-{first:08}.json"
 
     def _problems(self, first: int) -> Optional[Problems]:
-        """The same by number of the image; None if it is not known."""
+        """Returns the problems of this shard by image; None if they are unknown."""
         return problem_files.read(self._place(first), range(first, first + self.rows))

@@ -1,6 +1,7 @@
-"""The handwritten digits that scikit-learn comes with, read without importing it.
+"""Reads the handwritten digits of scikit-learn without importing it.
 
-Importing scikit-learn takes as long as a fifth of TensorFlow; its file is a table.
+Importing scikit-learn takes a fifth of the time of importing TensorFlow, and the file
+is a simple table.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ def read(dataset: str) -> Tuple[np.ndarray, np.ndarray]:
     """Reads the table, in which each row is an image and its class.
 
     Args:
-        dataset: which data set is made of them, for messages.
+        dataset: name of the data set that is made of them, for messages.
 
     Returns:
-        Ink, float64 [1797, 8, 8] of whole numbers from 0 to 16, and int32 [1797].
+        Images, float64 [1797, 8, 8] of whole numbers from 0 to 16 (ink), and classes,
+        int32 [1797].
 
     Raises:
         UserError: if scikit-learn is missing, or its file can't be read.

@@ -1,8 +1,8 @@
-"""Random numbers that depend on nothing but their key.
+"""Stateless random numbers, which depend only on a key.
 
-Every draw of the data path is keyed by the run's seed, a purpose, and the global step
-(or an image's number). No generator has a state, so a batch can be asked for out of
-order, on any replica and after any restart, and is the same batch.
+Every draw of the data path has a key made of the run's seed, a purpose, and the global
+step (or an image's number). No generator has a state, so a batch is the same if it is
+computed out of order, on any replica or after a restart.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Key = tf.Tensor  # int64 [2]
 
 
 def purpose_key(seed: int, purpose: str) -> Tuple[int, int]:
-    """Two 31-bit numbers for one seed and one purpose, independent of all others."""
+    """Returns two 31-bit numbers for a seed and purpose, independent of all others."""
     digest = hashlib.sha256(f"{seed}/{purpose}".encode()).digest()
     mask = 0x7FFFFFFF
     return (
@@ -27,59 +27,59 @@ def purpose_key(seed: int, purpose: str) -> Tuple[int, int]:
 
 
 def step_key(seed: int, purpose: str, step: tf.Tensor) -> Key:
-    """The key of one purpose at one step: int64 [2]."""
+    """Returns the key of one purpose at one step: int64 [2]."""
     first, second = purpose_key(seed, purpose)
     base = tf.constant([first, second], tf.int64)
     return tf.random.experimental.stateless_fold_in(base, tf.cast(step, tf.int64))
 
 
 def row_keys(seed: int, purpose: str, step: tf.Tensor, rows: int) -> tf.Tensor:
-    """A key for each row of a batch, for who draws its numbers later: int64 [rows, 2].
+    """Returns keys to draw numbers for the rows of a batch later: int64 [rows, 2].
 
-    Those of fewer rows are not the first of more.
+    The keys of fewer rows are not the first keys of more rows.
     """
     return tf.random.experimental.stateless_split(step_key(seed, purpose, step), rows)
 
 
 def uniform_rows(keys: tf.Tensor, purpose: str, shape) -> tf.Tensor:
-    """float32 draws from [0, 1) for each row: [n, *shape].
+    """Draws float32 numbers from [0, 1) for each row: [n, *shape].
 
-    A row's numbers depend on its key, the purpose and the shape, and not on which rows
-    are beside it.
+    The numbers of a row depend on its key, the purpose and the shape, and not on other
+    rows.
 
     Args:
         keys: int64 [n, 2] from `row_keys`.
-        purpose: what for; another one gives other numbers.
-        shape: of one row's numbers.
+        purpose: purpose of the numbers; different purposes give different numbers.
+        shape: shape of the numbers of one row.
     """
     return _of_rows(uniform, keys, purpose, shape)
 
 
 def normal_rows(keys: tf.Tensor, purpose: str, shape) -> tf.Tensor:
-    """The same of the standard normal distribution; arguments of `uniform_rows`."""
+    """Draws from the standard normal distribution; arguments as in `uniform_rows`."""
     return _of_rows(normal, keys, purpose, shape)
 
 
 def uniform(key: Key, shape) -> tf.Tensor:
-    """float32 draws from [0, 1); the same on every device (Philox).
+    """Draws float32 numbers from [0, 1), the same on every device (Philox).
 
-    Of the same key XLA draws others, in steps that it compiles; batches are not drawn
-    in these.
+    Steps compiled with XLA draw other numbers from the same key. Batches are not
+    affected: they are drawn outside of these steps.
     """
     return tf.random.stateless_uniform(shape, key, alg="philox")
 
 
 def normal(key: Key, shape) -> tf.Tensor:
-    """float32 draws from the standard normal distribution."""
+    """Draws float32 numbers from the standard normal distribution."""
     return tf.random.stateless_normal(shape, key, alg="philox")
 
 
 def beta(key: Key, shape, parameter: float) -> tf.Tensor:
-    """float32 draws from Beta(parameter, parameter).
+    """Draws float32 numbers from Beta(parameter, parameter).
 
-    Made of two Gamma draws. When the parameter is tiny both can be too small for
-    float64, and TensorFlow returns the smallest number; the limit of Beta is then a
-    fair coin between 0 and 1.
+    Each number is made of two Gamma draws. With a tiny parameter, both can be too small
+    for float64, and TensorFlow returns the smallest number. Beta then has its limit, 0
+    or 1 with equal probability.
     """
     gamma = tf.random.stateless_gamma(
         tf.concat([[2], shape], 0),
@@ -94,19 +94,19 @@ def beta(key: Key, shape, parameter: float) -> tf.Tensor:
 
 
 def permutation(key: Key, size: int) -> tf.Tensor:
-    """A uniformly random permutation of 0, ..., size - 1: int32 [size]."""
+    """Draws a uniformly random permutation of 0, ..., size - 1: int32 [size]."""
     return tf.argsort(uniform(key, [size]), stable=True)
 
 
 def shuffled(seed: int, purpose: str, positions: tf.Tensor, size: int) -> tf.Tensor:
-    """The items at these positions of an endless stream of reshuffled passes.
+    """Returns the items at positions of an infinite stream of reshuffled passes.
 
-    Position p lies in pass p // size; every pass is another permutation of 0, ...,
-    size - 1. Any position costs the same, so nothing is buffered or skipped.
+    Position p lies in pass p // size, and every pass is a different permutation of
+    0, ..., size - 1. All positions cost the same: nothing is buffered or skipped.
 
     Args:
         seed: the run's seed.
-        purpose: which stream.
+        purpose: purpose that identifies the stream.
         positions: int64 [n], positions in the stream.
         size: items per pass.
 
@@ -115,8 +115,8 @@ def shuffled(seed: int, purpose: str, positions: tf.Tensor, size: int) -> tf.Ten
     """
     passes = positions // size
     first, second = purpose_key(seed, purpose)
-    # For small pools the op looks at the lowest 8 bits of each word of its key only, so
-    # the number of the pass is spread over all three.
+    # For small pools the op uses only the lowest 8 bits of each word of its key, so the
+    # number of the pass is spread over all three words.
     key = [
         tf.bitwise.bitwise_xor(passes // 65536, tf.constant(first, tf.int64)),
         tf.bitwise.bitwise_xor(passes // 256, tf.constant(second, tf.int64)),

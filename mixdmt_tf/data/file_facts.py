@@ -1,4 +1,4 @@
-"""What files are known by: path, size and time of modification, of millions of them."""
+"""Path, size and modification time that identify files, compactly for millions."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from mixdmt_tf.data import arrays
 from mixdmt_tf.data.paths import Paths
 from mixdmt_tf.files import write_bytes_atomically
 
-_DIGEST = 16  # bytes: by chance no two of 2**40 files have the same one
+_DIGEST = 16  # bytes; enough that no two of 2**40 files share a digest by chance
 
 
 class FileFacts:
     """Facts of N files, about 60 bytes each.
 
     Attributes:
-        text: uint8, paths relative to a folder, without anything between them.
-        ends: int64 [N], where each path ends.
-        sizes: int64 [N], bytes.
-        times: int64 [N], of modification, nanoseconds.
+        text: uint8, paths relative to a folder, concatenated without separator.
+        ends: int64 [N], where each path ends in `text`.
+        sizes: int64 [N], sizes in bytes.
+        times: int64 [N], modification times in nanoseconds.
     """
 
     def __init__(
         self, text: np.ndarray, ends: np.ndarray, sizes: np.ndarray, times: np.ndarray
     ):
-        """Remembers them.
+        """Stores the arrays.
 
         Raises:
-            ValueError: if they don't fit together.
+            ValueError: if their lengths don't fit together.
         """
         self.text, self.ends, self.sizes, self.times = text, ends, sizes, times
         for each in (ends, sizes, times):
@@ -47,11 +47,11 @@ class FileFacts:
 
     @classmethod
     def of(cls, paths: Sequence[pathlib.Path], root: pathlib.Path) -> FileFacts:
-        """Facts of files as they are now; of one that is not there the path alone.
+        """Returns the current facts of files; of a missing file only the path.
 
         Args:
-            paths: of the files.
-            root: the folder that they are below.
+            paths: paths of the files.
+            root: folder that contains the files.
         """
         if not (isinstance(paths, Paths) and paths.root == root):
             paths = Paths(root, (os.path.relpath(path, root) for path in paths))
@@ -71,7 +71,7 @@ class FileFacts:
 
     @classmethod
     def none(cls) -> FileFacts:
-        """Facts of no files."""
+        """Returns facts of no files."""
         return cls(np.zeros(0, np.uint8), *np.zeros((3, 0), np.int64))
 
     def __len__(self) -> int:
@@ -79,19 +79,19 @@ class FileFacts:
         return len(self.ends)
 
     def path(self, row: int) -> str:
-        """The path of a file, relative to the folder."""
+        """Returns the path of a file, relative to the folder."""
         start = self.ends[row - 1] if row else 0
         return os.fsdecode(self.text[start : self.ends[row]].tobytes())
 
     def take(self, rows: np.ndarray) -> FileFacts:
-        """Some of the files, by their rows, int64 [n]."""
+        """Returns the facts of some files, by their rows, int64 [n]."""
         names = [self.text[self.ends[r - 1] if r else 0 : self.ends[r]] for r in rows]
         ends = np.cumsum([len(name) for name in names], dtype=np.int64)
         text = np.concatenate([*names, np.zeros(0, np.uint8)])
         return FileFacts(text, ends, self.sizes[rows], self.times[rows])
 
     def joined(self, others: FileFacts) -> FileFacts:
-        """These files and then others."""
+        """Returns the facts of these files followed by those of others."""
         return FileFacts(
             np.concatenate([self.text, others.text]),
             np.concatenate([self.ends, len(self.text) + others.ends]),
@@ -100,15 +100,15 @@ class FileFacts:
         )
 
     def places(self, wanted: FileFacts) -> np.ndarray:
-        """Where files are among these.
+        """Finds the rows of files with equal facts.
 
         Args:
-            wanted: M files.
+            wanted: facts of M files.
 
         Returns:
-            int64 [M], rows; -1 where a file is not there, or another one now.
+            int64 [M], rows; -1 where a file is missing or its size or time differs.
         """
-        if self._equals(wanted):  # as it mostly is
+        if self._equals(wanted):  # the usual case
             return np.arange(len(self))
         known = self.digests()
         order = np.argsort(known, kind="stable")
@@ -122,7 +122,7 @@ class FileFacts:
         return found
 
     def differing(self, others: FileFacts, first: int) -> List[int]:
-        """Rows of files with another size or time than those from `first` on have."""
+        """Returns rows whose size or time differs from that of others, from `first`."""
         rows = slice(first, first + len(self))
         same = (self.sizes == others.sizes[rows]) & (self.times == others.times[rows])
         return np.flatnonzero(~same).tolist()
@@ -132,7 +132,7 @@ class FileFacts:
         return all(np.array_equal(getattr(self, n), getattr(other, n)) for n in names)
 
     def digests(self) -> np.ndarray:
-        """A digest of each file's facts, bytes [N]."""
+        """Returns a digest of each file's facts, bytes [N]."""
         numbers = np.stack([self.sizes, self.times], 1).astype("<i8").tobytes()
         text, start = self.text.tobytes(), 0
         found = bytearray()
@@ -143,7 +143,7 @@ class FileFacts:
         return np.frombuffer(found, f"S{_DIGEST}")
 
     def write(self, path: pathlib.Path) -> None:
-        """Writes them, whole or not at all."""
+        """Writes the facts to a file, atomically."""
         content = io.BytesIO()
         np.savez_compressed(
             content, text=self.text, ends=self.ends, sizes=self.sizes, times=self.times
@@ -152,15 +152,15 @@ class FileFacts:
 
     @classmethod
     def read(cls, path: pathlib.Path, like: FileFacts) -> FileFacts:
-        """Reads what `write` wrote.
+        """Reads facts written by `write`.
 
         Args:
-            path: of the file.
-            like: facts which these mostly are: then the arrays are shared.
+            path: path of the file.
+            like: facts that are probably equal; if they are, the arrays are shared.
 
         Raises:
-            OSError, ValueError and what else `files.DAMAGES` has: if it is not there or
-                damaged.
+            OSError, ValueError and other exceptions of `files.DAMAGES`: if the file is
+                missing or damaged.
         """
         found = {}
         for name, each in arrays.one_by_one(path, bounds.INDEX_BYTES):

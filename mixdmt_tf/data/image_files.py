@@ -1,10 +1,10 @@
-"""Image files as arrays: found, checked before they are decoded, brought to one size.
+"""Finds image files, checks and decodes them, and resizes them to one size.
 
-PNG, JPEG and BMP of any size and kind become uint8 RGB; images of other channels are
-read by `band_files.py`, if that is asked for. The whole image is resized to
-a square, whatever its shape, so nothing is cut off; what is transparent lies on white;
-cameras' notes on which side is up are obeyed; 16 bits per channel keep the upper 8.
-Nothing is ever written or renamed.
+PNG, JPEG and BMP of any size and mode become uint8 RGB. Images with other channels are
+read by `band_files.py` if `bands` is given. The whole image is resized to a square,
+whatever its aspect ratio, and nothing is cropped. Transparent pixels are put on white,
+the EXIF orientation is applied, and of 16 bits per channel the upper 8 are kept. No
+file is ever written or renamed.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from mixdmt_tf.data.paths import Paths
 from mixdmt_tf.errors import UserError
 
 SUFFIXES, FORMATS = PICTURES, band_files.FORMATS
-# A file of a few kilobytes can ask for gigabytes. 50 million pixels, more than most
-# cameras take, are 200 MB while they are decoded.
+# A file of a few kilobytes can decode to gigabytes. 50 million pixels, more than most
+# cameras take, need 200 MB while they are decoded.
 MAX_PIXELS = bounds.PIXELS
-ORIENTATION = 0x0112  # of EXIF; 5 to 8: width and height are exchanged
+ORIENTATION = 0x0112  # EXIF tag; with values 5 to 8, width and height are exchanged
 LISTED = 20
 CHUNK = 16
 
-Problems = Dict[int, str]  # what is wrong with some of the files, by row
+Problems = Dict[int, str]  # descriptions of the problems of unusable files, by row
 
 
 def find(
@@ -40,16 +40,16 @@ def find(
     suffixes: Sequence[str] = SUFFIXES,
     paths: Optional[Paths] = None,
 ) -> Tuple[Paths, int]:
-    """All image files below a folder.
+    """Finds all image files below a folder.
 
-    Links to folders are followed, each folder once. A file counts as an image by its
-    suffix, upper or lower case.
+    Links to folders are followed, each folder once. Image files are recognised by their
+    suffix, in upper or lower case.
 
     Args:
-        folder: where to begin.
-        suffixes: of image files, in lower case.
-        paths: to which those that are found are added; `folder` is below its root.
-            None: to new ones.
+        folder: folder to search.
+        suffixes: suffixes of image files, in lower case.
+        paths: paths to which the found ones are added; `folder` has to be below their
+            root. None: new paths.
 
     Returns:
         Paths sorted by their parts, and the number of entries left out: hidden ones and
@@ -67,7 +67,7 @@ def find(
 def _walk(
     folder: str, prefix: str, suffixes: Tuple[str, ...], seen: Set[str], paths: Paths
 ) -> int:
-    """Adds what is in a folder, entry by entry in their order, and counts the rest."""
+    """Adds the images of a folder in sorted order, and counts all other entries."""
     place = os.path.realpath(folder)
     if place in seen:  # a link that leads back
         return 0
@@ -92,12 +92,12 @@ def _walk(
 
 
 def hidden(name: str) -> bool:
-    """Whether a file or folder name is one of those that listings leave out."""
+    """Whether a file or folder is hidden, by its name."""
     return name.startswith(".")
 
 
 def printable(text: object) -> str:
-    """A path or name for a message: no line breaks, control codes or half letters."""
+    """Makes a path or name printable: no line breaks, control codes or surrogates."""
     word = str(text)
     return word if word.isprintable() else ascii(word)
 
@@ -107,19 +107,19 @@ def read(
 ) -> np.ndarray:
     """Decodes files in parallel and resizes each to `size` x `size`.
 
-    Resizing is bilinear with antialiasing (Pillow's); of a large JPEG a smaller version
-    is decoded, at least four times as large as what is wanted.
+    Resizing is bilinear with antialiasing (Pillow's). A large JPEG is decoded at a
+    reduced size that is at least four times the requested one.
 
     Args:
-        paths: of the files.
+        paths: paths of the files.
         size: height and width.
-        bands: what they are, if not photographs.
+        bands: channels and value range, if they are not photographs.
 
     Returns:
-        uint8 [N, size, size, C]; of photographs C = 3.
+        uint8 [N, size, size, C]; C = 3 for photographs.
 
     Raises:
-        UserError: naming every file (up to 20) that can't be used, and why.
+        UserError: if files can't be used; names up to 20 of them, with the reasons.
     """
     images = np.empty((len(paths), size, size, channels(bands)), np.uint8)
     refuse(decode(paths, images, bands=bands), paths)
@@ -132,17 +132,16 @@ def decode(
     report: Callable[[int], None] = lambda number: None,
     bands: Optional[Bands] = None,
 ) -> Problems:
-    """Decodes files in parallel as `read` does.
+    """Decodes files in parallel like `read`, without raising for unusable files.
 
     Args:
-        paths: of N files.
-        out: uint8 [N, S, S, C], to be written; rows of files that can't be used are
-            zeros afterwards.
+        paths: paths of N files.
+        out: output, uint8 [N, S, S, C]; rows of unusable files are set to zero.
         report: called with the number of files of each chunk that is done.
-        bands: what they are, if not photographs.
+        bands: channels and value range, if they are not photographs.
 
     Returns:
-        What is wrong with the files that can't be used, by row.
+        Descriptions of the problems of unusable files, by row.
     """
 
     def decode_chunk(start: int) -> Problems:
@@ -156,7 +155,7 @@ def decode(
     starts = range(0, len(paths), CHUNK)
     problems: Problems = {}
     with warnings.catch_warnings():
-        # Pillow warns of oddities that it can deal with, without naming the file.
+        # Pillow warns of defects that it can handle, without naming the file.
         warnings.simplefilter("ignore")
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             for found in pool.map(decode_chunk, starts):
@@ -167,12 +166,12 @@ def decode(
 def refuse(
     problems: Problems, paths: Sequence[pathlib.Path], otherwise: str = ""
 ) -> None:
-    """Raises a UserError that names the files (up to 20) and problems, if any.
+    """Raises a UserError with the files (up to 20) and their problems, if any.
 
     Args:
-        problems: by row.
-        paths: of all files.
-        otherwise: what else to do than to repair or remove them.
+        problems: problems by row.
+        paths: paths of all files.
+        otherwise: what the user can do instead of repairing or removing the files.
     """
     if not problems:
         return
@@ -188,12 +187,12 @@ def refuse(
 
 
 def lines(problems: Problems, paths: Sequence[pathlib.Path]) -> List[str]:
-    """What is wrong with each file, as 'path: problem', in their order."""
+    """Returns the problems as lines 'path: problem', in the order of the files."""
     return [f"{printable(paths[row])}: {problems[row]}" for row in sorted(problems)]
 
 
 def few(names: Sequence[str], limit: int = 10) -> str:
-    """Names for a message, at most ten."""
+    """Joins names for a message, at most `limit` of them."""
     words = [printable(name) for name in names[:limit]]
     if len(names) > limit:
         words.append(f"and {len(names) - limit} more")
@@ -201,12 +200,12 @@ def few(names: Sequence[str], limit: int = 10) -> str:
 
 
 def channels(bands: Optional[Bands]) -> int:
-    """How many channels images have; of photographs 3."""
+    """Returns the number of channels; 3 for photographs."""
     return bands.number if bands else 3
 
 
 def size_of(path: pathlib.Path) -> Optional[Tuple[int, int]]:
-    """Width and height in pixels, the right side up; None if it can't be told."""
+    """Returns (width, height) after EXIF rotation; None if the file can't be read."""
     try:
         with Image.open(path, formats=FORMATS) as picture:  # reads the header only
             width, height = picture.size
@@ -218,14 +217,14 @@ def size_of(path: pathlib.Path) -> Optional[Tuple[int, int]]:
 
 
 def usual_size(paths: Sequence[pathlib.Path], most: int = 200) -> Optional[int]:
-    """The median of the shorter sides of images, in pixels.
+    """Returns the median of the shorter sides of images, in pixels.
 
     Args:
-        paths: of the files.
-        most: how many of them are looked at, at equal distances.
+        paths: paths of the files.
+        most: number of files to read at most, evenly spaced.
 
     Returns:
-        None if there is no image whose size can be told.
+        The median, or None if no file can be read.
     """
     chosen = paths[:: max(1, -(-len(paths) // most))]
     sizes = [size for size in map(size_of, chosen) if size]
@@ -235,7 +234,7 @@ def usual_size(paths: Sequence[pathlib.Path], most: int = 200) -> Optional[int]:
 def _read_one(
     path: pathlib.Path, out: np.ndarray, bands: Optional[Bands]
 ) -> Optional[str]:
-    """Decodes a file into `out`, uint8 [S, S, C]; says what is wrong if that fails."""
+    """Decodes a file into `out`, uint8 [S, S, C]; returns the problem if it fails."""
     try:
         if not path.is_file():  # opening a pipe would wait forever
             return "not a file, or a link to nothing"
@@ -260,12 +259,12 @@ def _read_one(
 
 
 def resized_rgb(picture: Image.Image, height: int, width: int) -> np.ndarray:
-    """An image of any mode and size as uint8 [height, width, 3], as `read` makes it.
+    """Converts an image of any mode and size like `read`: uint8 [height, width, 3].
 
     Args:
-        picture: opened, of which no pixel was read yet.
-        height: of the result.
-        width: of the result.
+        picture: opened image, before any pixel is read.
+        height: height of the result.
+        width: width of the result.
     """
     longer = 4 * max(height, width)  # the sides may be exchanged below
     picture.draft(None, (longer, longer))

@@ -1,4 +1,4 @@
-"""Room in memory for images, asked for before it is taken."""
+"""Allocates memory for images, after checking that there is enough."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from mixdmt_tf.files import size_text
 
 
 def empty(shape: Tuple[int, ...], asked: str, otherwise: str) -> np.ndarray:
-    """An array for images that fit into memory.
+    """Allocates an array for images.
 
     Args:
-        shape: of the array, uint8.
-        asked: what needs the memory, such as '--image_store=memory'.
-        otherwise: what to do where there is not enough, a sentence.
+        shape: shape of the array.
+        asked: what needs the memory, such as '--image_store=memory', for messages.
+        otherwise: a sentence on what to do if there is not enough memory.
 
     Returns:
-        uint8 of this shape, with any values.
+        An uninitialised uint8 array of this shape.
 
     Raises:
-        UserError: if there is not as much memory.
+        UserError: if there is not enough memory.
     """
     needed, there = math.prod(shape), machine_memory.available()
     if needed <= there:
         try:
             return np.empty(shape, np.uint8)
-        except MemoryError:  # the process may take less, by `ulimit -v`
+        except MemoryError:  # `ulimit -v` may allow less
             there = 0
     free = f"{size_text(there)} are free" if there else "the system refuses as much"
     raise UserError(f"{asked} needs {size_text(needed)}, {free}.\n{otherwise}")

@@ -1,9 +1,9 @@
-"""Images that are read when they are asked for, wherever they are.
+"""Image arrays that are read on access.
 
-Whoever works with images takes NumPy's own protocol: `shape`, `len(images)`, and
-`images[ids]` for some of them. A NumPy array is one kind, for data that fit into
-memory; the classes here are others, of which no more is in memory than what was asked
-for. `gatherer` is the same inside `tf.data`.
+Code that works with images uses the protocol of NumPy arrays: `shape`, `len(images)`
+and `images[ids]`. Data that fit into memory are NumPy arrays. The classes here have the
+same protocol and load only the requested images into memory. `gatherer` does the same
+inside `tf.data`.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, Callable, Iterator, Sequence, Tuple, Unio
 import numpy as np
 from PIL import Image
 
-if TYPE_CHECKING:  # data sets look for their files before it is imported
+if TYPE_CHECKING:  # data sets look for their files before TensorFlow is imported
     import tensorflow as tf
 
-IN_MEMORY = 256 << 20  # bytes: data sets that are larger stay on the disk
-CHUNK = 256  # images that are read at a time where all of them are needed
+IN_MEMORY = 256 << 20  # bytes: larger data sets stay on disk
+CHUNK = 256  # images to read at a time if all of them are needed
 
 
 class LazyImages:
-    """uint8 [N, H, W, C] that is somewhere else; subclasses know where.
+    """Base class of image arrays, uint8 [N, H, W, C], that are read on access.
 
     Attributes:
         shape: (N, H, W, C).
@@ -34,9 +34,9 @@ class LazyImages:
         self.shape = shape
 
     def read(self, ids: np.ndarray) -> np.ndarray:
-        """The images with these ids, int64 [n], as uint8 [n, H, W, C].
+        """Reads the images with these ids, int64 [n]: uint8 [n, H, W, C].
 
-        It may be called from several threads.
+        Thread-safe.
         """
         raise NotImplementedError
 
@@ -45,13 +45,13 @@ class LazyImages:
         return self.shape[0]
 
     def __getitem__(self, ids: Any) -> np.ndarray:
-        """Some images, chosen by a number, a slice, ids or a mask, as NumPy does."""
+        """Reads some images, by a number, a slice, ids or a mask, as in NumPy."""
         chosen = np.arange(len(self))[ids]
         images = self.read(np.atleast_1d(chosen))
         return images if np.ndim(chosen) else images[0]
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
-        """All images in memory."""
+        """Reads all images into memory."""
         return np.asarray(self.read(np.arange(len(self))), dtype)
 
 
@@ -59,48 +59,48 @@ ImageArray = Union[np.ndarray, LazyImages]
 
 
 class Held(LazyImages):
-    """An array in memory of which `gatherer` must not make a second one."""
+    """An array in memory that `gatherer` does not copy."""
 
     def __init__(self, images: np.ndarray):
-        """Remembers it."""
+        """Stores the array."""
         super().__init__(images.shape)
         self._images = images
 
     def read(self, ids: np.ndarray) -> np.ndarray:
-        """As `LazyImages.read`."""
+        """See `LazyImages.read`."""
         return self._images[ids]
 
 
 class Taken(LazyImages):
-    """Some images of others, in an order of their own."""
+    """A selection of other images, in a given order."""
 
     def __init__(self, images: LazyImages, ids: np.ndarray):
-        """Remembers them.
+        """Stores the arguments; reads nothing yet.
 
         Args:
-            images: the others.
-            ids: int64 [n].
+            images: the images to select from.
+            ids: int64 [n], the selected ids.
         """
         super().__init__((len(ids), *images.shape[1:]))
         self._images = images
         self._ids = np.asarray(ids, np.int64)
 
     def read(self, ids: np.ndarray) -> np.ndarray:
-        """As `LazyImages.read`."""
+        """See `LazyImages.read`."""
         return self._images.read(self._ids[ids])
 
 
 class Joined(LazyImages):
-    """Images of several places, one after the other."""
+    """A concatenation of image arrays."""
 
     def __init__(self, parts: Sequence[ImageArray]):
-        """Remembers them; all have the same (H, W, C)."""
+        """Stores the parts, which all have the same (H, W, C)."""
         super().__init__((sum(map(len, parts)), *parts[0].shape[1:]))
         self._parts = parts
         self._starts = np.cumsum([0] + [len(part) for part in parts])
 
     def read(self, ids: np.ndarray) -> np.ndarray:
-        """As `LazyImages.read`."""
+        """See `LazyImages.read`."""
         images = np.empty((len(ids), *self.shape[1:]), np.uint8)
         owners = np.searchsorted(self._starts, ids, "right") - 1
         for number, part in enumerate(self._parts):
@@ -111,25 +111,25 @@ class Joined(LazyImages):
 
 
 class Fitted(LazyImages):
-    """Images in another size, or with one instead of three channels, or the reverse."""
+    """Images resized, or converted between one and three channels."""
 
     def __init__(self, images: ImageArray, shape: Tuple[int, int, int]):
-        """Remembers them.
+        """Stores the arguments; reads nothing yet.
 
         Args:
-            images: of any shape, of one or three channels.
-            shape: (H, W, C) that is wanted.
+            images: images of any size with one or three channels.
+            shape: (H, W, C) of the result.
         """
         super().__init__((len(images), *shape))
         self._images = images
 
     def read(self, ids: np.ndarray) -> np.ndarray:
-        """As `LazyImages.read`."""
+        """See `LazyImages.read`."""
         return fitted(self._images[ids], self.shape[1:])
 
 
 def fitted(images: np.ndarray, shape: Tuple[int, int, int]) -> np.ndarray:
-    """uint8 [n, ...] images as uint8 [n, H, W, C] of another (H, W, C)."""
+    """Converts images, uint8 [n, ...], to another shape: uint8 [n, H, W, C]."""
     height, width, channels = shape
     resized = np.empty((len(images), height, width, channels), np.uint8)
     for row, image in zip(resized, images):
@@ -141,12 +141,12 @@ def fitted(images: np.ndarray, shape: Tuple[int, int, int]) -> np.ndarray:
 
 
 def take(images: ImageArray, ids: np.ndarray) -> ImageArray:
-    """The images with these ids; of lazy images still lazy."""
+    """Selects the images with these ids; lazy images stay lazy."""
     return images[ids] if isinstance(images, np.ndarray) else Taken(images, ids)
 
 
 def join(parts: Sequence[ImageArray]) -> ImageArray:
-    """One after the other; lazy if any of them is, or if together they are large."""
+    """Concatenates images; the result is lazy if any part is or if it is large."""
     size = sum(int(np.prod(part.shape)) for part in parts)
     if size <= IN_MEMORY and all(isinstance(part, np.ndarray) for part in parts):
         return np.concatenate(parts)
@@ -154,7 +154,7 @@ def join(parts: Sequence[ImageArray]) -> ImageArray:
 
 
 def chunks(images: ImageArray) -> Iterator[np.ndarray]:
-    """All images in their order, at most `CHUNK` at a time; an array as it is."""
+    """Yields all images in order, at most `CHUNK` at a time; an array as a whole."""
     if isinstance(images, np.ndarray):
         yield images
         return
@@ -163,7 +163,7 @@ def chunks(images: ImageArray) -> Iterator[np.ndarray]:
 
 
 def gatherer(images: ImageArray) -> Callable[[tf.Tensor], tf.Tensor]:
-    """A function from ids, int64 [n], to images, uint8 [n, H, W, C], for `tf.data`."""
+    """Returns a function for `tf.data` from ids, int64 [n], to uint8 [n, H, W, C]."""
     import tensorflow as tf
 
     if isinstance(images, np.ndarray):

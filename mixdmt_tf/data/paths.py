@@ -1,7 +1,7 @@
-"""Paths of many files, in hardly more bytes than their names have.
+"""Compact list of the paths of many files.
 
-A `pathlib.Path` takes half a kilobyte, so that a million of them would take more memory
-than what is done with them.
+It takes little more memory than the names. A `pathlib.Path` takes half a kilobyte, so
+a million of them would take more memory than the work that is done with them.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ import numpy as np
 
 
 class Paths(Sequence[pathlib.Path]):
-    """Paths below a folder; they are made when they are asked for.
+    """Paths below a folder; `pathlib.Path` objects are made on access.
 
     Attributes:
         root: the folder.
     """
 
     def __init__(self, root: pathlib.Path, names: Iterable[str] = ()):
-        """Paths of these names.
+        """Stores the names.
 
         Args:
             root: the folder.
-            names: relative to it.
+            names: names of the files, relative to the folder.
         """
         self.root = root
         self._text, self._ends = bytearray(), array.array("q")
@@ -45,19 +45,19 @@ class Paths(Sequence[pathlib.Path]):
         self._ends.extend(before + end for end in others._ends)
 
     def name(self, row: int) -> str:
-        """The path of a row, relative to the folder."""
+        """Returns the path of a row, relative to the folder."""
         row = range(len(self))[row]
         start = self._ends[row - 1] if row else 0
         return os.fsdecode(bytes(self._text[start : self._ends[row]]))
 
     @property
     def text(self) -> np.ndarray:
-        """All names without anything between them, uint8; nothing may be added now."""
+        """All names concatenated, uint8; no path may be added afterwards."""
         return np.frombuffer(self._text, np.uint8)
 
     @property
     def ends(self) -> np.ndarray:
-        """Where each name ends, int64 [N]; nothing may be added now."""
+        """Where each name ends, int64 [N]; no path may be added afterwards."""
         return np.frombuffer(self._ends, np.int64)
 
     def __len__(self) -> int:
@@ -65,7 +65,7 @@ class Paths(Sequence[pathlib.Path]):
         return len(self._ends)
 
     def __getitem__(self, which: Any) -> Any:
-        """A path by its number, or a list of those of a slice."""
+        """Returns a path by its number, or a list of paths by a slice."""
         if isinstance(which, slice):
             found: List[pathlib.Path] = [
                 self.root / self.name(row) for row in range(len(self))[which]

@@ -1,8 +1,8 @@
-"""Where augmented copies live: on a disk, in memory, or nowhere until asked for.
+"""Stores of augmented copies: on disk, in memory, or virtual (made on access).
 
-All three hold the same images (`copies.py`), so training is bit-identical with any.
-A store is a function from items, int64 [n], to images, uint8 [n, H, W, C], that can
-be called inside `tf.data`.
+All three return the same images (`copies.py`), so training is bit-identical with each.
+A store is a function from items, int64 [n], to images, uint8 [n, H, W, C], that can be
+called inside `tf.data`.
 """
 
 from __future__ import annotations
@@ -47,20 +47,20 @@ def open_store(
     say: Callable[[str], None] = print,
     read: Optional[int] = None,
 ) -> Store:
-    """Opens (and builds where needed) the store of these copies.
+    """Opens the store of augmented copies, and builds it if needed.
 
     Args:
-        copies: which images.
-        kind: 'disk', 'memory', 'virtual' or 'auto': virtual if each copy is shown once
-            at most, or `cache_dir` has no room for twice the images that are not there
-            yet; disk otherwise.
-        cache_dir: the folder of all disk stores.
+        copies: the copies to store.
+        kind: 'disk', 'memory', 'virtual' or 'auto'. 'auto' means virtual if each copy
+            is used at most once, or `cache_dir` has no room for twice the missing
+            images; disk otherwise.
+        cache_dir: folder of all disk stores.
         report: called with (done, total) while images are made.
-        say: receives a sentence on what was chosen.
-        read: how many copies the run shows, repeated ones counted; None: unknown.
+        say: called with a sentence on the chosen store.
+        read: number of copies that the run uses, counting repetitions; None: unknown.
 
     Raises:
-        UserError: if the images do not fit where they were asked to go.
+        UserError: if the images do not fit where they are to be stored.
     """
     if copies.plain:
         return copies.maker()
@@ -85,7 +85,7 @@ def open_store(
 def on_disk(
     copies: Copies, kind: str, cache_dir: pathlib.Path, read: Optional[int] = None
 ) -> bool:
-    """Whether `open_store` reads them from files; the arguments are its own."""
+    """Whether `open_store` with the same arguments reads the copies from files."""
     if copies.plain or kind not in ("auto", "disk"):
         return False
     return kind == "disk" or not _auto(copies, _folder(copies, cache_dir), read)
@@ -99,18 +99,18 @@ def make_part(
     say: Callable[[str], None] = print,
     read: Optional[int] = None,
 ) -> List[Part]:
-    """Makes one part of the files of the store on disk, as far as they are missing.
+    """Makes the missing files of one part of the store on disk.
 
     Args:
-        copies: which images.
-        cache_dir: the folder of all disk stores.
-        part: of the files.
+        copies: the copies to store.
+        cache_dir: folder of all disk stores.
+        part: part of the files to make.
         report: called with (done, total) images of the part.
-        say: receives a sentence on where they are.
-        read: how many copies the run shows, repeated ones counted; None: unknown.
+        say: called with a sentence on where the copies are.
+        read: number of copies that the run uses, counting repetitions; None: unknown.
 
     Returns:
-        The parts of which files are missing. Whoever opens the store makes those too.
+        The parts with missing files. Opening the store makes these files.
 
     Raises:
         UserError: if the folder cannot be written or has no room.
@@ -139,15 +139,16 @@ def _folder(copies: Copies, cache_dir: pathlib.Path) -> pathlib.Path:
 
 
 def _auto(copies: Copies, folder: pathlib.Path, read: Optional[int]) -> str:
-    """What 'auto' means, and why: disk if this is ''.
+    """Decides 'auto': returns '' for disk, or the reason for virtual.
 
-    A store that was begun or finished counts, so that a resumed run decides as before.
+    Existing files of the store are taken into account, so that a resumed run decides as
+    before.
     """
     missing = missing_bytes(folder, copies.nbytes)
     if missing <= 0:
         return ""
     if read is not None and read <= len(copies):
-        # Each is shown once at most: writing it down first would gain nothing.
+        # Each copy is used at most once, so writing it to disk first gains nothing.
         return f"the run takes {read:,} of {len(copies):,}"
     if not takes(folder, missing):
         return f"{folder.parent} cannot take {_size(copies)}"
@@ -157,10 +158,10 @@ def _auto(copies: Copies, folder: pathlib.Path, read: Optional[int]) -> str:
 def _warn_of_too_many(
     copies: Copies, read: Optional[int], say: Callable[[str], None]
 ) -> None:
-    """Says so if a run reads few of the copies that are about to be made.
+    """Warns if a run uses only few of the copies that are about to be made.
 
-    All are made nevertheless: which ones a run reads is spread over all of them, and
-    they are there for longer runs and for other methods, too.
+    All of them are made nevertheless: those that a run uses are spread over all of
+    them, and longer runs and other methods can use them too.
     """
     if read is None or read >= len(copies):
         return
@@ -185,12 +186,12 @@ def _in_memory(copies: Copies, report: Optional[Report]) -> Store:
     _fill(copies, traced(copies), 0, images)
     if report:
         report(len(copies), len(copies))
-    # A tf.constant would be a second copy of everything.
+    # A tf.constant would be a second copy of all images.
     return gatherer(Held(images))
 
 
 def traced(copies: Copies) -> Store:
-    """The maker of the copies as one graph, callable from several threads."""
+    """Returns the function that makes copies as a graph. Thread-safe."""
     return tf.function(
         as_it_is(copies.maker()), input_signature=[tf.TensorSpec([None], tf.int64)]
     )
@@ -205,7 +206,7 @@ def _fill(copies: Copies, make: Store, first: int, out: np.ndarray) -> None:
 
 
 class OnDisk(Shards):
-    """The copies in files that are made where they are missing."""
+    """Augmented copies in files, of which the missing ones are made."""
 
     def __init__(
         self,
@@ -214,11 +215,11 @@ class OnDisk(Shards):
         report: Optional[Report] = None,
         shard_bytes: int = SHARD_BYTES,
     ):
-        """Checks what is there and makes what is missing.
+        """Checks the existing files and makes the missing ones.
 
         Args:
-            copies: which images.
-            folder: the store's own folder, made if missing.
+            copies: the copies to store.
+            folder: folder of this store, made if missing.
             report: called with (done, total) after each shard.
             shard_bytes: size of a shard, rounded to whole images.
 

@@ -1,6 +1,6 @@
-"""What is wrong with images of a shard, in a file with a digest of itself.
+"""Files with the problems of the images of a shard, protected by a digest.
 
-An image that is not named there counts as sound, so that a changed file is none.
+Images that are not listed count as sound, so a file with a wrong digest is not used.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ _FIELD = "problems"
 
 
 def write(path: pathlib.Path, problems: Problems) -> None:
-    """Writes problems by number of the image."""
+    """Writes the problems of images by their numbers."""
     named = {str(number): what for number, what in problems.items()}
     write_atomically(path, digests.seal({_FIELD: named}))
 
 
 def read(path: pathlib.Path, images: range) -> Optional[Problems]:
-    """The problems of a file by number of the image.
+    """Reads the problems of images by their numbers.
 
     Args:
-        path: of the file.
-        images: numbers that there are.
+        path: path of the file.
+        images: valid image numbers.
 
     Returns:
-        None if the file is missing or does not hold what was written.
+        The problems, or None if the file is missing or was changed.
     """
     try:
         text = bounds.read_text(path, bounds.SPLIT_BYTES)
         found = json.loads(text)
-        # Those of older versions have nothing but numbers, and no digest.
+        # Files of older versions have only the numbers, and no digest.
         named = digests.unseal(text)[_FIELD] if _FIELD in found else found
         problems = {int(number): str(what) for number, what in named.items()}
     except (*DAMAGES, RecursionError):

@@ -1,8 +1,8 @@
-"""Files of raw pixels on a disk, each named after its own digest, made where missing.
+"""Writes files of raw pixels on disk, each with its digest in its name.
 
-What several processes, on several machines too, make in one folder fits together: a
-file depends on nothing but its number, is written beside, synced and renamed, so that
-under its name it is complete. `shards.py` reads them.
+Several processes, also on several machines, can make files in the same folder. A file
+depends only on its number. It is written under a temporary name, synced and renamed, so
+a file with its final name is complete. `shards.py` reads the files.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ Fill = Callable[[int, np.ndarray], None]
 Report = Callable[[int, int], None]  # images made so far, of how many
 
 SHARD_BYTES = 64 << 20
-# What file systems say that have no hard links.
+# Errors of file systems without hard links.
 NO_LINKS = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EOPNOTSUPP)
-_STALE = 86400  # seconds after which what another machine began is given up
+_STALE = 86400  # seconds after which a temporary file of another machine is removed
 
 
 @dataclasses.dataclass(frozen=True)
 class Words:
-    """How messages speak of the images.
+    """Words for the images in messages.
 
     Attributes:
-        images: such as 'augmented copies'.
-        otherwise: what to do where the disk will not do: 'fewer --copies, or ...'.
+        images: name of the images, such as 'augmented copies'.
+        otherwise: what to do if the disk has no room: 'fewer --copies, or ...'.
     """
 
     images: str
@@ -54,11 +54,11 @@ class ShardFiles:
     """The files `shard-<index>-<sha256>.u8` of a folder.
 
     Attributes:
-        folder: of these images alone, made if missing.
+        folder: folder of these images only, made if missing.
         shape: (N, H, W, C) of all images.
         size: bytes of an image.
-        rows: images in a file; the last one has what is left.
-        number: of files.
+        rows: images in a file; the last file has the rest.
+        number: number of files.
     """
 
     def __init__(
@@ -68,12 +68,12 @@ class ShardFiles:
         words: Words,
         shard_bytes: int = SHARD_BYTES,
     ):
-        """Touches nothing yet.
+        """Stores the arguments; reads and writes nothing yet.
 
         Args:
-            folder: of these images alone.
-            shape: (N, H, W, C).
-            words: for messages.
+            folder: folder of these images only.
+            shape: (N, H, W, C) of all images.
+            words: words for messages.
             shard_bytes: size of a file, rounded to whole images.
         """
         self.folder = folder
@@ -85,7 +85,7 @@ class ShardFiles:
 
     @contextlib.contextmanager
     def explained(self) -> Iterator[None]:
-        """Turns errors of the system into a UserError that says what to do."""
+        """Context manager that turns OSErrors into UserErrors that say what to do."""
         try:
             yield
         except OSError as error:
@@ -108,19 +108,19 @@ class ShardFiles:
         threads: Optional[int] = None,
         part: Part = WHOLE,
     ) -> Dict[int, pathlib.Path]:
-        """Checks the digests of what is there, and makes what is missing.
+        """Checks the digests of existing files and makes the missing ones.
 
-        An interrupted build resumes with the first missing file. No more than one file
-        per thread is in memory.
+        An interrupted build resumes with the first missing file. At most one file per
+        thread is in memory.
 
         Args:
-            fill: makes images; called from several threads.
+            fill: function that makes images; called from several threads.
             report: called with (done, total) images after each file.
-            threads: how many files are made at a time; None: one per processor.
-            part: of the files; the others are not looked at.
+            threads: number of files to make in parallel; None: one per processor.
+            part: part of the files to complete; the others are ignored.
 
         Returns:
-            All files of the part by their index.
+            All files of the part by index.
 
         Raises:
             UserError: if there is no room.
@@ -142,8 +142,8 @@ class ShardFiles:
     def _built(
         self, fill: Fill, shards: List[int], threads: int
     ) -> Iterator[Tuple[int, pathlib.Path]]:
-        """Makes files, and hands out index and path of each when it is there."""
-        if threads == 1:  # in this thread, the one that signals interrupt
+        """Makes files, and yields index and path of each when it is complete."""
+        if threads == 1:  # in this thread, which signals can interrupt
             for shard in shards:
                 yield shard, self._build(fill, shard)
             return
@@ -152,17 +152,17 @@ class ShardFiles:
             try:
                 for job in concurrent.futures.as_completed(jobs):
                     yield jobs[job], job.result()
-            finally:  # after an interruption too: keep no queued file going
+            finally:  # also after an interruption: do not start queued files
                 for job in jobs:
                     job.cancel()
 
     def missing(self) -> List[int]:
-        """Indices of the files that are not there; digests are not checked."""
+        """Returns the indices of missing files, without checking digests."""
         there = {index for _, index, _ in shards_in(self.folder)}
         return [index for index in range(self.number) if index not in there]
 
     def _sweep(self) -> None:
-        """Removes what builds that were killed left behind; others may be at work."""
+        """Removes temporary files of killed builds, but not those in use."""
         for path in self.folder.glob(".[0-9]*-*.tmp"):
             name = re.fullmatch(r"\.([0-9]+)(?:@(.*))?-[0-9]+\.tmp", path.name)
             try:
@@ -176,7 +176,7 @@ class ShardFiles:
                 continue
 
     def _intact(self, shards: range) -> Dict[int, pathlib.Path]:
-        """Those of the files that are there and hold what their names say."""
+        """Returns the intact ones of these files, and removes all others."""
         found: Dict[int, pathlib.Path] = {}
         title = f"checking the {self._words.images}"
         progress = Progress(title, "files", after=PATIENCE)
@@ -191,7 +191,7 @@ class ShardFiles:
             if actual == digest and length == self._rows_of(index) * self.size:
                 found[index] = path
                 continue
-            if actual != digest:  # rather than one that has more or fewer images now
+            if actual != digest:  # if equal, only the number of its images has changed
                 words = f"{path.name} is damaged and is made again"
                 progress.say(f"{self._words.images}: {words}")
             path.unlink(missing_ok=True)
@@ -200,7 +200,7 @@ class ShardFiles:
         return found
 
     def _rows_of(self, shard: int) -> int:
-        """Images in a file."""
+        """Returns the number of images in a file."""
         return min(self.rows, self.shape[0] - shard * self.rows)
 
     def _need_room(self, shards: List[int]) -> None:
@@ -214,7 +214,7 @@ class ShardFiles:
             )
 
     def _build(self, fill: Fill, shard: int) -> pathlib.Path:
-        # Machines that share a folder number their processes alike.
+        # Process ids are not unique among machines that share a folder.
         beside = self.folder / f".{os.getpid()}@{platform.node()}-{shard}.tmp"
         try:
             images = np.empty((self._rows_of(shard), *self.shape[1:]), np.uint8)
@@ -232,7 +232,7 @@ class ShardFiles:
 
 
 def _digest_of(path: pathlib.Path) -> Tuple[str, int]:
-    """The digest of a file, and its length."""
+    """Returns the digest and the size of a file."""
     digest, length = hashlib.sha256(), 0
     with path.open("rb") as file:
         for block in iter(lambda: file.read(1 << 20), b""):
@@ -242,9 +242,9 @@ def _digest_of(path: pathlib.Path) -> Tuple[str, int]:
 
 
 def _place(beside: pathlib.Path, final: pathlib.Path) -> None:
-    """Gives a file its name, unless another one has it, which holds the same.
+    """Gives a file its final name, unless an equal file already has it.
 
-    Another machine may read that one, and NFS keeps no file that was replaced.
+    Another machine may be reading that file, and NFS does not keep a replaced file.
     """
     try:
         os.link(beside, final)
@@ -257,17 +257,17 @@ def _place(beside: pathlib.Path, final: pathlib.Path) -> None:
 
 
 def rows_per_file(image_bytes: int, shard_bytes: int = SHARD_BYTES) -> int:
-    """Images in a file that is about as large as asked for."""
+    """Returns the number of images in a file of about `shard_bytes`."""
     return max(1, shard_bytes // image_bytes)
 
 
 def missing_bytes(folder: pathlib.Path, nbytes: int) -> int:
-    """How many of the bytes of all images a folder lacks."""
+    """Returns how many bytes of all images are missing in a folder."""
     return nbytes - sum(path.stat().st_size for path, _, _ in shards_in(folder))
 
 
 def shards_in(folder: pathlib.Path) -> Iterator[Tuple[pathlib.Path, int, str]]:
-    """Files that have the name of a shard, with its index and digest; no others."""
+    """Yields all files with the name of a shard, with their index and digest."""
     for path in folder.glob("shard-*.u8"):
         name = re.fullmatch(r"shard-([0-9]{5,9})-([0-9a-f]{64})\.u8", path.name)
         if name and path.is_file():
@@ -275,19 +275,19 @@ def shards_in(folder: pathlib.Path) -> Iterator[Tuple[pathlib.Path, int, str]]:
 
 
 def takes(folder: pathlib.Path, nbytes: int) -> bool:
-    """Whether `nbytes` can be written to a folder and leave as much room again."""
+    """Whether a folder has room for twice `nbytes`."""
     ground = _ground(folder)
     writable = ground.is_dir() and os.access(ground, os.W_OK | os.X_OK)
     return writable and room(folder) > 2 * nbytes
 
 
 def room(folder: pathlib.Path) -> int:
-    """Free bytes where `folder` is or would be made."""
+    """Returns the free bytes where `folder` is or would be made."""
     return shutil.disk_usage(_ground(folder)).free
 
 
 def _ground(folder: pathlib.Path) -> pathlib.Path:
-    """The folder or, before it is made, the closest of its parents that exists."""
-    while not os.path.exists(folder):  # pathlib's raises where it may not look
+    """Returns the folder or, if it does not exist, its closest existing parent."""
+    while not os.path.exists(folder):  # `Path.exists` raises without permission
         folder = folder.parent
     return folder

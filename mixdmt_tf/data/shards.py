@@ -1,7 +1,7 @@
-"""Images on a disk that are read when they are asked for.
+"""Images in files on disk that are read on access.
 
-Augmented copies (`precomputed.py`) and decoded images (`decoded.py`, and large sets of
-TensorFlow Datasets) are kept in this form; `shard_files.py` makes the files.
+Used for augmented copies (`precomputed.py`) and decoded images (`decoded.py`, and large
+sets of TensorFlow Datasets). `shard_files.py` writes the files.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ __all__ = [
 ]
 
 
-_FEW = 64  # files that any process may have open besides its others
+_FEW = 64  # number of files that a process can open without raising its limit
 
 
 class Shards(LazyImages):
     """Images in files `shard-<index>-<sha256>.u8`.
 
-    Opening checks every digest and makes what is missing or damaged. While they are
-    read only what is asked for is in memory: nothing is mapped, where it would count as
-    the process's own.
+    Opening checks every digest and makes missing or damaged files. Only the requested
+    images are in memory. Files are not memory-mapped, because mapped pages would count
+    as memory of the process.
     """
 
     def __init__(
@@ -63,16 +63,16 @@ class Shards(LazyImages):
         shard_bytes: int = SHARD_BYTES,
         threads: Optional[int] = None,
     ):
-        """Checks what is there and makes what is missing.
+        """Checks the existing files and makes the missing ones.
 
         Args:
-            folder: of these images alone, made if missing.
-            shape: (N, H, W, C).
-            fill: makes images; called from several threads.
-            words: for messages.
+            folder: folder of these images only, made if missing.
+            shape: (N, H, W, C) of all images.
+            fill: function that makes images; called from several threads.
+            words: words for messages.
             report: called with (done, total) after each file.
             shard_bytes: size of a file, rounded to whole images.
-            threads: how many files are made at a time; None: one per processor.
+            threads: number of files to make in parallel; None: one per processor.
 
         Raises:
             UserError: if the folder cannot be written or has no room.
@@ -89,7 +89,7 @@ class Shards(LazyImages):
                 self._files.append(os.open(intact[shard], os.O_RDONLY))
 
     def read(self, ids: np.ndarray) -> np.ndarray:
-        """As `LazyImages.read`."""
+        """See `LazyImages.read`."""
         images = np.empty((len(ids), self.size), np.uint8)
         for row, number in zip(images, ids.tolist()):
             shard, place = divmod(number, self.rows)
@@ -99,23 +99,23 @@ class Shards(LazyImages):
             if len(pixels) != self.size:
                 raise UserError(
                     f"{self.folder} was changed while it was read.\n"
-                    "Run the command again: what is missing there is made again."
+                    "Run the command again: missing files are made again."
                 )
             row[:] = np.frombuffer(pixels, np.uint8)
         return images.reshape((-1, *self.shape[1:]))
 
 
 def _let_open(number: int) -> None:
-    """Lets the process have so many more files open, as far as the system lets it.
+    """Raises the limit of open files by `number`, as far as the system allows.
 
-    Many systems let it have 1,024 unless it asks, and 64 GB of images are as many.
+    The default limit of many systems is 1,024, which 64 GB of images reach.
     """
     usual, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = usual + number
     if usual != resource.RLIM_INFINITY and number > _FEW:
         if most != resource.RLIM_INFINITY:
             wanted = min(wanted, most)
-        with contextlib.suppress(OSError, ValueError):  # opening will say so
+        with contextlib.suppress(OSError, ValueError):  # opening files will report it
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 

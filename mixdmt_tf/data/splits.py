@@ -1,4 +1,4 @@
-"""Which training images are labelled, unlabelled and held out: `split.json`."""
+"""Splits of the training images: labelled, unlabelled, validation (`split.json`)."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from mixdmt_tf.errors import UserError
 
 VERSION = 1
 PARTS = ("labeled", "unlabeled", "validation")
-_PIECE = 1 << 16  # ids that are text at a time
+_PIECE = 1 << 16  # ids to convert to text at a time
 # Lists of whole numbers in JSON; within a string the quotes would be escaped.
 _IDS = re.compile(r'"(labeled|unlabeled|validation)"\s*:\s*\[([-0-9,\s]*)\]')
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Split:
-    """Ids of training images; the three parts never overlap.
+    """Ids of the labelled, unlabelled and validation images, which never overlap.
 
     Attributes:
         dataset: name of the source.
-        seed: that it was drawn with.
-        fingerprint: of the source's training data.
+        seed: seed with which the split was drawn.
+        fingerprint: fingerprint of the source's training data.
         labeled: int64 ids in the order they were drawn.
-        unlabeled: int64 ids, sorted when drawn. Their labels are hidden.
-        validation: int64 ids, in neither of the others.
-        own_validation: validation images are the source's own (`Source.validation`)
-            and `validation` is empty.
+        unlabeled: int64 ids, sorted if they were drawn. Their labels are hidden.
+        validation: int64 ids of training images that are held out for validation.
+        own_validation: whether the source has its own validation images
+            (`Source.validation`), in which case `validation` is empty.
     """
 
     dataset: str
@@ -45,11 +45,11 @@ class Split:
     own_validation: bool = False
 
     def to_json(self) -> str:
-        """The text of a `split.json`, one line per field."""
+        """Returns the text of a `split.json`, one line per field."""
         return "".join(self._pieces())
 
     def _pieces(self) -> Iterator[str]:
-        """The text piece by piece: ten million ids at once would be 600 MB."""
+        """Yields the text in pieces: ten million ids at once would take 600 MB."""
         yield f'{{\n  "version": {VERSION}'
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
@@ -66,10 +66,10 @@ class Split:
 
     @classmethod
     def from_json(cls, text: str) -> Split:
-        """Reads what `to_json` wrote.
+        """Parses the text of a `split.json`.
 
         Raises:
-            ValueError: saying what is wrong with the text.
+            ValueError: if the text is not a valid split.
         """
         parts: Dict[str, np.ndarray] = {}
 
@@ -92,13 +92,13 @@ class Split:
         if set(fields) != set(types):
             raise ValueError(f"unknown fields {sorted(set(fields) - set(types))}")
         for part in PARTS:
-            if fields[part]:  # something else than whole numbers
+            if fields[part]:  # anything but whole numbers
                 raise ValueError(f"{part}: expected integers")
             fields[part] = parts.get(part, np.zeros(0, np.int64))
         return cls(**fields)
 
     def digest(self) -> str:
-        """Sha256 in hex of `to_json()`, and so of the file that holds it."""
+        """The SHA-256 of `to_json()` in hex, which is that of the file."""
         total = hashlib.sha256()
         for piece in self._pieces():
             total.update(piece.encode())
@@ -106,11 +106,11 @@ class Split:
 
 
 def _numbers(text: str, start: int, stop: int) -> np.ndarray:
-    """The whole numbers that stand in a text with commas between them, int64.
+    """Parses whole numbers separated by commas: int64.
 
     Raises:
-        ValueError: if they are no JSON.
-        OverflowError: if one is out of range.
+        ValueError: if the text is not a valid list in JSON.
+        OverflowError: if a number is out of range.
     """
     if not text[start:stop].strip():
         return np.zeros(0, np.int64)
@@ -128,7 +128,7 @@ def _numbers(text: str, start: int, stop: int) -> np.ndarray:
 
 
 def write_split(path: pathlib.Path, split: Split) -> None:
-    """Writes `split.json`, whole or not at all, and notes its digest."""
+    """Writes `split.json` atomically, and records its digest."""
     digests.write(pathlib.Path(path), split.to_json())
 
 
@@ -137,15 +137,16 @@ def read_fitting(
     source: Any,
     problem_of: Callable[[Split, Any], Optional[str]],
 ) -> Split:
-    """Reads a split and makes sure that it fits the data.
+    """Reads a split and checks that it fits the data.
 
     Args:
-        path: of a `split.json`; it may be written by hand.
-        source: the data that it is for, of either task.
-        problem_of: what makes the split's ids useless for the source, or None.
+        path: path of a `split.json`, which may be written by hand.
+        source: source of the split, of either task.
+        problem_of: function that returns what makes the split invalid for the source,
+            or None.
 
     Raises:
-        UserError: if the file can't be read, belongs to other data, or has a problem.
+        UserError: if the file can't be read, belongs to other data, or is invalid.
     """
     name, fingerprint = source.name, source.fingerprint()
     try:
@@ -158,8 +159,8 @@ def read_fitting(
         raise UserError(
             f"{path} is a split of other data: expected {name} with fingerprint "
             f"{fingerprint[:12]}, it was made for {split.dataset} with "
-            f"{split.fingerprint[:12]}\nid numbers mean other images here; draw a new "
-            "split, or point --data_dir to the data it was made for"
+            f"{split.fingerprint[:12]}\nIts ids mean other images here. Draw a new "
+            "split, or point --data_dir to the data it was made for."
         )
     problem = problem_of(split, source)
     if problem:

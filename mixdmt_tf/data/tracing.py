@@ -1,4 +1,4 @@
-"""How the data path is handed to `tf.data`."""
+"""Settings of `tf.data` for the data path: no AutoGraph, no autotuning."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ import tensorflow as tf
 
 
 def as_it_is(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function without AutoGraph, which `tf.data` applies to what it maps.
+    """Disables AutoGraph, which `tf.data` applies to mapped functions.
 
-    AutoGraph turns Python's `if` and `for` on tensors into TensorFlow's. The data path
-    has none, and to rewrite all that a batch is made of, draws and augmentations, takes
-    five times as long as tracing it: several seconds before the first step.
+    AutoGraph converts Python's `if` and `for` on tensors to TensorFlow operations. The
+    data path has none. Converting all functions of a batch, such as draws and
+    augmentations, takes five times as long as tracing them: several seconds before the
+    first step.
     """
     found: Callable[..., Any] = tf.autograph.experimental.do_not_convert(function)
     return found
 
 
 def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """The data set without `tf.data`'s search for numbers of threads and buffers.
+    """Disables `tf.data`'s autotuning of numbers of threads and buffers.
 
-    Ours are all given. The thread that searches sleeps for up to a minute at a time,
-    and an iterator that ends waits for it, since TensorFlow wakes it a moment before it
-    can see that it is to end. On a busy machine a pause as long as the training itself,
-    up to a minute, would follow.
+    All these numbers are set explicitly. The autotuning thread sleeps for up to a
+    minute at a time, and an iterator waits for it at its end, because TensorFlow wakes
+    the thread just before it can see that it has to stop. On a busy machine this would
+    be a pause as long as the training itself, up to a minute.
     """
     options = tf.data.Options()
     options.autotune.enabled = False

@@ -53,7 +53,7 @@ def test_separators_and_empty_cells_of_spreadsheets(tmp_path, separator):
         ('file,weight\n"a,1\n', "unexpected end of data"),
         (f"file,weight\n{'a' * 10001},1\n", "line 2 has a cell of more than 10,000"),
         (f"file,weight\n{'a' * 200000},1\n", "line 2: field larger than"),
-        (b"file,weight\n\xff,1\n", "no text in UTF-8"),
+        (b"file,weight\n\xff,1\n", "not text in UTF-8"),
         (b"\0\1\2", "expected a column 'file'"),
     ],
 )

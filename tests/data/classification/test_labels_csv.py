@@ -135,7 +135,7 @@ def test_two_classes_of_one_image(text, words, photos):
 
 def test_a_file_that_is_missing_or_no_text(photos, tmp_path):
     found = config(photos, "file,label\nunlabeled/\u00e4.png,dog\n", "latin-1")
-    with pytest.raises(UserError, match="no text in UTF-8(.|\n)*CSV UTF-8"):
+    with pytest.raises(UserError, match="not text in UTF-8(.|\n)*CSV UTF-8"):
         datasets.find(found)
     (tmp_path / "labels.csv").unlink()
     with pytest.raises(UserError, match="labels.csv can't be read: No such file"):
