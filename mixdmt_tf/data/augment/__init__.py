@@ -1,1 +1,1 @@
-"""Augmentations, each split into drawing the parameters and applying them."""
+"""Augmentations, each with separate functions to draw and to apply parameters."""

@@ -1,8 +1,8 @@
 """AutoAugment: the policies found on CIFAR-10 and on SVHN.
 
-Cubuk et al., AutoAugment: Learning Augmentation Strategies from Data, CVPR 2019:
-section 4 for how they are used, the appendix for what they are. Magnitudes mean what
-they mean in the authors' release; see `ranges.RELEASED`.
+Cubuk et al., AutoAugment: Learning Augmentation Strategies from Data, CVPR 2019.
+Section 4 describes their use and the appendix lists the policies. Magnitudes have the
+meaning of the authors' release; see `ranges.RELEASED`.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from mixdmt_tf.data.augment.ranges import parameters
 
 STEPS = 2  # operations per sub-policy
 PER_STEP = 2  # random numbers per operation: whether it is applied, and its sign
-UNIFORMS = 1 + STEPS * PER_STEP + CUTOUT_UNIFORMS  # the first chooses the sub-policy
+UNIFORMS = 1 + STEPS * PER_STEP + CUTOUT_UNIFORMS  # the first selects the sub-policy
 
-# One sub-policy a line, one operation after the other: name, how often of ten times,
-# magnitude. Magnitudes of operations without parameter mean nothing and are left out.
+# One sub-policy per line. For each operation: name, probability in tenths, magnitude.
+# Operations without a parameter have no magnitude here.
 CIFAR10_TABLE = """
 invert 1,         contrast 2 6
 rotate 7 2,       translate_x 3 9
@@ -82,7 +82,7 @@ shear_x 7 2,      invert 1
 
 
 def read(table: str) -> Sequence[Sequence[Tuple[str, float, int]]]:
-    """Rows of (operation, probability, magnitude), one or more, from a table's text."""
+    """Parses a table: rows of one or more (operation, probability, magnitude)."""
 
     def step(text: str) -> Tuple[str, float, int]:
         name, tenths, magnitude = (text.split() + ["0"])[:3]
@@ -94,13 +94,13 @@ def read(table: str) -> Sequence[Sequence[Tuple[str, float, int]]]:
 
 @dataclasses.dataclass(frozen=True)
 class Policy:
-    """A list of sub-policies, of which each image gets one.
+    """A list of sub-policies, one of which is applied to each image.
 
     Attributes:
         sub_policies: rows of STEPS times (operation, probability, magnitude 0 to 9).
-        cutout: side of a patch that covers each image in the end, as a share of its
-            shorter side; 0 for none. The authors' experiments have 16 of 32 pixels.
-        colours: of what comes from outside of the image, and of patches.
+        cutout: side of the Cutout patch that is applied last, as a share of the
+            image's shorter side; 0 for none. The authors use 16 of 32 pixels.
+        colours: fill colours of uncovered areas and of patches.
     """
 
     sub_policies: Sequence[Sequence[Tuple[str, float, int]]]
@@ -120,7 +120,7 @@ def autoaugment(
     Args:
         images: uint8 [n, H, W, C], C = 1 or 3.
         uniforms: float32 [n, UNIFORMS] in [0, 1), the random numbers to use.
-        policy: what to draw from.
+        policy: the sub-policies to draw from.
 
     Returns:
         uint8 [n, H, W, C].

@@ -1,9 +1,8 @@
-"""Operations on levels and colours: batches of uint8 [n, H, W, C].
+"""Operations on levels and colours of batches, uint8 [n, H, W, C].
 
-Meaning and rounding are Pillow's (ImageOps, ImageEnhance), with which the authors of
-AutoAugment, RandAugment, UDA and FixMatch worked; results equal its to the pixel. Every
-image has its own parameter. The grey version of images of other than three channels is
-their mean.
+Results equal those of Pillow (ImageOps, ImageEnhance) to the pixel, which the authors
+of AutoAugment, RandAugment, UDA and FixMatch used. Each image has its own parameter.
+If images do not have three channels, their grey version is the mean of the channels.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ Colour = Union[int, Tuple[int, int, int]]
 
 
 def autocontrast(images: tf.Tensor) -> tf.Tensor:
-    """Stretches each channel so that its levels reach from 0 to 255.
+    """Stretches each channel so that its levels span 0 to 255.
 
-    A channel of one level only stays as it is.
+    A channel with a single level stays unchanged.
 
     Args:
         images: uint8 [n, H, W, C].
@@ -26,7 +25,7 @@ def autocontrast(images: tf.Tensor) -> tf.Tensor:
     Returns:
         uint8 [n, H, W, C].
     """
-    # In float64, for the result is cut off and not rounded.
+    # In float64, because the result is truncated and not rounded.
     low = tf.cast(tf.reduce_min(images, [1, 2], keepdims=True), tf.float64)
     high = tf.cast(tf.reduce_max(images, [1, 2], keepdims=True), tf.float64)
     flat = high <= low
@@ -37,9 +36,9 @@ def autocontrast(images: tf.Tensor) -> tf.Tensor:
 
 
 def equalize(images: tf.Tensor) -> tf.Tensor:
-    """Makes the levels of each channel about equally frequent.
+    """Equalizes the histogram of each channel.
 
-    A channel stays as it is when all but its brightest pixels are fewer than 255.
+    A channel stays unchanged if fewer than 255 pixels are darker than its maximum.
 
     Args:
         images: uint8 [n, H, W, C].
@@ -63,7 +62,7 @@ def equalize(images: tf.Tensor) -> tf.Tensor:
 
 
 def invert(images: tf.Tensor) -> tf.Tensor:
-    """Makes the negative: 255 minus each level.
+    """Inverts each level: 255 minus the level.
 
     Args:
         images: uint8 [n, H, W, C].
@@ -79,7 +78,7 @@ def posterize(images: tf.Tensor, bits: tf.Tensor) -> tf.Tensor:
 
     Args:
         images: uint8 [n, H, W, C].
-        bits: [n], cut off to whole numbers and moved into 1, ..., 8.
+        bits: [n], bits to keep, truncated to whole numbers and clipped to 1, ..., 8.
 
     Returns:
         uint8 [n, H, W, C].
@@ -90,7 +89,7 @@ def posterize(images: tf.Tensor, bits: tf.Tensor) -> tf.Tensor:
 
 
 def solarize(images: tf.Tensor, thresholds: tf.Tensor) -> tf.Tensor:
-    """Inverts the levels from a threshold on.
+    """Inverts all levels at or above a threshold.
 
     Args:
         images: uint8 [n, H, W, C].
@@ -104,10 +103,10 @@ def solarize(images: tf.Tensor, thresholds: tf.Tensor) -> tf.Tensor:
 
 
 def solarize_add(images: tf.Tensor, additions: tf.Tensor) -> tf.Tensor:
-    """Brightens, then inverts the levels from 128 on.
+    """Adds to all levels, then inverts the levels at or above 128.
 
-    As in the RandAugment that DMT's release installs; the one it stems from (that of
-    EfficientNet) brightens the levels below 128 and leaves the others.
+    This follows the RandAugment package that DMT's release installs. The original (in
+    EfficientNet) adds only to the levels below 128 and leaves the others unchanged.
 
     Args:
         images: uint8 [n, H, W, C].
@@ -122,11 +121,11 @@ def solarize_add(images: tf.Tensor, additions: tf.Tensor) -> tf.Tensor:
 
 
 def color(images: tf.Tensor, factors: tf.Tensor) -> tf.Tensor:
-    """Mixes each image with its grey version; grey images stay as they are.
+    """Blends each image with its grey version; grey images stay unchanged.
 
     Args:
         images: uint8 [n, H, W, C].
-        factors: float32 [n]: 0 is grey, 1 the image, more is more colourful.
+        factors: float32 [n]: 0 is grey, 1 the image, more increases saturation.
 
     Returns:
         uint8 [n, H, W, C].
@@ -137,11 +136,11 @@ def color(images: tf.Tensor, factors: tf.Tensor) -> tf.Tensor:
 
 
 def contrast(images: tf.Tensor, factors: tf.Tensor) -> tf.Tensor:
-    """Mixes each image with the mean of its grey version.
+    """Blends each image with the mean of its grey version.
 
     Args:
         images: uint8 [n, H, W, C].
-        factors: float32 [n]: 0 is one grey, 1 the image, more has more contrast.
+        factors: float32 [n]: 0 is uniform grey, 1 the image, more increases contrast.
 
     Returns:
         uint8 [n, H, W, C].
@@ -149,7 +148,7 @@ def contrast(images: tf.Tensor, factors: tf.Tensor) -> tf.Tensor:
     shape = tf.shape(images, out_type=tf.int64)
     count = shape[1] * shape[2]
     total = tf.reduce_sum(tf.cast(_luma(images), tf.int64), [1, 2, 3], keepdims=True)
-    # The mean, rounded, in whole numbers.
+    # The rounded mean, in integer arithmetic.
     return _blend((2 * total + count) // (2 * count), images, factors)
 
 
@@ -167,14 +166,14 @@ def brightness(images: tf.Tensor, factors: tf.Tensor) -> tf.Tensor:
 
 
 def sharpness(images: tf.Tensor, factors: tf.Tensor) -> tf.Tensor:
-    """Mixes each image with a smooth version.
+    """Blends each image with a smoothed version.
 
-    That is the mean over 3x3 pixels with weight 5 in the middle and 1 around. The
-    outermost pixels of the image have no such mean and stay as they are.
+    The smoothed version is the mean over 3x3 pixels, with weight 5 for the centre and 1
+    for the others. Pixels at the border of the image stay unchanged.
 
     Args:
         images: uint8 [n, H, W, C].
-        factors: float32 [n]: 0 is smooth, 1 the image, more is sharper.
+        factors: float32 [n]: 0 is smoothed, 1 the image, more is sharper.
 
     Returns:
         uint8 [n, H, W, C].
@@ -191,7 +190,7 @@ def sharpness(images: tf.Tensor, factors: tf.Tensor) -> tf.Tensor:
 
 
 def paint(colour: Colour, channels: int) -> Colour:
-    """The colour for images with so many channels: its luma for grey ones."""
+    """Converts a colour to a number of channels: to its luma for grey images."""
     if isinstance(colour, int) or channels == 3:
         return colour
     red, green, blue = colour
@@ -199,7 +198,7 @@ def paint(colour: Colour, channels: int) -> Colour:
 
 
 def _luma(images: tf.Tensor) -> tf.Tensor:
-    """Grey version, int32 [n, H, W, 1], in Pillow's fixed point numbers."""
+    """Returns the grey version, int32 [n, H, W, 1], with Pillow's fixed-point maths."""
     pixels = tf.cast(images, tf.int32)
     channels = images.shape[-1]
     if channels == 1:
@@ -212,12 +211,12 @@ def _luma(images: tf.Tensor) -> tf.Tensor:
 
 
 def _blend(start: tf.Tensor, images: tf.Tensor, factors: tf.Tensor) -> tf.Tensor:
-    """From `start` (factor 0) to `images` (factor 1) and beyond; cut off, as Pillow."""
+    """Interpolates from `start` (factor 0) to `images` (1) and beyond; truncates."""
     start = tf.cast(start, tf.float32)
     mixed = start + _each(factors) * (tf.cast(images, tf.float32) - start)
     return tf.cast(tf.clip_by_value(mixed, 0.0, 255.0), tf.uint8)
 
 
 def _each(values: tf.Tensor) -> tf.Tensor:
-    """One value per image, [n], as [n, 1, 1, 1]."""
+    """Reshapes one value per image, [n], to [n, 1, 1, 1]."""
     return values[:, None, None, None]

@@ -1,7 +1,7 @@
 """Weak augmentation: horizontal flip and pad-and-crop.
 
-RealMix section 4 and its released `libml/data.py`: CIFAR flips and crops from a border
-of 4 reflected pixels, SVHN only crops. The border of DMT's release is grey.
+RealMix section 4 and its released `libml/data.py`: CIFAR is flipped and cropped after
+padding with 4 reflected pixels, SVHN is only cropped. DMT's release pads with grey.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Optional
 
 import tensorflow as tf
 
-UNIFORMS = 3  # random numbers that one image takes: shift down, shift right, flip
+UNIFORMS = 3  # random numbers per image: shift down, shift right, flip
 
 
 def crop_flip(
@@ -22,16 +22,16 @@ def crop_flip(
 ) -> tf.Tensor:
     """Shifts each image by up to `padding` pixels, reflecting at the border, and flips.
 
-    Equals padding by reflection (the border pixel itself is not repeated) or with
-    `fill`, cropping at a uniformly random place, and flipping with probability one
-    half; done as a single gather, with each image's own shift.
+    This equals padding by reflection (without repeating the border pixel) or with
+    `fill`, cropping at a uniformly random position, and flipping with probability 1/2.
+    It is done in a single gather, with a separate shift for each image.
 
     Args:
         images: [n, H, W, C] of any dtype.
         uniforms: float32 [n, 3] in [0, 1), the random numbers to use.
         padding: border in pixels, smaller than H and W.
         flip: whether to flip.
-        fill: value of the border; None reflects.
+        fill: value of the padding; None: reflection.
 
     Returns:
         Images of the shape and dtype of `images`.
@@ -58,6 +58,6 @@ def crop_flip(
 
 
 def _reflect(index: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """Mirrors indices that lie outside 0, ..., size - 1 at the first or last one."""
+    """Reflects indices outside of 0, ..., size - 1 at the first or last index."""
     index = tf.abs(index)
     return size - 1 - tf.abs(size - 1 - index)

@@ -1,4 +1,4 @@
-"""Cutout (DeVries & Taylor 2017): a square patch of one colour."""
+"""Cutout (DeVries & Taylor 2017): fills a square patch with one colour."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ import tensorflow as tf
 
 from mixdmt_tf.data.augment.color import Colour, paint
 
-UNIFORMS = 2  # random numbers that one image takes: the row and column of the centre
+UNIFORMS = 2  # random numbers per image: row and column of the centre
 
 
 def cutout(
     images: tf.Tensor, uniforms: tf.Tensor, sides: tf.Tensor, fill: Colour
 ) -> tf.Tensor:
-    """Fills a square with a colour; its part outside of the image is lost.
+    """Fills a square patch of each image with a colour.
 
-    The centre is a uniformly random pixel, so a patch near the border is smaller. With
-    an even side the patch has one row and column more above and left of its centre.
+    The centre is a uniformly random pixel, and the patch is clipped at the border of
+    the image. A patch with an even side has one more row above its centre, and one more
+    column left of it.
 
     Args:
         images: uint8 [n, H, W, C].
         uniforms: float32 [n, 2] in [0, 1), the random numbers to use.
-        sides: [n], in pixels, cut off to whole numbers; 0 leaves the image as it is.
+        sides: [n], sides in pixels, truncated to whole numbers; 0: no patch.
         fill: the colour.
 
     Returns:
@@ -43,16 +44,16 @@ def cutout(
 def cutout_as_released(
     images: tf.Tensor, uniforms: tf.Tensor, sides: tf.Tensor, fill: Colour
 ) -> tf.Tensor:
-    """Cutout of the RandAugment package that DMT's release installs.
+    """Applies Cutout as the RandAugment package that DMT's release installs.
 
-    A patch that would begin above or left of the image begins at its border, and is no
-    smaller for that; each has a row and a column more than its side says. Centres lie
-    between 1 and the size of the image.
+    A patch that would begin above or left of the image is moved to its border instead
+    of being clipped there. Each patch has one row and one column more than its side.
+    Centres lie between 1 and the size of the image.
 
     Args:
         images: uint8 [n, H, W, C].
         uniforms: float32 [n, 2] in [0, 1), the random numbers to use.
-        sides: [n], in pixels.
+        sides: [n], sides in pixels.
         fill: the colour.
 
     Returns:

@@ -1,9 +1,9 @@
 """Random erasing, the 'CutOut' of RealMix's precomputed copies.
 
-RealMix section 3.1 names CutOut; what its release ships beside it is random erasing
-(Zhong et al. 2017) with the constants below. The release's TensorFlow version drew its
-numbers once, while the graph was built, so that no two copies differed; this follows
-its NumPy version, which draws anew for every image.
+RealMix section 3.1 names CutOut, but its release contains random erasing (Zhong et al.
+2017) with the constants below. The TensorFlow version of the release drew its numbers
+only once, while the graph was built, so all copies were equal. This module follows the
+NumPy version, which draws numbers for every image.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ import tensorflow as tf
 PROBABILITY = 0.3
 AREA = (0.02, 0.4)
 ASPECT = (0.3, 1 / 0.3)
-# A rectangle that does not fit is drawn again. A third of all draws fit, so the chance
-# that none of 64 does is below 1e-9; such an image stays whole.
+# A rectangle that does not fit is drawn again. A third of all draws fit, so the
+# probability that none of 64 fits is below 1e-9; such an image stays unchanged.
 ATTEMPTS = 64
-UNIFORMS = 2 + 4 * ATTEMPTS  # random numbers that one image takes
+UNIFORMS = 2 + 4 * ATTEMPTS  # random numbers per image
 
 
 def random_erasing(images: tf.Tensor, uniforms: tf.Tensor) -> tf.Tensor:
-    """Fills one rectangle of some images with one grey value.
+    """Fills a rectangle of each image with a grey value, with probability .3.
 
-    With probability .3: area s ~ U(.02, .4) of the image, aspect r ~ U(.3, 1 / .3),
-    height int(sqrt(s r)), width int(sqrt(s / r)), a uniformly random top left corner,
-    all drawn again until the rectangle lies inside; filled with one value
-    U(0, 255) for all channels.
+    The rectangle has area s ~ U(.02, .4) of the image, aspect ratio r ~ U(.3, 1 / .3),
+    height int(sqrt(s r)), width int(sqrt(s / r)) and a uniformly random top left
+    corner. These are drawn again until the rectangle lies inside of the image. It is
+    filled with one value from U(0, 255) for all channels.
 
     Args:
         images: uint8 [n, H, W, C].
@@ -53,7 +53,7 @@ def random_erasing(images: tf.Tensor, uniforms: tf.Tensor) -> tf.Tensor:
 
 
 def _first_fitting(uniforms: tf.Tensor, height: tf.Tensor, width: tf.Tensor):
-    """The first of the drawn rectangles that lies inside, per image: int32 [n] each."""
+    """Returns the first drawn rectangle inside of each image: int32 [n] each."""
     draws = tf.reshape(uniforms, [-1, ATTEMPTS, 4])
     size = tf.cast(height * width, tf.float32)
     area = (AREA[0] + draws[..., 0] * (AREA[1] - AREA[0])) * size

@@ -1,9 +1,9 @@
-"""Operations that move pixels: batches of uint8 [n, H, W, C], C = 1 or 3.
+"""Geometric operations on batches, uint8 [n, H, W, C] with C = 1 or 3.
 
-Meaning and rounding are those of Pillow's `Image.transform(AFFINE)` and `Image.rotate`
-with the nearest pixel. Up to 128 pixels a side and 45 degrees results equal Pillow's to
-the pixel; beyond, coordinates are rounded differently and about one pixel in 50,000
-comes from next to where Pillow takes it.
+They follow Pillow's `Image.transform(AFFINE)` and `Image.rotate` with nearest-pixel
+sampling. Up to 128 pixels a side and 45 degrees, results equal Pillow's to the pixel.
+Beyond that coordinates are rounded differently, and about one pixel in 50,000 is a
+neighbour of the one that Pillow takes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mixdmt_tf.data.augment.transform import transform
 
 
 def shear_x(images: tf.Tensor, amounts: tf.Tensor, fill: Colour = 0) -> tf.Tensor:
-    """Moves each row to the left by its distance from the top times the amount.
+    """Shears horizontally: shifts rows left by amount times distance from the top.
 
     Args:
         images: uint8 [n, H, W, C].
@@ -32,7 +32,7 @@ def shear_x(images: tf.Tensor, amounts: tf.Tensor, fill: Colour = 0) -> tf.Tenso
 
 
 def shear_y(images: tf.Tensor, amounts: tf.Tensor, fill: Colour = 0) -> tf.Tensor:
-    """Moves each column up by its distance from the left times the amount.
+    """Shears vertically: shifts columns up by amount times distance from the left.
 
     Args:
         images: uint8 [n, H, W, C].
@@ -47,7 +47,7 @@ def shear_y(images: tf.Tensor, amounts: tf.Tensor, fill: Colour = 0) -> tf.Tenso
 
 
 def translate_x(images: tf.Tensor, pixels: tf.Tensor, fill: Colour = 0) -> tf.Tensor:
-    """Moves each image to the left.
+    """Shifts each image to the left.
 
     Args:
         images: uint8 [n, H, W, C].
@@ -63,7 +63,7 @@ def translate_x(images: tf.Tensor, pixels: tf.Tensor, fill: Colour = 0) -> tf.Te
 
 
 def translate_y(images: tf.Tensor, pixels: tf.Tensor, fill: Colour = 0) -> tf.Tensor:
-    """Moves each image up.
+    """Shifts each image up.
 
     Args:
         images: uint8 [n, H, W, C].
@@ -79,11 +79,11 @@ def translate_y(images: tf.Tensor, pixels: tf.Tensor, fill: Colour = 0) -> tf.Te
 
 
 def rotate(images: tf.Tensor, degrees: tf.Tensor, fill: Colour = 0) -> tf.Tensor:
-    """Turns each image about its centre.
+    """Rotates each image about its centre.
 
     Args:
         images: uint8 [n, H, W, C].
-        degrees: float32 [n], counter-clockwise.
+        degrees: float32 [n], angles, counter-clockwise.
         fill: colour of what comes from outside.
 
     Returns:
@@ -98,12 +98,13 @@ def rotate(images: tf.Tensor, degrees: tf.Tensor, fill: Colour = 0) -> tf.Tensor
 
 
 def _affine(images: tf.Tensor, matrix: list, fill: Colour) -> tf.Tensor:
-    """Pillow's affine transform: (x, y) shows (a x + b y + c, d x + e y + f).
+    """Applies Pillow's affine transform: (x, y) shows (a x + b y + c, d x + e y + f).
 
-    Pillow counts from the corner of a pixel, calculates with 16 bits after the point
-    and cuts off; TensorFlow counts from its centre and rounds. Hence half a pixel less
-    here, and half a bit more: no coordinate is left exactly between two pixels, where
-    the two would part. The 24 bits of a float32 hold that up to 128 pixels.
+    Pillow measures from the corner of a pixel, calculates with 16 fractional bits and
+    truncates. TensorFlow measures from the centre and rounds. Therefore half a pixel is
+    subtracted here, and half of the last bit is added: no coordinate then lies exactly
+    between two pixels, where the two would differ. The 24 bits of a float32 suffice for
+    that up to 128 pixels.
     """
     a, b, c, d, e, f = matrix
     zero = tf.zeros_like(a)
@@ -116,16 +117,16 @@ def _affine(images: tf.Tensor, matrix: list, fill: Colour) -> tf.Tensor:
 
 
 def _fixed_point(values: tf.Tensor) -> tf.Tensor:
-    """Rounds to 16 bits after the point, halves up."""
+    """Rounds to 16 fractional bits, halves up."""
     return tf.floor(values * 65536.0 + 0.5) / 65536.0
 
 
 def _exact(values: tf.Tensor) -> tf.Tensor:
-    """One parameter per image, as float64 [n]."""
+    """Converts one parameter per image to float64 [n]."""
     return tf.cast(values, tf.float64)
 
 
 def _ones_and_zeros(values: tf.Tensor):
-    """Constant entries of the matrices: float64 [n] each."""
+    """Returns the constant entries of the matrices: float64 [n] each."""
     like = _exact(values)
     return tf.ones_like(like), tf.zeros_like(like)

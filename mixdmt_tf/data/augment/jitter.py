@@ -1,6 +1,6 @@
-"""Colour jitter of float images, as torchvision has it and semi-supervised papers use.
+"""Colour jitter of float images, as in torchvision and semi-supervised papers.
 
-French and Mackiewicz 2021 (arXiv:2110.04487) combine CutMix with it. Formulas are those
+French and Mackiewicz 2021 (arXiv:2110.04487) combine it with CutMix. Formulas are those
 of `torchvision.transforms.ColorJitter` and `RandomGrayscale`. No random numbers are
 drawn here.
 """
@@ -9,25 +9,26 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-UNIFORMS = 10  # random numbers that one image takes
+UNIFORMS = 10  # random numbers per image
 STRENGTH = 0.4  # of brightness, contrast and saturation: factors of 0.6 to 1.4
-HUE = 0.1  # largest turn, of a whole one
+HUE = 0.1  # largest rotation of the hue, as a share of a full turn
 _LUMA = (0.299, 0.587, 0.114)
 
 
 def colour_jitter(
     images: tf.Tensor, uniforms: tf.Tensor, jitter: float, grey: float
 ) -> tf.Tensor:
-    """Changes brightness, contrast, saturation and hue in random order, then greys.
+    """Applies colour jitter and conversion to grey, each with a probability.
 
-    Each change cuts values off at black and white. Every image has its own numbers.
+    Brightness, contrast, saturation and hue are changed in random order. Each change
+    clips values at black and white. Every image has its own random numbers.
 
     Args:
         images: float32 [n, H, W, 3] in [-1, 1].
-        uniforms: float32 [n, 10] in [0, 1): whether to jitter, whether to make grey,
-            four factors, and four numbers whose order is that of the changes.
+        uniforms: float32 [n, 10] in [0, 1): whether to jitter, whether to convert to
+            grey, four factors, and four numbers whose order gives that of the changes.
         jitter: probability with which an image is jittered.
-        grey: probability with which it then becomes grey.
+        grey: probability with which it is then converted to grey.
 
     Returns:
         float32 [n, H, W, 3] in [-1, 1].
@@ -77,5 +78,5 @@ def _cut(x: tf.Tensor) -> tf.Tensor:
 
 
 def _each(values: tf.Tensor) -> tf.Tensor:
-    """One value per image, [n], as [n, 1, 1, 1]."""
+    """Reshapes one value per image, [n], to [n, 1, 1, 1]."""
     return values[:, None, None, None]

@@ -1,7 +1,7 @@
-"""Applying to each image of a batch the operation drawn for it.
+"""Applies to each image of a batch the operation drawn for it.
 
-The images are sorted by operation, so that each operation costs one pass over its own
-images. What an image becomes never depends on the others of its batch.
+The images are sorted by operation, so that each operation runs once, on its images
+only. The result for an image never depends on the others of its batch.
 """
 
 from __future__ import annotations
@@ -43,11 +43,12 @@ NAMES = (*WITHOUT_PARAMETER, *WITH_PARAMETER, *MOVING, *COVERING)
 
 @dataclasses.dataclass(frozen=True)
 class Colours:
-    """What operations paint with.
+    """Fill colours of operations.
 
     Attributes:
-        outside: of what a moved image uncovers, a level or (red, green, blue).
-        patch: of Cutout.
+        outside: colour of areas that geometric operations uncover, a level or (red,
+            green, blue).
+        patch: colour of Cutout patches.
     """
 
     outside: Colour = 127
@@ -61,14 +62,14 @@ def operate(
     centres: tf.Tensor,
     colours: Colours,
 ) -> tf.Tensor:
-    """One operation on all images.
+    """Applies one operation to all images.
 
     Args:
-        name: one of NAMES.
+        name: name of the operation, one of NAMES.
         images: uint8 [n, H, W, C].
-        values: float32 [n], its parameter for each image, where it takes one.
-        centres: float32 [n, 2] in [0, 1), where Cutout's patches lie.
-        colours: what to paint with.
+        values: float32 [n], parameter for each image, if the operation has one.
+        centres: float32 [n, 2] in [0, 1), positions of Cutout patches.
+        colours: fill colours.
 
     Returns:
         uint8 [n, H, W, C].
@@ -91,16 +92,16 @@ def operate_each(
     centres: tf.Tensor,
     colours: Colours,
 ) -> tf.Tensor:
-    """The operation chosen for it on each image.
+    """Applies a different operation to each image.
 
     Args:
-        names: of the operations to choose from.
+        names: names of the available operations.
         images: uint8 [n, H, W, C].
-        chosen: int32 [n], places in `names`.
+        chosen: int32 [n], indices in `names`.
         values: float32 [n], parameters of the chosen operations.
-        applied: bool [n], false for images to leave as they are.
-        centres: float32 [n, 2] in [0, 1), where Cutout's patches lie.
-        colours: what to paint with.
+        applied: bool [n], false for images that stay unchanged.
+        centres: float32 [n, 2] in [0, 1), positions of Cutout patches.
+        colours: fill colours.
 
     Returns:
         uint8 [n, H, W, C].

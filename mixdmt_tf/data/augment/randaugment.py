@@ -1,7 +1,7 @@
 """RandAugment (Cubuk et al. 2020) as semi-supervised methods use it.
 
-Operations are drawn uniformly and with replacement, and so are their magnitudes, which
-the RandAugment paper keeps fixed.
+Operations are drawn uniformly and with replacement. Their magnitudes are drawn too,
+while the RandAugment paper keeps them fixed.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ PER_OPERATION = 4 + CUTOUT_UNIFORMS
 
 @dataclasses.dataclass(frozen=True)
 class Policy:
-    """One way of drawing.
+    """A variant of RandAugment.
 
     Attributes:
         ranges: the operations to draw from.
-        count: operations per image, one after the other.
-        probability: that an operation drawn is applied.
-        levels: first and last of the whole magnitudes to draw from; without, magnitudes
+        count: number of operations applied to each image in turn.
+        probability: probability with which a drawn operation is applied.
+        levels: first and last of the integer magnitudes to draw from; None: magnitudes
             are uniform between 0 and 10.
-        cutout: side of a patch that covers each image in the end, as a share of its
-            shorter side; 0 for none.
-        colours: of what comes from outside of the image, and of patches.
+        cutout: side of the Cutout patch that is applied last, as a share of the
+            image's shorter side; 0 for none.
+        colours: fill colours of uncovered areas and of patches.
     """
 
     ranges: Sequence[Range]
@@ -45,11 +45,11 @@ class Policy:
 
     @property
     def uniforms(self) -> int:
-        """Random numbers that one image takes."""
+        """Number of random numbers per image."""
         return self.count * PER_OPERATION + CUTOUT_UNIFORMS
 
 
-# UDA's release, randaugment/policies.py: 15 operations, each half of the time.
+# UDA's release, randaugment/policies.py: 15 operations, each with probability 1/2.
 UDA = Policy(
     ranges=tables.RELEASED[1:],
     count=2,
@@ -57,10 +57,10 @@ UDA = Policy(
     levels=(1, 9),
     cutout=0.5,
 )
-# FixMatch, section 2.3 and appendix: magnitudes from all of the range. Its release has
-# the levels and the coin of UDA's instead, without invert and cutout among the 14.
+# FixMatch, section 2.3 and appendix: magnitudes from the whole range. Its release has
+# the levels and the probability of UDA's, and 14 operations without invert and cutout.
 FIXMATCH = Policy(ranges=tables.FIXMATCH, count=2, cutout=0.5)
-# DMT's release, utils/randomrandaugment.py: one of 16, Cutout among them.
+# DMT's release, utils/randomrandaugment.py: one of 16 operations, including Cutout.
 DMT = Policy(
     ranges=tables.DMT,
     count=1,
@@ -69,7 +69,7 @@ DMT = Policy(
 )
 DMT_AS_RELEASED = dataclasses.replace(DMT, ranges=tables.DMT_AS_RELEASED)
 
-UNIFORMS = UDA.uniforms  # random numbers that one image takes
+UNIFORMS = UDA.uniforms  # random numbers per image
 
 
 def randaugment(
@@ -80,7 +80,7 @@ def randaugment(
     Args:
         images: uint8 [n, H, W, C], C = 1 or 3.
         uniforms: float32 [n, policy.uniforms] in [0, 1), the random numbers to use.
-        policy: how to draw.
+        policy: the variant of RandAugment.
 
     Returns:
         uint8 [n, H, W, C].
@@ -98,15 +98,16 @@ def randaugment(
 def drawn(
     policy: Policy, uniforms: tf.Tensor, images: tf.Tensor
 ) -> Tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Which operation each image gets, how much of it, and whether at all.
+    """Draws the operation of each image, its parameter, and whether it is applied.
 
     Args:
-        policy: how to draw.
+        policy: the variant of RandAugment.
         uniforms: float32 [n, PER_OPERATION] in [0, 1).
-        images: [n, H, W, C], whose size matters.
+        images: [n, H, W, C], of which only the size is used.
 
     Returns:
-        Places in `policy.ranges`, int32 [n]; parameters, float32 [n]; bool [n].
+        Indices in `policy.ranges`, int32 [n]; parameters, float32 [n]; whether the
+        operation is applied, bool [n].
     """
     chosen = one_of(len(policy.ranges), uniforms[:, 0])
     magnitudes = uniforms[:, 1] * LEVELS
@@ -120,7 +121,7 @@ def drawn(
 
 
 def one_of(count: int, uniforms: tf.Tensor) -> tf.Tensor:
-    """Numbers in [0, 1) as whole numbers below `count`, all equally likely."""
+    """Converts numbers in [0, 1) to integers below `count`, with equal probability."""
     # The largest number below 1, times the count, may round to the count.
     return tf.minimum(tf.cast(uniforms * count, tf.int32), count - 1)
 
@@ -128,13 +129,13 @@ def one_of(count: int, uniforms: tf.Tensor) -> tf.Tensor:
 def final_cutout(
     images: tf.Tensor, uniforms: tf.Tensor, share: float, colours: Colours
 ) -> tf.Tensor:
-    """A patch on each image, placed by the last random numbers.
+    """Applies Cutout to each image, with the last two random numbers.
 
     Args:
         images: uint8 [n, H, W, C].
-        uniforms: float32 [n, ...] in [0, 1), of which the last two are used.
+        uniforms: float32 [n, ...] in [0, 1); only the last two numbers are used.
         share: side of the patch as a share of the image's shorter side; 0 for none.
-        colours: of which the patch's is used.
+        colours: fill colours; only that of patches is used.
 
     Returns:
         uint8 [n, H, W, C].

@@ -1,4 +1,4 @@
-"""What a magnitude means for each operation."""
+"""Ranges that map magnitudes to the parameters of operations."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from typing import Sequence
 import numpy as np
 import tensorflow as tf
 
-LEVELS = 10  # magnitudes go from 0, the low end of a range, to 10, its high end
+LEVELS = 10  # magnitudes run from 0, the low end of a range, to 10, its high end
 
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-    """The parameters that one operation may get.
+    """The range of the parameter of one operation.
 
     Attributes:
-        name: of the operation, see `operations.NAMES`.
+        name: name of the operation, see `operations.NAMES`.
         low: the parameter at magnitude 0.
-        high: the parameter at magnitude 10; lower than `low` where less is more.
-        signed: whether a coin decides on the sign.
-        whole: whether the distance from `low` is cut off to a whole number.
+        high: the parameter at magnitude 10; lower than `low` if a lower parameter has a
+            stronger effect.
+        signed: whether the sign is random.
+        whole: whether the distance from `low` is truncated to a whole number.
         relative: whether the parameter is a share of the image (of its width for
             translate_x, of its height for translate_y, of its shorter side for cutout)
             and not a number of pixels.
@@ -34,8 +35,8 @@ class Range:
     relative: bool = False
 
 
-# AutoAugment, RandAugment and UDA as their authors released them for 32x32 images
-# (augmentation_transforms.py of each): 10 pixels of translation, 20 of cutout.
+# AutoAugment, RandAugment and UDA as released for 32x32 images
+# (augmentation_transforms.py of each): up to 10 pixels of translation, 20 of cutout.
 RELEASED = (
     Range("identity"),
     Range("autocontrast"),
@@ -56,7 +57,7 @@ RELEASED = (
 )
 
 # FixMatch, appendix: the transformations used with RandAugment. Its factors stay below
-# 1: they take colour, contrast, light and sharpness away and never add any.
+# 1: they only reduce colour, contrast, brightness and sharpness.
 FIXMATCH = (
     Range("identity"),
     Range("autocontrast"),
@@ -74,8 +75,8 @@ FIXMATCH = (
     Range("translate_y", 0.0, 0.3, signed=True, relative=True),
 )
 
-# DMT: the list of the RandAugment package that its release installs. That one moves by
-# up to 100 pixels, made for ImageNet: on 32x32 pixels most moved images are all fill.
+# DMT: the list of the RandAugment package that its release installs. It translates by
+# up to 100 pixels, as for ImageNet, so most translated 32x32 images are only fill.
 DMT_AS_RELEASED = (
     Range("autocontrast"),
     Range("equalize"),
@@ -94,13 +95,13 @@ DMT_AS_RELEASED = (
     Range("translate_x", 0.0, 100.0, signed=True),
     Range("translate_y", 0.0, 100.0, signed=True),
 )
-# The same with the share of the image that FixMatch and others move by, and with Cutout
-# as it was published: that of the package covers a third more.
+# The same with the relative translations of FixMatch and others, and with Cutout as it
+# was published: patches of the package are a third larger in area.
 DMT = DMT_AS_RELEASED[:-3] + (Range("cutout", 0.0, 40.0),) + FIXMATCH[-2:]
 
 
 def named(ranges: Sequence[Range], *names: str) -> Sequence[Range]:
-    """The ranges of these operations, in their order."""
+    """Returns the ranges of these operations, in their order."""
     by_name = {each.name: each for each in ranges}
     return tuple(by_name[name] for name in names)
 
@@ -112,14 +113,14 @@ def parameters(
     negative: tf.Tensor,
     images: tf.Tensor,
 ) -> tf.Tensor:
-    """The parameter of the operation chosen for each image.
+    """Returns the parameter of the operation chosen for each image.
 
     Args:
-        ranges: of the operations to choose from.
-        chosen: int32 [n], places in `ranges`.
+        ranges: ranges of the available operations.
+        chosen: int32 [n], indices in `ranges`.
         magnitudes: float32 [n], 0 to 10.
-        negative: bool [n], which ones get the minus sign, if their operation is signed.
-        images: [n, H, W, C], whose size `relative` ranges refer to.
+        negative: bool [n], which parameters are negated if their operation is signed.
+        images: [n, H, W, C], to whose size `relative` ranges refer.
 
     Returns:
         float32 [n].
@@ -128,7 +129,7 @@ def parameters(
     def each(attribute: str) -> np.ndarray:
         return np.array([getattr(row, attribute) for row in ranges])
 
-    # In float64: Pillow cuts results off, and factors with another last bit show.
+    # In float64: Pillow truncates results, so the last bit of a factor can matter.
     height, width = tf.unstack(tf.cast(tf.shape(images)[1:3], tf.float64))
     size = {"translate_x": width, "translate_y": height}
     shorter = tf.minimum(height, width)

@@ -1,7 +1,7 @@
-"""Projective transforms of a batch, each image with its own.
+"""Projective transforms of a batch, with a separate transform for each image.
 
-The only module that uses TensorFlow Addons. Where they exist, `tfa.image.transform`
-does the work; elsewhere `stand_in` calls the same TensorFlow operation.
+This is the only module that uses TensorFlow Addons. If they are available,
+`tfa.image.transform` is used; otherwise `stand_in` calls the same TensorFlow operation.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ def transform(
     interpolation: str = "nearest",
     fill: Fill = 0,
 ) -> tf.Tensor:
-    """Samples each image at transformed places.
+    """Samples each image at transformed coordinates.
 
     The output pixel (x, y) shows the input at ((a0 x + a1 y + a2) / k,
-    (b0 x + b1 y + b2) / k), k = c0 x + c1 y + 1; whole numbers are pixel centres.
+    (b0 x + b1 y + b2) / k), k = c0 x + c1 y + 1; integers are pixel centres.
 
     Args:
         images: uint8 [n, H, W, C].
         transforms: float32 [n, 8], rows of a0, a1, a2, b0, b1, b2, c0, c1.
         interpolation: 'nearest' or 'bilinear' (rounded to whole levels).
-        fill: what lies outside of the image: one level for all channels, one for each
+        fill: fill value outside of the image: one level for all channels, one for each
             channel, or [n, C] with a colour for each image.
 
     Returns:
@@ -43,8 +43,9 @@ def transform(
     if isinstance(fill, int) and interpolation == "nearest":
         moved = projective(images, transforms, interpolation, fill_value=float(fill))
         return tf.ensure_shape(moved, images.shape)
-    # The operation knows one fill value only, so the colour is made zero and back. That
-    # is exact: both interpolations are linear and levels are small whole numbers.
+    # The operation has a single fill value, so the colour is subtracted before and
+    # added afterwards. This is exact: both interpolations are linear and levels are
+    # small integers.
     colour = tf.cast(fill, tf.float32)
     if colour.shape.rank == 2:
         colour = colour[:, None, None, :]
@@ -56,15 +57,15 @@ def transform(
 
 @functools.lru_cache(maxsize=None)
 def implementation() -> Callable[..., tf.Tensor]:
-    """Returns `tfa.image.transform`, or `stand_in` where there are no addons.
+    """Returns `tfa.image.transform`, or `stand_in` without TensorFlow Addons.
 
-    Imported on first use, for most runs never transform.
+    They are imported on first use, because most runs never transform images.
     """
     if KERAS_3:
         return stand_in
-    # On first use a graph may be under construction; none of this belongs into it.
+    # A graph may be under construction on first use; nothing here belongs into it.
     with tf.init_scope(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the notice that the addons' end has come
+        warnings.simplefilter("ignore")  # the notice of Addons' end of life
         try:
             from tensorflow_addons.image import transform as addons_transform
         except ImportError:
@@ -78,13 +79,13 @@ def stand_in(
     interpolation: str = "nearest",
     fill_value: float = 0.0,
 ) -> tf.Tensor:
-    """What `tfa.image.transform` does, for batches and a constant fill.
+    """Replaces `tfa.image.transform` for batches and a constant fill.
 
     Args:
         images: [n, H, W, C], uint8 or float32.
         transforms: float32 [n, 8].
         interpolation: 'nearest' or 'bilinear'.
-        fill_value: of what lies outside, in all channels.
+        fill_value: value of all channels outside of the image.
 
     Returns:
         Images of the shape and dtype of `images`.
