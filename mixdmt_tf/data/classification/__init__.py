@@ -1,1 +1,1 @@
-"""Data of image classification: data sets, splits, augmented copies, batches."""
+"""Data for image classification: data sets, splits, augmented copies, batches."""

@@ -1,8 +1,8 @@
-"""Whether a server answers, asked in a process of its own.
+"""Checks in a separate process whether a server responds.
 
-Looking up a host's name knows no timeout, so something has to be left behind. A thread
-would make Ctrl-C crash: OpenSSL does where it is at work while Python ends. As it is a
-program, this file imports nothing of the package.
+Looking up a host name has no timeout, so the look-up may have to be abandoned. With an
+abandoned thread, Ctrl-C would crash, because OpenSSL crashes if it runs while Python
+exits. As this file is run as a program, it imports nothing of the package.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ SECONDS = 8.0
 
 
 def answers(url: str, seconds: float = SECONDS) -> bool:
-    """Whether a server says anything at all, asked through the user's proxies.
+    """Whether a server sends any response, through the user's proxies.
 
     Args:
-        url: what the server would be asked for.
-        seconds: how long to wait for it.
+        url: URL to request.
+        seconds: how long to wait for a response.
     """
     command = [sys.executable, "-I", __file__, url, str(seconds)]
     try:
@@ -28,7 +28,7 @@ def answers(url: str, seconds: float = SECONDS) -> bool:
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,  # the traceback of a Ctrl-C, which both get
+            stderr=subprocess.DEVNULL,  # hides its traceback: both get a Ctrl-C
             timeout=seconds,
         )
     except subprocess.TimeoutExpired:
@@ -37,13 +37,13 @@ def answers(url: str, seconds: float = SECONDS) -> bool:
 
 
 def ask(url: str, seconds: float) -> bool:
-    """Asks in this process, where a name that nobody resolves is waited for."""
+    """Sends the request in this process; looking up the host name may block."""
     request = urllib.request.Request(url, method="HEAD")
     try:
         with urllib.request.urlopen(request, timeout=seconds):
             return True
     except urllib.error.HTTPError:
-        return True  # it is there; whether it has the file is found out by fetching
+        return True  # the server responds; fetching will show if it has the file
     except (OSError, ValueError):
         return False
 

@@ -18,7 +18,7 @@ FOLDERS = ("folder", "multilabel_folder")  # data sets of files that users name
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """What is learned from; the augmentation of single batches is the source's."""
+    """Settings of the data. The source defines the augmentation of batches."""
 
     task: ClassVar[str] = "classification"
 
@@ -193,7 +193,7 @@ class Config:
     )
 
     def __post_init__(self) -> None:
-        """Refuses values out of range, or that don't go together, with UsageError."""
+        """Raises a UsageError for values out of range or incompatible values."""
         check(settings_of(type(self)), self)
         if self.bands and self.dataset != "folder":
             raise UsageError(
@@ -209,8 +209,8 @@ class Config:
         if self._unlabeled_are_its_own():
             raise UsageError(
                 f"--unlabeled_dataset={self.unlabeled_dataset} has images of "
-                f"--dataset={self.dataset}, of which some are labelled, or validate.\n"
-                "Leave it out: a data set's own images are unlabelled without it."
+                f"--dataset={self.dataset}, some of which are for labels or validation."
+                "\nLeave it out: a data set's own images are unlabelled without it."
             )
         if self.labels_csv and self.dataset != "folder":
             raise UsageError(
@@ -252,15 +252,15 @@ class Config:
 
     @property
     def bands(self) -> Optional[Bands]:
-        """What the images are, None: photographs.
+        """Channels and value range of the images; None: photographs.
 
         Raises:
-            UsageError: if `pixel_range` can't be read.
+            UsageError: if `pixel_range` is invalid.
         """
         return bands.of(self.channels, self.pixel_range)
 
     def cache_folder(self) -> pathlib.Path:
-        """The folder that `cache_dir` means; it need not exist."""
-        if self.cache_dir:  # what is needed of an address is fetched later
+        """Returns the folder of the cache, which need not exist."""
+        if self.cache_dir:  # files of a remote folder are fetched when needed
             return remote.written(self.cache_dir, whole=False)
         return cache_folder()

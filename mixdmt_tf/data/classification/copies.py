@@ -1,7 +1,7 @@
 """Augmented copies of the unlabelled images (RealMix section 3.1).
 
-Copy k of image i is a pure function of (seed, i, k): whether it is read from a disk,
-held in memory or made when a batch asks for it, it is the same image.
+Copy k of image i is a pure function of (seed, i, k). It is the same image whether it is
+read from disk, held in memory or made when a batch needs it.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from mixdmt_tf.data.lazy_images import ImageArray, gatherer
 from mixdmt_tf.data.splits import Split
 
 VERSION = 1  # raise when the images of all settings change
-VERSIONS = {"randaugment_dmt_released": 2}  # of those with one augmentation
+VERSIONS = {"randaugment_dmt_released": 2}  # of images of a single augmentation
 MAX_COPIES = 1 << 24
 
-# How many random numbers an image takes, and what they do to it.
+# Number of random numbers per image, and the function that applies them.
 AUGMENTATIONS = {
     "cutout": (erasing.UNIFORMS, erasing.random_erasing),
     "randaugment": (randaugment.UDA.uniforms, randaugment.randaugment),
@@ -55,19 +55,19 @@ AUGMENTATIONS = {
 class Copies:
     """The items of the unlabelled stream: item k N + i is copy k of the i-th image.
 
-    The originals are not among them, as in RealMix: with `augment='none'` copies are
-    the images themselves, and so is the whole set when `count` is 0.
+    The original images are not among the copies, as in RealMix. With `augment='none'`
+    the copies equal the images, and with `count=0` the items are the images themselves.
 
     Attributes:
-        images: uint8 [M, H, W, C], the training images, in memory or not.
-        ids: int64 [N], which of them are unlabelled.
-        count: copies of each image.
+        images: uint8 [M, H, W, C], the training images, in memory or lazy.
+        ids: int64 [N], ids of the unlabelled images.
+        count: number of copies of each image.
         augment: 'simple' (shift and flip), one of AUGMENTATIONS, or 'none'.
         seed: the run's seed.
-        fingerprint: of the training data.
+        fingerprint: fingerprint of the training data.
         padding: largest shift of 'simple', in pixels.
         flip: whether 'simple' flips.
-        fill: the level that shifts of 'simple' bring in; None reflects the image.
+        fill: level of the border that shifts of 'simple' uncover; None: reflection.
     """
 
     images: ImageArray
@@ -96,11 +96,11 @@ class Copies:
 
     @property
     def plain(self) -> bool:
-        """Whether every item is simply its image, so that nothing is worth storing."""
+        """Whether every item equals its image, so that there is nothing to store."""
         return self.count == 0 or self.augment == "none"
 
     def key(self) -> str:
-        """A digest of everything that determines the images and their order."""
+        """Returns a digest of everything that determines the images and their order."""
         facts = {
             "version": VERSIONS.get(self.augment, VERSION),
             "data": self.fingerprint,
@@ -112,13 +112,13 @@ class Copies:
             "flip": self.flip,
             "shape": list(self.item_shape),
         }
-        if self.fill is not None:  # so that copies of before there was one still serve
+        if self.fill is not None:  # keeps the key of copies made before `fill` existed
             facts["fill"] = self.fill
         text = json.dumps(facts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def maker(self):
-        """A function from items, int64 [n], to images, uint8 [n, H, W, C]."""
+        """Returns a function from items, int64 [n], to images, uint8 [n, H, W, C]."""
         images = gatherer(self.images)
         ids = tf.constant(self.ids, tf.int64)
         size = len(self.ids)
@@ -139,9 +139,9 @@ class Copies:
         return make
 
     def _uniforms(self, ids: tf.Tensor, copies: tf.Tensor, number: int) -> tf.Tensor:
-        """float32 [n, number], drawn from the key (seed, image, copy) of each row."""
+        """Draws float32 [n, number] with the key (seed, image, copy) of each row."""
         first, second = draws.purpose_key(self.seed, "copies")
-        # Two 64-bit words make a Philox key: the seed's and the image's.
+        # A Philox key has two 64-bit words: one for the seed and one for the image.
         run = tf.constant((first << 31) + second, tf.int64)
         pictures = ids * MAX_COPIES + copies
 
@@ -153,15 +153,15 @@ class Copies:
 
 
 def fill_in(config: Config, recipe: Recipe) -> Config:
-    """Fills in the copies that a method was published with, where none are asked for.
+    """Fills in settings of copies that are not given, as the method was published.
 
     Args:
-        config: the user's settings.
-        recipe: the method's.
+        config: settings of the user.
+        recipe: recipe of the method.
     """
     given, augment = config.copies, config.copies_augment
     if augment == "auto":
-        # Who asks for copies of a method that had none wants copies that differ.
+        # Copies requested for a method published without them should differ.
         strong = "cutout" if given else "none"
         augment = strong if recipe.copies_augment == "none" else recipe.copies_augment
     copies = recipe.copies if given is None else given
@@ -169,16 +169,16 @@ def fill_in(config: Config, recipe: Recipe) -> Config:
 
 
 def of_split(source: Source, split: Split, config: Config, seed: int) -> Copies:
-    """The copies of a split's unlabelled images.
+    """Returns the copies of a split's unlabelled images.
 
     Args:
         source: the data set.
-        split: which of its training images are unlabelled.
-        config: of which `copies`, `copies_augment` and `border` are used.
+        split: split with the unlabelled images.
+        config: settings; `copies`, `copies_augment` and `border` are used.
         seed: the run's seed.
 
     Raises:
-        ValueError: if the config leaves open which copies (see `fill_in`).
+        ValueError: if settings of copies are not filled in (see `fill_in`).
     """
     if config.copies is None or config.copies_augment == "auto":
         raise ValueError("copies and copies_augment must be given; `fill_in` helps")

@@ -1,4 +1,4 @@
-"""What a folder of images for classification holds, before anybody trains on it."""
+"""Inspects a folder of images for classification before training."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from mixdmt_tf.files import expanded
 
 Progress = Callable[[int, int], None]
 
-SIDE = 96  # of an image on the contact sheet, in pixels
-ACROSS = 10  # images of a class on the sheet
-MOST_CLASSES = 40  # on the sheet
-LISTED = 10  # files or groups of files of a kind that are named
-_CHUNK = 256  # files between two looks at the progress
-_LINE, _MARGIN = 18, 4  # on the sheet, in pixels
+SIDE = 96  # side of an image on the contact sheet, in pixels
+ACROSS = 10  # images of each class on the sheet
+MOST_CLASSES = 40  # most classes on the sheet
+LISTED = 10  # most files, or groups of files, that are named for each problem
+_CHUNK = 256  # files between two updates of the progress
+_LINE, _MARGIN = 18, 4  # height of a line and margin of the sheet, in pixels
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Report:
-    """What was found.
+    """Report on a folder.
 
     Attributes:
-        lines: for people.
-        sheet: some images of each class, as training will see them; None: no image can
-            be used.
+        lines: lines of text to print.
+        sheet: some images of each class, as training will see them; None if no image
+            can be used.
         usable: whether training would accept the folder as it is.
     """
 
@@ -53,11 +53,11 @@ class _File:
 
     Attributes:
         path: relative to the folder.
-        part: labelled, unlabelled, validation or test.
+        part: 'labelled', 'unlabelled', 'validation' or 'test'.
         labels: numbers of its labels, as in `Listed`.
-        size: width and height in pixels, the right side up.
-        digest: of the file's content.
-        problem: what is wrong with it, '' if nothing.
+        size: width and height in pixels, after EXIF rotation.
+        digest: digest of the file's content.
+        problem: why the file can't be used; '' if it can.
     """
 
     path: str
@@ -69,10 +69,10 @@ class _File:
 
 
 def inspect(config: Config, progress: Optional[Progress] = None) -> Report:
-    """Reads all images of users' folders once. Nothing is written.
+    """Reads all images of a user's folders once. Writes nothing.
 
     Args:
-        config: of `folder` or `multilabel_folder`.
+        config: settings with the data set `folder` or `multilabel_folder`.
         progress: called with (images read, images in all).
 
     Raises:
@@ -98,7 +98,7 @@ def inspect(config: Config, progress: Optional[Progress] = None) -> Report:
 def _look(
     found: Listed, bands: Optional[Bands], progress: Optional[Progress]
 ) -> Tuple[List[_File], Dict[int, np.ndarray]]:
-    """Facts of all files, and some images of each class by the number of the file."""
+    """Reads all files; returns facts, and some images of each class by file number."""
     files: List[_File] = []
     thumbnails: Dict[int, np.ndarray] = {}
     chosen, shape = _chosen(found), (SIDE, SIDE, image_files.channels(bands))
@@ -124,7 +124,7 @@ def _look(
 
 
 def _chosen(found: Listed) -> Set[int]:
-    """Numbers of some training images of each class, evenly over all of them."""
+    """Returns file numbers of evenly spaced training images of each class."""
     by_label: Dict[int, List[int]] = collections.defaultdict(list)
     for number, (_, part, labels) in enumerate(found.files):
         for label in labels if part in ("labelled", UNLABELLED) else ():
@@ -145,7 +145,7 @@ def _digest(path: pathlib.Path) -> bytes:
 
 
 def _table(files: Sequence[_File], class_names: Sequence[str]) -> List[str]:
-    """Images per class and part, bad ones included."""
+    """Counts the images by class and part, including bad ones."""
     parts = ("labelled", UNLABELLED, "validation", "test")
     pairs = [(label, file.part) for file in files for label in file.labels]
     counts = collections.Counter(pairs)
@@ -194,7 +194,7 @@ def _bad(bad: Sequence[_File]) -> List[str]:
 
 
 def _duplicates(files: Sequence[_File]) -> List[str]:
-    """Groups of files with the same content, the harmful ones first."""
+    """Lists groups of files with the same content, the most harmful ones first."""
     groups: Dict[bytes, List[_File]] = collections.defaultdict(list)
     for file in files:
         if file.digest:
@@ -253,7 +253,7 @@ def _sheet(
     thumbnails: Dict[int, np.ndarray],
     class_names: Sequence[str],
 ) -> Optional[Image.Image]:
-    """A row of images for each class, the unlabelled ones last."""
+    """Draws a row of images for each class, with unlabelled images last."""
     rows: Dict[int, List[np.ndarray]] = collections.defaultdict(list)
     for number, image in thumbnails.items():
         for label in files[number].labels:

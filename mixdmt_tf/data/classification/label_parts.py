@@ -1,9 +1,9 @@
-"""Guesses of one network for parts of the unlabelled images, before they are joined.
+"""Predictions of a network for parts of the unlabelled images, before joining them.
 
-    OUTPUT.parts/3-of-16.npz    labels int32 [n], confidence float32 [n], and whose
+    OUTPUT.parts/3-of-16.npz    labels int32 [n], confidence float32 [n], teacher
 
-Each file is written whole or not at all, by the process that has this part. They are
-kept: who runs a part again finds it there.
+Each file is written atomically by the process that has this part. The files are kept,
+so that a part that is run again is already there.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ Guesses = Tuple[np.ndarray, np.ndarray]
 
 
 def folder_of(output: pathlib.Path) -> pathlib.Path:
-    """The folder of all parts of pseudo labels that are to be in `output`."""
+    """Returns the folder of the parts of the pseudo labels in `output`."""
     return output.with_name(f"{output.name}.parts")
 
 
 def path_of(output: pathlib.Path, part: Part) -> pathlib.Path:
-    """The file of one part, of pseudo labels that are to be in `output`."""
+    """Returns the file of one part of the pseudo labels in `output`."""
     return folder_of(output) / f"{part.number}-of-{part.of}.npz"
 
 
@@ -41,10 +41,10 @@ def write(
     """Writes the file of one part.
 
     Args:
-        output: the file of pseudo labels that comes of all.
-        part: which.
-        split: whose unlabelled images are labelled.
-        teacher: says who was asked: a digest of its weights.
+        output: file for the pseudo labels of all parts.
+        part: the part.
+        split: split of the unlabelled images.
+        teacher: digest of the weights of the network that predicted.
         guesses: classes int32 [n] and confidence float32 [n] of the part's images.
     """
     path = path_of(output, part)
@@ -59,14 +59,18 @@ def write(
 def read(
     output: pathlib.Path, part: Part, split: Split, teacher: str, rows: int
 ) -> Optional[Guesses]:
-    """The guesses of one part; None if they are not there, damaged or of others.
+    """Reads the predictions of one part.
 
     Args:
-        output: the file of pseudo labels that comes of all.
-        part: which.
-        split: whose unlabelled images are labelled.
-        teacher: says who was asked.
-        rows: images of the part.
+        output: file for the pseudo labels of all parts.
+        part: the part.
+        split: split of the unlabelled images.
+        teacher: digest of the weights of the network that predicted.
+        rows: number of images in the part.
+
+    Returns:
+        The predictions; None if they are missing or damaged, or have another split or
+        teacher.
     """
     try:
         file = arrays.read(path_of(output, part), bounds.PSEUDO_LABELS_BYTES)
@@ -80,7 +84,7 @@ def read(
 
 
 def join(parts: List[Guesses]) -> Guesses:
-    """The guesses of all images from those of all parts, in their order."""
+    """Joins the predictions of all parts, in the order of the images."""
     labels, confidence = zip(*parts)
     return np.concatenate(labels), np.concatenate(confidence)
 

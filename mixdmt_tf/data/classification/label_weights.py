@@ -1,4 +1,4 @@
-"""What labels of one's own images count: a CSV file with columns file and weight."""
+"""Weights of the labels of a user's images: a CSV file with columns file and weight."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ import numpy as np
 from mixdmt_tf.data import csv_rows
 from mixdmt_tf.errors import UserError
 
-MOST = 1e6  # of a weight; a million times what others count is no weight but a mistake
+MOST = 1e6  # largest weight; a larger one is most likely a mistake
 
 
 def read(table: pathlib.Path, root: pathlib.Path) -> Dict[str, Tuple[str, float]]:
-    """Reads the file, without asking which images are of the training data.
+    """Reads the file, without checking that the images are training images.
 
     Args:
-        table: the file.
-        root: the folder of the images.
+        table: path of the file.
+        root: folder of the images.
 
     Returns:
-        By file, relative to `root`: where it stands in the table, and its weight.
+        For each file, relative to `root`, its place in the table and its weight.
 
     Raises:
-        UserError: naming the row of a weight that is no number from 0 to `MOST`, or of
-            a file that isn't there, or is named twice.
+        UserError: if a weight is not a number from 0 to `MOST`, or a file is missing or
+            occurs twice; with the row.
     """
     found: Dict[str, Tuple[str, float]] = {}
     named = f"--weights_csv={csv_rows.printable(table)}"
@@ -37,7 +37,7 @@ def read(table: pathlib.Path, root: pathlib.Path) -> Dict[str, Tuple[str, float]
         if name in found:
             earlier = found[name][0].rpartition(", ")[2]
             raise UserError(f"{where}: {shown} has a weight already, on {earlier}")
-        if not os.path.isfile(root / name):  # pathlib's raises if it is too long
+        if not os.path.isfile(root / name):  # `Path.is_file` raises for long names
             raise UserError(
                 f"{where}: there is no file {shown} in {root}\n"
                 "expected names relative to --data_dir, such as train/cat/1.png"
@@ -62,19 +62,19 @@ def _weight(text: str, where: str) -> float:
 def of_files(
     table: pathlib.Path, root: pathlib.Path, paths: Sequence[pathlib.Path]
 ) -> np.ndarray:
-    """The weights of training images; those that the table doesn't name weigh 1.
+    """Returns the weights of training images; images not in the table have weight 1.
 
     Args:
-        table: the file.
-        root: the folder of the images.
-        paths: of the training images.
+        table: path of the file.
+        root: folder of the images.
+        paths: paths of the training images.
 
     Returns:
         float32 [N].
 
     Raises:
-        UserError: as `read`, or naming the row of an image that isn't one of these; or
-            if all of them weigh 0.
+        UserError: as `read`, or if an image of the table is not a training image, or
+            all weights are 0.
     """
     rows = {csv_rows.relative(path, root): row for row, path in enumerate(paths)}
     weights = np.ones(len(paths), np.float32)
@@ -94,7 +94,7 @@ def of_files(
 
 
 def describe(weights: np.ndarray) -> str:
-    """A sentence on weights, float32 [N]."""
+    """Describes weights, float32 [N], in a sentence."""
     return (
         f"weights of labels: {weights.min():g} to {weights.max():g}, other than 1 of "
         f"{int((weights != 1).sum()):,} of {len(weights):,} training images"

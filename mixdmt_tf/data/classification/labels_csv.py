@@ -1,8 +1,8 @@
-"""Labels that a person wrote into a CSV file: `--labels_csv`.
+"""Reads labels that a user wrote into a CSV file: `--labels_csv`.
 
-The file has a header with the columns `file` and `label`; others are passed over. It is
-what `bin/suggest_labels` writes and a spreadsheet saves. Rows without a label are
-images that nobody has labelled yet.
+The file has a header with the columns `file` and `label`; other columns are ignored.
+`bin/suggest_labels` writes such files, and spreadsheets can save them. Rows without a
+label are images that are not labelled yet.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from mixdmt_tf.files import cell, expanded
 from mixdmt_tf.settings import nearest
 
 FILE, LABEL = "file", "label"
-LISTED = 20  # names in a message
+LISTED = 20  # most names in a message
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One image.
+    """One image of the file.
 
     Attributes:
-        where: it stands, such as '--labels_csv=l.csv, line 2'.
-        file: name of the image, as it stands there.
+        where: place of the row, such as '--labels_csv=l.csv, line 2'.
+        file: name of the image, as in the file.
         label: name of its class; '' if it has none yet.
     """
 
@@ -41,10 +41,10 @@ class Row:
 
 
 def read(path: str) -> List[Row]:
-    """Reads a file of labels; takes no TensorFlow.
+    """Reads a file of labels, without importing TensorFlow.
 
     Raises:
-        UserError: if it can't be read, or has no such columns.
+        UserError: if it can't be read, or lacks a column.
     """
     named = f"--labels_csv={path}"
     _, rows = csv_rows.read(expanded(path), named, (FILE, LABEL))
@@ -54,29 +54,29 @@ def read(path: str) -> List[Row]:
 def require_known(
     rows: Sequence[Row], class_names: Sequence[str], files: Sequence[str]
 ) -> None:
-    """Makes sure that all classes and images of a file exist.
+    """Checks that all classes and images of a file exist.
 
     Raises:
-        UserError: naming what does not.
+        UserError: if one does not, with its name.
     """
     _classes(rows, class_names)
     _places(rows, files)
 
 
 def label(source: Source, path: str) -> Source:
-    """A data set with the labels of a file.
+    """Adds the labels of a file to a data set.
 
     Args:
-        source: with `names` of its training images.
-        path: of the file.
+        source: a source with `names` of its training images.
+        path: path of the file.
 
     Returns:
-        The source in which these images have their classes. If all known labels were
-        used by default, these are, too.
+        The source with the labels added. If all known labels are used by default, so
+        are the new ones.
 
     Raises:
-        UserError: if the file names a class or an image that there isn't, or says
-            something else of an image than the data set or than itself.
+        UserError: if a class or an image of the file does not exist, or the label of an
+            image contradicts the data set or another row.
     """
     rows = read(path)
     classes = _classes(rows, source.class_names)
@@ -108,7 +108,7 @@ def label(source: Source, path: str) -> Source:
 
 
 def _classes(rows: Sequence[Row], class_names: Sequence[str]) -> Mapping[str, int]:
-    """Numbers of the classes that a file names."""
+    """Returns the numbers of the classes in a file, by name."""
     known: Dict[str, int] = {}
     for number, name in enumerate(class_names):
         known.update({name: number, cell(name): number})
@@ -124,7 +124,7 @@ def _classes(rows: Sequence[Row], class_names: Sequence[str]) -> Mapping[str, in
 
 
 def _places(rows: Sequence[Row], files: Sequence[str]) -> Dict[str, int]:
-    """Places of the images among `files`, by where their rows stand."""
+    """Returns the indices of the images in `files`, by the place of their rows."""
     known: Dict[str, int] = {}
     for place, name in enumerate(files):
         known.setdefault(cell(name), place)
@@ -142,14 +142,14 @@ def _places(rows: Sequence[Row], files: Sequence[str]) -> Dict[str, int]:
 
 
 class Names(Sequence[str]):
-    """Names of image files as CSV files have them: below a folder, with slashes."""
+    """Names of image files as in CSV files: relative to a folder, with slashes."""
 
     def __init__(self, paths: Paths, rows: Optional[np.ndarray] = None):
-        """Names of paths below their root.
+        """Stores the paths.
 
         Args:
-            paths: of the files.
-            rows: int64 [N], of which of them; None: all.
+            paths: paths of the files.
+            rows: int64 [N], rows of the paths to use; None: all.
         """
         self._paths = paths
         self._rows = np.arange(len(paths)) if rows is None else rows
@@ -159,7 +159,7 @@ class Names(Sequence[str]):
         return len(self._rows)
 
     def __getitem__(self, which: Any) -> Any:
-        """A name by its number, or a list of those of a slice."""
+        """Returns a name by its number, or a list of names by a slice."""
         if isinstance(which, slice):
             return [self[row] for row in range(len(self))[which]]
         name = pathlib.PurePath(self._paths.name(int(self._rows[which]))).as_posix()

@@ -1,4 +1,4 @@
-"""Image files of users' folders with part and labels: what `bin/inspect` looks at."""
+"""Lists the image files of users' folders with part and labels, for `bin/inspect`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.data.classification.datasets import folder, multilabel_folder
 from mixdmt_tf.data.classification.source import UNKNOWN
 
-NONE = -2  # the 'label' of an image of which it is known that it has none
+NONE = -2  # the 'label' of an image that is known to have none
 WORDS = {"train": "labelled", "val": "validation", "test": "test"}
 UNLABELLED = "unlabelled"
 
@@ -22,12 +22,12 @@ class Listed:
     """Files of a data set.
 
     Attributes:
-        root: what paths are shown relative to.
-        names: of the classes or labels.
-        files: of each the path, the part (labelled, unlabelled, validation or test) and
-            the numbers of its labels: one, of several labels any number; `UNKNOWN` or
-            `NONE` alone.
-        left_out: how many other files there are.
+        root: folder to which shown paths are relative.
+        names: names of the classes or labels.
+        files: path, part ('labelled', 'unlabelled', 'validation' or 'test') and label
+            numbers of each file. With several labels per image there can be any number
+            of them. `UNKNOWN` and `NONE` stand alone.
+        left_out: number of other files.
     """
 
     root: pathlib.Path
@@ -37,7 +37,7 @@ class Listed:
 
 
 def listed(config: Config) -> Listed:
-    """The files of `--dataset=folder` or `multilabel_folder`, and of `unlabeled_dir`.
+    """Lists files of `--dataset=folder` or `multilabel_folder`, and `unlabeled_dir`.
 
     Raises:
         UserError: if the folders, or the table, are not as expected.
@@ -67,7 +67,7 @@ def _of_table(config: Config) -> Listed:
     files = []
     for path, name in zip(paths, named):
         _, part, values = rows.get(name, ("", "train", [UNKNOWN]))
-        if max(values) == UNKNOWN:  # only of training images
+        if max(values) == UNKNOWN:  # only for training images
             files.append((path, UNLABELLED, (UNKNOWN,)))
             continue
         own = tuple(number for number, value in enumerate(values) if value == 1)

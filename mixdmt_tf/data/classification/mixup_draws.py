@@ -1,8 +1,8 @@
-"""Coefficients and partners for MixUp, as a pure function of (seed, step, part).
+"""MixUp coefficients and partners, as a pure function of (seed, step, part).
 
-A batch is divided into parts, and partners are drawn within each: usually a part is
-what one device has, so that no image has to travel. One device can draw what several
-would, part by part, and then several devices train as it does.
+A batch is divided into parts, and partners are drawn within each part. Usually a part
+is the share of one device, so that no image has to be sent to another device. A single
+device can draw several parts, and then trains exactly like several devices.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ def mixup_draws(
     rows: int,
     parts: int,
 ) -> Dict[str, tf.Tensor]:
-    """The draws of one replica's rows.
+    """Draws coefficients and partners for the rows of one replica.
 
     Args:
-        recipe: with `mixup_groups`.
-        seed: of the run.
-        step: int64 [].
-        replica: int64 [], whose rows.
+        recipe: a recipe with `mixup_groups`.
+        seed: the run's seed.
+        step: int64 [], the global step.
+        replica: int64 [], number of the replica.
         rows: labelled rows of each part.
-        parts: parts that a replica has.
+        parts: number of parts of a replica.
 
     Returns:
         `lam`, float32 [n], and `partner`, int32 [n], as `Recipe` describes them.
@@ -64,10 +64,10 @@ def mixup_draws(
 
 
 def _places(recipe: Recipe, rows: int, part: int, parts: int) -> np.ndarray:
-    """Where the rows of a part are among those of all parts, int32 [n].
+    """Returns the indices of a part's rows among the rows of all parts, int32 [n].
 
-    Mixed-up rows come in blocks: the labelled ones, then views of unlabelled ones. Each
-    block has the rows of the first part, then those of the second, and so on.
+    The rows for MixUp come in blocks: labelled images, then views of unlabelled images.
+    Each block has the rows of the first part, then those of the second, and so on.
     """
     unlabeled = sum(recipe.mixup_groups) - 1
     views = unlabeled // recipe.unlabeled_ratio

@@ -1,8 +1,8 @@
 """Batches as a pure function of (seed, step, replica).
 
-There is no shuffle buffer and no iterator state: which images, which augmentation and
-which mixup coefficients make up step t is computed from t. A run can therefore be
-resumed at any step at once, and every replica computes its own rows.
+There is no shuffle buffer and no iterator state: images, augmentations and MixUp
+coefficients of step t are computed from t. Therefore a run can be resumed at any step
+without delay, and every replica computes its own rows.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from mixdmt_tf.data.tracing import as_it_is
 from mixdmt_tf.errors import UserError
 
 Batch = Dict[str, tf.Tensor]
-PASS = 250  # images that are handed out at once outside of training
+PASS = 250  # batch size outside of training
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -38,17 +38,17 @@ class Pipeline:
 
     Attributes:
         source: the data set.
-        split: which of its training images are labelled and unlabelled.
-        recipe: what the algorithm needs.
+        split: split into labelled and unlabelled training images.
+        recipe: requirements of the algorithm.
         seed: the run's seed.
         batch: labelled images per step over all replicas.
         store: images of the unlabelled stream (`precomputed.open_store`); item
             k N + i is a copy of the i-th unlabelled image. None: no unlabelled images.
         store_size: number of items of the store.
-        pseudo: the pseudo labels of the split's unlabelled images; with them the
-            unlabelled stream shows those that were kept.
-        mixup_parts: equal parts of a batch within which partners for MixUp are drawn;
-            0: as many as replicas.
+        pseudo: pseudo labels of the split's unlabelled images. With them, the
+            unlabelled stream has only the images whose pseudo labels were kept.
+        mixup_parts: number of equal parts of a batch within which MixUp partners are
+            drawn; 0: one for each replica.
     """
 
     source: Source
@@ -68,17 +68,16 @@ class Pipeline:
         replicas: int = 1,
         own: Optional[range] = None,
     ) -> tf.data.Dataset:
-        """Batches of the steps start, ..., stop - 1.
+        """Returns batches of the steps start, ..., stop - 1.
 
         With several replicas the elements alternate between them, each with
-        batch / replicas rows: what `strategy.distribute_datasets_from_function` hands
-        out one by one.
+        batch / replicas rows, as `strategy.distribute_datasets_from_function` expects.
 
         Args:
             start: first step.
             stop: one past the last step.
             replicas: number of replicas.
-            own: those that get their rows from here; None: all.
+            own: the replicas to make batches for; None: all.
 
         Returns:
             A data set of dictionaries as `Recipe` describes them.
@@ -97,7 +96,7 @@ class Pipeline:
         return elements.prefetch(4)
 
     def maker(self, replicas: int = 1) -> Callable[[tf.Tensor, tf.Tensor], Batch]:
-        """A function from step and replica, int64 [], to the batch, as one graph."""
+        """Returns a graph function from step and replica, int64 [], to the batch."""
         number = tf.TensorSpec([], tf.int64)
         make: Callable[[tf.Tensor, tf.Tensor], Batch] = tf.function(
             as_it_is(self._maker(replicas)), input_signature=[number, number]
@@ -105,12 +104,12 @@ class Pipeline:
         return make
 
     def at(self, step: int, replica: int = 0, replicas: int = 1) -> Batch:
-        """The batch of one step, asked for directly."""
+        """Returns the batch of one step."""
         make = self._maker(replicas)
         return make(tf.constant(step, tf.int64), tf.constant(replica, tf.int64))
 
     def labeled_images(self) -> Iterator[Tuple[tf.Tensor, np.ndarray]]:
-        """All labelled images once, as they are, in the order of the split.
+        """Yields all labelled images once, unaugmented, in the order of the split.
 
         Yields:
             Images, float32 [n, H, W, C] in [-1, 1], and classes, int32 [n].
@@ -121,14 +120,14 @@ class Pipeline:
 
     @functools.cached_property
     def label_weights(self) -> Optional[np.ndarray]:
-        """What the labels of the split's labelled images count, float32 [labels].
+        """Returns the weights of the split's labels, float32 [labels].
 
-        Weights are relative: these are divided by their mean, so that losses of labels
-        keep their size beside those of unlabelled images, and rates of learning their
-        meaning. None: all count alike.
+        Weights are relative. They are divided by their mean, so that the supervised
+        loss keeps its scale relative to the unsupervised loss and the learning rate.
+        None: all labels have the same weight.
 
         Raises:
-            UserError: if all are 0.
+            UserError: if all weights are 0.
         """
         if self.source.train.weights is None:
             return None
@@ -144,10 +143,11 @@ class Pipeline:
     def unlabeled_images(
         self, places: Optional[np.ndarray] = None
     ) -> Iterator[tf.Tensor]:
-        """All unlabelled images once, or some, as they are.
+        """Yields all or some unlabelled images once, unaugmented.
 
         Args:
-            places: of the wanted ones among the split's, in [0, N).
+            places: indices of the images in the split's unlabelled ones, in [0, N);
+                None: all.
 
         Yields:
             Images, float32 [n, H, W, C] in [-1, 1].
@@ -244,7 +244,7 @@ class Pipeline:
         return batch
 
     def _items(self, positions) -> Tuple[tf.Tensor, Batch]:
-        """Items of the store at positions of the stream, and their pseudo labels."""
+        """Returns store items at positions of the stream, and their pseudo labels."""
         if not self.recipe.pseudo:
             size = self.store_size
             return draws.shuffled(self.seed, "unlabeled", positions, size), {}
@@ -267,7 +267,7 @@ class Pipeline:
         }
 
     def _class_weights(self, labels) -> tf.Tensor:
-        """What labels count by their class beside pseudo labels."""
+        """Returns the class weights of labels, if pseudo labels have such weights."""
         weights = None if self.pseudo is None else self.pseudo.class_weights
         if weights is None:
             return tf.ones_like(labels, tf.float32)
@@ -276,7 +276,7 @@ class Pipeline:
     def _augment(
         self, images, purpose: str, step, first, total=None, augment=None
     ) -> tf.Tensor:
-        """Augmentation of this replica's rows, drawn for the whole batch."""
+        """Augments this replica's rows; random numbers are those of the whole batch."""
         rows = tf.shape(images, tf.int64)[0]
 
         def uniforms(purpose: str, number: int) -> tf.Tensor:
