@@ -1,7 +1,7 @@
-"""Pseudo labels in a file: what one network says of the unlabelled images.
+"""Pseudo labels in a file: predictions of one network for the unlabelled images.
 
-DMT algorithm 1, step 5. The file holds the guess for every unlabelled image and which
-of them were selected, so that a round can be repeated and judged from it alone.
+DMT algorithm 1, step 5. The file has the prediction for every unlabelled image and
+which of them were selected, so it suffices to repeat and evaluate a round.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ _ARRAYS = {
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PseudoLabels:
-    """Guessed classes of all unlabelled images of a split.
+    """Predicted classes of all unlabelled images of a split.
 
     Attributes:
-        ids: int64 [N], training images, as `Split.unlabeled` has them.
-        labels: int32 [N], the likeliest classes.
-        confidence: float32 [N], their probabilities.
-        kept: bool [N], which of them are trained on.
-        facts: where they come from: words and numbers, for people.
-        class_weights: float32 [C] of labels from a graph; then each label counts by its
-            confidence and the weight of its class. None: all count alike.
+        ids: int64 [N], ids of the training images, as in `Split.unlabeled`.
+        labels: int32 [N], the most likely classes.
+        confidence: float32 [N], probabilities of these classes.
+        kept: bool [N], which pseudo labels are trained on.
+        facts: description of their origin, words and numbers for reports.
+        class_weights: float32 [C], for labels from a graph; the weight of each label is
+            then its confidence times the weight of its class. None: equal weights.
     """
 
     ids: np.ndarray
@@ -52,7 +52,7 @@ class PseudoLabels:
     class_weights: Optional[np.ndarray] = None
 
     def __post_init__(self) -> None:
-        """Refuses arrays of another kind with a ValueError."""
+        """Raises a ValueError for arrays of a wrong dtype or shape."""
         for name, dtype in _ARRAYS.items():
             array = getattr(self, name)
             if array.dtype != dtype or array.shape != self.ids.shape[:1]:
@@ -62,13 +62,13 @@ class PseudoLabels:
                 )
 
     def row_weights(self) -> np.ndarray:
-        """What each label counts, float32 [N]."""
+        """Returns the weights of the labels, float32 [N]."""
         if self.class_weights is None:
             return np.ones_like(self.confidence)
         return self.confidence * self.class_weights[self.labels]
 
     def digest(self) -> str:
-        """Sha256 in hex of all arrays."""
+        """Returns the SHA-256 of all arrays in hex."""
         total = hashlib.sha256()
         for name in self._names():
             array = np.ascontiguousarray(getattr(self, name))
@@ -80,12 +80,12 @@ class PseudoLabels:
 
 
 def write(path: pathlib.Path, pseudo: PseudoLabels, split: Split) -> None:
-    """Writes the file, whole or not at all.
+    """Writes the file atomically.
 
     Args:
-        path: where, usually `pseudo_labels.npz`.
-        pseudo: of the split's unlabelled images.
-        split: whose digest is noted.
+        path: path of the file, usually `pseudo_labels.npz`.
+        pseudo: pseudo labels of the split's unlabelled images.
+        split: the split, whose digest is stored in the file.
     """
     note = {"version": VERSION, "split": split.digest(), "facts": pseudo.facts}
     arrays = {name: getattr(pseudo, name) for name in pseudo._names()}
@@ -95,16 +95,16 @@ def write(path: pathlib.Path, pseudo: PseudoLabels, split: Split) -> None:
 
 
 def read(path: pathlib.Path, split: Split, num_classes: int) -> PseudoLabels:
-    """Reads what `write` wrote.
+    """Reads a file written by `write`.
 
     Args:
-        path: of the file.
-        split: of the run that is to learn from it.
-        num_classes: C.
+        path: path of the file.
+        split: split of the run that trains on the pseudo labels.
+        num_classes: number of classes, C.
 
     Raises:
-        UserError: if the file is missing or damaged, belongs to another split, or holds
-            a label that is no class, or keeps none.
+        UserError: if the file is missing or damaged, belongs to another split, has an
+            invalid label, or keeps no label.
     """
     try:
         file = arrays_.read(path, bounds.PSEUDO_LABELS_BYTES)
@@ -130,7 +130,7 @@ def read(path: pathlib.Path, split: Split, num_classes: int) -> PseudoLabels:
     if digest != split.digest() or not fits:
         raise UserError(
             f"--pseudo_labels={path} belongs to another split.\n"
-            "Give --split=RUN/split.json of the run that was asked for the labels."
+            "Give --split=RUN/split.json of the run that predicted the labels."
         )
     if len(pseudo.labels) and not 0 <= pseudo.labels.min() <= pseudo.labels.max() < (
         num_classes

@@ -1,7 +1,7 @@
-"""What an algorithm asks of the data path, and what a batch then holds.
+"""Recipes: the data that an algorithm needs in a batch.
 
-The data path knows recipes, never algorithms: a new method states its needs as a Recipe
-and no file of the data layer changes.
+The data path depends on recipes, never on algorithms. A new method declares its needs
+as a Recipe, and no file of the data layer has to change.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import dataclasses
 from typing import Dict, Optional, Tuple
 
-# What shifts bring in: the image mirrored, or a level of 0 to 255.
+# Border that shifts uncover: the reflected image, or a level of 0 to 255.
 BORDERS: Dict[str, Optional[int]] = {"reflect": None, "grey": 128}
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """The pieces of one training batch.
+    """Content of a training batch.
 
     With b rows on a replica, n = b `unlabeled_ratio`, K = `unlabeled_views`,
     O = `original_views` and images of shape [H, W, C] a batch is a dictionary of
@@ -25,22 +25,22 @@ class Recipe:
     - `y`: int32 [b], their classes;
     - `u`: float32 [n, K, H, W, C] (if K > 0), K independent augmentations of each of n
       images of the unlabelled stream, which are augmented copies if there are any;
-    - `u_original`: float32 [n, O, H, W, C] (if O > 0), augmentations of the very images
-      whose copies `u` shows;
+    - `u_original`: float32 [n, O, H, W, C] (if O > 0), augmentations of the original
+      images whose copies are in `u`;
     - `u_truth`: int32 [n] (if K > 0), the hidden classes, -1 where unknown, -2 or
       less for images known to be of no class. For reports only: an algorithm that
       trains on them is cheating;
-    - `x_index`: int64 [b] (if `indices`), the places of `x` among the labelled images;
-    - `u_index`: int64 [n] (if `indices`), the places of these images among the
-      unlabelled ones, 0 to N - 1; a pass over the stream shows each place once;
+    - `x_index`: int64 [b] (if `indices`), indices of `x` among the labelled images;
+    - `u_index`: int64 [n] (if `indices`), indices of these images among the unlabelled
+      ones, 0 to N - 1; a pass over the stream has each index once;
     - `u_label`: int32 [n] and `u_confidence`: float32 [n] (if `pseudo`), the pseudo
-      labels of the images that `u` shows, which are then those that were kept;
+      labels of the images in `u`, which are then those that were kept;
     - `u_kept`: float32 [n] (if `unkept`), 1 where the pseudo label was kept;
     - `x_weight`: float32 [b] (if `pseudo`, or if the data set's labels have weights),
-      what labels count: their own weight, in multiples of the labelled images' mean
-      one, times that of the class if pseudo labels come from a graph;
-    - `u_weight`: float32 [n] (if `pseudo`), what pseudo labels count by where they come
-      from: 1, or of a graph the certainty times the weight of the class;
+      weights of the labels: the label's own weight divided by the mean of the labelled
+      images, times the weight of its class if pseudo labels come from a graph;
+    - `u_weight`: float32 [n] (if `pseudo`), weights of the pseudo labels by origin: 1,
+      or certainty times weight of the class if they come from a graph;
     - `u_noise`: float32 [n, H, W, C] (if `noise`), standard normal draws;
     - `lam`: float32 [G b] and `partner`: int32 [G b] (if mixup is asked for), Beta
       draws and partner rows for the G = sum(`mixup_groups`) blocks of b rows; all
@@ -50,22 +50,23 @@ class Recipe:
         unlabeled_views: K, 0 for methods that use labels only.
         unlabeled_ratio: unlabelled images for each labelled one.
         original_views: O, for methods that compare a copy with its image.
-        indices: whether the batch must say which images `x` and `u` show.
+        indices: whether the batch needs the indices of the images in `x` and `u`.
         noise: whether noise in the shape of the unlabelled images is needed.
         mixup_groups: blocks of b rows that are shuffled together when partners are
             drawn: `(1 + K,)` mixes labelled and unlabelled rows jointly, `(1, K)`
             separately. Empty: no mixup.
         mixup_beta: both parameters of the Beta distribution.
         mixup_shared: draw one coefficient for the whole batch, as DMT does.
-        augment: what is done to every image of a batch after shift and flip: the name
-            of one of `copies.AUGMENTATIONS`, or 'none'.
-        weak_originals: do it to all but `u_original`, whose images are shifted and
-            flipped only.
-        border: what shifts bring in, unless the user says so: one of BORDERS.
-        pseudo: whether `u` shows pseudo-labelled images.
-        unkept: with them the images whose pseudo label was not kept, too.
-        copies: augmented copies of each unlabelled image, unless the user says so.
-        copies_augment: how they differ, unless the user says so.
+        augment: augmentation of every image of a batch after shift and flip: one of
+            `copies.AUGMENTATIONS`, or 'none'.
+        weak_originals: whether to exclude `u_original` from it, so that these images
+            are only shifted and flipped.
+        border: default border that shifts uncover, one of BORDERS.
+        pseudo: whether `u` has pseudo-labelled images.
+        unkept: with `pseudo`, whether to include images whose pseudo label was not
+            kept.
+        copies: default number of augmented copies of each unlabelled image.
+        copies_augment: default augmentation of the copies.
     """
 
     unlabeled_views: int = 0
@@ -86,11 +87,11 @@ class Recipe:
 
     @property
     def fill(self) -> Optional[int]:
-        """The level, 0 to 255, that shifts bring in; None reflects the image."""
+        """The level, 0 to 255, of the border that shifts uncover; None: reflection."""
         return BORDERS[self.border]
 
     @property
     def images_per_label(self) -> int:
-        """Images in a batch for each labelled one, that one and all views counted."""
+        """Number of images in a batch per labelled one, including it and all views."""
         views = self.unlabeled_views + self.original_views
         return 1 + self.unlabeled_ratio * views

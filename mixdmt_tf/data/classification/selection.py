@@ -1,10 +1,10 @@
-"""Unlabelled images from elsewhere: other classes, another data set, any folder.
+"""Selects unlabelled images from other classes, another data set or any folder.
 
-Oliver et al. 2018 (arXiv:1804.09170) section 4.4 and RealMix section 4.2.2: the classes
-to be told apart are some of a data set, those of the unlabelled images others, so that
-a part of the unlabelled images is of no class at all. Labels of the chosen classes are
-numbered anew from 0, in the order chosen; images of all other classes get labels of
-their own below `OUTSIDE`, which only reports ever look at.
+Class mismatch as in Oliver et al. 2018 (arXiv:1804.09170) section 4.4 and RealMix
+section 4.2.2: labelled images are of some classes of a data set, and unlabelled images
+of others, so some unlabelled images belong to none of the labelled classes. The
+selected classes are renumbered from 0, in the given order. Images of other classes get
+separate labels from `OUTSIDE` down, which are used only by reports.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.files import expanded
 from mixdmt_tf.settings import nearest
 
-# Of CIFAR-10 (Oliver et al., the release's figure-2 runs; RealMix's README 2.3).
+# Classes of CIFAR-10 (Oliver et al., figure-2 runs of the release; RealMix README 2.3).
 ANIMALS = (2, 3, 4, 5, 6, 7)
 UNLABELED = {
     0: (4, 5, 6, 7),
@@ -34,23 +34,24 @@ UNLABELED = {
     75: (0, 1, 8, 7),
     100: (0, 1, 8, 9),
 }
-LABELS = 400  # of each animal
+LABELS = 400  # for each animal
 
 
 def select(source: Source, config: Config) -> Source:
-    """Keeps the classes that `config` asks for.
+    """Selects the classes given by `config`.
 
     Args:
-        source: a whole data set, with images from elsewhere added if there are any.
-        config: of which `mismatch`, `labeled_classes` and `unlabeled_classes` count.
+        source: the whole data set, including images from elsewhere if there are any.
+        config: settings; `mismatch`, `labeled_classes` and `unlabeled_classes` are
+            used.
 
     Returns:
-        The source with its labels numbered anew, test and validation images of the
-        labelled classes only, and a pool of images that may be used unlabelled. If all
-        labels were used by default, all of the labelled classes are.
+        The source with renumbered labels, with test and validation images of the
+        labelled classes only, and with a pool of images that may be used unlabelled. If
+        all labels were used by default, all labels of the labelled classes are.
 
     Raises:
-        UsageError: if there is no such class, or fewer than two.
+        UsageError: if a class does not exist, or there are fewer than two.
     """
     names = source.class_names
     added = source.pool
@@ -117,7 +118,7 @@ def _ids(names: Sequence[str]) -> range:
 
 
 def _classes(flag: str, text: str, names: Sequence[str]) -> List[int]:
-    """Class numbers of '2,3' or 'bird,cat' or 'all'; of '' none."""
+    """Parses classes, as in '2,3' or 'bird,cat' or 'all', to numbers; '' is none."""
     if text == "all":
         return list(_ids(names))
     chosen: List[int] = []
@@ -134,14 +135,14 @@ def _classes(flag: str, text: str, names: Sequence[str]) -> List[int]:
                 + (f"\ndid you mean {near}?" if near else "")
             )
         if number in chosen:
-            raise UsageError(f"--{flag}={text}: class {word} is there twice")
+            raise UsageError(f"--{flag}={text}: class {word} occurs twice")
         chosen.append(number)
     return chosen
 
 
 def other(config: Config) -> Config:
-    """The settings that load `config.unlabeled_dataset`, of which no label is used."""
-    # Prepared data are not looked for in a folder of images, nor fetched into it.
+    """Returns settings to load `config.unlabeled_dataset`, whose labels are unused."""
+    # Prepared data are neither searched in a folder of images nor fetched into it.
     own = config.dataset in FOLDERS and config.unlabeled_dataset not in FOLDERS
     return dataclasses.replace(
         config,
@@ -155,7 +156,7 @@ def other(config: Config) -> Config:
 
 
 def add_dataset(source: Source, other: Source) -> Source:
-    """Adds the training images of another data set, as images of no class."""
+    """Adds the training images of another data set as images of no class."""
     labels = np.full(len(other.train), OUTSIDE, np.int32)
     source = dataclasses.replace(
         source,
@@ -166,11 +167,11 @@ def add_dataset(source: Source, other: Source) -> Source:
 
 
 def find_folder(config: Config) -> Paths:
-    """All images below `config.unlabeled_dir`.
+    """Finds all images below `config.unlabeled_dir`.
 
     Raises:
-        UsageError: if images below it have a label in the data set.
-        UserError: if there are none.
+        UsageError: if the data set uses images below it with labels.
+        UserError: if there are no images.
     """
     folder, kind = config.unlabeled_dir, suffixes(config.bands)
     root = expanded(folder)
@@ -187,7 +188,7 @@ def find_folder(config: Config) -> Paths:
 
 
 def _require_apart(unlabeled: pathlib.Path, config: Config) -> None:
-    """Refuses a folder with images that the run is judged by, or has labels of."""
+    """Raises an error if the folder has images for labels, validation or test."""
     if config.dataset != "folder" or not config.data_dir:
         return
     unlabeled = unlabeled.resolve()
@@ -203,10 +204,10 @@ def _require_apart(unlabeled: pathlib.Path, config: Config) -> None:
 
 
 def add_folder(source: Source, config: Config) -> Source:
-    """Adds all images below `config.unlabeled_dir`, as images of unknown class.
+    """Adds all images below `config.unlabeled_dir` as images of unknown class.
 
     Raises:
-        UsageError, UserError: as `find_folder`, or if some can't be read.
+        UsageError, UserError: as `find_folder`, or if some images can't be read.
     """
     bands, paths = config.bands, find_folder(config)
     found = decoded.decode(
@@ -258,7 +259,7 @@ def _add(
 
 
 def _fitted(images: ImageArray, source: Source) -> ImageArray:
-    """uint8 [n, ...] images in the size and with the channels of a source's."""
+    """Converts images, uint8 [n, ...], to the size and channels of a source."""
     if images.shape[1:] == source.image_shape:
         return images
     if isinstance(images, np.ndarray):

@@ -1,4 +1,4 @@
-"""A data set: images, labels, and what may be done to the images."""
+"""Data sets for classification: images, labels and properties of the images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mixdmt_tf.errors import UserError
 from mixdmt_tf.progress import PATIENCE, Progress
 
 UNKNOWN = -1
-"""The label of an image of unknown class."""
+"""Label of an image of unknown class."""
 
 OUTSIDE = -2
 """Labels up to this one mean: known to be an image of none of the classes.
@@ -31,10 +31,10 @@ class Images:
     Attributes:
         images: uint8 [N, H, W, C]: an array in memory, read-only, or `LazyImages`.
         labels: int32 [N], read-only; `UNKNOWN` (-1) where the class is unknown,
-            `OUTSIDE` (-2) or less for images of none. Of several labels an image int32
-            [N, L] of ones, zeros and `UNKNOWN`.
-        weights: float32 [N], read-only: what each label counts beside others, finite
-            and not negative; None: all count alike.
+            `OUTSIDE` (-2) or less for images of none. With several labels per image:
+            int32 [N, L] of ones, zeros and `UNKNOWN`.
+        weights: float32 [N], read-only: relative weights of the labels, finite and not
+            negative; None: equal weights.
     """
 
     images: ImageArray
@@ -42,7 +42,7 @@ class Images:
     weights: Optional[np.ndarray] = None
 
     def __post_init__(self) -> None:
-        """Refuses arrays of another kind with a ValueError."""
+        """Raises a ValueError for arrays of a wrong dtype or shape."""
         if self.images.dtype != np.uint8 or self.images.ndim != 4:
             raise ValueError(
                 "images: expected uint8 [N, H, W, C], "
@@ -60,7 +60,7 @@ class Images:
             )
         if self.weights is not None:
             _check_weights(self.weights, self.images.shape[:1])
-        # A fingerprint that was taken has to stay true.
+        # Read-only, so that a computed fingerprint stays valid.
         for name in ("images", "labels", "weights"):
             array = getattr(self, name)
             if isinstance(array, np.ndarray):
@@ -74,12 +74,12 @@ class Images:
 
     @property
     def known(self) -> np.ndarray:
-        """Bool [N], of which images the class, or some label, is known."""
+        """Returns for which images the class, or any label, is known: bool [N]."""
         known: np.ndarray = self.labels > UNKNOWN
         return known if known.ndim == 1 else known.any(1)
 
     def take(self, ids: np.ndarray) -> Images:
-        """The images with these ids, int [n], in their order."""
+        """Returns the images with these ids, int [n], in the given order."""
         weights = None if self.weights is None else self.weights[ids]
         return Images(take(self.images, ids), self.labels[ids], weights)
 
@@ -99,21 +99,22 @@ class Source:
     """One data set.
 
     Attributes:
-        name: of the file in `data/classification/datasets/` that made it.
-        class_names: of the classes 0, 1, ..., or of several labels an image.
-        train: all training images, before anybody hides labels. Those whose label is
-            `UNKNOWN` or `OUTSIDE` are never labelled nor validation images.
-        test: None if the data set has no test images.
-        validation: only if the data set brings validation images of its own.
-        flip: whether an image's mirror image is as good an image of its class.
+        name: name of the module in `data/classification/datasets/`.
+        class_names: names of the classes 0, 1, ..., or of the labels if an image has
+            several.
+        train: all training images, before any labels are hidden. Images with the label
+            `UNKNOWN` or `OUTSIDE` are never used as labelled or validation images.
+        test: test images; None if the data set has none.
+        validation: validation images, if the data set has its own.
+        flip: whether the mirror image of an image is a valid image of its class.
         crop_padding: largest random shift in pixels.
-        default_labels: how many labels are used unless the user says so.
-        notes: sentences that the user should read, such as on files left out.
+        default_labels: default number of labels.
+        notes: messages for the user, such as on files that were left out.
         skipped: files that could not be used, each with the reason.
         pool: bool [N], which training images may be used unlabelled; None: all.
-        outside_names: of the labels -2, -3, ..., what such images show.
-        names: of the training images, if they are files: their paths, below the data
-            set's folder where they are in it. None: they have none but their numbers.
+        outside_names: names of the labels -2, -3, ...: what these images show.
+        names: paths of the training images, if they are files, relative to the data
+            set's folder if they are in it. None: images have only numbers.
     """
 
     name: str
@@ -131,13 +132,13 @@ class Source:
     names: Optional[Sequence[str]] = None
 
     def __post_init__(self) -> None:
-        """Refuses labels that are no class of this data set.
+        """Checks shapes, names and labels.
 
-        They would not be noticed later: a one-hot vector of them is all zeros.
+        Invalid labels would not be noticed later: their one-hot vector is all zeros.
 
         Raises:
-            UserError: naming part, row, label and the allowed range.
-            ValueError: if parts have images of different shapes, or not all names.
+            UserError: if a label is no class; with part, row, label and allowed range.
+            ValueError: if parts have images of different shapes, or names are missing.
         """
         if self.names is not None and len(self.names) != len(self.train):
             raise ValueError(f"{len(self.names)} names of {len(self.train)} images")
@@ -173,12 +174,12 @@ class Source:
 
     @property
     def several_labels(self) -> bool:
-        """Whether an image has several labels, each of which is true or not."""
+        """Whether images have several labels, each of which is true or false."""
         return self.train.labels.ndim > 1
 
     @property
     def num_classes(self) -> int:
-        """Number of classes, or of labels of an image."""
+        """Number of classes, or of labels per image."""
         return len(self.class_names)
 
     @property
@@ -188,12 +189,11 @@ class Source:
         return height, width, channels
 
     def fingerprint(self) -> str:
-        """Sha256, in hex, of everything that determines the training data.
+        """The SHA-256, in hex, of everything that determines the training data.
 
-        That is: name, class names, images and labels in their order, the pool, and
-        weights of the labels if there are any.
-        What is done to images later (`flip`, `crop_padding`) and how they are judged
-        (`test`, `validation`) is not part of it.
+        This includes the name, class names, images and labels in their order, the pool,
+        and weights of the labels if there are any. Augmentation (`flip`,
+        `crop_padding`) and evaluation (`test`, `validation`) are not included.
         """
         return self._fingerprint
 

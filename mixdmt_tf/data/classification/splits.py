@@ -1,12 +1,12 @@
-"""Which training images are labelled, unlabelled and held out for validation.
+"""Draws splits into labelled, unlabelled and validation images.
 
-A split is drawn from a seed alone and is the same on every machine. With one seed
+A split depends only on its seed and is the same on every machine. With one seed
 
 - the labelled images of `--labels=250` are the first 250 of those of `--labels=1000`,
-  so that curves over the number of labels compare like with like;
+  so that results for different numbers of labels are comparable;
 - they don't depend on `--validation`, and validation images don't depend on `--labels`
-  (as long as images last): both are dealt from one shuffled pack per class, labelled
-  images from its front and validation images from its back.
+  (if there are enough images): the images of each class are shuffled, and labelled
+  images are taken from the front and validation images from the back.
 """
 
 from __future__ import annotations
@@ -29,24 +29,25 @@ def make_split(
 
     Args:
         source: the data set.
-        labels: number of labelled images, as `Config.labels` says; where that is all,
-            images that are to be held out are not labelled.
-        validation: images held out, as `Config.validation` says. Unless given, no more
-            are held out than `labels` leaves.
-        seed: at least 0.
+        labels: number of labelled images, see `Config.labels`. If it is that of all
+            labels, images that are held out are not labelled.
+        validation: number of validation images, see `Config.validation`. If not given,
+            at most as many as `labels` leaves are held out.
+        seed: seed, at least 0.
 
     Returns:
-        The split; everything in the pool that is neither labelled nor held out is
-        unlabelled, with images of unknown class. Of classes that are not to be told
-        apart as large a share is left out as of the others, so that a class has as
-        many unlabelled images whether it is one of them or not. Images with several
-        labels are dealt whatever their labels: they have no classes to be stratified.
+        The split. All images of the pool that are neither labelled nor held out are
+        unlabelled, including images of unknown class. The same share of images is left
+        out of classes without labels as of the labelled classes, so that the number of
+        unlabelled images of a class does not depend on whether it is labelled. Images
+        with several labels are drawn regardless of their labels, because they have no
+        classes to stratify by.
 
     Raises:
         UsageError: if there are too few labels for the classes or too few images.
     """
     truth, number = source.train.labels, source.num_classes
-    if source.several_labels:  # then there are no classes to deal evenly
+    if source.several_labels:  # then there are no classes to stratify by
         truth, number = np.where(source.train.known, 0, UNKNOWN), 1
     by_class = [np.flatnonzero(truth == c) for c in range(number)]
     counts = np.array([len(ids) for ids in by_class])
@@ -74,8 +75,8 @@ def make_split(
             f"{validation} = {labels + validation}, but {source.name} has only {known} "
             "training images with a label"
         )
-    # Sorting raw draws shuffles. NumPy promises the raw stream to stay the same in all
-    # its versions, but not that of `Generator.permutation`.
+    # Sorting raw draws shuffles. NumPy guarantees the same raw stream in all versions,
+    # but not the same results of `Generator.permutation`.
     raw = np.random.PCG64(seed)
     packs = [
         ids[np.argsort(raw.random_raw(len(ids)), kind="stable")] for ids in by_class
@@ -103,7 +104,7 @@ def make_split(
 
 
 def _deal(packs: List[np.ndarray], order: np.ndarray) -> np.ndarray:
-    """Takes the next id from the pack of each class of `order`."""
+    """Takes the next id of each class in `order`."""
     ids = np.empty(len(order), np.int64)
     for c, pack in enumerate(packs):
         places = np.flatnonzero(order == c)
@@ -112,21 +113,21 @@ def _deal(packs: List[np.ndarray], order: np.ndarray) -> np.ndarray:
 
 
 def read_split(path: pathlib.Path, source: Source) -> Split:
-    """Reads a split and makes sure that it fits the data.
+    """Reads a split and checks that it fits the data.
 
     Args:
-        path: of a `split.json`; it may be written by hand.
-        source: the data that it is for.
+        path: path of a `split.json`, which may be written by hand.
+        source: source of the split.
 
     Raises:
         UserError: if the file can't be read, belongs to other data, or has ids that
-            are out of range, occur twice, or lack the label they need.
+            are out of range, occur twice, or lack a required label.
     """
     return read_fitting(path, source, _problem)
 
 
 def _problem(split: Split, source: Source) -> Optional[str]:
-    """What makes a split useless for its source, or None."""
+    """Returns what makes a split invalid for its source, or None."""
     total = len(source.train)
     seen = np.zeros(total, np.int64)
     for part in PARTS:
@@ -149,7 +150,7 @@ def _problem(split: Split, source: Source) -> Optional[str]:
 
 
 def validation_images(split: Split, source: Source) -> Optional[Images]:
-    """The images to validate with, or None if there are none."""
+    """Returns the validation images, or None if there are none."""
     if split.own_validation:
         return source.validation
     if not len(split.validation):
@@ -158,7 +159,7 @@ def validation_images(split: Split, source: Source) -> Optional[Images]:
 
 
 def describe(split: Split, source: Source) -> str:
-    """A table of images per class, with the source's notes below."""
+    """Returns a table of images per class, followed by the source's notes."""
     train = source.train.labels
     held_out, test = validation_images(split, source), source.test
     columns = {
@@ -183,7 +184,7 @@ def describe(split: Split, source: Source) -> str:
 
 
 def _rows_of_labels(columns: Dict[str, np.ndarray], source: Source) -> List[Any]:
-    """How many images have each label, where an image has several."""
+    """Counts the images with each label, for images with several labels."""
     rows = [("label", *columns)]
     for place, name in enumerate(source.class_names):
         counts = (np.count_nonzero(each[:, place] == 1) for each in columns.values())

@@ -1,9 +1,8 @@
-"""Images and labels of sets that TensorFlow Datasets has prepared.
+"""Reads images and labels prepared by TensorFlow Datasets.
 
-Small sets are read into memory. Of large ones, files with random access (array_record)
-are read when images are asked for; others (tfrecord) are read through once, into the
-cache on a disk (`data/shards.py`). Images keep the order of the files in every case: an
-id is a row.
+Small data sets are read into memory. Large data sets are read on access if their files
+have random access (array_record); others (tfrecord) are read once into the cache on
+disk (`data/shards.py`). Images are always in the order of the files: an id is a row.
 """
 
 from __future__ import annotations
@@ -35,18 +34,18 @@ RANDOM_ACCESS = ("array_record",)
 def open_images(
     builder: Any, folder: pathlib.Path, splits: Sequence[str], config: Config
 ) -> Images:
-    """The images of several splits, one after the other.
+    """Opens the images of several splits, concatenated.
 
     Args:
-        builder: of TensorFlow Datasets.
-        folder: that it reads.
-        splits: their names.
-        config: of which `image_store` and `cache_dir` count.
+        builder: builder of TensorFlow Datasets.
+        folder: folder of the prepared data.
+        splits: names of the splits.
+        config: settings; `image_store` and `cache_dir` are used.
 
     Raises:
-        UserError: if the images fit neither on the disk nor into memory, or not where
-            they were asked to go.
-        Exception: whatever damaged files raise.
+        UserError: if the images fit neither on disk nor into memory, or do not fit
+            where they are to be stored.
+        Exception: any exception, if files are damaged.
     """
     files = _Files(builder, splits)
     if builder.info.file_format.value in RANDOM_ACCESS:
@@ -80,7 +79,7 @@ def open_images(
 def _say_where(
     builder: Any, cache: pathlib.Path, kind: str, nbytes: int, virtual: bool
 ) -> None:
-    """Says where images go, if that is not what was asked for or what is usual."""
+    """Prints where images are stored, if it is not as requested or by default."""
     reasons = []
     if virtual:
         reasons += [
@@ -95,7 +94,7 @@ def _say_where(
 
 
 class _Files:
-    """Files that are read from their beginning."""
+    """Files that are read sequentially."""
 
     def __init__(self, builder: Any, splits: Sequence[str]):
         self._builder = builder
@@ -126,9 +125,9 @@ class _Files:
         return np.concatenate([batch["label"] for batch in batches]).astype(np.int32)
 
     def _batches(self, start: int, stop: int, features: Any) -> Iterator[Any]:
-        """Examples `start` to `stop` of all splits together, in batches."""
-        # One file after the other: the usual interleaving depends on their number.
-        # A file may end between two images: nothing but counting notices that.
+        """Yields examples `start` to `stop` of all splits together, in batches."""
+        # Files in order: the default interleaving depends on their number.
+        # A file truncated between two images is only noticed by counting.
         in_order = tfds.ReadConfig(
             interleave_cycle_length=1, try_autocache=False, assert_cardinality=True
         )
@@ -150,7 +149,7 @@ class _Files:
 
 
 class _RandomAccess(LazyImages):
-    """Files of which any example can be read."""
+    """Files with random access."""
 
     def __init__(self, builder: Any, splits: Sequence[str]):
         self._images = [builder.as_data_source(split) for split in splits]
@@ -189,9 +188,9 @@ class _RandomAccess(LazyImages):
 
 
 def _labels(files: Any, cache: pathlib.Path) -> np.ndarray:
-    """All labels, from the cache if they are there, in a file named by its digest."""
+    """Returns all labels, from the cache if possible, in a file named by its digest."""
     for place in cache.glob("labels-*.npy"):
-        with contextlib.suppress(*DAMAGES):  # or they are read and written again
+        with contextlib.suppress(*DAMAGES):  # otherwise they are read and written again
             content = bounds.read_bytes(place, bounds.INDEX_BYTES)
             if place.name == _labels_name(content):
                 return np.load(io.BytesIO(content), allow_pickle=False)
@@ -210,7 +209,7 @@ def _labels_name(content: bytes) -> str:
 
 
 def _key(folder: pathlib.Path, splits: Sequence[str]) -> str:
-    """A digest of which files there are, and of what is read of them."""
+    """Returns a digest of the files and of the splits that are read."""
     files = [
         (path.name, path.stat().st_size, path.stat().st_mtime_ns)
         for path in sorted(folder.iterdir())

@@ -1,8 +1,8 @@
-"""Sources that TensorFlow Datasets prepares: what all of them have in common.
+"""Common code of sources that TensorFlow Datasets prepares.
 
-Prepared data are read from their folder alone, without the network. Only where they are
-missing is TensorFlow Datasets asked to fetch them, and only after a short look whether
-their address answers: left to itself it tries for minutes.
+Prepared data are read from their folder, without the network. TensorFlow Datasets
+fetches data only if they are missing, and only after a short check that their server
+responds, because it would retry for minutes.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ class Prepared:
     """One data set.
 
     Attributes:
-        name: of the source.
-        prepared_as: its name in TensorFlow Datasets, and of its folder in `data_dir`.
-        url: from where TensorFlow Datasets downloads it.
+        name: name of the source.
+        prepared_as: its name in TensorFlow Datasets and of its folder in `data_dir`.
+        url: URL from which TensorFlow Datasets downloads it.
         flip: see `Source`.
         crop_padding: see `Source`.
-        train: splits that make up the training images, in this order.
+        train: splits of the training images, in this order.
         test: split of the test images.
     """
 
@@ -49,14 +49,14 @@ class Prepared:
     test: str = "test"
 
     def folder(self, config: Config) -> Optional[pathlib.Path]:
-        """Where it is prepared, None if it is not there; asks no server."""
+        """Returns the folder of the prepared data, or None; uses no network."""
         return find_prepared(_data_dir(config, self.prepared_as), self.prepared_as)
 
     def find(self, config: Config) -> None:
-        """Makes sure that the data are there or can be fetched, without TensorFlow.
+        """Checks that the data exist or can be fetched, without TensorFlow.
 
         Raises:
-            UserError: if neither is so, saying what to put where.
+            UserError: if not; says how to provide the data.
         """
         data_dir = _data_dir(config, self.prepared_as)
         if self.folder(config) or answers(self.url):
@@ -71,11 +71,11 @@ class Prepared:
         """Opens the data set, after fetching it if it is missing.
 
         Args:
-            config: of which `data_dir`, `image_store` and `cache_dir` are used.
+            config: settings; `data_dir`, `image_store` and `cache_dir` are used.
 
         Returns:
-            The source, in memory unless it is large (`tfds_images.py`). Images keep the
-            order of the prepared files: an id is a row.
+            The source, in memory unless it is large (`tfds_images.py`). Images are in
+            the order of the prepared files: an id is a row.
 
         Raises:
             UserError: if the data are missing and can't be fetched, or are damaged.
@@ -106,7 +106,7 @@ class Prepared:
                 )
             except (UserError, MemoryError):
                 raise
-            # What damaged files raise depends on where the damage is: anything.
+            # Damaged files can raise any exception, depending on where the damage is.
             except Exception as error:
                 raise UserError(
                     f"{folder} can't be read as {self.prepared_as}: "
@@ -117,7 +117,7 @@ class Prepared:
 
 
 def _data_dir(config: Config, prepared_as: str = "") -> pathlib.Path:
-    """The folder of all data sets; of an address that of the local copy of one."""
+    """Returns the folder of all data sets; for a URL, of the local copy of one."""
     given = config.data_dir or os.environ.get("TFDS_DATA_DIR")
     if given and addresses.is_address(given):
         return expanded(addresses.below(given, prepared_as)).parent
@@ -125,10 +125,10 @@ def _data_dir(config: Config, prepared_as: str = "") -> pathlib.Path:
 
 
 def find_prepared(data_dir: pathlib.Path, prepared_as: str) -> Optional[pathlib.Path]:
-    """The newest complete version of a data set in `data_dir`, or None.
+    """Returns the newest complete version of a data set in `data_dir`, or None.
 
-    TensorFlow Datasets writes under another name and renames at the end, so a folder
-    `NAME/1.2.3` with its two descriptions is complete.
+    TensorFlow Datasets writes to a temporary folder and renames it at the end, so a
+    folder `NAME/1.2.3` with its two description files is complete.
     """
     versions = [
         folder
@@ -143,17 +143,17 @@ def find_prepared(data_dir: pathlib.Path, prepared_as: str) -> Optional[pathlib.
 
 
 def _fetch(data_dir: pathlib.Path, prepared_as: str, url: str) -> None:
-    """Downloads and prepares a data set, or says what to put where."""
+    """Downloads and prepares a data set; errors say how to provide it otherwise."""
     print(f"fetching {prepared_as} from {url} into {data_dir}", file=sys.stderr)
     try:
         with _quiet(), contextlib.redirect_stdout(sys.stderr):
             tfds = _tensorflow_datasets()
             if not sys.stderr.isatty():
                 tfds.disable_progress_bar()
-            # Its bucket has nothing that we need, and asking for it can take long.
+            # Its GCS bucket has nothing that is needed here, and requests can be slow.
             tfds.core.utils.gcs_utils._is_gcs_disabled = True
             tfds.builder(prepared_as, data_dir=data_dir).download_and_prepare()
-    # Networks, disks, archives and TensorFlow Datasets itself fail in their own ways.
+    # Network, disk, archives and TensorFlow Datasets can raise any exception.
     except Exception as error:
         raise UserError(
             f"{prepared_as} is not in {data_dir} and could not be fetched "
@@ -182,7 +182,7 @@ def _tensorflow_datasets() -> Any:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps TensorFlow Datasets from reporting every step of its own."""
+    """Suppresses the progress messages of TensorFlow Datasets."""
     verbosity = logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)
     try:

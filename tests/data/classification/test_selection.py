@@ -128,7 +128,7 @@ def test_the_table_of_a_split_names_what_is_outside():
     [
         ({"labeled_classes": "0,9"}, "no class '9'; expected numbers from 0 to 4"),
         ({"labeled_classes": "cat,dgo"}, "did you mean dog?"),
-        ({"unlabeled_classes": "cat,cat"}, "class cat is there twice"),
+        ({"unlabeled_classes": "cat,cat"}, "class cat occurs twice"),
         ({"labeled_classes": "cat"}, "at least two classes"),
     ],
 )

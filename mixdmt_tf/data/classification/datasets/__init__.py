@@ -1,4 +1,4 @@
-"""Data sets, one file each: `--dataset=NAME` is NAME.py and its function `load`."""
+"""Data sets, one module each: `--dataset=NAME` calls `load` of NAME.py."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from mixdmt_tf.settings import modules, nearest
 
 
 def find(config: Config) -> None:
-    """Makes sure that the data are where `config` says, as far as a glance can tell.
+    """Quickly checks that the data are where `config` says.
 
-    It takes no TensorFlow and reads no image, so that a mistyped folder is noticed at
-    once. Data sets without a `find` are always there.
+    It does not import TensorFlow and reads no image, so that a mistyped folder is
+    reported at once. Data sets without a `find` are always available.
 
     Raises:
-        UsageError: if there is no such data set, or it needs a folder.
-        UserError: if the data are not there, as `load` would say.
+        UsageError: if the data set does not exist, or needs a folder.
+        UserError: if the data are missing, with the message of `load`.
     """
     configs = [config]
     if config.unlabeled_dataset:
@@ -34,11 +34,11 @@ def find(config: Config) -> None:
 
 
 def load(config: Config) -> Source:
-    """Loads the data set that `config.dataset` names, with the classes asked for.
+    """Loads the data set `config.dataset` with the selected classes.
 
     Raises:
-        UsageError: if there is no such data set, or no such class.
-        UserError: if its data are missing or damaged.
+        UsageError: if the data set or a class does not exist.
+        UserError: if the data are missing or damaged.
     """
     source = whole(config)
     if config.unlabeled_dataset:
@@ -51,13 +51,13 @@ def load(config: Config) -> Source:
 
 
 def whole(config: Config) -> Source:
-    """The data set that `config.dataset` names, with all classes and nothing added."""
+    """Loads the data set `config.dataset` with all classes, and adds no images."""
     source: Source = _module(config).load(config)
     return source
 
 
 def _module(config: Config) -> Any:
-    """The file of the data set that `config.dataset` names."""
+    """Returns the module of the data set `config.dataset`."""
     names = modules(__name__, "load")
     if config.dataset not in names:
         near = nearest(config.dataset, names)

@@ -1,9 +1,8 @@
 """Handwritten digits of 8x8, embedded in scikit-learn: real, small, always there.
 
-1,442 training and 355 test images of ten about equally frequent classes. The test
-images are every fifth image of each class in scikit-learn's order, the same ones for
-everybody. The same people wrote on both sides, which makes the task easier than the
-digits of strangers.
+1,442 training and 355 test images of ten classes of about equal size. The test images
+are always every fifth image of each class in scikit-learn's order. The same people
+wrote training and test digits, which makes the task easier than with other writers.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from mixdmt_tf.data.classification.source import Images, Source
 
 
 def load(config: Config) -> Source:
-    """Reads the embedded digits; no setting matters.
+    """Reads the embedded digits; settings are ignored.
 
     Raises:
         UserError: if scikit-learn or its file is missing.
@@ -33,6 +32,6 @@ def load(config: Config) -> Source:
         class_names=tuple("0123456789"),
         train=everything.take(np.flatnonzero(~is_test)),
         test=everything.take(np.flatnonzero(is_test)),
-        # Moving an 8x8 image by two pixels would push digits out of it.
+        # Shifting an 8x8 image by two pixels would move parts of digits out of it.
         crop_padding=1,
     )

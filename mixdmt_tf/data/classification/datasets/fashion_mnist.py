@@ -16,10 +16,10 @@ SET = tfds_source.Prepared(
 
 
 def find(config: Config) -> None:
-    """Refuses data that are not there and can't be fetched, without TensorFlow."""
+    """Checks that the data exist or can be fetched, without TensorFlow."""
     SET.find(config)
 
 
 def load(config: Config) -> Source:
-    """Reads it from `config.data_dir`, fetching it there if it is missing."""
+    """Reads the data set from `config.data_dir`; downloads it if it is missing."""
     return SET.load(config)

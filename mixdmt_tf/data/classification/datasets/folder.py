@@ -3,17 +3,17 @@
 Two layouts of `--data_dir`, in which a class is called like its folder:
 
     train/<class>/   test/<class>/
-        --labels of the training images are used with their class, the others without;
+        --labels training images are used with their class, the others without;
 
     labeled/<class>/   unlabeled/   val/<class>/   test/<class>/
-        images below unlabeled/, however nested, are of unknown class. All labels of
-        labeled/ are used, unless --labels hides some of them.
+        images anywhere below unlabeled/ are of unknown class. All labels of labeled/
+        are used, unless --labels hides some of them.
 
-unlabeled/, val/ and test/ may be missing, and may stand beside train/ as well. Images
-may lie in folders inside a class's folder. Hidden files and files that aren't PNG, JPEG
-or BMP are left out and counted. Class 0 is the first of the sorted class names.
-`image_files.py` says how images are brought to `--image_size`, `decoded.py` where they
-are kept.
+unlabeled/, val/ and test/ are optional, and can be used with train/ as well. Images may
+be in subfolders of a class folder. Hidden files and files that aren't PNG, JPEG or BMP
+are skipped and counted. Class 0 is the first of the sorted class names.
+`image_files.py` describes how images are resized to `--image_size`, and `decoded.py`
+where they are cached.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from mixdmt_tf.data.paths import Paths
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.files import expanded
 
-# Photos of one's own are few: what a network knows of others helps.
+# Users usually have few photos, so pretrained weights help.
 assumes = {
     "base": {"network": "auto"},
     "dmt_sgd": {"network": "auto"},
@@ -43,7 +43,7 @@ assumes = {
     "dual_student": {"network": "auto"},
 }
 
-SIZE = 32  # height and width of images, unless the settings say otherwise
+SIZE = 32  # default height and width of images
 SKIP = "use --on_bad_image=skip"
 LAYOUTS = (
     "expected train/<class>/ and test/<class>/, "
@@ -53,7 +53,7 @@ LAYOUTS = (
 
 @dataclasses.dataclass
 class Files:
-    """Image files of one part of the data, their classes, and how many others."""
+    """Image files of one part of the data, their classes, and a count of the rest."""
 
     paths: Paths
     labels: List[int] = dataclasses.field(default_factory=list)
@@ -71,11 +71,11 @@ class Files:
 
 
 def find(config: Config) -> pathlib.Path:
-    """The folder of the images with labels: train/ or labeled/ in `config.data_dir`.
+    """Finds the folder of labelled images: train/ or labeled/ in `config.data_dir`.
 
     Raises:
         UsageError: without `data_dir`.
-        UserError: if there is not just one of the two.
+        UserError: if there is not exactly one of the two.
     """
     if not config.data_dir:
         raise UsageError(f"--dataset=folder needs --data_dir=DIR; in DIR {LAYOUTS}")
@@ -86,10 +86,10 @@ def find(config: Config) -> pathlib.Path:
 
 
 def find_labels(config: Config) -> None:
-    """Makes sure that classes and images of `config.labels_csv` exist.
+    """Checks that classes and images of `config.labels_csv` exist.
 
     Raises:
-        UserError: naming what does not, or what is wrong with the file.
+        UserError: if one does not exist, or the file is invalid.
     """
     rows, labeled = labels_csv.read(config.labels_csv), find(config)
     suffixes = bands_.suffixes(config.bands)
@@ -101,17 +101,14 @@ def find_labels(config: Config) -> None:
 
 
 def load(config: Config) -> Source:
-    """Reads a folder of images, RGB of `config.image_size` (or 32) squared.
+    """Reads a folder of images as RGB squares with side `config.image_size` (or 32).
 
-    With `config.channels` they have those instead.
-
-    Mirror images count as good images and shifts go up to an eighth of the size, as
-    suits photographs.
+    With `config.channels`, images have these channels instead. Images may be flipped,
+    and shifted by up to an eighth of their size, which suits photographs.
 
     Raises:
         UsageError: without `data_dir`.
-        UserError: if the folders are not laid out as expected, or naming every file
-            that can't be used.
+        UserError: if the folders are not laid out as expected, or files can't be used.
     """
     labeled, suffixes = find(config), bands_.suffixes(config.bands)
     root = labeled.parent
@@ -157,11 +154,11 @@ def looks_right(root: pathlib.Path) -> bool:
 def files_of(
     labeled: pathlib.Path, suffixes: Sequence[str] = image_files.SUFFIXES
 ) -> Tuple[Tuple[str, ...], Dict[str, Files]]:
-    """Names of the classes, and the files of train, val and test.
+    """Returns the names of the classes, and the files of train, val and test.
 
     Args:
-        labeled: what `find` found.
-        suffixes: of image files.
+        labeled: folder returned by `find`.
+        suffixes: suffixes of image files.
 
     Raises:
         UserError: if the folders are not laid out as expected.
@@ -179,13 +176,13 @@ def files_of(
 
 
 def _labeled_folder(root: pathlib.Path) -> pathlib.Path:
-    """The one of train/ and labeled/ that there is."""
+    """Returns the existing one of train/ and labeled/."""
     if not root.is_dir():
         raise UserError(f"--data_dir={root} is not a folder; in it {LAYOUTS}")
     found = [root / name for name in ("train", "labeled") if (root / name).is_dir()]
     if len(found) == 2:
         raise UserError(
-            f"{root} has both train/ and labeled/, so that it isn't clear which images "
+            f"{root} has both train/ and labeled/, so it isn't clear which images "
             f"have labels; {LAYOUTS}"
         )
     if not found:
@@ -202,7 +199,7 @@ def _entries(folder: pathlib.Path) -> List[pathlib.Path]:
 
 
 def _class_folders(folder: pathlib.Path) -> Tuple[List[str], int]:
-    """Sorted names of the folders in a folder, and the number of other entries."""
+    """Returns sorted names of the subfolders, and the number of other entries."""
     entries = _entries(folder)
     names = [
         path.name
@@ -234,12 +231,12 @@ def _by_class(
     suffixes: Sequence[str],
     complete: bool,
 ) -> Files:
-    """The images in the class folders of `folder`; with `complete` none is empty."""
+    """Lists the images in class folders; with `complete` all need to have images."""
     names, others = _class_folders(folder)
     strange = [name for name in names if name not in class_names]
     if strange:
         raise UserError(
-            f"{folder} has the classes {few(strange)}, of which there are no training "
+            f"{folder} has the classes {few(strange)}, which have no training "
             f"images; expected only {few(class_names)}"
         )
     files = Files(Paths(folder.parent), ignored=others, suffixes=suffixes)
@@ -254,11 +251,11 @@ def _by_class(
 def _read(
     parts: Dict[str, Files], labeled: pathlib.Path, config: Config, size: int
 ) -> Tuple[Dict[str, Images], Sequence[str], Tuple[str, ...]]:
-    """Decodes all parts in one go, so that all bad files are named together.
+    """Decodes all parts at once, so that all bad files are reported together.
 
     Returns:
-        The images that can be used, names of those of train, and what is wrong with
-        the files of the others.
+        The usable images, names of the usable training images, and the problems of the
+        other files.
     """
     root, sizes = labeled.parent, {name: len(p.paths) for name, p in parts.items()}
     weights, paths = None, parts["train"].paths

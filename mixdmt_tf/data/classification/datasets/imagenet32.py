@@ -1,8 +1,8 @@
 """ImageNet of 2012 at 32x32: 1,281,167 + 50,000 photographs of 1,000 classes.
 
-Chrabaszcz et al. 2017 (arXiv:1707.08819); what RealMix trains on before it transfers
-(section 4.2.3). The published validation images are the test images here. It takes 4 GB
-of the cache on a disk.
+Chrabaszcz et al. 2017 (arXiv:1707.08819). RealMix pretrains on it for transfer learning
+(section 4.2.3). The published validation images are the test images here. The data set
+takes 4 GB of the cache on disk.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ SET = tfds_source.Prepared(
 
 
 def find(config: Config) -> None:
-    """Refuses data that are not there and can't be fetched, without TensorFlow."""
+    """Checks that the data exist or can be fetched, without TensorFlow."""
     SET.find(config)
 
 
 def load(config: Config) -> Source:
-    """Reads it from `config.data_dir`, fetching it there if it is missing."""
+    """Reads the data set from `config.data_dir`; downloads it if it is missing."""
     return SET.load(config)

@@ -1,18 +1,18 @@
 """Your own images with several labels each, such as 'beach', 'people' and 'sunset'.
 
-The images are anywhere below `--data_dir`, and `labels.csv` beside them says what they
-show. Its columns are `file`, relative to the folder, then `split` if you like (train,
-val or test; empty: train), and one column for each label, named after it, with 1, 0, or
-nothing where nobody knows:
+The images are anywhere below `--data_dir`, and `labels.csv` in this folder has their
+labels. Its columns are `file`, relative to the folder, optionally `split` (train, val
+or test; empty: train), and one column for each label, named after it, with 1, 0, or
+nothing if it is unknown:
 
     file,split,beach,people
     2019/0001.jpg,train,1,0
     2019/0002.jpg,train,1,
     2020/0001.jpg,test,0,1
 
-Training images without any label are unlabelled images, and so are images that the file
-does not name. `image_files.py` says how images are brought to `--image_size`,
-`decoded.py` where they are kept.
+Training images without any label are unlabelled, as are images that are not in the
+file. `image_files.py` describes how images are resized to `--image_size`, and
+`decoded.py` where they are cached.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from mixdmt_tf.data.lazy_images import take
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.files import expanded
 
-# Photos of one's own are few: what a network knows of others helps.
+# Users usually have few photos, so pretrained weights help.
 assumes = {
     "base": {"network": "auto"},
     "dmt_sgd": {"network": "auto"},
@@ -38,23 +38,23 @@ assumes = {
     "dual_student": {"network": "auto"},
 }
 
-SEVERAL_LABELS = True  # an image: some methods can't learn them
-SIZE = 32  # height and width of images, unless the settings say otherwise
+SEVERAL_LABELS = True  # per image; some methods do not support this
+SIZE = 32  # default height and width of images
 FILE = "labels.csv"
 PARTS = ("train", "val", "test")
 VALUES = {"1": 1, "0": 0, "": UNKNOWN}
-OTHERS = ("file", "split")  # columns that are no labels
-LABELS = 1000  # at most
+OTHERS = ("file", "split")  # columns that are not labels
+LABELS = 1000  # most labels
 
 Rows = Dict[str, Tuple[str, str, List[int]]]  # by file: where, part, labels
 
 
 def find(config: Config) -> pathlib.Path:
-    """The folder of the images, whose table is read.
+    """Finds the folder of the images and checks its table.
 
     Raises:
         UsageError: without `data_dir`.
-        UserError: if there is no such folder, or something is wrong with its table.
+        UserError: if the folder does not exist, or its table is invalid.
     """
     if not config.data_dir:
         raise UsageError(
@@ -74,15 +74,14 @@ def find(config: Config) -> pathlib.Path:
 
 
 def load(config: Config) -> Source:
-    """Reads a folder of images, RGB of `config.image_size` (or 32) squared.
+    """Reads a folder of images as RGB squares with side `config.image_size` (or 32).
 
-    Mirror images count as good images and shifts go up to an eighth of the size, as
-    suits photographs.
+    Images may be flipped, and shifted by up to an eighth of their size, which suits
+    photographs.
 
     Raises:
         UsageError: without `data_dir`.
-        UserError: if the table is not as expected, or naming every file that can't be
-            used.
+        UserError: if the table is not as expected, or files can't be used.
     """
     root = find(config)
     size = config.image_size or SIZE
@@ -91,7 +90,7 @@ def load(config: Config) -> Source:
     unknown = [UNKNOWN] * len(names)
     named = [csv_rows.relative(path, root) for path in paths]
     entries = [rows.get(name, ("", "train", unknown)) for name in named]
-    require_images(rows, named, root)  # before hours may go into decoding them
+    require_images(rows, named, root)  # before decoding, which may take hours
     found = decoded.decode(paths, root, size, config.image_store, config.cache_folder())
     if config.on_bad_image == "error":
         image_files.refuse(found.problems, paths, "use --on_bad_image=skip")
@@ -132,10 +131,10 @@ def load(config: Config) -> Source:
 
 
 def read_table(root: pathlib.Path) -> Tuple[Tuple[str, ...], Rows]:
-    """Names of the labels, and what the table says of each file.
+    """Reads the names of the labels, and place, part and labels of each file.
 
     Raises:
-        UserError: naming the row that is wrong.
+        UserError: if a row is invalid, with its line.
     """
     table = image_files.printable(root / FILE)
     header, lines = csv_rows.read(root / FILE, table, ("file",))
@@ -154,7 +153,7 @@ def read_table(root: pathlib.Path) -> Tuple[Tuple[str, ...], Rows]:
         if file in rows:
             earlier = rows[file][0].rpartition(", ")[2]
             raise UserError(
-                f"{where}: {csv_rows.printable(file)} is there already, on {earlier}"
+                f"{where}: {csv_rows.printable(file)} occurs already on {earlier}"
             )
         part = cells.get("split", "") or "train"
         if part not in PARTS:
@@ -179,15 +178,15 @@ def _value(text: str, name: str, where: str) -> int:
 
 
 def require_images(rows: Rows, named: List[str], root: pathlib.Path) -> None:
-    """Refuses a table that names files that are not there.
+    """Checks that all files of a table exist.
 
     Args:
-        rows: from `read_table`.
-        named: the files that are there, as the table would name them.
+        rows: rows from `read_table`.
+        named: names of the existing files, in the form of the table.
         root: the folder.
 
     Raises:
-        UserError: naming the first row of such a file.
+        UserError: if a file is missing, with its first row.
     """
     there = set(named)
     for file, (where, _, _) in rows.items():
@@ -210,7 +209,7 @@ def _notes(
     notes = []
     if unnamed:
         notes.append(f"{unnamed:,} images that {FILE} does not name are unlabelled")
-    if ignored > 1:  # the table is one
+    if ignored > 1:  # the table is one of the ignored files
         notes.append(
             f"left out in {root}: {ignored - 1:,} hidden or not PNG, JPEG or BMP"
         )

@@ -1,7 +1,7 @@
 """STL-10: 5,000 labelled + 100,000 unlabelled + 8,000 test photographs of 96x96.
 
-The unlabelled images come from more classes than the ten, unknown from which. They
-take 2.9 GB of the cache on a disk.
+The unlabelled images are also of classes other than the ten, and their classes are
+unknown. They take 2.9 GB of the cache on disk.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ SET = tfds_source.Prepared(
 
 
 def find(config: Config) -> None:
-    """Refuses data that are not there and can't be fetched, without TensorFlow."""
+    """Checks that the data exist or can be fetched, without TensorFlow."""
     SET.find(config)
 
 
 def load(config: Config) -> Source:
-    """Reads it from `config.data_dir`, fetching it there if it is missing."""
+    """Reads the data set from `config.data_dir`; downloads it if it is missing."""
     return SET.load(config)

@@ -1,7 +1,7 @@
 """SVHN: 73,257 + 26,032 house numbers of 32x32, ten digits of unequal frequency.
 
-What papers call SVHN without the extra set. A digit's mirror image is no digit, so
-there is no flip.
+Papers call this SVHN without the extra set. Images are not flipped, because the mirror
+image of a digit is not a digit.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ SET = tfds_source.Prepared(
 
 
 def find(config: Config) -> None:
-    """Refuses data that are not there and can't be fetched, without TensorFlow."""
+    """Checks that the data exist or can be fetched, without TensorFlow."""
     SET.find(config)
 
 
 def load(config: Config) -> Source:
-    """Reads it from `config.data_dir`, fetching it there if it is missing."""
+    """Reads the data set from `config.data_dir`; downloads it if it is missing."""
     return SET.load(config)

@@ -1,7 +1,6 @@
 """SVHN with its extra set: 73,257 + 531,131 training images, 26,032 test images.
 
-The extra images are easier ones. They take 1.9 GB of the cache on
-a disk.
+The extra images are easier. They take 1.9 GB of the cache on disk.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ SET = tfds_source.Prepared(
 
 
 def find(config: Config) -> None:
-    """Refuses data that are not there and can't be fetched, without TensorFlow."""
+    """Checks that the data exist or can be fetched, without TensorFlow."""
     SET.find(config)
 
 
 def load(config: Config) -> Source:
-    """Reads it from `config.data_dir`, fetching it there if it is missing."""
+    """Reads the data set from `config.data_dir`; downloads it if it is missing."""
     return SET.load(config)

@@ -208,7 +208,7 @@ def test_the_source_does_not_depend_on_where_images_are(store, tmp_path):
         (
             ("train/a/1.png", "train/b/2.png", "test/c/3.png"),
             (),
-            "test has the classes c, of which there are no training images; .* a, b",
+            "test has the classes c, which have no training images; .* a, b",
         ),
         (("train/a/1.png", "train/b/2.png"), ("test",), "test has no PNG"),
         (("train/a/1.png", "train/b/2.png"), ("unlabeled/x",), "unlabeled has no PNG"),

@@ -102,7 +102,7 @@ def test_weights_are_of_training_images(digits, tmp_path):
         ("file,a\nx.png,2\n", "labels.csv, line 2: a is 2; expected 1, 0, or nothing"),
         ("file,a\nx.png,yes\n", "line 2: a is yes; expected"),
         ("file,split,a\nx.png,dev,1\n", "line 2: split dev; expected train, val or"),
-        ("file,a\nx.png,1\n./x.png,0\n", "line 3: x.png is there already, on line 2"),
+        ("file,a\nx.png,1\n./x.png,0\n", "line 3: x.png occurs already on line 2"),
         ("file,split,a\nx.png,test,\n", "line 2: an image of test without any label"),
         ("file,split\nx.png,train\n", "has 0 columns of labels; expected 1 to"),
         ("name,a\nx.png,1\n", "line 1: expected a column 'file'; found name, a"),
