@@ -160,7 +160,7 @@ class _RandomAccess(LazyImages):
         super().__init__((int(self._starts[-1]), *shape))
 
     def read(self, ids: np.ndarray) -> np.ndarray:
-        """As `LazyImages.read`."""
+        """See `LazyImages.read`."""
         images = np.empty((len(ids), *self.shape[1:]), np.uint8)
         for row, number in zip(images, ids):
             split = int(np.searchsorted(self._starts, number, "right")) - 1

@@ -1,1 +1,1 @@
-"""Data of semantic segmentation: data sets, splits, pseudo labels, batches."""
+"""Data for semantic segmentation: data sets, splits, pseudo labels, batches."""

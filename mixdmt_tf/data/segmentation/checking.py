@@ -1,4 +1,4 @@
-"""Finds what is wrong with the files of a data set before anybody trains on it."""
+"""Checks the files of a data set before training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mixdmt_tf.errors import UserError
 
 LISTED = 5
 _NAMES = {"train": "training", "validation": "validation", "test": "test"}
-_AHEAD = 64  # images given to the threads at a time, so that few wait in memory
+_AHEAD = 64  # images given to the threads at a time, which bounds memory
 
 Progress = Callable[[int, int], None]
 
@@ -29,18 +29,19 @@ def check(
     progress: Optional[Progress] = None,
     otherwise: str = "leave them out with --on_bad_image=skip",
 ) -> None:
-    """Reads every image that will be used once, and says what can't be used.
+    """Reads every image that will be used once, and reports unusable ones.
 
     Args:
         source: the data set.
-        split: with it, only its training images are read, and not the labels that it
-            hides; without, all images and all labels.
-        progress: called with (images read, images in all), now and then and at the end.
-        otherwise: what else the command can do than repair or remove them; '' nothing.
+        split: if given, only its training images are read, without hidden labels.
+            Otherwise all images and all labels are read.
+        progress: called with (images read, images in all), sometimes and at the end.
+        otherwise: what the user can do instead of repairing or removing files; '':
+            nothing.
 
     Raises:
-        UserError: with the first five bad files, each by name with what is wrong, and
-            the number of all.
+        UserError: if images can't be used; with the first five files, their problems,
+            and the number of all.
     """
     tasks = _tasks(source, split)
     looks = _looks(source, tasks, progress)
@@ -60,23 +61,23 @@ def check(
 
 
 def sound(source: Source, progress: Optional[Progress] = None) -> Source:
-    """Reads every image and all labels once, and leaves out what can't be used.
+    """Reads every image and all labels once, and removes unusable images.
 
     Args:
         source: the data set.
-        progress: as for `check`.
+        progress: see `check`.
 
     Returns:
-        The data set without these images, which `skipped` lists.
+        The data set without the unusable images, which `skipped` lists.
 
     Raises:
         UserError: if no labelled training image is left, or none of the validation
-            images that there were.
+            images.
     """
     tasks = _tasks(source)
     looks = _looks(source, tasks, progress)
     skipped = tuple(look.problem for look in looks if look.problem)
-    # By identity: parts may have images of the same name.
+    # By identity: images of different parts may have the same name.
     bad = {id(task.sample) for task, look in zip(tasks, looks) if look.problem}
     parts = {
         part: tuple(sample for sample in samples if id(sample) not in bad)
@@ -106,7 +107,7 @@ def sound(source: Source, progress: Optional[Progress] = None) -> Source:
 
 
 class _Task(NamedTuple):
-    """An image to be read, with its part and whether its labels are read too."""
+    """An image to read, its part, and whether to read its labels."""
 
     part: str
     sample: Sample
@@ -116,7 +117,7 @@ class _Task(NamedTuple):
 def _looks(
     source: Source, tasks: Sequence[_Task], progress: Optional[Progress] = None
 ) -> List[Look]:
-    """Reads the images, or finds what was found when they were read before."""
+    """Reads the images, or returns the stored results of an earlier read."""
     known = known_files.key(source, [(task.sample, task.with_labels) for task in tasks])
     before = known and known_files.read(known, len(tasks))
     if before:
@@ -139,7 +140,7 @@ def _looks(
 def _require_labels(
     source: Source, tasks: Sequence[_Task], looks: Sequence[Look]
 ) -> None:
-    """Refuses masks that say nothing: there would be no loss, or no mean IoU."""
+    """Raises an error if all pixels are ignored: no loss or mean IoU would exist."""
     for part in dict.fromkeys(task.part for task in tasks):
         labeled = [
             look.labeled
@@ -156,7 +157,7 @@ def _require_labels(
 
 
 def _look(sample: Sample, num_classes: int, with_labels: bool) -> Look:
-    """Reads an image and, if they are needed, its labels, 0 to C - 1 or 255."""
+    """Reads an image and, if required, its labels, 0 to C - 1 or 255."""
     name = image_files.printable(sample.labels_place())
     try:
         image = sample.image()
@@ -182,7 +183,7 @@ def _look(sample: Sample, num_classes: int, with_labels: bool) -> Look:
 
 
 def _tasks(source: Source, split: Optional[Split] = None) -> List[_Task]:
-    """Images to be read."""
+    """Returns the images to read."""
     tasks: List[_Task] = []
     for part, members in source.parts():
         if part != "train":

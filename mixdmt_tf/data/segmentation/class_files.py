@@ -1,4 +1,4 @@
-"""What the files of a data set say of its classes: `classes.txt` and `colours.txt`."""
+"""Reads the classes and colours of a data set from `classes.txt` and `colours.txt`."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ CLASSES = "classes.txt"
 def read_classes(
     folder: pathlib.Path, unknown_colour: str
 ) -> Tuple[Optional[Tuple[str, ...]], Optional[Palette]]:
-    """Names of the classes, and what colours in masks mean.
+    """Reads the names of the classes, and the colours of classes in masks.
 
     Args:
-        folder: of the data set; may have a classes.txt, a colours.txt, or both.
-        unknown_colour: the setting of this name.
+        folder: folder of the data set, with a classes.txt, a colours.txt, or both.
+        unknown_colour: the setting `Config.unknown_colour`.
 
     Returns:
-        Names, None if no file has them; and colours, None if masks have numbers.
+        Names of the classes, or None if no file has them; and the palette, or None if
+        masks have class numbers.
 
     Raises:
-        UsageError: if unknown colours are to be ignored, and no colour is known.
+        UsageError: if unknown colours are to be ignored without a colours.txt.
         UserError: if a file can't be read, or the two have different classes.
     """
     names = None
@@ -55,16 +56,16 @@ def read_classes(
 
 
 def require_numbers(masks: Sequence[pathlib.Path], folder: pathlib.Path) -> None:
-    """Refuses masks in colours where nothing says what these mean.
+    """Raises an error if masks have colours and there is no colours.txt.
 
-    A few among others are left to `checking`, which names them.
+    If only some masks have colours, `checking` reports them.
 
     Args:
-        masks: all of them, one at least.
-        folder: of the data set, without a colours.txt.
+        masks: all masks, at least one.
+        folder: folder of the data set, without a colours.txt.
 
     Raises:
-        UserError: saying how to come by one.
+        UserError: if masks have colours; says how to create a colours.txt.
     """
     if all(map(label_maps.has_colours, masks)):
         raise UserError(
@@ -78,11 +79,11 @@ def require_numbers(masks: Sequence[pathlib.Path], folder: pathlib.Path) -> None
 def colours_of(
     palette: Optional[Palette], mask: pathlib.Path, count: int
 ) -> Optional[np.ndarray]:
-    """How label maps are painted: uint8 [count, 3]; None: as VOC's.
+    """Returns the colours to paint label maps: uint8 [count, 3]; None: those of VOC.
 
     Args:
-        palette: of colours.txt, if there is one.
-        mask: whose own palette is taken otherwise, if it has a useful one.
-        count: C.
+        palette: palette of colours.txt, if there is one.
+        mask: mask whose own palette is used otherwise, if it is useful.
+        count: number of classes, C.
     """
     return palette.colours if palette else label_maps.read_palette(mask, count)

@@ -1,9 +1,9 @@
-"""Annotations in the form of COCO, read and checked: https://cocodataset.org.
+"""Reads and checks annotations in COCO's format: https://cocodataset.org.
 
-The JSON of COCO's instances, which most labelling programs write, with outlines as
-polygons or run lengths; and that of its panoptic segmentation, with a PNG for each
-image whose colours are numbers of segments. Files may come from anywhere: whatever is
-of another type or size than expected is a `UserError` that says where.
+Supports the JSON of COCO instances, which most labelling programs write, with outlines
+as polygons or run lengths; and that of panoptic segmentation, with a PNG for each image
+whose colours encode segment numbers. Files are not trusted: any value of a wrong type
+or size raises a `UserError` with its place.
 """
 
 from __future__ import annotations
@@ -29,11 +29,12 @@ class Entry:
     """One image.
 
     Attributes:
-        file_name: its file, relative to the folder of the images.
+        file_name: file of the image, relative to the folder of the images.
         size: (H, W).
-        regions: of its objects, in the order of the file.
-        segments: for panoptic annotations, class or 255 of each segment's number.
-        segments_file: the PNG with the numbers, relative to the folder of such files.
+        regions: regions of its objects, in the order of the file.
+        segments: for panoptic annotations, class or 255 of each segment number.
+        segments_file: PNG with the segment numbers, relative to the folder of such
+            files.
     """
 
     file_name: str
@@ -45,13 +46,13 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True)
 class Annotations:
-    """What a file says.
+    """Content of a file of annotations.
 
     Attributes:
-        class_names: of the classes 0, 1, ...
+        class_names: names of the classes 0, 1, ...
         background: class, or 255, of pixels without annotation.
         entries: the images, in the order of the file.
-        boxes: number of objects with a box alone; their boxes are ignored.
+        boxes: number of objects with only a box; they are ignored.
     """
 
     class_names: Tuple[str, ...]
@@ -63,19 +64,19 @@ class Annotations:
 def read(path: pathlib.Path) -> Annotations:
     """Reads a file of annotations.
 
-    Categories become classes in the order of their ids. Pixels without an object are of
-    class 0, 'background', before all others, unless a category is called that; of
-    panoptic annotations they have no class. Objects that are crowds, and the boxes of
-    those without an outline, are ignored.
+    Categories become classes in the order of their ids. Pixels without an object get
+    class 0, 'background', which is added unless a category has this name. In panoptic
+    annotations they have no class. Crowds, and boxes of objects without an outline, are
+    ignored.
 
     Raises:
-        UserError: if it can't be read, is too large, or has not the form of COCO.
+        UserError: if it can't be read, is too large, or is not in COCO's format.
     """
     return _Reader(path).annotations()
 
 
 class _Reader(Document):
-    """Goes through a document."""
+    """Reads annotations from a document."""
 
     boxes = 0
 
@@ -99,7 +100,7 @@ class _Reader(Document):
     def _categories(
         self, panoptic: bool
     ) -> Tuple[Tuple[str, ...], int, Dict[int, int]]:
-        """Names of the classes, that of the background, and classes by id."""
+        """Reads names of the classes, class of the background, and classes by id."""
         by_id: Dict[int, str] = {}
         for number, each in enumerate(self.objects("categories")):
             where = f"categories[{number}]"
@@ -122,7 +123,7 @@ class _Reader(Document):
         return tuple(names), background, classes
 
     def _images(self) -> Dict[Any, Entry]:
-        """Images by their id."""
+        """Reads the images, by id."""
         entries: Dict[Any, Entry] = {}
         files = set()
         for number, each in enumerate(self.objects("images")):
@@ -163,7 +164,7 @@ class _Reader(Document):
     def _label(
         self, each: Mapping[str, Any], classes: Mapping[int, int], where: str
     ) -> int:
-        """The class of an object or segment, 255 for a crowd."""
+        """Returns the class of an object or segment; 255 for a crowd."""
         key = self.field(each, "category_id", where, (int,))
         if key not in classes:
             self.refuse(where, f"no category has the id {key}")
@@ -198,7 +199,7 @@ class _Reader(Document):
             else:
                 raise ValueError("expected a text or a list of integers")
             total = size[0] * size[1]
-            # The first comparison keeps the sum from running over.
+            # The first comparison prevents overflow of the sum.
             if (runs < 0).any() or (runs > total).any() or runs.sum() != total:
                 raise ValueError(f"expected numbers of {total:,} pixels in all")
         except (ValueError, OverflowError) as error:

@@ -1,17 +1,17 @@
-"""`colours.txt`: what the colours in masks mean, as labelling programs paint them.
+"""Reads `colours.txt`, which maps the colours in masks to classes.
 
-One class on each line, its name and then its colour, as three numbers from 0 to 255 or
-as #rrggbb; the first name is class 0:
+Each line has the name of a class and then its colour, as three numbers from 0 to 255 or
+as #rrggbb. The first name is class 0:
 
-    # a line that begins with # is left out
+    # a line that begins with # is a comment
     background     0 0 0
     traffic light  #faaa1e
     car            0 0 142
     car            0 0 70
     ignored        255 255 255
 
-A name on several lines has several colours, so that classes can be joined. Pixels in a
-colour of `ignored` have no class: nobody learns from them or is judged by them.
+A name on several lines has several colours, which can be used to merge classes. Pixels
+in a colour of `ignored` have no class and are excluded from training and evaluation.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from mixdmt_tf.data.segmentation.source import IGNORED
 from mixdmt_tf.data.segmentation.text_files import read_lines
 
 COLOURS, IGNORED_NAME = "colours.txt", "ignored"
-TRANSPARENT = -1  # the code of a pixel that one can see through
+TRANSPARENT = -1  # code of a pixel that is not fully opaque
 _NUMBER = r"(\d{1,3})"
 _LINE = re.compile(
     rf"(.*\S)\s+(?:#([0-9a-f]{{6}})|{_NUMBER}[\s,]+{_NUMBER}[\s,]+{_NUMBER})",
@@ -41,10 +41,11 @@ class Palette:
     """Classes and their colours.
 
     Attributes:
-        class_names: of the classes 0, 1, ...
+        class_names: names of the classes 0, 1, ...
         classes: class, or 255, of each colour, by the colour's code (`encode`).
-        strict: whether a mask with other colours is refused; or they become 255.
-        place: the file that says so, for messages.
+        strict: whether masks with other colours raise an error; otherwise these pixels
+            become 255.
+        place: the file of the palette, for messages.
     """
 
     class_names: Tuple[str, ...]
@@ -62,10 +63,10 @@ class Palette:
         return decode(codes)
 
     def classes_of(self, codes: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-        """Classes of colours.
+        """Converts colours to classes.
 
         Args:
-            codes: int32 [H, W].
+            codes: codes of colours, int32 [H, W].
 
         Returns:
             Classes, or 255, uint8 [H, W], and where a colour is unknown, bool [H, W].
@@ -78,13 +79,13 @@ class Palette:
 
 
 def encode(pixels: np.ndarray) -> np.ndarray:
-    """Colours as numbers: red * 65536 + green * 256 + blue.
+    """Encodes colours as numbers: red * 65536 + green * 256 + blue.
 
     Args:
         pixels: uint8 [..., 3], or [..., 4] with opacity.
 
     Returns:
-        int32 [...]; -1 where a pixel is not wholly opaque.
+        int32 [...]; -1 where a pixel is not fully opaque.
     """
     red, green, blue = (pixels[..., i].astype(np.int32) for i in range(3))
     codes = red << 16 | green << 8 | blue
@@ -94,12 +95,12 @@ def encode(pixels: np.ndarray) -> np.ndarray:
 
 
 def decode(codes: np.ndarray) -> np.ndarray:
-    """Numbers of `encode` as colours: int [N] -> uint8 [N, 3]."""
+    """Decodes numbers of `encode` to colours: int [N] -> uint8 [N, 3]."""
     return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], -1).astype(np.uint8)
 
 
 def name_of(code: int) -> str:
-    """A colour for a message: #rrggbb."""
+    """Formats a colour for messages: #rrggbb."""
     return "transparent" if code == TRANSPARENT else f"#{code:06x}"
 
 
@@ -107,8 +108,8 @@ def read_colours(path: pathlib.Path) -> Palette:
     """Reads a `colours.txt`.
 
     Raises:
-        UserError: naming the line that has no name and colour or repeats a colour; or
-            if there are fewer than 2 or more than 255 classes.
+        UserError: if a line has no name and colour or repeats a colour, or there are
+            fewer than 2 or more than 255 classes.
     """
     names: List[str] = []
     classes: Dict[int, int] = {}

@@ -15,7 +15,7 @@ from mixdmt_tf.settings import check, setting, settings_of
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """What is learned from; sizes and scales are the data set's own unless given."""
+    """Settings of the data. Sizes and scales default to those of the data set."""
 
     task: ClassVar[str] = "segmentation"
 
@@ -89,7 +89,7 @@ class Config:
     )
 
     def __post_init__(self) -> None:
-        """Refuses values out of range, or that don't go together, with UsageError."""
+        """Raises a UsageError for values out of range or incompatible values."""
         check(settings_of(type(self)), self)
         if self.labels and self.labeled_list:
             raise UsageError(
@@ -107,19 +107,19 @@ class Config:
 
     @property
     def bands(self) -> Optional[Bands]:
-        """What the images are, None: photographs.
+        """Channels and value range of the images; None: photographs.
 
         Raises:
-            UsageError: if `pixel_range` can't be read.
+            UsageError: if `pixel_range` is invalid.
         """
         return bands.of(self.channels, self.pixel_range)
 
     @property
     def crop_size(self) -> Optional[Tuple[int, int]]:
-        """(height, width) that `crop` says, None if it says nothing.
+        """(height, width) given by `crop`; None if it is not given.
 
         Raises:
-            UsageError: if it is no size.
+            UsageError: if `crop` is not a size.
         """
         if not self.crop:
             return None
@@ -134,10 +134,10 @@ class Config:
 
     @property
     def scale_range(self) -> Optional[Tuple[float, float]]:
-        """(smallest, largest) that `scale` says, None if it says nothing.
+        """(smallest, largest) given by `scale`; None if it is not given.
 
         Raises:
-            UsageError: if it is no range.
+            UsageError: if `scale` is not a range.
         """
         if not self.scale:
             return None
@@ -153,7 +153,7 @@ class Config:
 
 
 def share_of(labels: str) -> Fraction:
-    """What `labels` says: a fraction of the images, or their number.
+    """Parses `labels`: a fraction of the images, or their number.
 
     Raises:
         UsageError: if it is neither.

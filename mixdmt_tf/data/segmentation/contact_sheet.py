@@ -1,4 +1,4 @@
-"""Images beside their coloured masks on one sheet, to be looked at before training."""
+"""Contact sheet: images next to their coloured masks, to inspect before training."""
 
 from __future__ import annotations
 

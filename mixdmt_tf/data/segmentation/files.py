@@ -1,4 +1,4 @@
-"""Images in files: a photograph, and beside it a mask (`label_maps.py`)."""
+"""Images in files: an image and its mask (`label_maps.py`)."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class FileSample(Sample):
     """An image in one or two files.
 
     Attributes:
-        image_path: PNG, JPEG or BMP of any size; what a camera notes of which side is
-            up is obeyed, so that the mask has to be of the image as it is seen.
+        image_path: PNG, JPEG or BMP of any size. The EXIF orientation is applied, so
+            the mask has to fit the rotated image.
         mask_path: mask of the same size; None: unknown.
-        palette: what the mask's colours mean; None: its numbers are classes.
-        bands: what the image is; None: a photograph, RGB.
+        palette: classes of the mask's colours; None: its numbers are classes.
+        bands: channels and value range of the image; None: a photograph, RGB.
     """
 
     image_path: pathlib.Path = pathlib.Path()
@@ -36,37 +36,37 @@ class FileSample(Sample):
     bands: Optional[Bands] = None
 
     def labels_place(self) -> str:
-        """As `Sample.labels_place`."""
+        """See `Sample.labels_place`."""
         return str(self.mask_path or self.image_path)
 
     def files(self) -> Tuple[pathlib.Path, ...]:
-        """As `Sample.files`."""
+        """See `Sample.files`."""
         both = (self.image_path, self.mask_path)
         return tuple(path for path in both if path is not None)
 
     def reading(self) -> str:
-        """As `Sample.reading`."""
+        """See `Sample.reading`."""
         if self.palette is None:
             return repr(self.bands)
         colours = sorted(self.palette.classes.items())
         return repr((self.bands, colours, self.palette.strict))
 
     def size(self) -> Tuple[int, int]:
-        """As `Sample.size`; reads the file's header."""
+        """See `Sample.size`; reads the file's header."""
         if self.bands:
             return band_files.size(self.image_path)
         with opened(self.image_path, image_files.FORMATS) as picture:
             return seen_size(picture)
 
     def image(self) -> np.ndarray:
-        """As `Sample.image`."""
+        """See `Sample.image`."""
         if self.bands:
             return band_files.image(self.image_path, self.bands)
         with opened(self.image_path, image_files.FORMATS) as picture:
             return self._pixels(rgb(picture))
 
     def labels(self) -> Optional[np.ndarray]:
-        """As `Sample.labels`."""
+        """See `Sample.labels`."""
         if self.mask_path is None:
             return None
         labels = label_maps.read(self.mask_path, self.palette)
@@ -82,24 +82,24 @@ class FileSample(Sample):
         return self._classes(labels)
 
     def _pixels(self, picture: Image.Image) -> np.ndarray:
-        """The image that was read, uint8 [H, W, 3]; a data set may resize it."""
+        """Converts the image to uint8 [H, W, 3]; a data set may override this."""
         return np.array(picture)
 
     def _classes(self, numbers: np.ndarray) -> np.ndarray:
-        """Classes for the numbers that were read; a data set may count otherwise."""
+        """Converts mask numbers to classes; a data set may override this."""
         return numbers
 
 
 def require_size(image: pathlib.Path, labelled: Tuple[int, int], place: str) -> None:
-    """Makes sure that labels are of the image as it is seen.
+    """Checks that labels have the size of the image after EXIF rotation.
 
-    Nothing is guessed of images whose EXIF turns them and whose labels fit what is
-    stored: of those that stand on their head, sizes would not tell.
+    Labels that fit the stored image instead are not rotated automatically: for images
+    that are upside down, sizes would not show which orientation the labels have.
 
     Args:
         image: file of the image; its header is read.
         labelled: (H, W) of the labels.
-        place: where the labels are, for the message.
+        place: place of the labels, for the message.
 
     Raises:
         UserError: if the sizes differ.
@@ -120,11 +120,11 @@ def require_size(image: pathlib.Path, labelled: Tuple[int, int], place: str) -> 
 
 
 def by_stem(folder: pathlib.Path, suffixes: Sequence[str]) -> Dict[str, pathlib.Path]:
-    """Files directly in a folder under their names without suffix, sorted.
+    """Lists the files in a folder by their names without suffix, sorted.
 
     Args:
-        folder: to be listed; hidden files are left out.
-        suffixes: of the files wanted, lower case and with the dot.
+        folder: folder to list; hidden files are left out.
+        suffixes: suffixes of the files to list, in lower case and with the dot.
 
     Raises:
         UserError: if the folder can't be listed, or two files have the same stem.

@@ -1,4 +1,4 @@
-"""Validation images for data sets that come without."""
+"""Holds out validation images for data sets that have none."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ _SEED = 7777
 def hold_out(
     samples: Sequence[AnySample], count: Optional[int]
 ) -> Tuple[Tuple[AnySample, ...], Tuple[AnySample, ...]]:
-    """Training images, and some of known labels for validation, always the same.
+    """Splits off some labelled images for validation, always the same ones.
 
     Args:
         samples: all images.
-        count: of validation images; None: a tenth of those with labels.
+        count: number of validation images; None: a tenth of the labelled images.
+
+    Returns:
+        Training images and validation images.
 
     Raises:
-        UsageError: if `count` leaves none with labels to learn from.
-        UserError: if there are too few for both.
+        UsageError: if `count` leaves no labelled training image.
+        UserError: if there are too few labelled images for both.
     """
     known = [sample for sample in samples if sample.known]
     if count is None:

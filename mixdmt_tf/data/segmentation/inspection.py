@@ -1,4 +1,4 @@
-"""What a folder of images and masks holds, before anybody trains on it."""
+"""Inspects a folder of images and masks before training."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ Progress = Callable[[int, int], None]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Report:
-    """What was found.
+    """Report on a folder.
 
     Attributes:
-        lines: for people.
-        sheet: images beside their masks; None: there is no image with a mask.
-        colours: text of a colours.txt to begin with; '' where none is needed.
+        lines: lines of text to print.
+        sheet: images next to their masks; None if no image has a mask.
+        colours: text of a proposed colours.txt; '' if none is needed.
         usable: whether training would accept the folder as it is.
     """
 
@@ -50,16 +50,16 @@ class Report:
 def inspect(
     folder: pathlib.Path, dataset: str = "", progress: Optional[Progress] = None
 ) -> Report:
-    """Reads all images and masks below a folder once. Nothing is written.
+    """Reads all images and masks below a folder once. Writes nothing.
 
     Args:
-        folder: what `--data_dir` would be.
-        dataset: what `--dataset` would be; '': what the folder looks like.
+        folder: value for `--data_dir`.
+        dataset: value for `--dataset`; '': determined from the layout of the folder.
         progress: called with (images read, images in all).
 
     Raises:
-        UserError: if the folder is none of a data set of segmentation, or its
-            classes.txt, colours.txt, lists or JSON can't be read.
+        UserError: if the folder has no data set for segmentation, or its classes.txt,
+            colours.txt, lists or JSON can't be read.
     """
     dataset = dataset or listing.layout(folder)
     if not dataset:
@@ -102,7 +102,7 @@ def _sheet(
     palette: Optional[Palette],
     lines: Lines,
 ) -> Optional[Image.Image]:
-    """Some images with labels that can be used, evenly chosen, beside these."""
+    """Draws evenly spaced images next to their labels, if these can be used."""
     usable = [
         (part, sample)
         for part, sample, facts in seen
@@ -112,7 +112,7 @@ def _sheet(
         return None
     places = np.linspace(0, len(usable) - 1, min(SHOWN, len(usable))).round()
     chosen = [usable[int(place)] for place in places]
-    if palette is None and lines.codes:  # colours that nobody named
+    if palette is None and lines.codes:  # colours without names
         legend = [(name_of(code), decode(np.array(code))) for code in lines.candidates]
         return contact_sheet([_tile(*each, None) for each in chosen], legend)
     highest = max((each for each in lines.numbers if each != IGNORED), default=0)
@@ -123,7 +123,7 @@ def _sheet(
 
 
 def _own_colours(sample: Sample, count: int) -> np.ndarray:
-    """Those of a mask's palette, or VOC's: uint8 [count, 3]."""
+    """Returns the colours of a mask's palette, or VOC's: uint8 [count, 3]."""
     own = None
     if isinstance(sample, FileSample) and sample.mask_path:
         own = label_maps.read_palette(sample.mask_path, count)
@@ -131,7 +131,7 @@ def _own_colours(sample: Sample, count: int) -> np.ndarray:
 
 
 def _tile(part: str, sample: Sample, colours: Optional[np.ndarray]) -> Tile:
-    """An image and its labels in colours; None: in the mask's own."""
+    """Returns an image and its coloured labels; without `colours`, the mask's own."""
     if colours is not None:
         painted = paint(np.asarray(sample.labels()), colours)
     elif isinstance(sample, FileSample) and sample.mask_path:

@@ -1,4 +1,4 @@
-"""What was found in a folder of images and masks, in lines for people."""
+"""Formats the results of inspecting a folder of images and masks as text."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Seen = Tuple[str, Sample, Facts]  # part, image, what was found
 
 
 class Lines:
-    """The lines, one group of them after the other.
+    """Lines of the report, group by group.
 
     Attributes:
-        lines: so far.
-        problems: how many of them would keep somebody from training, or should.
-        proposal: text of a colours.txt; '' where none is needed.
+        lines: the lines so far.
+        problems: number of problems that prevent training, or should.
+        proposal: text of a proposed colours.txt; '' if none is needed.
         candidates: colours that it proposes as classes.
     """
 
@@ -34,13 +34,13 @@ class Lines:
         names: Optional[Tuple[str, ...]],
         palette: Optional[Palette],
     ) -> None:
-        """Adds up what was seen.
+        """Sums up the facts of all images.
 
         Args:
-            found: in the folder.
-            seen: of each image in it.
-            names: of the classes, if anything names them.
-            palette: what the colours in masks mean, if something says so.
+            found: listing of the folder.
+            seen: part and facts of each image.
+            names: names of the classes, if known.
+            palette: classes of the colours in masks, if known.
         """
         self.found, self.seen = found, seen
         self.names, self.palette = names, palette
@@ -87,7 +87,7 @@ class Lines:
             self.lines.append(f"masks: {', '.join(words)}")
 
     def _classes(self) -> None:
-        """Share of each class; of colours that nobody named, `_colours` tells."""
+        """Writes the share of each class; `_colours` handles colours without names."""
         pixels, images = self.numbers, self.showing
         if self.palette:
             classes = self.palette.classes
@@ -151,7 +151,7 @@ class Lines:
             )
 
     def _are_greys(self) -> bool:
-        """Whether numbers look like greys for people: 0 and 255, or 0, 85 and 170."""
+        """Whether numbers look like grey levels: 0 and 255, or 0, 85 and 170."""
         kinds = {f.kind for _, _, f in self.seen if f.kind}
         found = set(self.numbers)
         if self.names or not kinds <= {"grey"} or len(found) < 2:
@@ -176,7 +176,7 @@ class Lines:
         self._list("besides", self.found.remarks)
 
     def _duplicates(self) -> None:
-        """Images of equal pixels; a problem if some are to be learned and judged."""
+        """Lists images with equal pixels; a problem if they are in several parts."""
         groups: Dict[str, List[Tuple[str, Sample]]] = {}
         for part, sample, facts in self.seen:
             if facts.digest:
@@ -208,7 +208,7 @@ class Lines:
 
 
 def _totals(each: Sequence[Counter[int]]) -> Tuple[Counter[int], Counter[int]]:
-    """How many pixels have each value, and in how many images it occurs."""
+    """Counts the pixels with each value, and the images in which it occurs."""
     pixels: Counter[int] = collections.Counter()
     images: Counter[int] = collections.Counter()
     for counts in each:

@@ -1,4 +1,4 @@
-"""JSON from strangers: every value is asked for with its type, and refused by place."""
+"""Reads untrusted JSON: the type of every value is checked; errors give its place."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ MAX_BYTES = bounds.JSON_BYTES
 
 
 class Document:
-    """A file that was read. `where`, in its methods, is a place in it, for messages.
+    """A JSON file. Arguments `where` of methods are places in it, for messages.
 
     Attributes:
-        path: of the file.
+        path: path of the file.
         root: the outermost object.
     """
 
     def __init__(self, path: pathlib.Path) -> None:
-        """Reads it.
+        """Reads the file.
 
         Raises:
-            UserError: if it is missing, too large, no JSON, or no object.
+            UserError: if it is missing, too large, not JSON, or not an object.
         """
         self.path = path
         try:
@@ -44,13 +44,13 @@ class Document:
         self.root: Dict[str, Any] = root
 
     def refuse(self, where: str, problem: str) -> NoReturn:
-        """Raises a UserError with the file and the place."""
+        """Raises a UserError with the file, the place and the problem."""
         raise naming(self.path, f"{where}: {problem}")
 
     def objects(
         self, name: str, parent: Optional[Mapping[str, Any]] = None, where: str = ""
     ) -> List[Dict[str, Any]]:
-        """A list of objects, of the outermost object or of another one."""
+        """Returns a list of objects in the outermost object or in `parent`."""
         found = (self.root if parent is None else parent).get(name)
         place = f"{where}.{name}" if where else name
         if not isinstance(found, list):
@@ -63,7 +63,7 @@ class Document:
     def field(
         self, each: Mapping[str, Any], name: str, where: str, kinds: Tuple[type, ...]
     ) -> Any:
-        """A value of one of these types, exactly: True is no number."""
+        """Returns a value of exactly one of these types: True is not a number."""
         value = each.get(name)
         if type(value) not in kinds:
             words = " or ".join(
@@ -73,7 +73,7 @@ class Document:
         return value
 
     def file_name(self, each: Mapping[str, Any], where: str) -> str:
-        """A path that stays in its folder."""
+        """Returns a relative path that does not leave its folder."""
         name: str = self.field(each, "file_name", where, (str,)).replace("\\", "/")
         path = pathlib.PurePosixPath(name)
         if not path.name or path.is_absolute() or ".." in path.parts or "\0" in name:
@@ -81,11 +81,11 @@ class Document:
         return str(path)
 
     def numbers(self, values: Any, where: str, count: int = 0) -> Sequence[float]:
-        """Finite numbers, `count` of them if that is given."""
+        """Returns finite numbers, exactly `count` of them if it is given."""
         if not isinstance(values, list) or (count and len(values) != count):
             many = f"{count} numbers" if count else "numbers"
             self.refuse(where, f"expected a list of {many}")
-        # At once, since there are tens of millions; one by one to name the wrong one.
+        # All at once, as there are tens of millions; one by one only for the message.
         if set(map(type, values)) <= {int, float} and (
             not values or max(max(values), -min(values)) <= bounds.JSON_PIXELS
         ):

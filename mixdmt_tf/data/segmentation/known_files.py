@@ -1,7 +1,7 @@
-"""What was found when files were last read, so that the next run need not read them.
+"""Caches the results of checking files, so that the next run need not read them.
 
-A file counts as the one that was read as long as its path, size and times are the same:
-that of its content, and that of its permissions.
+A file counts as unchanged if its path, its size and its times are the same: those of
+the last change of its content and of its metadata.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from mixdmt_tf.data.segmentation.source import Sample, Source
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.files import cache_folder, write_atomically
 
-VERSION = 1  # raise when other things are looked at
-# Nanoseconds: a file system's clock may tick so rarely that a file which was just
-# written changes once more without a new time.
+VERSION = 1  # raise when the checks change
+# Nanoseconds. The clock of a file system may be so coarse that a file that was just
+# written can change again without a new time.
 SETTLED = 2 * 10**9
 
 
 class Look(NamedTuple):
-    """What is wrong with an image, None if nothing is; whether a pixel has a class."""
+    """The problem of an image, or None, and whether any pixel has a class."""
 
     problem: Optional[str]
     labeled: bool = False
 
 
 def key(source: Source, tasks: Iterable[Tuple[Sample, bool]]) -> Optional[str]:
-    """What images and labels are known by.
+    """Returns the key of images and labels in the cache.
 
     Args:
         source: the data set.
         tasks: images, and whether their labels are read, too.
 
     Returns:
-        None if any of them is in no file, in one that is not there, or in one that was
-        written a moment ago.
+        The key, or None if an image is not in a file, or its file is missing or was
+        written only a moment ago.
     """
     latest = time.time_ns() - SETTLED
     about = [VERSION, mixdmt_tf.__version__, source.name, source.class_names]
@@ -64,14 +64,14 @@ def key(source: Source, tasks: Iterable[Tuple[Sample, bool]]) -> Optional[str]:
 
 
 def read(known: str, number: int) -> Optional[List[Look]]:
-    """What was found when files of this key were read.
+    """Reads the results of an earlier check.
 
     Args:
         known: the key.
-        number: of images.
+        number: number of images.
 
     Returns:
-        None if that is not known, or damaged.
+        The results, or None if they are missing or damaged.
     """
     try:
         text = bounds.read_text(_place(known), bounds.TEXT_BYTES)
@@ -86,7 +86,7 @@ def read(known: str, number: int) -> Optional[List[Look]]:
 
 
 def write(known: str, looks: List[Look]) -> None:
-    """Keeps what was found; where nothing can be kept files are read again."""
+    """Stores results; if this fails, files are read again next time."""
     try:
         _place(known).parent.mkdir(parents=True, exist_ok=True)
         write_atomically(_place(known), json.dumps(looks))

@@ -1,10 +1,10 @@
-"""Masks in files: a class for each pixel, as a number or as a colour.
+"""Reads masks from files: a class for each pixel, as a number or as a colour.
 
-A mask is a PNG or BMP. Without a `colours.txt` its numbers count: the grey values, of 1
-to 16 bits, or the indices of a palette, whose colours are for people; 255 has no class,
-and in a file of 16 bits neither has 65535. With a `colours.txt` the colours count, and
-greys and palettes are colours too. JPEG is refused: it changes numbers and colours when
-it saves.
+A mask is a PNG or BMP. Without a `colours.txt` its numbers are classes: grey values of
+1 to 16 bits, or palette indices, whatever the colours of the palette. 255 means no
+class, and so does 65535 in a file of 16 bits. With a `colours.txt` the colours are
+used, also for greys and palettes. JPEG is not accepted, because its compression changes
+numbers and colours.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from mixdmt_tf.errors import UserError
 FORMATS, SUFFIXES = ("PNG", "BMP"), (".png", ".bmp")
 COLOURED = ("RGB", "RGBA", "LA", "PA")
 _IGNORED_16_BIT = 65535
-_BIT_DEPTH = 24  # of a PNG: the byte that says how many bits a number has
+_BIT_DEPTH = 24  # offset of the byte of a PNG that has the bits of each number
 
 
 def read(path: pathlib.Path, palette: Optional[Palette] = None) -> np.ndarray:
-    """The classes in a mask: uint8 [H, W], 255 where there is none.
+    """Reads the classes in a mask: uint8 [H, W], 255 where there is none.
 
     Args:
-        path: of the mask.
-        palette: what its colours mean; None: its numbers are classes.
+        path: path of the mask.
+        palette: classes of its colours; None: its numbers are classes.
 
     Raises:
-        UserError: as `read_indices` and `read_codes` do; or if there are colours that
-            `palette` lacks, unless it ignores them.
+        UserError: as `read_indices` and `read_codes`; or if `palette` lacks colours of
+            the mask, unless it ignores them.
     """
     if palette is None:
         return read_indices(path)
@@ -55,7 +55,7 @@ def read(path: pathlib.Path, palette: Optional[Palette] = None) -> np.ndarray:
 
 
 def read_indices(path: pathlib.Path) -> np.ndarray:
-    """The numbers in a mask, of a palette the indices: uint8 [H, W].
+    """Reads the numbers in a mask, or its palette indices: uint8 [H, W].
 
     Raises:
         UserError: if the file is missing, damaged, has colours, or numbers above 255
@@ -82,11 +82,11 @@ def read_indices(path: pathlib.Path) -> np.ndarray:
 
 
 def read_codes(path: pathlib.Path) -> np.ndarray:
-    """The colours of a mask as `colours.encode` numbers them: int32 [H, W].
+    """Reads the colours of a mask as codes of `colours.encode`: int32 [H, W].
 
     Raises:
-        UserError: if the file is missing, damaged, or grey of 16 bits, which no colour
-            of `colours.txt` has.
+        UserError: if the file is missing, damaged, or grey of 16 bits, which
+            `colours.txt` can't express.
     """
     with opened(path, FORMATS) as picture:
         if picture.mode.startswith("I"):
@@ -99,7 +99,7 @@ def read_codes(path: pathlib.Path) -> np.ndarray:
 
 
 def has_colours(path: pathlib.Path) -> bool:
-    """Whether a mask has colours instead of numbers, by its header; not if damaged."""
+    """Whether a mask has colours and no numbers, by its header; False if damaged."""
     try:
         with opened(path, FORMATS) as picture:
             return picture.mode in COLOURED
@@ -108,10 +108,10 @@ def has_colours(path: pathlib.Path) -> bool:
 
 
 def read_palette(path: pathlib.Path, count: int) -> Optional[np.ndarray]:
-    """The first colours of a mask's palette, uint8 [count, 3].
+    """Returns the first colours of a mask's palette, uint8 [count, 3].
 
-    None if there is no palette, or one that can't tell classes apart: with equal or
-    only dark colours, as of maps whose palette is 0, 1, 2, ...
+    Returns None if there is no palette, or its colours don't distinguish classes: if
+    they are equal or all dark, as in maps whose palette is 0, 1, 2, ...
     """
     try:
         with opened(path, FORMATS) as picture:
@@ -126,7 +126,7 @@ def read_palette(path: pathlib.Path, count: int) -> Optional[np.ndarray]:
 
 
 def _grey_step(path: pathlib.Path) -> int:
-    """What Pillow multiplies the numbers of a PNG of 2 or 4 bits by, to fill 8."""
+    """Returns the factor by which Pillow scales numbers of 2 or 4 bits to 8 bits."""
     with path.open("rb") as file:
         header = file.read(_BIT_DEPTH + 1)
     if not header.startswith(b"\x89PNG"):

@@ -26,7 +26,7 @@ def read_lines(path: pathlib.Path) -> Tuple[str, ...]:
             f"{image_files.printable(path)} can't be read: {error.strerror}"
         ) from error
     except UnicodeDecodeError:
-        raise UserError(f"{image_files.printable(path)} is no text in UTF-8") from None
+        raise UserError(f"{image_files.printable(path)} is not text in UTF-8") from None
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 

@@ -91,7 +91,7 @@ class CitySample(FileSample):
     """A street at half resolution."""
 
     def size(self) -> Tuple[int, int]:
-        """As `Sample.size`."""
+        """See `Sample.size`."""
         return SIZE
 
     def _pixels(self, picture: Image.Image) -> np.ndarray:

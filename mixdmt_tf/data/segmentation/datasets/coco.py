@@ -76,15 +76,15 @@ class CocoSample(FileSample):
     place: str = ""
 
     def labels_place(self) -> str:
-        """As `Sample.labels_place`."""
+        """See `Sample.labels_place`."""
         return f"{self.image_path} in {self.place}"
 
     def files(self) -> Tuple[pathlib.Path, ...]:
-        """As `Sample.files`."""
+        """See `Sample.files`."""
         return (self.image_path, pathlib.Path(self.place))
 
     def labels(self) -> Optional[np.ndarray]:
-        """As `Sample.labels`."""
+        """See `Sample.labels`."""
         if not self.known:
             return None
         require_size(self.image_path, self.annotated, self.labels_place())

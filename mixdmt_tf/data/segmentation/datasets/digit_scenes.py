@@ -47,15 +47,15 @@ class DigitSample(Sample):
     number: int = 0
 
     def size(self) -> Tuple[int, int]:
-        """As `Sample.size`."""
+        """See `Sample.size`."""
         return SIDE, SIDE
 
     def image(self) -> np.ndarray:
-        """As `Sample.image`."""
+        """See `Sample.image`."""
         return compose(self.part, self.number)[0]
 
     def labels(self) -> np.ndarray:
-        """As `Sample.labels`."""
+        """See `Sample.labels`."""
         return compose(self.part, self.number)[1]
 
 
