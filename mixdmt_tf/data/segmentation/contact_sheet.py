@@ -10,10 +10,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mixdmt_tf.data.image_files import printable
 
-HEIGHT, WIDEST = 160, 320  # of a picture on the sheet, in pixels
+HEIGHT, WIDEST = 160, 320  # height and largest width of a picture, in pixels
 _LINE, _MARGIN = 20, 6
-_PAIRS = 2  # in a row
-_MOST_CLASSES = 60  # in the legend
+_PAIRS = 2  # pairs in a row
+_MOST_CLASSES = 60  # most classes in the legend
 
 Tile = Tuple[str, np.ndarray, np.ndarray]
 

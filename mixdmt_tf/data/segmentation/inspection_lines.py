@@ -11,10 +11,10 @@ from mixdmt_tf.data.segmentation.colours import Palette
 from mixdmt_tf.data.segmentation.source import IGNORED, Sample, short
 from mixdmt_tf.data.segmentation.survey import Facts
 
-LISTED = 10  # of each kind of problem
+LISTED = 10  # entries listed for each kind of problem
 _FEW, _SPREAD = 32, 2  # numbers with gaps between them are greys, not classes
 
-Seen = Tuple[str, Sample, Facts]  # part, image, what was found
+Seen = Tuple[str, Sample, Facts]  # part, image, facts
 
 
 class Lines:

@@ -1,4 +1,4 @@
-"""What lies in a folder of images and masks, for reports: nothing is refused here."""
+"""Lists folders of images and masks for reports, without raising for odd files."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from mixdmt_tf.data.segmentation.text_files import read_lines
 
 @dataclasses.dataclass
 class Listing:
-    """Images of each part, and what belongs to none.
+    """Images of each part, and other files.
 
     Attributes:
-        root: the folder that the layout begins in.
-        parts: images of 'train', 'validation' and 'test', as far as there are any.
+        root: root folder of the layout.
+        parts: images of 'train', 'validation' and 'test', if there are any.
         masks_alone: masks without an image.
-        remarks: what else is odd, in sentences.
-        class_names: if the data set has its own; None: files have to tell.
+        remarks: remarks on other oddities.
+        class_names: class names defined by the data set; None: files define them.
     """
 
     root: pathlib.Path
@@ -36,10 +36,10 @@ class Listing:
 
 
 def layout(folder: pathlib.Path) -> str:
-    """Which data set of segmentation a folder looks like; '' if none.
+    """Determines the data set for segmentation from a folder's layout; '' if none.
 
     Args:
-        folder: what `--data_dir` would be.
+        folder: value for `--data_dir`.
     """
     if (folder / "images").is_dir() and (folder / "masks").is_dir():
         return "mask_folder"
@@ -47,8 +47,8 @@ def layout(folder: pathlib.Path) -> str:
         return "voc"
     if (folder / "leftImg8bit").is_dir():
         return "cityscapes"
-    # A folder of images for classification may have some JSON as well: then only names
-    # that COCO and its exporters give their files count.
+    # A folder of images for classification may have JSON files as well: then only file
+    # names of COCO and its exporters count.
     patterns = ["*/_annotations.coco.json"]
     patterns += [f"annotations/{kind}_*.json" for kind in ("instances", "panoptic")]
     if not _has_classes(folder):
@@ -57,7 +57,7 @@ def layout(folder: pathlib.Path) -> str:
 
 
 def _has_classes(folder: pathlib.Path) -> bool:
-    """Whether it has folders of images that are called like their classes."""
+    """Whether a folder has class folders with images."""
     train = folder / "train"
     inner = train.is_dir() and any(path.is_dir() for path in train.iterdir())
     return inner or (folder / "labeled").is_dir()
@@ -69,12 +69,12 @@ def lists(
     """Lists a folder.
 
     Args:
-        folder: what `--data_dir` would be.
-        dataset: which data set it is of.
-        palette: what the colours in masks mean, if somebody said so.
+        folder: value for `--data_dir`.
+        dataset: name of the data set.
+        palette: classes of the colours in masks, if known.
 
     Raises:
-        UserError: if the data set is none of files, or can't be opened.
+        UserError: if the data set has no files, or can't be opened.
     """
     if dataset == "mask_folder":
         return _mask_folder(folder, palette)
@@ -90,7 +90,7 @@ def lists(
 
 
 def root_of(folder: pathlib.Path, dataset: str) -> pathlib.Path:
-    """The folder that classes.txt and colours.txt are in."""
+    """Returns the folder of classes.txt and colours.txt."""
     return (root_in(folder) if dataset == "voc" else None) or folder
 
 
@@ -144,7 +144,7 @@ def _sample(
 
 
 def _images(folder: pathlib.Path, found: Listing) -> Dict[str, pathlib.Path]:
-    """Files by their names without suffix; of two the first one."""
+    """Lists files by their names without suffix; of two, the first one."""
     files: Dict[str, pathlib.Path] = {}
     if not folder.is_dir():
         found.remarks.append(f"there is no folder {image_files.printable(folder)}")
@@ -164,7 +164,7 @@ def _images(folder: pathlib.Path, found: Listing) -> Dict[str, pathlib.Path]:
             files[path.stem] = path
     if others:
         found.remarks.append(
-            f"{image_files.printable(folder)}: {len(others):,} files are no PNG, JPEG "
+            f"{image_files.printable(folder)}: {len(others):,} files are not PNG, JPEG "
             f"or BMP, such as {image_files.printable(others[0])}"
         )
     return files

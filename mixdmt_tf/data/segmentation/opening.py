@@ -1,8 +1,8 @@
-"""Image files opened with care: what goes wrong is a `UserError` with the file's name.
+"""Opens image files; all errors become a `UserError` with the name of the file.
 
-What a camera notes of which side is up (EXIF) is obeyed, so that an image is as people
-see it, and as they labelled it. Of a PNG, that note counts if it stands before the
-pixels: one behind them would mean to decode every image before its size is known.
+The EXIF orientation is applied, so that an image is as people see it, and as they
+labelled it. In a PNG it has to come before the pixels; otherwise every image would have
+to be decoded to know its size.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from mixdmt_tf.data import image_files
 from mixdmt_tf.errors import UserError
 
-ORIENTATION, UPRIGHT = 0x0112, 1  # EXIF: the tag; nothing is to be turned
-SIDEWAYS = (5, 6, 7, 8)  # height and width change places
+ORIENTATION, UPRIGHT = 0x0112, 1  # EXIF tag, and its value for no rotation
+SIDEWAYS = (5, 6, 7, 8)  # values for which height and width are exchanged
 
 
 @contextlib.contextmanager
 def opened(path: pathlib.Path, formats: Sequence[str]) -> Iterator[Image.Image]:
-    """An open image; what goes wrong while it is read becomes a UserError.
+    """Context manager for an open image; errors while reading become a UserError.
 
     Args:
-        path: of the file.
-        formats: the formats that are read, as Pillow calls them.
+        path: path of the file.
+        formats: accepted formats, with Pillow's names.
 
     Raises:
-        UserError: naming the file.
+        UserError: if the file can't be read, with its name.
     """
     try:
         if not path.is_file():  # opening a pipe would wait forever
@@ -48,22 +48,22 @@ def opened(path: pathlib.Path, formats: Sequence[str]) -> Iterator[Image.Image]:
         raise naming(path, f"not a {names} image, or damaged") from None
     except Image.DecompressionBombError:
         raise naming(path, "far too many pixels") from None
-    # Damaged files make decoders raise almost anything.
+    # Decoders can raise almost any exception for damaged files.
     except Exception as error:
         words = image_files.printable(error) or type(error).__name__
         raise naming(path, words) from error
 
 
 def naming(path: object, problem: str) -> UserError:
-    """What is wrong with a file."""
+    """Makes the error for a problem of a file."""
     return UserError(f"{image_files.printable(path)}: {problem}")
 
 
 def orientation(picture: Image.Image) -> int:
-    """How an image has to be turned, 1 to 8 as in EXIF; 1: not at all.
+    """Returns the orientation of an image, 1 to 8 as in EXIF; 1: no rotation.
 
     Args:
-        picture: opened, of which no pixel was read yet.
+        picture: opened image, before any pixel is read.
     """
     if picture.format == "PNG" and "exif" not in picture.info:
         return UPRIGHT
@@ -72,16 +72,16 @@ def orientation(picture: Image.Image) -> int:
 
 
 def seen_size(picture: Image.Image) -> Tuple[int, int]:
-    """(H, W) of an image as it is seen, of which no pixel was read yet."""
+    """Returns (H, W) of an image after EXIF rotation, before any pixel is read."""
     width, height = picture.size
     return (width, height) if orientation(picture) in SIDEWAYS else (height, width)
 
 
 def rgb(picture: Image.Image) -> Image.Image:
-    """An image of any mode in RGB, the right side up, as `image_files` makes it.
+    """Converts an image of any mode to rotated RGB, in the same way as `image_files`.
 
     Args:
-        picture: opened, of which no pixel was read yet.
+        picture: opened image, before any pixel is read.
     """
     if orientation(picture) != UPRIGHT:
         picture = ImageOps.exif_transpose(picture)

@@ -1,8 +1,8 @@
 """Batches of images as a pure function of (seed, step, replica), read when needed.
 
 As in `data/classification/pipeline.py` there is no shuffle buffer and no iterator
-state. The labelled stream and the unlabelled one are shuffled apart, so a pass through
-one takes as many steps as it has images for, whatever the other does.
+state. The labelled and the unlabelled stream are shuffled independently, so the number
+of steps of a pass through one of them does not depend on the other.
 """
 
 from __future__ import annotations
@@ -39,24 +39,24 @@ class Pipeline:
         step          int64 []
         x             float32 [labeled, h, w, channels] in [-1, 1]
         y             int32 [labeled, h, w], 255 where ignored
-        u             float32 [unlabeled, h, w, channels], only with `unlabeled`, as are
-                      the next
+        u             float32 [unlabeled, h, w, channels]; this and the following only
+                      with `unlabeled`
         u_label       int32 [unlabeled, h, w], 255 where ignored
-        u_confidence  float32 [unlabeled, h, w], without pseudo labels 1; 0 beside the
-                      image
+        u_confidence  float32 [unlabeled, h, w], 1 without pseudo labels; 0 in the
+                      padding
         u_box         float32 [unlabeled / 2, 3] in [0, 1), only with `boxes`
         u_key         int64 [unlabeled, 2], only with `keys`
 
     Attributes:
-        source: the data set, with size of the crop, range of scales, and flip.
-        split: which of its training images are labelled and unlabelled.
+        source: the data set, with crop size, range of scales, and flip.
+        split: split into labelled and unlabelled training images.
         seed: the run's seed.
         labeled: labelled images per step over all replicas.
         unlabeled: unlabelled images per step over all replicas.
-        guesses: pseudo labels; None: all is ignored.
+        guesses: pseudo labels; None: all pixels are ignored.
         boxes: whether random numbers for boxes are drawn, three for each pair.
-        crop: instead of that of the data set.
-        scale: instead of that of the data set.
+        crop: crop size, instead of that of the data set.
+        scale: range of scales, instead of that of the data set.
         keys: whether each unlabelled image comes with a key for random numbers.
     """
 
@@ -78,23 +78,23 @@ class Pipeline:
         replicas: int = 1,
         own: Optional[range] = None,
     ) -> tf.data.Dataset:
-        """Batches of the steps start, ..., stop - 1; replicas alternate.
+        """Returns batches of the steps start, ..., stop - 1; replicas alternate.
 
         Args:
             start: first step.
             stop: one past the last step.
             replicas: number of replicas, each of which gets its share of the rows.
-            own: those that get their rows from here; None: all.
+            own: the replicas to make batches for; None: all.
 
         Raises:
-            ValueError: if rows can't be shared by the replicas, or there are no
-                unlabelled images where some are asked for.
+            ValueError: if rows can't be divided among the replicas, or unlabelled
+                images are required and there are none.
         """
         streams = self._streams(replicas)
         own = range(replicas) if own is None else own
 
         def numbers(per_replica: int) -> tf.data.Dataset:
-            """Of what each of these replicas has so many of in a step."""
+            """Numbers the rows of these replicas, `per_replica` in each step."""
             here, all_ = per_replica * len(own), per_replica * replicas
             found = tf.data.Dataset.range(start * here, stop * here)
             if here == all_:
@@ -105,7 +105,7 @@ class Pipeline:
         parts = [numbers(1).map(as_it_is(lambda step: self._of_step(step, replicas)))]
         for name, one in streams.items():
             share = getattr(self, name) // replicas
-            # Positions of all replicas' rows follow upon each other.
+            # Positions of the rows of all replicas are consecutive.
             rows = numbers(share).map(
                 as_it_is(one), num_parallel_calls=_READERS, deterministic=True
             )
@@ -113,7 +113,7 @@ class Pipeline:
         return tf.data.Dataset.zip(tuple(parts)).map(as_it_is(_batch)).prefetch(2)
 
     def maker(self, replicas: int = 1) -> Callable[[tf.Tensor, tf.Tensor], Batch]:
-        """A function from step and replica, int64 [], to the batch; rows are graphs."""
+        """Returns a function from step and replica, int64 [], to the batch."""
         number = tf.TensorSpec([], tf.int64)
         streams = {
             name: tf.function(as_it_is(one), input_signature=[number])
@@ -122,7 +122,7 @@ class Pipeline:
         return lambda step, replica: self._made(streams, step, replica, replicas)
 
     def at(self, step: int, replica: int = 0, replicas: int = 1) -> Batch:
-        """The batch of one step, asked for directly."""
+        """Returns the batch of one step."""
         return self._made(self._streams(replicas), step, replica, replicas)
 
     def _made(
@@ -137,7 +137,7 @@ class Pipeline:
         return _batch(self._of_step(element, replicas), *cut)
 
     def _of_step(self, element: tf.Tensor, replicas: int) -> Batch:
-        """The step, and a replica's share of random numbers for unlabelled images."""
+        """Returns the step and a replica's random numbers for unlabelled images."""
         step, pairs = element // replicas, self.unlabeled // 2
         batch, drawn = {"step": step}, {}  # for the whole batch, as rows are
         if self.boxes:
@@ -151,7 +151,7 @@ class Pipeline:
         return batch
 
     def _streams(self, replicas: int) -> Dict[str, Callable[[tf.Tensor], _Row]]:
-        """What makes one row of a stream from its position in it."""
+        """Returns functions that make a row of each stream from its position."""
         streams = {"labeled": self._known}
         if self.unlabeled:
             streams["unlabeled"] = self._guessed
@@ -221,7 +221,7 @@ class Pipeline:
 
 
 def _batch(first: Batch, labeled: _Row, unlabeled: Optional[_Row] = None) -> Batch:
-    """Names for what the streams hold."""
+    """Names the tensors of the streams."""
     x, y, _ = labeled
     batch = {**first, "x": to_float(x), "y": tf.cast(y, tf.int32)}
     if unlabeled is not None:

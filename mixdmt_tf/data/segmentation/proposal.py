@@ -1,4 +1,4 @@
-"""A `colours.txt` to begin with, made of the colours that masks have."""
+"""Proposes a `colours.txt` from the colours in masks."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from mixdmt_tf.data.segmentation.colours import (
 from mixdmt_tf.data.segmentation.text_files import read_lines
 from mixdmt_tf.errors import UserError
 
-FILE = "proposed_colours.txt"  # what whoever writes it should call it
-LISTED = 20  # of the colours that are no classes
+FILE = "proposed_colours.txt"  # name of the file to write
+LISTED = 20  # most colours to list that are not classes
 LABELMAP = "labelmap.txt"  # CVAT's names and colours
-_BORDER = 0xE0E0C0  # VOC's colour of what is ignored
+_BORDER = 0xE0E0C0  # VOC's colour of ignored pixels
 
 
 def propose(
@@ -29,13 +29,13 @@ def propose(
     solid: FrozenSet[int],
     names: Dict[int, str],
 ) -> str:
-    """The text of the file; colours that are no `candidates` are comments in it.
+    """Returns the text of the file, with colours other than `candidates` as comments.
 
     Args:
-        pixels: how many pixels have each colour, by code (`colours.encode`).
-        images: in how many masks it occurs.
-        solid: colours that fill a square of 3x3 pixels in some mask.
-        names: of colours that somebody named.
+        pixels: number of pixels of each colour, by code (`colours.encode`).
+        images: number of masks with each colour.
+        solid: colours that fill a square of 3x3 pixels in any mask.
+        names: names of colours, if known.
     """
     total = sum(pixels.values())
     lines = [
@@ -75,15 +75,15 @@ def propose(
 def candidates(
     pixels: Counter[int], solid: FrozenSet[int], names: Dict[int, str]
 ) -> List[int]:
-    """Colours that look like classes, the most frequent first.
+    """Returns colours that are probably classes, the most frequent first.
 
-    Those are colours that somebody named, and those that fill a square of 3x3 pixels in
-    some mask: mixed colours of smoothed edges rarely do. What is transparent is none.
+    These are colours with names, and colours that fill a square of 3x3 pixels in any
+    mask, which mixed colours of smoothed edges rarely do. Transparent is not a class.
 
     Args:
-        pixels: as for `propose`.
-        solid: the same.
-        names: the same.
+        pixels: see `propose`.
+        solid: see `propose`.
+        names: see `propose`.
     """
     ordered = [code for code, _ in pixels.most_common()]
     found = (code for code in ordered if code in solid or code in names)
@@ -91,9 +91,9 @@ def candidates(
 
 
 def cvat_names(folder: pathlib.Path) -> Dict[int, str]:
-    """Names of colours in the labelmap.txt of CVAT, lines of 'name:r,g,b::'.
+    """Reads names of colours from CVAT's labelmap.txt with lines 'name:r,g,b::'.
 
-    Nothing if there is none, or of lines that have another form.
+    Lines of another form are skipped. Without the file the result is empty.
     """
     path = folder / LABELMAP
     names: Dict[int, str] = {}
@@ -116,6 +116,6 @@ def _line(name: str, code: int) -> str:
 
 
 def colour_names(codes: List[int]) -> str:
-    """Colours for a message: the first few, and how many more."""
+    """Formats colours for messages: the first few, and the number of others."""
     more = f", and {len(codes) - LISTED:,} more" if len(codes) > LISTED else ""
     return ", ".join(map(name_of, codes[:LISTED])) + more

@@ -1,16 +1,16 @@
-"""Pseudo labels of images in a folder: what one network says of every pixel.
+"""Pseudo labels of images in a folder: predictions of one network for every pixel.
 
-DMT (arXiv:2004.08514) algorithm 2, steps 13 and 15. One file holds the guesses of one
-image, all of them; which are kept is a threshold for each class, in `index.json`. That
-file is written last, so a folder that has it is whole. Labelling that was stopped goes
-on with the images that are missing.
+DMT (arXiv:2004.08514) algorithm 2, steps 13 and 15. Each file has all predictions for
+one image. Which of them are kept depends on a threshold for each class in `index.json`.
+This file is written last, so a folder with it is complete. Interrupted labelling
+continues with the missing images.
 
-    FOLDER/teacher.json   who is asked; guesses of somebody else are removed
+    FOLDER/teacher.json   the network; predictions of another network are removed
     FOLDER/000123.npz     of training image 123: `classes` uint8 [H, W], `doubt` float16
     FOLDER/index.json     the thresholds
 
-Doubt is 1 - confidence. A float16 tells apart confidences next to 1 as doubts next to
-0, and most pixels are there: as confidences they would be one large tie.
+Doubt is 1 - confidence. Most pixels have a confidence close to 1. A float16 can
+distinguish these values as doubts close to 0, but not as confidences.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ from mixdmt_tf.errors import UserError
 from mixdmt_tf.files import DAMAGES, write_atomically, write_bytes_atomically
 
 VERSION = 1
-_GUESS_BYTES = 4 * bounds.PIXELS  # of an image: a byte and two, and headers
+_GUESS_BYTES = 4 * bounds.PIXELS  # of an image: 1 + 2 bytes per pixel, and headers
 INDEX, TEACHER = "index.json", "teacher.json"
 _AGAIN = "Remove it and index.json beside it: it is written again."
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PseudoLabels:
-    """Guesses for all unlabelled images of a split; called, those of one image.
+    """Pseudo labels of all unlabelled images of a split; a call returns one image.
 
     Attributes:
-        folder: where they are.
+        folder: folder of the files.
         thresholds: float64 [C]; a pixel of class c is kept if its confidence is at
-            least the c-th.
-        facts: words and numbers about them, for people.
-        content: sha256, in hex, of all guesses.
+            least thresholds[c].
+        facts: description of the pseudo labels, words and numbers for reports.
+        content: SHA-256, in hex, of all predictions.
     """
 
     folder: pathlib.Path
@@ -56,10 +56,10 @@ class PseudoLabels:
     content: str
 
     def __call__(self, sample_id: int) -> Tuple[np.ndarray, np.ndarray]:
-        """Classes uint8 [H, W], 255 where not kept, and confidence float32 [H, W].
+        """Reads classes, uint8 [H, W], 255 if not kept, and confidence, float32 [H, W].
 
         Raises:
-            UserError: naming the file, if it is missing or damaged.
+            UserError: if the file is missing or damaged, with its name.
         """
         classes, confidence = read_guess(self.folder, sample_id)
         return self.kept(sample_id, classes, confidence), confidence
@@ -67,10 +67,12 @@ class PseudoLabels:
     def kept(
         self, sample_id: int, classes: np.ndarray, confidence: np.ndarray
     ) -> np.ndarray:
-        """Of an image's guesses, from `read_guess`, those that are kept; 255 elsewhere.
+        """Returns the classes of an image that are kept, and 255 for other pixels.
+
+        Classes and confidence are those of `read_guess`.
 
         Raises:
-            UserError: naming the file, if there is a class that is none.
+            UserError: if a class is out of range, with the name of the file.
         """
         last = len(self.thresholds) - 1
         if classes.max(initial=0) > last:
@@ -82,14 +84,14 @@ class PseudoLabels:
         return kept.astype(np.uint8)
 
     def digest(self) -> str:
-        """Sha256, in hex, of guesses and thresholds."""
+        """The SHA-256, in hex, of predictions and thresholds."""
         total = hashlib.sha256(self.content.encode())
         total.update(np.asarray(self.thresholds, "<f8").tobytes())
         return total.hexdigest()
 
 
 def begun_by(folder: pathlib.Path, split: Split, teacher: str) -> bool:
-    """Whether what is in a folder are guesses of this teacher for this split."""
+    """Whether a folder has predictions of this teacher for this split."""
     path = folder / TEACHER
     try:
         noted = bounds.read_text(path, bounds.SMALL_BYTES)
@@ -103,17 +105,17 @@ def _note(split: Split, teacher: str) -> str:
 
 
 def begin(folder: pathlib.Path, split: Split, teacher: str, part: Part = WHOLE) -> None:
-    """Makes a folder ready for guesses; those of another teacher are removed.
+    """Prepares a folder for predictions; removes those of another teacher.
 
     Args:
-        folder: made if it is missing.
-        split: whose unlabelled images are labelled.
-        teacher: says who is asked: a digest of its weights, say.
-        part: of the images, if other processes write the others. Then nothing of
-            theirs is touched: the folder must be new, or begun by the same teacher.
+        folder: the folder, made if it is missing.
+        split: split of the unlabelled images.
+        teacher: identifies the network, such as a digest of its weights.
+        part: part of the images, if other processes write the other parts. Then no
+            files are removed: the folder has to be new, or begun with the same teacher.
 
     Raises:
-        ValueError: if a part is to be written where somebody else began.
+        ValueError: if a part is to be written to a folder of another teacher.
     """
     folder.mkdir(parents=True, exist_ok=True)
     own = {path_of(folder, i).name for i in _images(split, part)}
@@ -132,18 +134,18 @@ def begin(folder: pathlib.Path, split: Split, teacher: str, part: Part = WHOLE) 
 
 
 def path_of(folder: pathlib.Path, sample_id: int) -> pathlib.Path:
-    """The file of one image."""
+    """Returns the file of one image."""
     return folder / f"{sample_id:06}.npz"
 
 
 def write_guess(
     folder: pathlib.Path, sample_id: int, classes: np.ndarray, doubt: np.ndarray
 ) -> None:
-    """Writes the guesses for one image, whole or not at all.
+    """Writes the predictions for one image, atomically.
 
     Args:
-        folder: that `begin` made.
-        sample_id: of a training image.
+        folder: folder prepared by `begin`.
+        sample_id: id of a training image.
         classes: uint8 [H, W].
         doubt: float16 [H, W], 1 - confidence.
     """
@@ -153,10 +155,10 @@ def write_guess(
 
 
 def read_guess(folder: pathlib.Path, sample_id: int) -> Tuple[np.ndarray, np.ndarray]:
-    """All guesses for one image: classes uint8 [H, W], confidence float32 [H, W].
+    """Reads all predictions for an image: uint8 and float32 (confidence) [H, W].
 
     Raises:
-        UserError: naming the file, if it is missing or damaged.
+        UserError: if the file is missing or damaged, with its name.
     """
     path = path_of(folder, sample_id)
     try:
@@ -176,17 +178,17 @@ def read_guess(folder: pathlib.Path, sample_id: int) -> Tuple[np.ndarray, np.nda
         raise UserError(
             f"{path} is damaged or holds no pseudo labels: {error}.\n{_AGAIN}"
         ) from None
-    # Exact: a float16 in [0, 1] is a multiple of 2**-24, and so is a float32 below 1.
+    # Exact: float16 numbers in [0, 1] are multiples of 2**-24, which float32 can hold.
     return classes, np.float32(1) - doubt.astype(np.float32)
 
 
 def missing(folder: pathlib.Path, split: Split, part: Part = WHOLE) -> List[int]:
-    """The unlabelled images of a split, or of a part of them, that have no file yet."""
+    """Returns the unlabelled images of a split, or a part of it, without a file."""
     return [i for i in _images(split, part) if not path_of(folder, i).exists()]
 
 
 def lacking(folder: pathlib.Path, split: Split, part: Part) -> List[Part]:
-    """The parts, of as many as `part` is one of, that have images without a file."""
+    """Returns those of `part.of` parts that have images without a file."""
     lacks = set(missing(folder, split))
     ids = split.unlabeled.tolist()
     return part.lacking(len(ids), (n for n, i in enumerate(ids) if i in lacks))
@@ -199,7 +201,7 @@ def _images(split: Split, part: Part) -> List[int]:
 
 
 def is_whole(folder: pathlib.Path, split: Split) -> bool:
-    """Whether nothing is missing."""
+    """Whether all images have a file."""
     return digests.is_sound(folder / INDEX) and not missing(folder, split)
 
 
@@ -210,14 +212,14 @@ def finish(
     facts: Dict[str, Any],
     content: str,
 ) -> PseudoLabels:
-    """Writes `index.json`, which says that all guesses are there.
+    """Writes `index.json`, which marks the folder as complete.
 
     Args:
-        folder: with a file for each unlabelled image.
-        split: of the images.
+        folder: folder with a file for each unlabelled image.
+        split: split of the images.
         thresholds: float64 [C].
-        facts: for people; anything that JSON can hold.
-        content: sha256 of all guesses.
+        facts: description for reports; anything that JSON can hold.
+        content: SHA-256 of all predictions.
     """
     note = {
         "version": VERSION,
@@ -231,16 +233,16 @@ def finish(
 
 
 def read(folder: pathlib.Path, split: Split, num_classes: int) -> PseudoLabels:
-    """Opens what `finish` finished.
+    """Opens a complete folder of pseudo labels.
 
     Args:
-        folder: of the pseudo labels.
-        split: of the run that is to learn from them.
-        num_classes: C.
+        folder: folder of the pseudo labels.
+        split: split of the run that trains on them.
+        num_classes: number of classes, C.
 
     Raises:
-        UserError: if there are none, they belong to another split or to other classes,
-            or are damaged.
+        UserError: if there are no pseudo labels, they belong to another split or to
+            other classes, or are damaged.
     """
     path = folder / INDEX
     try:
@@ -266,7 +268,7 @@ def read(folder: pathlib.Path, split: Split, num_classes: int) -> PseudoLabels:
     if digest != split.digest():
         raise UserError(
             f"--pseudo_labels={folder} belongs to another split.\n"
-            "Give --split=RUN/split.json of the run that was asked for the labels."
+            "Give --split=RUN/split.json of the run that predicted the labels."
         )
     if thresholds.shape != (num_classes,):
         raise UserError(

@@ -1,4 +1,4 @@
-"""What a method for images asks of the data path."""
+"""Recipes: the data that a segmentation method needs in a batch."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """The pieces of one training batch, which `pipeline.Pipeline` describes.
+    """Content of a training batch, which `pipeline.Pipeline` describes.
 
     Attributes:
         unlabeled_ratio: unlabelled images for each labelled one; 0 for methods that use
             labels only.
         pseudo: whether the unlabelled images come with pseudo labels.
         boxes: whether `u_box` is needed, random numbers for the boxes of CutMix.
-        keys: whether `u_key` is needed, of which a method draws random numbers for an
+        keys: whether `u_key` is needed, with which a method draws random numbers for an
             unlabelled image (`draws.uniform_rows`).
     """
 
@@ -25,5 +25,5 @@ class Recipe:
 
     @property
     def images_per_label(self) -> int:
-        """Images in a batch for each labelled one, that one counted."""
+        """Number of images in a batch per labelled one, including it."""
         return 1 + self.unlabeled_ratio

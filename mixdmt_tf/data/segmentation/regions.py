@@ -1,12 +1,12 @@
-"""Regions of images as COCO's files describe them, and the label maps they make.
+"""Converts regions of COCO files to label maps.
 
-A pixel belongs to a polygon if its centre lies inside, where a line from there to the
-edge of the image crosses the outline an odd number of times; x and y are measured from
-the upper left corner of the image. pycocotools rounds corners to a fifth of a pixel
-first, so that single pixels of an outline differ.
+A pixel belongs to a polygon if its centre lies inside by the even-odd rule: a line from
+there to the edge of the image crosses the outline an odd number of times. x and y are
+measured from the upper left corner of the image. pycocotools first rounds corners to a
+fifth of a pixel, so single pixels at the outline differ.
 
-Where regions overlap, the smaller one, in pixels, lies on top, and of two of the same
-size the one that comes later; regions to be ignored lie below all others.
+If regions overlap, the smaller one, in pixels, is on top; of two of the same size, the
+later one. Regions to ignore are below all others.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from mixdmt_tf import bounds
 from mixdmt_tf.data.segmentation.source import IGNORED
 
 MAX_RUNS_TEXT = bounds.RUN_LENGTHS_TEXT
-_EDGES = 1024  # of a polygon, taken at a time, so that memory is bounded
-_LONGEST = 6  # characters for one run: 30 bits
+_EDGES = 1024  # edges of a polygon to process at a time, which bounds memory
+_LONGEST = 6  # most characters of one run: 30 bits
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -30,10 +30,10 @@ class Region:
 
     Attributes:
         label: the class, or 255.
-        polygons: corners (x, y) in pixels, float [n, 2] each; together they are the
-            region.
-        runs: instead of polygons, how many pixels are outside, inside, outside, ...,
-            column by column, each from above: int64 [n], of H W in all.
+        polygons: corners (x, y) in pixels, float [n, 2] each; the region is their
+            union.
+        runs: instead of polygons, numbers of pixels outside, inside, outside, ..., in
+            column-major order: int64 [n] with the sum H W.
     """
 
     label: int
@@ -41,10 +41,10 @@ class Region:
     runs: Optional[np.ndarray] = None
 
     def mask(self, height: int, width: int) -> np.ndarray:
-        """Which pixels belong to it: bool [H, W].
+        """Returns which pixels belong to the region: bool [H, W].
 
         Args:
-            height: H; of runs, that of the image they were made for.
+            height: H; for runs, that of the image they were made for.
             width: W.
         """
         if self.runs is not None:
@@ -59,16 +59,16 @@ class Region:
 def label_map(
     regions: Sequence[Region], height: int, width: int, background: int
 ) -> np.ndarray:
-    """Classes of all pixels: uint8 [H, W].
+    """Paints regions to a label map: uint8 [H, W].
 
     Args:
-        regions: in the order of the file.
+        regions: regions in the order of the file.
         height: H.
         width: W.
         background: the class, or 255, where there is no region.
     """
     labels = np.full((height, width), background, np.uint8)
-    # Area of what lies on top, so that no mask has to be kept.
+    # Area of the topmost region of each pixel, so that no mask has to be kept.
     areas = np.full((height, width), height * width + 2, np.int64)
     for region in regions:
         mask = region.mask(height, width)
@@ -84,12 +84,12 @@ def fill(polygon: np.ndarray, mask: np.ndarray) -> None:
     """Adds the pixels whose centres lie inside of a polygon, by the even-odd rule.
 
     Args:
-        polygon: corners (x, y) in pixels: float [n, 2]. It need not be inside of the
-            image, and may cross itself.
+        polygon: corners (x, y) in pixels: float [n, 2]. The polygon may extend beyond
+            the image and may intersect itself.
         mask: bool [H, W], changed in place.
     """
     height, width = mask.shape
-    # Moved so that the centre of the pixel in column c and row r is at (c, r).
+    # Shifted so that the centre of the pixel in column c and row r is at (c, r).
     points = np.asarray(polygon, np.float64) - 0.5
     low, high = np.ceil(points.min(0)), np.floor(points.max(0)) + 1
     left, top = np.clip(low, 0, (width, height)).astype(int)
@@ -111,20 +111,20 @@ def fill(polygon: np.ndarray, mask: np.ndarray) -> None:
 def _crossings(
     starts: np.ndarray, ends: np.ndarray, height: int, width: int
 ) -> np.ndarray:
-    """For each column that an edge crosses, the first pixel at or below the edge.
+    """Returns the first pixel at or below an edge for each column that it crosses.
 
     Args:
-        starts: (x, y) of edges: float [n, 2].
-        ends: the same.
-        height: H; pixel (H, c) stands for all below the image.
+        starts: (x, y) of the starts of edges: float [n, 2].
+        ends: (x, y) of the ends of edges: float [n, 2].
+        height: H; pixel (H, c) stands for all positions below the image.
         width: W.
 
     Returns:
-        Numbers of pixels, row by row: int [m].
+        Pixel numbers in row-major order: int [m].
     """
     swapped = starts[:, :1] > ends[:, :1]
     start, end = np.where(swapped, ends, starts), np.where(swapped, starts, ends)
-    # An edge takes its left end with it and leaves the right one to the next edge.
+    # An edge includes its left end; its right end belongs to the next edge.
     first = np.ceil(start[:, 0]).clip(0, width).astype(int)
     count = np.ceil(end[:, 0]).clip(0, width).astype(int) - first
     edges = np.repeat(np.arange(len(start)), count)
@@ -137,14 +137,14 @@ def _crossings(
 
 
 def read_runs(text: str) -> np.ndarray:
-    """Run lengths that COCO's tools packed into a text: int64 [n].
+    """Decodes run lengths that COCO's tools packed into a text: int64 [n].
 
-    Five bits to a character, the lowest first, with 48 added; the sixth bit says that
-    more follow. From the third run on, what is written is the difference to the run
-    before the last one.
+    Each character holds five bits, the lowest first, with 48 added. The sixth bit marks
+    that more characters follow. From the fourth run on, the text has the difference to
+    the run two places before.
 
     Raises:
-        ValueError: if it is no such text.
+        ValueError: if the text is invalid.
     """
     if len(text) > MAX_RUNS_TEXT:
         raise ValueError(f"{len(text):,} characters; expected at most {MAX_RUNS_TEXT}")

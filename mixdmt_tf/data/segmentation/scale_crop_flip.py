@@ -1,9 +1,9 @@
-"""One random scale, crop and flip for an image, its labels and their confidence.
+"""Random scale, crop and flip of an image, its labels and their confidence.
 
-DMT (arXiv:2004.08514) section 5.1 and its released transforms.py, in their order: scale
-both sides by the same factor; pad below and on the right up to the size of the crop;
-cut the crop out at a random place; mirror. Labelled and pseudo-labelled images are
-treated alike. Only pixels of the crop are computed.
+The steps follow DMT (arXiv:2004.08514) section 5.1 and its released transforms.py:
+scale both sides by the same factor; pad below and on the right up to the crop size;
+crop at a random position; flip. Labelled and pseudo-labelled images are treated alike.
+Only pixels of the crop are computed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from mixdmt_tf.data.segmentation.source import IGNORED
 
-UNIFORMS = 4  # random numbers that one image takes: scale, place down, right, flip
+UNIFORMS = 4  # random numbers per image: scale, position down, position right, flip
 
 
 def scale_crop_flip(
@@ -29,9 +29,9 @@ def scale_crop_flip(
 ) -> Tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Applies one draw to an image and its maps.
 
-    The image is interpolated bilinearly, with half-pixel centres and no smoothing
-    when it shrinks; of labels and confidence the nearest pixel is taken, that one which
-    holds the centre. Padding has no class; its confidence is 0.
+    The image is interpolated bilinearly, with half-pixel centres and without
+    antialiasing when it shrinks. Labels and confidence use the nearest pixel, the one
+    that contains the centre. Padding has no class and confidence 0.
 
     Args:
         image: uint8 [H, W, C], any size.
@@ -40,9 +40,9 @@ def scale_crop_flip(
         uniforms: float32 [4] in [0, 1), the random numbers to use.
         crop: (h, w) of the result.
         scale: smallest and largest factor, drawn uniformly; sides are rounded down.
-        flip: whether to mirror, with probability one half.
+        flip: whether to flip horizontally with probability 1/2.
         fill: colour of the padding, levels 0 to 255, one for all channels or one for
-            each; None: the image's mean. Released is black.
+            each; None: the image's mean. DMT's release uses black.
 
     Returns:
         float32 [h, w, C] in levels 0 to 255, uint8 [h, w], float32 [h, w].
@@ -66,12 +66,12 @@ def scale_crop_flip(
 
 
 class _Axis:
-    """Where the rows, or the columns, of the crop come from in the image.
+    """Positions in the image of the rows, or columns, of the crop.
 
     Attributes:
-        inside: bool [c], whether they show the image rather than padding.
-        low, share: the two neighbours are low and low + 1, the second has this share.
-        nearest: int32 [c], the pixel that holds the centre.
+        inside: bool [c], whether they are in the image and not in the padding.
+        low, share: the neighbours are low and low + 1; `share` is the second's weight.
+        nearest: int32 [c], the pixel that contains the centre.
     """
 
     def __init__(
@@ -83,8 +83,8 @@ class _Axis:
         start = tf.minimum(
             tf.cast(uniform * tf.cast(places, tf.float32), tf.int32), places - 1
         )
-        # A centre is at odd / 2 in the scaled image, at odd side / (2 scaled) in the
-        # image itself: whole numbers, so that rounding doesn't decide on its pixel.
+        # A centre is at odd / 2 in the scaled image, and at odd side / (2 scaled) in
+        # the image. Integers avoid that rounding errors select another pixel.
         odd = tf.cast(2 * (start + tf.range(crop)) + 1, tf.int64)
         double = 2 * tf.cast(scaled, tf.int64)
         self.inside = odd < double
@@ -98,7 +98,7 @@ class _Axis:
         self.share = place - tf.cast(self.low, tf.float32)
 
     def reverse_if(self, condition: tf.Tensor) -> None:
-        """Mirrors the crop."""
+        """Flips the crop if `condition` is true."""
         for name in ("inside", "nearest", "low", "high", "share"):
             value = getattr(self, name)
             setattr(self, name, tf.where(condition, value[::-1], value))

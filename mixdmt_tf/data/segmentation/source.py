@@ -1,7 +1,7 @@
-"""A data set of images: images with a class for every pixel, read when needed.
+"""Data sets of images with a class for every pixel, read when needed.
 
-A set of ten thousand photographs doesn't fit into memory, so a `Sample` knows where its
-image is, and `Source` is a list of them.
+Ten thousand photographs don't fit into memory, so a `Sample` only stores where its
+image is, and a `Source` is a list of samples.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from mixdmt_tf.data import image_files
 from mixdmt_tf.errors import UserError
 
 IGNORED = 255
-"""The label of pixels that nobody learns from and nobody is judged by."""
+"""Label of pixels that are excluded from training and evaluation."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """One image and, if somebody labelled it, its label map; read at every call.
+    """One image and, if it is labelled, its label map; both are read at every call.
 
     Attributes:
         name: unique in its part of the data set.
@@ -35,55 +35,54 @@ class Sample:
     known: bool = True
 
     def labels_place(self) -> str:
-        """Where the labels are, for messages: a file's path, or the image's name."""
+        """The place of the labels, for messages: a file's path, or the image's name."""
         return self.name
 
     def size(self) -> Tuple[int, int]:
-        """(H, W) of the image, without reading its pixels.
+        """Returns (H, W) of the image, without reading its pixels.
 
         Raises:
-            UserError: naming the file that can't be read.
+            UserError: if the file can't be read, with its name.
         """
         raise NotImplementedError
 
     def image(self) -> np.ndarray:
-        """The image: uint8 [H, W, channels of the data set].
+        """Reads the image: uint8 [H, W, channels of the data set].
 
         Raises:
-            UserError: naming the file that can't be read.
+            UserError: if the file can't be read, with its name.
         """
         raise NotImplementedError
 
     def labels(self) -> Optional[np.ndarray]:
-        """Classes, or 255 where there is none: uint8 [H, W]; None unless `known`.
+        """Reads the classes, 255 where there is none: uint8 [H, W]; None if unknown.
 
         Raises:
-            UserError: naming the file that can't be read, or is of another size than
-                the image.
+            UserError: if the file can't be read, or has another size than the image,
+                with its name.
         """
         raise NotImplementedError
 
     def files(self) -> Tuple[pathlib.Path, ...]:
-        """All files that image and labels are read from; () if there are none."""
+        """Returns all files of image and labels; () if there are none."""
         return ()
 
     def reading(self) -> str:
-        """What else than the files decides what is read, as a text."""
+        """Describes everything other than the files that affects what is read."""
         return ""
 
 
 def hidden_labels(sample: Sample, num_classes: int) -> Optional[np.ndarray]:
-    """Labels of an image that counts as unlabelled, for reports only: uint8 [H, W].
+    """Reads the hidden labels of an unlabelled image, for reports only: uint8 [H, W].
 
-    Nobody learns from them, so nobody needs them, and `checking.check` has not looked
-    at them.
+    Training does not need them, so `checking.check` has not checked them.
 
     Args:
         sample: the image.
-        num_classes: C; numbers that are no class become 255.
+        num_classes: number of classes, C; invalid numbers become 255.
 
     Returns:
-        None where there are none, or none that can be read.
+        The labels; None if there are none, or they can't be read.
     """
     try:
         labels = sample.labels() if sample.known else None
@@ -95,7 +94,7 @@ def hidden_labels(sample: Sample, num_classes: int) -> Optional[np.ndarray]:
 
 
 def voc_colours(count: int = 256) -> np.ndarray:
-    """The colours of PASCAL VOC's development kit: uint8 [count, 3].
+    """Returns the colours of PASCAL VOC's development kit: uint8 [count, 3].
 
     The bits of a class number, three at a time from the lowest, are the bits of red,
     green and blue from the highest.
@@ -113,20 +112,20 @@ class Source:
     """One data set.
 
     Attributes:
-        name: of the file in `data/segmentation/datasets/` that made it.
-        class_names: of the classes 0, 1, ..., at most 255.
-        train: all training images, before anybody hides labels, sorted by name.
-        validation: all of known labels.
-        test: None if the data set has no labelled test images.
-        colours: uint8 [C, 3], how label maps are painted; None: VOC's.
-        lists: names of training images under the name of a list, as VOC's 'train'.
-        crop: (h, w) of what is cut out for training.
+        name: name of the module in `data/segmentation/datasets/`.
+        class_names: names of the classes 0, 1, ..., at most 255.
+        train: all training images, before any labels are hidden, sorted by name.
+        validation: validation images, all labelled.
+        test: labelled test images; None if the data set has none.
+        colours: uint8 [C, 3], colours to paint label maps; None: VOC's.
+        lists: lists of names of training images, such as VOC's 'train', by name.
+        crop: (h, w) of the random crops in training.
         scale: smallest and largest factor of an image's size in training.
-        flip: whether an image's mirror image is as good an image.
-        notes: sentences that the user should read, such as on files left out.
-        channels: of the images.
-        skipped: what was left out because it can't be used, and why, a line each; None:
-            nobody has looked (`checking.sound`).
+        flip: whether the mirror image of an image is a valid image.
+        notes: messages for the user, such as on files that were left out.
+        channels: number of channels of the images.
+        skipped: images that were left out because they can't be used, with the reason,
+            one line each; None: not checked (`checking.sound`).
     """
 
     name: str
@@ -144,10 +143,10 @@ class Source:
     channels: int = 3
 
     def __post_init__(self) -> None:
-        """Refuses class numbers that no byte holds, colours of another kind, twins.
+        """Checks the number of classes, the colours, and that names are unique.
 
         Raises:
-            ValueError: saying what is wrong.
+            ValueError: if one of these is invalid.
         """
         if not 2 <= self.num_classes <= IGNORED:
             raise ValueError(f"{self.num_classes} classes; expected 2 to {IGNORED}")
@@ -171,21 +170,21 @@ class Source:
         return len(self.class_names)
 
     def parts(self) -> Iterator[Tuple[str, Sequence[Sample]]]:
-        """(name, images) of the parts that there are."""
+        """Yields (name, images) of the existing parts."""
         for part in ("train", "validation", "test"):
             samples = getattr(self, part)
             if samples is not None:
                 yield part, samples
 
     def fingerprint(self) -> str:
-        """Sha256, in hex, of what the training images are, though not of their pixels.
+        """The SHA-256, in hex, that identifies the training images.
 
-        That is: name and class names of the data set; names of the training images in
-        their order, their heights and widths, and which of them have labels. Pixels are
-        left out, since reading them would take minutes.
+        It includes name and class names of the data set, and names of the training
+        images in their order, their heights and widths, and which of them have labels.
+        Pixels are not included, because reading them would take minutes.
 
         Raises:
-            UserError: naming an image that can't be opened.
+            UserError: if an image can't be opened, with its name.
         """
         return self._fingerprint
 
@@ -196,7 +195,7 @@ class Source:
             try:
                 facts = [sample.name, sample.known, *sample.size()]
             except UserError as error:
-                # Commands that ask a trained run have no such flag.
+                # Commands for trained runs do not have this flag.
                 hint = "repair or remove it, or train with --on_bad_image=skip"
                 raise UserError(f"{error}\n{hint}") from error
             digest.update(f"{json.dumps(facts)}\n".encode())
@@ -204,7 +203,7 @@ class Source:
 
 
 def paint(labels: np.ndarray, colours: np.ndarray) -> np.ndarray:
-    """A label map as an image; what is ignored is white.
+    """Converts a label map to an image; ignored pixels are white.
 
     Args:
         labels: uint8 [H, W].
@@ -219,7 +218,7 @@ def paint(labels: np.ndarray, colours: np.ndarray) -> np.ndarray:
 
 
 def short(names: Sequence[object], limit: int = 5) -> str:
-    """Names for a message: the first few, and how many more there are."""
+    """Joins names for a message: the first few, and the number of others."""
     words = [image_files.printable(name) for name in names[:limit]]
     more = [f"and {len(names) - limit} more"] if len(names) > limit else []
     return ", ".join(words + more) or "nothing"

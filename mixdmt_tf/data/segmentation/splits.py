@@ -1,10 +1,11 @@
-"""Which training images have labels, by the rule that drew DMT's published lists.
+"""Draws labelled training images by the rule of DMT's published lists.
 
-DMT (arXiv:2004.08514) section 5.1 and its released generate_splits.py: Python's
-generator, seeded with 7777, shuffles the names in their order; the first of them are
-labelled. Split 1 shuffles what split 0 left, and split 2 what split 1 left. Within a
-split, fewer labels are the first of more. With the 10,582 images of VOC's trainaug.txt
-and the 2,975 of Cityscapes, the seeds 0, 1 and 2 give exactly the published lists.
+DMT (arXiv:2004.08514) section 5.1 and its released generate_splits.py: Python's random
+generator, seeded with 7777, shuffles the names in their order, and the first ones are
+labelled. Split 1 shuffles the result of split 0 again, and split 2 that of split 1.
+Within a split, fewer labels are the first of more. With the 10,582 images of VOC's
+trainaug.txt and the 2,975 of Cityscapes, the seeds 0, 1 and 2 give exactly the
+published lists.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ ALPHA = 0.8  # of difference maximised sampling, in the paper's runs
 # The published lists that the paper calls 1/106 and 1/30 have 100 images.
 _NAMED = {(10_582, Fraction(1, 106)): 100, (2_975, Fraction(1, 30)): 100}
 _VOC, _CITYSCAPES = "PASCAL VOC", "Cityscapes"
-# Of the names in their drawn order, joined by line breaks: sha256, the first 16 digits.
+# The first 16 digits of the SHA-256 of the names in drawn order, joined by newlines.
 _DIGESTS = {
     (_VOC, "1/8"): "d9c8203385d7aaab 3d4c49ea2c334013 5a9900b582c2d7b0",
     (_VOC, "1/20"): "fa38bce553c7f798 8af67905dfc5b28d dcea6082d410e32c",
@@ -49,23 +50,23 @@ _DIGESTS = {
     (_CITYSCAPES, "1/8"): "053cd4049b75c38a 7552f41a1bb78d9e a94f45374e42d7f8",
     (_CITYSCAPES, "1/30"): "075455e19049a6e8 150ee0e64ac70b8b ea1d5760a579e8d2",
 }
-# The released dms_sample.py shuffles these many labels of one split after the other.
+# Sizes of the lists that the released dms_sample.py shuffles in turn, for each split.
 _SUBSET_SIZES = (1322, 530, 211, 100)
 
 
 def count_of(labels: Union[str, int], total: int) -> int:
-    """How many labelled images a fraction or a count stands for.
+    """Returns the number of labelled images for a fraction or a count.
 
-    A fraction of N is rounded down; one is added where batches of eight would leave a
-    single image over, as the released lists do. Fractions whose published list has
-    another size mean that list.
+    A fraction of N is rounded down. One is added if batches of eight would leave a
+    single image over, as in the released lists. Fractions whose published list has
+    another size stand for that size.
 
     Args:
         labels: '1/20', '0.05', '530' or 530.
         total: N, the images that could be labelled.
 
     Raises:
-        UsageError: if it is neither a fraction nor a count, or is not 1 to N.
+        UsageError: if it is neither a fraction nor a count, or is not in 1 to N.
     """
     text = str(labels).strip()
     share = share_of(text)
@@ -84,11 +85,11 @@ def count_of(labels: Union[str, int], total: int) -> int:
 
 
 def draw_order(total: int, seed: int) -> np.ndarray:
-    """The order in which images get labels.
+    """Returns the order in which images get labels.
 
     Args:
-        total: N.
-        seed: 0, 1 or 2 for the published splits; any other for one of its own.
+        total: number of images, N.
+        seed: 0, 1 or 2 for the published splits; any other number for another split.
 
     Returns:
         int64 [N], a permutation of 0, ..., N - 1.
@@ -106,19 +107,20 @@ def make_split(
     """Draws the labelled images; all others are unlabelled.
 
     Args:
-        source: the data set; only images of known labels can be drawn.
-        labels: as `count_of` takes it; None: all that are known.
-        seed: as `draw_order` takes it.
-        named: instead of `labels`, one of `source.lists`, as 'train' for the labels of
-            VOC 2012 alone (DMT table 5).
+        source: the data set; only images with known labels can be drawn.
+        labels: see `count_of`; None: all known labels.
+        seed: see `draw_order`.
+        named: instead of `labels`, one of `source.lists`, such as 'train' for only the
+            labels of VOC 2012 (DMT table 5).
 
     Returns:
-        The split. Its `labeled` ids are in the order they were drawn (of a list: in
-        its order), its validation images are the data set's own.
+        The split. Its `labeled` ids are in drawn order, or in that of the list, and its
+        validation images are the data set's own.
 
     Raises:
-        UsageError: if `labels` is wrong, or both or an unknown list are given.
-        UserError: if no training image has labels, or the list has a name that is no
+        UsageError: if `labels` is invalid, if both are given, or if the list is
+            unknown.
+        UserError: if no training image has labels, or a name of the list is not a
             training image with labels.
     """
     known = np.array([i for i, s in enumerate(source.train) if s.known], np.int64)
@@ -147,19 +149,19 @@ def make_split(
 
 
 def subsets(split: Split, alpha: float = ALPHA) -> Tuple[np.ndarray, np.ndarray]:
-    """Two subsets of the labelled images, for two networks with the same start.
+    """Draws two subsets of the labelled images, for two networks with the same start.
 
     DMT Eq. 11, difference maximised sampling, and its released dms_sample.py: the
-    labelled list, shuffled once more, without its last and without its first images.
-    The generator is seeded with 7777 and continues from list to list; for a list of the
-    published sizes it is brought to the state in which the script meets that list.
+    labelled list is shuffled again, and the subsets leave out its last and its first
+    images. The generator is seeded with 7777 and continues from list to list. For a
+    list of a published size it is advanced to its state in the script for that list.
 
     Args:
-        split: its seed and labelled images count.
+        split: the split; its seed and labelled images are used.
         alpha: share of each subset, 0.5 < alpha < 1.
 
     Returns:
-        Two arrays int64 of floor(alpha L) ids.
+        Two int64 arrays of floor(alpha L) ids.
 
     Raises:
         ValueError: as `equations.selection.difference_maximized` does.
@@ -179,14 +181,14 @@ def subsets(split: Split, alpha: float = ALPHA) -> Tuple[np.ndarray, np.ndarray]
 
 
 def published(source: Source, ids: Sequence[int]) -> Optional[str]:
-    """Which published list of labelled images this is: 'split 0 of PASCAL VOC 1/8'.
+    """Identifies a published list of labelled images: 'split 0 of PASCAL VOC 1/8'.
 
     Args:
         source: the data set.
-        ids: of training images in the order they were drawn.
+        ids: ids of training images in the order they were drawn.
 
     Returns:
-        None if it is none of them.
+        The list; None if it is not a published one.
     """
     text = "\n".join(source.train[i].name for i in ids)
     found = hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -197,21 +199,21 @@ def published(source: Source, ids: Sequence[int]) -> Optional[str]:
 
 
 def read_split(path: pathlib.Path, source: Source) -> Split:
-    """Reads a `split.json` and makes sure that it fits the data.
+    """Reads a `split.json` and checks that it fits the data.
 
     Args:
-        path: of the file; it may be written by hand.
-        source: the data that it is for.
+        path: path of the file, which may be written by hand.
+        source: source of the split.
 
     Raises:
         UserError: if the file can't be read, belongs to other data, or has ids that
-            are out of range, occur twice, or lack the labels they need.
+            are out of range, occur twice, or lack required labels.
     """
     return read_fitting(path, source, _problem)
 
 
 def _problem(split: Split, source: Source) -> Optional[str]:
-    """What makes a split useless for its images, or None."""
+    """Returns what makes a split invalid for its source, or None."""
     total = len(source.train)
     if len(split.validation) or not split.own_validation:
         return f"validation: expected [], {source.name} has images for it"
@@ -229,14 +231,14 @@ def _problem(split: Split, source: Source) -> Optional[str]:
 
 
 def _generator(seed: int) -> Tuple[random.Random, int]:
-    """The generator of a seed, and how often it shuffles before a list is taken."""
+    """Returns the generator of a seed, and how often it shuffles for a list."""
     if 0 <= seed < PUBLISHED_SPLITS:
         return random.Random(PUBLISHED_SEED), seed + 1
     return random.Random(PUBLISHED_SEED + seed), 1
 
 
 def _listed(source: Source, named: str) -> np.ndarray:
-    """Ids of the training images of a list, in its order."""
+    """Returns the ids of the training images in a list, in its order."""
     if named not in source.lists:
         raise UsageError(
             f"{source.name} has no list {named}; expected one of "

@@ -1,4 +1,4 @@
-"""What one image and its mask are: size, kind of mask, what its pixels hold."""
+"""Reads facts of an image and its mask: size, kind of mask, values of its pixels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mixdmt_tf.data.segmentation.opening import UPRIGHT, opened, orientation
 from mixdmt_tf.data.segmentation.source import Sample
 from mixdmt_tf.errors import UserError
 
-MOST_COLOURS = 4096  # that are remembered of a mask
+MOST_COLOURS = 4096  # most colours to store for a mask
 _KINDS = {
     "P": "indexed (palette)",
     "L": "grey",
@@ -28,16 +28,16 @@ _KINDS = {
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """What was found.
+    """Facts of an image and its mask.
 
     Attributes:
-        size: (H, W) as the image is seen; None if it can't be read.
-        turned: whether its EXIF turns it.
-        digest: of its pixels.
-        kind: of the mask, in words; '' without one.
-        numbers: how many pixels have each number, of masks that hold numbers.
-        colours: how many have each colour, by code, of masks that are read by colours.
-        solid: colours that fill a square of 3x3 pixels somewhere.
+        size: (H, W) after EXIF rotation; None if the image can't be read.
+        turned: whether its EXIF orientation rotates it.
+        digest: digest of its pixels.
+        kind: kind of the mask, in words; '' without a mask.
+        numbers: number of pixels with each number, for masks with numbers.
+        colours: number of pixels with each colour, by code, for masks with colours.
+        solid: colours that fill a square of 3x3 pixels anywhere.
         problem: why image or mask can't be used, with the file's name.
     """
 
@@ -55,8 +55,8 @@ def look(sample: Sample) -> Facts:
     """Reads an image and its mask.
 
     Args:
-        sample: if its mask has a palette, or has colours, colours are counted; classes
-            if the data set makes them of something else than masks.
+        sample: the image. If its mask has a palette or colours, colours are counted.
+            If its labels do not come from a mask, classes are counted.
     """
     facts = Facts()
     try:
@@ -98,7 +98,7 @@ def _with_mask(sample: FileSample, path: pathlib.Path, facts: Facts) -> Facts:
 
 
 def solid(codes: np.ndarray) -> FrozenSet[int]:
-    """Colours that fill a square of 3x3 pixels somewhere, as those of edges don't.
+    """Finds colours that fill a square of 3x3 pixels, which those of edges don't.
 
     Args:
         codes: int [H, W].

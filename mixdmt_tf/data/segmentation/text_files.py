@@ -1,4 +1,4 @@
-"""Lists in text files: names of images, names of classes."""
+"""Reads lists from text files: names of images or classes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from mixdmt_tf.errors import UserError
 
 
 def read_lines(path: pathlib.Path) -> Tuple[str, ...]:
-    """The lines of a text file, without those that are blank.
+    """Reads the lines of a text file, without blank lines.
 
     Raises:
-        UserError: if it can't be read or is no text.
+        UserError: if it can't be read or is not text.
     """
     try:
         content = bounds.read_bytes(path, bounds.TEXT_BYTES)
@@ -31,7 +31,7 @@ def read_lines(path: pathlib.Path) -> Tuple[str, ...]:
 
 
 def read_class_names(path: pathlib.Path) -> Tuple[str, ...]:
-    """Class names, one on each line, the first of class 0.
+    """Reads class names, one on each line, starting with class 0.
 
     Raises:
         UserError: if there are fewer than 2 or more than 255, or one occurs twice or

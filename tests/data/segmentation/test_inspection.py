@@ -98,7 +98,7 @@ def test_everything_that_may_be_wrong(tmp_path):
     both = after(report, "the same image with labels and without: 1")
     assert both == ["train/e = train/f"]
     assert "twice in a part" not in text
-    assert "1 files are no PNG, JPEG or BMP, such as notes.txt" in text
+    assert "1 files are not PNG, JPEG or BMP, such as notes.txt" in text
 
 
 def test_a_mask_that_was_saved_as_jpeg_is_named_once(tmp_path):
