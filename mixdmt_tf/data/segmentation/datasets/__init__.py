@@ -1,4 +1,4 @@
-"""Data sets with a class for each pixel: `--dataset=NAME` is NAME.py, its `load`."""
+"""Data sets for segmentation: `--dataset=NAME` calls `load` of NAME.py."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import TYPE_CHECKING, Any
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.settings import modules, nearest
 
-if TYPE_CHECKING:  # settings are wanted before anything heavy is imported
+if TYPE_CHECKING:  # settings are needed before slow imports
     from mixdmt_tf.data.segmentation.config import Config
     from mixdmt_tf.data.segmentation.source import Source
 
 
 def find(config: Config) -> None:
-    """Makes sure that the data are where `config` says, as far as a glance can tell.
+    """Quickly checks that the data are where `config` says.
 
-    As in `data.classification.datasets`, it takes no TensorFlow and reads no image.
+    As in `data.classification.datasets`, it imports no TensorFlow and reads no image.
 
     Raises:
-        UsageError: if there is no such data set, or it needs a folder.
-        UserError: if folders or lists are missing, as `load` would say.
+        UsageError: if the data set does not exist, or needs a folder.
+        UserError: if folders or lists are missing, with the message of `load`.
     """
     getattr(_module(config), "find", lambda config: None)(config)
 
 
 def load(config: Config) -> Source:
-    """Opens the data set that `config.dataset` names; its images are not read yet.
+    """Opens the data set `config.dataset`; its images are not read yet.
 
     Raises:
-        UsageError: if there is no such data set.
+        UsageError: if the data set does not exist.
         UserError: if its data are missing, or not laid out as expected.
     """
     source: Source = _module(config).load(config)
@@ -37,7 +37,7 @@ def load(config: Config) -> Source:
 
 
 def _module(config: Config) -> Any:
-    """The file of the data set that `config.dataset` names."""
+    """Returns the module of the data set `config.dataset`."""
     names = modules(__name__, "load")
     if config.dataset not in names:
         near = nearest(config.dataset, names)

@@ -3,9 +3,9 @@
     DIR/leftImg8bit/{train,val}/<city>/<name>_leftImg8bit.png
     DIR/gtFine/{train,val}/<city>/<name>_gtFine_labelIds.png
 
-2,975 training and 500 validation images of 1024x2048 are brought to 512x1024 when they
+2,975 training and 500 validation images of 1024x2048 are resized to 512x1024 when they
 are read, as in DMT (arXiv:2004.08514) section 5.1: images by averaging 2x2 pixels,
-labels by taking the upper left one. Scores are therefore those at half resolution. The
+labels by taking the upper left one. Scores are therefore at half resolution. The
 official test images have no labels and are left out.
 """
 
@@ -75,9 +75,9 @@ _LAST_ID = 33
 
 
 def class_table() -> np.ndarray:
-    """Class of each number in the files: uint8 [256].
+    """Returns the class of each number in the files: uint8 [256].
 
-    Numbers that the data set doesn't have stay as they are, so that they are reported.
+    Numbers that are not in the data set stay unchanged, so that they are reported.
     """
     table = np.arange(256, dtype=np.uint8)
     table[: _LAST_ID + 1] = IGNORED
@@ -88,7 +88,7 @@ def class_table() -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class CitySample(FileSample):
-    """A street at half resolution."""
+    """An image of Cityscapes at half resolution."""
 
     def size(self) -> Tuple[int, int]:
         """See `Sample.size`."""
@@ -106,11 +106,11 @@ class CitySample(FileSample):
 
 
 def find(config: Config) -> pathlib.Path:
-    """The folder with leftImg8bit/ and gtFine/.
+    """Finds the folder with leftImg8bit/ and gtFine/.
 
     Raises:
         UsageError: without `data_dir`.
-        UserError: if it lacks folders of images.
+        UserError: if folders of images are missing.
     """
     if not config.data_dir:
         raise UsageError(f"--dataset=cityscapes needs --data_dir=DIR; in DIR {LAYOUT}")
@@ -122,12 +122,14 @@ def find(config: Config) -> pathlib.Path:
 
 
 def load(config: Config) -> Source:
-    """Opens the folder of Cityscapes; an image is called <city>/<name>.
+    """Opens the folder of Cityscapes; images are named <city>/<name>.
+
+    Training images without labels are unlabelled. `checking.check` reports missing
+    labels of validation images.
 
     Raises:
         UsageError: without `data_dir`.
-        UserError: if there are no images. Missing labels of validation images are left
-            to `checking.check`; training images without any are unlabelled ones.
+        UserError: if there are no images.
     """
     root = find(config)
     train = _samples(root, "train")
@@ -167,5 +169,5 @@ def _samples(root: pathlib.Path, part: str) -> Tuple[CitySample, ...]:
         )
     if not samples:
         raise _no_images(root, part)
-    # By city and then by image: the order that the published splits were drawn from.
+    # By city and then by image: the order from which the published splits were drawn.
     return tuple(sorted(samples, key=lambda sample: sample.name.split("/")))

@@ -5,11 +5,11 @@
         DIR/train/_annotations.coco.json, DIR/valid/..., DIR/test/...
         DIR/annotations/instances_default.json, or any one JSON          (one part only)
 
-A JSON whose name, or that of its folder, has the word train, val (valid, validation)
-or test is of that part. Where one part has several, that of instances counts before
-that of panoptic segmentation, whose PNGs are in a folder of the JSON's name beside it.
-Images are in DIR/train2017/ (as the JSON is called), DIR/images/train2017/,
-DIR/images/, beside the JSON, or in DIR.
+A JSON belongs to a part if its name, or that of its folder, has the word train, val
+(valid, validation) or test. If a part has several, instances take precedence over
+panoptic segmentation, whose PNGs are in a folder with the JSON's name next to it.
+Images are in DIR/train2017/ (as in the JSON's name), DIR/images/train2017/,
+DIR/images/, next to the JSON, or in DIR.
 
 `coco_files.py` says what becomes of categories, crowds and boxes, `regions.py` which
 pixels belong to an outline and what lies on top. Training images without annotations
@@ -64,9 +64,9 @@ class CocoSample(FileSample):
     """An image with outlines.
 
     Attributes:
-        regions: of the objects.
+        regions: regions of the objects.
         background: class of all other pixels, or 255.
-        annotated: (H, W) that the annotations were made for.
+        annotated: (H, W) of the image in the annotations.
         place: the file of the annotations.
     """
 
@@ -93,15 +93,15 @@ class CocoSample(FileSample):
 
 @dataclasses.dataclass(frozen=True)
 class PanopticSample(FileSample):
-    """An image whose mask has the numbers of segments for colours, its own ones."""
+    """An image whose mask encodes its segment numbers as colours."""
 
 
 def find(config: Config) -> Dict[str, pathlib.Path]:
-    """The JSON of each part that there is; 'train' always is.
+    """Finds the JSON of each existing part; 'train' always exists.
 
     Raises:
         UsageError: without `data_dir`, or with validation images and `validation`.
-        UserError: if there is none, or it isn't clear which one counts.
+        UserError: if there is no JSON for training, or several are equally valid.
     """
     if not config.data_dir:
         raise UsageError(f"--dataset=coco needs --data_dir=DIR; in DIR {LAYOUT}")
@@ -134,8 +134,8 @@ def load(config: Config) -> Source:
 
     Raises:
         UsageError: as `find` does, or if `validation` leaves no labels.
-        UserError: if a JSON is wrong, parts have different categories, or images are
-            nowhere to be found.
+        UserError: if a JSON is invalid, parts have different categories, or images are
+            not found.
     """
     paths = find(config)
     root = expanded(config.data_dir)
@@ -184,19 +184,19 @@ def load(config: Config) -> Source:
 
 
 def _part(path: pathlib.Path) -> str:
-    """Which part a JSON is of, by the last word that says so; '' if none does."""
+    """Returns the part of a JSON, by the last such word in its name; '' if none."""
     text = f"{path.parent.name} {path.stem}" if _beside(path) else path.stem
     words = re.findall("[a-z]+", text.lower())
     return next((_PARTS[word] for word in reversed(words) if word in _PARTS), "")
 
 
 def _beside(path: pathlib.Path) -> bool:
-    """Whether a JSON lies beside its images, in a folder called like the part."""
+    """Whether a JSON is in a folder named after its part, together with its images."""
     return path.name == "_annotations.coco.json"
 
 
 def _preferred(paths: Sequence[pathlib.Path]) -> pathlib.Path:
-    """The JSON that counts: of instances, or of no known kind, or panoptic."""
+    """Selects a JSON by kind: instances, then unknown kinds, then panoptic."""
 
     def rank(path: pathlib.Path) -> int:
         return 1 - path.name.startswith("instances") + path.name.startswith("panoptic")
@@ -211,7 +211,7 @@ def _preferred(paths: Sequence[pathlib.Path]) -> pathlib.Path:
 
 
 def _folder(root: pathlib.Path, path: pathlib.Path, found: Annotations) -> pathlib.Path:
-    """Where the images of a JSON are: where the first of them is."""
+    """Finds the folder of a JSON's images, by the first of them."""
     word = path.stem.rpartition("_")[2]
     places = [root / word, root / "images" / word, root / "images", path.parent, root]
     for place in dict.fromkeys(places):
@@ -232,7 +232,7 @@ def _sample(
 ) -> FileSample:
     image = folder / entry.file_name
     if entry.segments_file:
-        # Of a segment's number the lowest byte is red, the highest blue.
+        # The lowest byte of a segment's number is red, the highest is blue.
         classes = {
             (number & 255) << 16 | number & 0xFF00 | number >> 16: label
             for number, label in {0: found.background, **entry.segments}.items()
@@ -256,7 +256,7 @@ def _sample(
 def _unlabelled(
     root: pathlib.Path, folder: pathlib.Path, named: Set[pathlib.Path]
 ) -> List[FileSample]:
-    """Images that no JSON names."""
+    """Lists images that are in no JSON."""
     found = []
     for place in (folder, *sorted(root.glob("unlabel*"))):
         if not place.is_dir():

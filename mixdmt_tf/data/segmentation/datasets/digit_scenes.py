@@ -1,14 +1,14 @@
-"""Images made of real handwritten digits, embedded: small, and there without a file.
+"""Small synthetic images of real handwritten digits, available without a download.
 
-Two to four of scikit-learn's 8x8 digits, two to three times as large and each in a
-light colour of its own, lie on darker coloured clouds; a pixel of digit d has the class
-d + 1, the background 0. Edges of strokes, neither this nor that, are ignored.
+Two to four of scikit-learn's 8x8 digits, enlarged two to three times and each in a
+different light colour, are on a darker background of coloured clouds. A pixel of digit
+d has class d + 1, and the background has class 0. Edges of strokes are ignored.
 
-Image i is a function of i alone, on every machine the same: the random numbers are the
-raw stream of PCG64, which NumPy promises to keep, and nothing is used that libraries of
-mathematics round differently. Training, validation and test images show different
-digits: of the 1,797, every fifth of each class belongs to the validation images, the
-one before it to the test images.
+Image i depends only on i and is the same on every machine: the random numbers are the
+raw stream of PCG64, which NumPy guarantees to keep, and no operations are used that
+mathematical libraries round differently. Training, validation and test images have
+different digits: of the 1,797, every fifth of each class is used for validation images,
+and the one before it for test images.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CLASS_NAMES = ("background", *"0123456789")
 _SEED = 200_408_514
 _FEWEST, _MOST = 2, 4  # digits in an image
 _SMALLEST, _LARGEST = 18, 24  # height of a digit in pixels
-_TRIES = 12  # places that a digit is tried at before it is left out
+_TRIES = 12  # positions to try for a digit before it is left out
 _DARK, _LIGHT = 0.7, 0.6  # channels: of backgrounds to 0.7, of digits from 0.4
 _STROKE, _EDGE = 0.5, 0.2  # ink above which a pixel is the digit; is not background
 
@@ -40,7 +40,7 @@ class DigitSample(Sample):
 
     Attributes:
         part: 'train', 'validation' or 'test'.
-        number: i, in its part.
+        number: number of the image in its part, i.
     """
 
     part: str = "train"
@@ -60,15 +60,15 @@ class DigitSample(Sample):
 
 
 def load(config: Config) -> Source:
-    """Lists the images; no setting matters.
+    """Lists the images; settings are ignored.
 
-    Mirrored digits are no digits, so there is no flip.
+    Images are not flipped, because mirrored digits are not digits.
 
     Raises:
         UserError: if scikit-learn or its file is missing.
     """
     del config
-    _digits()  # says at once if they can't be had
+    _digits()  # raises at once if they are missing
     parts = {
         part: tuple(
             DigitSample(f"{part}_{number:03}", part=part, number=number)
@@ -92,7 +92,7 @@ def compose(part: str, number: int) -> Tuple[np.ndarray, np.ndarray]:
 
     Args:
         part: 'train', 'validation' or 'test'.
-        number: 0 or more; numbers above those of the data set make images as well.
+        number: number of the image, 0 or more; may exceed those of the data set.
 
     Returns:
         Image uint8 [48, 48, 3] and labels uint8 [48, 48], both read-only.
@@ -120,23 +120,23 @@ def compose(part: str, number: int) -> Tuple[np.ndarray, np.ndarray]:
 
 
 class _Numbers:
-    """Uniform random numbers of one image, in the order they are asked for."""
+    """Uniform random numbers of one image, in the order of the calls."""
 
     def __init__(self, seed: int) -> None:
         self._raw = np.random.PCG64(seed)
 
     def uniforms(self, *shape: int) -> np.ndarray:
-        """float64 in [0, 1)."""
+        """Draws float64 numbers from [0, 1)."""
         raw = self._raw.random_raw(int(np.prod(shape)))
         return (raw >> np.uint64(11)).reshape(shape) * 2.0**-53
 
     def integer(self, low: int, high: int) -> int:
-        """From `low` to `high`, both included."""
+        """Draws an integer from `low` to `high`, both included."""
         return low + int(self.uniforms(1)[0] * (high - low + 1))
 
 
 def _background(numbers: _Numbers) -> np.ndarray:
-    """Clouds between two colours, coarse and fine: float64 [S, S, 3] in [0, 1]."""
+    """Draws coarse and fine clouds of two colours: float64 [S, S, 3] in [0, 1]."""
     clouds = np.zeros((SIDE, SIDE))
     for cells, weight in ((2, 0.5), (5, 0.3), (12, 0.2)):
         clouds += weight * _enlarge(numbers.uniforms(cells, cells), SIDE)
@@ -146,7 +146,7 @@ def _background(numbers: _Numbers) -> np.ndarray:
 
 
 def _digit(part: str, numbers: _Numbers) -> Tuple[int, np.ndarray]:
-    """A digit of this part, and its ink float64 [s, s] in [0, 1]."""
+    """Draws a digit of this part, and its ink, float64 [s, s] in [0, 1]."""
     digit = numbers.integer(0, 9)
     pool = _digits()[list(COUNTS).index(part)][digit]
     ink = pool[numbers.integer(0, len(pool) - 1)]
@@ -154,19 +154,19 @@ def _digit(part: str, numbers: _Numbers) -> Tuple[int, np.ndarray]:
 
 
 def _paint(canvas: np.ndarray, ink: np.ndarray, numbers: _Numbers) -> None:
-    """Puts ink on a piece of the canvas, in some light colour."""
+    """Paints ink on a piece of the canvas, in a random light colour."""
     colour = 1 - _LIGHT * numbers.uniforms(3)
     canvas += (colour - canvas) * ink[..., np.newaxis]
 
 
 def _mark(labels: np.ndarray, ink: np.ndarray, label: int) -> None:
-    """Notes the class of a stroke, and that its edge has none."""
+    """Sets the class of a stroke, and ignores its edge."""
     labels[ink > _EDGE] = IGNORED
     labels[ink > _STROKE] = label
 
 
 def _enlarge(values: np.ndarray, side: int) -> np.ndarray:
-    """Bilinear, corners on corners: [n, n] -> [side, side]."""
+    """Resizes bilinearly with aligned corners: [n, n] -> [side, side]."""
     places = np.arange(side) * (len(values) - 1) / (side - 1)
     low = np.minimum(places.astype(int), len(values) - 2)
     share = places - low
@@ -178,7 +178,7 @@ def _enlarge(values: np.ndarray, side: int) -> np.ndarray:
 
 @functools.lru_cache(maxsize=None)
 def _digits() -> List[List[np.ndarray]]:
-    """Ink of the digits, float64 [n, 8, 8] in [0, 1], by part and class."""
+    """Returns ink of the digits, float64 [n, 8, 8] in [0, 1], by part and class."""
     ink, labels = digits_file.read("digit_scenes")
     parts: List[List[np.ndarray]] = [[], [], []]
     for digit in range(10):

@@ -1,4 +1,4 @@
-"""Your own images: photographs in images/, masks of the same name in masks/.
+"""Your own images: photographs in images/, masks with the same names in masks/.
 
     --data_dir=DIR with DIR/images/<name>.jpg (or png, bmp)   training images; with
                                 --channels=N also tif and npy (`data/band_files.py`)
@@ -8,10 +8,10 @@
         DIR/classes.txt         names of the classes, one on each line, from class 0
         DIR/val/images/, DIR/val/masks/, DIR/test/images/, DIR/test/masks/
 
-colours.txt and classes.txt may be missing: classes are then counted in the masks. val/
-may be missing: `--validation` images of known labels, a tenth of them unless it is
-given, are held out, the same ones for everybody. test/ may be missing. Training images
-without a mask are unlabelled ones.
+colours.txt and classes.txt are optional: without them, classes are counted in the
+masks. val/ is optional: without it, `--validation` labelled images (default: a tenth of
+them) are held out, always the same ones. test/ is optional. Training images without a
+mask are unlabelled.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ LAYOUT = (
 
 
 def find(config: Config) -> pathlib.Path:
-    """The folder with images/ and masks/.
+    """Finds the folder with images/ and masks/.
 
     Raises:
-        UsageError: without `data_dir`, or as `class_files.read_classes` does.
-        UserError: if one of the two is missing, or as `class_files.read_classes` does.
+        UsageError: without `data_dir`, or as `class_files.read_classes`.
+        UserError: if one of the two is missing, or as `class_files.read_classes`.
     """
     if not config.data_dir:
         raise UsageError(f"--dataset=mask_folder needs --data_dir=DIR; in DIR {LAYOUT}")
@@ -65,9 +65,9 @@ def load(config: Config) -> Source:
 
     Raises:
         UsageError: without `data_dir`, or if `validation` leaves no labels.
-        UserError: if folders are missing or empty, masks have no image, or colours
-            that no colours.txt explains; or, without classes.txt and colours.txt, masks
-            can't be read or show fewer than two classes.
+        UserError: if folders are missing or empty, masks have no image, or masks have
+            colours and there is no colours.txt; or, without classes.txt and
+            colours.txt, if masks can't be read or have fewer than two classes.
     """
     root = find(config)
     class_names, palette = read_classes(root, config.unknown_colour)
@@ -93,7 +93,7 @@ def load(config: Config) -> Source:
     known = [sample.mask_path for sample in train if sample.mask_path]
     if palette is None:
         require_numbers(known, root)
-    # In masks held out, too: a rare class may be in none of the others.
+    # Also in held-out masks: a rare class may occur only there.
     class_names = class_names or _counted(masks, config.on_bad_image == "skip")
     return Source(
         name="mask_folder",
@@ -115,7 +115,7 @@ def _require_folders(folder: pathlib.Path) -> None:
 def _samples(
     folder: pathlib.Path, palette: Optional[Palette], bands: Optional[Bands]
 ) -> Tuple[FileSample, ...]:
-    """The images of a folder, with their masks if there are any."""
+    """Lists the images of a folder, with their masks if there are any."""
     _require_folders(folder)
     images = by_stem(folder / "images", suffixes(bands))
     masks = by_stem(folder / "masks", image_files.SUFFIXES)
@@ -154,7 +154,7 @@ def _samples(
 def _judged(
     folder: pathlib.Path, palette: Optional[Palette], bands: Optional[Bands]
 ) -> Tuple[FileSample, ...]:
-    """Images that predictions are compared with: all need a mask."""
+    """Lists images for evaluation, which all need a mask."""
     samples = _samples(folder, palette, bands)
     nameless = [sample.name for sample in samples if not sample.known]
     if nameless:
@@ -163,7 +163,7 @@ def _judged(
 
 
 def _counted(paths: Sequence[pathlib.Path], skip: bool) -> Tuple[str, ...]:
-    """Names 'class 0' to the highest number in the masks; `skip`: in those sound."""
+    """Names classes 0 to the highest in the masks; `skip` ignores bad masks."""
     numbers = np.zeros(256, bool)
     for path in paths:
         try:

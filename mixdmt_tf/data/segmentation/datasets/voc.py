@@ -1,4 +1,4 @@
-"""Images in the layout of PASCAL VOC: VOC 2012 itself, or anybody's in its folders.
+"""Images in the layout of PASCAL VOC: VOC 2012 itself, or your own images.
 
     --data_dir=DIR with DIR/JPEGImages/<name>.jpg
         DIR/SegmentationClass/<name>.png, or SegmentationClassAug/
@@ -6,11 +6,11 @@
         DIR/classes.txt, names of the classes, unless they are VOC's 21; or
         DIR/colours.txt, if masks are to be read by their colours (`colours.py`)
 
-DIR may also be VOCdevkit, or the folder that holds it. With SBD's annotations, as
+DIR may also be VOCdevkit, or the folder that contains it. With SBD's annotations, as
 ImageSets/Segmentation/trainaug.txt and SegmentationClassAug/, there are 10,582 training
-images instead of 1,464; DMT (arXiv:2004.08514) section 5.1 uses those. test.txt is used
-if it is there and all its images have label maps, which VOC's own don't. Training
-images without a label map are unlabelled ones.
+images instead of 1,464, as in DMT (arXiv:2004.08514) section 5.1. test.txt is used if
+all its images have label maps, which VOC's own don't. Training images without a label
+map are unlabelled.
 """
 
 from __future__ import annotations
@@ -42,18 +42,17 @@ LAYOUT = (
     "expected JPEGImages/, SegmentationClass/ (or SegmentationClassAug/) and "
     "ImageSets/Segmentation/train.txt (or trainaug.txt) with val.txt"
 )
-_MAPS = ("SegmentationClass", "SegmentationClassAug")  # the latter counts if both do
+_MAPS = ("SegmentationClass", "SegmentationClassAug")  # the second takes precedence
 _USED = ("train", "trainaug", "val", "test")
 _LISTS = pathlib.PurePath("ImageSets", "Segmentation")
 
 
 def find(config: Config) -> pathlib.Path:
-    """The folder with JPEGImages/.
+    """Finds the folder with JPEGImages/.
 
     Raises:
-        UsageError: without `data_dir`, or as `class_files.read_classes` does.
-        UserError: if a folder or a list is missing, or as `class_files.read_classes`
-            does.
+        UsageError: without `data_dir`, or as `class_files.read_classes`.
+        UserError: if a folder or a list is missing, or as `class_files.read_classes`.
     """
     if not config.data_dir:
         raise UsageError(f"--dataset=voc needs --data_dir=DIR; in DIR {LAYOUT}")
@@ -79,8 +78,8 @@ def load(config: Config) -> Source:
     Raises:
         UsageError: without `data_dir`.
         UserError: if folders or lists are missing, or a list is empty or repeats a
-            name. Missing images, and missing label maps of validation images, are left
-            to `checking.check`.
+            name. `checking.check` reports missing images, and missing label maps of
+            validation images.
     """
     root = find(config)
     class_names, palette = read_classes(root, config.unknown_colour)
@@ -102,7 +101,7 @@ def load(config: Config) -> Source:
     def sample(name: str, judged: bool) -> FileSample:
         image = images.get(name, root / "JPEGImages" / f"{name}.jpg")
         mask = maps.get(name)
-        if judged and not mask:  # to be missed, by name
+        if judged and not mask:  # `checking.check` will report it, by name
             mask = root / "SegmentationClass" / f"{name}.png"
         known = mask is not None
         return FileSample(
@@ -137,10 +136,10 @@ def load(config: Config) -> Source:
 
 
 def read_names(path: pathlib.Path) -> Tuple[str, ...]:
-    """The names in a list; what follows a name on its line is ignored.
+    """Reads the names in a list; anything after the name on a line is ignored.
 
     Raises:
-        UserError: if there is none, or one occurs twice.
+        UserError: if there is no name, or one occurs twice.
     """
     names = tuple(line.split()[0] for line in read_lines(path))
     if not names:
@@ -152,17 +151,17 @@ def read_names(path: pathlib.Path) -> Tuple[str, ...]:
 
 
 def _lists(root: pathlib.Path) -> Dict[str, pathlib.Path]:
-    """Files of the lists of names."""
+    """Returns the files of the lists of names."""
     return {path.stem: path for path in sorted((root / _LISTS).glob("*.txt"))}
 
 
 def _train(lists: Mapping[str, pathlib.Path]) -> str:
-    """Which list names the training images."""
+    """Returns the name of the list of training images."""
     return "trainaug" if "trainaug" in lists else "train"
 
 
 def root_in(folder: pathlib.Path) -> Optional[pathlib.Path]:
-    """The folder with JPEGImages: the one given, or VOC 2012 within it; or None."""
+    """Finds the folder with JPEGImages: `folder`, or VOC 2012 in it; or None."""
     for inner in ("", "VOC2012", "VOCdevkit/VOC2012"):
         if (folder / inner / "JPEGImages").is_dir():
             return folder / inner
