@@ -109,7 +109,7 @@ def _values(path: pathlib.Path, bands: Bands) -> np.ndarray:
     if bands.low is not None and values.dtype == np.uint8 and _is_deep(path):
         raise UserError(
             f"a PNG of 16 bits and {bands.number} channels, of which only the upper 8 "
-            "bits can be read; with --pixel_range use TIFF or .npy"
+            "bits can be read; with --pixel_range save it as TIFF or .npy"
         )
     if values.dtype.name not in DTYPES:
         raise UserError(f"{values.dtype} values; expected {', '.join(DTYPES)}")
