@@ -245,8 +245,7 @@ class Algorithm(KerasModel):
         """Performs one training step on one replica's rows of a batch.
 
         Args:
-            data: a batch as `data/classification/recipe.py`, or for segmentation
-                `data/segmentation/pipeline.py`, describes it.
+            data: a batch, see `data/*/pipeline.py`.
             earlier: gradients of the batch's other parts, if `data` is the last part.
 
         Returns:
