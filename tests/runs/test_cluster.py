@@ -44,7 +44,7 @@ def test_what_is_written_can_be_read():
         (environment({"chief": ["a:1", "b:1"]})["TF_CONFIG"], "several chiefs"),
         (environment({"worker": "a:1"})["TF_CONFIG"], "expected a list of 'host:port'"),
         (environment({"worker": ["a"]})["TF_CONFIG"], "expected a list of 'host:port'"),
-        (environment({"worker": ["a:1", "a:1"]})["TF_CONFIG"], "there twice"),
+        (environment({"worker": ["a:1", "a:1"]})["TF_CONFIG"], "given twice"),
         (environment({"worker": ["a:1"]})["TF_CONFIG"], "type: expected worker"),
         (
             environment({"worker": ["a:1"]}, type="worker", index=1)["TF_CONFIG"],
