@@ -196,7 +196,7 @@ def test_names_that_no_folder_could_have(machine, tmp_path, monkeypatch):
     stored.plant(place, {"a": "1"})
     for names, words in (
         (["../a"], "is no name of a file"),
-        (["a", "a/b"], "within a"),
+        (["a", "a/b"], "inside a"),
     ):
         monkeypatch.setattr(stores.Store, "names", lambda self, n=names: n)
         monkeypatch.setattr(stores.Store, "stat", lambda self, name: stores.Stat(1, 1))

@@ -54,7 +54,7 @@ def fixture_model():
         (PAIRS.repeat(), "is infinite"),
         (PAIRS.take(0), "empty"),
         (PAIRS.map(lambda x, y: (x, tf.as_string(y))), "labels are bytes"),
-        (PAIRS.map(lambda x, y: (x, {"y": y})), "have a dict"),
+        (PAIRS.map(lambda x, y: (x, {"y": y})), "contain a dict"),
         (PAIRS.map(lambda image, label: image), "1 parts"),
     ],
 )
@@ -139,7 +139,7 @@ def test_of_compile_evaluate_predict_and_export(model, tmp_path):
         model.compile(metrics="accuracy")
     with pytest.raises(ArgumentError, match="3 arrays; expected the 4"):
         model.set_weights(model.get_weights()[:3])
-    with pytest.raises(ArgumentError, match="not been trained"):
+    with pytest.raises(ArgumentError, match="is not trained"):
         mixdmt_tf.MixMatch(made.network(), 10).export(tmp_path / "export")
 
 

@@ -146,7 +146,7 @@ def test_weights_that_cannot_be_fetched_or_read(error, monkeypatch):
     monkeypatch.setattr(keras.applications, "VGG16", fail)
     said = initialize()
     reason = str(error).splitlines()[0] if str(error) else "RuntimeError"
-    assert f"VGG16 could not be fetched or read: {reason}\nDelete a file" in said
+    assert f"VGG16 could not be fetched or read: {reason}\nDelete damaged" in said
     assert "--pretrained=FILE.h5" in said and "image_size" not in said
 
 
