@@ -34,8 +34,10 @@ _DICTIONARY = "collections OrderedDict"
 _TENSORS = ("torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_tensor")
 _PARAMETER = "torch._utils _rebuild_parameter"
 _KNOWN = {*_STORAGES, _DICTIONARY, *_TENSORS, _PARAMETER}
-_LITERALS = ("BINUNICODE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT")
-_OF_PYTHON_2 = ("SHORT_BINSTRING", "BINSTRING")  # texts
+_LITERALS = (
+    *("BINUNICODE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"),
+    *("SHORT_BINSTRING", "BINSTRING"),  # texts of Python 2
+)
 _CONSTANTS: Dict[str, Callable[[], Any]] = {
     "NONE": lambda: None,
     "NEWTRUE": lambda: True,
@@ -113,7 +115,7 @@ def _step(name: str, argument: Any, stack: List[Any], memo: Dict[int, Any]) -> N
     if name == "PROTO":
         if argument != 2:
             raise ValueError(f"its pickle has protocol {argument}; PyTorch's have 2")
-    elif name in _LITERALS or name in _OF_PYTHON_2:
+    elif name in _LITERALS:
         stack.append(argument)
     elif name in _CONSTANTS:
         stack.append(_CONSTANTS[name]())

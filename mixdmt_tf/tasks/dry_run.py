@@ -110,7 +110,7 @@ def _in_rounds(task: Task) -> Dict[str, Any]:
         # A resumed round keeps the pseudo labels that it started with.
         changes["keep_pseudo_labels"] = True
     method = dataclasses.replace(experiment.method, **changes)
-    run = runtime.resolve(experiment.run, experiment.network)
+    run = runtime.resolve(experiment.run, experiment.network, method)
     experiment = dataclasses.replace(experiment, run=run, method=method)
     path = pathlib.Path(run.workdir)
 
