@@ -53,25 +53,32 @@ def scale_crop_flip(
     columns = _Axis(tf.shape(image)[1], factor, uniforms[2], crop[1])
     if flip:
         columns.reverse_if(uniforms[3] < 0.5)
-    inside = rows.inside[:, None] & columns.inside[None, :]
-    colour = tf.reduce_mean(image, [0, 1]) if fill is None else tf.constant(fill)
-    picture = columns.interpolated(rows.interpolated(image, 0), 1)
-    picture = tf.where(inside[..., None], picture, tf.cast(colour, tf.float32))
-    maps = []
-    for each, outside in ((labels, IGNORED), (confidence, 0.0)):
-        nearest = tf.gather(tf.gather(each, rows.nearest), columns.nearest, axis=1)
-        moved = tf.where(inside, nearest, tf.cast(outside, each.dtype))
-        maps.append(tf.ensure_shape(moved, crop))
-    return tf.ensure_shape(picture, [*crop, image.shape[-1]]), maps[0], maps[1]
+
+    def padded(inside: tf.Tensor, outside: Union[int, float]) -> tf.Tensor:
+        padding = [rows.padding, columns.padding, [0, 0]][: inside.shape.rank]
+        every = tf.pad(inside, padding, constant_values=outside)
+        return tf.ensure_shape(every, [*crop, *inside.shape[2:]])
+
+    picture = padded(columns.interpolated(rows.interpolated(image, 0), 1), 0.0)
+    if fill != 0.0:
+        colour = tf.reduce_mean(image, [0, 1]) if fill is None else tf.constant(fill)
+        inside = tf.ones([tf.size(rows.low), tf.size(columns.low), 1])
+        picture += (1.0 - padded(inside, 0.0)) * tf.cast(colour, tf.float32)
+    maps = [
+        padded(tf.gather(tf.gather(each, rows.nearest), columns.nearest, axis=1), value)
+        for each, value in ((labels, IGNORED), (confidence, 0.0))
+    ]
+    return picture, maps[0], maps[1]
 
 
 class _Axis:
     """Positions in the image of the rows, or columns, of the crop.
 
     Attributes:
-        inside: bool [c], whether they are in the image and not in the padding.
-        low, share: the neighbours are low and low + 1; `share` is the second's weight.
-        nearest: int32 [c], the pixel that contains the centre.
+        padding: int32 [2], how many are outside of the image, before and after it; the
+            n others are inside.
+        low, high, share: the two neighbours, int32 [n], and the second's weight.
+        nearest: int32 [n], the pixel that contains the centre.
     """
 
     def __init__(
@@ -85,9 +92,10 @@ class _Axis:
         )
         # A centre is at odd / 2 in the scaled image, and at odd side / (2 scaled) in
         # the image. Integers avoid that rounding errors select another pixel.
-        odd = tf.cast(2 * (start + tf.range(crop)) + 1, tf.int64)
+        inside = tf.minimum(crop, tf.cast(scaled, tf.int32))
+        self.padding = tf.stack([0, crop - inside])
+        odd = tf.cast(2 * (start + tf.range(inside)) + 1, tf.int64)
         double = 2 * tf.cast(scaled, tf.int64)
-        self.inside = odd < double
         last = size - 1
         nearest = odd * tf.cast(size, tf.int64) // double
         self.nearest = tf.minimum(tf.cast(nearest, tf.int32), last)
@@ -99,7 +107,7 @@ class _Axis:
 
     def reverse_if(self, condition: tf.Tensor) -> None:
         """Flips the crop if `condition` is true."""
-        for name in ("inside", "nearest", "low", "high", "share"):
+        for name in ("padding", "nearest", "low", "high", "share"):
             value = getattr(self, name)
             setattr(self, name, tf.where(condition, value[::-1], value))
 
