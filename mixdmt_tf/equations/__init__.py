@@ -72,6 +72,7 @@ from mixdmt_tf.equations.label_metrics import (
 )
 from mixdmt_tf.equations.losses import (
     cross_entropy,
+    cross_entropy_of_log_probs,
     entropy,
     js_divergence,
     kl_divergence,
@@ -193,6 +194,7 @@ __all__ = [
     "cosine_distance",
     "cosine_to_zero",
     "cross_entropy",
+    "cross_entropy_of_log_probs",
     "cutout_mask",
     "decay_weight",
     "difference_maximized",

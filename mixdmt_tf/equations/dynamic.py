@@ -12,6 +12,8 @@ rows.
 
 from __future__ import annotations
 
+from typing import Tuple
+
 import tensorflow as tf
 
 from mixdmt_tf.equations.contracts import require_rank, require_same_shape
@@ -20,7 +22,7 @@ from mixdmt_tf.equations.targets import hard_label
 
 def disagreement_cases(
     labels: tf.Tensor, confidence: tf.Tensor, probs: tf.Tensor
-) -> tf.Tensor:
+) -> Tuple[tf.Tensor, ...]:
     """Return which of the three cases of DMT Eq. 6 applies to each example.
 
     Agreement: y_B = y_A. Negative disagreement: y_B differs and c_A >= c_B, ties
@@ -36,7 +38,8 @@ def disagreement_cases(
         probs: [..., C] probabilities that network B predicts, any float type.
 
     Returns:
-        [..., 3] float32, one-hot: agreement, negative, positive; zeros without a label.
+        Three masks [...] float32 of zeros and ones: agreement, negative and positive
+        disagreement; all of them 0 without a label.
 
     Raises:
         ValueError: when the shapes don't fit.
@@ -50,7 +53,8 @@ def disagreement_cases(
     agree = tf.reduce_sum(labels * hard_label(probs), axis=-1)
     differ = tf.reduce_sum(labels, axis=-1) - agree
     positive = tf.where(confidence < own_confidence, differ, 0.0)
-    return tf.stop_gradient(tf.stack([agree, differ - positive, positive], axis=-1))
+    negative = differ - positive
+    return tuple(map(tf.stop_gradient, (agree, negative, positive)))
 
 
 def dynamic_weight(
@@ -82,8 +86,7 @@ def dynamic_weight(
     Raises:
         ValueError: when the shapes don't fit, or a gamma is not a scalar.
     """
-    cases = disagreement_cases(labels, confidence, probs)
-    agree, negative, _ = tf.unstack(cases, axis=-1)
+    agree, negative, _ = disagreement_cases(labels, confidence, probs)
     agreed = agree * naive_weight(labels, probs, gamma1)
     return agreed + negative * naive_weight(labels, probs, gamma2)
 
@@ -138,9 +141,10 @@ def flipped_label(
     Raises:
         ValueError: when the shapes don't fit.
     """
-    positive = disagreement_cases(labels, confidence, probs)[..., 2:]
+    _, _, positive = disagreement_cases(labels, confidence, probs)
     labels = tf.cast(labels, tf.float32)
-    return tf.stop_gradient(tf.where(positive > 0, hard_label(probs), labels))
+    own = hard_label(probs)
+    return tf.stop_gradient(tf.where(positive[..., None] > 0, own, labels))
 
 
 def flipped_weight(
@@ -171,7 +175,7 @@ def flipped_weight(
         ValueError: when the shapes don't fit, or a gamma is not a scalar.
     """
     weight = dynamic_weight(labels, confidence, probs, gamma1, gamma2)
-    positive = disagreement_cases(labels, confidence, probs)[..., 2]
+    _, _, positive = disagreement_cases(labels, confidence, probs)
     # Padding (255) and rounding give confidences above 1; their power would be NaN.
     doubt = tf.maximum(1 - tf.cast(confidence, tf.float32), 0.0)
     flipped = tf.pow(doubt, tf.cast(gamma2, tf.float32))

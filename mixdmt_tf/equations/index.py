@@ -4,6 +4,7 @@
 Paper, equation                                 Function
 ==============================================  ======================================
 RealMix Eq. 1, 2: L_x                           `losses.cross_entropy`
+the same from log probabilities                 `losses.cross_entropy_of_log_probs`
 RealMix Eq. 2: L_u                              `losses.squared_error`
 VAT Eq. 5, UDA: divergence of two predictions   `losses.kl_divergence`
 VAT+EntMin: entropy                             `losses.entropy`

@@ -41,6 +41,31 @@ def cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     return tf.nn.softmax_cross_entropy_with_logits(labels=labels, logits=logits)
 
 
+def cross_entropy_of_log_probs(labels: tf.Tensor, log_probs: tf.Tensor) -> tf.Tensor:
+    """Return -sum over c of labels_c * log_probs_c of each example.
+
+    `cross_entropy` for a caller that needs log softmax(logits) besides, as methods do
+    that weigh pixels by their predictions: the softmax of all pixels of a batch takes
+    as long as a layer of a small network.
+
+    Nothing is stop-gradiented.
+
+    Args:
+        labels: [..., C], any number type, as for `cross_entropy`.
+        log_probs: [..., C] logarithms of probabilities, finite, any float type.
+
+    Returns:
+        [...] float32.
+
+    Raises:
+        ValueError: when the shapes differ, as they do for class ids [...].
+    """
+    labels, log_probs = tf.cast(labels, tf.float32), tf.cast(log_probs, tf.float32)
+    require_rank(1, log_probs=log_probs)
+    require_same_shape(log_probs=log_probs, labels=labels)
+    return -tf.reduce_sum(labels * log_probs, axis=-1)
+
+
 def squared_error(q: tf.Tensor, p: tf.Tensor) -> tf.Tensor:
     """Return L_u of each example: the mean over classes of (q_c - p_c)^2.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import tensorflow as tf
 
 from mixdmt_tf import equations
 from tests.equations import linear
@@ -39,6 +40,14 @@ from tests.oracles import (
 
 PER_CLASS = [  # [..., C] -> [...] or [..., C]
     Case("cross_entropy", equations.cross_entropy, losses.cross_entropy, labels_logits),
+    Case(
+        "cross_entropy_of_log_probs",
+        lambda labels, z: equations.cross_entropy_of_log_probs(
+            labels, tf.nn.log_softmax(tf.cast(z, tf.float32))
+        ),
+        losses.cross_entropy,
+        labels_logits,
+    ),
     Case(
         "squared_error",
         equations.squared_error,
@@ -115,7 +124,7 @@ PER_CLASS = [  # [..., C] -> [...] or [..., C]
     ),
     Case(
         "disagreement_cases",
-        equations.disagreement_cases,
+        lambda *given: tf.stack(equations.disagreement_cases(*given), -1),
         dynamic.disagreement_cases,
         pseudo_labelled,
     ),

@@ -38,7 +38,7 @@ def examples():
 
 def test_cases():
     """A tie is a negative disagreement."""
-    cases = disagreement_cases(*examples())
+    cases = np.stack(disagreement_cases(*examples()), -1)
     np.testing.assert_array_equal(np.argmax(cases, -1), [0, 1, 2, 1, 2])
     np.testing.assert_array_equal(np.sum(cases, -1), np.ones(5))
 
@@ -85,7 +85,7 @@ def test_a_larger_gamma_weighs_less():
 def test_all_cases_occur_among_the_random_inputs():
     """Otherwise the comparison with the oracle would show little."""
     labels, confidence, probs = pseudo_labelled(np.random.default_rng(20), [300, 4])
-    shares = np.mean(disagreement_cases(labels, confidence, probs), 0)
+    shares = np.mean(disagreement_cases(labels, confidence, probs), -1)
     assert np.all(shares > 0.05) and np.sum(shares) < 0.95
     ties = (confidence == probs.max(-1)) & (labels.argmax(-1) != probs.argmax(-1))
     assert np.any(ties & (labels.sum(-1) > 0))

@@ -17,7 +17,7 @@ import tensorflow as tf
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.algorithms.parts import rounds, segmentation_sgd
 from mixdmt_tf.data.segmentation.recipe import Recipe
-from mixdmt_tf.equations import cross_entropy
+from mixdmt_tf.equations import cross_entropy_of_log_probs
 from mixdmt_tf.settings import override, setting
 
 assumes = {"batch": 1}  # Table 1: one labelled image, seven pseudo-labelled ones
@@ -120,9 +120,10 @@ class Round(base.Algorithm):
         images = tf.concat([batch["x"], batch["u"]], 0)
         logits = self.network(images, training=True)
         labeled = tf.shape(y)[0]
-        probs = tf.stop_gradient(tf.nn.softmax(logits[labeled:]))
+        log_probs = tf.nn.log_softmax(logits)
+        probs = tf.stop_gradient(tf.exp(log_probs)[labeled:])
         q, weights, reports = self.weigh(q, batch["u_confidence"], probs)
-        values = cross_entropy(tf.concat([y, q], 0), logits)
+        values = cross_entropy_of_log_probs(tf.concat([y, q], 0), log_probs)
         values *= tf.concat([known, weights], 0)
         term = base.Term(values, tf.concat([known, kept], 0))
         parts = {

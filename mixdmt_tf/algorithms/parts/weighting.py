@@ -78,5 +78,4 @@ def cases(
     labels: tf.Tensor, confidence: tf.Tensor, probs: tf.Tensor
 ) -> Dict[str, tf.Tensor]:
     """Returns a mask for each case of Eq. 6, float32 [...] of zeros and ones."""
-    found = disagreement_cases(labels, confidence, probs)
-    return dict(zip(CASES, tf.unstack(found, axis=-1)))
+    return dict(zip(CASES, disagreement_cases(labels, confidence, probs)))

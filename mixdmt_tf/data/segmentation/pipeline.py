@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from mixdmt_tf.data import draws
 from mixdmt_tf.data.pixels import to_float
+from mixdmt_tf.data.segmentation.image_memory import ImageMemory
 from mixdmt_tf.data.segmentation.scale_crop_flip import UNIFORMS, scale_crop_flip
 from mixdmt_tf.data.segmentation.source import IGNORED, Source
 from mixdmt_tf.data.splits import Split
@@ -58,6 +59,7 @@ class Pipeline:
         crop: crop size, instead of that of the data set.
         scale: range of scales, instead of that of the data set.
         keys: whether each unlabelled image comes with a key for random numbers.
+        memory: decoded images and labels; a replaced pipeline has its own.
     """
 
     source: Source
@@ -70,6 +72,7 @@ class Pipeline:
     crop: Optional[Tuple[int, int]] = None
     scale: Optional[Tuple[float, float]] = None
     keys: bool = False
+    memory: ImageMemory = dataclasses.field(default_factory=ImageMemory, init=False)
 
     def dataset(
         self,
@@ -205,19 +208,37 @@ class Pipeline:
         )
 
     def _known(self, sample_id: int) -> _Triple:
-        sample = self.source.train[sample_id]
-        labels = sample.labels()
-        if labels is None:
-            raise ValueError(f"{sample.name} has no labels")
-        return sample.image(), labels, np.ones(labels.shape, np.float32)
+        labels = self._labels(sample_id)
+        return self._image(sample_id), labels, np.ones(labels.shape, np.float32)
 
     def _guessed(self, sample_id: int) -> _Triple:
-        image = self.source.train[sample_id].image()
-        if self.guesses is None:
+        image, guesses = self._image(sample_id), self.guesses
+        if guesses is None:
             size = image.shape[:2]
             return image, np.full(size, IGNORED, np.uint8), np.ones(size, np.float32)
-        labels, confidence = self.guesses(int(sample_id))
-        return image, labels.astype(np.uint8), confidence.astype(np.float32)
+
+        def read() -> Tuple[np.ndarray, ...]:
+            labels, confidence = guesses(int(sample_id))
+            return labels.astype(np.uint8), confidence.astype(np.float32)
+
+        labels, confidence = self.memory.get(("guess", int(sample_id)), read)
+        return image, labels, confidence
+
+    def _image(self, sample_id: int) -> np.ndarray:
+        sample = self.source.train[sample_id]
+        key = ("image", int(sample_id))
+        return self.memory.get(key, lambda: (sample.image(),))[0]
+
+    def _labels(self, sample_id: int) -> np.ndarray:
+        sample = self.source.train[sample_id]
+
+        def read() -> Tuple[np.ndarray, ...]:
+            labels = sample.labels()
+            if labels is None:
+                raise ValueError(f"{sample.name} has no labels")
+            return (labels,)
+
+        return self.memory.get(("labels", int(sample_id)), read)[0]
 
 
 def _batch(first: Batch, labeled: _Row, unlabeled: Optional[_Row] = None) -> Batch:

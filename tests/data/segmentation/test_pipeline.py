@@ -71,6 +71,29 @@ def test_every_sample_once_in_each_pass():
     assert passes[0] != passes[1] and passes[2] != passes[3]
 
 
+def test_each_image_is_decoded_once():
+    """Later passes have the same pixels from memory, whose arrays stay as they are."""
+    pipeline = _pipeline(unlabeled=6, guesses=_guess)
+    Plain.read.clear()
+    for step in range(4):  # one image after the other
+        pipeline.at(step)
+    later = [*pipeline.dataset(8, 12)]
+    assert sorted(Plain.read) == list(range(20))
+    for batch, fresh in zip(
+        later, _pipeline(unlabeled=6, guesses=_guess).dataset(8, 12)
+    ):
+        _same(batch, fresh)
+
+
+def test_other_guesses_are_not_those_in_memory():
+    pipeline = _pipeline(unlabeled=6, guesses=_guess)
+    pipeline.at(0)
+    other = dataclasses.replace(pipeline, guesses=lambda i: [2 * g for g in _guess(i)])
+    np.testing.assert_array_equal(
+        other.at(0)["u_confidence"], 2 * pipeline.at(0)["u_confidence"]
+    )
+
+
 def test_labels_and_guesses_belong_to_their_samples():
     """And have the flip of their image."""
     pipeline = _pipeline(unlabeled=6, guesses=_guess)
