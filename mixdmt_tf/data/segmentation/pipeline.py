@@ -27,7 +27,7 @@ Guesses = Callable[[int], Tuple[np.ndarray, np.ndarray]]
 uint8 [H, W], and confidence [H, W], of the size of the image."""
 
 _Triple = Tuple[np.ndarray, np.ndarray, np.ndarray]
-_Row = Tuple[tf.Tensor, tf.Tensor, tf.Tensor]  # image, labels, confidence
+_Row = Tuple[tf.Tensor, ...]  # image, labels and, if unlabelled, confidence
 _READERS = 4  # images read at a time
 
 
@@ -185,7 +185,8 @@ class Pipeline:
             # Drawn for the whole batch: a row doesn't depend on the replicas' number.
             key = draws.step_key(self.seed, f"{name}/joint", position // total)
             uniforms = draws.uniform(key, [total, UNIFORMS])[position % total]
-            return self._cut(read, sample_id, uniforms)
+            row = self._cut(read, sample_id, uniforms)
+            return row[:2] if name == "labeled" else row
 
         return one
 
@@ -243,7 +244,7 @@ class Pipeline:
 
 def _batch(first: Batch, labeled: _Row, unlabeled: Optional[_Row] = None) -> Batch:
     """Names the tensors of the streams."""
-    x, y, _ = labeled
+    x, y = labeled
     batch = {**first, "x": to_float(x), "y": tf.cast(y, tf.int32)}
     if unlabeled is not None:
         u, label, confidence = unlabeled
