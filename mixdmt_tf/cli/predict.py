@@ -40,7 +40,8 @@ class Config:
     )
     on_bad_image: str = setting(
         "error",
-        "files that can't be used; skip: name them, and predict the others",
+        "files that can't be used; skip: name them, and predict the others "
+        "(classification only)",
         choices=("error", "skip"),
     )
     raw_names: bool = setting(

@@ -56,7 +56,7 @@ class LiteSegmenter(Pretrained):
     backbone_b: str = setting(
         "same",
         "encoder of the second of two networks that teach each other: two that differ "
-        "make different mistakes",
+        "make different mistakes; without effect on methods with one network",
         choices=(
             "same",
             "efficientnet_lite0",
@@ -69,7 +69,7 @@ class LiteSegmenter(Pretrained):
     pretrained_b: str = setting(
         "",
         "what the encoder of the second of two networks starts from; default: as the "
-        "first",
+        "first; without effect on methods with one network",
         harmless=True,
     )
 

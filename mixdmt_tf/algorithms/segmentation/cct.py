@@ -38,6 +38,7 @@ from mixdmt_tf.equations import (
     tsa_mask,
     tsa_threshold,
 )
+from mixdmt_tf.errors import UsageError
 from mixdmt_tf.models import halves
 from mixdmt_tf.settings import override, setting
 
@@ -110,6 +111,11 @@ class CCT(base.Algorithm):
 
     def __init__(self, network, config, facts):
         """Makes the auxiliary decoders; arguments of `base.Algorithm`."""
+        if config.background >= facts.num_classes:
+            raise UsageError(
+                f"--background={config.background}: there are {facts.num_classes} "
+                f"classes; expected -1 to {facts.num_classes - 1}"
+            )
         super().__init__(network, config, facts)
         self.with_features = halves.with_features(network)
         main = halves.decoder(network)

@@ -40,6 +40,12 @@ def test_a_cutout_is_no_larger_than_its_box():
         cct.Config(cutout_share=2.0)
 
 
+def test_the_background_is_one_of_the_classes():
+    build(background=batches.CLASSES - 1)
+    with pytest.raises(UsageError, match=f"expected -1 to {batches.CLASSES - 1}"):
+        build(background=batches.CLASSES)
+
+
 def pairs(values):
     """Kernels and biases, in turn, as the oracle takes them."""
     return [list(each) for each in zip(values[::2], values[1::2])]
