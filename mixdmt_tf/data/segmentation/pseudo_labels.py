@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import io
 import json
 import pathlib
 from typing import Any, Dict, List, Tuple
@@ -149,9 +148,8 @@ def write_guess(
         classes: uint8 [H, W].
         doubt: float16 [H, W], 1 - confidence.
     """
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, classes=classes, doubt=doubt)
-    write_bytes_atomically(path_of(folder, sample_id), buffer.getvalue())
+    content = arrays.packed(classes=classes, doubt=doubt)
+    write_bytes_atomically(path_of(folder, sample_id), content)
 
 
 def read_guess(folder: pathlib.Path, sample_id: int) -> Tuple[np.ndarray, np.ndarray]:
