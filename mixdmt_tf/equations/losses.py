@@ -25,8 +25,8 @@ def cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     Nothing is stop-gradiented; guessed labels arrive stopped from `sharpen`.
 
     Args:
-        labels: [..., C], any number type; each row sums to 1, or is all 0 for an
-            example without a label (its loss is 0).
+        labels: [..., C], any number type; each row sums to 1, or to the weight of the
+            example: 0 if it has no label.
         logits: [..., C], any float type.
 
     Returns:
@@ -38,7 +38,9 @@ def cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     labels, logits = tf.cast(labels, tf.float32), tf.cast(logits, tf.float32)
     require_rank(1, logits=logits)
     require_same_shape(logits=logits, labels=labels)
-    return tf.nn.softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    # The gradient of TensorFlow's own function is softmax(logits) - labels unless
+    # operations are deterministic, which is wrong for labels that don't sum to 1.
+    return cross_entropy_of_log_probs(labels, tf.nn.log_softmax(logits))
 
 
 def cross_entropy_of_log_probs(labels: tf.Tensor, log_probs: tf.Tensor) -> tf.Tensor:

@@ -45,6 +45,18 @@ def test_cross_entropy_without_a_label_is_zero():
     )
 
 
+def test_gradient_of_cross_entropy_for_labels_of_any_sum():
+    """A row's sum is the weight of its example: sum * softmax - labels."""
+    labels = np.array([[0.0, 0.0, 0.0], [0.5, 0.0, 0.0], [0.3, 0.4, 0.3], [0, 2.0, 0]])
+    logits = tf.constant(np.tile([1.0, 0.0, -1.0], [4, 1]), tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        loss = cross_entropy(labels, logits)
+    p = np.exp([1.0, 0.0, -1.0]) / np.sum(np.exp([1.0, 0.0, -1.0]))
+    expected = labels.sum(-1, keepdims=True) * p - labels
+    np.testing.assert_allclose(tape.gradient(loss, logits), expected, atol=1e-6)
+
+
 @pytest.mark.parametrize("true_class", [0, 1])
 def test_cross_entropy_stays_finite_when_the_softmax_saturates(true_class):
     """Logits +-1e4: a loss of 0 or 2e4, and a gradient of p - label."""
