@@ -78,7 +78,8 @@ class Config:
         1,
         "parts in which a step takes its batch, one after the other, to save memory: "
         "the gradient is that of the whole batch, but batch normalization, mixup and "
-        "percentiles only see the rows of a part",
+        "percentiles only see the rows of a part, and running means of a method, such "
+        "as thresholds of freematch, move once a part",
         low=1,
         high=65536,
     )

@@ -136,7 +136,9 @@ class ReMixMatch(mixmatch.MixMatch):
         Raises:
             UsageError: if images are not square, and so can't be rotated.
         """
-        super().__init__(network, config, facts)
+        # Its rate is that of new layers, not that of layers with published weights.
+        new = (*facts.decoder, "rotation")
+        super().__init__(network, config, dataclasses.replace(facts, decoder=new))
         height, width = network.input_shape[1:3]
         if height != width:
             raise UsageError(
@@ -149,7 +151,7 @@ class ReMixMatch(mixmatch.MixMatch):
         self.rotation = keras.layers.Dense(
             ROTATIONS, kernel_initializer="zeros", dtype="float32", name="rotation"
         )
-        self.rotation.build((None, width))
+        self.rotation(keras.Input((width,)))  # unlike `build`, this names the weights
         classes = facts.num_classes
         uniform = np.full((BATCHES, classes), 1 / classes, np.float32)
         self.predicted = own_state.running(uniform)

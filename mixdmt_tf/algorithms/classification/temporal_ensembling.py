@@ -94,18 +94,22 @@ class TemporalEnsembling(consistency.Frame):
             tf.gather(self.ensemble, places), self.config.ensemble_decay, times
         )
         self._remember(rows_of_all(z), rows_of_all(places))
+        shown = times > 0  # the others have no target yet
         lambda_u = self.lambda_u(batch["step"])
+        truth = tf.where(shown, batch["u_truth"], -1)
+        reports = self.reports(target, {**batch, "u_truth": truth})
+        reports["guess_confidence"] = (reports["guess_confidence"], shown)
         return (
             {
                 "loss_x": loss_x,
                 "loss_u": base.Term(
                     squared_error(target, z),
-                    tf.cast(times > 0, tf.float32),
+                    tf.cast(shown, tf.float32),
                     lambda_u,
                     over_all=True,
                 ),
             },
-            {"lambda_u": lambda_u, **self.reports(target, batch)},
+            {"lambda_u": lambda_u, **reports},
         )
 
     def lambda_u(self, step: tf.Tensor) -> tf.Tensor:

@@ -29,6 +29,7 @@ from mixdmt_tf import compat
 from mixdmt_tf.algorithms.parts.image_scores import ImageScores
 from mixdmt_tf.data import draws
 from mixdmt_tf.data.augment import crop_flip
+from mixdmt_tf.errors import UserError
 from mixdmt_tf.progress import Progress
 
 FOLDS = 5
@@ -67,10 +68,18 @@ def domain_scores(pipeline: Any) -> ImageScores:
 
     Returns:
         Mean ranks as scores; ranks of single networks as `held_out` and `pool`.
+
+    Raises:
+        UserError: if there are less than two unlabelled images.
     """
     pairs = [(_small(x), y) for x, y in pipeline.labeled_images()]
     labeled, classes = (np.concatenate(each) for each in zip(*pairs))
     number, seed = len(pipeline.split.unlabeled), pipeline.seed
+    if number < 2:
+        raise UserError(
+            f"--ood_score=domain: there is {number} unlabelled image; expected at "
+            "least 2, one to learn from and one to score"
+        )
     rng = np.random.default_rng(seed)
     folds = _folds(classes, rng)
     halves = rng.permutation(number) % 2

@@ -261,6 +261,12 @@ def require_fitting(config: Any, facts: RunFacts) -> None:
             f"--ood_score=frozen, {', '.join((*OF_LOGITS, *OF_FEATURES))}."
         )
     found = config.ood_scores_from or config.ood_scores
+    if found and config.ood_rate is None and not facts.mismatch:
+        flag = "ood_scores_from" if config.ood_scores_from else "ood_scores"
+        raise UsageError(
+            f"--{flag}={found}: without --ood_rate and --mismatch no image is masked.\n"
+            "Give --ood_rate=auto, or a share of 0 to 0.999."
+        )
     if score == "frozen" and not (facts.pretrained or found):
         raise UsageError(
             "--ood_score=frozen: the network starts from random weights, or from a run "

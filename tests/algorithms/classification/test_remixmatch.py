@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -54,6 +56,14 @@ def test_three_steps_follow_the_paper(views):
     np.testing.assert_allclose(method.predicted[-3:], predicted[-3:], rtol=1e-4)
     weights = [float(terms[name].weight) for name in NAMES]
     np.testing.assert_allclose(weights, [1, 1.5 / 4, 0.5 / 4, 0.5], rtol=1e-5)
+
+
+def test_the_new_layer_has_the_learning_rate_of_new_layers():
+    """Not the one of an encoder with published weights."""
+    method = made()
+    rates = dataclasses.replace(method.facts, encoder_rate=0.1).rates
+    assert rates.of_all(method.rotation.trainable_variables) == [1.0, 1.0]
+    assert rates.of(method.network.trainable_variables[0]) == 0.1
 
 
 def test_alignment_raises_what_is_predicted_too_seldom():

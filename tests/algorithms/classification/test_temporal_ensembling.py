@@ -45,6 +45,22 @@ def test_three_epochs_of_training_follow_the_paper():
     np.testing.assert_array_equal(method.shown, 3)
 
 
+def test_reports_count_images_with_a_target_only():
+    """Before its first pass an image has none; that is no guess of the first class."""
+    method = stepping.trained_a_little("temporal_ensembling")
+    batch = stepping.batch_for(method, ROWS)
+    batch["u_truth"] = tf.constant([0, 1, 2, 3] * (ROWS // 4), tf.int32)
+    batch["u_index"] = tf.range(ROWS, dtype=tf.int64)
+    shown = np.arange(ROWS) % 8 == 1  # images of class 1
+    method.shown.assign(np.resize(shown, batches.UNLABELED).astype(np.int32))
+    method.ensemble.assign([[0.1, 0.3, 0.0, 0.0]] * batches.UNLABELED)
+    reports = method.step_losses(batch)[1]
+    for name in ("guess_accuracy", "guess_confidence"):
+        values, counted = reports[name]
+        np.testing.assert_array_equal(counted, shown)
+        assert (values.numpy()[shown] > 0.7).all()  # 0.3 corrected for the start
+
+
 def test_an_image_that_comes_twice_counts_once_with_the_mean():
     method = stepping.trained_a_little("temporal_ensembling")
     z = tf.constant([[0.9, 0.1, 0, 0], [0.5, 0.5, 0, 0], [0, 0, 0, 1.0]])

@@ -20,6 +20,7 @@ from mixdmt_tf.algorithms.parts.image_scores import (
 )
 from mixdmt_tf.data.augment import crop_flip
 from mixdmt_tf.equations import auroc
+from mixdmt_tf.errors import UserError
 
 SIZE = 8
 
@@ -264,3 +265,15 @@ def test_no_evidence_is_no_mask():
 def test_a_mask_leaves_a_tenth_and_says_so():
     share = StrangerShare(0.97, 0.93, 0.95, 1.0)
     assert share.rate == 0.9 and "90% are masked" in share.describe()
+
+
+def test_domain_scores_need_two_unlabelled_images():
+    """One to learn from and one to score."""
+    images = np.zeros((4, 8, 8, 3), np.float32)
+    pipeline = types.SimpleNamespace(
+        labeled_images=lambda: [(tf.constant(images), np.arange(4))],
+        split=types.SimpleNamespace(unlabeled=np.array([5])),
+        seed=1,
+    )
+    with pytest.raises(UserError, match="there is 1 unlabelled image"):
+        domain_scores.domain_scores(pipeline)

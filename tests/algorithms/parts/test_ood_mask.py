@@ -214,6 +214,14 @@ def test_scores_of_no_network_are_not_those_of_another_run(score):
         build(score, ood_scores_from="RUN")
 
 
+@pytest.mark.parametrize("given", ["ood_scores_from", "ood_scores"])
+def test_scores_without_a_share_are_refused(given):
+    """With the default of the share, no mismatch, they would be ignored."""
+    build("softmax", ood_rate="auto", **{given: "FILE"})
+    with pytest.raises(UsageError, match=f"--{given}=FILE: .*\n.*--ood_rate=auto"):
+        build("softmax", ood_rate=None, **{given: "FILE"})
+
+
 @pytest.mark.parametrize("score", ["knn", "mahalanobis"])
 def test_features_of_a_named_layer(score):
     method, pipeline = build(score, ood_layer="conv2d"), labeled_images()
