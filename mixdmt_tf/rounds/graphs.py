@@ -9,6 +9,8 @@ from typing import Iterator
 import keras
 from tensorflow.python.framework import ops
 
+_FUNCTIONS = "_py_funcs_used_in_graph"
+
 
 @contextlib.contextmanager
 def released() -> Iterator[None]:
@@ -18,13 +20,17 @@ def released() -> Iterator[None]:
     name and never removes it. The registered function keeps the graph alive, which
     takes megabytes for each compiled training step. After the context, functions that
     were traced in it cannot be differentiated anew; already compiled gradients still
-    work.
+    work. TensorFlow also keeps the functions of a `tf.numpy_function`, here pipelines
+    with the images in their memory, as long as the default graph.
     """
     registry = ops.gradient_registry._registry
     before = set(registry)
+    graph = ops.get_default_graph()
+    functions = len(getattr(graph, _FUNCTIONS, ()))
     try:
         yield
     finally:
+        del getattr(graph, _FUNCTIONS, [])[functions:]
         for name in set(registry) - before:
             if name.startswith("CustomGradient-"):
                 del registry[name]

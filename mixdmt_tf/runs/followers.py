@@ -13,7 +13,13 @@ import tensorflow as tf
 
 from mixdmt_tf.algorithms.parts import means
 from mixdmt_tf.errors import UserError
-from mixdmt_tf.runs import beginning, checkpoints, data_service, training_loop
+from mixdmt_tf.runs import (
+    beginning,
+    checkpoints,
+    data_service,
+    step_errors,
+    training_loop,
+)
 from mixdmt_tf.runs.interrupts import Interrupted, Interrupts
 from mixdmt_tf.runs.splits import find_split
 from mixdmt_tf.runs.task import Task
@@ -83,18 +89,19 @@ def follow(
         begun=begun,
     )
     try:
-        training_loop.train(
-            algorithm,
-            data_service.of_run(
-                pipeline, run.data_service, path, beginning.state(split, pseudo)
-            ),
-            strategy,
-            training_loop.Schedule.of(run),
-            hooks,
-            start,
-            {start} if evaluated else set(),
-            run.jit_compile == "on",
-        )
+        with step_errors.explained():
+            training_loop.train(
+                algorithm,
+                data_service.of_run(
+                    pipeline, run.data_service, path, beginning.state(split, pseudo)
+                ),
+                strategy,
+                training_loop.Schedule.of(run),
+                hooks,
+                start,
+                {start} if evaluated else set(),
+                run.jit_compile == "on",
+            )
     finally:
         interrupts.deferred = False
     if interrupts.requested is not None:

@@ -67,6 +67,7 @@ class Interrupts:
         """Creates the object; entering the context installs the handlers."""
         self.requested: Optional[int] = None
         self.deferred = False
+        self._signalled = False  # this worker, whatever others were asked
         self._previous: Dict[int, Any] = {}
         self._answered = threading.Event()
         self._pipe: Optional[int] = None
@@ -110,7 +111,7 @@ class Interrupts:
 
     def _handle(self, number: int, _: Any) -> None:
         self._answered.set()
-        again = self.requested is not None
+        again, self._signalled = self._signalled, True
         self.requested = number
         if again or not self.deferred:
             raise Interrupted(number)

@@ -7,7 +7,7 @@ from typing import Any, Dict, Optional, Set
 
 from mixdmt_tf import digests, leases
 from mixdmt_tf.errors import UserError
-from mixdmt_tf.runs import owners, repair
+from mixdmt_tf.runs import manifests, owners, repair
 from mixdmt_tf.runs.experiment import Experiment, parse
 from mixdmt_tf.settings import to_text
 
@@ -79,7 +79,18 @@ class RunFolder:
                 f"--workdir={self.path} is not empty and holds no run (no flags.txt).\n"
                 "Choose an empty or new folder."
             )
+        if own:
+            self._require_no_fewer(experiment.run.steps)
         digests.write(flags, experiment.flagfile())
+
+    def _require_no_fewer(self, steps: Optional[int]) -> None:
+        """Refuses fewer steps than the run has already, which can't be undone."""
+        done = manifests.steps(self.path / "checkpoints")
+        if steps is not None and done and done[-1] > steps:
+            raise UserError(
+                f"{self.path} has {done[-1]:,} steps already; --steps={steps:,} is "
+                "fewer.\nGive at least as many, or choose another --workdir."
+            )
 
     def _others(self) -> Set[str]:
         """Lists files in the folder, except those written before `flags.txt`."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pathlib
-import re
 import time
 from typing import Any, Dict, Optional
 
@@ -12,8 +11,6 @@ import tensorflow as tf
 
 from mixdmt_tf import digests, remote
 from mixdmt_tf.algorithms.parts import means, optimizers
-from mixdmt_tf.errors import UserError
-from mixdmt_tf.files import FULL
 from mixdmt_tf.progress import Progress
 from mixdmt_tf.runs import (
     beginning,
@@ -23,6 +20,7 @@ from mixdmt_tf.runs import (
     owners,
     precision,
     results,
+    step_errors,
     trained,
     training_loop,
 )
@@ -156,30 +154,22 @@ class Session:
         )
         self.pace.begin(start)
         try:
-            done = training_loop.train(
-                self.algorithm,
-                data_service.of_run(
-                    pipeline,
-                    run.data_service,
-                    self.path,
-                    beginning.state(self.split, self.pseudo),
-                ),
-                self.strategy,
-                training_loop.Schedule.of(run),
-                hooks,
-                start,
-                self.evaluated,
-                run.jit_compile == "on",
-            )
-        except tf.errors.ResourceExhaustedError as error:
-            raise _exhausted(error) from error
-        except tf.errors.OpError as error:
-            # TensorFlow turns a UserError in the input pipeline into text.
-            message = re.search(r"UserError: (.+?)\nTraceback", str(error), re.DOTALL)
-            if not message:
-                raise
-            raise UserError(message[1]) from None
-        else:
+            with step_errors.explained():
+                done = training_loop.train(
+                    self.algorithm,
+                    data_service.of_run(
+                        pipeline,
+                        run.data_service,
+                        self.path,
+                        beginning.state(self.split, self.pseudo),
+                    ),
+                    self.strategy,
+                    training_loop.Schedule.of(run),
+                    hooks,
+                    start,
+                    self.evaluated,
+                    run.jit_compile == "on",
+                )
             if done >= run.steps:
                 self.log.show_end()
         finally:
@@ -284,15 +274,3 @@ class Session:
             )
         digests.write(self.path / "results.json", json.dumps(outcome, indent=1))
         return outcome
-
-
-def _exhausted(error: tf.errors.ResourceExhaustedError) -> UserError:
-    """Converts TensorFlow's error for a full disk or too little memory."""
-    what = str(error).splitlines()[0]
-    if FULL in what:
-        again = "Make room and run the same command again."
-        return UserError(f"the disk is full: {what}\n{again}")
-    return UserError(
-        f"a step ran out of memory: {what}\n"
-        "Give a smaller --batch, smaller images or a smaller network."
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow.python.framework import ops
@@ -53,3 +54,30 @@ def test_those_of_a_stage_that_fails_too():
             compiled()
             raise KeyboardInterrupt
     assert names() == before
+
+
+def reading():
+    """A data set that calls Python, and a reference to what it calls."""
+
+    class Images:
+        def read(self, number):
+            return np.float32(number)
+
+    def read(number):
+        return tf.numpy_function(images.read, [number], tf.float32, stateful=False)
+
+    images = Images()
+    data = tf.data.Dataset.range(3).map(read)
+    assert next(iter(data)) == 0
+    return data, weakref.ref(images)
+
+
+def test_functions_of_data_sets_of_a_stage_go_and_others_stay():
+    """With the images that they keep in memory."""
+    kept, other = reading()
+    with graphs.released():
+        images = reading()[1]
+        assert images() is not None
+    assert images() is None
+    assert other() is not None
+    assert [float(each) for each in kept] == [0, 1, 2]

@@ -118,3 +118,21 @@ def test_a_signal_while_workers_are_asked_is_not_lost():
         entered.deferred, workers = True, Two()
         assert [entered.agreed(workers) for _ in range(3)] == [False, True, True]
         assert entered.requested == signal.SIGTERM
+
+
+def test_the_first_signal_waits_although_another_worker_was_asked_before():
+    """Schedulers signal one worker after the other; the checkpoint is still written."""
+
+    class Other:
+        number = 2
+
+        def gather(self, values):
+            return np.stack([values, np.float32([signal.SIGTERM])])
+
+    with Interrupts() as entered:
+        entered.deferred = True
+        assert entered.agreed(Other())
+        tiny.TERMINATE()  # while the checkpoint is written
+        with pytest.raises(Interrupted):
+            tiny.TERMINATE()
+            time.sleep(0.1)  # until the handler has run

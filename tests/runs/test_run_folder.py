@@ -139,6 +139,17 @@ def test_harmless_settings_are_let_through_and_recorded(tmp_path):
     assert (tmp_path / "flags.txt").read_text() == longer.flagfile()
 
 
+def test_fewer_steps_than_there_are_already_are_refused(tmp_path):
+    """The records of a run would say that it had fewer."""
+    started(tmp_path)
+    (tmp_path / "checkpoints" / "step-00000012").mkdir(parents=True)
+    before = contents(tmp_path)
+    with pytest.raises(UserError, match="has 12 steps already; --steps=11 is fewer"):
+        RunFolder(tmp_path, tiny.experiment(tmp_path, "--steps=11"))
+    assert contents(tmp_path) == before
+    RunFolder(tmp_path, tiny.experiment(tmp_path, "--steps=12")).close()
+
+
 def test_a_command_that_failed_before_its_split_may_be_put_right(tmp_path):
     RunFolder(tmp_path, tiny.experiment(tmp_path, "--labels=3")).close()
     right = tiny.experiment(tmp_path, "--labels=20")
