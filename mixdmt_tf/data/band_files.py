@@ -69,13 +69,44 @@ def square(path: pathlib.Path, side: int, bands: Bands) -> np.ndarray:
     Raises:
         UserError: if the file can't be used; the message does not name the file.
     """
-    values = _values(path, bands)
-    levels = np.empty((side, side, bands.number), np.uint8)
+    return _resized(_values(path, bands), (side, side), bands)
+
+
+def of_picture(
+    picture: Image.Image, bands: Bands, size: Optional[Tuple[int, int]]
+) -> np.ndarray:
+    """Converts an opened PNG, JPEG or BMP as `image` or, with a size, `square` does.
+
+    Args:
+        picture: the opened image.
+        bands: channels of the image; its values are those of the file's type.
+        size: (h, w) of the result; None: that of the image.
+
+    Returns:
+        uint8 [h, w, C].
+
+    Raises:
+        UserError: if the image has other channels.
+    """
+    values = _of_channels(_picture(picture), bands)
+    return _levels(values, bands) if size is None else _resized(values, size, bands)
+
+
+def _resized(values: np.ndarray, size: Tuple[int, int], bands: Bands) -> np.ndarray:
+    height, width = size
+    levels = np.empty((height, width, bands.number), np.uint8)
     for number in range(bands.number):
         band = Image.fromarray(values[..., number].astype(np.float32))
-        band = band.resize((side, side), Image.Resampling.BILINEAR)
+        band = band.resize((width, height), Image.Resampling.BILINEAR)
         levels[..., number] = _levels(np.asarray(band), bands, values.dtype)
     return levels
+
+
+def _of_channels(values: np.ndarray, bands: Bands) -> np.ndarray:
+    values = values[..., np.newaxis] if values.ndim == 2 else values
+    if values.shape[2] != bands.number:
+        raise UserError(f"{values.shape[2]} channels; expected {bands.number}")
+    return values
 
 
 def _named(path: pathlib.Path, read: Callable[[], Any]) -> Any:
@@ -183,9 +214,13 @@ def _read(path: pathlib.Path) -> np.ndarray:
         values = np.asarray(tifffile.imread(path))
         return np.moveaxis(values, 0, -1) if _bands_first(values.shape) else values
     with Image.open(path, formats=FORMATS) as picture:
-        if picture.mode in ("P", "1"):
-            raise UserError("an image with a palette; expected channels of values")
-        values = np.asarray(picture)
+        return _picture(picture)
+
+
+def _picture(picture: Image.Image) -> np.ndarray:
+    if picture.mode in ("P", "1"):
+        raise UserError("an image with a palette; expected channels of values")
+    values = np.asarray(picture)
     # Some versions of Pillow return 16-bit grey as 32 bits.
     return values.astype(np.uint16) if values.dtype == np.int32 else values
 

@@ -21,7 +21,7 @@ from mixdmt_tf.errors import UserError
 from mixdmt_tf.models.layers.borders import CroppedLike, RepeatedBorder
 from mixdmt_tf.runs import agreement, lite
 from mixdmt_tf.runs.agreement import Agreement, Samples
-from mixdmt_tf.runs.model_files import CLASSES, COLOURS, SHAPE, note_digests
+from mixdmt_tf.runs.model_files import BANDS, CLASSES, COLOURS, SHAPE, note_digests
 from mixdmt_tf.runs.servable import IMAGES, Servable
 from mixdmt_tf.runs.task import Scorer
 
@@ -141,6 +141,8 @@ def _saved_model(
     names = json.dumps(list(class_names))
     (path / CLASSES).write_text(names, encoding="utf-8")
     (path / SHAPE).write_text(json.dumps(list(scorer.network.input_shape[1:])))
+    if bands is not None:
+        (path / BANDS).write_text(json.dumps([bands.number]))
     if colours is not None:
         (path / COLOURS).write_text(json.dumps(colours.tolist()))
     note_digests(path)

@@ -17,11 +17,12 @@ _LITTLE = (0x12, 0x01, 0x03, 0x00, 0x01, 0x00, 0x00, 0x00)
 _BIG = (0x01, 0x12, 0x00, 0x03, 0x00, 0x00, 0x00, 0x01, 0x00)
 
 
-def decoded(data: tf.Tensor) -> tf.Tensor:
+def decoded(data: tf.Tensor, rotated: bool = True) -> tf.Tensor:
     """Decodes a file and turns the image upright.
 
     Args:
         data: string scalar, the content of a JPEG or PNG file.
+        rotated: whether to rotate it according to its EXIF data.
 
     Returns:
         uint8 [H, W, 3].
@@ -42,7 +43,7 @@ def decoded(data: tf.Tensor) -> tf.Tensor:
         return to_uint8(image[..., :3] * opaque + 255.0 * (1.0 - opaque))
 
     image = tf.cond(tf.io.is_jpeg(data), of_jpeg, of_png)
-    return upright(image, orientation(data))
+    return upright(image, orientation(data)) if rotated else image
 
 
 def orientation(data: tf.Tensor) -> tf.Tensor:

@@ -12,6 +12,9 @@ from mixdmt_tf.errors import UserError
 CLASSES = "classes.json"  # names of the classes
 COLOURS = "colours.json"  # colours of the classes in label maps; segmentation only
 SHAPE = "shape.json"  # the network's input shape (H, W, C); H, W are null for any size
+# A list of the number of channels, for images that are no photographs: as in training,
+# they have that many channels and are not rotated according to EXIF data.
+BANDS = "bands.json"
 AGAIN = "Export the model again: bin/export_model --workdir=RUN"
 
 

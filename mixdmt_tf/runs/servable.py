@@ -54,6 +54,7 @@ class Servable(tf.Module):
         height, width, self._channels = scorer.network.input_shape[1:]
         self._size = (height, width) if height else None
         # JPEG and PNG files have 1 or 3 channels here, and no range of values.
+        self._rotates = bands is None
         plain = bands is None or bands.low is None
         self._takes_files = plain and self._channels in (1, 3)
 
@@ -122,16 +123,19 @@ class Servable(tf.Module):
             return {**answer, "class_names": names}
         return {**answer, "class_name": tf.gather(names, answer["label"])}
 
+    def _decoded(self, data: tf.Tensor) -> tf.Tensor:
+        return image_bytes.decoded(data, self._rotates)
+
     def _read(self, files: tf.Tensor) -> tf.Tensor:
         """Decodes files, string [n], to images of one size, uint8 [n, H, W, C]."""
         number = tf.size(files)
         blank = tf.io.encode_png(tf.zeros([1, 1, 3], tf.uint8))
         # An empty list of images would have no size.
         files = tf.cond(number > 0, lambda: files, lambda: blank[tf.newaxis])
-        size = self._size or tf.shape(image_bytes.decoded(files[0]))[:2]
+        size = self._size or tf.shape(self._decoded(files[0]))[:2]
 
         def read(data: tf.Tensor) -> tf.Tensor:
-            image = image_bytes.decoded(data)
+            image = self._decoded(data)
             if self._size is not None:
                 image = image_bytes.resized(image[tf.newaxis], *self._size)[0]
             if self._channels == 1:

@@ -16,7 +16,8 @@ import tensorflow as tf
 from PIL import Image, UnidentifiedImageError
 
 from mixdmt_tf import bounds
-from mixdmt_tf.data import image_files
+from mixdmt_tf.data import band_files, image_files
+from mixdmt_tf.data.bands import Bands
 from mixdmt_tf.data.pixels import LUMINANCE
 from mixdmt_tf.data.segmentation import opening
 from mixdmt_tf.errors import UserError
@@ -53,6 +54,9 @@ class ServedModel:
         self.class_names: List[str] = model_files.read(folder, model_files.CLASSES)
         self.image_shape: List[Any] = model_files.read(folder, model_files.SHAPE)
         self.task = "classification" if self.image_shape[0] else "segmentation"
+        self._bands: Optional[Bands] = None
+        if (folder / model_files.BANDS).exists():
+            self._bands = Bands(model_files.read(folder, model_files.BANDS)[0])
         self.pixels = pixels or bounds.SERVED_PIXELS[self.task]
         try:
             self._load(folder)
@@ -152,6 +156,8 @@ class ServedModel:
             ) from None
         except Refused:
             raise
+        except UserError as error:
+            raise Refused(422, f"the image has {error}.") from error
         # Decoders can raise almost any exception for damaged files.
         except Exception as error:
             words = image_files.printable(error)[:200] or type(error).__name__
@@ -159,6 +165,9 @@ class ServedModel:
 
     def _fitted(self, picture: Image.Image) -> np.ndarray:
         height, width, channels = self.image_shape
+        if self._bands:
+            size = (height, width) if height else None
+            return band_files.of_picture(picture, self._bands, size)
         if height:
             image = image_files.resized_rgb(picture, height, width)
         else:

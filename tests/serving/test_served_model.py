@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError
 from PIL import Image
 
 from mixdmt_tf.cli import main
-from mixdmt_tf.data import image_files
+from mixdmt_tf.data import band_files, image_files
 from mixdmt_tf.data.bands import Bands
 from mixdmt_tf.errors import UserError
 from mixdmt_tf.models import small_cnn, small_segmenter
@@ -127,6 +127,33 @@ def test_images_that_files_do_not_hold(bands, tmp_path):
     export.export("saved_model", scorer, weights, NAMES, place, bands=bands)
     with pytest.raises(UserError, match="takes arrays and no files.\nUse bin/predict"):
         ServedModel(place)
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_images_of_given_channels_are_read_as_in_training(number, tmp_path):
+    """Their EXIF orientation is ignored, and other channels are refused."""
+    bands, place = Bands(number), tmp_path / "model"
+    scorer = Scorer(small_cnn.SmallCNN(filters=4), (8, 8, number), 3)
+    weights = scorer.network.get_weights()
+    export.export("saved_model", scorer, weights, NAMES, place, bands=bands)
+    pixels = np.asarray(Image.open(io.BytesIO(picture(16, 24))).convert("RGB"))
+    image = Image.fromarray(pixels if number == 3 else pixels[..., 0])
+    exif, content = Image.Exif(), io.BytesIO()
+    exif[image_files.ORIENTATION] = 6
+    image.save(tmp_path / "image.jpg", exif=exif, quality=95)
+    image.convert("LA" if number == 1 else "RGBA").save(content, "PNG")
+    expected = scorer.predict(
+        weights, band_files.square(tmp_path / "image.jpg", 8, bands)[np.newaxis]
+    )[0]
+    model = ServedModel(place)
+    data = (tmp_path / "image.jpg").read_bytes()
+    found = model.predict([data])[0]["probabilities"]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    served = tf.saved_model.load(str(place)).signatures["serving_bytes"]
+    answer = served(image_bytes=tf.constant([data]))["probabilities"][0]
+    np.testing.assert_allclose(answer, expected, atol=2e-3)
+    with pytest.raises(Refused, match=f"{number + 1} channels; expected {number}"):
+        model.predict([content.getvalue()])
 
 
 def test_a_label_map_over_http(models):
