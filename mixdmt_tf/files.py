@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import io
 import os
 import pathlib
 import platform
 import shutil
 import stat
+import unicodedata
 import zipfile
 import zlib
 from typing import IO, Any, Optional, Union
@@ -18,6 +20,8 @@ from mixdmt_tf import addresses, bounds
 from mixdmt_tf.errors import UserError
 
 FULL = "No space left on device"  # as the system says it, and TensorFlow after it
+_LONG = 150  # bytes of a name that a temporary name can contain
+_JOINERS = "\u200c\u200d"
 # Error codes of file systems without locks: Lustre and others, NFS without lockd.
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 # Errors raised by reading a file that is corrupted or of another format.
@@ -47,9 +51,15 @@ def cell(text: str) -> str:
     """Escapes a name for a CSV cell that spreadsheets and terminals show as text.
 
     Text that begins like a formula gets a leading apostrophe, as in spreadsheets
-    (OWASP, CSV injection); control characters are escaped as in Python.
+    (OWASP, CSV injection); control characters are escaped as in Python. Spaces of all
+    kinds, which macOS writes into names, and joiners of emoji stay.
     """
-    shown = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+    def kept(character: str) -> bool:
+        space = unicodedata.category(character) == "Zs"
+        return character.isprintable() or space or character in _JOINERS
+
+    shown = "".join(each if kept(each) else ascii(each)[1:-1] for each in text)
     return f"'{shown}" if shown.startswith(("=", "+", "-", "@")) else shown
 
 
@@ -102,8 +112,7 @@ def write_bytes_atomically(path: pathlib.Path, content: bytes) -> None:
     if _is_stream(path):
         path.write_bytes(content)
         return
-    # Machines that share a folder may have processes with equal ids.
-    beside = path.with_name(f".{path.name}.{os.getpid()}@{platform.node()}.tmp")
+    beside = _beside(path)
     try:
         with beside.open("wb") as file:
             file.write(content)
@@ -116,6 +125,15 @@ def write_bytes_atomically(path: pathlib.Path, content: bytes) -> None:
         raise
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _beside(path: pathlib.Path) -> pathlib.Path:
+    """Returns a temporary file beside the path, of this process alone."""
+    name = os.fsencode(path.name)
+    # A name may have 255 bytes, and this one has up to 80 more than the file's.
+    short = path.name if len(name) <= _LONG else hashlib.sha256(name).hexdigest()
+    # Machines that share a folder may have processes with equal ids.
+    return path.with_name(f".{short}.{os.getpid()}@{platform.node()}.tmp")
 
 
 def _is_stream(path: pathlib.Path) -> bool:

@@ -47,6 +47,15 @@ def test_devices_and_pipes_stay_what_they_are(tmp_path):
     assert [*tmp_path.iterdir()] == [pipe]
 
 
+@pytest.mark.parametrize("name", ["a" * 255, "\u732b" * 84 + ".pn", "b" * 200])
+def test_names_as_long_as_names_can_be(name, tmp_path):
+    """The temporary file beside it would need a longer one."""
+    for content in ("first", "second"):
+        files.write_atomically(tmp_path / name, content)
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "second"
+
+
 def test_an_error_names_the_file_and_not_the_one_beside(tmp_path):
     (tmp_path / "table.md").mkdir()
     with pytest.raises(IsADirectoryError) as caught:
@@ -221,6 +230,9 @@ def test_sizes_for_people(nbytes, text):
         ("\t=1", "\\t=1"),
         ("a\x1b[31m\n", "a\\x1b[31m\\n"),
         ("Straße 1 = 2.png", "Straße 1 = 2.png"),
+        ("Screenshot 9.41.00\u202fAM\xa01.png", "Screenshot 9.41.00\u202fAM\xa01.png"),
+        ("\U0001f469\u200d\U0001f52c.png", "\U0001f469\u200d\U0001f52c.png"),
+        ("a\u202egnp.exe", "a\\u202egnp.exe"),
         ("", ""),
     ],
 )

@@ -67,6 +67,9 @@ def _evaluate(argv: Sequence[str]) -> None:
     )
     values: Mapping[str, Any] = parsed.values["command"]
     config = Config(**values)
+    for name in ("class_filter_threshold", "class_filter_form"):
+        if name in parsed.places and not config.class_filter:
+            raise UsageError(f"--{name} needs --class_filter=RUN")
     folder, build = experiments.read_run(config.workdir)
     if config.class_filter:
         judging = experiments.read_run(config.class_filter, "class_filter")

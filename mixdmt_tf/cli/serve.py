@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import ipaddress
 import os
 import sys
-from typing import Any, Mapping, Optional, Sequence
+from typing import Any, Mapping, Optional, Sequence, Tuple
 
 from mixdmt_tf.cli import experiments, flags
 from mixdmt_tf.cli.main import run
@@ -17,7 +18,6 @@ from mixdmt_tf.serving.limits import Limits
 from mixdmt_tf.settings import check, setting, settings_of
 
 NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # Host names of this machine in requests. Older versions of Starlette cut an IPv6
 # address at its first colon; "[" is safe, since no registered name has a bracket.
 OWN_NAMES = ("127.0.0.1", "localhost", "[::1]", "[")
@@ -89,6 +89,19 @@ class Config:
         )
 
 
+def hosts_for(address: str, host: str) -> Tuple[str, ...]:
+    """Returns the host names that requests may have.
+
+    Args:
+        address: the address that is listened to; of an address of this machine alone,
+            only its own names are allowed.
+        host: the name of the address, as it was given.
+    """
+    if ipaddress.ip_address(address.partition("%")[0]).is_loopback:
+        return (*OWN_NAMES, host.lower())
+    return ("*",)
+
+
 def main(argv: Sequence[str]) -> int:
     """Runs the command and returns its exit code."""
     return run(_serve, argv)
@@ -132,9 +145,12 @@ def _serve(argv: Sequence[str]) -> None:
     with server.listen(config.host, config.port) as listening:
         model = ServedModel(folder, config.max_pixels)
         # Accept only names of this machine, unless others are allowed to reach it.
-        hosts = OWN_NAMES if config.host in LOOPBACK else ("*",)
+        address, port = listening.getsockname()[:2]
+        hosts = hosts_for(address, config.host)
         made = app.make_app(model, config.limits(), config.threads, hosts)
-        port = listening.getsockname()[1]
         name = f"[{config.host}]" if ":" in config.host else config.host
-        server.run(made, listening, f"serving {folder} at http://{name}:{port}")
+        greeting = f"serving {folder} at http://{name}:{port}"
+        # So that a full queue is answered by the application, and says so.
+        connections = max(server.CONNECTIONS, 2 * config.max_queue)
+        server.run(made, listening, greeting, connections)
     print("stopped")

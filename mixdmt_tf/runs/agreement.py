@@ -78,6 +78,7 @@ def compare(
     samples: Samples,
     expected: Callable[[np.ndarray], np.ndarray],
     answered: Callable[[np.ndarray], np.ndarray],
+    several_labels: bool = False,
 ) -> Agreement:
     """Compares the probabilities of both models on the images.
 
@@ -86,10 +87,14 @@ def compare(
         expected: returns the network's probabilities [n, ..., C] for images [n, H, W,
             C].
         answered: returns those of the exported model.
+        several_labels: whether each of the C probabilities is that of a label of its
+            own. A label then counts like an image of two classes.
     """
     number, largest, moved, same, rows = 0, 0.0, 0.0, 0, 0
     for images in samples.images:
         wanted, got = expected(images), np.asarray(answered(images))
+        if several_labels:
+            wanted, got = (np.stack([1.0 - p, p], axis=-1) for p in (wanted, got))
         apart = np.abs(got - wanted)
         number += len(images)
         # Unlike Python's `max`, NumPy's propagates NaN.

@@ -6,11 +6,12 @@ compared with the network, and kept only if its predictions agree.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
 import shutil
-from typing import Callable, List, Optional, Sequence
+from typing import Callable, Iterator, List, Optional, Sequence
 
 import keras
 import numpy as np
@@ -81,7 +82,10 @@ def export(
         scorer.network.set_weights(weights)
         try:
             answered = writers[format_name](beside)
-            found = agreement.compare(samples, _expected(scorer, weights), answered)
+            several = getattr(scorer, "several_labels", False)
+            expected = _expected(scorer, weights)
+            with _exact():
+                found = agreement.compare(samples, expected, answered, several)
             agreement.require(found, place, format_name == "tflite_int8")
             _remove(place)
             os.rename(beside, place)
@@ -90,6 +94,21 @@ def export(
     except (OSError, tf.errors.OpError) as error:
         raise _unwritten(place, error) from error
     return found
+
+
+@contextlib.contextmanager
+def _exact() -> Iterator[None]:
+    """Turns off TensorFloat-32, in which newer GPUs multiply float32 numbers.
+
+    The network would else differ from a TensorFlow Lite model, which runs on the CPU,
+    by more than `agreement.LARGEST`.
+    """
+    before = tf.config.experimental.tensor_float_32_execution_enabled()
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    try:
+        yield
+    finally:
+        tf.config.experimental.enable_tensor_float_32_execution(before)
 
 
 def _expected(scorer: Scorer, weights: List[np.ndarray]) -> Answering:

@@ -10,6 +10,7 @@ import threading
 from typing import Any, Iterator
 
 import uvicorn
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from mixdmt_tf.errors import UserError
 
@@ -41,15 +42,35 @@ class Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
 
-def make_server(app: Any) -> Server:
-    """Makes a server for an application; it does not listen yet."""
+class Connection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
+    """A connection that is also closed if it never sends anything.
+
+    That of uvicorn waits without end for the first request.
+    """
+
+    def connection_made(self, transport: Any) -> None:
+        """Starts the clock that otherwise runs between two requests."""
+        super().connection_made(transport)
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
+
+
+def make_server(app: Any, connections: int = CONNECTIONS) -> Server:
+    """Makes a server for an application; it does not listen yet.
+
+    Args:
+        app: the application.
+        connections: number of connections from which on requests get status 503.
+    """
     return Server(
         uvicorn.Config(
             app,
+            http=Connection,
             log_level="warning",
             access_log=False,
             server_header=False,
-            limit_concurrency=CONNECTIONS,
+            limit_concurrency=connections,
             timeout_keep_alive=IDLE,
             timeout_graceful_shutdown=GRACE,
         )
@@ -76,21 +97,25 @@ def listen(host: str, port: int) -> socket.socket:
         except OSError:
             listening.close()
             raise
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the name may be none of a machine
+        reason = getattr(error, "strerror", None) or error
         raise UserError(
-            f"--host={host} --port={port} can't be listened to: "
-            f"{error.strerror or error}.\nChoose another --port; 0 takes a free one."
+            f"--host={host} --port={port} can't be listened to: {reason}.\n"
+            "Choose another --port; 0 takes a free one."
         ) from error
     return listening
 
 
-def run(app: Any, listening: socket.socket, greeting: str) -> None:
+def run(
+    app: Any, listening: socket.socket, greeting: str, connections: int = CONNECTIONS
+) -> None:
     """Serves until SIGTERM or Ctrl-C, and answers the requests received before that.
 
     Args:
         app: the application.
         listening: the socket from `listen`.
         greeting: text to print once the server accepts requests.
+        connections: see `make_server`.
     """
 
     async def greet(server: Server) -> None:
@@ -99,7 +124,7 @@ def run(app: Any, listening: socket.socket, greeting: str) -> None:
         print(greeting, flush=True)
 
     async def serve() -> None:
-        server = make_server(app)
+        server = make_server(app, connections)
         greeted = asyncio.create_task(greet(server))
         await server.serve(sockets=[listening])
         greeted.cancel()

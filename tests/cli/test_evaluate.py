@@ -30,6 +30,12 @@ def line(name, images, error, raw, fine):
     )
 
 
+def test_settings_of_a_filter_without_one(capsys, tmp_path):
+    given = [f"--workdir={tmp_path}", "--class_filter_form=released"]
+    assert main(given) == 2
+    assert "--class_filter_form needs --class_filter=RUN" in capsys.readouterr().err
+
+
 def test_errors_are_those_that_the_run_ended_with(finished, capsys):
     assert main([f"--workdir={finished.folder}"]) == 0
     said = capsys.readouterr().out.splitlines()

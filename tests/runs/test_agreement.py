@@ -39,6 +39,18 @@ def test_a_pixel_counts_as_an_image_does():
     assert (found.largest, found.moved, found.same) == (0.25, 0.25, 1.0)
 
 
+def test_a_label_of_several_counts_as_an_image_of_two_classes_does():
+    """However many labels there are, little differences of each stay little."""
+    wanted = np.tile(np.float32([[0.2, 0.501, 0.9, 0.9]]), 10)
+    got = np.tile(np.float32([[0.206, 0.499, 0.9, 0.9]]), 10)
+    samples = agreement.Samples([IMAGES[1]], "test")
+    found = agreement.compare(samples, lambda _: wanted, lambda _: got, True)
+    assert found.largest == pytest.approx(0.006, rel=1e-3)
+    assert found.moved == pytest.approx((0.006 + 0.002) / 4, rel=1e-3)
+    assert found.same == 0.75
+    agreement.require(found, "model", eight_bits=True)
+
+
 def test_what_is_no_number_is_found():
     wanted = constant(*[[0.5, 0.5]] * 3)
     got = constant([0.5, 0.5], [np.nan, 0.5], [0.5, 0.5])

@@ -196,6 +196,21 @@ def test_a_wrong_model_is_not_kept_and_the_old_one_stays(
     assert [each.name for each in tmp_path.iterdir()] == [place.name]
 
 
+def test_both_are_compared_in_exact_float32(small, tmp_path, monkeypatch):
+    """Some GPUs otherwise multiply with ten bits of precision, and the CPU does not."""
+    enabled = tf.config.experimental.tensor_float_32_execution_enabled
+    seen, predict = [], small[0].predict
+
+    def noting(weights, pixels):
+        seen.append(enabled())
+        return predict(weights, pixels)
+
+    monkeypatch.setattr(small[0], "predict", noting)
+    before = enabled()
+    export.export("saved_model", *small, NAMES, tmp_path / "export")
+    assert set(seen) == {False} and enabled() == before
+
+
 def test_the_comparison_is_with_the_network_itself(small, tmp_path, monkeypatch):
     scorer, weights = small
     written = export._saved_model

@@ -37,7 +37,7 @@ class Answer(NamedTuple):
 
 
 class Client:
-    """Asks a server."""
+    """Asks a server at a port."""
 
     def __init__(self, port: int):
         self.port = port

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Dict, List, Protocol, Sequence
 
 import numpy as np
@@ -61,8 +62,13 @@ class Score:
     def lines(self, names: Sequence[str]) -> List[str]:
         """Describes each class in a line."""
         width = max(map(len, names))
+
+        def value(accuracy: float) -> str:
+            absent = math.isnan(accuracy)
+            return "does not occur" if absent else f"accuracy {accuracy:6.2f} %"
+
         return [
-            f"  {name:<{width}}  accuracy {accuracy:6.2f} %"
+            f"  {name:<{width}}  {value(accuracy)}"
             for name, accuracy in zip(names, self.accuracy_by_class)
         ]
 

@@ -77,6 +77,16 @@ def test_an_error_is_the_share_of_wrong_argmaxes_in_percent(scorer):
     np.testing.assert_array_equal(result.probabilities.argmax(-1), predicted)
 
 
+def test_classes_are_described_in_a_line_each(scorer):
+    """A class without an image has no accuracy."""
+    some = images(20)
+    labelled = Images(some.images, np.where(some.labels == 2, 1, some.labels))
+    result = score(scorer, random_weights(scorer.network), labelled)
+    lines = result.lines(["cat", "dog", "owl", "fox"])
+    assert lines[2] == "  owl  does not occur"
+    assert lines[0] == f"  cat  accuracy {result.accuracy_by_class[0]:6.2f} %"
+
+
 def test_scoring_is_in_float32_whatever_the_training_is_in():
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     scorer = Scorer(wide_resnet.WideResNet(depth=10, width=1), (8, 8, 1), 4)
