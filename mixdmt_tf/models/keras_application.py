@@ -13,6 +13,7 @@ import importlib
 from typing import Any, Dict, Optional, Tuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf import compat
@@ -24,6 +25,7 @@ from mixdmt_tf.settings import setting
 
 # Parts of error messages of Keras and TensorFlow for images that are too small.
 _TOO_SMALL = ("must be at least", "egative", "<= 0")
+_DEVIATIONS = (0.229, 0.224, 0.225)  # of ImageNet's colours
 _OTHER_CHANNELS = (
     "--network=efficientnet_lite0 takes any number; its first convolution is then new."
 )
@@ -200,9 +202,11 @@ class KerasApplication(PretrainedClassifier):
             UsageError: if the weights are for another number of channels.
             UserError: if Keras can't fetch the weights, or a file does not fit.
         """
-        if self.pretrained != "imagenet":
-            return super().initialize(model)
         inner = _itself(model)
+        if self.pretrained != "imagenet":
+            report = super().initialize(model)
+            self._divide_again(inner)
+            return report
         shape = tuple(inner.get_layer("preprocessing").output.shape[1:])
         if shape[-1] != 3:
             raise UsageError(
@@ -226,8 +230,25 @@ class KerasApplication(PretrainedClassifier):
         for layer, theirs in zip(ours, given):
             layer.set_weights(theirs.get_weights())
         settle(inner)
+        self._divide_again(inner)
         number = sum(len(layer.weights) for layer in given)
         return f"{self.application}: {number} ImageNet weights loaded"
+
+    def _divide_again(self, inner: keras.Model) -> None:
+        """Divides images by the square roots of ImageNet's standard deviations again.
+
+        The published weights of EfficientNet have the deviations as variances. Keras
+        corrects this by another layer, which it only adds for `weights="imagenet"`.
+        """
+        if not self.application.startswith("EfficientNetB"):
+            return
+        kind = keras.layers.Normalization
+        (layer,) = (each for each in inner.layers if isinstance(each, kind))
+        mean, variance, *count = layer.get_weights()
+        if np.all(variance == 1.0):  # random weights, or trained from such
+            return
+        layer.set_weights([mean, variance * np.float32(_DEVIATIONS), *count])
+        settle(inner)
 
 
 @functools.lru_cache(maxsize=None)

@@ -1,7 +1,8 @@
 """Loads published weights into a network: Keras's by layer, PyTorch's by name.
 
 - `.h5`: ImageNet weights as keras.applications publishes them, for the layout 'keras'.
-  Layers are matched by name, their weights by position, as Keras does.
+  Layers are matched by name, their weights by position, as Keras does. Layers that
+  Keras named, such as 'conv2d_7', are matched by their order.
 - `.safetensors`, `.pth` and `.npz`: tensors under the names of a network of PyTorch,
   such as torchvision's (`layer1.0.conv1.weight`) for the layout 'torch', with or
   without a prefix such as `backbone.`. Dots and underscores are treated alike; the last
@@ -14,10 +15,11 @@ Files are untrusted: they are read completely and checked before any weight chan
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import pathlib
 import re
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, Iterable, List, Set, Tuple
 
 import keras
 import numpy as np
@@ -39,6 +41,7 @@ _TORCH_NAMES = {
 _WRAPPERS = re.compile(
     r"^(?:(?:module|model|network|backbone|encoder|state_dict|Scale)\.)+"
 )
+_NUMBER = re.compile(r"_\d+$")  # at the end of a name that Keras made
 _HEADS = re.compile(r"^(?:layer5\.conv2d_list|classifier\.0\.convs)(?=\.\d+\.)")
 
 
@@ -96,11 +99,16 @@ def load(network: keras.Model, path: pathlib.Path) -> Report:
     tensors = read(path)
     by_position = path.suffix.lower() == ".h5"
     slots = _slots(network, by_position)
+    layers = {name.split(" ")[0].rpartition(".")[0] for name in tensors}
+    theirs = _ranked(layers, _kinds(network))
     assignments: List[Tuple[str, Any, np.ndarray]] = []
     mismatched, unused = [], []
     taken: Dict[str, str] = {}
     for name, value in tensors.items():
-        key = name.split(" ")[0] if by_position else _canonical(name)
+        key = _canonical(name)
+        if by_position:
+            layer, _, position = name.split(" ")[0].rpartition(".")
+            key = f"{theirs[layer]}.{position}"
         if key not in slots:
             if not name.endswith("num_batches_tracked"):
                 unused.append(name)
@@ -151,6 +159,7 @@ def _slots(network: keras.Model, by_position: bool) -> Dict[str, Tuple[str, Any]
     'layer1.0.conv1.weight' otherwise.
     """
     slots: Dict[str, Tuple[str, Any]] = {}
+    ranked = _ranked(_with_weights(network), _kinds(network))
     kinds = (
         *(keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Dense),
         keras.layers.BatchNormalization,
@@ -164,11 +173,43 @@ def _slots(network: keras.Model, by_position: bool) -> Dict[str, Tuple[str, Any]
             own = variable.name.split("/")[-1].split(":")[0]
             if isinstance(layer, keras.layers.DepthwiseConv2D) and own == "kernel":
                 own = "depthwise_kernel"  # its name in Keras 2
-            key = f"{layer.name}.{position}"
+            key = f"{ranked[layer.name]}.{position}"
             if not by_position:
                 key = _canonical(f"{layer.name}.{_TORCH_NAMES.get(own, own)}")
             slots[key] = (f"{layer.name}/{own}", variable)
     return slots
+
+
+def _with_weights(network: keras.Model) -> Dict[str, keras.layers.Layer]:
+    """Returns the layers that have weights of their own, by name."""
+    layers = (e for e in network._flatten_layers() if not isinstance(e, keras.Model))
+    return {layer.name: layer for layer in layers if layer.weights}
+
+
+def _kinds(network: keras.Model) -> Set[str]:
+    """Returns the beginnings of names that Keras made, such as 'conv2d' of conv2d_7."""
+    found = set()
+    for layer in _with_weights(network).values():
+        kind = _NUMBER.sub("", layer.name)
+        if kind.replace("_", "") == type(layer).__name__.lower():
+            found.add(kind)
+    return found
+
+
+def _ranked(names: Iterable[str], kinds: Set[str]) -> Dict[str, str]:
+    """Returns names with numbers as they are in a network that was built first.
+
+    Keras counts over all networks of a process, so that the same layer may be named
+    'conv2d' or 'conv2d_94'.
+    """
+    ranked, seen = {}, collections.Counter[str]()
+    for name in sorted(names, key=lambda name: (len(name), name)):
+        kind = _NUMBER.sub("", name)
+        ranked[name] = name
+        if kind in kinds:
+            ranked[name] = f"{kind}#{seen[kind]}"
+            seen[kind] += 1
+    return ranked
 
 
 def _as_keras(value: np.ndarray, own: str) -> np.ndarray:

@@ -16,8 +16,10 @@ import pytest
 
 from mixdmt_tf import compat
 from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.models.copies import settle
 from mixdmt_tf.models.keras_application import KerasApplication, Preprocessing
 from mixdmt_tf.settings import settings_of
+from tests.models.test_weight_files import write_h5
 
 # Modules of keras.applications by what the names of their models begin with; the
 # longest beginning counts.
@@ -163,3 +165,43 @@ def test_without_a_network_the_sentence_is_the_same(monkeypatch, tmp_path):
     monkeypatch.setattr(http.client.HTTPConnection, "connect", refuse)
     said = initialize()
     assert asked and "URL fetch failure" in said and "name resolution" in said
+
+
+@pytest.mark.parametrize("given", ["imagenet", "file"])
+def test_published_weights_of_efficientnet(given, monkeypatch, tmp_path):
+    """With them Keras adds a layer, which a network of random weights has not."""
+    make = keras.applications.EfficientNetB0
+    donor = make(include_top=False, weights=None, input_shape=(32, 32, 3))
+    (layer,) = (e for e in donor.layers if isinstance(e, keras.layers.Normalization))
+    deviations = np.float32([0.229, 0.224, 0.225])
+    layer.set_weights([np.float32([0.485, 0.456, 0.406]), deviations, np.int64(0)])
+    values = {e.name: e.get_weights() for e in donor.layers if e.weights}
+    module = importlib.import_module("keras.src.applications.efficientnet")
+    files = getattr(module, "file_utils", None) or module.data_utils
+    monkeypatch.setattr(files, "get_file", lambda *_, **__: "weights.h5")
+
+    def load_weights(self, _):
+        theirs = [e for e in self.layers if e.weights]
+        for each, weights in zip(theirs, values.values()):
+            each.set_weights(weights)
+
+    monkeypatch.setattr(keras.Model, "load_weights", load_weights)
+    published = make(include_top=False, weights="imagenet", input_shape=(32, 32, 3))
+    if given == "file":
+        numbered = {name: list(map(str, range(len(v)))) for name, v in values.items()}
+        layers = {name: [*zip(numbered[name], v)] for name, v in values.items()}
+        write_h5(tmp_path / "w.h5", layers)
+        given = str(tmp_path / "w.h5")
+    ours = KerasApplication(application="EfficientNetB0", pretrained=given)
+    model = ours.build((32, 32, 3), 4)
+    assert "weights loaded" in ours.initialize(model)
+
+    pixels = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype("float32")
+    settle(published)
+    stems = [
+        keras.Model(each.inputs, each.get_layer("stem_conv").output)
+        for each in (model, published)
+    ]
+    found, expected = stems[0](pixels / 127.5 - 1), stems[1](pixels)
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+    assert np.abs(expected).max() > 0.1

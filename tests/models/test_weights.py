@@ -128,6 +128,35 @@ def test_files_of_keras_are_loaded_by_layer_and_position(tmp_path):
                 np.testing.assert_array_equal(value, expected[1])
 
 
+def test_layers_that_keras_named_are_matched_by_their_order(tmp_path):
+    """The same network has other numbers if another one was built before."""
+
+    def network():
+        x = images = keras.Input((4, 4, 2))
+        for _ in range(12):  # conv2d_9 comes before conv2d_10
+            x = keras.layers.Conv2D(2, 1)(x)
+        x = keras.layers.BatchNormalization()(x)
+        return keras.Model(images, keras.layers.Conv2D(2, 1, name="conv2d_last")(x))
+
+    keras.backend.clear_session()
+    donor = network()
+    rng = np.random.default_rng(3)
+    donor.set_weights([rng.uniform(0.5, 1, w.shape) for w in donor.get_weights()])
+    layers = {
+        layer.name: [(str(i), value) for i, value in enumerate(layer.get_weights())]
+        for layer in donor.layers
+    }
+    write_h5(tmp_path / "w.h5", layers)
+    model = network()
+    assert not {e.name for e in model.layers[1:-1]} & set(layers)
+
+    report = load(model, tmp_path / "w.h5")
+
+    assert report.unused == report.missing == report.mismatched == ()
+    for value, expected in zip(model.get_weights(), donor.get_weights()):
+        np.testing.assert_array_equal(value, expected)
+
+
 @pytest.mark.long
 def test_weights_that_keras_applications_saved(tmp_path):
     """Its own names of layers: all of ResNet-50's backbone, and the same features."""
