@@ -169,6 +169,7 @@ def _run(
     for each in contestants:
         if any(each.results(seed) is None for seed in seeds):
             experiments.find_data(parsed[each.name])
+            contest_report.require_measure(parsed[each.name].values["data"])
             each.note()
     print(f"cost: {cost}", flush=True)
     package = pathlib.Path(mixdmt_tf.__file__).resolve().parents[1]

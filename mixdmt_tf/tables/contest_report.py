@@ -11,8 +11,8 @@ from typing import Any, List, Mapping, Sequence
 import numpy as np
 
 from mixdmt_tf import plots
-from mixdmt_tf.errors import UserError
-from mixdmt_tf.files import write_atomically, write_png_atomically
+from mixdmt_tf.errors import UsageError, UserError
+from mixdmt_tf.files import expanded, write_atomically, write_png_atomically
 from mixdmt_tf.tables.contest import Contestant, Standing, ranking
 
 POINTS = 24  # of a curve
@@ -71,6 +71,25 @@ def measured(runs: Sequence[Mapping[str, Any]]) -> str:
         "there is nothing to rank by: no test and no validation images.\n"
         "Hold some out, such as --validation=100."
     )
+
+
+def require_measure(data: Mapping[str, Any]) -> None:
+    """Checks before the first run that a folder of images has images to rank by.
+
+    Args:
+        data: values of the data settings.
+
+    Raises:
+        UsageError: if it has not.
+    """
+    if data["dataset"] != "folder" or data["labels"] is not None or data["validation"]:
+        return
+    root = expanded(data["data_dir"])
+    if not any((root / part).is_dir() for part in ("val", "test")):
+        raise UsageError(
+            f"{root} has no test/ and no val/, and all labels are trained on: there is "
+            "nothing to rank by.\nHold some labels out, such as --validation=100."
+        )
 
 
 def markdown(
