@@ -120,7 +120,7 @@ def _suggest(argv: Sequence[str]) -> None:
     if share:
         print(f"strangers left out: {left_out.sum():,}, {share:.1%} {why}, by {score}")
     print(f"pictures: {remote.shown(sheet)}")
-    if source.names:
+    if source.names and task.experiment.data.dataset == "folder":
         print(f"fill in the column 'label', then train with --labels_csv={file}")
 
 
@@ -139,5 +139,5 @@ def _members(config: Config, experiment: Any, folder: Any) -> List[Any]:
     found = []
     for each in folders:
         own, build = experiments.read_run(str(each))
-        found.append(trained.load(tasks.open_task(build()), own))
+        found.append(trained.load(tasks.open_task(build()), own, config.checkpoint))
     return found

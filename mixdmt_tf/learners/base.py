@@ -82,7 +82,7 @@ class BaseModel(keras.Model):
             ("pretrained", bool(pretrained)),
         )
         shape = tuple(logits.input_shape[1:])
-        self.reader = Reader(task, shape, num_classes, networks.rescales(logits))
+        self.reader = Reader(task, shape, num_classes, networks.own_range(logits))
         self.take(Scale(None, input_range and range_given(input_range)))
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 from typing import Any, Optional, Tuple
 
 import keras
@@ -11,9 +12,10 @@ import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf.errors import ArgumentError
-from mixdmt_tf.learners.pixels import CANONICAL, Range
+from mixdmt_tf.learners.pixels import BYTES, CANONICAL, Range
 from mixdmt_tf.models.base import Network
 from mixdmt_tf.models.copies import copied
+from mixdmt_tf.models.encoders import efficientnet_lite
 from mixdmt_tf.models.features import layers_in
 from mixdmt_tf.models.keras_application import Preprocessing
 from mixdmt_tf.models.layers.input_normalization import InputNormalization
@@ -155,23 +157,29 @@ def _with_head(network: keras.Model, num_classes: int, task: str) -> keras.Model
     return keras.Model(network.inputs[0], logits, name=network.name)
 
 
-def rescales(network: keras.Model) -> bool:
-    """Whether a network begins with a layer that brings 0 to 255 to its own range.
+def own_range(network: keras.Model) -> Optional[Range]:
+    """Finds the range of pixels that the first layers of a network are made for.
 
-    Networks of this package take -1 to 1, also those that rescale that.
+    Returns:
+        0 to 255 if it begins with a layer that rescales that, -1 to 1 if it begins with
+        a layer of this package that rescales that, and None if nothing shows it.
     """
     for layer in network.layers:
         if isinstance(layer, keras.layers.Rescaling):
-            return float(np.max(np.abs(layer.scale))) < SMALL
+            if float(np.max(np.abs(layer.scale))) < SMALL:
+                return BYTES
+            return CANONICAL if np.all(layer.scale == efficientnet_lite.SCALE) else None
         if isinstance(layer, keras.layers.Normalization):
-            return True
+            return BYTES
         if isinstance(layer, (InputNormalization, Preprocessing)):
-            return False
+            return CANONICAL
         if isinstance(layer, keras.Model):
-            return rescales(layer)
+            found = own_range(layer)
+            if found is not None:
+                return found
         if layer.weights:
-            return False
-    return False
+            return None
+    return None
 
 
 def multiple_of(network: keras.Model) -> int:
@@ -219,6 +227,24 @@ def taking(network: keras.Model, own: Range) -> keras.Model:
     return keras.Model(images, network(x), name=f"{network.name}_of_images")
 
 
+def _digest(network: keras.Model) -> str:
+    """The digest of a network's layers, in hex.
+
+    Names do not count: Keras makes them by counting over all networks of a process.
+    """
+    names = {e.name: n for n, e in enumerate([network, *layers_in(network)])}
+
+    def unnamed(value: Any, named: bool = False) -> Any:
+        if isinstance(value, dict):
+            return {key: unnamed(each, key == "name") for key, each in value.items()}
+        if isinstance(value, list):  # such as a layer's inputs
+            return [unnamed(each, True) for each in value]
+        return names.get(value, value) if named and isinstance(value, str) else value
+
+    text = json.dumps(unnamed(json.loads(network.to_json())), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def as_settings(
     network: keras.Model, pretrained: bool, multiple: Optional[int] = None
 ) -> Network:
@@ -229,7 +255,7 @@ def as_settings(
         pretrained: whether copies begin with its weights, but for the last layer.
         multiple: of segmentation, see `multiple_of`.
     """
-    text = hashlib.sha256(network.to_json().encode()).hexdigest()
+    text = _digest(network)
     layers = [each.name for each in layers_in(network) if each.weights]
     own_head = next((n for n in layers if n == "logits"), layers[-1])
 

@@ -120,24 +120,25 @@ class Scale:
     floats: Optional[Range] = None
     network: Optional[Range] = None
 
-    def seen(self, images: np.ndarray, what: str, rescales: bool) -> Scale:
+    def seen(self, images: np.ndarray, what: str, own: Optional[Range]) -> Scale:
         """Returns the scale with unknown ranges filled in from these images.
 
-        A network gets floating images as they are given. It gets uint8 images as 0 to
-        255 if it begins with a layer that rescales them, and else as -1 to 1, like the
-        networks of this package.
+        A network gets floating images as they are given, unless it begins with a layer
+        of this package that rescales -1 to 1, as pretrained ones do. It gets uint8
+        images as 0 to 255 if it begins with a layer that rescales them, and else as -1
+        to 1, like the networks of this package.
 
         Args:
             images: images as given by the user.
             what: name of the argument, for error messages.
-            rescales: whether the network rescales pixels itself.
+            own: range that the network is made for; None if it does not show.
 
         Raises:
             ArgumentError: if the images are in no known range.
         """
         floats = self.floats or range_of(images, what, self.network)
-        of_bytes = BYTES if rescales else CANONICAL
-        given = of_bytes if images.dtype.kind != "f" else floats
+        as_given = images.dtype.kind == "f" and own != CANONICAL
+        given = floats if as_given else own or CANONICAL
         return Scale(floats, self.network or given)
 
     def canonical(self, images: Any) -> tf.Tensor:

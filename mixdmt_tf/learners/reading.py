@@ -11,7 +11,7 @@ import tensorflow as tf
 from mixdmt_tf.data.classification.source import UNKNOWN
 from mixdmt_tf.learners import checking, inputs
 from mixdmt_tf.learners.inputs import Arrays, Given
-from mixdmt_tf.learners.pixels import Scale, to_bytes
+from mixdmt_tf.learners.pixels import Range, Scale, to_bytes
 from mixdmt_tf.learners.sources import Part
 
 
@@ -23,13 +23,13 @@ class Reader:
         task: 'classification' or 'segmentation'.
         shape: (H, W, C) of the network's images, None for any size.
         classes: number of classes C.
-        rescales: whether the network rescales pixels itself.
+        own: range of pixels that the network is made for; None if it does not show.
     """
 
     task: str
     shape: Tuple[Optional[int], ...]
     classes: int
-    rescales: bool
+    own: Optional[Range]
 
     def labeled(
         self, given: Any, y: Any, what: str, scale: Scale
@@ -75,7 +75,7 @@ class Reader:
         checking.require_shape(images, self.shape, what)
         several = isinstance(images, list)
         ends = _ends(images) if several else images
-        scale = scale.seen(ends, what, self.rescales)
+        scale = scale.seen(ends, what, self.own)
         if several:
             return [to_bytes(each, scale.floats, what) for each in images], scale
         pixels = to_bytes(images, scale.floats, what)
@@ -102,7 +102,8 @@ def batched(part: Part, batch: int) -> tf.data.Dataset:
         arrays = tuple(np.asarray(each) for each in columns)
         return tf.data.Dataset.from_tensor_slices(arrays).batch(batch)
     signature = tuple(
-        tf.TensorSpec([None] * np.ndim(column[0]), tf.uint8) for column in columns
+        tf.TensorSpec([None] * np.ndim(column[0]), np.asarray(column[0]).dtype)
+        for column in columns
     )
     pairs = tf.data.Dataset.from_generator(
         lambda: zip(*columns), output_signature=signature

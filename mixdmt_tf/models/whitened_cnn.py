@@ -18,6 +18,7 @@ fixed whitening including its bias, and training by the methods' own optimizers.
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Callable, ClassVar, Tuple
 
 import keras
@@ -31,7 +32,9 @@ from mixdmt_tf.settings import setting
 
 # Images whose patches are whitened. They have 1.9 million patches of 2x2 in CIFAR-10,
 # a thousand times as many as the entries of the covariance matrix.
-SAMPLE = 2000
+SAMPLE = 2000  # images whose patches are whitened; fewer if they are large
+PIXELS = SAMPLE * 64 * 64  # of all of them
+PATCHES = 2_000_000  # about as many as 2,000 images of 32x32 have
 LAYER = "whitening"
 
 
@@ -128,12 +131,17 @@ class WhitenedCNN(Network):
             sample: function from a number to at most as many training images, float32
                 [N, H, W, channels] in [-1, 1].
         """
-        images = sample(SAMPLE)
         inner = model
         for layer in model.layers:
             if isinstance(layer, keras.Model):  # images are resized before it
                 inner = layer
-                images = tf.image.resize(images, inner.input_shape[1:3]).numpy()
+        size = inner.input_shape[1:3]
+        images = sample(min(SAMPLE, max(1, PIXELS // math.prod(size))))
+        if images.shape[1:3] != size:
+            images = tf.image.resize(images, size).numpy()
         views = np.lib.stride_tricks.sliding_window_view(images, (2, 2), axis=(1, 2))
-        patches = np.moveaxis(views, 3, -1).reshape(-1, 2, 2, images.shape[-1])
+        # Patches next to each other have three quarters of their pixels in common.
+        apart = math.ceil(math.sqrt(math.prod(views.shape[:3]) / PATCHES))
+        views = np.moveaxis(views[:, ::apart, ::apart], 3, -1)
+        patches = views.reshape(-1, 2, 2, images.shape[-1])
         inner.get_layer(LAYER).set_weights(patch_whitening(patches))

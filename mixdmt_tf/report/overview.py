@@ -179,7 +179,8 @@ def curves(runs: Sequence[Run]) -> Section:
     stages = [run.results["result_of"] for run in runs if run.results.get("result_of")]
     lead = "Each point is an evaluation; training metrics are of the steps before it."
     if stages:
-        lead += f" Runs in rounds: curves of the stage of the result ({stages[0]})."
+        names = ", ".join(dict.fromkeys(stages))
+        lead += f" Runs in rounds: curves of the stage of the result ({names})."
     return Section("Curves", [Block([each]) for each in charts], lead)
 
 

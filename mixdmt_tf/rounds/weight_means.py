@@ -100,8 +100,11 @@ def write(task: Task, stages: Stages) -> Dict[str, Any]:
     _, scores = evaluate(step, mean, {}, 0.0, lambda: None)  # type: ignore[arg-type]
     log.close()
     print(f"mean of {', '.join(each.name for each in folders)}: {scores}", flush=True)
+    last = digests.read_json(folders[-1] / "results.json")
     outcome = {
         **results.summarize(task, log.rows, split),
+        # Found before the first round, and written with its steps.
+        **{name: last[name] for name in ("ood_rate_estimate",) if name in last},
         "steps": 0,
         "seconds": 0.0,
         "mean_of": [each.name for each in folders],

@@ -10,6 +10,7 @@ import tensorflow as tf
 import mixdmt_tf
 from mixdmt_tf.errors import ArgumentError
 from mixdmt_tf.learners import networks
+from mixdmt_tf.learners.pixels import BYTES, CANONICAL
 from mixdmt_tf.models import features
 from mixdmt_tf.models.encoders.efficientnet_lite import EfficientNetLite
 from mixdmt_tf.models.keras_application import Preprocessing
@@ -145,12 +146,14 @@ def test_the_range_that_a_network_gets():
 @pytest.mark.parametrize(
     "layer, expected",
     [
-        (keras.layers.Rescaling(1 / 255), True),
-        (keras.layers.Rescaling([1 / 127.5] * 3, -1), True),
-        (keras.layers.Normalization(), True),
-        (EfficientNetLite(0, 0.9), False),
-        (InputNormalization("imagenet"), False),
-        (Preprocessing("EfficientNetV2B0"), False),
+        (keras.layers.Rescaling(1 / 255), BYTES),
+        (keras.layers.Rescaling([1 / 127.5] * 3, -1), BYTES),
+        (keras.layers.Normalization(), BYTES),
+        (EfficientNetLite(0, 0.9), CANONICAL),
+        (InputNormalization("imagenet"), CANONICAL),
+        (Preprocessing("EfficientNetV2B0"), CANONICAL),
+        (keras.layers.Conv2D(2, 3), None),
+        (keras.layers.Rescaling(2.0), None),
     ],
 )
 def test_networks_of_this_package_take_minus_1_to_1_whatever_they_make_of_it(
@@ -163,8 +166,30 @@ def test_networks_of_this_package_take_minus_1_to_1_whatever_they_make_of_it(
         # As EfficientNetV2 has it.
         x = keras.layers.Rescaling(1 / 255, name="inside")(layer(images))
     network = keras.Model(images, x)
-    assert networks.rescales(network) is expected
-    assert networks.rescales(keras.Sequential([network])) is expected
+    assert networks.own_range(network) == expected
+    assert networks.own_range(keras.Sequential([network])) == expected
+
+
+def test_augmentation_in_front_shows_no_range():
+    """A model of its own, as TensorFlow's tutorials have it."""
+    augment = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.RandomFlip()])
+    rescaling = keras.layers.Rescaling(1 / 255)
+    network = keras.Sequential([keras.Input((8, 8, 3)), augment, rescaling])
+    assert networks.own_range(network) == BYTES
+
+
+def test_the_digest_is_of_layers_and_not_of_their_names():
+    def network(filters=3, activation="relu"):
+        images = keras.Input((8, 8, 3))
+        x = keras.layers.Conv2D(filters, 3)(images)
+        x = keras.layers.Activation(activation)(x)
+        x = keras.Sequential([keras.layers.Conv2D(filters, 1)])(x)
+        return keras.Model(images, keras.layers.Add()([x, x]))
+
+    digest = networks._digest(network())
+    assert networks._digest(network()) == digest
+    assert networks._digest(network(filters=4)) != digest
+    assert networks._digest(network(activation="tanh")) != digest
 
 
 def test_a_copy_of_a_pretrained_network_has_its_weights_and_a_new_head():

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import pytest
 
+from mixdmt_tf.equations import patch_whitening
+from mixdmt_tf.models import whitened_cnn
 from mixdmt_tf.models.base import Network
 from mixdmt_tf.models.whitened_cnn import LAYER, WhitenedCNN
 
@@ -45,6 +47,27 @@ def test_after_adapt_patches_are_white():
     covariance = np.cov(found[:, :12].T)
     np.testing.assert_allclose(covariance, np.diag(np.diag(covariance)), atol=0.01)
     assert np.all((0.9 < np.diag(covariance)) & (np.diag(covariance) < 1.01))
+
+
+def test_of_large_images_a_part_of_the_patches_will_do(monkeypatch):
+    """All patches of 2,000 photos of 224x224 would take 24 GB."""
+    monkeypatch.setattr(whitened_cnn, "PIXELS", 20 * 10 * 12)
+    monkeypatch.setattr(whitened_cnn, "PATCHES", 300)
+    model = WhitenedCNN().build((10, 12, 3), 2)
+    asked, given = [], []
+
+    def sample(number):
+        asked.append(number)
+        return np.random.default_rng(0).normal(size=(number, 10, 12, 3)).astype("f4")
+
+    def whitening(patches):
+        given.append(len(patches))
+        return patch_whitening(patches)
+
+    monkeypatch.setattr(whitened_cnn, "patch_whitening", whitening)
+    WhitenedCNN().adapt(model, sample)
+    # Every third of 9x11 places; every second would be 20 x 5 x 6 patches.
+    assert (asked, given) == ([20], [20 * 3 * 4])
 
 
 def test_images_that_are_enlarged_are_adapted_to_as_the_layer_sees_them():

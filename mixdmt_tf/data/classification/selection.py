@@ -175,7 +175,7 @@ def find_folder(config: Config) -> Paths:
     """
     folder, kind = config.unlabeled_dir, suffixes(config.bands)
     root = expanded(folder)
-    _require_apart(root, config)
+    require_apart(root, config)
     paths = Paths(root)
     if root.is_dir():
         image_files.find(root, kind, paths)
@@ -187,7 +187,7 @@ def find_folder(config: Config) -> Paths:
     return paths
 
 
-def _require_apart(unlabeled: pathlib.Path, config: Config) -> None:
+def require_apart(unlabeled: pathlib.Path, config: Config) -> None:
     """Raises an error if the folder has images for labels, validation or test."""
     if config.dataset != "folder" or not config.data_dir:
         return
@@ -248,13 +248,16 @@ def _add(
         join([own.images, images]), np.concatenate([own.labels, labels]), weights
     )
     pool = np.arange(len(train)) >= len(source.train)
+    own_names = source.names
+    if own_names is None and names:  # files beside images that are in none
+        own_names = [str(number) for number in range(len(own))]
     names = names or [str(number) for number in range(len(images))]
     return dataclasses.replace(
         source,
         train=train,
         pool=pool,
         outside_names=("(other data)",),
-        names=None if source.names is None else [*source.names, *names],
+        names=None if own_names is None else [*own_names, *names],
     )
 
 

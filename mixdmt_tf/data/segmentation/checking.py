@@ -120,13 +120,17 @@ def _looks(
     """Reads the images, or returns the stored results of an earlier read."""
     known = known_files.key(source, [(task.sample, task.with_labels) for task in tasks])
     before = known and known_files.read(known, len(tasks))
-    if before:
-        return before
-    looks: List[Look] = []
 
     def look(task: _Task) -> Look:
         return _look(task.sample, source.num_classes, task.with_labels)
 
+    if before:
+        # What failed is read again: the cause, such as too little memory, may be gone.
+        again = [look(t) if b.problem else b for t, b in zip(tasks, before)]
+        if known and any(each.problem for each in before):
+            known_files.write(known, again)
+        return again
+    looks: List[Look] = []
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(tasks), _AHEAD):
             looks += pool.map(look, tasks[start : start + _AHEAD])

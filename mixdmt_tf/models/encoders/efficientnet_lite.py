@@ -30,6 +30,7 @@ _STAGES = (
     (4, 5, 2, 6, 192),
     (1, 3, 1, 6, 320),
 )
+SCALE = 127.5 / 128  # the weights expect (x - 127) / 128 for pixels x from 0 to 255
 _STEM = 32
 _HEAD = 1280
 _EPSILON = 1e-3
@@ -65,8 +66,7 @@ class EfficientNetLite:
             8, 16 and, with an output stride of 32, 32.
         """
         width, depth = _SCALES[self.size]
-        # The weights expect (x - 127) / 128 for pixels x from 0 to 255.
-        x = keras.layers.Rescaling(127.5 / 128, 0.5 / 128, name="pixels")(images)
+        x = keras.layers.Rescaling(SCALE, 0.5 / 128, name="pixels")(images)
         x = self._convolve(x, _STEM, 3, "conv_stem", "bn0", stride=2)
         found: Dict[int, Any] = {}
         number, reached, rate = 0, 2, 1

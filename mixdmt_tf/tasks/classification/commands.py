@@ -43,7 +43,7 @@ def print_scores(task: Task, model: Trained, split: Split) -> None:
     source = task.source
     sets = {"validation": splits.validation_images(split, source), "test": source.test}
     for name, images in sets.items():
-        if images is None:
+        if images is None or not len(images):
             print(f"{name}: no images")
             continue
         averaged = scoring.score(model.scorer, model.averaged, images)

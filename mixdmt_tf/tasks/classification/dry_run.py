@@ -59,9 +59,9 @@ def shrink(source: Source, images: int) -> Source:
     def few(part: Optional[Images]) -> Optional[Images]:
         if part is None or len(part) <= images:
             return part
-        return part.take(chosen(part))
+        return part.take(chosen(part, source.pool if part is source.train else None))
 
-    def chosen(part: Images) -> np.ndarray:
+    def chosen(part: Images, pool: Optional[np.ndarray]) -> np.ndarray:
         if len(part) <= images:
             return np.arange(len(part))
         # The classes take turns, so that every class occurs; with several labels per
@@ -72,13 +72,19 @@ def shrink(source: Source, images: int) -> Source:
         rank[order] = np.arange(len(part))
         first = {label: rank[labels == label].min() for label in set(labels)}
         turn = rank - np.array([first[label] for label in labels])
-        return np.sort(np.lexsort((labels, turn))[:images])
+        # Images of classes that are not selected have negative labels, and come last.
+        known = labels if source.several_labels else labels >= 0
+        unused = np.zeros(len(part), bool) if pool is None else ~known & ~pool
+        return np.sort(np.lexsort((-labels.astype(int), turn, unused))[:images])
 
     return dataclasses.replace(
         source,
         train=few(source.train),
         test=few(source.test),
         validation=few(source.validation),
-        pool=None if source.pool is None else source.pool[chosen(source.train)],
-        names=source.names and [source.names[row] for row in chosen(source.train)],
+        pool=None
+        if source.pool is None
+        else source.pool[chosen(source.train, source.pool)],
+        names=source.names
+        and [source.names[n] for n in chosen(source.train, source.pool)],
     )

@@ -16,7 +16,7 @@ from typing import Any, Optional
 import keras
 import numpy as np
 
-from mixdmt_tf import digests
+from mixdmt_tf import addresses, digests
 from mixdmt_tf.algorithms.base import Algorithm
 from mixdmt_tf.algorithms.parts.fixed_scores import FixedScores, find
 from mixdmt_tf.algorithms.parts.frozen_scores import frozen_scores
@@ -130,7 +130,7 @@ def knows_labels(folder: pathlib.Path, task: Task, split: Split) -> bool:
             theirs = Split.from_json(digests.read(folder / "split.json"))
             # Image ids of different folders cannot be compared.
             same = theirs.fingerprint == split.fingerprint
-            same = same or flags.get("data_dir", "") == data.data_dir
+            same = same or _same_folder(flags.get("data_dir", ""), data.data_dir)
             if same and set(theirs.labeled) & set(split.labeled):
                 return True
         before = flags.get("init_from", "")
@@ -138,6 +138,13 @@ def knows_labels(folder: pathlib.Path, task: Task, split: Split) -> bool:
             return False
         folder = expanded(before)
     return False
+
+
+def _same_folder(one: str, other: str) -> bool:
+    """Returns whether two flags name the same folder, or both none."""
+    if not (one and other) or addresses.is_address(one):
+        return one == other
+    return expanded(one).resolve() == expanded(other).resolve()
 
 
 def _given(task: Task, pipeline: Pipeline) -> Optional[FixedScores]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import os
 import pathlib
 from typing import Iterator, List, Sequence
 
@@ -57,7 +58,9 @@ def picture_of(source: Source, row: int, experiment: Experiment) -> Image.Image:
     """Returns a training image for display: its file, if that is a photograph."""
     if source.names and not experiment.data.bands:
         path = expanded(experiment.data.data_dir) / source.names[row]
-        if not path.is_file():  # of --unlabeled_dir, relative to the current folder
+        if not os.path.isfile(
+            path
+        ):  # of --unlabeled_dir, relative to the current folder
             path = pathlib.Path(source.names[row])
         with contextlib.suppress(UserError):
             with opening.opened(path, image_files.FORMATS) as picture:

@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import pathlib
-from typing import Any, Dict
+from typing import Any, Dict, Optional
 
 import numpy as np
 
@@ -38,8 +38,12 @@ def write(path: pathlib.Path, found: FixedScores, split: Split) -> None:
     write_bytes_atomically(path, buffer.getvalue())
 
 
-def read(path: pathlib.Path, split: Split) -> FixedScores:
+def read(path: pathlib.Path, split: Optional[Split] = None) -> FixedScores:
     """Reads a file written by `write`.
+
+    Args:
+        path: of the file.
+        split: of the run that the scores are for; None: that of any run.
 
     Raises:
         UserError: if the file is missing, damaged, or of other unlabelled images.
@@ -62,7 +66,7 @@ def read(path: pathlib.Path, split: Split) -> FixedScores:
             f"--ood_scores={path} is damaged or no file of scores: {error}.\n"
             "Remove it: the run that made it writes it again."
         ) from None
-    if images != _digest(split.unlabeled):
+    if split is not None and images != _digest(split.unlabeled):
         raise UserError(
             f"--ood_scores={path} is of other unlabelled images.\n"
             "Give --split=RUN/split.json of the run that it belongs to."

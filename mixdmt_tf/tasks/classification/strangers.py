@@ -13,6 +13,7 @@ from typing import Any, Optional, Tuple, Union
 import numpy as np
 import tensorflow as tf
 
+from mixdmt_tf.algorithms.parts.fixed_scores import FixedScores
 from mixdmt_tf.algorithms.parts.image_scores import HIGHEST_RATE
 from mixdmt_tf.algorithms.parts.ood_mask import (
     FIXED,
@@ -27,6 +28,7 @@ from mixdmt_tf.errors import UsageError
 from mixdmt_tf.runs.checkpoints import Checkpoints
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.trained import Trained
+from mixdmt_tf.tasks.classification import score_files
 
 OF_IMAGES = "scores of another run"  # stored in the run's checkpoints
 CHUNK = 5000  # images compared with the labelled ones at a time
@@ -101,9 +103,12 @@ def scores(
         split: of the run.
 
     Raises:
-        UserError: if the score is in the run's checkpoint, which is damaged.
+        UserError: if the score is in a file or checkpoint, and this is damaged.
     """
     if name in (*FIXED, OF_IMAGES):
+        noted = _noted(folder, split)
+        if noted:
+            return noted.scores
         return _kept(folder, "scores", [len(split.unlabeled)])
     return ranked(name, judged, source, split)
 
@@ -126,7 +131,12 @@ def ranked(name: str, judged: Judged, source: Source, split: Split) -> np.ndarra
 def masked_share(experiment: Experiment, folder: pathlib.Path) -> float:
     """Returns the share of unlabelled images that the run's mask rejects, in [0, 1]."""
     found = rate(experiment)
-    return float(_kept(folder, "rate", []) if found == "auto" else found)
+    if found != "auto":
+        return float(found)
+    noted = _noted(folder)
+    if noted and noted.share:
+        return float(noted.share.rate)
+    return float(_kept(folder, "rate", []))
 
 
 def rate(experiment: Experiment) -> Union[float, str]:
@@ -155,6 +165,18 @@ def share_of(
     if percent is not None:
         return percent / 100, "as asked for"
     return masked_share(experiment, folder), "as the run masks"
+
+
+def _noted(
+    folder: pathlib.Path, split: Optional[Split] = None
+) -> Optional[FixedScores]:
+    """Reads the fixed scores beside the run; None if it was given those of another.
+
+    The result of a run in rounds may be a network whose checkpoint has no mask, such as
+    a base model.
+    """
+    path = folder / score_files.NAME
+    return score_files.read(path, split) if path.exists() else None
 
 
 def _kept(folder: pathlib.Path, name: str, shape: Any) -> np.ndarray:

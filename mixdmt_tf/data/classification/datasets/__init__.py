@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from typing import Any
 
 from mixdmt_tf.data.classification import labels_csv, selection
-from mixdmt_tf.data.classification.config import Config
+from mixdmt_tf.data.classification.config import FOLDERS, Config
 from mixdmt_tf.data.classification.source import Source
 from mixdmt_tf.errors import UsageError
+from mixdmt_tf.files import expanded
 from mixdmt_tf.settings import modules, nearest
 
 
@@ -24,7 +26,10 @@ def find(config: Config) -> None:
     """
     configs = [config]
     if config.unlabeled_dataset:
-        configs.append(selection.other(config))
+        other = selection.other(config)
+        if other.dataset in FOLDERS:
+            selection.require_apart(expanded(other.data_dir), config)
+        configs.append(other)
     elif config.unlabeled_dir:
         selection.find_folder(config)
     if config.labels_csv:
@@ -42,7 +47,11 @@ def load(config: Config) -> Source:
     """
     source = whole(config)
     if config.unlabeled_dataset:
-        source = selection.add_dataset(source, whole(selection.other(config)))
+        other = selection.other(config)
+        if other.dataset in FOLDERS and other.image_size is None:
+            side = max(source.image_shape[:2])  # not enlarged from a smaller one
+            other = dataclasses.replace(other, image_size=side)
+        source = selection.add_dataset(source, whole(other))
     elif config.unlabeled_dir:
         source = selection.add_folder(source, config)
     if config.labels_csv:
