@@ -51,6 +51,25 @@ def test_many_classes_get_four_images_each():
     assert np.bincount(small.train.labels).tolist() == [4] * 30
 
 
+def test_classes_that_are_not_selected_take_no_places_of_those_that_are():
+    """Of 100 classes two have labels, and images of three others are unlabelled."""
+    source = made_up.source(counts=(10,) * 100)
+    labels = source.train.labels
+    pool = labels >= 95
+    labels = np.where(labels < 2, labels, -labels - 2).astype(np.int32)
+    source = dataclasses.replace(
+        source,
+        class_names=source.class_names[:2],
+        train=dataclasses.replace(source.train, labels=labels),
+        pool=pool | (labels >= 0),
+        outside_names=source.class_names,
+    )
+    small = shrink(source, 64)
+    assert len(small.train) == 64
+    assert np.count_nonzero(small.train.labels >= 0) >= 18
+    assert small.pool.sum() > 20 and len(small.pool) == 64
+
+
 @pytest.mark.parametrize("part", ["test", "validation"])
 def test_other_parts_shrink_too(part):
     source = made_up.source()

@@ -75,7 +75,9 @@ def shrink(source: Source, images: int) -> Source:
         # Images of classes that are not selected have negative labels, and come last.
         known = labels if source.several_labels else labels >= 0
         unused = np.zeros(len(part), bool) if pool is None else ~known & ~pool
-        return np.sort(np.lexsort((-labels.astype(int), turn, unused))[:images])
+        number = labels.astype(int)
+        number = np.where(number < 0, number.max(initial=0) - number, number)
+        return np.sort(np.lexsort((number, turn, unused))[:images])
 
     return dataclasses.replace(
         source,

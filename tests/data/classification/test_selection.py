@@ -207,6 +207,30 @@ def test_pictures_of_a_folder_are_of_unknown_class(tmp_path):
     np.testing.assert_array_equal(split.unlabeled, [150, 151, 152])
     np.testing.assert_array_equal(got.train.labels[150:], UNKNOWN)
     assert got.train.images[150:, 0, 0, 0].tolist() == [0, 40, 80]
+    files = [str(tmp_path / name) for name in ("a.png", "deep/b.png", "deep/er/c.jpg")]
+    assert got.names == [*map(str, range(150)), *files]
+
+
+def test_another_folder_is_read_at_the_size_of_the_data(tmp_path, monkeypatch):
+    """Enlarged from the 32x32 of folders, it would be recognised by its blur."""
+    pixels = np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8)
+    for name in ("train/x", "train/y"):
+        (tmp_path / name).mkdir(parents=True)
+        Image.fromarray(pixels).save(tmp_path / name / "1.png")
+    own = Images(np.stack([pixels] * 4), np.arange(4, dtype=np.int32) % 2)
+    made = source(class_names=NAMES[:2], train=own, test=None)
+    whole = datasets.whole
+    monkeypatch.setattr(
+        datasets, "whole", lambda c: made if c.dataset == "stl10" else whole(c)
+    )
+    config = Config(
+        "stl10",
+        unlabeled_dataset="folder",
+        unlabeled_dir=str(tmp_path),
+        cache_dir=str(tmp_path / "cache"),
+    )
+    images = datasets.load(config).train.images[:]
+    np.testing.assert_array_equal(images[4], pixels)
 
 
 def test_what_is_left_out_of_another_data_set_is_said():
@@ -229,6 +253,9 @@ def test_unlabelled_images_are_none_of_test_or_of_labelled_ones(given, tmp_path)
     config = Config("folder", data_dir=str(tmp_path), unlabeled_dir=place)
     with pytest.raises(UsageError, match=r"has images of t(est|rain)/ in --data_dir"):
         datasets.find(config)
+    whole = dataclasses.replace(config, unlabeled_dataset="folder")
+    with pytest.raises(UsageError, match=r"has images of t(est|rain)/ in --data_dir"):
+        datasets.find(whole)
     apart = dataclasses.replace(config, unlabeled_dir=str(tmp_path / "unlabeled"))
     assert len(selection.find_folder(apart)) == 1
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mixdmt_tf.data.segmentation import datasets
+from mixdmt_tf.data.segmentation import checking, datasets, known_files
 from mixdmt_tf.data.segmentation.checking import check, sound
 from mixdmt_tf.data.segmentation.config import Config
 from mixdmt_tf.data.segmentation.splits import make_split
@@ -51,6 +51,28 @@ def test_what_cannot_be_used_is_left_out_and_listed(tmp_path):
 def test_without_them_the_error_says_how_to_go_on(tmp_path):
     with pytest.raises(UserError, match="3 of 7 images .* with --on_bad_image=skip"):
         check(load(folder(tmp_path)))
+
+
+def test_what_could_not_be_read_is_read_again(tmp_path, monkeypatch):
+    """Memory may have been short. Images that could be read are not read again."""
+    monkeypatch.setattr(known_files, "SETTLED", -(10**9))  # new files count as old
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    root, look, seen = files.voc(tmp_path), checking._look, []
+
+    def short(*_):
+        return known_files.Look("too little memory")
+
+    def again(sample, *more):
+        seen.append(sample.name)
+        return look(sample, *more)
+
+    monkeypatch.setattr(checking, "_look", short)
+    with pytest.raises(UserError, match="too little memory"):
+        check(load(root))
+    monkeypatch.setattr(checking, "_look", again)
+    for _ in range(2):
+        check(load(root))
+        assert len(seen) == 4
 
 
 def test_sound_data_stay_as_they_are(tmp_path):

@@ -11,12 +11,14 @@ import tensorflow as tf
 
 from mixdmt_tf.algorithms.base import RunFacts
 from mixdmt_tf.algorithms.classification import realmix
+from mixdmt_tf.algorithms.parts.fixed_scores import FixedScores
+from mixdmt_tf.algorithms.parts.image_scores import StrangerShare
 from mixdmt_tf.algorithms.parts.ood_mask import OodMask
 from mixdmt_tf.data.classification.source import Images, Source
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.models import small_cnn
 from mixdmt_tf.runs import checkpoints
-from mixdmt_tf.tasks.classification import strangers
+from mixdmt_tf.tasks.classification import score_files, strangers
 from tests.oracles import ood_scores as oracle
 from tests.runs.damaged import flipped
 from tests.tasks.classification import tiny
@@ -83,6 +85,20 @@ def test_what_the_mask_found_before_training_is_in_the_checkpoint(
     assert strangers.share_of(experiment, tmp_path, 25.0)[0] == 0.25
     assert strangers.rejected(found, 0.4).tolist() == [True, False, True, False, True]
     assert capsys.readouterr() == ("", "")
+
+
+def test_scores_of_a_run_in_rounds_are_in_a_file(data, tmp_path):
+    """Its result may be a base model, or a mean, whose checkpoint has no mask."""
+    source, split = data
+    given = np.linspace(0, 1, len(split.unlabeled), dtype=np.float32)
+    share = StrangerShare(0.5, 0.3, 0.4, 0.6)
+    path = tmp_path / score_files.NAME
+    score_files.write(path, FixedScores(given, share), split)
+    found = strangers.scores("frozen", None, tmp_path, source, split)
+    np.testing.assert_array_equal(found, given)
+    method = types.SimpleNamespace(ood_rate="auto")
+    experiment = types.SimpleNamespace(method=method)
+    assert strangers.masked_share(experiment, tmp_path) == pytest.approx(0.4)
 
 
 def test_the_share_of_a_run(tmp_path):
