@@ -216,9 +216,12 @@ def test_more_steps_go_on(supervised, tmp_path):
 
 
 def test_fewer_steps_than_were_done(tmp_path):
+    """They are refused; as many as were done finish an interrupted run early."""
     moments = {("progress", 6): tiny.TERMINATE}
     tiny.session(tmp_path, tiny.SUPERVISED, "--eval_every=99", moments=moments)
-    done = tiny.session(tmp_path, tiny.SUPERVISED, "--eval_every=99", "--steps=4")
+    fewer = tiny.session(tmp_path, tiny.SUPERVISED, "--eval_every=99", "--steps=5")
+    assert (fewer.code, fewer.steps) == (1, ()) and "has 6 steps already" in fewer.err
+    done = tiny.session(tmp_path, tiny.SUPERVISED, "--eval_every=99", "--steps=6")
     assert (done.code, done.steps, done.err) == (0, (), "")
     assert steps(tmp_path)[0] == [6]
 
