@@ -89,7 +89,8 @@ class RunFolder:
         if steps is not None and done and done[-1] > steps:
             raise UserError(
                 f"{self.path} has {done[-1]:,} steps already; --steps={steps:,} is "
-                f"fewer.\nGive --steps={done[-1]} to finish it now, more, or another --workdir."
+                f"fewer.\nGive --steps={done[-1]} to finish it now, more, or another "
+                "--workdir."
             )
 
     def _others(self) -> Set[str]:
