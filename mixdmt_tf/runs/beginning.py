@@ -11,7 +11,7 @@ from mixdmt_tf.data.part import Part
 from mixdmt_tf.data.splits import Split
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import expanded
-from mixdmt_tf.models.layers import replica_statistics
+from mixdmt_tf.models.layers import normalization, replica_statistics
 from mixdmt_tf.runs import memory, transfer
 from mixdmt_tf.runs.task import PseudoLabels, Task
 from mixdmt_tf.runs.workers import Workers
@@ -66,13 +66,25 @@ def algorithm(task: Task, split: Split, strategy: tf.distribute.Strategy) -> Alg
         task: of the run.
         split: of the run.
         strategy: where it is trained.
+
+    Raises:
+        UsageError: if the method trains two networks that can't differ, and settings
+            ask for another second one.
     """
     experiment = task.experiment
+    kind, network = experiment.method_class(), experiment.network
+    if kind.has_peer and network.second() != network:
+        raise UsageError(
+            f"--algorithm={experiment.algorithm} trains two networks of the same kind: "
+            "leave out --backbone_b, --layout_b, --normalization_b and --pretrained_b."
+        )
     with strategy.scope(), replica_statistics.statistics_of_replicas():
         network = task.network()
-        made = experiment.method_class()(network, experiment.method, task.facts(split))
+        made = kind(network, experiment.method, task.facts(split))
         if experiment.run.sync_batch_norm:  # of copies too, such as teachers
             replica_statistics.synchronize(made)
+        if experiment.run.deterministic and tf.config.list_physical_devices("GPU"):
+            normalization.unfuse_inference(made, kind.infers_in_steps)
         made.compile()
         if experiment.run.remat:
             memory.rematerialize(made)

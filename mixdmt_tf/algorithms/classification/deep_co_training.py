@@ -103,6 +103,7 @@ class DeepCoTraining(base.Algorithm):
         "guess_accuracy",
     )
     has_peer = True
+    infers_in_steps = True  # for adversarial images
 
     @classmethod
     def recipe(cls, config: Any) -> Recipe:

@@ -30,8 +30,11 @@ class KerasModel(keras.Model):
     Attributes:
         config_class: the `Config` of the method's module, or else of its parent.
         facts_class: the class of `facts`.
+        infers_in_steps: whether gradients of a step go through passes in inference
+            mode.
     """
 
+    infers_in_steps: bool = False
     config_class: type
     facts_class: type
     groups: Dict[str, Group]

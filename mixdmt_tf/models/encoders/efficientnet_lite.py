@@ -139,9 +139,7 @@ class EfficientNetLite:
             padding="same",
             use_bias=False,
             dilation_rate=rate,
-            depthwise_initializer=keras.initializers.VarianceScaling(
-                2.0 / (kernel * kernel), "fan_out", "untruncated_normal"
-            ),
+            depthwise_initializer=_he(),
             name=f"{name}depthwise_conv",
         )(x)
         x = self._normalize(x, f"{name}bn1")

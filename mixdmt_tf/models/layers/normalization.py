@@ -115,3 +115,20 @@ def average_statistics(network: keras.Model) -> None:
 def _normalizing(network: keras.Model) -> List[keras.layers.Layer]:
     kind = keras.layers.BatchNormalization
     return [layer for layer in network._flatten_layers() if isinstance(layer, kind)]
+
+
+def unfuse_inference(model: keras.Model, every: bool = False) -> None:
+    """Makes gradients of batch normalization in inference mode deterministic on GPUs.
+
+    TensorFlow has no deterministic gradient of its fused operation in inference mode,
+    which Keras 2 uses, and raises an error instead. Layers that do not learn are in
+    inference mode also in training.
+
+    Args:
+        model: changed in place.
+        every: all layers, and not only those that do not learn.
+    """
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            if not compat.KERAS_3 and (every or not layer.trainable):
+                layer.fused = False

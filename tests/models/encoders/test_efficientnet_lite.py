@@ -100,3 +100,15 @@ def test_layers_are_initialized_to_pass_on_what_comes_in():
     x = images(64, 64, 4)
     deviation = float(np.std(model(x, training=True)[-1]))
     assert 0.1 < deviation < 30
+
+
+@pytest.mark.parametrize(
+    ("layer", "outputs"),
+    [("blocks_0_depthwise_conv", 9), ("blocks_3_depthwise_conv", 25)],
+)
+def test_depthwise_kernels_have_the_scale_of_all_others(layer, outputs):
+    """The variance of their weights is 2 over the outputs of a pixel, k^2."""
+    keras.utils.set_random_seed(3)
+    model, _ = built(0)
+    kernel = model.get_layer(layer).get_weights()[0]
+    assert np.std(kernel) == pytest.approx(np.sqrt(2 / outputs), rel=0.1)

@@ -12,6 +12,7 @@ from mixdmt_tf.models.layers.normalization import (
     average_statistics,
     batch_normalization,
     frozen_statistics,
+    unfuse_inference,
 )
 from mixdmt_tf.runs.runtime import mirrored_strategy
 
@@ -241,3 +242,30 @@ def test_what_is_saved_for_others_is_a_stock_layer():
     layer = batch_normalization()(momentum=0.5, epsilon=0.1)
     copy = keras.layers.deserialize(keras.layers.serialize(layer))
     assert type(copy) is type(layer) and copy.get_config() == layer.get_config()
+
+
+@pytest.mark.skipif(compat.KERAS_3, reason="its layers are not fused")
+@pytest.mark.parametrize("every", [False, True])
+def test_gradients_in_inference_mode_are_not_those_of_the_fused_operation(every):
+    """On GPUs they are not deterministic, and TensorFlow raises an error."""
+    model = network()
+    norms(model)[0].trainable = False
+    before = model(images(), training=False)
+
+    def fused():
+        @tf.function
+        def gradient(x):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = model(x, training=every is False)
+            return tape.gradient(y, x)
+
+        x = tf.TensorSpec([8, 4, 4, 3])
+        operations = gradient.get_concrete_function(x).graph.get_operations()
+        of_norms = [each for each in operations if "FusedBatchNormGrad" in each.type]
+        return [each.get_attr("is_training") for each in of_norms]
+
+    assert False in fused()
+    unfuse_inference(model, every)
+    assert False not in fused()
+    np.testing.assert_allclose(model(images(), training=False), before, atol=1e-5)
