@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
 import tensorflow as tf
 
@@ -107,5 +107,13 @@ def of_network(build: Callable[[], Any]) -> Tuple[int, int]:
         weights = sum(math.prod(each.shape) for each in network.weights)
         # A nested model is counted by its layers.
         layers = [e for e in network._flatten_layers() if not hasattr(e, "layers")]
-        shapes = [layer.output.shape[1:] for layer in layers]
+        shapes = [each.shape[1:] for layer in layers for each in _outputs(layer)]
     return weights, sum(math.prod(int(n or 1) for n in shape) for shape in shapes)
+
+
+def _outputs(layer: Any) -> List[Any]:
+    """Returns the outputs of a layer of the network; none if it is in another layer."""
+    try:
+        return list(tf.nest.flatten(layer.output))
+    except (AttributeError, ValueError):
+        return []

@@ -191,7 +191,8 @@ class Search:
         state = self._optuna.trial.TrialState
         for each in self._study.get_trials(states=(state.RUNNING,)):
             self._study.tell(each.number, state=state.FAIL)
-            if "run" in each.user_attrs:  # otherwise it had no folder yet
+            # Otherwise it had no folder yet, or had ended.
+            if "run" in each.user_attrs and not each.user_attrs.get("failed"):
                 number = each.user_attrs["run"]
                 self._study.enqueue_trial(each.params, user_attrs={"run": number})
 

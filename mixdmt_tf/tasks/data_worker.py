@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import threading
 from typing import Any, Callable, Dict, List, Tuple
@@ -17,6 +18,17 @@ from mixdmt_tf.tasks import open_task
 
 Read = Callable[[str], Experiment]
 Make = Callable[[tf.Tensor, tf.Tensor], Dict[str, tf.Tensor]]
+RUNS = 4  # runs that are kept open
+_Key = Tuple[str, str, int, Any]  # folder, state, replicas, when settings were written
+
+
+def _written(folder: str) -> Any:
+    """Identifies the settings of a run's folder, which may be of another run later."""
+    try:
+        status = os.stat(pathlib.Path(folder) / "flags.txt")
+    except OSError:  # reading the run says why
+        return None
+    return status.st_mtime_ns, status.st_ino, status.st_size
 
 
 class Batches:
@@ -36,7 +48,7 @@ class Batches:
         self.made = 0
         self.address = ""
         self._read = read
-        self._makers: Dict[Tuple[str, str, int], Make] = {}
+        self._makers: Dict[_Key, Make] = {}
         self._lock = threading.Lock()
 
     def __call__(
@@ -58,10 +70,13 @@ class Batches:
             UserError: if the folder is missing or holds another split.
         """
         folder, state = (each.decode() for each in about)
-        key = folder, state, int(replicas)
+        key = folder, state, int(replicas), _written(folder)
         with self._lock:  # a run is opened once
             if key not in self._makers:
-                self._makers = {key: self._open(folder, state, int(replicas))}
+                # Earlier settings of this folder are those of a run that is gone.
+                others = {k: v for k, v in self._makers.items() if k[0] != folder}
+                self._makers = dict([*others.items()][1 - RUNS :])
+                self._makers[key] = self._open(folder, state, int(replicas))
             make = self._makers[key]
             self.made += 1
         batch = make(tf.constant(step, tf.int64), tf.constant(replica, tf.int64))

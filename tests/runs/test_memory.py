@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import resource
 from unittest import mock
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from mixdmt_tf import machine_memory
 from mixdmt_tf.errors import UserError
@@ -33,6 +35,27 @@ def test_the_size_of_a_network_is_that_of_the_real_one(size):
     else:  # which has the layers of a network within the network
         assert outputs > 3 * (8 * 8 + 16 * 16)
     assert build().get_weights()  # real networks are real again
+
+
+@pytest.mark.parametrize(
+    ("layer", "outputs"),
+    [
+        (keras.layers.MultiHeadAttention(2, 4), [(8, 8, 3)]),
+        (
+            keras.layers.Lambda(lambda x: tf.split(x, [1, 2], -1)),
+            [(8, 8, 1), (8, 8, 2)],
+        ),
+    ],
+    ids=["layers in a layer", "several outputs"],
+)
+def test_layers_of_other_kinds_count_by_their_outputs(layer, outputs):
+    def build():
+        images = keras.Input((8, 8, 3))
+        two = isinstance(layer, keras.layers.MultiHeadAttention)
+        return keras.Model(images, layer(images, images) if two else layer(images))
+
+    found = memory.of_network(build)[1]
+    assert found == 8 * 8 * 3 + sum(math.prod(shape) for shape in outputs)
 
 
 def test_a_huge_network_takes_no_memory_to_be_looked_at():

@@ -147,6 +147,15 @@ def test_a_trial_that_was_interrupted_keeps_settings_and_folder(search):
     assert finish(last, 30.0).number == 0 and finish(last, 20.0).number == 1
 
 
+def test_a_trial_that_had_failed_before_a_kill_is_not_trained_again(search):
+    """Its failure is written in two steps, and the process may end in between."""
+    begun = search().begin()
+    begun.trial.set_user_attr("failed", True)
+    again = search()
+    assert [each.number for each in again.done()] == [0]
+    assert again.begin().number == 1
+
+
 def test_another_search_needs_another_folder(search):
     search("--steps=3")
     with pytest.raises(UsageError, match="holds a search with other settings"):
