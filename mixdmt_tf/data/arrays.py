@@ -36,7 +36,7 @@ def packed(**arrays: np.ndarray) -> bytes:
     kind = zipfile.ZIP_DEFLATED
     with zipfile.ZipFile(content, "w", kind, compresslevel=1) as archive:
         for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+            with archive.open(name=f"{name}.npy", mode="w", force_zip64=True) as file:
                 np.lib.format.write_array(file, array, allow_pickle=False)
     return content.getvalue()
 

@@ -72,8 +72,8 @@ def algorithm(task: Task, split: Split, strategy: tf.distribute.Strategy) -> Alg
             ask for another second one.
     """
     experiment = task.experiment
-    kind, network = experiment.method_class(), experiment.network
-    if kind.has_peer and network.second() != network:
+    kind = experiment.method_class()
+    if kind.has_peer and experiment.network.second() != experiment.network:
         raise UsageError(
             f"--algorithm={experiment.algorithm} trains two networks of the same kind: "
             "leave out --backbone_b, --layout_b, --normalization_b and --pretrained_b."

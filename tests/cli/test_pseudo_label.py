@@ -206,7 +206,8 @@ def test_one_round_from_the_file(labelled, finished, tmp_path):
     assert not (tmp_path / "base").exists()
     # With more steps it goes on, and needs the file.
     assert tiny.session(tmp_path, *ONE_ROUND[:-1], "--steps=5", *more).steps == (5,)
-    said = tiny.session(tmp_path, *ONE_ROUND, more[1], "--pseudo_labels=none.npz").err
+    given = (*ONE_ROUND[:-1], "--steps=6", more[1], "--pseudo_labels=none.npz")
+    said = tiny.session(tmp_path, *given).err
     assert "--pseudo_labels=none.npz: there is no such file" in said
 
 

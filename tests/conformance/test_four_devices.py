@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from mixdmt_tf import algorithms
 from mixdmt_tf.algorithms.base import RunFacts
+from mixdmt_tf.models.base import Network
 from mixdmt_tf.runs import beginning
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -41,7 +42,10 @@ def test_copies_of_a_network_are_synchronized_too(name):
     x = keras.layers.Flatten()(keras.layers.BatchNormalization()(images))
     network = keras.Model(images, keras.layers.Dense(2)(x))
     experiment = types.SimpleNamespace(
-        run=types.SimpleNamespace(sync_batch_norm=True, remat=False),
+        run=types.SimpleNamespace(
+            sync_batch_norm=True, remat=False, deterministic=True
+        ),
+        network=Network(),
         method_class=lambda: kind,
         method=kind.config_class(),
     )

@@ -41,14 +41,6 @@ from tests.oracles import (
 PER_CLASS = [  # [..., C] -> [...] or [..., C]
     Case("cross_entropy", equations.cross_entropy, losses.cross_entropy, labels_logits),
     Case(
-        "cross_entropy_of_log_probs",
-        lambda labels, z: equations.cross_entropy_of_log_probs(
-            labels, tf.nn.log_softmax(tf.cast(z, tf.float32))
-        ),
-        losses.cross_entropy,
-        labels_logits,
-    ),
-    Case(
         "squared_error",
         equations.squared_error,
         losses.squared_error,

@@ -1,17 +1,26 @@
-"""Equations about what other networks say of a prediction."""
+"""Equations about predictions, and what other networks say of them."""
 
 from __future__ import annotations
 
 import numpy as np
+import tensorflow as tf
 
 from mixdmt_tf import equations
 from tests.equations.case import Case
-from tests.equations.inputs import logits, masked, pair, probabilities
-from tests.oracles import flaws, image_labels, realness
+from tests.equations.inputs import labels_logits, logits, masked, pair, probabilities
+from tests.oracles import flaws, image_labels, losses, realness
 
 MAPS = ([3, 9, 12], [1, 20, 17])
 
 JUDGEMENTS = [
+    Case(
+        "cross_entropy_of_log_probs",
+        lambda labels, z: equations.cross_entropy_of_log_probs(
+            labels, tf.nn.log_softmax(tf.cast(z, tf.float32))
+        ),
+        losses.cross_entropy,
+        labels_logits,
+    ),
     Case(
         "binary_cross_entropy",
         equations.binary_cross_entropy,

@@ -5,14 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import re
-import socket
 import threading
 
 import pytest
 
 from mixdmt_tf.cli import serve
-from mixdmt_tf.errors import UserError
-from mixdmt_tf.serving import server
 from mixdmt_tf.serving.limits import Refused
 from tests.serving.served import picture, serving, wait_until
 
@@ -279,37 +276,6 @@ def test_names_of_this_machine(name, model):
     with serving(model, serve.OWN_NAMES) as client:
         assert client.ask("/health", Host=name).status == 200
         assert client.ask("/health", Host="1.evil.example").status == 400
-
-
-@pytest.mark.parametrize(
-    ("address", "host", "own"),
-    [
-        ("127.0.0.1", "127.0.0.1", True),
-        ("127.0.0.2", "127.0.0.2", True),
-        ("127.0.1.1", "MyMachine", True),
-        ("::1", "::1", True),
-        ("0.0.0.0", "0.0.0.0", False),
-        ("192.168.1.7", "mymachine", False),
-        ("fe80::1%eth0", "fe80::1%eth0", False),
-    ],
-)
-def test_which_names_are_allowed_at_which_address(address, host, own):
-    expected = (*serve.OWN_NAMES, host.lower()) if own else ("*",)
-    assert serve.hosts_for(address, host) == expected
-
-
-def test_a_connection_that_sends_nothing_is_closed(model, monkeypatch):
-    """Otherwise a few hundred of them would keep everybody else out."""
-    monkeypatch.setattr(server, "IDLE", 1)
-    with serving(model) as client:
-        with socket.create_connection(("127.0.0.1", client.port), 20) as silent:
-            assert silent.recv(1) == b""  # closed by the server
-        assert client.ask("/health").status == 200
-
-
-def test_a_host_name_that_is_none():
-    with pytest.raises(UserError, match="can't be listened to"):
-        server.listen(64 * "a" + ".example", 0)
 
 
 def test_who_was_asking_when_a_stop_came_is_answered(model):

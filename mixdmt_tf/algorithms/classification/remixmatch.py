@@ -137,7 +137,7 @@ class ReMixMatch(mixmatch.MixMatch):
             UsageError: if images are not square, and so can't be rotated.
         """
         # Its rate is that of new layers, not that of layers with published weights.
-        new = (*facts.decoder, "rotation")
+        new = tuple(dict.fromkeys((*facts.decoder, "rotation")))  # if it was loaded
         super().__init__(network, config, dataclasses.replace(facts, decoder=new))
         height, width = network.input_shape[1:3]
         if height != width:

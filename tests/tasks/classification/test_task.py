@@ -216,14 +216,11 @@ def test_more_steps_go_on(supervised, tmp_path):
 
 
 def test_fewer_steps_than_were_done(tmp_path):
-    """They are refused; as many as were done finish an interrupted run early."""
-    moments = {("progress", 6): tiny.TERMINATE}
-    tiny.session(tmp_path, tiny.SUPERVISED, "--eval_every=99", moments=moments)
-    fewer = tiny.session(tmp_path, tiny.SUPERVISED, "--eval_every=99", "--steps=5")
-    assert (fewer.code, fewer.steps) == (1, ()) and "has 6 steps already" in fewer.err
-    done = tiny.session(tmp_path, tiny.SUPERVISED, "--eval_every=99", "--steps=6")
-    assert (done.code, done.steps, done.err) == (0, (), "")
-    assert steps(tmp_path)[0] == [6]
+    given = tmp_path, tiny.SUPERVISED, "--eval_every=99"
+    tiny.session(*given, moments={("progress", 6): tiny.TERMINATE})
+    fewer, done = (tiny.session(*given, f"--steps={n}") for n in (5, 6))
+    assert fewer.code == 1 and "has 6 steps already" in fewer.err
+    assert (done.code, done.steps, done.err, steps(tmp_path)[0]) == (0, (), "", [6])
 
 
 def test_all_checkpoints_damaged(supervised, interrupted, tmp_path):

@@ -1,0 +1,45 @@
+"""The port that a server listens on, its connections and its names."""
+
+import socket
+import types
+
+import pytest
+
+from mixdmt_tf.cli import serve
+from mixdmt_tf.errors import UserError
+from mixdmt_tf.serving import server
+from tests.serving.served import serving
+
+
+@pytest.mark.parametrize(
+    ("address", "host", "own"),
+    [
+        ("127.0.0.1", "127.0.0.1", True),
+        ("127.0.0.2", "127.0.0.2", True),
+        ("127.0.1.1", "MyMachine", True),
+        ("::1", "::1", True),
+        ("0.0.0.0", "0.0.0.0", False),
+        ("192.168.1.7", "mymachine", False),
+        ("fe80::1%eth0", "fe80::1%eth0", False),
+    ],
+)
+def test_which_names_are_allowed_at_which_address(address, host, own):
+    expected = (*serve.OWN_NAMES, host.lower()) if own else ("*",)
+    assert serve.hosts_for(address, host) == expected
+
+
+def test_a_connection_that_sends_nothing_is_closed(monkeypatch):
+    """Otherwise a few hundred of them would keep everybody else out."""
+    monkeypatch.setattr(server, "IDLE", 1)
+    model = types.SimpleNamespace(
+        task="classification", class_names=("a",), image_shape=(4, 4, 3), pixels=100
+    )
+    with serving(model) as client:
+        with socket.create_connection(("127.0.0.1", client.port), 20) as silent:
+            assert silent.recv(1) == b""  # closed by the server
+        assert client.ask("/health").status == 200
+
+
+def test_a_host_name_that_is_none():
+    with pytest.raises(UserError, match="can't be listened to"):
+        server.listen(64 * "a" + ".example", 0)
