@@ -71,7 +71,7 @@ def read_indices(path: pathlib.Path) -> np.ndarray:
             "colours.txt that says what they mean: bin/inspect proposes one",
         )
     if mode == "L":
-        numbers //= _grey_step(path)
+        numbers //= grey_step(path)
     if mode.startswith("I"):
         numbers = np.where(numbers == _IGNORED_16_BIT, IGNORED, numbers)
     if numbers.min() < 0 or numbers.max() > 255:
@@ -125,7 +125,7 @@ def read_palette(path: pathlib.Path, count: int) -> Optional[np.ndarray]:
     return colours if different and colours.max() >= 64 else None
 
 
-def _grey_step(path: pathlib.Path) -> int:
+def grey_step(path: pathlib.Path) -> int:
     """Returns the factor by which Pillow scales numbers of 2 or 4 bits to 8 bits."""
     with path.open("rb") as file:
         header = file.read(_BIT_DEPTH + 1)

@@ -89,6 +89,8 @@ def _with_mask(sample: FileSample, path: pathlib.Path, facts: Facts) -> Facts:
         width, height = picture.size
     require_size(sample.image_path, (height, width), str(path))
     kind = _KINDS.get(mode, f"in colours ({mode})")
+    if mode == "L" and label_maps.grey_step(path) > 1:
+        kind = "grey, 2 or 4 bits"  # whose numbers are no grey levels
     facts = dataclasses.replace(facts, kind=kind)
     if sample.palette is None and mode not in label_maps.COLOURED:
         return dataclasses.replace(facts, numbers=_count(label_maps.read_indices(path)))

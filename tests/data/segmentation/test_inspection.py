@@ -8,6 +8,7 @@ from mixdmt_tf.data.segmentation import inspection, listing
 from mixdmt_tf.data.segmentation.colours import read_colours
 from mixdmt_tf.errors import UserError
 from tests.data.segmentation import coco, files
+from tests.data.segmentation.test_label_maps import raw_png
 
 COLOURS = np.full((256, 3), 255, np.uint8)
 COLOURS[:3] = [[0, 0, 0], [10, 200, 30], [200, 10, 30]]
@@ -194,6 +195,18 @@ def test_greys_for_people_are_colours(tmp_path, greys):
     found = read_colours(tmp_path / "colours.txt").classes
     assert {*found} == {grey * 0x010101 for grey in greys}
     assert inspect(tmp_path)[0].usable
+
+
+def test_numbers_of_four_bits_are_no_greys(tmp_path):
+    """As such, 0 and 15 are black and white: not the numbers, which are read."""
+    for number in range(2):
+        files.save(tmp_path / f"images/{number}.png", files.photo(16, 16, number))
+        path = tmp_path / f"masks/{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        raw_png(path, np.array([0, 7, 15, 0]).repeat(64).reshape(16, 16).tolist(), 4)
+    found = inspection.inspect(tmp_path)
+    assert found.colours == ""
+    assert any("grey, 2 or 4 bits" in line for line in found.lines)
 
 
 def test_the_sheet_shows_images_beside_their_masks(tmp_path):

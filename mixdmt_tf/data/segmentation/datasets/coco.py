@@ -22,6 +22,7 @@ without annotations are left out. Without validation images, some are held out
 from __future__ import annotations
 
 import dataclasses
+import os
 import pathlib
 import re
 from typing import Dict, List, Optional, Sequence, Set, Tuple
@@ -113,7 +114,7 @@ def find(config: Config) -> Dict[str, pathlib.Path]:
         raise UserError(f"{root}: {LAYOUT}")
     by_part: Dict[str, List[pathlib.Path]] = {}
     for path in paths:
-        by_part.setdefault(_part(path), []).append(path)
+        by_part.setdefault(_part(path, root), []).append(path)
     if "train" not in by_part and "" in by_part:
         by_part["train"] = by_part.pop("")
     if "train" not in by_part:
@@ -161,7 +162,9 @@ def load(config: Config) -> Source:
     if boxes:
         notes.append(f"{boxes:,} objects have a box and no outline: it is ignored")
     named = {sample.image_path for part in samples.values() for sample in part}
-    train = samples["train"] + _unlabelled(root, folders["train"], named)
+    train = samples["train"] + _unlabelled(
+        root, folders["train"], samples["train"], named
+    )
     judged: Dict[str, Tuple[FileSample, ...]] = {}
     for part in ("validation", "test"):
         known = [sample for sample in samples.get(part, ()) if sample.known]
@@ -183,9 +186,11 @@ def load(config: Config) -> Source:
     )
 
 
-def _part(path: pathlib.Path) -> str:
+def _part(path: pathlib.Path, root: pathlib.Path) -> str:
     """Returns the part of a JSON, by the last such word in its name; '' if none."""
-    text = f"{path.parent.name} {path.stem}" if _beside(path) else path.stem
+    text = path.stem
+    if _beside(path) and path.parent != root:  # whose name says nothing about parts
+        text = f"{path.parent.name} {path.stem}"
     words = re.findall("[a-z]+", text.lower())
     return next((_PARTS[word] for word in reversed(words) if word in _PARTS), "")
 
@@ -254,14 +259,21 @@ def _sample(
 
 
 def _unlabelled(
-    root: pathlib.Path, folder: pathlib.Path, named: Set[pathlib.Path]
+    root: pathlib.Path,
+    folder: pathlib.Path,
+    train: Sequence[FileSample],
+    named: Set[pathlib.Path],
 ) -> List[FileSample]:
-    """Lists images that are in no JSON."""
+    """Lists images that are in no JSON: beside training images, or unlabel*/."""
     found = []
-    for place in (folder, *sorted(root.glob("unlabel*"))):
+    used = sorted({folder, *(sample.image_path.parent for sample in train)})
+    for place in dict.fromkeys((*used, *sorted(root.glob("unlabel*")))):
         if not place.is_dir():
             continue
-        prefix = "" if place == folder else f"{place.name}/"
+        prefix = f"{place.name}/"
+        if place in used:  # a name in the JSON may have folders
+            prefix = os.path.relpath(place, folder) + "/"
+            prefix = "" if place == folder else prefix
         found += [
             FileSample(f"{prefix}{path.name}", known=False, image_path=path)
             for path in sorted(place.iterdir())

@@ -86,6 +86,26 @@ def test_one_json_alone(tmp_path, json, folder):
     check(found)
 
 
+def test_unlabelled_images_beside_those_whose_names_have_folders(tmp_path):
+    (tmp_path / "images" / "deep").mkdir(parents=True)
+    names = [f"images/{number:02}.png" for number in range(10)]
+    _put(tmp_path / "result.json", tmp_path, [*names, "images/deep/10.png"])
+    coco.images(tmp_path / "images", ["a.png"])
+    coco.images(tmp_path / "images" / "deep", ["b.png"])
+    found = _load(tmp_path)
+    unknown = [sample.name for sample in found.train if not sample.known]
+    assert unknown == ["images/a.png", "images/deep/b.png"]
+    assert all(sample.image_path.is_file() for sample in found.train)
+
+
+@pytest.mark.parametrize("name", ["cells", "my_test_project", "valid"])
+def test_the_name_of_the_whole_folder_names_no_part(name, tmp_path):
+    names = [f"{number:02}.png" for number in range(10)]
+    _put(tmp_path / name / "_annotations.coco.json", tmp_path / name, names)
+    found = _load(tmp_path / name)
+    assert len(found.train) + len(found.validation) == 10
+
+
 def test_images_to_be_judged_need_annotations(tmp_path):
     folder = tmp_path / "annotations"
     _put(folder / "train.json", tmp_path / "train", NAMES)
