@@ -181,7 +181,15 @@ class TrainedModel(BaseModel):
                 "call: the pixel range is not known yet.\nCall fit, evaluate or "
                 "predict first, or give input_range=."
             )
-        canonical = self.scale.canonical(tf.convert_to_tensor(images))
+        images = tf.convert_to_tensor(images)
+        if (
+            images.dtype.is_floating
+            and not self.scale.floats
+            and tf.executing_eagerly()
+        ):
+            given = np.asarray(images)  # their range is found as in `predict`
+            self.take(self.scale.seen(given, "images", self.reader.own))
+        canonical = self.scale.canonical(images)
         if not self.multiple or self.multiple == 1:
             return tf.cast(self.body(canonical, training=training), tf.float32)
         height, width = tf.shape(canonical)[1], tf.shape(canonical)[2]

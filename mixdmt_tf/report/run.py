@@ -59,9 +59,12 @@ def command(experiment: Experiment) -> str:
         f"--dataset={data.dataset}",
         f"--network={run.network}",
     ]
+    # Lengths that were found for the minutes; both together would be refused.
+    method = experiment.method
+    found = run.steps is not None or getattr(method, "base_steps", None) is not None
     for _, config in experiment.groups:
         for each in settings_of(type(config)):
-            if each.name in _PLACES:
+            if each.name in _PLACES or (each.name == "max_minutes" and found):
                 continue
             text = to_text(getattr(config, each.name))
             if text != to_text(brought.get(each.name, each.default)):

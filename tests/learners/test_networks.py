@@ -128,6 +128,20 @@ def seen(images, *begin, **keywords):
     return pytest.approx((largest.max(), -least.max()), rel=1e-6, abs=1e-5)
 
 
+def test_floats_after_bytes_are_the_same_pixels_for_a_call_as_for_predict():
+    """Their range is found by the first of both that gets them."""
+    network = keras.Sequential([keras.Input((8, 8, 1)), Largest()])
+    images = IMAGES.copy()
+    images[0, :2, 0, 0] = 0, 255
+    model = mixdmt_tf.Supervised(network, 2)
+    model.predict(images, verbose=0)
+    expected = model.logits(images)
+    for scaled in (images / np.float32(255), images / np.float32(127.5) - 1):
+        model = mixdmt_tf.Supervised(network, 2)
+        model.predict(images, verbose=0)
+        np.testing.assert_allclose(model.logits(scaled), expected, atol=1e-5)
+
+
 def test_the_range_that_a_network_gets():
     images = IMAGES.copy()
     images[0, :2, 0, 0] = 0, 255

@@ -33,6 +33,27 @@ def test_the_command_has_every_setting_of_the_run(chosen, tmp_path):
     assert again.to_flags() == dataclasses.replace(experiment, run=run).to_flags()
 
 
+@pytest.mark.parametrize(
+    "chosen", [*METHODS[2::2], ("--algorithm=dmt", "--dataset=digits", "--labels=30")]
+)
+def test_a_run_whose_steps_were_found_for_minutes_is_repeated_by_its_steps(
+    chosen, tmp_path
+):
+    """Both together are refused, since they may contradict each other."""
+    argv = [*chosen, "--max_minutes=5", f"--workdir={tmp_path}/run"]
+    experiment = experiments.build(experiments.parse(argv, "train", ""))
+    assert "--max_minutes=5" in command(experiment)
+    rounds = hasattr(experiment.method, "base_steps")
+    lengths = {"base_steps": 30, "round_steps": 40} if rounds else {"steps": 1234}
+    words = shlex.split(command(experiment.replace(lengths)).replace("\\\n", ""))
+    again = experiments.build(experiments.parse(words[1:], "train", ""))
+    flags = again.to_flags()
+    assert {name: flags[name] for name in lengths} == {
+        name: str(value) for name, value in lengths.items()
+    }
+    assert flags["max_minutes"] == "none"
+
+
 def test_the_command_leaves_out_what_a_method_brings():
     parsed = experiments.parse(
         ["--dataset=digits", "--algorithm=dual_student", "--workdir=runs/x"],

@@ -190,7 +190,8 @@ _MASK = "Images that the out-of-distribution mask rejects"
 
 def _of_mask(found: Findings, guessed: Guessed, images: str, title: str) -> Section:
     scores = np.asarray(guessed.scores)
-    number = int(np.ceil(guessed.rejected * len(scores)))
+    # The share is a float32 mean: its rounding must not add an image.
+    number = int(np.ceil(guessed.rejected * len(scores) - 1e-3))
     lowest = np.argsort(scores, kind="stable")[:number]
     known = guessed.truth[lowest] != UNKNOWN
     words = f"The mask rejects {percent(guessed.rejected)} of {images}"
