@@ -270,10 +270,9 @@ def _unlabelled(
     for place in dict.fromkeys((*used, *sorted(root.glob("unlabel*")))):
         if not place.is_dir():
             continue
-        prefix = f"{place.name}/"
-        if place in used:  # a name in the JSON may have folders
-            prefix = os.path.relpath(place, folder) + "/"
-            prefix = "" if place == folder else prefix
+        # Names in the JSON may have folders, too.
+        name = os.path.relpath(place, folder) if place in used else place.name
+        prefix = "" if place == folder else f"{name}/"
         found += [
             FileSample(f"{prefix}{path.name}", known=False, image_path=path)
             for path in sorted(place.iterdir())
