@@ -9,9 +9,9 @@ normalization, or both: convolutions alone are a lower bound for any step. The s
 that of RealMix: two batches forward without a gradient, three forward and backward, and
 Adam, on arrays in memory. All variants take turns.
 
-`--torch` is a Python interpreter with PyTorch; without it that row is left out. It runs
-`peers/torch_step.py`, the same step written in PyTorch, in a process that runs during
-all turns and is told when it is its turn.
+`--torch` is a Python interpreter with PyTorch; without it those rows are left out. It
+runs `peers/torch_step.py`, the same step written in PyTorch, with and without the same
+layers, in processes that live during all turns and are told when it is their turn.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ KINDS = {
     "without batch normalization": ("BatchNormalization",),
     "convolutions alone": ("LeakyReLU", "BatchNormalization"),
 }
+TORCH_NAMES = {"LeakyReLU": "activations", "BatchNormalization": "normalization"}
 
 
 @contextlib.contextmanager
@@ -111,9 +112,12 @@ def main() -> None:
         if arguments.torch:
             names = ("batch", "depth", "width", "precision")
             flags = [f"--{name}={getattr(arguments, name)}" for name in names]
-            peer = of_torch(arguments.torch, flags)
-            functions["PyTorch"] = stack.enter_context(peer)
-            functions["PyTorch"]()  # imports and warms up
+            for name, kinds in KINDS.items():
+                left_out = ",".join(TORCH_NAMES[kind] for kind in kinds)
+                peer = of_torch(arguments.torch, [*flags, f"--without={left_out}"])
+                run = stack.enter_context(peer)
+                run()  # imports and warms up
+                functions[f"PyTorch, {name}"] = run
         medians = medians_in_turns(functions, arguments.rounds)
     rows = [
         {

@@ -3,6 +3,7 @@
 Run by `bare.py` with a Python that has PyTorch: for each line on standard input it
 takes one step and prints its seconds. The step: two batches forward without a gradient,
 three forward and backward, Adam, and the moving average of the weights; channels last.
+`--without` makes activations, batch normalization or both identities.
 """
 
 from __future__ import annotations
@@ -67,6 +68,17 @@ class WideResNet(nn.Module):
         return self.logits(h.mean((2, 3)))
 
 
+def remove(network: Any, kinds: str) -> Any:
+    """Makes the layers of these kinds identities."""
+    if "normalization" in kinds:
+        for block in network.blocks:
+            block.first = block.second = nn.Identity()
+        network.last = nn.Identity()
+    if "activations" in kinds:
+        functional.leaky_relu = lambda x, slope: x
+    return network
+
+
 def step_of(network: Any, batch: int, half: bool) -> Callable[[], None]:
     """The step on arrays that lie ready."""
     network = network.to(memory_format=torch.channels_last)
@@ -113,10 +125,12 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=2)
     parser.add_argument("--precision", default="mixed_bfloat16")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--without", default="")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
     network = WideResNet(arguments.depth, arguments.width)
+    network = remove(network, arguments.without)
     half = arguments.precision == "mixed_bfloat16"
     step = step_of(network, arguments.batch, half)
     step()

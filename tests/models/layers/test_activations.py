@@ -47,6 +47,8 @@ def test_value_and_gradient_are_those_of_tensorflow(dtype, traced):
     for ours, theirs in zip((value, gradient), expected):
         ours, theirs = (tf.cast(each, tf.float64) for each in (ours, theirs))
         np.testing.assert_allclose(ours, theirs, rtol=tolerance)
+    # The gradient is a product of the same two numbers.
+    np.testing.assert_array_equal(gradient, expected[1])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -64,9 +66,10 @@ def test_a_number_that_is_none_stays_none():
     assert np.isnan(leaky_relu(tf.constant(np.nan)))
 
 
-def test_second_derivative():
+@pytest.mark.parametrize("dtype", [tf.float32, tf.bfloat16])
+def test_second_derivative(dtype):
     """Of f(x)^2: 2 for x > 0 and 2 * 0.1^2 below. Methods such as VAT need it."""
-    x = tf.constant([-2.0, -0.5, 0.5, 3.0])
+    x = tf.constant([-2.0, -0.5, 0.5, 3.0], dtype)
     with tf.GradientTape() as outer:
         outer.watch(x)
         with tf.GradientTape() as inner:
@@ -75,8 +78,10 @@ def test_second_derivative():
         first = inner.gradient(y, x)
     second = outer.gradient(first, x)
 
-    np.testing.assert_allclose(first, [-0.04, -0.01, 1.0, 6.0], rtol=1e-6)
-    np.testing.assert_allclose(second, [0.02, 0.02, 2.0, 2.0], rtol=1e-6)
+    first, second = (tf.cast(each, tf.float32) for each in (first, second))
+    rtol = 2**-6 if dtype == tf.bfloat16 else 1e-6
+    np.testing.assert_allclose(first, [-0.04, -0.01, 1.0, 6.0], rtol=rtol)
+    np.testing.assert_allclose(second, [0.02, 0.02, 2.0, 2.0], rtol=rtol)
 
 
 def test_the_layer_keeps_shape_and_dtype_of_the_policy():
