@@ -13,9 +13,10 @@ from PIL import Image
 
 from mixdmt_tf.data.band_files import seen
 from mixdmt_tf.data.image_files import printable
-from mixdmt_tf.data.segmentation import label_maps, listing
+from mixdmt_tf.data.segmentation import datasets, label_maps, listing
 from mixdmt_tf.data.segmentation.class_files import read_classes
 from mixdmt_tf.data.segmentation.colours import Palette, decode, name_of
+from mixdmt_tf.data.segmentation.config import Config
 from mixdmt_tf.data.segmentation.contact_sheet import Tile, contact_sheet
 from mixdmt_tf.data.segmentation.datasets import voc
 from mixdmt_tf.data.segmentation.files import FileSample
@@ -77,8 +78,19 @@ def inspect(
     names = found.class_names or names or usual
     lines = Lines(found, seen, names, palette)
     lines.describe(dataset)
+    if not lines.problems:
+        lines.add_refusal(_refusal(folder, dataset))
     sheet = _sheet(seen, names, lenient, lines)
     return Report(tuple(lines.lines), sheet, lines.proposal, not lines.problems)
+
+
+def _refusal(folder: pathlib.Path, dataset: str) -> str:
+    """Returns why training refuses the folder, for a reason no list above shows."""
+    try:
+        datasets.load(Config(dataset=dataset, data_dir=str(folder)))
+    except UserError as error:
+        return str(error)
+    return ""
 
 
 def _survey(

@@ -62,6 +62,11 @@ class Lines:
         self._odd()
         self._duplicates()
 
+    def add_refusal(self, reason: str) -> None:
+        """Adds why training refuses the folder; '': it does not."""
+        if reason:
+            self._problem(f"training refuses the folder: {reason}")
+
     def _counts(self) -> None:
         for part in self.found.parts:
             known = [sample.known for each, sample, _ in self.seen if each == part]
@@ -102,6 +107,8 @@ class Lines:
         if not pixels:
             return
         total = sum(pixels.values())
+        if pixels[IGNORED] == total:
+            self._problem(f"all pixels of all masks are {IGNORED}, which is ignored")
         highest = max((each for each in pixels if each != IGNORED), default=-1)
         names = self.names or tuple(f"class {each}" for each in range(highest + 1))
         width = max(map(len, [*names, "ignored"]))
