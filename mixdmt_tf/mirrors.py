@@ -125,7 +125,8 @@ class Mirror:
             for _ in range(ATTEMPTS):
                 wrong = self._take(index)
                 before, index = index, store_index.read(self.store) or index
-                if not wrong or index == before:
+                # Staged files may have been moved between asking and reading.
+                if not wrong or (index == before and not index.staged):
                     break
             if wrong:
                 self._give_up(wrong)

@@ -88,6 +88,28 @@ def test_wherever_it_is_lost_a_whole_state_is_there(start, machine, monkeypatch)
     assert last > 20
 
 
+def test_files_that_are_moved_while_they_are_fetched(machine, monkeypatch):
+    """The owner still moves files of the new state: its index is the same."""
+    place, said = stored.address(), []
+    send(place, BEFORE)
+    with monkeypatch.context() as patched:
+        patched.setattr(store_index, "settle", lambda store, index: None)
+        send(place, AFTER)
+    machine.another()
+    mirror = mirrors.Mirror(place, said.append)
+    place_of = store_index.place_of
+
+    def moved_after(store, index, name):
+        found = place_of(store, index, name)
+        if found != name:
+            store.move(found, name)
+        return found
+
+    monkeypatch.setattr(store_index, "place_of", moved_after)
+    mirror.fetch()
+    assert stored.held(mirror.copy.folder) == AFTER and not said
+
+
 @pytest.mark.parametrize("every", [7, 9, 11])
 def test_requests_that_fail_are_made_again(every, machine, monkeypatch):
     place = stored.address()
