@@ -106,11 +106,14 @@ class _Reader(Document):
             where = f"categories[{number}]"
             key = self.field(each, "id", where, (int,))
             name = self.field(each, "name", where, (str,))
-            if key in by_id or name in by_id.values() or not name.strip():
-                self.refuse(where, f"the id {key} or the name {name!a:.40} twice")
+            if key in by_id:
+                self.refuse(where, f"the id {key} twice")
+            if not name.strip():
+                self.refuse(where, f"the id {key} has no name")
             by_id[key] = printable(name)
-        ids = sorted(by_id)
-        names = [by_id[key] for key in ids]
+        # Exports may have several categories of one name: they are one class.
+        names = [*dict.fromkeys(by_id[key] for key in sorted(by_id))]
+        places = {name: place for place, name in enumerate(names)}
         own = [number for number, name in enumerate(names) if _is_background(name)]
         first, background = 0, IGNORED
         if own:
@@ -119,7 +122,7 @@ class _Reader(Document):
             names, first, background = ["background", *names], 1, 0
         if not 2 <= len(names) <= IGNORED:
             self.refuse("categories", f"{len(names)} classes; expected 2 to {IGNORED}")
-        classes = {key: first + place for place, key in enumerate(ids)}
+        classes = {key: first + places[name] for key, name in by_id.items()}
         return tuple(names), background, classes
 
     def _images(self) -> Dict[Any, Entry]:

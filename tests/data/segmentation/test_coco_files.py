@@ -42,6 +42,17 @@ def test_a_category_called_background_is_what_no_outline_has(tmp_path):
     assert [(labels(found) == each).sum() for each in (0, 1, 2)] == [0, 96 - 12, 12]
 
 
+def test_categories_of_one_name_are_one_class(tmp_path):
+    """Roboflow's own category may have the name of the only class."""
+    categories = [{"id": 0, "name": "dog"}, *coco.CATEGORIES]
+    things = [coco.thing(1, 7, BOX), coco.thing(1, 0, coco.box(6, 5, 2, 2))]
+    found = read(tmp_path, coco.document(["a.jpg"], things, categories))
+    assert found.class_names == ("background", "dog", "cat")
+    expected = np.zeros((8, 12), int)
+    expected[1:4, 1:5], expected[5:7, 6:8] = 1, 1
+    np.testing.assert_array_equal(labels(found), expected)
+
+
 def test_crowds_and_boxes_are_ignored(tmp_path):
     mask = np.zeros((8, 12), bool)
     mask[2:6, 3:9] = True
@@ -112,8 +123,8 @@ POLYGON, COUNTS = (*FIRST, "segmentation"), (*SECOND, "segmentation", "counts")
         (("images", 1, "height"), True, "height: expected a whole number"),
         (("images", 1, "width"), 10**30, "pixels"),
         (("categories",), [], "1 classes; expected 2 to 255"),
-        (("categories", 1, "id"), 7, "the id 7 or the name 'cat' twice"),
-        (("categories", 1, "name"), "dog", "twice"),
+        (("categories", 1, "id"), 7, r"categories\[1\]: the id 7 twice"),
+        (("categories", 1, "name"), " ", "the id 3 has no name"),
         (("categories", 1, "name"), None, "name: expected a text"),
         ((*FIRST, "image_id"), 9, r"annotations\[0\]: no image has the id 9"),
         ((*FIRST, "image_id"), [1], "image_id: expected"),
