@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 import secrets
 import socket
 import threading
@@ -207,6 +208,17 @@ def lock(file: IO[str], shown: str) -> bool:
     file.flush()
     os.fsync(file.fileno())  # other machines read it while it is open
     return bool(locked)
+
+
+def owner_of(folder: pathlib.Path) -> str:
+    """Returns the process of this machine that has locked a folder; '': none."""
+    try:
+        with (folder / ".lock").open("r+") as file:
+            if files.lock(file) is False:
+                return file.read().strip() or "another process"
+    except OSError:  # there is no such folder, or it cannot be written
+        pass
+    return ""
 
 
 def in_use(shown: str, owner: str) -> InUse:

@@ -223,7 +223,8 @@ def _search(search: "Search", trials: int) -> int:
             title = f"[{len(search.done()) + 1}/{trials}] {attempt.run.name}"
             print(f"{title}: {settings}", flush=True)
             code = 0
-            if attempt.run.results(SEED) is None:
+            children.wait_for(attempt.run.run_folder(SEED))
+            if attempt.run.results(SEED) is None and children.requested is None:
                 command = [*launch, *attempt.run.command(SEED)]
                 code = children.run(command, attempt.behind, POLL)
             if children.requested is not None:

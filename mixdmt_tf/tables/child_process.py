@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import pathlib
 import signal
 import subprocess
+import sys
+import time
 from typing import Any, Callable, Dict, Optional, Sequence
 
+from mixdmt_tf import leases
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+POLL = 1.0  # seconds between looks at a run folder that is in use
+_PR_SET_PDEATHSIG = 1
 
 
 class Children:
@@ -14,7 +23,7 @@ class Children:
 
     Each command runs in its own session. Otherwise Ctrl-C would reach it twice, from
     the terminal and from this process, and a training run that gets a second signal
-    stops without saving.
+    stops without saving. On Linux a command whose parent was killed gets SIGTERM.
 
     Attributes:
         requested: the last signal received; None if there was none.
@@ -62,7 +71,9 @@ class Children:
             The exit code; 128 + the signal's number if a signal ended the command.
         """
         self.stopped = False
-        self._running = subprocess.Popen(list(command), start_new_session=True)
+        self._running = subprocess.Popen(
+            list(command), start_new_session=True, preexec_fn=_ending_with(os.getpid())
+        )
         try:
             if self.requested is not None:  # received while the process was starting
                 self._forward(self.requested)
@@ -79,6 +90,18 @@ class Children:
             self._running = None
         return code if code >= 0 else 128 - code
 
+    def wait_for(self, folder: pathlib.Path) -> None:
+        """Waits while another process trains in a run folder, or until a signal.
+
+        That may be a run of a command like this one, which was killed: it saves and
+        ends.
+        """
+        owner = leases.owner_of(folder)
+        if owner:
+            print(f"{folder} is in use by {owner}: waiting for it", flush=True)
+        while leases.owner_of(folder) and self.requested is None:
+            time.sleep(POLL)
+
     def _handle(self, number: int, _: Any) -> None:
         self.requested = number
         self._forward(number)
@@ -88,3 +111,17 @@ class Children:
         signum = signal.SIGTERM if number == signal.SIGHUP else signal.Signals(number)
         if self._running is not None:
             self._running.send_signal(signum)
+
+
+def _ending_with(parent: int) -> Optional[Callable[[], None]]:
+    """Returns what a new process calls to get SIGTERM when its parent dies."""
+    if not sys.platform.startswith("linux"):
+        return None
+    prctl = ctypes.CDLL(None).prctl
+
+    def call() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it died before
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    return call

@@ -92,8 +92,13 @@ def execute(
                 after(failed)
                 continue
             print(title, flush=True)
+            children.wait_for(cell.run_folder(seed))
+            if children.requested is not None:
+                return _say_stopped(runs, 128 + children.requested)
             before = _traces(cell.run_folder(seed))
-            code = children.run([*launch, *cell.command(seed)])
+            code = 0
+            if cell.results(seed) is None:  # else another process has finished it
+                code = children.run([*launch, *cell.command(seed)])
             finished = code == 0 and cell.results(seed) is not None
             if not finished and code not in STOPPED:
                 failed.add((cell.row.name, cell.column, seed))

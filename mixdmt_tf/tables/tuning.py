@@ -189,12 +189,16 @@ class Search:
     def _requeue(self) -> None:
         """Queues trials that were running when the process ended, to resume them."""
         state = self._optuna.trial.TrialState
+        waiting = self._study.get_trials(states=(state.WAITING,))
+        queued = {each.user_attrs.get("run") for each in waiting}
         for each in self._study.get_trials(states=(state.RUNNING,)):
-            self._study.tell(each.number, state=state.FAIL)
-            # Otherwise it had no folder yet, or had ended.
-            if "run" in each.user_attrs and not each.user_attrs.get("failed"):
-                number = each.user_attrs["run"]
+            # Without a number it had no folder yet; one that failed had ended.
+            number = each.user_attrs.get("run")
+            ended = number is None or each.user_attrs.get("failed")
+            # Queued first: a kill between the two must not lose it.
+            if not ended and number not in queued:
                 self._study.enqueue_trial(each.params, user_attrs={"run": number})
+            self._study.tell(each.number, state=state.FAIL)
 
     def done(self) -> List[Trial]:
         """Returns the trials that have ended, in order."""

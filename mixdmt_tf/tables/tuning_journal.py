@@ -23,8 +23,11 @@ def opened(optuna: Any, folder: pathlib.Path) -> Any:
     Raises:
         UserError: if the file is damaged or is not a journal.
     """
-    journal = folder / NAME
+    # Optuna's lock is a link to this text: relative, it would lead nowhere, and a lock
+    # that a killed search left would be waited for without end.
+    journal = folder.absolute() / NAME
     try:
+        journal.with_name(f"{NAME}.lock").unlink(missing_ok=True)
         _mend(journal)
         backend = optuna.storages.journal.JournalFileBackend(str(journal))
         storage = optuna.storages.JournalStorage(backend)

@@ -7,7 +7,8 @@ import statistics
 
 import pytest
 
-from mixdmt_tf.tables import cells, running, table_ini
+from mixdmt_tf import leases
+from mixdmt_tf.tables import cells, child_process, running, table_ini
 from tests.tables import made_table
 from tests.tables.made_table import Made, read
 
@@ -112,6 +113,24 @@ def test_a_signal_reaches_the_run_and_the_same_call_goes_on(tmp_path, more, code
     assert made.log() == ALL[:2]
     assert (made.cells["plain", "50"].run_folder(1) / "saved").exists()
     assert made.execute() == 0
+    assert made.log() == ALL[1:]
+
+
+def test_a_run_that_another_process_finishes_is_not_made_again(tmp_path, monkeypatch):
+    """Such as the one that a killed call of the same command had started."""
+    made = Made(tmp_path)
+    folder = made.cells["plain", "20"].run_folder(1)
+    folder.mkdir(parents=True)
+    with (folder / ".lock").open("a+") as lock:
+        leases.lock(lock, "")
+
+        def finish(_):
+            results = {"steps": 10, "seconds": 1.0, "test_error": 1.0}
+            (folder / "results.json").write_text(json.dumps(results))
+            lock.close()
+
+        monkeypatch.setattr(child_process.time, "sleep", finish)
+        assert made.execute() == 0
     assert made.log() == ALL[1:]
 
 

@@ -147,6 +147,24 @@ def test_a_trial_that_was_interrupted_keeps_settings_and_folder(search):
     assert finish(last, 30.0).number == 0 and finish(last, 20.0).number == 1
 
 
+def test_a_kill_while_it_is_queued_again_loses_no_trial(search, monkeypatch):
+    opened = search()
+    begun = opened.begin()
+    study = type(opened._study)
+    with monkeypatch.context() as patched:
+
+        def killed(*_, **__):
+            raise KeyboardInterrupt
+
+        patched.setattr(study, "tell", killed)
+        with pytest.raises(KeyboardInterrupt):
+            search()
+    last = search()
+    again = last.begin()
+    assert (again.number, again.values) == (begun.number, begun.values)
+    assert last.begin().number == 1  # and it is queued once
+
+
 def test_a_trial_that_had_failed_before_a_kill_is_not_trained_again(search):
     """Its failure is written in two steps, and the process may end in between."""
     begun = search().begin()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pathlib
+import time
+
 import optuna
 import pytest
 
@@ -26,6 +30,28 @@ def test_a_line_that_a_full_disk_cut_off_is_left_out(tmp_path):
         again.tell(again.ask(), 3.0)
         assert len(again.trials) == number
         assert again.trials[0].value == 1.0 and again.trials[-1].value == 3.0
+
+
+def test_the_lock_of_a_killed_search_is_removed(tmp_path, monkeypatch):
+    """Optuna makes a link; one to a relative name would be waited for without end."""
+    monkeypatch.chdir(tmp_path)
+    folder = pathlib.Path("runs")
+    folder.mkdir()
+    study(folder)
+    (folder / "tuning.log.lock").symlink_to("runs/tuning.log")
+    begun = time.monotonic()
+    study(folder).ask()
+    assert time.monotonic() - begun < 20
+    assert not (folder / "tuning.log.lock").is_symlink()
+
+
+def test_the_lock_leads_to_the_journal(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    links = []
+    symlink = os.symlink
+    monkeypatch.setattr(os, "symlink", lambda *a: (links.append(a[0]), symlink(*a)))
+    study(pathlib.Path("."))
+    assert links and all(os.path.isabs(each) for each in links)
 
 
 @pytest.mark.parametrize(
