@@ -160,7 +160,8 @@ def read_fitting(
             f"{path} is a split of other data: expected {name} with fingerprint "
             f"{fingerprint[:12]}, it was made for {split.dataset} with "
             f"{split.fingerprint[:12]}\nIts ids mean other images here. Draw a new "
-            "split, or point --data_dir to the data it was made for."
+            "split with another --workdir, or point --data_dir to the data it was made "
+            "for."
         )
     problem = problem_of(split, source)
     if problem:

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from mixdmt_tf import digests, remote
 from mixdmt_tf.algorithms.parts import means, optimizers
+from mixdmt_tf.files import expanded
 from mixdmt_tf.progress import Progress
 from mixdmt_tf.runs import (
     beginning,
@@ -23,6 +24,7 @@ from mixdmt_tf.runs import (
     step_errors,
     trained,
     training_loop,
+    transfer,
 )
 from mixdmt_tf.runs.interrupts import Interrupted, Interrupts
 from mixdmt_tf.runs.pace import Pace
@@ -70,9 +72,14 @@ class Session:
         self.progress.later = self.pace.later / images_per_step(experiment)
         self.numbers: Dict[str, float] = {}
         self.split = find_split(task, path)
+        # All of this comes before the split fixes the settings.
+        task.require(self.split, self._parts)
+        if experiment.run.init_from and not (path / "split.json").exists():
+            folder = expanded(experiment.run.init_from)
+            transfer.require_same_network(folder, experiment)
         self.pseudo = beginning.pseudo_labels(task, self.split)
         if not experiment.data.pseudo_labels:  # else done for the base model
-            task.check_files(path, self.split)  # before the split fixes the settings
+            task.check_files(path, self.split)
             print(task.describe_split(self.split), flush=True)
         open_split(task, path)
         self.log = task.log(path)
@@ -83,11 +90,10 @@ class Session:
         Returns:
             The content of `results.json`.
         """
-        task, run = self.task, self.experiment.run
-        parts = self.strategy.num_replicas_in_sync * run.accumulate
+        task = self.task
         self.workers.hear(str(self.path))  # from here on all of them are needed
         beginning.copies(task, self.split, self.workers)
-        pipeline = task.pipeline(self.split, self.pseudo, parts)
+        pipeline = task.pipeline(self.split, self.pseudo, self._parts)
         self.algorithm = beginning.algorithm(task, self.split, self.strategy)
         self.scorer = task.scorer()
         self.evaluation = task.evaluation(self.split, self.scorer, self.log)
@@ -96,7 +102,7 @@ class Session:
             self.path / "checkpoints",
             checkpoints.state(self.algorithm),
             beginning.state(self.split, self.pseudo),
-            run.keep_checkpoints,
+            self.experiment.run.keep_checkpoints,
             self.progress.say,
             self.path,
             checkpoints.portable(self.algorithm),
@@ -115,6 +121,11 @@ class Session:
             self.workers.share(checkpoints.variables(self.algorithm))
         self._train(pipeline, start)
         return self._finish()
+
+    @property
+    def _parts(self) -> int:
+        """The number of parts of each batch."""
+        return self.strategy.num_replicas_in_sync * self.experiment.run.accumulate
 
     def _announce(self, start: int) -> None:
         run = self.experiment.run

@@ -124,6 +124,18 @@ class Task(Protocol):
             UserError: if files cannot be used; the message names them.
         """
 
+    def require(self, split: Split, replicas: int) -> None:
+        """Checks that the method can learn from the split, before anything is written.
+
+        Args:
+            split: split of the run.
+            replicas: number of parts of each batch.
+
+        Raises:
+            UserError: if it lacks images that the method needs, or batches cannot be
+                divided.
+        """
+
     def read_pseudo_labels(self, place: pathlib.Path, split: Split) -> PseudoLabels:
         """Reads pseudo labels of the split's unlabelled images.
 

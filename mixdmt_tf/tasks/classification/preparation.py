@@ -17,6 +17,7 @@ from mixdmt_tf.data.classification.source import Source
 from mixdmt_tf.data.part import Part, listed
 from mixdmt_tf.data.precomputed import Store, make_part, on_disk, open_store
 from mixdmt_tf.data.splits import Split
+from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import expanded
 from mixdmt_tf.progress import Progress
 from mixdmt_tf.rounds.stages import divided
@@ -133,3 +134,19 @@ def unlabeled_copies(experiment: Experiment, source: Source, split: Split) -> Co
     rounds = experiment.data.pseudo_labels or experiment.in_rounds
     seed = split.seed if rounds else experiment.run.seed
     return of_split(source, split, resolve(experiment).data, seed)
+
+
+def mixup_parts(experiment: Experiment, replicas: int) -> int:
+    """Returns `mixup_parts`, or 0 for the number of replicas.
+
+    Raises:
+        UsageError: if a batch cannot be divided like that.
+    """
+    parts, batch = experiment.data.mixup_parts or 0, experiment.run.batch
+    if parts and (batch % parts or parts % replicas):
+        devices = f"{replicas} device{'s' * (replicas > 1)}"
+        raise UsageError(
+            f"--mixup_parts={parts}: expected a divisor of --batch={batch} and a "
+            f"multiple of {devices}"
+        )
+    return parts

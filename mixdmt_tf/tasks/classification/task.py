@@ -95,6 +95,21 @@ class Classification:
             text = "".join(f"{line}\n" for line in self.source.skipped)
             write_atomically(folder / SKIPPED, text)
 
+    def require(self, split: Split, replicas: int) -> None:
+        """Checks that the method can learn from the split."""
+        batches = self._labeled(split, replicas)
+        _ = batches.label_weights  # raises if all are 0
+        if batches.recipe.unlabeled_views:
+            require_unlabeled(self.experiment, split)
+
+    def _labeled(self, split: Split, replicas: int) -> Pipeline:
+        """Returns a pipeline without a store of unlabelled images."""
+        run, recipe = self.experiment.run, self._recipe()
+        parts = preparation.mixup_parts(self.experiment, replicas)
+        return Pipeline(
+            self.source, split, recipe, run.seed, run.batch, mixup_parts=parts
+        )
+
     def read_pseudo_labels(
         self, place: pathlib.Path, split: Split
     ) -> pseudo_labels.PseudoLabels:
@@ -114,14 +129,10 @@ class Classification:
         replicas: int,
     ) -> Pipeline:
         """Returns the pipeline, with augmented copies of the unlabelled images."""
-        run, recipe = self.experiment.run, self._recipe()
-        parts = self._mixup_parts(replicas)
-        batches = Pipeline(
-            self.source, split, recipe, run.seed, run.batch, mixup_parts=parts
-        )
-        if not recipe.unlabeled_views:
+        self.require(split, replicas)
+        batches = self._labeled(split, replicas)
+        if not batches.recipe.unlabeled_views:
             return batches
-        require_unlabeled(self.experiment, split)
         copies = preparation.unlabeled_copies(self.experiment, self.source, split)
         store = preparation.open_copies(self.experiment, copies)
         return dataclasses.replace(
@@ -133,17 +144,6 @@ class Classification:
         if self._recipe().unlabeled_views and len(split.unlabeled):
             copies = preparation.unlabeled_copies(self.experiment, self.source, split)
             preparation.share_copies(self.experiment, copies, part)
-
-    def _mixup_parts(self, replicas: int) -> int:
-        """Returns `mixup_parts`, or the number of replicas if it is 0."""
-        parts, batch = self.experiment.data.mixup_parts or 0, self.experiment.run.batch
-        if parts and (batch % parts or parts % replicas):
-            devices = f"{replicas} device{'s' * (replicas > 1)}"
-            raise UsageError(
-                f"--mixup_parts={parts}: expected a divisor of --batch={batch} and a "
-                f"multiple of {devices}"
-            )
-        return parts
 
     def _recipe(self) -> Any:
         method = self.experiment.method_class()

@@ -84,6 +84,19 @@ class Segmentation:
         """Reads all files once, unless `folder` records that this was done."""
         preparation.check(folder, self.source, split)
 
+    def require(self, split: Split, replicas: int) -> None:
+        """Checks that the method can learn from the split."""
+        run, recipe = self.experiment.run, self._recipe()
+        unlabeled = run.batch * recipe.unlabeled_ratio
+        if unlabeled:
+            require_unlabeled(self.experiment, split)
+        if recipe.boxes and unlabeled % (2 * replicas):
+            raise UsageError(
+                f"--algorithm={self.experiment.algorithm} pairs unlabelled images, and "
+                f"--batch={run.batch} times --unlabeled_ratio="
+                f"{recipe.unlabeled_ratio} is odd on a device"
+            )
+
     def read_pseudo_labels(
         self, place: pathlib.Path, split: Split
     ) -> pseudo_labels.PseudoLabels:
@@ -101,21 +114,13 @@ class Segmentation:
     ) -> Pipeline:
         """Returns the pipeline of batches of crops."""
         run, data, recipe = self.experiment.run, self.experiment.data, self._recipe()
-        unlabeled = run.batch * recipe.unlabeled_ratio
-        if unlabeled:
-            require_unlabeled(self.experiment, split)
-        if recipe.boxes and unlabeled % (2 * replicas):
-            raise UsageError(
-                f"--algorithm={self.experiment.algorithm} pairs unlabelled images, and "
-                f"--batch={run.batch} times --unlabeled_ratio="
-                f"{recipe.unlabeled_ratio} is odd on a device"
-            )
+        self.require(split, replicas)
         return Pipeline(
             self.source,
             split,
             run.seed,
             run.batch,
-            unlabeled,
+            run.batch * recipe.unlabeled_ratio,
             pseudo,
             recipe.boxes,
             data.crop_size,
