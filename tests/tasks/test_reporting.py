@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 
 import numpy as np
 import pytest
 
 from mixdmt_tf.errors import UserError
-from mixdmt_tf.runs import predictions
+from mixdmt_tf.runs import predictions, trained
 from mixdmt_tf.runs.rows import read_rows
 from mixdmt_tf.tasks import open_task, reporting
-from mixdmt_tf.tasks.classification import scoring
+from mixdmt_tf.tasks.classification import findings, scoring
 from tests.report.reading import read
 from tests.tasks.classification import tiny
 
@@ -78,8 +79,6 @@ def results_images(finished):
 
 def test_predictions_of_the_last_evaluation_are_those_of_the_network(finished):
     task = open_task(tiny.experiment(finished.folder))
-    from mixdmt_tf.runs import trained
-
     model = trained.load(task, finished.folder)
     known = predictions.read(finished.folder, model.step)
     score = scoring.score(model.scorer, model.averaged, task.source.test)
@@ -107,6 +106,25 @@ def test_a_page_without_the_predictions_of_a_run_is_the_same(
     for each in again:
         if each.title == "Confusion and recall of each class":
             assert each == before[each.title]
+
+
+def test_predictions_of_test_images_that_were_moved_are_made_again(finished):
+    """As if some of their files had been renamed: as many, but in another order."""
+    task = open_task(tiny.experiment(finished.folder))
+    model = trained.load(task, finished.folder)
+    split = task.read_split(finished.folder / "split.json")
+
+    def judged():
+        found = findings.collect(task, finished.folder, model, split, [], 4)
+        return found.judged
+
+    before, test = judged(), task.source.test
+    order = np.roll(np.arange(len(test)), 1)
+    moved = dataclasses.replace(task.source, test=test.take(order))
+    task = type(task)(task.experiment, moved)
+    after = judged()
+    np.testing.assert_array_equal(after.predicted, before.predicted[order])
+    np.testing.assert_allclose(after.confidence, before.confidence[order], atol=1e-5)
 
 
 def test_rounds_have_a_column_each(described, finished_rounds, tmp_path):

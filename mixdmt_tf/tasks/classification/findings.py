@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from typing import Dict, List, Mapping, Optional, Tuple
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -22,6 +22,8 @@ from mixdmt_tf.tasks.classification.scores import Score
 
 _FIXED = "ood_scores"
 REFERENCES = 2000  # labelled images to compare features with
+CHECKED = 256  # images by which predictions on file are checked
+TOLERANCE = 0.01  # of their probabilities, as another device may compute them
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -142,10 +144,25 @@ def _judged(
     model: Trained, name: str, images: Images, known: Mapping[str, np.ndarray]
 ) -> Judged:
     found = [known.get(f"{name}_{part}") for part in ("predicted", "confidence")]
-    if any(each is None or each.shape != images.labels.shape for each in found):
+    if not _are_of(model, images, found):
         probs = model.scorer.predict(model.averaged, images.images)
         found = [probs.argmax(-1), probs.max(-1)]
     return Judged(name, images, np.asarray(found[0]), np.asarray(found[1]))
+
+
+def _are_of(
+    model: Trained, images: Images, found: Sequence[Optional[np.ndarray]]
+) -> bool:
+    """Whether predictions on file are those of these images, judged by some of them.
+
+    The files of a test set may have been moved or replaced since.
+    """
+    if any(each is None or each.shape != images.labels.shape for each in found):
+        return False
+    places = evenly(np.arange(len(images)), CHECKED)
+    probs = model.scorer.predict(model.averaged, take(images.images, places))
+    confidence = np.asarray(found[1])[places]
+    return bool(np.allclose(probs.max(-1), confidence, rtol=0, atol=TOLERANCE))
 
 
 def _guessed(
