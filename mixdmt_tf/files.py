@@ -127,6 +127,12 @@ def write_bytes_atomically(path: pathlib.Path, content: bytes) -> None:
         beside.unlink(missing_ok=True)
 
 
+def sync(path: pathlib.Path) -> None:
+    """Waits until the content of a file is on the disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
 def _beside(path: pathlib.Path) -> pathlib.Path:
     """Returns a temporary file beside the path, of this process alone."""
     name = os.fsencode(path.name)

@@ -10,19 +10,11 @@ import hashlib
 import os
 import pathlib
 import time
-from typing import (
-    Any,
-    Callable,
-    Iterator,
-    NamedTuple,
-    Sequence,
-    Set,
-    Tuple,
-    TypeVar,
-)
+from typing import Any, Callable, Iterator, NamedTuple, Sequence, Set, Tuple, TypeVar
 
 from mixdmt_tf import addresses
 from mixdmt_tf.errors import UserError
+from mixdmt_tf.files import sync
 
 T = TypeVar("T")
 
@@ -188,6 +180,7 @@ class Store:
         place.parent.mkdir(parents=True, exist_ok=True)
         try:
             copied = self._try(name, get)
+            sync(beside)
             os.replace(beside, place)
         finally:
             beside.unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """Files at addresses: what is there, and what a store that fails is said to have."""
 
 import hashlib
+import os
 import shutil
 
 import pytest
@@ -29,6 +30,26 @@ def test_files_come_back_as_they_were_sent(place, tmp_path):
     assert [each.name for each in (tmp_path / "c").iterdir()] == ["d"]
     assert store.stat("a/b/image").size == len(content)
     assert store.is_folder("a") and not store.is_folder("a/b/image")
+
+
+def test_a_fetched_file_is_on_the_disk_before_it_has_its_name(
+    place, tmp_path, monkeypatch
+):
+    store = stores.Store(place)
+    store.write("a", b"content")
+    synced = []
+    monkeypatch.setattr(
+        stores, "sync", lambda path: synced.append((path, path.read_bytes()))
+    )
+    replace = os.replace
+
+    def renamed(source, target):
+        assert synced == [(source, b"content")]
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", renamed)
+    store.get("a", tmp_path / "b")
+    assert synced and (tmp_path / "b").read_bytes() == b"content"
 
 
 def test_names_of_files_without_hidden_ones(place):

@@ -25,6 +25,7 @@ from mixdmt_tf import compat, digests
 from mixdmt_tf.algorithms.base import Algorithm
 from mixdmt_tf.algorithms.parts.moving_average import MovingAverage
 from mixdmt_tf.errors import UserError
+from mixdmt_tf.files import sync
 from mixdmt_tf.runs import manifests
 
 
@@ -185,6 +186,8 @@ class Checkpoints:
                 )
             written.write(str(beside / "state"))
             self._copy_run_files(beside)
+            for each in beside.iterdir():
+                sync(each)
             manifests.write(beside, step, self._split, note, compat.MAJOR)
             shutil.rmtree(final, ignore_errors=True)
             os.rename(beside, final)
