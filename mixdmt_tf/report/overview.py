@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from mixdmt_tf import algorithms
 from mixdmt_tf.plots import Point, Series
@@ -117,9 +117,11 @@ def _alone(run: Run) -> Optional[float]:
     own = getattr(experiment.method, "base", "supervised")
     base = results.get("base_algorithm", own)
     comparable = algorithms.from_labels_alone(experiment.task, base)
+    part = "validation_" if _judged(run)[0] == "validation" else ""
     for name in ("supervised", *(["base"] if comparable else [])):
-        if results.get(f"{name}_{run.measure}") is not None:
-            return float(results[f"{name}_{run.measure}"])
+        for key in (f"{name}_{run.measure}", f"{name}_{part}{run.measure}"):
+            if results.get(key) is not None:
+                return float(results[key])
     if not comparable:
         return None
     mious = results.get("base_mious", {})
@@ -128,17 +130,29 @@ def _alone(run: Run) -> Optional[float]:
     return None if found is None else float(found)
 
 
-def _score_rows(run: Run, several: bool) -> List[List[Any]]:
+def _judged(run: Run) -> Tuple[str, Optional[float], Optional[float]]:
+    """Returns which images judge a run, and its scores with EMA and raw weights."""
     results, measure = run.results, run.measure
+    part, other = "test", f"validation_{measure}"
+    scores = results.get(f"test_{measure}"), results.get(f"test_{measure}_raw")
+    if results.get("test_set") == "validation":
+        part = "validation"
+    elif scores[0] is None and results.get(other) is not None:
+        part, scores = "validation", (results[other], results.get(f"{other}_raw"))
+    return (part, *scores)
+
+
+def _score_rows(run: Run, several: bool) -> List[List[Any]]:
     before = f"{run.name}: " if several else ""
-    where = "validation" if results.get("test_set") == "validation" else "test"
+    where, score, raw = _judged(run)
     found = [
-        [f"{where}, EMA", results.get(f"test_{measure}")],
-        [f"{where}, raw", results.get(f"test_{measure}_raw")],
+        [f"{where}, EMA", score],
+        [f"{where}, raw", raw],
         [f"labels alone: {where}, EMA", _alone(run)],
     ]
     if where == "test":
-        found.append(["validation, EMA", results.get(f"validation_{measure}")])
+        other = run.results.get(f"validation_{run.measure}")
+        found.append(["validation, EMA", other])
     return [[f"{before}{label}", value] for label, value in found]
 
 
@@ -150,7 +164,7 @@ def _comparison(runs: Sequence[Run], measure: str) -> List[Text]:
             continue
         results, before = run.results, f"{run.name}: " if len(runs) > 1 else ""
         alone = _alone(run)
-        score = results.get(f"test_{measure}")
+        _, score, _ = _judged(run)
         if alone is None or score is None:
             if run.experiment.algorithm != "supervised" and score is not None:
                 rounds = "base_algorithm" in results
@@ -271,7 +285,6 @@ def subtitle(runs: Sequence[Run]) -> str:
     parts = []
     for run in runs:
         before = f"{run.name}: " if len(runs) > 1 else ""
-        value = run.results.get(f"test_{run.measure}")
-        name = NAMES[run.measure]
-        parts.append(f"{before}test {name} {number(value)}")
+        part, value, _ = _judged(run)
+        parts.append(f"{before}{part} {NAMES[run.measure]} {number(value)}")
     return "; ".join(parts)

@@ -41,6 +41,23 @@ def changed(results: Mapping[str, Any], settings: Mapping[str, str]) -> Optional
     return None
 
 
+def read_finished(folder: pathlib.Path) -> Optional[Dict[str, Any]]:
+    """Reads `results.json` of a run; None if the run is not finished.
+
+    A run that `--compare_supervised` compares with labels alone writes its results
+    before the other one is trained, and adds the scores of that one at the end.
+    """
+    try:
+        results = digests.read_json(folder / "results.json")
+    except (OSError, digests.Damaged):
+        return None
+    flags = results.get("flags", {})
+    compared = flags.get("compare_supervised") == "true"
+    alone = any(name.startswith("supervised_") for name in results)
+    missing = compared and not alone and flags.get("algorithm") != "supervised"
+    return None if missing else dict(results)
+
+
 @dataclasses.dataclass(frozen=True)
 class Cell:
     """One row in one column: the same command with several seeds.
@@ -88,12 +105,8 @@ class Cell:
         flagfile. Otherwise it is started again, and `bin/train` reports the
         differences.
         """
-        path = self.run_folder(seed) / "results.json"
-        try:
-            results = digests.read_json(path)
-        except (OSError, digests.Damaged):
-            return None
-        if changed(results, self.settings):
+        results = read_finished(self.run_folder(seed))
+        if results is None or changed(results, self.settings):
             return None
         return results if self.steps in (None, results.get("steps")) else None
 

@@ -16,7 +16,7 @@ from mixdmt_tf.errors import UsageError
 from mixdmt_tf.files import write_atomically
 from mixdmt_tf.runs.rows import read_numbers
 from mixdmt_tf.settings import flagfile
-from mixdmt_tf.tables.cells import changed
+from mixdmt_tf.tables.cells import changed, read_finished
 
 Curve = List[Tuple[float, float]]
 _AGAIN = "Give the flags that the comparison was started with, or another --workdir."
@@ -66,11 +66,7 @@ class Contestant:
 
     def results(self, seed: int) -> Optional[Dict[str, Any]]:
         """Reads `results.json` of a finished run; None if it is not finished."""
-        path = self.run_folder(seed) / "results.json"
-        try:
-            return digests.read_json(path)
-        except (OSError, digests.Damaged):
-            return None
+        return read_finished(self.run_folder(seed))
 
     def finished(self) -> Dict[int, Dict[str, Any]]:
         """Reads the results of all finished runs, by seed."""

@@ -179,7 +179,13 @@ def _supervised(task: Task, path: pathlib.Path) -> Dict[str, Any]:
             ),
             task.source,
         )
-    return {
-        f"supervised_{task.measure}{suffix}": baseline[f"test_{task.measure}{suffix}"]
+    name = task.measure
+    found = {
+        f"supervised_{name}{suffix}": baseline[f"test_{name}{suffix}"]
         for suffix in ("", "_raw")
     }
+    if found[f"supervised_{name}"] is None:  # no test images
+        for suffix in ("", "_raw"):
+            score = baseline.get(f"validation_{name}{suffix}")
+            found[f"supervised_validation_{name}{suffix}"] = score
+    return found

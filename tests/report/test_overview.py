@@ -36,3 +36,12 @@ def test_a_base_model_from_labels_alone(noted):
     rows, sentence = text_of(tiny.ROUNDS, **noted)
     assert "labels alone: test, EMA" in rows
     assert sentence == "10.00 points better than labels alone (20.00 % and 30.00 %)."
+
+
+@pytest.mark.parametrize("prefix", ["base_", "supervised_"])
+def test_without_test_images_those_of_validation_count(prefix):
+    unknown = {"test_error": None, "base_error": None, "validation_error": 25.0}
+    more = {**unknown, f"{prefix}validation_error": 30.0}
+    rows, sentence = text_of(tiny.ROUNDS, **more)
+    assert "labels alone: validation, EMA" in rows and "test" not in rows
+    assert sentence == "5.00 points better than labels alone (25.00 % and 30.00 %)."

@@ -116,6 +116,19 @@ def test_a_signal_reaches_the_run_and_the_same_call_goes_on(tmp_path, more, code
     assert made.log() == ALL[1:]
 
 
+def test_a_run_whose_comparison_is_missing_is_not_finished(tmp_path):
+    """It was stopped between its own results and those of labels alone."""
+    made = Made(tmp_path)
+    assert made.execute() == 0
+    path = made.cells["clever", "20"].run_folder(1) / "results.json"
+    results = json.loads(path.read_text())
+    results["flags"] = {"compare_supervised": "true", "algorithm": "realmix"}
+    path.write_text(json.dumps(results))
+    assert made.execute() == 0 and made.log() == ["clever/20-seed1"]
+    path.write_text(json.dumps({**results, "supervised_error": None}))
+    assert made.execute() == 0 and made.log() == []
+
+
 def test_a_run_that_another_process_finishes_is_not_made_again(tmp_path, monkeypatch):
     """Such as the one that a killed call of the same command had started."""
     made = Made(tmp_path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from mixdmt_tf import algorithms
 from mixdmt_tf.runs.results import NO_BEST, best_row, describe_weights, percent
@@ -78,11 +78,22 @@ def _median(rows: List[Row], name: str) -> Optional[float]:
 
 def describe_round(found: Dict[str, Any]) -> str:
     """Describes an entry of `rounds` (`round_records.py`) in one line."""
+    part, error, _ = _judged(found, "test_error")
     return (
         f"{found['stage'].replace('_', ' ')}: {found['pseudo_labels']:,} pseudo "
-        f"labels, {percent(found['pseudo_accuracy'])} of them right; test error "
-        f"{percent(found['test_error'])}{describe_weights(found)}"
+        f"labels, {percent(found['pseudo_accuracy'])} of them right; {part} error "
+        f"{percent(error)}{describe_weights(found)}"
     )
+
+
+def _judged(
+    results: Mapping[str, Any], name: str
+) -> Tuple[str, Optional[float], Optional[float]]:
+    """Returns the part, and errors of EMA and raw weights; of validation if it must."""
+    other = name.replace("test_", "").replace("error", "validation_error")
+    if results.get(name) is None and results.get(other) is not None:
+        return "validation", results[other], results.get(f"{other}_raw")
+    return "test", results.get(name), results.get(f"{name}_raw")
 
 
 def describe(results: Dict[str, Any]) -> str:
@@ -90,13 +101,13 @@ def describe(results: Dict[str, Any]) -> str:
     name = results["algorithm"]
     rounds = results.get("rounds", [])
     lines = [describe_round(each) for each in rounds]
-    if results.get("base_error") is not None:
+    part, error, raw = _judged(results, "base_error")
+    if error is not None:
         base = results.get("base_algorithm", "supervised")
         words = algorithms.base_in_words("classification", base)
         lines.append(
-            f"test error of the base model, {words}: "
-            f"{results['base_error']:.2f} % "
-            f"(raw weights {results['base_error_raw']:.2f} %)"
+            f"{part} error of the base model, {words}: {error:.2f} % "
+            f"(raw weights {percent(raw)})"
         )
     if results.get("mean_of"):
         lines.append(f"the result is the mean of {', '.join(results['mean_of'])}")
@@ -120,10 +131,10 @@ def describe(results: Dict[str, Any]) -> str:
         lines.append(CHEATING)
     if results["best_step"] is None:
         lines.append(NO_BEST)
-    if results.get("supervised_error") is not None and not rounds:
+    part, error, raw = _judged(results, "supervised_error")
+    if error is not None and not rounds:
         lines.append(
-            f"test error of supervised, same labels and steps: "
-            f"{results['supervised_error']:.2f} % "
-            f"(raw weights {results['supervised_error_raw']:.2f} %)"
+            f"{part} error of supervised, same labels and steps: {error:.2f} % "
+            f"(raw weights {percent(raw)})"
         )
     return "\n".join(lines)

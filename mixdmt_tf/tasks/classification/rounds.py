@@ -287,13 +287,14 @@ class Rounds:
     def summarize(self, bases: Mapping[str, Results]) -> Dict[str, Any]:
         """Returns `base_error(_raw)` of the first base model, and `base_errors`."""
         base = next(iter(bases.values()))
+        kinds = ("",) if base["test_error"] is not None else ("", "validation_")
         errors: Dict[str, Any] = {
-            "base_error": base["test_error"],
-            "base_error_raw": base["test_error_raw"],
-            "base_errors": {name: each["test_error"] for name, each in bases.items()},
+            f"base_{kind}error{raw}": base[f"{kind or 'test_'}error{raw}"]
+            for kind in kinds
+            for raw in ("", "_raw")
         }
         if self.experiment.run.compare_supervised:
             # The base model was trained on the labels alone.
-            errors["supervised_error"] = base["test_error"]
-            errors["supervised_error_raw"] = base["test_error_raw"]
-        return errors
+            errors.update({f"supervised{k[4:]}": v for k, v in errors.items()})
+        found = {name: each["test_error"] for name, each in bases.items()}
+        return {**errors, "base_errors": found}
