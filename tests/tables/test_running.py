@@ -119,7 +119,7 @@ def test_a_signal_reaches_the_run_and_the_same_call_goes_on(tmp_path, more, code
 def test_a_run_whose_comparison_is_missing_is_not_finished(tmp_path):
     """It was stopped between its own results and those of labels alone."""
     made = Made(tmp_path)
-    assert made.execute() == 0
+    assert made.execute() == 0 and made.log() == ALL
     path = made.cells["clever", "20"].run_folder(1) / "results.json"
     results = json.loads(path.read_text())
     results["flags"] = {"compare_supervised": "true", "algorithm": "realmix"}
