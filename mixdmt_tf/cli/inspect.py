@@ -98,12 +98,14 @@ def _inspection(
     folder: pathlib.Path, config: Config
 ) -> Callable[[Callable[[int, int], None]], Any]:
     """Returns the inspection for this kind of folder; it takes a progress callback."""
+    from mixdmt_tf.data.classification import class_folders
     from mixdmt_tf.data.segmentation import inspection as inspection_of_masks
     from mixdmt_tf.data.segmentation import listing
 
     values = dataclasses.asdict(config)
     more = {k: values[k] for k in ("unlabeled_dir", "channels", "pixel_range")}
-    if listing.layout(folder):
+    table = _has_table(folder)
+    if listing.layout(folder) and not table:
         for name in (name for name, value in more.items() if value):
             raise UsageError(
                 f"--{name}: {folder} has images with masks; only photographs below "
@@ -112,16 +114,28 @@ def _inspection(
         return lambda progress: inspection_of_masks.inspect(folder, progress=progress)
     from mixdmt_tf.data.classification import config as images
     from mixdmt_tf.data.classification import inspection
-    from mixdmt_tf.data.classification.datasets import folder as image_folder
     from mixdmt_tf.data.classification.datasets import multilabel_folder
 
-    dataset = "folder"
-    if not image_folder.looks_right(folder):
-        if not (folder / multilabel_folder.FILE).is_file():
-            raise UserError(
-                f"{folder}: {image_folder.LAYOUTS}, or images and "
-                f"{multilabel_folder.FILE}"
-            )
-        dataset = "multilabel_folder"
+    if not table and not class_folders.looks_right(folder):
+        raise UserError(
+            f"{folder}: {class_folders.LAYOUTS}, or images and {multilabel_folder.FILE}"
+        )
+    dataset = "multilabel_folder" if table else "folder"
     data = images.Config(dataset=dataset, data_dir=str(folder), **more)
     return lambda progress: inspection.inspect(data, progress)
+
+
+def _has_table(folder: pathlib.Path) -> bool:
+    """Whether a folder has labels.csv with several labels of each image.
+
+    One with a class of each image, for --labels_csv, may lie beside class folders.
+    """
+    from mixdmt_tf.data import csv_rows
+    from mixdmt_tf.data.classification import class_folders
+    from mixdmt_tf.data.classification.datasets import multilabel_folder
+
+    path = folder / multilabel_folder.FILE
+    if not path.is_file():
+        return False
+    header, _ = csv_rows.read(path, str(path), (), ("file", "label"))
+    return "label" not in header or not class_folders.looks_right(folder)

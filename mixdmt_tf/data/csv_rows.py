@@ -20,7 +20,10 @@ Rows = List[Tuple[str, Dict[str, str]]]
 
 
 def read(
-    path: pathlib.Path, named: str, columns: Sequence[str]
+    path: pathlib.Path,
+    named: str,
+    columns: Sequence[str],
+    optional: Sequence[str] = (),
 ) -> Tuple[List[str], Rows]:
     """Reads a table with a header. Cells are stripped and blank lines skipped.
 
@@ -29,6 +32,7 @@ def read(
         named: name of the file in messages, such as '--weights_csv=w.csv'.
         columns: required columns, in lower case. The file may have them in any order
             and case, and may have other columns.
+        optional: other columns that the caller looks for, in lower case.
 
     Returns:
         The names of all columns, and for each row its place, such as
@@ -65,7 +69,7 @@ def read(
             if not any(cells):
                 continue
             if not header:
-                known = {each: each for each in columns}
+                known = {each: each for each in (*columns, *optional)}
                 header = [known.get(cell.lower(), cell) for cell in cells]
                 _check(header, columns, where)
             elif len(cells) > len(header):

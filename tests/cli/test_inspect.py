@@ -56,6 +56,24 @@ def test_images_of_several_labels(tmp_path, capsys):
     assert "images for --dataset=multilabel_folder" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("beside", ["train/2019", "images", "json"])
+def test_a_table_of_labels_counts_whatever_lies_beside_it(beside, tmp_path, capsys):
+    """Such as class folders, COCO's JSON, or images and masks."""
+    (tmp_path / beside).mkdir(parents=True)
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "notes.json").write_text("{}")
+    Image.new("RGB", (9, 9)).save(tmp_path / beside / "1.png")
+    (tmp_path / "labels.csv").write_text(f"File,SPLIT,sea\n{beside}/1.png,train,1\n")
+    assert main([f"--data_dir={tmp_path}", "--output="]) == 0
+    assert "images for --dataset=multilabel_folder" in capsys.readouterr().out
+
+
+def test_suggested_labels_beside_class_folders_are_no_table(root, capsys):
+    (root / "labels.csv").write_text("file,label\nx.png,a\n")
+    assert main([f"--data_dir={root}", "--output="]) == 0
+    assert "images for --dataset=folder" in capsys.readouterr().out
+
+
 def test_flags_of_the_data_are_those_of_training(root, tmp_path, capsys):
     shutil.copytree(root / "test", tmp_path / "more")
     argv = [f"--data_dir={root}", f"--unlabeled_dir={tmp_path / 'more'}", "--output="]

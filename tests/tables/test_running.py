@@ -116,17 +116,19 @@ def test_a_signal_reaches_the_run_and_the_same_call_goes_on(tmp_path, more, code
     assert made.log() == ALL[1:]
 
 
-def test_a_run_whose_comparison_is_missing_is_not_finished(tmp_path):
-    """It was stopped between its own results and those of labels alone."""
-    made = Made(tmp_path)
-    assert made.execute() == 0 and made.log() == ALL
-    path = made.cells["clever", "20"].run_folder(1) / "results.json"
-    results = json.loads(path.read_text())
-    results["flags"] = {"compare_supervised": "true", "algorithm": "realmix"}
-    path.write_text(json.dumps(results))
-    assert made.execute() == 0 and made.log() == ["clever/20-seed1"]
-    path.write_text(json.dumps({**results, "supervised_error": None}))
-    assert made.execute() == 0 and made.log() == []
+@pytest.mark.parametrize(
+    "flags, more, finished",
+    [
+        ({"compare_supervised": "true"}, {}, False),
+        ({"compare_supervised": "true"}, {"supervised_error": None}, True),
+        ({"compare_supervised": "false"}, {}, True),
+        ({"compare_supervised": "true", "algorithm": "supervised"}, {}, True),
+    ],
+)
+def test_a_run_is_finished_once_its_comparison_is(flags, more, finished, tmp_path):
+    results = {"steps": 10, "flags": {"algorithm": "realmix", **flags}, **more}
+    (tmp_path / "results.json").write_text(json.dumps(results))
+    assert cells.read_finished(tmp_path) == (results if finished else None)
 
 
 def test_a_run_that_another_process_finishes_is_not_made_again(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import pathlib
 from typing import List, Tuple
 
 from mixdmt_tf.data import bands, csv_rows, image_files
-from mixdmt_tf.data.classification import selection
+from mixdmt_tf.data.classification import class_folders, selection
 from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.data.classification.datasets import folder, multilabel_folder
 from mixdmt_tf.data.classification.source import UNKNOWN
@@ -45,7 +45,7 @@ def listed(config: Config) -> Listed:
     if config.dataset == "multilabel_folder":
         return _of_table(config)
     labeled = folder.find(config)
-    names, parts = folder.files_of(labeled, bands.suffixes(config.bands))
+    names, parts = class_folders.files_of(labeled, bands.suffixes(config.bands))
     files = [
         (path, UNLABELLED if label == UNKNOWN else WORDS[part], (label,))
         for part, own in parts.items()

@@ -19,10 +19,11 @@ from typing import Any, Iterator, Optional, Sequence
 from absl import logging
 
 from mixdmt_tf import addresses
+from mixdmt_tf.data.classification import class_folders
 from mixdmt_tf.data.classification.answering import answers
 from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.data.classification.source import Source
-from mixdmt_tf.errors import UserError
+from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.files import expanded, in_home
 
 
@@ -59,7 +60,14 @@ class Prepared:
             UserError: if not; says how to provide the data.
         """
         data_dir = _data_dir(config, self.prepared_as)
-        if self.folder(config) or answers(self.url):
+        if self.folder(config):
+            return
+        if class_folders.looks_right(data_dir):
+            raise UsageError(
+                f"--data_dir={data_dir} has no {self.prepared_as}, but folders of "
+                "images.\nAdd --dataset=folder to train on these."
+            )
+        if answers(self.url):
             return
         host = urllib.parse.urlsplit(self.url).hostname
         raise UserError(

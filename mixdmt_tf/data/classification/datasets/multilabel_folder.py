@@ -137,7 +137,7 @@ def read_table(root: pathlib.Path) -> Tuple[Tuple[str, ...], Rows]:
         UserError: if a row is invalid, with its line.
     """
     table = image_files.printable(root / FILE)
-    header, lines = csv_rows.read(root / FILE, table, ("file",))
+    header, lines = csv_rows.read(root / FILE, table, ("file",), OTHERS)
     names = tuple(name for name in header if name not in OTHERS)
     if not 1 <= len(names) <= LABELS:
         raise UserError(
