@@ -138,6 +138,7 @@ def _run(
         argv = [*given.of(name), f"--algorithm={name}", *length, "--noexport"]
         argv += _of_base_model(experiments.parse(argv, "compare", ""))
         parsed[name] = experiments.parse(argv, "compare", "")
+        experiments.check(parsed[name])
         _require_same_data(parsed)
         settings = _settings(parsed[name])
         minutes = 0.5 if steps else config.minutes
@@ -260,7 +261,7 @@ def separate(argv: Sequence[str]) -> CommandLine:
                 f"{word}: methods are compared on the same data, labels and validation "
                 f"images.\nGive --{flag} for all of them."
             )
-        if flag in _OWN:
+        if flag in _OWN or (dot and flag == "workdir"):
             raise UsageError(
                 f"{word}: the comparison sets it for each run; expected --algorithms, "
                 "--seeds and --minutes.\nLeave it out."

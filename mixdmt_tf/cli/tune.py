@@ -91,7 +91,12 @@ def _tune(argv: Sequence[str]) -> int:
         search = tuning.Search(
             folder, ranges, command, segmentation, config.prune, given
         )
-        code = _search(search, config.trials)
+        try:
+            code = _search(search, config.trials)
+        except UserError:
+            if search.best() is not None:
+                _report(search, 1, given)
+            raise
         return _report(search, code, given)
 
 
@@ -195,7 +200,8 @@ def _planned(
                 f"{given}: --{each.name} is given as well\nleave one of them out"
             )
         for text in each.ends:  # raises for values that training would refuse
-            experiments.parse([*others, f"--{each.name}={text}"], "tune", "")
+            argv = [*others, f"--{each.name}={text}"]
+            experiments.check(experiments.parse(argv, "tune", ""))
     searched = {each.name for each in ranges}
     same = {
         each.name: parsed.values[group.name][each.name]
@@ -236,7 +242,7 @@ def _search(search: "Search", trials: int) -> int:
             remote.update(search.folder)
             failed = failed + 1 if code and not pruned else 0
             print(f"{title}: {_outcome(search, attempt, pruned, code)}", flush=True)
-            if code == 2:
+            if code == 2 and search.best() is None:
                 raise UserError("that trial was refused: its message is above")
             if failed == FAILURES:
                 raise UserError(

@@ -97,6 +97,8 @@ def test_a_dry_run_needs_no_tensorflow_and_leaves_nothing(tmp_path):
         (["--realmix.lambda_v=3"], "unknown flag --lambda_v"),
         (["--realmix.labels=20"], "compared on the same data, labels and validation"),
         (["--realmix.seed=3"], "--realmix.seed=3: the comparison sets it for each run"),
+        (["--realmix.workdir=x"], "workdir=x: the comparison sets it for each run"),
+        (["--realmix.batch=10", "--accumulate=3"], "--accumulate=3"),
         (["--dmt.rounds=3"], "--dmt.rounds=3: 'dmt' is none of the methods compared"),
         (["--dataset.batch=3"], "as in --supervised.batch=8"),
     ],

@@ -21,6 +21,8 @@ flags = dict(each[2:].split("=") for each in sys.argv[1:] if "=" in each)
 folder = pathlib.Path(flags["workdir"])
 if pathlib.Path("broken").exists():
     sys.exit(1)
+if pathlib.Path("refused").exists():
+    sys.exit(2)
 if pathlib.Path("interrupted").exists():
     sys.exit(143)
 folder.mkdir(parents=True)
@@ -78,6 +80,7 @@ def test_a_dry_run_needs_no_tensorflow_and_leaves_nothing(tmp_path):
         (["--tune=tsa:log,exp", "--tsa=log"], "--tsa is given as well"),
         (["--tune=tsa:log,exp", "--tune=tsa:log,none"], "each once"),
         (["--tune=tsa:log,exp", "--export"], "--export is given twice"),
+        (["--tune=batch:3:64", "--accumulate=4"], "--accumulate=4"),
         (["--tune=tsa:log,exp", "--seed=3"], "all trials have the same one"),
         (["--tune=tsa:log,exp", "--trials=0"], "--trials=0: expected an integer from"),
     ],
@@ -160,6 +163,19 @@ def test_three_failures_in_a_row_end_it(search, tmp_path, capfd):
     (tmp_path / "broken").unlink()
     assert search("--trials=4") == 0
     assert "[4/4]" in capfd.readouterr().out
+
+
+def test_a_refused_trial_ends_it_unless_others_were_trained(search, tmp_path, capfd):
+    (tmp_path / "refused").touch()
+    assert search("--trials=2") == 1
+    assert "that trial was refused" in capfd.readouterr().err
+    (tmp_path / "refused").unlink()
+    assert search("--trials=2") == 0
+    (tmp_path / "refused").touch()
+    assert search("--trials=9") == 1
+    said = capfd.readouterr()
+    assert "3 trials failed, one after the other" in said.err
+    assert "best.flags, trials.csv" in said.out  # of the others
 
 
 def test_its_own_flags_are_not_for_flagfiles(tmp_path, capsys):
