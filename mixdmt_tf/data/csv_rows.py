@@ -9,14 +9,23 @@ from __future__ import annotations
 import csv
 import io
 import pathlib
-from typing import Dict, List, Sequence, Tuple
+import unicodedata
+from typing import Dict, List, Sequence, Set, Tuple
 
 from mixdmt_tf import bounds
 from mixdmt_tf.data.image_files import printable
 from mixdmt_tf.errors import UserError
 
+FORMS = ("NFC", "NFD")  # of names: macOS decomposes them, other systems do not
 SEPARATORS = ",;\t"
 Rows = List[Tuple[str, Dict[str, str]]]
+
+
+def spellings(name: str) -> Set[str]:
+    """Returns a name in all forms in which its accents may be encoded."""
+    if name.isascii():
+        return {name}
+    return {name, *(unicodedata.normalize(form, name) for form in FORMS)}
 
 
 def read(

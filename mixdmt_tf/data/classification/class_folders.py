@@ -7,7 +7,7 @@ import pathlib
 from typing import Dict, List, Sequence, Tuple
 
 from mixdmt_tf.data import bands as bands_
-from mixdmt_tf.data import image_files
+from mixdmt_tf.data import csv_rows, image_files
 from mixdmt_tf.data.classification.source import UNKNOWN
 from mixdmt_tf.data.image_files import few
 from mixdmt_tf.data.paths import Paths
@@ -153,7 +153,12 @@ def _by_class(
 ) -> Files:
     """Lists the images in class folders; with `complete` all need to have images."""
     names, others = _class_folders(folder)
-    strange = [name for name in names if name not in class_names]
+    numbers = {
+        each: number
+        for number, name in enumerate(class_names)
+        for each in (*csv_rows.spellings(name), name)
+    }
+    strange = [name for name in names if name not in numbers]
     if strange:
         raise UserError(
             f"{folder} has the classes {few(strange)}, which have no training "
@@ -161,7 +166,7 @@ def _by_class(
         )
     files = Files(Paths(folder.parent), ignored=others, suffixes=suffixes)
     for name in names:
-        if not files.add(folder / name, class_names.index(name)) and complete:
+        if not files.add(folder / name, numbers[name]) and complete:
             raise no_images(folder / name, suffixes)
     if not files.paths:
         raise no_images(folder, suffixes)

@@ -111,6 +111,9 @@ def _classes(rows: Sequence[Row], class_names: Sequence[str]) -> Mapping[str, in
     """Returns the numbers of the classes in a file, by name."""
     known: Dict[str, int] = {}
     for number, name in enumerate(class_names):
+        for each in csv_rows.spellings(name):
+            known.setdefault(each, number)
+    for number, name in enumerate(class_names):  # the name itself takes precedence
         known.update({name: number, cell(name): number})
     for row in rows:
         if row.label and row.label not in known:
@@ -127,7 +130,8 @@ def _places(rows: Sequence[Row], files: Sequence[str]) -> Dict[str, int]:
     """Returns the indices of the images in `files`, by the place of their rows."""
     known: Dict[str, int] = {}
     for place, name in enumerate(files):
-        known.setdefault(cell(name), place)
+        for each in {cell(name)} | csv_rows.spellings(name):
+            known.setdefault(each, place)
     known.update({name: place for place, name in enumerate(files)})
     missing = [row for row in rows if row.file not in known]
     if missing:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from mixdmt_tf.data import csv_rows
 from mixdmt_tf.data.classification import datasets, labels_csv, splits
 from mixdmt_tf.data.classification.config import Config
 from mixdmt_tf.errors import UsageError, UserError
@@ -194,3 +197,32 @@ def test_names_are_those_of_the_images(photos):
         "unlabeled/deep/d.png": 3,
         "unlabeled/e.png": 4,
     }
+
+
+@pytest.mark.parametrize("on_disk", csv_rows.FORMS)
+@pytest.mark.parametrize("in_table", csv_rows.FORMS)
+def test_accents_in_either_encoding(on_disk, in_table, tmp_path):
+    """A Mac decomposes the names of files, a spreadsheet composes them."""
+    there, here = (
+        [unicodedata.normalize(form, each) for each in ("Kühe", "é.png")]
+        for form in (on_disk, in_table)
+    )
+    root = tmp_path / "photos"
+    paint(
+        root,
+        f"labeled/{there[0]}/a.png",
+        "labeled/dog/b.png",
+        f"unlabeled/{there[1]}",
+        f"test/{here[0]}/c.png",
+    )
+    text = f"file,label\nunlabeled/{here[1]},{here[0]}\n"
+    found = config(root, text)
+    datasets.find(found)
+    source = datasets.load(found)
+    number = source.class_names.index(there[0])
+    assert classes(source)[f"unlabeled/{there[1]}"] == number
+    assert source.test.labels.tolist() == [number]
+    weights = tmp_path / "weights.csv"
+    weights.write_text(f"file,weight\nunlabeled/{here[1]},3\n", "utf-8")
+    source = datasets.load(config(root, text, weights_csv=str(weights)))
+    assert sorted(source.train.weights.tolist()) == [1, 1, 3]
