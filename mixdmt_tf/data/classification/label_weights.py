@@ -37,7 +37,8 @@ def read(table: pathlib.Path, root: pathlib.Path) -> Dict[str, Tuple[str, float]
         if name in found:
             earlier = found[name][0].rpartition(", ")[2]
             raise UserError(f"{where}: {shown} has a weight already, on {earlier}")
-        if not os.path.isfile(root / name):  # `Path.is_file` raises for long names
+        # `Path.is_file` raises for long names.
+        if not any(os.path.isfile(root / each) for each in csv_rows.spellings(name)):
             raise UserError(
                 f"{where}: there is no file {shown} in {root}\n"
                 "expected names relative to --data_dir, such as train/cat/1.png"
