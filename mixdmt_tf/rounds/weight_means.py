@@ -10,33 +10,62 @@ different random weights cannot be averaged.
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import pathlib
 import shutil
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from mixdmt_tf import digests
 from mixdmt_tf.algorithms.parts.moving_average import MovingAverage
+from mixdmt_tf.algorithms.parts.ood_mask import OF_FEATURES, OF_LOGITS
 from mixdmt_tf.errors import UsageError
 from mixdmt_tf.rounds.stages import Stages
-from mixdmt_tf.runs import finished, results, trained
+from mixdmt_tf.runs import finished, predictions, results, trained
 from mixdmt_tf.runs.checkpoints import Checkpoints, portable_weights
 from mixdmt_tf.runs.experiment import Experiment
+from mixdmt_tf.runs.rows import read_rows
 from mixdmt_tf.runs.task import Task
 
 NAME = "mean"
+_STEPS = "train_"  # prefix of a step's numbers in `metrics.csv`
 
 
 class _Mean:
     """The means of networks, with the attributes that an evaluation needs."""
 
-    def __init__(self, network: Any, models: Sequence[trained.Trained]):
-        self.network = network
+    def __init__(self, network: Any, models: Sequence[trained.Trained], ood: Any):
+        self.network, self.ood = network, ood
         network.set_weights(_mean([each.averaged for each in models]))
         self.average = MovingAverage(network)
         network.set_weights(_mean([each.raw for each in models]))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Mask:
+    """The mask of the last round, as far as an evaluation asks for it (`OodMask`)."""
+
+    score: str
+    fixed_score: str
+    scores: Optional[tf.Tensor]
+
+
+def _mask_of(experiment: Experiment, folder: pathlib.Path, step: int) -> Any:
+    """Returns the mask of a finished stage; None if its method has none."""
+    score = getattr(experiment.method, "ood_score", "")
+    if not score:
+        return None
+    scores = predictions.read(folder, step).get("ood_scores")
+    noted = digests.read_json(folder / "results.json").get("ood_aurocs") or {}
+    others = {*OF_LOGITS, *OF_FEATURES}
+    # The only other score that an evaluation adds is the one of `scores`.
+    fixed = next((each for each in noted if each not in others), "")
+    known = scores is not None and fixed
+    name = fixed[: -len("_given")] if fixed.endswith("_given") else fixed
+    return _Mask(score, name, tf.constant(scores) if known else None)
 
 
 def _mean(networks: Sequence[List[np.ndarray]]) -> List[np.ndarray]:
@@ -86,7 +115,8 @@ def write(task: Task, stages: Stages) -> Dict[str, Any]:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     facts = digests.read_json(folders[-1] / trained.FACTS)
-    mean = _Mean(task.load_scorer(facts).network, models)
+    mask = _mask_of(task.experiment, folders[-1], step)
+    mean = _Mean(task.load_scorer(facts).network, models, mask)
     Checkpoints(
         folder / "checkpoints",
         tf.train.Checkpoint(network=mean.network, average=mean.average),
@@ -97,14 +127,23 @@ def write(task: Task, stages: Stages) -> Dict[str, Any]:
     digests.copy(folders[-1] / trained.FACTS, folder / trained.FACTS)
     log = task.log(folder)
     evaluate = task.evaluation(split, task.load_scorer(facts), log)
-    _, scores = evaluate(step, mean, {}, 0.0, lambda: None)  # type: ignore[arg-type]
+    # What a mask found before the first round is written with the steps of each.
+    numbers = {
+        name[len(_STEPS) :]: value
+        for name, value in read_rows(folders[-1])[-1].items()
+        if name.startswith(f"{_STEPS}ood")
+    }
+    _, scores = evaluate(
+        step,
+        mean,
+        numbers,
+        0.0,
+        lambda: None,  # type: ignore[arg-type]
+    )
     log.close()
     print(f"mean of {', '.join(each.name for each in folders)}: {scores}", flush=True)
-    last = digests.read_json(folders[-1] / "results.json")
     outcome = {
         **results.summarize(task, log.rows, split),
-        # Found before the first round, and written with its steps.
-        **{name: last[name] for name in ("ood_rate_estimate",) if name in last},
         "steps": 0,
         "seconds": 0.0,
         "mean_of": [each.name for each in folders],
