@@ -67,7 +67,7 @@ def filled_in(parsed: flags.Parsed, task: str, read: Read) -> flags.Parsed:
         file = read([*selected, f"--flagfile={name}"])
         if file.chosen["network"] != network:
             file.values.pop("network")
-        chosen.update(_that_goes_with(file, given))
+        chosen.update(_that_goes_with(file, given, task))
         if task == "classification" and "image_size" in chosen:
             chosen["image_size"] = AUTO  # depends on the images
     for group in values.values():
@@ -75,7 +75,9 @@ def filled_in(parsed: flags.Parsed, task: str, read: Read) -> flags.Parsed:
     return dataclasses.replace(parsed, values=values, automatic=chosen)
 
 
-def _that_goes_with(file: flags.Parsed, given: AbstractSet[str]) -> Dict[str, Value]:
+def _that_goes_with(
+    file: flags.Parsed, given: AbstractSet[str], task: str
+) -> Dict[str, Value]:
     """Returns the flags of a flagfile that don't contradict the given flags."""
     left_out = {*given, "network", "algorithm", "dataset"}
     if given & {"steps", "max_minutes", *STAGES}:
@@ -88,7 +90,9 @@ def _that_goes_with(file: flags.Parsed, given: AbstractSet[str]) -> Dict[str, Va
         left_out.update(STAGES)
     if given & {"rounds", "fractions"}:
         left_out.update(("rounds", "fractions"))
-    if given & {*_OWN_RATE}:
+    # Of segmentation in rounds, one rate says nothing about that of the other stage.
+    other = task == "segmentation" and "base_learning_rate" in file.given
+    if given & {*_OWN_RATE} and ("optimizer" in given or not other):
         left_out.update(_UPDATES)
     return {
         name: value

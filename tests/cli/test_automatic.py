@@ -113,6 +113,16 @@ def test_what_is_given_stays(algorithm, flags, expected, parse):
     assert found["network"] == "efficientnet_lite0"
 
 
+@pytest.mark.parametrize("given", ["learning_rate", "base_learning_rate"])
+def test_one_learning_rate_of_segmentation_leaves_the_other(given, parse):
+    argv = ("--dataset=voc", "--data_dir=images", "--algorithm=dmt")
+    usual, found = parse(*argv), parse(*argv, f"--{given}=0.01")
+    differing = {name for name in usual if usual[name] != found[name]}
+    assert differing == {given} and found[given] == 0.01
+    alone = parse(*argv[:2], "--algorithm=cutmix", "--learning_rate=0.01")
+    assert alone["encoder_learning_rate_multiplier"] == 1
+
+
 @pytest.mark.parametrize(
     "dataset, algorithm, name",
     [
