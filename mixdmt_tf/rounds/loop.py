@@ -108,7 +108,7 @@ class Loop:
         """
         if self.experiment.run.init_from:  # otherwise shown with the base model
             print(self.task.describe_split(self.split), flush=True)
-        if self.experiment.method.select_on == "best":
+        if self.experiment.method.select_on in ("best", "valtiny"):
             self._warn_of_choice(self.hooks.validation_images())
         self.hooks.prepare()
         planned = self.stages.all

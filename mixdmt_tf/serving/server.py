@@ -7,7 +7,7 @@ import contextlib
 import signal
 import socket
 import threading
-from typing import Any, Iterator
+from typing import Any, Iterator, Optional
 
 import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
@@ -43,17 +43,37 @@ class Server(uvicorn.Server):
 
 
 class Connection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
-    """A connection that is also closed if it never sends anything.
+    """A connection that is also closed if no request is complete in time.
 
-    That of uvicorn waits without end for the first request.
+    That of uvicorn waits without end for the first request, and for the rest of one
+    whose first byte has arrived. Bodies have a time of their own (`bodies.py`).
     """
 
+    _clock: Optional[asyncio.TimerHandle] = None
+
     def connection_made(self, transport: Any) -> None:
-        """Starts the clock that otherwise runs between two requests."""
+        """Starts the clock."""
         super().connection_made(transport)
-        self.timeout_keep_alive_task = self.loop.call_later(
-            self.timeout_keep_alive, self.timeout_keep_alive_handler
-        )
+        self._look()
+
+    def data_received(self, data: bytes) -> None:
+        """Stops the clock once there is a request, or starts it for the next one."""
+        super().data_received(data)
+        self._look()
+
+    def _look(self) -> None:
+        waits = self.cycle is None or self.cycle.response_complete
+        if not waits and self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
+        elif waits and self._clock is None:
+            self._clock = self.loop.call_later(self.timeout_keep_alive, self._close)
+
+    def _close(self) -> None:
+        self._clock = None
+        waits = self.cycle is None or self.cycle.response_complete
+        if waits and not self.transport.is_closing():
+            self.transport.close()
 
 
 def make_server(app: Any, connections: int = CONNECTIONS) -> Server:

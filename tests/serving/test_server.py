@@ -1,6 +1,7 @@
 """The port that a server listens on, its connections and its names."""
 
 import socket
+import time
 import types
 
 import pytest
@@ -28,7 +29,12 @@ def test_which_names_are_allowed_at_which_address(address, host, own):
     assert serve.hosts_for(address, host) == expected
 
 
-def test_a_connection_that_sends_nothing_is_closed(monkeypatch):
+HALF = b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+WHOLE = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+
+
+@pytest.mark.parametrize("sent", [b"", HALF, WHOLE + HALF, HALF + b"x: "])
+def test_a_connection_without_a_whole_request_is_closed(sent, monkeypatch):
     """Otherwise a few hundred of them would keep everybody else out."""
     monkeypatch.setattr(server, "IDLE", 1)
     model = types.SimpleNamespace(
@@ -36,8 +42,27 @@ def test_a_connection_that_sends_nothing_is_closed(monkeypatch):
     )
     with serving(model) as client:
         with socket.create_connection(("127.0.0.1", client.port), 20) as silent:
-            assert silent.recv(1) == b""  # closed by the server
+            silent.sendall(sent)
+            answer = b"".join(iter(lambda: silent.recv(1000), b""))  # until it closes
+        assert answer.startswith(b"HTTP/1.1 200") == sent.startswith(WHOLE)
         assert client.ask("/health").status == 200
+
+
+def test_a_request_that_takes_longer_than_the_headers_may_is_answered(monkeypatch):
+    monkeypatch.setattr(server, "IDLE", 0.2)
+    model = types.SimpleNamespace(
+        task="classification", class_names=("a",), image_shape=(4, 4, 3), pixels=100
+    )
+    body = b"x" * 10
+    with serving(model) as client:
+        with socket.create_connection(("127.0.0.1", client.port), 20) as slow:
+            slow.sendall(
+                HALF + b"Content-Length: 10\r\nContent-Type: image/png\r\n\r\n"
+            )
+            for byte in body:
+                time.sleep(0.1)
+                slow.sendall(bytes([byte]))
+            assert slow.recv(1000).startswith(b"HTTP/1.1 ")  # some answer
 
 
 def test_a_host_name_that_is_none():

@@ -1,4 +1,4 @@
-"""The mean of the rounds of a method with a mask: the mask's numbers are its own too."""
+"""The mean of rounds of a method with a mask has the numbers of the mask."""
 
 from __future__ import annotations
 
