@@ -9,7 +9,7 @@ COPY setup.py README.md LICENSE constraints.txt ./
 COPY flags flags
 COPY mixdmt_tf mixdmt_tf
 RUN pip install --no-cache-dir -c constraints.txt setuptools wheel \
-    && pip install --no-cache-dir --no-build-isolation -c constraints.txt ".[pretrained]"
+    && pip install --no-cache-dir --no-build-isolation -c constraints.txt ".[pretrained,serve,tune]"
 
 RUN useradd --create-home user && install -d -o user /work
 USER user

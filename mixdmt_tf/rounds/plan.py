@@ -101,7 +101,8 @@ def stage_lengths(steps: Optional[int], method: Mapping[str, Any]) -> Dict[str, 
             f"--steps={steps} are divided among all stages: --base_steps="
             f"{divided.base_steps} --round_steps={divided.round_steps}; the run has "
             + " ".join(f"--{name}={value}" for name, value in wrong.items())
-            + "\nGive --steps alone, or --base_steps and --round_steps."
+            + "\nGive --steps alone, or --base_steps and --round_steps. A run that has "
+            "begun keeps its lengths: for others give another --workdir."
         )
     return found
 

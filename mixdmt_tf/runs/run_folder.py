@@ -148,11 +148,12 @@ def as_started(path: pathlib.Path, experiment: Experiment) -> Experiment:
     if run.max_minutes is None and old != "none":  # flags.txt has lengths, too
         experiment = experiment.replace({"max_minutes": float(old)})
     elif run.max_minutes is not None and run.steps is None:
-        new = to_text(run.max_minutes)
+        new, stages = to_text(run.max_minutes), _has_stages(experiment)
         if old != new:
             raise UserError(
                 f"{path} holds a run that was not given --max_minutes={new}, but {old}."
-                "\nGive it --steps to prolong it, or choose another --workdir."
+                f"\n{'Choose' if stages else 'Give it --steps to prolong it, or choose'} "
+                "another --workdir."
             )
         experiment = experiment.with_steps_of(text)
     measured = ("steps_per_execution", "precision")  # measured only once

@@ -197,3 +197,17 @@ def test_lost_pseudo_labels_of_a_finished_round_are_made_again(
     (folder / "pseudo_labels" / "round_1.npz").unlink()
     assert tiny.session(folder, *FLAGS).code == 0
     assert facts(folder, *FLAGS) == straight
+
+
+def test_a_run_in_rounds_keeps_its_length(tmp_path):
+    flags = (
+        *("--algorithm=dmt", "--augment=none", "--rounds=1", "--base_batch=8"),
+        *("--unlabeled_ratio=2", "--select_on=last"),
+    )
+    done = tiny.session(tmp_path, *flags, "--steps=6")
+    assert done.code == 0, done.err
+    again = tiny.session(tmp_path, *flags, "--steps=8")
+    assert (again.code, again.steps) == (2, ())
+    assert "A run that has begun keeps its lengths" in again.err
+    again = tiny.session(tmp_path, *flags, "--steps=6")
+    assert (again.code, again.steps) == (0, ())
