@@ -148,12 +148,13 @@ def as_started(path: pathlib.Path, experiment: Experiment) -> Experiment:
     if run.max_minutes is None and old != "none":  # flags.txt has lengths, too
         experiment = experiment.replace({"max_minutes": float(old)})
     elif run.max_minutes is not None and run.steps is None:
-        new, stages = to_text(run.max_minutes), _has_stages(experiment)
+        new = to_text(run.max_minutes)
+        prolong = not _has_stages(experiment)
+        advice = "Give it --steps to prolong it, or choose" if prolong else "Choose"
         if old != new:
             raise UserError(
                 f"{path} holds a run that was not given --max_minutes={new}, but {old}."
-                f"\n{'Choose' if stages else 'Give it --steps to prolong it, or choose'} "
-                "another --workdir."
+                f"\n{advice} another --workdir."
             )
         experiment = experiment.with_steps_of(text)
     measured = ("steps_per_execution", "precision")  # measured only once
