@@ -7,7 +7,7 @@ stack B is TensorFlow 2.21 with Keras 3.15 (newer Pythons).
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, Callable, ContextManager, Dict, Iterator, List
 
 import keras
 import tensorflow as tf
@@ -93,6 +93,19 @@ def _without_value(next_creator: Callable[..., Any], **settings: Any) -> Any:
         return next_creator(**settings)
     names = ("trainable", "dtype", "name", "shape")
     return UninitializedVariable(**{name: settings[name] for name in names})
+
+
+def own_code() -> ContextManager[None]:
+    """Within it, layers with a function of Python, such as `Lambda`, can be copied.
+
+    Keras 3 takes them for layers of a file from somebody else.
+    """
+    if not KERAS_3:
+        return contextlib.nullcontext()
+    from keras.src.saving.serialization_lib import SafeModeScope
+
+    scope: ContextManager[None] = SafeModeScope(False)
+    return scope
 
 
 def is_loss_scaling(optimizer: Any) -> bool:

@@ -128,7 +128,8 @@ def task_of(
         source,
         len(given.labeled.images),
         experiment.run.seed,
-        given.validation is not None,
+        # Of segmentation, validation images never are training images.
+        given.validation is not None or keywords.task == "segmentation",
     )
     return task.replace(task.resolve()), split
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from mixdmt_tf import compat
 from mixdmt_tf.errors import ArgumentError
-from mixdmt_tf.learners import compiling, networks
+from mixdmt_tf.learners import checking, compiling, networks
 from mixdmt_tf.learners.keywords import Keywords
 from mixdmt_tf.learners.pixels import Range, Scale, range_given
 from mixdmt_tf.learners.reading import Reader
@@ -63,6 +63,7 @@ class BaseModel(keras.Model):
         }
         keywords = Keywords(task, method, plain)
         logits = networks.logits_of(network, num_classes, task)
+        checking.require_own_layers(logits)
         super().__init__(name=method)
         self.built = True  # the network is
         self.network = logits

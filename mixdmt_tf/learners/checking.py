@@ -2,15 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Optional, Tuple
+import warnings
+from typing import Any, List, Optional, Sequence, Tuple
 
+import keras
 import numpy as np
 
 from mixdmt_tf.data.segmentation.source import IGNORED
 from mixdmt_tf.errors import ArgumentError
 from mixdmt_tf.learners.inputs import Arrays
+from mixdmt_tf.models.features import layers_in
 
 Shape = Tuple[Optional[int], ...]
+
+
+def require_own_layers(network: keras.Model) -> None:
+    """Rejects layers that can't be copied, and warns of losses that are not trained.
+
+    Args:
+        network: somebody's own, to logits.
+
+    Raises:
+        ArgumentError: if a layer of a class of the user can't be made of its config.
+    """
+    for layer in layers_in(network):
+        kind = type(layer)
+        if kind.__module__.partition(".")[0] in ("keras", "mixdmt_tf", "tensorflow"):
+            continue
+        try:
+            kind.from_config(layer.get_config())
+        except Exception as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise ArgumentError(
+                f"network: {layer.name} can't be copied, and methods copy networks: "
+                f"{reason}\nGive {kind.__name__} a get_config with all arguments of "
+                "its __init__, and **kwargs."
+            ) from error
+    if network.losses:
+        warnings.warn(
+            f"{network.name} has {len(network.losses)} regularization losses, which "
+            "the methods do not add to theirs; they have weight_decay=...",
+            stacklevel=3,
+        )
 
 
 def require_shape(images: Arrays, expected: Shape, what: str) -> None:
@@ -69,6 +102,23 @@ def class_numbers(labels: Any, classes: int, what: str, lowest: int = 0) -> np.n
             "each image, [N]"
         )
     return _whole(labels, lowest, classes, what, (), "image")
+
+
+def require_classes(maps: Sequence[np.ndarray], what: str) -> None:
+    """Rejects label maps of ignored pixels alone: no loss or mean IoU would exist.
+
+    Args:
+        maps: uint8 [H, W] each.
+        what: name of the argument, for error messages.
+
+    Raises:
+        ArgumentError: if no pixel has a class.
+    """
+    if not any((each != IGNORED).any() for each in maps):
+        raise ArgumentError(
+            f"{what}: every pixel of the {len(maps)} label maps is {IGNORED}, which is "
+            "ignored; expected classes"
+        )
 
 
 def class_maps(labels: Any, images: Arrays, classes: int, what: str) -> List[Any]:

@@ -62,7 +62,11 @@ class Compiled:
         if optimizer is not None:
             optimizer = keras.optimizers.get(optimizer)
         # Accuracy is always reported.
-        metrics = [each for each in metrics if each not in ("accuracy", "acc")]
+        metrics = [
+            each
+            for each in metrics
+            if getattr(each, "name", each) not in ("accuracy", "acc")
+        ]
         return cls(optimizer, metrics or None, options)
 
     def fresh(self, used: Any) -> Compiled:

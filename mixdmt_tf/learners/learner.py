@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from mixdmt_tf.algorithms.base import Algorithm
+from mixdmt_tf.algorithms.parts import own_state
 from mixdmt_tf.algorithms.parts.moving_average import MovingAverage
 from mixdmt_tf.errors import ArgumentError
 from mixdmt_tf.learners import arrays, compiling, state
@@ -144,7 +145,12 @@ class Learner(TrainedModel):
         self._compiled = self._compiled.fresh(before)
         algorithm.compile(self._compiled.optimizer)
         if goes_on:
+            rates = own_state.of_rate(algorithm.optimizer)
+            compiled = [rate.numpy() for rate in rates]
             state.take_over(algorithm, before)
+            if self._compiled.optimizer is not None:  # whose rate may be a new one
+                for rate, value in zip(rates, compiled):
+                    rate.assign(value)
         self._take_up(algorithm)
 
     def _take_up(self, algorithm: Algorithm) -> None:

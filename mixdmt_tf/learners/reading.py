@@ -47,7 +47,10 @@ class Reader:
         """
         found = inputs.pairs(given, y, what)
         images, scale = self._read(found, what, scale)
-        return Part(images, self._labels(found, what)), scale
+        labels = self._labels(found, what)
+        if self.task == "segmentation":
+            checking.require_classes(labels, what)
+        return Part(images, labels), scale
 
     def unlabeled(self, given: Any, what: str, scale: Scale) -> Tuple[Part, Scale]:
         """As `labeled`, but labels are optional and used for reports only."""

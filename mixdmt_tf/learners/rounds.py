@@ -94,6 +94,11 @@ class RoundsLearner(TrainedModel):
                 "Leave the optimizer out, and give learning_rate= and others as "
                 "keywords of the method."
             )
+        if self.keywords.task == "segmentation" and None not in self.reader.shape[:2]:
+            raise ArgumentError(
+                "network: rounds label whole images, of any size.\nBegin it with "
+                "keras.Input((None, None, 3))."
+            )
         whole = 1 if epochs is None else epochs
         plan = compiling.plan(whole, 0, steps_per_epoch, batch_size)
         given = arrays.read(self, x, y, unlabeled, validation_data)

@@ -53,5 +53,5 @@ def _all(algorithm: Algorithm) -> List[Any]:
     optimizers = [algorithm.optimizer, *algorithm.more_optimizers.values()]
     for each in filter(None, optimizers):
         found += map(compat.tf_variable, compat.variables(each))
-        found += own_state.of_loss_scale(each)
+        found += own_state.of_loss_scale(each) + own_state.of_rate(each)
     return found

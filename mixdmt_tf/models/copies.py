@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import keras
 
+from mixdmt_tf import compat
+
 
 def copied(network: keras.Model) -> keras.Model:
     """Returns a network of the same architecture with random weights of its own.
@@ -17,7 +19,8 @@ def copied(network: keras.Model) -> keras.Model:
     Returns:
         A model that shares nothing with it.
     """
-    copy = keras.models.clone_model(network)
+    with compat.own_code():
+        copy = keras.models.clone_model(network)
     for theirs, own in zip(network._flatten_layers(), copy._flatten_layers()):
         adapted = isinstance(theirs, keras.layers.Normalization)
         if theirs.weights and (adapted or not theirs.trainable):

@@ -189,14 +189,13 @@ class Search:
     def _requeue(self) -> None:
         """Queues trials that were running when the process ended, to resume them."""
         state = self._optuna.trial.TrialState
-        waiting = self._study.get_trials(states=(state.WAITING,))
-        queued = {each.user_attrs.get("run") for each in waiting}
-        for each in self._study.get_trials(states=(state.RUNNING,)):
-            # Without a number it had no folder yet; one that failed had ended.
-            number = each.user_attrs.get("run")
-            ended = number is None or each.user_attrs.get("failed")
-            # Queued first: a kill between the two must not lose it.
-            if not ended and number not in queued:
+        trials = self._study.get_trials
+        queued = {t.user_attrs.get("run") for t in trials(states=(state.WAITING,))}
+        for each in trials(states=(state.RUNNING,)):
+            # Without a number it had no folder yet; one that failed had ended. It is
+            # queued first: a kill between the two must not lose it.
+            number, failed = map(each.user_attrs.get, ("run", "failed"))
+            if not failed and number not in {None, *queued}:
                 self._study.enqueue_trial(each.params, user_attrs={"run": number})
             self._study.tell(each.number, state=state.FAIL)
 

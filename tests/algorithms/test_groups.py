@@ -8,6 +8,8 @@ import pytest
 import tensorflow as tf
 
 from mixdmt_tf import compat
+from mixdmt_tf.algorithms.parts import groups
+from mixdmt_tf.algorithms.parts.momentum import Momentum
 from mixdmt_tf.algorithms.parts.terms import mean_over_replicas
 from mixdmt_tf.data.classification.recipe import Recipe
 from mixdmt_tf.runs import checkpoints, training_loop
@@ -112,6 +114,20 @@ def test_kernels_of_each_group_decay_at_their_own_rate():
         for got, without in pairs:
             wanted = without * (factor if "kernel" in got.name else 1)
             np.testing.assert_allclose(got, wanted, rtol=1e-6)
+
+
+def test_only_kernels_decay_whatever_their_layer_is_called():
+    layer = keras.layers.Dense(2, name="kernels", bias_initializer="ones")
+    network = keras.Sequential([keras.Input((3,)), layer])
+    group = groups.Group(network.weights, keras.optimizers.SGD(0.1), 0.1, 0.5)
+    (decaying,) = group.decaying(tf.constant(0))
+    assert decaying[0].shape == (3, 2)
+    momentum = Momentum(0.1, l2=0.5, kernels_only=True)
+    momentum.build(network.trainable_variables)
+    before = layer.bias.numpy()
+    zeros = [tf.zeros(each.shape) for each in network.trainable_variables]
+    momentum.apply_gradients(zip(zeros, network.trainable_variables))
+    np.testing.assert_array_equal(layer.bias, before)
 
 
 def test_the_average_follows_the_network():

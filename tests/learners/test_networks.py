@@ -222,3 +222,36 @@ def test_the_head_of_a_network_in_another_one_is_its_last_layer():
     network = made.network(keras.layers.Dense(10, name="end"))
     wrapped = networks.taking(network, (0.0, 255.0))
     assert networks.as_settings(wrapped, False).head == ("end",)
+
+
+class Scaled(keras.layers.Layer):
+    """A layer of a user, without `get_config`."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def call(self, x):
+        return self.function(x)
+
+
+def test_a_layer_that_cannot_be_copied_is_named():
+    layer = Scaled(lambda x: 2.0 * x)
+    with pytest.raises(
+        ArgumentError, match=f"{layer.name} can't be copied.*\n.*Scaled"
+    ):
+        mixdmt_tf.Supervised(made.network(layer, keras.layers.Dense(10)), 10)
+
+
+def test_a_layer_with_a_function_of_python_can_be_copied():
+    (images, labels), unlabeled, _ = made.images()
+    layer = keras.layers.Lambda(lambda x: 2.0 * x)
+    model = mixdmt_tf.MeanTeacher(made.network(layer, keras.layers.Dense(10)), 10)
+    model.fit((images, labels), unlabeled=unlabeled, steps_per_epoch=1, verbose=0)
+    assert model.predict(images, verbose=0).shape == (20, 10)
+
+
+def test_regularization_losses_are_not_passed_over_in_silence():
+    end = keras.layers.Dense(10, kernel_regularizer="l2")
+    with pytest.warns(UserWarning, match="1 regularization losses"):
+        mixdmt_tf.Supervised(made.network(end), 10)

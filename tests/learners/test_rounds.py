@@ -115,6 +115,28 @@ def test_two_models_that_teach_each_other_for_segmentation():
     assert model.predict(images, verbose=0).shape == (3, 48, 48, 11)
 
 
+SEGMENTATION = {
+    **{"rounds": 1, "base_steps": 1, "round_steps": 1, "base_batch": 2},
+    **{"unlabeled_ratio": 1, "flip": False},
+}
+
+
+def test_rounds_of_segmentation_need_no_validation_images():
+    (images, labels), unlabeled, _ = made.scenes()
+    model = mixdmt_tf.segmentation.CBST(made.segmenter(), 11, **SEGMENTATION)
+    history = model.fit(
+        (images, labels), unlabeled=unlabeled, batch_size=2, verbose=0
+    ).history
+    assert history and model.predict(images[:1], verbose=0).shape == (1, 48, 48, 11)
+
+
+def test_rounds_of_segmentation_need_a_network_of_any_size():
+    (images, labels), unlabeled, _ = made.scenes()
+    model = mixdmt_tf.segmentation.CBST(made.segmenter(48), 11, **SEGMENTATION)
+    with pytest.raises(ArgumentError, match="rounds label whole images, of any size"):
+        model.fit((images, labels), unlabeled=unlabeled, verbose=0)
+
+
 def test_wrong_arguments_are_refused():
     model = mixdmt_tf.DMT(made.network(), made.CLASSES, **ROUNDS)
     stopping = keras.callbacks.EarlyStopping()

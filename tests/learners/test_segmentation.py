@@ -148,3 +148,13 @@ def test_auxiliary_decoders_of_a_network_with_a_range_of_its_own():
     shapes = [weight.shape for weight in model.algorithm.auxiliary[0].weights]
     assert len(model.algorithm.auxiliary) == 6
     assert [tuple(shape) for shape in shapes] == [(1, 1, 4, CLASSES), (CLASSES,)]
+
+
+@pytest.mark.parametrize("what", ["x", "validation_data"])
+def test_label_maps_of_ignored_pixels_alone(what):
+    (images, labels), unlabeled, _ = made.scenes()
+    model = mixdmt_tf.segmentation.MeanTeacher(made.segmenter(48), 11)
+    ignored = (images, np.full_like(labels, 255))
+    given = {"x": (images, labels), "validation_data": None, what: ignored}
+    with pytest.raises(ArgumentError, match="every pixel of the 3 label maps is 255"):
+        model.fit(**given, unlabeled=unlabeled, verbose=0)

@@ -80,20 +80,6 @@ def test_the_last_ones_and_the_best_are_kept(folder):
     assert box.checkpoints.steps() == [6, 7]
 
 
-def test_its_files_are_on_the_disk_before_it_is_visible(folder, monkeypatch):
-    events = []
-    sync, rename = checkpoints.sync, os.rename
-    monkeypatch.setattr(
-        checkpoints, "sync", lambda path: (events.append(path.name), sync(path))
-    )
-    monkeypatch.setattr(
-        os, "rename", lambda *places: (events.append("renamed"), rename(*places))
-    )
-    final = Box(folder).save(3)
-    weights = {each.name for each in final.iterdir() if each.name[:5] == "state"}
-    assert weights and weights <= set(events[: events.index("renamed")])
-
-
 def test_keep_one(folder):
     box = Box(folder, keep=1)
     for step in (1, 2, 3):

@@ -61,7 +61,12 @@ class Group:
         weights = map(compat.tf_variable, self.weights)
         multipliers = self.rates.of_all(self.weights)
         pairs = zip(weights, multipliers)
-        return [(w, rate * multiplier) for w, multiplier in pairs if "kernel" in w.name]
+        # Only the last part of the name: a layer may be called "kernels".
+        return [
+            (w, rate * multiplier)
+            for w, multiplier in pairs
+            if "kernel" in w.name.rpartition("/")[2]
+        ]
 
 
 def losses(

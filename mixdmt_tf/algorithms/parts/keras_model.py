@@ -215,11 +215,12 @@ class KerasModel(keras.Model):
     def save_own_variables(self, store: Any) -> None:
         """Saves the variables that Keras doesn't find by itself.
 
-        That is: EMA weights, the method's own state, and the loss scales of float16.
+        That is: EMA weights, the method's own state, and of optimizers the learning
+        rates that callbacks may have set, and the loss scales of float16.
         """
         for i, variable in enumerate(self._variables_to_store()):
             store[str(i)] = variable.numpy()
-        for name, variable in self._loss_scales().items():
+        for name, variable in self._of_optimizers().items():
             store[name] = variable.numpy()
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
@@ -237,7 +238,7 @@ class KerasModel(keras.Model):
             )
         for i, variable in enumerate(variables):
             variable.assign(np.asarray(store[str(i)]))
-        for name, variable in self._loss_scales().items():
+        for name, variable in self._of_optimizers().items():
             if name in store.keys():  # older files have none
                 variable.assign(np.asarray(store[name]))
 
@@ -245,11 +246,16 @@ class KerasModel(keras.Model):
         averages = [] if self.teacher is not None else self.average.averages
         return [*averages, *self.own_variables]
 
-    def _loss_scales(self) -> Dict[str, tf.Variable]:
-        """Loss scales of all groups and their counters, if Keras doesn't save them."""
-        found = [
-            variable
-            for each in self.groups.values()
-            for variable in own_state.of_loss_scale(each.optimizer)
-        ]
-        return {f"loss_scale_{i}": variable for i, variable in enumerate(found)}
+    def _of_optimizers(self) -> Dict[str, tf.Variable]:
+        """Loss scales and rates of all groups, if Keras doesn't save them."""
+        optimizers = [each.optimizer for each in self.groups.values()]
+        found = {"loss_scale": own_state.of_loss_scale}
+        if not compat.KERAS_3:
+            found["learning_rate"] = own_state.of_rate
+        return {
+            f"{name}_{i}": variable
+            for name, variables in found.items()
+            for i, variable in enumerate(
+                variable for each in optimizers for variable in variables(each)
+            )
+        }

@@ -90,7 +90,8 @@ class Momentum(ByLayer, keras.optimizers.SGD):
         weight = tf.convert_to_tensor(variable)
         gradient = tf.cast(tf.convert_to_tensor(gradient), weight.dtype)
         index = compat.slot_index(self, variable)
-        if self.l2 and (not self.kernels_only or "kernel" in variable.name):
+        is_kernel = "kernel" in variable.name.rpartition("/")[2]  # not a layer's name
+        if self.l2 and (is_kernel or not self.kernels_only):
             gradient += self.l2 * weight
         direction = gradient
         if self.momentum:

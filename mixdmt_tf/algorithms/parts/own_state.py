@@ -71,6 +71,16 @@ def of_loss_scale(optimizer: Any) -> List[tf.Variable]:
     return [] if found is None else variables([found])
 
 
+def of_rate(optimizer: Any) -> List[tf.Variable]:
+    """Returns the learning rate if callbacks can set it; nothing for a schedule.
+
+    On Keras 3 it is among the variables of the optimizer, on Keras 2 it is not.
+    """
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    rate = getattr(inner, "_learning_rate", None)
+    return [compat.tf_variable(rate)] if compat.is_variable(rate) else []
+
+
 def _search(value: Any, path: str, found: Dict[str, Any], seen: Set[int]) -> None:
     # TensorFlow wraps lists, dictionaries and tuples in trackable ones, which hold no
     # plain objects and can't be saved once an element was replaced.

@@ -107,8 +107,7 @@ class Lines:
         if not pixels:
             return
         total = sum(pixels.values())
-        if pixels[IGNORED] == total:
-            self._problem(f"all pixels of all masks are {IGNORED}, which is ignored")
+        self._require_classes()
         highest = max((each for each in pixels if each != IGNORED), default=-1)
         names = self.names or tuple(f"class {each}" for each in range(highest + 1))
         width = max(map(len, [*names, "ignored"]))
@@ -123,6 +122,20 @@ class Lines:
             self._problem(
                 f"masks have numbers that no class has: {short(strange, LISTED)}"
             )
+
+    def _require_classes(self) -> None:
+        """Names parts without a pixel that has a class; `_odd` those without labels."""
+        classes = self.palette.classes if self.palette else {}
+        for part in self.found.parts:
+            known = [f for each, _, f in self.seen if each == part]
+            found = {number for facts in known for number in facts.numbers}
+            found |= {
+                classes.get(code, IGNORED) for facts in known for code in facts.colours
+            }
+            if found == {IGNORED}:
+                self._problem(
+                    f"all pixels of the masks of {part} are {IGNORED}, which is ignored"
+                )
 
     def _colours(self) -> None:
         solid = frozenset[int]().union(*(f.solid for _, _, f in self.seen))

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from typing import Tuple
+from typing import List, Sequence, Tuple
 
 import numpy as np
 
-from mixdmt_tf.data.segmentation.source import Source
+from mixdmt_tf.data.segmentation.source import (
+    IGNORED,
+    Sample,
+    Source,
+    hidden_labels,
+)
 from mixdmt_tf.data.splits import Split, write_split
 from mixdmt_tf.runs.splits import choose_split
 from mixdmt_tf.runs.task import Task
@@ -36,8 +41,20 @@ def small(task: Task, folder: pathlib.Path) -> Task:
     return type(task)(dataclasses.replace(experiment, data=data), source)
 
 
+def _that_count(samples: Sequence[Sample], number: int, classes: int) -> List[Sample]:
+    """Returns some images, the last of which has a pixel with a class, if any has."""
+
+    def counts(sample: Sample) -> bool:
+        labels = hidden_labels(sample, classes)
+        return labels is not None and bool((labels != IGNORED).any())
+
+    last = next((i for i, each in enumerate(samples) if counts(each)), 0)
+    start = max(0, last + 1 - number)
+    return [*samples[start : start + number]]
+
+
 def few(source: Source, split: Split) -> Tuple[Source, Split]:
-    """Selects the first labelled, unlabelled, validation and test images.
+    """Selects a few labelled, unlabelled, validation and test images.
 
     Args:
         source: the data set.
@@ -47,14 +64,17 @@ def few(source: Source, split: Split) -> Tuple[Source, Split]:
         The images and their split. Some are labelled if any in the data set are.
         Unlabelled images were unlabelled before, since hidden labels may be unchecked.
     """
-    labeled = split.labeled[: LABELED if len(split.unlabeled) else IMAGES]
+    classes, number = source.num_classes, LABELED if len(split.unlabeled) else IMAGES
+    known = [source.train[i] for i in split.labeled]
+    chosen = {id(each) for each in _that_count(known, number, classes)}
+    labeled = split.labeled[[id(each) in chosen for each in known]]
     unlabeled = split.unlabeled[: IMAGES - len(labeled)]
     ids = np.sort(np.concatenate([labeled, unlabeled]))
     small = dataclasses.replace(
         source,
         train=[source.train[i] for i in ids],
-        validation=source.validation[:JUDGED],
-        test=None if source.test is None else source.test[:JUDGED],
+        validation=_that_count(source.validation, JUDGED, classes),
+        test=source.test and _that_count(source.test, JUDGED, classes),
         lists={},
     )
     return small, dataclasses.replace(

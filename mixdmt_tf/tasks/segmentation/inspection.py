@@ -121,13 +121,13 @@ def shade(weights: np.ndarray) -> np.ndarray:
 
 def column(title: str, pictures: List[np.ndarray]) -> Image.Image:
     """Stacks images of one height vertically, under a title, on white."""
-    width = max(round(p.shape[1] * _HEIGHT / p.shape[0]) for p in pictures)
+    widths = [max(1, round(p.shape[1] * _HEIGHT / p.shape[0])) for p in pictures]
     height = _TITLE + len(pictures) * (_HEIGHT + 4)
-    whole = Image.new("RGB", (width + 4, height), "white")
+    whole = Image.new("RGB", (max(widths) + 4, height), "white")
     font = ImageFont.load_default(14)
     ImageDraw.Draw(whole).text((4, 4), title, "black", font)
     for place, picture in enumerate(pictures):
-        size = round(picture.shape[1] * _HEIGHT / picture.shape[0]), _HEIGHT
+        size = widths[place], _HEIGHT
         tile = Image.fromarray(picture).resize(size, Image.Resampling.NEAREST)
         whole.paste(tile, (2, _TITLE + place * (_HEIGHT + 4) + 2))
     return whole

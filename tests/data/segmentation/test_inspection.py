@@ -112,24 +112,6 @@ def test_a_mask_that_was_saved_as_jpeg_is_named_once(tmp_path):
     assert bad.startswith(f"{mask.with_suffix('.jpg')}: JPEG, which changes numbers")
 
 
-def test_what_training_refuses_for_a_reason_of_its_own(tmp_path):
-    put(tmp_path, ["a", "b"])
-    (tmp_path / "classes.txt").write_text("sky\nroad\ncar\n")
-    files.save(tmp_path / "images" / "a.jpg", files.photo(16, 16, 3))
-    report, text = inspect(tmp_path)
-    assert not report.usable
-    assert "training refuses the folder" in text and "both a.jpg and a.png" in text
-
-
-def test_masks_of_ignored_pixels_alone(tmp_path):
-    put(tmp_path, ["a", "b"])
-    (tmp_path / "classes.txt").write_text("sky\nroad\ncar\n")
-    for mask in (tmp_path / "masks").iterdir():
-        files.save(mask, np.full((16, 16), 255, np.uint8))
-    report, text = inspect(tmp_path)
-    assert not report.usable and "all pixels of all masks are 255" in text
-
-
 def test_equal_images_that_all_have_labels_or_none(tmp_path):
     put(tmp_path, ["a", "b", "c", "d", "e"])
     for name, copied in ("ab", "cd"):

@@ -41,6 +41,29 @@ def test_few_samples_are_what_they_were():
     assert own.seed == split.seed
 
 
+class Ignored(MemorySample):
+    """All of its pixels are 255."""
+
+    def labels(self):
+        return np.full_like(super().labels(), 255)
+
+
+def test_one_of_the_few_has_a_class():
+    """Otherwise neither a loss nor a mean IoU would exist."""
+    samples = [Ignored(f"i{i}") for i in range(6)] + [MemorySample("m")]
+    whole = dataclasses.replace(
+        IMAGES,
+        train=[*samples, MemorySample("u", False), MemorySample("w", False)],
+        validation=samples,
+        test=samples[::-1],
+    )
+    small, own = few(whole, splits.make_split(whole, 7, seed=0))
+    labeled = [small.train[i].name for i in own.labeled]
+    assert len(labeled) == 4 and "m" in labeled
+    assert [each.name for each in small.validation] == ["i5", "m"]
+    assert [each.name for each in small.test] == ["m", "i5"]
+
+
 def test_fewer_samples_than_few():
     source = in_memory(5)
     split = splits.make_split(source, 2, seed=0)

@@ -51,6 +51,10 @@ def test_greys_of_weights():
     assert (found == found[..., :1]).all()
 
 
+def test_a_picture_that_is_much_higher_than_wide():
+    assert np.asarray(column("a", [np.zeros((1000, 3, 3), np.uint8)])).shape[1] == 5
+
+
 def test_a_column_has_a_title_and_its_pictures_below_one_another():
     """Each 160 high in its own proportions, its pixels as they are."""
     red, green = (np.full((20, width, 3), 0, np.uint8) for width in (10, 40))
