@@ -277,3 +277,16 @@ def test_domain_scores_need_two_unlabelled_images():
     )
     with pytest.raises(UserError, match="there is 1 unlabelled image"):
         domain_scores.domain_scores(pipeline)
+
+
+def test_each_fold_and_each_run_begin_with_other_weights(monkeypatch):
+    seeds = []
+    monkeypatch.setattr(domain_scores, "STEPS", 0)
+    monkeypatch.setattr(
+        domain_scores._Detector, "begin", lambda self, seed: seeds.append(seed)
+    )
+    for seed in (0, 1):
+        given = pipeline()
+        given.seed = seed
+        domain_scores.domain_scores(given)
+    assert len(set(seeds)) == len(seeds) == 2 * domain_scores.FOLDS
