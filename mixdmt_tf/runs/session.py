@@ -20,6 +20,7 @@ from mixdmt_tf.runs import (
     export,
     owners,
     precision,
+    random_layers,
     results,
     step_errors,
     trained,
@@ -144,7 +145,9 @@ class Session:
             flush=True,
         )
         rate = optimizers.note(self.experiment.method, run.steps)
-        for note in filter(None, [rate, precision.note(run, self.algorithm.network)]):
+        network = self.algorithm.network
+        notes = [rate, precision.note(run, network), random_layers.note(network)]
+        for note in filter(None, notes):
             print(note, flush=True)
         if 0 < start < run.steps:
             share = 100 * start / run.steps
