@@ -15,8 +15,17 @@ from mixdmt_tf.runs.trained import Trained
 
 def choose_split(task: Task) -> Split:
     """Returns the split of `--split`, or draws one with the run's seed."""
-    given = task.experiment.data.split
-    return _read_given(task, given) if given else task.draw_split()
+    data = task.experiment.data
+    if not data.split:
+        return task.draw_split()
+    split = _read_given(task, data.split)
+    if isinstance(data.labels, int) and data.labels != len(split.labeled):
+        print(
+            f"--split={data.split} has {len(split.labeled):,} labelled images: "
+            f"--labels={data.labels} does not count",
+            flush=True,
+        )
+    return split
 
 
 def find_split(task: Task, folder: pathlib.Path) -> Split:

@@ -78,3 +78,15 @@ def test_parts_of_a_batch(images):
     mixing = "--algorithm=mixmatch"
     refused(images, "expected a divisor of --batch", mixing, "--mixup_parts=7")
     assert train(images, mixing, "--mixup_parts=2")[1].code == 0
+
+
+@pytest.mark.parametrize("labels", [12, 6])
+def test_labels_beside_a_split(labels, images):
+    _, done = train(images, "--algorithm=supervised")
+    assert done.code == 0
+    split = images.with_name("run").rename(images.with_name("first")) / "split.json"
+    more = ("--algorithm=supervised", f"--split={split}", f"--labels={labels}")
+    done = train(images, *more)[1]
+    assert done.code == 0, done.err
+    said = f"has 12 labelled images: --labels={labels} does not count"
+    assert (said in done.out) == (labels != 12)
