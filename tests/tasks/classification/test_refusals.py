@@ -37,7 +37,9 @@ def train(images, *more):
     folder = images.with_name("run")
     if not any(each.startswith("--algorithm") for each in more):
         more = ("--algorithm=fixmatch", *more)
-    return folder, tiny.session(folder, *FLAGS, f"--data_dir={images}", *more)
+    names = {each.partition("=")[0] for each in more}
+    flags = [each for each in FLAGS if each.partition("=")[0] not in names]
+    return folder, tiny.session(folder, *flags, f"--data_dir={images}", *more)
 
 
 def refused(images, said, *more):
