@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from typing import Dict, Optional, Sequence, Tuple
+from typing import Dict, Iterable, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 from PIL import Image
 
 from mixdmt_tf.data import band_files, image_files
 from mixdmt_tf.data.bands import Bands
+from mixdmt_tf.data.csv_rows import spellings
 from mixdmt_tf.data.segmentation import label_maps
 from mixdmt_tf.data.segmentation.colours import Palette
 from mixdmt_tf.data.segmentation.opening import naming, opened, rgb, seen_size
@@ -146,3 +147,17 @@ def by_stem(folder: pathlib.Path, suffixes: Sequence[str]) -> Dict[str, pathlib.
             )
         files[path.stem] = path
     return dict(sorted(files.items()))
+
+
+def by_names(
+    files: Mapping[str, pathlib.Path], names: Iterable[str]
+) -> Dict[str, pathlib.Path]:
+    """Returns files by the names of images, whose accents may be encoded otherwise.
+
+    Args:
+        files: by their own names.
+        names: of the images.
+    """
+    others = {each: name for name in names for each in spellings(name)}
+    others.update({name: name for name in names})
+    return {others.get(name, name): path for name, path in files.items()}

@@ -11,7 +11,7 @@ from mixdmt_tf.data.segmentation import datasets
 from mixdmt_tf.data.segmentation.colours import Palette
 from mixdmt_tf.data.segmentation.config import Config
 from mixdmt_tf.data.segmentation.datasets.voc import root_in
-from mixdmt_tf.data.segmentation.files import FileSample
+from mixdmt_tf.data.segmentation.files import FileSample, by_names
 from mixdmt_tf.data.segmentation.source import Sample
 from mixdmt_tf.data.segmentation.text_files import read_lines
 
@@ -101,7 +101,7 @@ def _mask_folder(root: pathlib.Path, palette: Optional[Palette]) -> Listing:
         if place and not folder.is_dir():
             continue
         images = _images(folder / "images", found)
-        masks = _images(folder / "masks", found)
+        masks = by_names(_images(folder / "masks", found), images)
         found.parts[part] = [
             _sample(name, path, masks.get(name), palette)
             for name, path in images.items()
@@ -116,6 +116,7 @@ def _voc(root: pathlib.Path, palette: Optional[Palette]) -> Listing:
     masks = _images(root / "SegmentationClass", found)
     if (root / "SegmentationClassAug").is_dir():
         masks.update(_images(root / "SegmentationClassAug", found))
+    masks = by_names(masks, images)
     found.masks_alone = [masks[name] for name in masks if name not in images]
     folder = root / "ImageSets" / "Segmentation"
     train = "trainaug" if (folder / "trainaug.txt").exists() else "train"

@@ -31,7 +31,7 @@ from mixdmt_tf.data.segmentation.class_files import (
 )
 from mixdmt_tf.data.segmentation.colours import Palette
 from mixdmt_tf.data.segmentation.config import Config
-from mixdmt_tf.data.segmentation.files import FileSample, by_stem
+from mixdmt_tf.data.segmentation.files import FileSample, by_names, by_stem
 from mixdmt_tf.data.segmentation.held_out import hold_out
 from mixdmt_tf.data.segmentation.source import IGNORED, Source, short
 from mixdmt_tf.errors import UsageError, UserError
@@ -118,7 +118,7 @@ def _samples(
     """Lists the images of a folder, with their masks if there are any."""
     _require_folders(folder)
     images = by_stem(folder / "images", suffixes(bands))
-    masks = by_stem(folder / "masks", image_files.SUFFIXES)
+    masks = by_names(by_stem(folder / "masks", image_files.SUFFIXES), images)
     if not images:
         expected = kinds(suffixes(bands))
         raise UserError(f"{folder / 'images'} has no {expected} images")

@@ -26,7 +26,7 @@ from mixdmt_tf.data.segmentation.class_files import (
     require_numbers,
 )
 from mixdmt_tf.data.segmentation.config import Config
-from mixdmt_tf.data.segmentation.files import FileSample, by_stem
+from mixdmt_tf.data.segmentation.files import FileSample, by_names, by_stem
 from mixdmt_tf.data.segmentation.source import Source, short
 from mixdmt_tf.data.segmentation.text_files import read_lines
 from mixdmt_tf.errors import UsageError, UserError
@@ -92,6 +92,7 @@ def load(config: Config) -> Source:
     for folder in _MAPS:
         if (root / folder).is_dir():
             maps.update(by_stem(root / folder, label_maps.SUFFIXES))
+    maps = by_names(maps, images)
     if not maps:
         raise UserError(f"{root} has no label maps; {LAYOUT}")
     first = next(iter(maps.values()))
