@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from mixdmt_tf import digests
 from mixdmt_tf.runs import run_folder, training_loop
 from tests.tasks.classification import tiny
 
@@ -24,3 +25,14 @@ def test_measured_steps_per_execution_change_nothing_and_are_kept(
     assert kept == "3" == results["flags"]["steps_per_execution"]
     again = tiny.experiment(other, *auto)
     assert run_folder.as_started(other, again).run.steps_per_execution == 3
+
+
+def test_the_seconds_of_a_resumed_run_include_those_before(tmp_path):
+    assert tiny.session(tmp_path, tiny.SUPERVISED, "--steps=4").code == 0
+    path = tmp_path / "metrics.csv"
+    lines = [line.split(",") for line in digests.read(path).splitlines()]
+    lines[-1][lines[0].index("seconds")] = "1000.0"
+    digests.write(path, "".join(",".join(line) + "\n" for line in lines))
+    assert tiny.session(tmp_path, tiny.SUPERVISED, "--steps=8").code == 0
+    results = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert 1000 < results["seconds"] < 1100
