@@ -20,6 +20,7 @@ from mixdmt_tf import compat
 from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.models.copies import settle
 from mixdmt_tf.models.layers import sums
+from mixdmt_tf.models.layers.dropout import without_generators
 from mixdmt_tf.models.pretrained_classifier import PretrainedClassifier
 from mixdmt_tf.settings import setting
 
@@ -135,7 +136,7 @@ class KerasApplication(PretrainedClassifier):
             input_shape: (height, width, 1 or 3) of the images. Grey images become three
                 equal channels.
             num_classes: number of classes C.
-            portable: has no effect here. The preprocessing layer is part of this
+            portable: keep Keras's own dropout. The preprocessing layer is part of this
                 package, so a .keras file needs the package in any case; a SavedModel
                 does not.
 
@@ -147,7 +148,6 @@ class KerasApplication(PretrainedClassifier):
             UsageError: if the installed Keras has no such application, or it does not
                 take images of this size or with these channels.
         """
-        del portable
         if not hasattr(keras.applications, self.application):
             raise UsageError(
                 f"application={self.application}: Keras {keras.__version__} has no "
@@ -171,9 +171,12 @@ class KerasApplication(PretrainedClassifier):
         for layer in application.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.momentum = self.momentum
+        body = keras.Model(images, application.output)
+        body = body if portable else without_generators(body)
         pool = keras.layers.GlobalAveragePooling2D(dtype="float32", name="features")
-        logits = self.logits(pool(application.output), num_classes)
-        return self.prepare(keras.Model(images, logits, name=self.application.lower()))
+        logits = self.logits(pool(body.output), num_classes)
+        name = self.application.lower()
+        return self.prepare(keras.Model(body.inputs[0], logits, name=name))
 
     def _application(self, **kwargs: Any) -> keras.Model:
         """Builds the application without its last layers."""
