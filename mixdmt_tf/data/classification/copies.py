@@ -133,10 +133,23 @@ class Copies:
                 return crop_flip.crop_flip(
                     pictures, uniforms, self.padding, self.flip, self.fill
                 )
+            if self.augment == "cutout":
+                return self._erased(pictures, own, items // size)
             number, apply = AUGMENTATIONS[self.augment]
             return apply(pictures, self._uniforms(own, items // size, number))
 
         return make
+
+    def _erased(
+        self, pictures: tf.Tensor, ids: tf.Tensor, copies: tf.Tensor
+    ) -> tf.Tensor:
+        """Random erasing, with numbers only for the images that it changes."""
+        first = self._uniforms(ids, copies, 1)[:, 0]
+        rows = tf.where(first < erasing.PROBABILITY)
+        ids, copies, own = (tf.gather_nd(e, rows) for e in (ids, copies, pictures))
+        number, apply = AUGMENTATIONS["cutout"]
+        changed = apply(own, self._uniforms(ids, copies, number))
+        return tf.tensor_scatter_nd_update(pictures, rows, changed)
 
     def _uniforms(self, ids: tf.Tensor, copies: tf.Tensor, number: int) -> tf.Tensor:
         """Draws float32 [n, number] with the key (seed, image, copy) of each row."""
