@@ -76,13 +76,20 @@ def _serve(argv: Sequence[str]) -> int:
 
 
 def _require_for_joining(config: Config, given: AbstractSet[str]) -> None:
-    """Raises a UsageError for flags that would be ignored with `--dispatcher`."""
+    """Raises a UsageError for flags that `--dispatcher` ignores, or lacks."""
     for name in ("port", "workers"):
         if config.dispatcher and name in given:
             raise UsageError(
                 f"--{name}: one worker joins {config.dispatcher}, on a port of its own."
                 "\nLeave it out, and start the command once for each worker."
             )
+    local = ("localhost", "127.0.0.1", "[::1]")
+    there = config.dispatcher.partition("://")[2].rpartition(":")[0]
+    if config.dispatcher and there not in local and "host" not in given:
+        raise UsageError(
+            f"--dispatcher={config.dispatcher} is on another machine: give --host=NAME,"
+            " by which it and trainings reach this one."
+        )
 
 
 def _stop(number: int, _: Any) -> None:

@@ -207,7 +207,7 @@ def _planned(
         each.name: parsed.values[group.name][each.name]
         for group in parsed.groups
         for each in group.settings
-        if each.name in {*parsed.given, "algorithm", "dataset"} - searched
+        if each.name in {*parsed.given, "algorithm", "dataset"} - {*searched, "workdir"}
     }
     dataset = str(parsed.values["data"]["dataset"])
     return ranges, same, experiments.task_of(dataset) == "segmentation"

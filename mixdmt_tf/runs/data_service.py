@@ -17,6 +17,7 @@ import pathlib
 import queue
 import re
 import socket
+import sys
 import threading
 import time
 from typing import Any, Callable, Dict, Iterable, Iterator, Optional, Set, Tuple
@@ -30,13 +31,19 @@ from mixdmt_tf.errors import UserError
 # Graphs that are sent to other processes refer to a Python function by its token. This
 # is the token of the first function that a process registers; workers make sure of it.
 TOKEN = "pyfunc_0"
-MOST_WAITING = 256  # batches that came early before a missing one counts as lost
+MOST_WAITING = 256  # batches that may come early; after that only some a second do
+PATIENCE = 300.0  # seconds until a batch that others are waiting for counts as lost
 SILENCE = 30.0  # seconds without a batch before checking that all still answer
 _AHEAD = 8  # batches that are requested at a time
 _SECONDS = 10.0  # timeout of a connection
 PAUSE = 1.0  # seconds between two attempts to connect
 
 Batch = Dict[str, tf.Tensor]
+_NOBODY = (
+    "--data_service={}: still no batch. Workers may be reading the data, or they "
+    "announce an address at which this machine does not find them: on several "
+    "machines give bin/data_service a --host"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,12 +153,16 @@ def watched(
 
     threading.Thread(target=read, daemon=True).start()
     workers: Set[str] = set()
+    said = False
     try:
         while True:
             try:
                 element, error = came.get(timeout=SILENCE)
             except queue.Empty:
                 _require_all(address, workers)
+                if not workers and not said:
+                    said = True
+                    print(_NOBODY.format(address), file=sys.stderr, flush=True)
                 continue
             if error is not None:
                 raise error
@@ -198,14 +209,17 @@ def in_order(
         UserError: if an element is missing.
     """
     waiting: Dict[int, Tuple[Any, ...]] = {}
-    wanted = first
+    wanted, since = first, time.monotonic()
     for number, *values in elements:
         waiting[int(number)] = tuple(values)
         while wanted in waiting:
             yield waiting.pop(wanted)
-            wanted += 1
+            wanted, since = wanted + 1, time.monotonic()
         if len(waiting) > MOST_WAITING:
-            break
+            # A worker that has just joined may still be reading the data.
+            if time.monotonic() - since > PATIENCE:
+                break
+            time.sleep(PAUSE)
     if wanted < last:
         raise UserError(
             f"--data_service has lost batch {wanted}: one of its workers has stopped.\n"

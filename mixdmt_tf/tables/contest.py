@@ -194,8 +194,8 @@ class Interval:
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether the difference is significant."""
-        return self.half is not None and abs(self.mean) > self.half
+        """Whether the difference is significant; equal differences tell nothing."""
+        return bool(self.half) and abs(self.mean) > (self.half or 0.0)
 
 
 def interval(values: Sequence[float]) -> Interval:
@@ -235,6 +235,8 @@ def ranking(
 ) -> List[Standing]:
     """Ranks the methods that have finished runs, the best first.
 
+    The order is that of the means over the seeds that all of them have finished.
+
     Args:
         results: `results.json` by method and seed.
         measure: an error, where less is better, or another score, where more is better.
@@ -245,7 +247,12 @@ def ranking(
         for name, runs in results.items()
         if runs
     }
-    means = {name: statistics.fmean(runs.values()) for name, runs in scores.items()}
+    # Seeds differ in the labels that they draw: only those that all have compare.
+    shared = set.intersection(*map(set, scores.values())) if scores else set()
+    means = {
+        name: statistics.fmean(v for s, v in runs.items() if s in shared or not shared)
+        for name, runs in scores.items()
+    }
     order = sorted(scores, key=lambda name: sign * means[name])
     found = []
     for name in order:

@@ -8,11 +8,13 @@ The folder must have the same path on all of them, on a file system that they sh
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 from typing import Any, Callable, Dict, Optional
 
 import keras
 
+from mixdmt_tf.errors import UserError
 from mixdmt_tf.rounds import sharing
 from mixdmt_tf.runs import followers, runtime
 from mixdmt_tf.runs.experiment import Experiment
@@ -38,13 +40,16 @@ def train(experiment: Experiment, read: Read) -> Optional[Dict[str, Any]]:
         Interrupted: after a signal to any worker; the same commands resume.
     """
     workers = runtime.join(experiment.run)
+    if not workers.chief:
+        with in_words(workers):
+            _follow(read, workers)
+        return None
     with in_words(workers):
-        if workers.chief:
-            outcome = fit.train(experiment)
-            workers.hear("")
-            return outcome
-        _follow(read, workers)
-    return None
+        outcome = fit.train(experiment)
+    # The run is complete: a worker that is lost only now has done its part.
+    with contextlib.suppress(UserError), in_words(workers):
+        workers.hear("")
+    return outcome
 
 
 def _follow(read: Read, workers: Workers) -> None:

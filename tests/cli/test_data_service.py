@@ -20,6 +20,8 @@ def test_what_is_refused(capsys):
         given = ["--dispatcher=grpc://a:1", ignored]
         said = commands.refusal(capsys, data_service.main, *given)
         assert "one worker joins grpc://a:1, on a port of its own" in said
+    said = commands.refusal(capsys, data_service.main, "--dispatcher=grpc://a:1")
+    assert "is on another machine: give --host=NAME" in said
     commands.refusal(capsys, data_service.main, "--workers=0")
     done = commands.without_tensorflow("data_service", "--port=70000")
     assert done.returncode == 2 and "--port=70000: expected" in done.stderr

@@ -198,7 +198,18 @@ def test_a_lost_batch_is_missed():
         list(data_service.in_order(numbered(0, 2, 3), 0, 4))
 
 
-def test_and_not_waited_for_for_ever():
+def test_a_batch_that_comes_late_is_waited_for(monkeypatch):
+    """Of a worker that has just joined, however many the others have made."""
+    monkeypatch.setattr(data_service, "PAUSE", 0.0)
+    early = [*range(1, 2 * data_service.MOST_WAITING), 0]
+    found = list(data_service.in_order(numbered(*early), 0, len(early)))
+    assert len(found) == len(early)
+
+
+def test_and_not_waited_for_for_ever(monkeypatch):
+    monkeypatch.setattr(data_service, "PAUSE", 0.01)
+    monkeypatch.setattr(data_service, "PATIENCE", 0.1)
+
     def endless():
         number = 1
         while True:

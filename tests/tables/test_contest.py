@@ -53,6 +53,27 @@ def test_differences_are_of_runs_with_the_same_seed():
     assert contest.ranking({"a": runs(5), "b": other}, "test_error")[1].behind is None
 
 
+def test_only_seeds_that_all_have_make_the_order():
+    """Other seeds draw other labels, which may be easier ones."""
+    errors = {"a": {1: 10.0, 2: 20.0, 3: 30.0}, "b": {1: 11.0}, "c": {1: 12.0, 2: 5.0}}
+    results = {
+        name: {
+            seed: {"test_error": error, "steps": 1, "seconds": 1.0}
+            for seed, error in runs.items()
+        }
+        for name, runs in errors.items()
+    }
+    found = contest.ranking(results, "test_error")
+    assert [each.name for each in found] == ["a", "b", "c"]
+    assert [each.score.mean for each in found] == [20.0, 11.0, 8.5]
+    assert found[1].behind.mean == pytest.approx(1.0)
+
+
+def test_equal_differences_are_no_evidence():
+    assert not contest.interval([2.0, 2.0]).excludes_zero
+    assert contest.interval([2.0, 2.1, 1.9]).excludes_zero
+
+
 def test_a_difference_within_its_interval_may_be_chance():
     found = contest.ranking({"a": runs(5, 6, 7), "b": runs(6, 5, 9)}, "test_error")
     text = contest_report.markdown(found, "test_error", "t", "n", [])
