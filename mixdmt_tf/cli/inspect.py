@@ -128,14 +128,20 @@ def _inspection(
 def _has_table(folder: pathlib.Path) -> bool:
     """Whether a folder has labels.csv with several labels of each image.
 
-    One with a class of each image, for --labels_csv, may lie beside class folders.
+    One with a class of each image, for --labels_csv, or of another kind, may lie beside
+    class folders or masks.
     """
     from mixdmt_tf.data import csv_rows
     from mixdmt_tf.data.classification import class_folders
     from mixdmt_tf.data.classification.datasets import multilabel_folder
+    from mixdmt_tf.data.segmentation import listing
 
     path = folder / multilabel_folder.FILE
     if not path.is_file():
         return False
-    header, _ = csv_rows.read(path, str(path), (), ("file", "label"))
-    return "label" not in header or not class_folders.looks_right(folder)
+    other = bool(listing.layout(folder)) or class_folders.looks_right(folder)
+    try:
+        header, _ = csv_rows.read(path, str(path), (), ("file", "label"))
+    except UserError:  # training says why, if this is the table that it reads
+        return not other
+    return not other or ("file" in header and "label" not in header)

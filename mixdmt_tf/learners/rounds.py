@@ -94,7 +94,10 @@ class RoundsLearner(TrainedModel):
                 "Leave the optimizer out, and give learning_rate= and others as "
                 "keywords of the method."
             )
-        if self.keywords.task == "segmentation" and None not in self.reader.shape[:2]:
+        if self.keywords.task == "segmentation" and self.reader.shape[:2] != (
+            None,
+            None,
+        ):
             raise ArgumentError(
                 "network: rounds label whole images, of any size.\nBegin it with "
                 "keras.Input((None, None, 3))."

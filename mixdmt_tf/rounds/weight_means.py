@@ -63,7 +63,8 @@ def _mask_of(experiment: Experiment, folder: pathlib.Path, step: int) -> Any:
     others = {*OF_LOGITS, *OF_FEATURES}
     # The only other score that an evaluation adds is the one of `scores`.
     fixed = next((each for each in noted if each not in others), "")
-    known = scores is not None and fixed
+    # Where the truth is unknown, nothing is noted, and nobody asks for the name.
+    known = scores is not None and (fixed or not noted)
     name = fixed[: -len("_given")] if fixed.endswith("_given") else fixed
     return _Mask(score, name, tf.constant(scores) if known else None)
 

@@ -15,17 +15,22 @@ from mixdmt_tf.runs.trained import Trained
 
 def choose_split(task: Task) -> Split:
     """Returns the split of `--split`, or draws one with the run's seed."""
+    given = task.experiment.data.split
+    return _read_given(task, given) if given else task.draw_split()
+
+
+def note(task: Task) -> str:
+    """Says which settings do not count, since the split is given; '' if all do."""
     data = task.experiment.data
-    if not data.split:
-        return task.draw_split()
-    split = _read_given(task, data.split)
-    if isinstance(data.labels, int) and data.labels != len(split.labeled):
-        print(
-            f"--split={data.split} has {len(split.labeled):,} labelled images: "
-            f"--labels={data.labels} does not count",
-            flush=True,
-        )
-    return split
+    if not data.split or not isinstance(data.labels, int):
+        return ""
+    known = len(_read_given(task, data.split).labeled)
+    if known == data.labels:
+        return ""
+    return (
+        f"--split={data.split} has {known:,} labelled images: --labels={data.labels} "
+        "does not count\n"
+    )
 
 
 def find_split(task: Task, folder: pathlib.Path) -> Split:

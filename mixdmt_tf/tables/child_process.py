@@ -120,6 +120,7 @@ def _ending_with(parent: int) -> Optional[Callable[[], None]]:
     prctl = ctypes.CDLL(None).prctl
 
     def call() -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # not this class's handler
         prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent:  # it died before
             os.kill(os.getpid(), signal.SIGTERM)

@@ -12,7 +12,14 @@ import keras
 from mixdmt_tf import addresses, digests, remote
 from mixdmt_tf.algorithms import base
 from mixdmt_tf.rounds.loop import Loop
-from mixdmt_tf.runs import data_service, finished, memory, precision, runtime
+from mixdmt_tf.runs import (
+    data_service,
+    finished,
+    memory,
+    precision,
+    runtime,
+    splits,
+)
 from mixdmt_tf.runs.experiment import Experiment
 from mixdmt_tf.runs.interrupts import Interrupts
 from mixdmt_tf.runs.pace import Pace
@@ -82,7 +89,7 @@ def _train(
         recipe = method.recipe(task.experiment.method)
         needed = memory.require(task, recipe.images_per_label)
         words = _by_length(task.experiment, left_open)
-        print(f"{words}{needed}", flush=True)
+        print(f"{splits.note(task)}{words}{needed}", flush=True)
         measured = budget.measured(task, train) if timed else None
         strategy = runtime.start(run)
         loop = Loop(task, path, train, workers) if task.experiment.in_rounds else None

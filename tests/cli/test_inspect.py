@@ -68,10 +68,19 @@ def test_a_table_of_labels_counts_whatever_lies_beside_it(beside, tmp_path, caps
     assert "images for --dataset=multilabel_folder" in capsys.readouterr().out
 
 
-def test_suggested_labels_beside_class_folders_are_no_table(root, capsys):
-    (root / "labels.csv").write_text("file,label\nx.png,a\n")
+@pytest.mark.parametrize(
+    "table", [b"file,label\nx.png,a\n", b"id,breed\n1,a\n", b"label,r\n\xe9,1\n"]
+)
+def test_another_table_beside_class_folders(table, root, capsys):
+    (root / "labels.csv").write_bytes(table)
     assert main([f"--data_dir={root}", "--output="]) == 0
     assert "images for --dataset=folder" in capsys.readouterr().out
+
+
+def test_another_table_beside_masks(masks, capsys):
+    (masks / "labels.csv").write_text("label,r,g,b\nsea,0,0,255\n")
+    assert main([f"--data_dir={masks}", "--output="]) == 0
+    assert "--dataset=mask_folder" in capsys.readouterr().out
 
 
 def test_flags_of_the_data_are_those_of_training(root, tmp_path, capsys):

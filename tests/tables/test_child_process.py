@@ -86,3 +86,12 @@ def test_a_signal_ends_the_waiting(tmp_path, monkeypatch):
         monkeypatch.setattr(child_process.time, "sleep", sent)
         children.wait_for(tmp_path)
     assert children.requested == signal.SIGINT
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="prctl is Linux's")
+def test_a_parent_that_died_before_the_run_began():
+    """Its handler is still that of the parent then, which only notes the signal."""
+    with child_process.Children():
+        ending = child_process._ending_with(os.getpid() + 1)
+        done = subprocess.run(["sleep", "20"], preexec_fn=ending, timeout=19)
+    assert done.returncode == -signal.SIGTERM

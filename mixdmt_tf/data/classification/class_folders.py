@@ -107,7 +107,7 @@ def _require_names(root: pathlib.Path) -> None:
             if not (root / meant).is_dir():  # else it is unused, or the same folder
                 raise UserError(
                     f"{root}: {path.name}/ would not be used; expected {meant}/\n"
-                    "Rename it."
+                    "Rename it; for a run that began without it, move it away."
                 )
 
 
@@ -156,8 +156,9 @@ def _by_class(
     numbers = {
         each: number
         for number, name in enumerate(class_names)
-        for each in (*csv_rows.spellings(name), name)
+        for each in csv_rows.spellings(name)
     }
+    numbers.update({name: number for number, name in enumerate(class_names)})
     strange = [name for name in names if name not in numbers]
     if strange:
         raise UserError(

@@ -102,12 +102,6 @@ class Config:
                 f"--channels={self.channels} is for --dataset=mask_folder; the images "
                 f"of --dataset={self.dataset} are what they are"
             )
-        if self.validation and self.dataset in ("voc", "cityscapes", "digit_scenes"):
-            raise UsageError(
-                f"--validation={self.validation} is for --dataset=mask_folder and "
-                f"coco; --dataset={self.dataset} has its own validation images.\n"
-                "Leave it out."
-            )
         if self.labels:
             share_of(self.labels)
 

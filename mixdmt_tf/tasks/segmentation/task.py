@@ -78,7 +78,14 @@ class Segmentation:
 
     def describe_split(self, split: Split) -> str:
         """Describes the number of images, and whether the split is a published one."""
-        return preparation.describe(split, self.source)
+        data = self.experiment.data
+        described = preparation.describe(split, self.source)
+        if data.validation and data.dataset not in ("mask_folder", "coco"):
+            described += (
+                f"\n--validation={data.validation} does not count: {data.dataset} has "
+                "its own validation images"
+            )
+        return described
 
     def check_files(self, folder: pathlib.Path, split: Split) -> None:
         """Reads all files once, unless `folder` records that this was done."""

@@ -87,14 +87,6 @@ def test_either_a_share_of_labels_or_a_list():
     assert "--labels=1/20 and --labeled_list=train: expected one of them" in said
 
 
-@pytest.mark.parametrize("dataset", ["voc", "cityscapes", "digit_scenes"])
-def test_data_sets_with_validation_images_of_their_own_hold_none_out(dataset):
-    said = refusal(dataset=dataset, validation=50)
-    assert f"--dataset={dataset} has its own validation images" in said
-    assert Config(dataset=dataset, validation=0).validation == 0
-    assert Config(dataset="coco", validation=50).validation == 50
-
-
 def test_numbers_out_of_range():
     assert Config(validation=0).validation == 0
     assert "validation=-1: expected" in refusal(validation=-1)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from mixdmt_tf.algorithms.parts import fixed_scores
+from mixdmt_tf.rounds import weight_means
 from mixdmt_tf.runs.rows import read_rows
 from tests.report.reading import read
 from tests.tasks.classification import tiny
@@ -54,3 +56,17 @@ def test_scores_of_a_mean(more, tmp_path, monkeypatch):
     one, other = (read_rows(tmp_path / name)[-1] for name in ("mean", "round_2"))
     own = {name for name in one if name.startswith("train_")}
     assert own and all(one[name] == other[name] for name in own)
+
+
+def test_masked_images_of_unknown_truth_stay_known(tmp_path, monkeypatch):
+    """As of a folder of one's own: then nothing is measured, but the mask is shown."""
+    experiment = tiny.experiment(tmp_path, "--algorithm=mixdmt", "--ood_score=domain")
+    scores = np.arange(5.0, dtype=np.float32)
+    monkeypatch.setattr(
+        weight_means.predictions, "read", lambda *_: {"ood_scores": scores}
+    )
+    for noted, name in (({}, ""), ({"softmax": 1.0, "domain": 2.0}, "domain")):
+        (tmp_path / "results.json").write_text(json.dumps({"ood_aurocs": noted}))
+        mask = weight_means._mask_of(experiment, tmp_path, 3)
+        assert (mask.score, mask.fixed_score) == ("domain", name)
+        np.testing.assert_array_equal(mask.scores, scores)

@@ -1,5 +1,7 @@
 """Folders of images whose parts are called otherwise."""
 
+import unicodedata
+
 import pytest
 
 from mixdmt_tf.data.classification import datasets
@@ -37,3 +39,13 @@ def test_a_data_set_by_name_does_not_take_folders_of_images_for_its_own(tmp_path
     config = Config(dataset="cifar10", data_dir=str(tmp_path))
     with pytest.raises(UsageError, match="Add --dataset=folder to train on these"):
         datasets.find(config)
+
+
+def test_classes_that_differ_in_how_accents_are_encoded_stay_apart(tmp_path):
+    names = [unicodedata.normalize(form, "é") for form in ("NFC", "NFD")]
+    _paint(tmp_path, *(f"train/{name}/1.png" for name in names), "train/a/1.png")
+    source = _load(tmp_path)
+    assert sorted(source.train.labels.tolist()) == [0, 1, 2]
+    _paint(tmp_path, f"test/{names[0]}/2.png", f"test/{names[1]}/3.png")
+    source = _load(tmp_path)
+    assert [source.class_names[n] for n in source.test.labels] == sorted(names)
