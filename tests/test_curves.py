@@ -106,12 +106,12 @@ def test_the_picture_of_the_page_is_of_the_numbers_that_are_kept(
     """Drawn anew by the command that stands there."""
     monkeypatch.setattr(plots, "DPI", 200)
     page = (ROOT / "docs" / "which-method.md").read_text(encoding="utf-8")
-    title = re.search(r'curves\.py labels pretrained_large_head \\\n +"(.*)"', page)[1]
-    results = (ROOT / "docs" / "results" / "pretrained_large_head.json").read_bytes()
-    (tmp_path / "pretrained_large_head.json").write_bytes(results)
-    assert tool["main"](["labels", "pretrained_large_head", title]) == 0
+    title = re.search(r'curves\.py labels pretrained \\\n +"(.*)"', page)[1]
+    results = (ROOT / "docs" / "results" / "pretrained.json").read_bytes()
+    (tmp_path / "pretrained.json").write_bytes(results)
+    assert tool["main"](["labels", "pretrained", title]) == 0
     drawn, kept = (
-        np.asarray(Image.open(folder / "pretrained_large_head.png").convert("L"), float)
+        np.asarray(Image.open(folder / "pretrained.png").convert("L"), float)
         for folder in (tmp_path, ROOT / "docs" / "images")
     )
     assert drawn.shape == kept.shape  # other versions draw letters a little otherwise
