@@ -7,15 +7,14 @@ stack B is TensorFlow 2.21 with Keras 3.15 (newer Pythons).
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Callable, ContextManager, Dict, Iterator, List
+from typing import Any, Callable, Dict, Iterator, List
 
 import keras
 import tensorflow as tf
 
 MAJOR = int(keras.__version__.split(".")[0])
 KERAS_3 = MAJOR >= 3
-# Keras 3's layers for images take it that they are training, unless they are told, and
-# every layer behind them believes it.
+# Keras 3's image layers, and all layers behind them, train unless they are told.
 NOT_TRAINING = {"training": False} if KERAS_3 else {}
 _WEIGHTS = (tf.Variable, keras.Variable) if KERAS_3 else tf.Variable
 _scaling = keras.optimizers if KERAS_3 else keras.mixed_precision
@@ -64,13 +63,9 @@ def optimizer_state(optimizer: Any) -> Dict[str, Any]:
 
 @contextlib.contextmanager
 def without_memory() -> Iterator[None]:
-    """Within it, models can be built to be looked at: kernels have no values.
-
-    Running statistics have, which some layers compute with when they are built.
-    """
+    """In it, models to be looked at have running statistics, and kernels no values."""
     if KERAS_3:
-        # There is no public name for the list of what Keras gives values to when any
-        # scope ends, that of a layer's shapes too: on each worker other variables.
+        # What Keras gives values to when any scope ends, on each worker others.
         from keras.src.backend.common import global_state
 
         name = "uninitialized_variables"
@@ -95,17 +90,10 @@ def _without_value(next_creator: Callable[..., Any], **settings: Any) -> Any:
     return UninitializedVariable(**{name: settings[name] for name in names})
 
 
-def own_code() -> ContextManager[None]:
-    """Within it, layers with a function of Python, such as `Lambda`, can be copied.
-
-    Keras 3 takes them for layers of a file from somebody else.
-    """
-    if not KERAS_3:
-        return contextlib.nullcontext()
-    from keras.src.saving.serialization_lib import SafeModeScope
-
-    scope: ContextManager[None] = SafeModeScope(False)
-    return scope
+def own_code() -> Any:
+    """A context in which layers made of a function of Python can be copied."""
+    scopes: Any = keras.src.saving.serialization_lib if KERAS_3 else None
+    return scopes.SafeModeScope(False) if scopes else contextlib.nullcontext()
 
 
 def is_loss_scaling(optimizer: Any) -> bool:

@@ -129,8 +129,11 @@ def write_bytes_atomically(path: pathlib.Path, content: bytes) -> None:
 
 def sync(path: pathlib.Path) -> None:
     """Waits until the content of a file is on the disk."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _beside(path: pathlib.Path) -> pathlib.Path:

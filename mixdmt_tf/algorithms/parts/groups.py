@@ -10,6 +10,7 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from mixdmt_tf import compat
 from mixdmt_tf.algorithms.parts.layer_rates import LayerRates
+from mixdmt_tf.algorithms.parts.momentum import is_kernel
 from mixdmt_tf.algorithms.parts.scaled_gradients import apply_scaled_gradients
 
 # By group name: a gradient for each weight, None if the loss does not depend on it.
@@ -61,12 +62,7 @@ class Group:
         weights = map(compat.tf_variable, self.weights)
         multipliers = self.rates.of_all(self.weights)
         pairs = zip(weights, multipliers)
-        # Only the last part of the name: a layer may be called "kernels".
-        return [
-            (w, rate * multiplier)
-            for w, multiplier in pairs
-            if "kernel" in w.name.rpartition("/")[2]
-        ]
+        return [(w, rate * multiplier) for w, multiplier in pairs if is_kernel(w)]
 
 
 def losses(

@@ -23,6 +23,12 @@ FACTORS = {
 }
 
 
+def is_kernel(variable: Any) -> bool:
+    """Whether a variable is called a kernel, whatever its layer is called."""
+    parts = [e for e in variable.name.split("/") if not e.startswith("replica_")]
+    return "kernel" in parts[-1]
+
+
 @keras.saving.register_keras_serializable("mixdmt_tf")
 class Momentum(ByLayer, keras.optimizers.SGD):
     """SGD with momentum: v <- m v + g, then w <- w - lr v.
@@ -90,8 +96,7 @@ class Momentum(ByLayer, keras.optimizers.SGD):
         weight = tf.convert_to_tensor(variable)
         gradient = tf.cast(tf.convert_to_tensor(gradient), weight.dtype)
         index = compat.slot_index(self, variable)
-        is_kernel = "kernel" in variable.name.rpartition("/")[2]  # not a layer's name
-        if self.l2 and (is_kernel or not self.kernels_only):
+        if self.l2 and (is_kernel(variable) or not self.kernels_only):
             gradient += self.l2 * weight
         direction = gradient
         if self.momentum:
