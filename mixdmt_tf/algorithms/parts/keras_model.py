@@ -248,14 +248,17 @@ class KerasModel(keras.Model):
 
     def _of_optimizers(self) -> Dict[str, tf.Variable]:
         """Loss scales and rates of all groups, if Keras doesn't save them."""
-        optimizers = [each.optimizer for each in self.groups.values()]
-        found = {"loss_scale": own_state.of_loss_scale}
-        if not compat.KERAS_3:
-            found["learning_rate"] = own_state.of_rate
-        return {
-            f"{name}_{i}": variable
-            for name, variables in found.items()
-            for i, variable in enumerate(
-                variable for each in optimizers for variable in variables(each)
-            )
+        found: Dict[str, tf.Variable] = {}
+        kinds = {
+            "loss_scale": own_state.of_loss_scale,
+            "learning_rate": own_state.of_rate,
         }
+        for name, variables in kinds.items():
+            number = 0
+            for each in (group.optimizer for group in self.groups.values()):
+                listed = {id(compat.tf_variable(v)) for v in compat.variables(each)}
+                for variable in variables(each):
+                    if id(variable) not in listed:
+                        found[f"{name}_{number}"] = variable
+                        number += 1
+        return found
