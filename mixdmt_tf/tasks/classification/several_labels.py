@@ -28,6 +28,13 @@ def has(dataset: str) -> bool:
     return bool(literal(module, "SEVERAL_LABELS"))
 
 
+# Methods, and their settings that are defined for one class an image alone.
+_OF_ONE_CLASS = (
+    ("realmix", "ood_confidence", "guess"),
+    ("pseudo_label", "reduction", "released"),
+)
+
+
 def require(algorithm: str, settings: Mapping[str, Any] = {}) -> None:
     """Checks that a method and its settings support several labels per image.
 
@@ -50,3 +57,9 @@ def require(algorithm: str, settings: Mapping[str, Any] = {}) -> None:
             f"--ood_rate={rate}: the mask of images of no class makes no sense if "
             "images have several labels.\nLeave --ood_rate and --ood_score out."
         )
+    for name, setting, value in _OF_ONE_CLASS:
+        if algorithm == name and settings.get(setting) == value:
+            raise UsageError(
+                f"--{setting}={value} is for images with one class each, and these "
+                "have several labels.\nLeave it out."
+            )

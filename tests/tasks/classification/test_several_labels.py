@@ -24,9 +24,10 @@ from mixdmt_tf.cli import (
     train,
 )
 from mixdmt_tf.data.image_files import read
-from mixdmt_tf.errors import UserError
+from mixdmt_tf.errors import UsageError, UserError
 from mixdmt_tf.runs import tags
 from mixdmt_tf.serving.served_model import ServedModel
+from mixdmt_tf.tasks.classification import several_labels
 from tests.cli import commands
 from tests.data.classification import labeled_digits
 from tests.tasks.classification import tiny
@@ -163,3 +164,16 @@ def test_a_dry_run(data, tmp_path, capsys):
     flags = tiny.flags(tmp_path / "run", *FLAGS, f"--data_dir={data}")
     assert train.main([*flags, f"--cache_dir={tmp_path}", "--dry_run"]) == 0
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "algorithm, settings",
+    [
+        ("realmix", {"ood_confidence": "guess"}),
+        ("pseudo_label", {"reduction": "released"}),
+    ],
+)
+def test_settings_that_are_defined_for_one_class(algorithm, settings):
+    with pytest.raises(UsageError, match="is for images with one class each"):
+        several_labels.require(algorithm, settings)
+    several_labels.require(algorithm, dict.fromkeys(settings, "other"))
