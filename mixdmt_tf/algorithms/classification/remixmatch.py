@@ -10,8 +10,11 @@ Differences from the release: Strong views use RandAugment instead of CTAugment,
 learns its strengths (`--augment`; FixMatch finds both equally good). Both distributions
 of the alignment are means over the last 128 batches; the release knows that of the
 labels. A quarter of the images each is rotated by 0, 90, 180 and 270 degrees: row i by
-90 (i mod 4) degrees, since images come in random order. The layer that classifies
-rotations starts from zeros, as there is no symmetry to break.
+90 (i mod 4) degrees, since images come in random order (of a part of a batch with fewer
+than four rows, as `--accumulate` or several devices may have, only the first ones). The
+layer that classifies rotations starts from zeros, as there is no symmetry to break.
+Running statistics are those of the first pass, a sample of all kinds of rows; the
+release takes those of its last pass, which is mostly the last strong view.
 """
 
 from __future__ import annotations
