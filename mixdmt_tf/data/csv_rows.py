@@ -10,7 +10,7 @@ import csv
 import io
 import pathlib
 import unicodedata
-from typing import Dict, List, Sequence, Set, Tuple
+from typing import Dict, Iterable, List, Sequence, Set, Tuple
 
 from mixdmt_tf import bounds
 from mixdmt_tf.data.image_files import printable
@@ -26,6 +26,20 @@ def spellings(name: str) -> Set[str]:
     if name.isascii():
         return {name}
     return {name, *(unicodedata.normalize(form, name) for form in FORMS)}
+
+
+def places(names: Iterable[str]) -> Dict[str, int]:
+    """Returns the index of each name by all of its spellings.
+
+    What is spelled like a name itself means that one, the first of others counts.
+    """
+    listed = list(names)
+    found: Dict[str, int] = {}
+    for place, name in enumerate(listed):
+        for each in spellings(name):
+            found.setdefault(each, place)
+    found.update({name: place for place, name in enumerate(listed)})
+    return found
 
 
 def read(

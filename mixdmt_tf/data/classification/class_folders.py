@@ -153,12 +153,7 @@ def _by_class(
 ) -> Files:
     """Lists the images in class folders; with `complete` all need to have images."""
     names, others = _class_folders(folder)
-    numbers = {
-        each: number
-        for number, name in enumerate(class_names)
-        for each in csv_rows.spellings(name)
-    }
-    numbers.update({name: number for number, name in enumerate(class_names)})
+    numbers = csv_rows.places(class_names)
     strange = [name for name in names if name not in numbers]
     if strange:
         raise UserError(

@@ -77,9 +77,7 @@ def of_files(
         UserError: as `read`, or if an image of the table is not a training image, or
             all weights are 0.
     """
-    names = [csv_rows.relative(path, root) for path in paths]
-    rows = {each: row for row, n in enumerate(names) for each in csv_rows.spellings(n)}
-    rows.update({name: row for row, name in enumerate(names)})
+    rows = csv_rows.places(csv_rows.relative(path, root) for path in paths)
     weights = np.ones(len(paths), np.float32)
     for name, (where, weight) in read(table, root).items():
         if name not in rows:

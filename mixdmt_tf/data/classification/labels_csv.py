@@ -109,10 +109,7 @@ def label(source: Source, path: str) -> Source:
 
 def _classes(rows: Sequence[Row], class_names: Sequence[str]) -> Mapping[str, int]:
     """Returns the numbers of the classes in a file, by name."""
-    known: Dict[str, int] = {}
-    for number, name in enumerate(class_names):
-        for each in csv_rows.spellings(name):
-            known.setdefault(each, number)
+    known = csv_rows.places(class_names)
     for number, name in enumerate(class_names):  # the name itself takes precedence
         known.update({name: number, cell(name): number})
     for row in rows:
@@ -128,11 +125,9 @@ def _classes(rows: Sequence[Row], class_names: Sequence[str]) -> Mapping[str, in
 
 def _places(rows: Sequence[Row], files: Sequence[str]) -> Dict[str, int]:
     """Returns the indices of the images in `files`, by the place of their rows."""
-    known: Dict[str, int] = {}
+    known = csv_rows.places(files)
     for place, name in enumerate(files):
-        for each in {cell(name)} | csv_rows.spellings(name):
-            known.setdefault(each, place)
-    known.update({name: place for place, name in enumerate(files)})
+        known.setdefault(cell(name), place)
     missing = [row for row in rows if row.file not in known]
     if missing:
         raise UserError(

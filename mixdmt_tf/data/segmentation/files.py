@@ -11,7 +11,7 @@ from PIL import Image
 
 from mixdmt_tf.data import band_files, image_files
 from mixdmt_tf.data.bands import Bands
-from mixdmt_tf.data.csv_rows import spellings
+from mixdmt_tf.data.csv_rows import places
 from mixdmt_tf.data.segmentation import label_maps
 from mixdmt_tf.data.segmentation.colours import Palette
 from mixdmt_tf.data.segmentation.opening import naming, opened, rgb, seen_size
@@ -158,6 +158,9 @@ def by_names(
         files: by their own names.
         names: of the images.
     """
-    others = {each: name for name in names for each in spellings(name)}
-    others.update({name: name for name in names})
-    return {others.get(name, name): path for name, path in files.items()}
+    listed = list(names)
+    found = places(listed)
+    return {
+        listed[found[name]] if name in found else name: path
+        for name, path in files.items()
+    }
